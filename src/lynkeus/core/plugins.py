@@ -1,0 +1,52 @@
+"""One table of names to "package.module:Class"; plug-ins of other packages are found the same way.
+
+An outside package adds a scorer by an entry point of the group `lynkeus.scorers` (likewise `.sources`,
+`.simulators`, `.studies`). Names come from here only: a model folder holds a name, never a class path.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from lynkeus.core.errors import SettingsError
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "scorers": {
+        "three_sigma": "lynkeus.scorers.three_sigma:ThreeSigma",
+        "pca_residual": "lynkeus.scorers.pca_residual:PcaResidual",
+        "mahalanobis": "lynkeus.scorers.mahalanobis:Mahalanobis",
+        "conditional_residual": "lynkeus.scorers.conditional_residual:ConditionalResidual",
+        "nearest_neighbours": "lynkeus.scorers.nearest_neighbours:NearestNeighbours",
+        "isolation_forest": "lynkeus.scorers.isolation_forest:IsolationForest",
+        "one_class_svm": "lynkeus.scorers.one_class_svm:OneClassSvm",
+        "orbit": "lynkeus.scorers.orbit:Orbit",
+    },
+    "sources": {
+        "hdf5": "lynkeus.sources.hdf5:Hdf5Source",
+        "parquet": "lynkeus.sources.parquet:ParquetSource",
+        "csv": "lynkeus.sources.csv:CsvSource",
+        "numpy": "lynkeus.sources.numpy:NumpySource",
+        "bundle": "lynkeus.sources.bundle:BundleSource",
+    },
+    "simulators": {"orbit": "lynkeus.simulate.orbit:OrbitSource"},
+    "studies": {"xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits"},
+}
+
+
+def entries(group: str) -> dict[str, EntryPoint]:
+    """Every entry of a group by name: the built-in ones, then those of installed plug-ins (which cannot replace one)."""
+    if group not in BUILT_IN:
+        raise SettingsError(f"no group {group!r}; groups are {', '.join(BUILT_IN)}")
+    found = {name: EntryPoint(name, target, f"lynkeus.{group}") for name, target in BUILT_IN[group].items()}
+    for entry in entry_points(group=f"lynkeus.{group}"):
+        found.setdefault(entry.name, entry)
+    return found
+
+
+def load(group: str, name: str) -> Any:
+    """The class or function behind a name. Raises SettingsError naming what exists."""
+    found = entries(group)
+    if name not in found:
+        raise SettingsError(f"no {group.removesuffix('s')} called {name!r}; there are: {', '.join(sorted(found))}")
+    return found[name].load()

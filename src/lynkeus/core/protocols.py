@@ -1,0 +1,76 @@
+"""Source and Scorer: the two protocols that every file format, simulator, method and plug-in fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from lynkeus.core.batch import Array, Batch, Schema
+
+Scores = npt.NDArray[np.float64]  # (n, outputs), higher = more like that output's name, NaN = not enough data
+Evidence = npt.NDArray[np.floating[Any]]  # the shape of Batch.values: how much each number speaks for the alarm
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Anything that yields Batches of one Schema: a file, a stream, a simulator, a replay.
+
+    Iterating again starts from the beginning, except for live streams. A source with a known length may have
+    `__len__` (samples); progress bars use it.
+    """
+
+    @property
+    def schema(self) -> Schema: ...
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Learns from a Source what is normal (or what is what), then gives each sample one number per output.
+
+    No logic in `__init__`; learned names end in `_`. `score` refuses a schema it was not fitted on. `explain`
+    has the shape of `batch.values`. A model folder holds safetensors and JSON, never pickle.
+    """
+
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+
+    def fit(self, source: Source) -> Self: ...
+
+    def score(self, batch: Batch) -> Scores: ...
+
+    def explain(self, batch: Batch) -> Evidence: ...
+
+    def save(self, folder: Path) -> None: ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self: ...
+
+
+@runtime_checkable
+class Tracking(Protocol):
+    """A Scorer that follows its instrument in time (a slowly moving baseline, the last windows).
+
+    `score`, `explain` and `locate` depend on what was learned and on the state, and leave both alone; `update`
+    moves the state past a batch that was scored. Samples come in time order. `state` and `resume` carry the
+    state over a restart: after `resume(state())` a freshly loaded scorer goes on as if it had never stopped;
+    `resume({})` starts afresh, as at the beginning of a new file.
+    """
+
+    def update(self, batch: Batch) -> None: ...
+
+    def state(self) -> dict[str, Array]: ...
+
+    def resume(self, state: dict[str, Array]) -> None: ...
+
+
+@runtime_checkable
+class Locating(Protocol):
+    """A Scorer that names the place itself: (n, outputs) channel names, '' where it has none."""
+
+    def locate(self, batch: Batch) -> npt.NDArray[np.str_]: ...
