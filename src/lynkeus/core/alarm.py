@@ -72,7 +72,9 @@ class Point:
     where: str = ""
 
 
-def advance(rule: AlarmRule, output: str, state: OpenAlarm | None, point: Point) -> tuple[OpenAlarm | None, Alarm | None]:
+def advance(
+    rule: AlarmRule, output: str, state: OpenAlarm | None, point: Point
+) -> tuple[OpenAlarm | None, Alarm | None]:
     """Move one output by one window: the new open alarm (or None), and the alarm that this window closed (or None).
 
     A window without a score (NaN rate) neither opens nor closes anything, except that time passes.

@@ -145,7 +145,7 @@ class Batch:
 
     def __getitem__(self, index: slice | Array) -> Batch:
         """The samples chosen by a slice or an index array, every column cut alike."""
-        cut = {name: column[index] for name, column in self._columns().items() if name not in self.meta}
+        cut: dict[str, Any] = {name: column[index] for name, column in self._columns().items() if name not in self.meta}
         meta = {name: column[index] for name, column in self.meta.items()}
         return replace(self, values=self.values[index], meta=meta, **cut)
 
@@ -160,7 +160,9 @@ def concatenate(batches: Sequence[Batch]) -> Batch:
         raise SchemaError("no batches to join: the source is empty")
     first = batches[0]
     for other in batches[1:]:
-        first.schema.require(other.schema, "the first batch")
+        differs = first.schema.difference(other.schema)
+        if differs:
+            raise SchemaError(f"batches of two schemas cannot be joined; {differs}")
     own = {}
     for name in ("time_ns", "mask", "truth", "weight"):
         columns = [getattr(batch, name) for batch in batches]

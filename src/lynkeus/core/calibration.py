@@ -15,14 +15,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core.batch import Floats
+from lynkeus.core.batch import Floats, TimesNs
 from lynkeus.core.errors import CalibrationError
 
 NS_PER_HOUR = 3.6e12
-MIN_PEAKS = 20  # fewer cluster peaks than this give no tail
+TAIL_PEAKS = 40  # cluster peaks in the tail: fewer are noisy, more lie too deep in the body to extrapolate from
 OUTLIER_EXPECTED = 0.02  # a peak that the tail expects fewer times than this per reference is an incident
-BODY_POINTS = 2001
-TAIL_SHARE = 0.03  # share of the windows above the tail's threshold
 EXTRAPOLATION_LIMIT = 1000.0  # a budget rarer than one alarm in this many references is refused
 
 
@@ -65,18 +63,52 @@ def fit_pareto(excesses: Floats) -> tuple[float, float]:
     return max(a0 * (1.0 - shape), 1e-9), shape
 
 
-def cluster_peaks(
-    scores: Floats, time_ns: npt.NDArray[np.int64], level: float, quiet_s: float
-) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Peak and peak time of every run of scores above `level`; runs less than `quiet_s` apart are one."""
-    high = np.flatnonzero(scores > level)
-    if not len(high):
-        return np.empty(0), np.empty(0, np.int64)
-    new = np.flatnonzero(np.diff(time_ns[high]) > quiet_s * 1e9) + 1
-    starts = np.concatenate([[0], new])
-    peaks = np.maximum.reduceat(scores[high], starts)
-    groups = np.split(high, new)
-    return peaks, np.array([time_ns[group[np.argmax(scores[group])]] for group in groups], np.int64)
+@dataclass(frozen=True)
+class _Reference:
+    """Scores in time order; crossings of a level less than `quiet_s` apart are one cluster, as they are one alarm."""
+
+    scores: Floats
+    time_ns: TimesNs
+    hours: float
+    quiet_s: float
+
+    def keep(self, kept: npt.NDArray[np.bool_]) -> _Reference:
+        """The windows kept, with the livetime that they share."""
+        return _Reference(self.scores[kept], self.time_ns[kept], self.hours * float(kept.mean()), self.quiet_s)
+
+    def clusters(self, level: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Windows that reach the level, and where in that list each cluster starts."""
+        high = np.flatnonzero(self.scores >= level)
+        new = np.flatnonzero(np.diff(self.time_ns[high]) > self.quiet_s * 1e9) + 1
+        return high, np.concatenate([[0], new])[: len(high)]
+
+    def counts(self, levels: Floats) -> npt.NDArray[np.intp]:
+        """Clusters that reach each level, or any higher one (low levels merge what higher ones count apart).
+
+        A window starts a cluster at the levels between its own score and the highest score in the quiet time
+        before it, so that two sorted lists count the clusters of all levels at once.
+        """
+        before = np.minimum(self.scores, self._highest_before())
+        found = np.searchsorted(np.sort(before), levels) - np.searchsorted(np.sort(self.scores), levels)
+        return np.maximum.accumulate(found[::-1])[::-1]
+
+    def _highest_before(self) -> Floats:
+        """Highest score within `quiet_s` before each window, by maxima over 1, 2, 4 ... windows."""
+        position = np.arange(len(self.scores))
+        first = np.searchsorted(self.time_ns, self.time_ns - int(self.quiet_s * 1e9))
+        span, highest = position - first, np.full(len(self.scores), -np.inf)
+        maxima, width = self.scores.copy(), 1
+        while width <= span.max():
+            here = position[(span >= width) & (span < 2 * width)]
+            highest[here] = np.maximum(maxima[here - 1], maxima[first[here] + width - 1])
+            maxima[width:] = np.maximum(maxima[width:], maxima[:-width])
+            width *= 2
+        return highest
+
+    def levels(self) -> Floats:
+        """Rising scores at which the survival curve is kept: dense where it is rare."""
+        grid = np.quantile(self.scores, np.linspace(0.0, 1.0, 1001))
+        return np.unique(np.concatenate([grid, np.sort(self.scores)[-500:]]))
 
 
 @dataclass(frozen=True)
@@ -105,7 +137,7 @@ class Calibration:
         cls,
         scores: Floats,
         hours: float | None,
-        time_ns: npt.NDArray[np.int64] | None = None,
+        time_ns: TimesNs | None = None,
         quiet_s: float = 10.0,
         seed: int = 0,
     ) -> Self:
@@ -116,31 +148,31 @@ class Calibration:
         CalibrationError where fewer than 100 windows have a score.
         """
         good = np.isfinite(scores)
-        scores = np.asarray(scores, float)[good]
-        if len(scores) < 100:
+        found = np.asarray(scores, float)[good]
+        if len(found) < 100:
             raise CalibrationError(
-                f"only {len(scores)} reference windows have a score; a calibration needs at least 100: give more data"
+                f"only {len(found)} reference windows have a score; a calibration needs at least 100: give more data"
             )
-        span = len(scores) / (len(good) or 1) * hours if hours else len(scores) / 3600.0
+        if found.min() == found.max():
+            raise CalibrationError(
+                f"all {len(found)} reference windows have the same score {found[0]:g}: is the data frozen?"
+            )
+        span = hours * len(found) / len(good) if hours else len(found) / 3600.0
         if time_ns is None:
-            time_ns = np.linspace(0, span * NS_PER_HOUR, len(scores), endpoint=False).astype(np.int64)
+            times = np.linspace(0, span * NS_PER_HOUR, len(found), endpoint=False).astype(np.int64)
         else:
-            time_ns = np.asarray(time_ns, np.int64)[good]
-        keep, incidents = _without_incidents(scores, time_ns, span, quiet_s if hours else 0.0)
-        clean_hours = span * float(keep.mean())
-        kept, kept_ns = scores[keep], time_ns[keep]
-        gap = quiet_s if hours else 0.0
-        levels = np.unique(np.quantile(kept, np.linspace(0, 1, BODY_POINTS) ** 0.5))
-        survival = 1.0 - np.searchsorted(np.sort(kept), levels, side="left") / (len(kept) + 1)
-        counts = np.array([len(cluster_peaks(kept, kept_ns, level, gap)[0]) for level in levels[:: max(1, len(levels) // 400)]])
-        sparse = np.interp(levels, levels[:: max(1, len(levels) // 400)], counts)
-        rates = np.maximum.accumulate(sparse[::-1])[::-1] / clean_hours
-        tail = _tail(kept, kept_ns, clean_hours, gap)
+            times = np.asarray(time_ns, np.int64)[good]
+        everything = _Reference(found, times, span, quiet_s if hours else 0.0)
+        kept, incidents = _without_incidents(everything)
+        clean = everything.keep(kept)
+        levels = clean.levels()
+        counts = clean.counts(levels)
+        survival = 1.0 - np.searchsorted(np.sort(clean.scores), levels) / (len(clean.scores) + 1)
+        tail, replicas = _tail(clean, float(levels[_rank(counts, TAIL_PEAKS)]), seed)
         return cls(
-            levels, survival, rates, tail, float(kept.max()), len(kept), clean_hours if hours else None, gap,
-            incidents, float((~keep).sum() / len(scores) * span * 3600.0),
-            _bootstrap(kept, kept_ns, clean_hours, gap, seed),
-        )
+            levels, survival, counts / clean.hours, tail, float(clean.scores.max()), len(clean.scores),
+            clean.hours if hours else None, clean.quiet_s, incidents, (span - clean.hours) * 3600.0, replicas,
+        )  # fmt: skip
 
     def p_value(self, scores: Floats) -> Floats:
         """P(a good window scores this high), in (0, 1]; NaN stays NaN."""
@@ -163,9 +195,7 @@ class Calibration:
         return np.where(np.isnan(s), np.nan, np.where(s > self.tail.threshold, self.tail.rate(s), body))
 
     def alarms_per_hour_interval(self, score: float, coverage: float = 0.9) -> tuple[float, float]:
-        """Block-bootstrap interval of `alarms_per_hour` at one score."""
-        if not self.replicas:
-            return float("nan"), float("nan")
+        """Block-bootstrap interval of `alarms_per_hour` at one score at or above the tail's threshold."""
         rates = [float(tail.rate(np.array([score]))[0]) for tail in self.replicas]
         low, high = np.quantile(rates, [(1 - coverage) / 2, (1 + coverage) / 2])
         return float(low), float(high)
@@ -187,8 +217,7 @@ class Calibration:
                 f"ask for at least {rarest:.2g} per hour or fit on more data"
             )
         if budget_per_hour >= self.tail.clusters_per_hour:
-            within = self.rates >= budget_per_hour
-            return float(self.levels[within][-1]) if within.any() else float(self.levels[0])
+            return float(self.levels[np.argmax(self.rates <= budget_per_hour)])
         return self.tail.score_at(budget_per_hour)
 
     def to_dict(self) -> dict[str, Any]:
@@ -209,55 +238,45 @@ class Calibration:
         return cls(**given)
 
 
-def _tail(scores: Floats, time_ns: npt.NDArray[np.int64], hours: float, gap: float) -> Tail:
-    threshold = float(np.quantile(scores, 1.0 - TAIL_SHARE))
-    peaks, _ = cluster_peaks(scores, time_ns, threshold, gap)
-    if len(peaks) < MIN_PEAKS:
-        threshold = float(np.quantile(scores, 0.9))
-        peaks, _ = cluster_peaks(scores, time_ns, threshold, gap)
-    if len(peaks) < 2:
-        return Tail(threshold, max(float(np.std(scores)), 1e-9), 0.0, max(len(peaks), 1) / hours)
-    scale, shape = fit_pareto(peaks - threshold)
-    return Tail(threshold, scale, shape, len(peaks) / hours)
+def _rank(counts: npt.NDArray[np.intp], peaks: int) -> int:
+    """Index of the highest level that so many clusters reach, at most half of those there are at any level."""
+    return int(np.flatnonzero(counts >= min(peaks, counts[0] / 2))[-1])
 
 
-def _without_incidents(
-    scores: Floats, time_ns: npt.NDArray[np.int64], hours: float, gap: float
-) -> tuple[npt.NDArray[np.bool_], int]:
-    """Which windows to keep, and how many incidents were left out: peaks far outside the tail of all the others."""
-    keep = np.ones(len(scores), bool)
-    incidents = 0
+def _tail(reference: _Reference, threshold: float, seed: int, copies: int = 100) -> tuple[Tail, tuple[Tail, ...]]:
+    """The tail above a threshold, and those of block-bootstrap copies; a block is a sixtieth of the reference."""
+    high, starts = reference.clusters(threshold)
+    excesses = np.maximum.reduceat(reference.scores[high], starts) - threshold
+    block = high[starts] * 60 // len(reference.scores)
+    rng = np.random.default_rng(seed)
+    tails = []
+    for times_drawn in [np.ones(60, int), *rng.multinomial(60, np.full(60, 1 / 60), copies)]:
+        drawn = np.repeat(excesses, times_drawn[block])
+        scale, shape = fit_pareto(drawn) if len(drawn) > 1 else fit_pareto(excesses)
+        tails.append(Tail(threshold, scale, shape, max(len(drawn), 1) / reference.hours))
+    return tails[0], tuple(tails[1:])
+
+
+def _without_incidents(reference: _Reference) -> tuple[npt.NDArray[np.bool_], int]:
+    """Which windows to keep, and how many incidents were left out: clusters far outside the tail of all the others.
+
+    A heavy tail would explain its own outliers, so clusters are judged by a nearly exponential tail whose scale is
+    the median excess of a quarter of all clusters: incidents are few clusters even where they are many windows.
+    """
+    keep, incidents = np.ones(len(reference.scores), bool), 0
     for _ in range(20):
-        tail = _tail(scores[keep], time_ns[keep], hours * float(keep.mean()), gap)
-        # A heavy tail would explain its own outliers: judge them by an exponential with a robust scale.
-        peaks, _ns = cluster_peaks(scores[keep], time_ns[keep], tail.threshold, gap)
-        scale = float(np.median(peaks - tail.threshold) / np.log(2.0)) if len(peaks) else tail.scale
-        judge = Tail(tail.threshold, max(scale * 1.1, 1e-9), 0.05, tail.clusters_per_hour)
-        limit = judge.score_at(min(OUTLIER_EXPECTED / hours, judge.clusters_per_hour))
-        out = keep & (scores > limit)
+        rest = reference.keep(keep)
+        levels = rest.levels()
+        counts = rest.counts(levels)
+        threshold = float(levels[_rank(counts, int(counts[0]) // 4)])
+        high, starts = rest.clusters(threshold)
+        peaks = np.maximum.reduceat(rest.scores[high], starts)
+        scale = 1.1 * float(np.median(peaks - threshold)) / np.log(2.0)
+        judge = Tail(threshold, max(scale, 1e-9), 0.05, len(peaks) / rest.hours)
+        out = peaks > judge.score_at(OUTLIER_EXPECTED / rest.hours)
         if not out.any():
             break
-        spans = cluster_peaks(np.where(out, 1.0, 0.0), time_ns, 0.5, gap)[1]
-        incidents += len(spans)
-        near = np.searchsorted(time_ns, time_ns[out])
-        for index in near:
-            low = np.searchsorted(time_ns, time_ns[index] - gap * 1e9)
-            high = np.searchsorted(time_ns, time_ns[index] + gap * 1e9, side="right")
-            keep[low:high] &= scores[low:high] <= tail.threshold
-        keep &= scores <= limit
+        incidents += int(out.sum())
+        lengths = np.diff(np.append(starts, len(high)))
+        keep[np.flatnonzero(keep)[high[np.repeat(out, lengths)]]] = False
     return keep, incidents
-
-
-def _bootstrap(
-    scores: Floats, time_ns: npt.NDArray[np.int64], hours: float, gap: float, seed: int, copies: int = 100
-) -> tuple[Tail, ...]:
-    """Tails of block-bootstrap copies; a block is a sixtieth of the reference, at least ten windows."""
-    rng = np.random.default_rng(seed)
-    block = max(10, len(scores) // 60)
-    starts = np.arange(0, len(scores), block)
-    step = int(hours * NS_PER_HOUR / max(len(scores), 1))
-    tails = []
-    for _ in range(copies):
-        order = np.concatenate([np.arange(s, min(s + block, len(scores))) for s in rng.choice(starts, len(starts))])
-        tails.append(_tail(scores[order], np.arange(len(order), dtype=np.int64) * step, hours, gap))
-    return tuple(tails)

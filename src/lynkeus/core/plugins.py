@@ -35,7 +35,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
 
 
 def entries(group: str) -> dict[str, EntryPoint]:
-    """Every entry of a group by name: the built-in ones, then those of installed plug-ins (which cannot replace one)."""
+    """Every entry of a group by name: the built-in ones, then those of plug-ins (which cannot replace one)."""
     if group not in BUILT_IN:
         raise SettingsError(f"no group {group!r}; groups are {', '.join(BUILT_IN)}")
     found = {name: EntryPoint(name, target, f"lynkeus.{group}") for name, target in BUILT_IN[group].items()}
@@ -45,8 +45,14 @@ def entries(group: str) -> dict[str, EntryPoint]:
 
 
 def load(group: str, name: str) -> Any:
-    """The class or function behind a name. Raises SettingsError naming what exists."""
+    """The class or function behind a name. Raises SettingsError naming what exists, or why it cannot be imported."""
     found = entries(group)
     if name not in found:
         raise SettingsError(f"no {group.removesuffix('s')} called {name!r}; there are: {', '.join(sorted(found))}")
-    return found[name].load()
+    try:
+        return found[name].load()
+    except (ImportError, AttributeError) as problem:
+        raise SettingsError(
+            f"the {group.removesuffix('s')} {name!r} ({found[name].value}) cannot be loaded: {problem}; "
+            "install the package that provides it again, with the extra it needs"
+        ) from problem

@@ -1,0 +1,110 @@
+"""The SELECTs behind the pages: alarms as they stand now, and points thinned to what a screen can show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from lynkeus.core.alarm import Alarm
+from lynkeus.monitor.records import ScoredPoint, Status, StoredAlarm
+from lynkeus.monitor.tables import alarm_event, alarm_opened, point, series, verdict
+
+NAN = float("nan")
+
+
+def number(value: float | None) -> float:
+    """NULL is NaN."""
+    return NAN if value is None else float(value)
+
+
+def alarms_now() -> sa.Select[Any]:
+    """Every alarm with its latest event and verdict; rows are read by `stored_alarm`."""
+    opened, event, said = alarm_opened, alarm_event, verdict
+    last_event = sa.select(sa.func.max(event.c.id)).where(event.c.alarm_id == opened.c.id).scalar_subquery()
+    last_said = sa.select(sa.func.max(said.c.id)).where(said.c.alarm_id == opened.c.id).scalar_subquery()
+    now = event.alias("now")
+    latest = said.alias("latest")
+    return (
+        sa.select(
+            opened.c.id,
+            series.c.monitor,
+            series.c.output,
+            opened.c.start_ns,
+            sa.func.coalesce(now.c.peak_ns, opened.c.peak_ns).label("peak_ns"),
+            sa.func.coalesce(now.c.peak_score, opened.c.peak_score).label("peak_score"),
+            sa.func.coalesce(now.c.alarms_per_hour, opened.c.alarms_per_hour).label("alarms_per_hour"),
+            sa.func.coalesce(now.c.where, opened.c.where).label("place"),
+            now.c.end_ns,
+            latest.c.verdict,
+        )
+        .join(series, series.c.id == opened.c.series_id)
+        .outerjoin(now, now.c.id == last_event)
+        .outerjoin(latest, latest.c.id == last_said)
+    )
+
+
+def recent_alarms(
+    monitor: str | None, output: str | None, status: Status | None, limit: int, before: int | None
+) -> sa.Select[Any]:
+    """The last alarms, newest first; `before` is the id after which to go on."""
+    query = alarms_now()
+    now = query.selected_columns.end_ns
+    if monitor is not None:
+        query = query.where(series.c.monitor == monitor)
+    if output is not None:
+        query = query.where(series.c.output == output)
+    if status is not None:
+        query = query.where(now.is_(None) if status == "open" else now.is_not(None))
+    if before is not None:
+        query = query.where(alarm_opened.c.id < before)
+    return query.order_by(alarm_opened.c.id.desc()).limit(limit)
+
+
+def stored_alarm(row: Any) -> StoredAlarm:
+    """A row of `alarms_now`."""
+    alarm = Alarm(
+        row.output,
+        row.start_ns,
+        row.peak_ns,
+        number(row.peak_score),
+        number(row.alarms_per_hour),
+        row.place,
+        row.end_ns,
+    )
+    return StoredAlarm(row.id, row.monitor, alarm, row.verdict)
+
+
+def alarm_counts() -> sa.Select[Any]:
+    """(monitor, output, open, total) of every output that ever had an alarm."""
+    now = alarms_now().subquery()
+    open_now = sa.func.sum(sa.case((now.c.end_ns.is_(None), 1), else_=0))
+    return sa.select(now.c.monitor, now.c.output, open_now, sa.func.count()).group_by(now.c.monitor, now.c.output)
+
+
+def thinned_points(
+    connection: sa.Connection, series_id: int, span: tuple[int | None, int | None], at_most: int
+) -> list[Any]:
+    """Rows of `point` that start within the span, in time order; of each of `at_most` bins the highest score only."""
+    within = [point.c.series_id == series_id]
+    if span[0] is not None:
+        within.append(point.c.start_ns >= span[0])
+    if span[1] is not None:
+        within.append(point.c.start_ns < span[1])
+    count, first, last = connection.execute(
+        sa.select(sa.func.count(), sa.func.min(point.c.start_ns), sa.func.max(point.c.start_ns)).where(*within)
+    ).one()
+    columns = [point.c.start_ns, point.c.end_ns, point.c.score, point.c.alarms_per_hour, point.c.where.label("place")]
+    query = sa.select(*columns).where(*within)
+    if count > at_most:
+        width_ns = (last - first) // at_most + 1
+        by_bin = (point.c.start_ns - sa.literal(first, sa.BigInteger)) // sa.literal(width_ns, sa.BigInteger)
+        rank = sa.func.row_number().over(partition_by=by_bin, order_by=point.c.score.desc().nulls_last())
+        ranked = query.add_columns(rank.label("rank")).subquery()
+        query = sa.select(*(ranked.c[column.name] for column in columns)).where(ranked.c.rank == 1)
+    return list(connection.execute(query.order_by("start_ns")))
+
+
+def scored_point(output: str, row: Any) -> ScoredPoint:
+    """A row of `thinned_points`."""
+    return ScoredPoint(output, row.start_ns, row.end_ns, number(row.score), number(row.alarms_per_hour), row.place)

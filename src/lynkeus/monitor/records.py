@@ -1,0 +1,152 @@
+"""What goes into the store and what comes out of it, as frozen dataclasses."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+from lynkeus.core.alarm import Alarm
+
+VERDICTS = ("real", "not real", "unsure")
+Status = Literal["open", "closed"]
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What is being watched, by what: everything the pages need to know beside the numbers.
+
+    `channels` and `positions_m` (along the beam line, may be empty) have one entry per channel. `lineage`: model,
+    data, version, scorer, fitted on, excluded, ... as plain JSON types.
+    """
+
+    name: str
+    title: str = ""
+    outputs: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    positions_m: tuple[float, ...] = ()
+    unit: str = ""
+    budget_per_hour: float = 1.0
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process that writes for a monitor; `token` tells two processes with one recycled pid apart."""
+
+    host: str
+    pid: int
+    token: str
+
+    @classmethod
+    def here(cls) -> Self:
+        """Whoever calls, with a token of its own."""
+        return cls(socket.gethostname(), os.getpid(), uuid.uuid4().hex)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a monitor has come: rows consumed, end of the last window, and whatever it needs to go on from there."""
+
+    position: int
+    last_end_ns: int
+    state: bytes = b""
+    open_alarms: Any = None  # plain JSON types
+
+
+@dataclass(frozen=True)
+class ScoredPoint:
+    """One window of one output; NaN scores are kept as missing."""
+
+    output: str
+    start_ns: int
+    end_ns: int
+    score: float
+    alarms_per_hour: float
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Everything that some windows brought about; it is stored as a whole or not at all.
+
+    `opened`: alarms with their evidence, in plain JSON types or NumPy arrays. `peaks`: open alarms that rose since.
+    `closed`: alarms with an end. `samples`, `missed`: since the previous commit.
+    """
+
+    progress: Progress
+    points: tuple[ScoredPoint, ...] = ()
+    opened: tuple[tuple[Alarm, Mapping[str, Any]], ...] = ()
+    peaks: tuple[Alarm, ...] = ()
+    closed: tuple[Alarm, ...] = ()
+    samples: int = 0
+    missed: int = 0
+    heartbeat_ns: int = field(default_factory=time.time_ns)
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """Is a monitor alive: its last heartbeat, its counts, and its rate over the last ten seconds or so."""
+
+    monitor: Monitor
+    heartbeat_ns: int
+    last_end_ns: int | None
+    samples: int
+    missed: int
+    samples_per_s: float
+    finished: bool
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class StoredAlarm:
+    """An alarm as it stands now: its latest peak, its end where it has one, and its latest verdict."""
+
+    id: int
+    monitor: str
+    alarm: Alarm
+    verdict: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has no end yet."""
+        return self.alarm.end_ns is None
+
+
+@dataclass(frozen=True)
+class StoredVerdict:
+    """What a person said of an alarm, with the interval it was said of: truth for the next fit."""
+
+    alarm_id: int
+    output: str
+    start_ns: int
+    end_ns: int | None
+    verdict: str
+    who: str
+    note: str
+    at_ns: int
+
+
+@dataclass(frozen=True)
+class AlarmFile:
+    """All that is known of one alarm: evidence from its opening, the monitor as it was then, every verdict."""
+
+    stored: StoredAlarm
+    monitor: Monitor
+    evidence: Mapping[str, Any]
+    verdicts: tuple[StoredVerdict, ...]
+
+
+@dataclass(frozen=True)
+class AlarmCount:
+    """Alarms of one output of one monitor: open now, and in all."""
+
+    monitor: str
+    output: str
+    open: int
+    total: int

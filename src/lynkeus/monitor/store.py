@@ -1,0 +1,249 @@
+"""The append-only store: all that monitor and web share. SQLite in WAL mode by default, PostgreSQL by URL.
+
+A commit is one transaction, and alarms are unique by (monitor, output, start), so a monitor that is killed at any
+moment goes on from its last committed window with no alarm lost or doubled.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from lynkeus.core.alarm import Alarm
+from lynkeus.core.errors import StoreError
+from lynkeus.monitor import queries
+from lynkeus.monitor.database import create_tables, insert_new, one_line_errors, open_engine
+from lynkeus.monitor.records import (
+    VERDICTS,
+    AlarmCount,
+    AlarmFile,
+    Commit,
+    Monitor,
+    Owner,
+    Progress,
+    Pulse,
+    ScoredPoint,
+    Status,
+    StoredAlarm,
+    StoredVerdict,
+)
+from lynkeus.monitor.rows import (
+    has_died,
+    moved_fields,
+    peak_fields,
+    plain,
+    point_row,
+    read_monitor,
+    read_pulse,
+    unheld_row,
+)
+from lynkeus.monitor.tables import alarm_event, alarm_opened, point, progress, series, start, verdict
+
+HOLD_S = 30.0  # a monitor without a heartbeat for so long may be taken over
+
+
+class Store:
+    """One database that holds any number of monitors. Every error is a StoreError of one line."""
+
+    def __init__(self, url: str) -> None:
+        self.engine, self.address = open_engine(url)
+        with one_line_errors(self.address):
+            create_tables(self.engine, self.address)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with one_line_errors(self.address), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with one_line_errors(self.address), self.engine.connect() as plain:
+            connection = plain.execution_options(writes=True)
+            with connection.begin():
+                yield connection
+
+    def claim(self, monitor: Monitor, owner: Owner) -> Progress | None:
+        """Become the one writer of a monitor; the progress to go on from, or None at its very first start.
+
+        Raises StoreError while another living process holds it.
+        """
+        with self._writing() as connection:
+            began = {"monitor": monitor.name, "at_ns": time.time_ns(), "host": owner.host, "pid": owner.pid}
+            began["description"] = json.dumps(plain(asdict(monitor)), allow_nan=False)
+            start_id = connection.execute(start.insert().values(began).returning(start.c.id)).scalar_one()
+            connection.execute(insert_new(connection, progress), unheld_row(monitor.name, start_id))
+            row = _progress_row(connection, monitor.name)
+            age_s = (time.time_ns() - row.heartbeat_ns) / 1e9
+            if row.token not in ("", owner.token) and age_s < HOLD_S and not has_died(row, owner):
+                raise StoreError(
+                    f"two monitors on one store: {monitor.name!r} in {self.address} is held by process {row.pid} on "
+                    f"{row.host} ({age_s:.0f} s ago): stop that one, or give this one another name"
+                )
+            held = {"host": owner.host, "pid": owner.pid, "token": owner.token, "heartbeat_ns": time.time_ns()}
+            _update(connection, monitor.name, held | {"start_id": start_id, "finished": False, "samples_per_s": 0.0})
+        if row.position is None:
+            return None
+        return Progress(row.position, row.last_end_ns, row.state, json.loads(row.open_alarms))
+
+    def commit(self, name: str, owner: Owner, commit: Commit) -> None:
+        """Append what some windows brought about and move the progress, in one transaction.
+
+        Raises StoreError where another process has taken the monitor over meanwhile.
+        """
+        with self._writing() as connection:
+            row = self._held_row(connection, name, owner)
+            numbers = _series_numbers(connection, name, commit)
+            if commit.points:
+                rows = [point_row(numbers[scored.output], scored) for scored in commit.points]
+                connection.execute(insert_new(connection, point), rows)
+            for alarm, evidence in commit.opened:
+                text = json.dumps(plain(evidence), allow_nan=False)
+                opened = {"series_id": numbers[alarm.output], "start_ns": alarm.start_ns, "start_id": row.start_id}
+                connection.execute(
+                    insert_new(connection, alarm_opened), opened | peak_fields(alarm) | {"evidence": text}
+                )
+            for alarm in (*commit.peaks, *commit.closed):
+                alarm_id = _alarm_id(connection, numbers[alarm.output], alarm, name)
+                event = {"alarm_id": alarm_id, "end_ns": alarm.end_ns}
+                connection.execute(alarm_event.insert(), event | peak_fields(alarm))
+            _update(connection, name, moved_fields(row, commit))
+
+    def release(self, name: str, owner: Owner, finished: bool = False) -> None:
+        """Let go of a monitor, so that the next start need not wait; `finished`: its source has ended."""
+        with self._writing() as connection:
+            self._held_row(connection, name, owner)
+            _update(connection, name, {"token": "", "finished": finished, "heartbeat_ns": time.time_ns()})
+
+    def add_verdict(self, alarm_id: int, said: str, who: str, note: str = "") -> None:
+        """Append what a person says of an alarm: "real", "not real" or "unsure"."""
+        if said not in VERDICTS:
+            raise StoreError(f"verdict {said!r} is not one of {', '.join(VERDICTS)}")
+        with self._writing() as connection:
+            if connection.scalar(sa.select(alarm_opened.c.id).where(alarm_opened.c.id == alarm_id)) is None:
+                raise StoreError(f"no alarm {alarm_id} in {self.address}")
+            row = {"alarm_id": alarm_id, "verdict": said, "who": who, "note": note, "at_ns": time.time_ns()}
+            connection.execute(verdict.insert(), row)
+
+    def prune_points(self, name: str, older_than_ns: int) -> int:
+        """Delete the points of windows that ended before a time (never alarms or verdicts); how many that were."""
+        with self._writing() as connection:
+            mine = sa.select(series.c.id).where(series.c.monitor == name)
+            old = point.delete().where(point.c.series_id.in_(mine), point.c.end_ns < older_than_ns)
+            return connection.execute(old).rowcount
+
+    def monitors(self) -> list[Pulse]:
+        """Every monitor that ever started, by name."""
+        query = sa.select(progress, start.c.description).join(start, start.c.id == progress.c.start_id)
+        with self._reading() as connection:
+            return [read_pulse(row) for row in connection.execute(query.order_by(progress.c.monitor))]
+
+    def monitor(self, name: str) -> Pulse | None:
+        """One monitor, None where there is none of that name."""
+        return next((pulse for pulse in self.monitors() if pulse.monitor.name == name), None)
+
+    def alarms(
+        self,
+        name: str | None = None,
+        output: str | None = None,
+        status: Status | None = None,
+        limit: int = 100,
+        before: int | None = None,
+    ) -> list[StoredAlarm]:
+        """Alarms as they stand, newest first; `before`: only those with a smaller id, to page back."""
+        with self._reading() as connection:
+            rows = connection.execute(queries.recent_alarms(name, output, status, limit, before))
+            return [queries.stored_alarm(row) for row in rows]
+
+    def alarm_counts(self) -> list[AlarmCount]:
+        """Open and total alarms of every monitor and output that ever had one."""
+        with self._reading() as connection:
+            return [AlarmCount(*row) for row in connection.execute(queries.alarm_counts())]
+
+    def alarm(self, alarm_id: int) -> AlarmFile | None:
+        """All that is known of one alarm, None where there is none of that number."""
+        one = alarm_opened.c.id == alarm_id
+        about = sa.select(alarm_opened.c.evidence, start.c.description).join(
+            start, start.c.id == alarm_opened.c.start_id
+        )
+        with self._reading() as connection:
+            row = connection.execute(queries.alarms_now().where(one)).one_or_none()
+            if row is None:
+                return None
+            evidence, description = connection.execute(about.where(one)).one()
+            said = tuple(StoredVerdict(*fields) for fields in connection.execute(_verdicts().where(one)))
+        return AlarmFile(queries.stored_alarm(row), read_monitor(description), json.loads(evidence), said)
+
+    def verdicts(self, name: str) -> list[StoredVerdict]:
+        """Everything people said of the alarms of a monitor, oldest first."""
+        with self._reading() as connection:
+            return [StoredVerdict(*row) for row in connection.execute(_verdicts().where(series.c.monitor == name))]
+
+    def points(
+        self, name: str, output: str, start_ns: int | None = None, end_ns: int | None = None, at_most: int = 2000
+    ) -> list[ScoredPoint]:
+        """Scored windows in time order, thinned to the highest score of each of `at_most` equal bins."""
+        mine = sa.select(series.c.id).where(series.c.monitor == name, series.c.output == output)
+        with self._reading() as connection:
+            number = connection.scalar(mine)
+            if number is None:
+                return []
+            rows = queries.thinned_points(connection, number, (start_ns, end_ns), max(at_most, 1))
+        return [queries.scored_point(output, row) for row in rows]
+
+    def _held_row(self, connection: sa.Connection, name: str, owner: Owner) -> Any:
+        row = _progress_row(connection, name)
+        if row is None or row.token != owner.token:
+            holder = "nobody" if row is None or not row.token else f"process {row.pid} on {row.host}"
+            raise StoreError(f"monitor {name!r} in {self.address} is now held by {holder}, so this one must stop")
+        return row
+
+
+def _progress_row(connection: sa.Connection, name: str) -> Any:
+    return connection.execute(sa.select(progress).where(progress.c.monitor == name).with_for_update()).one_or_none()
+
+
+def _update(connection: sa.Connection, name: str, fields: Mapping[str, Any]) -> None:
+    connection.execute(progress.update().where(progress.c.monitor == name), dict(fields))
+
+
+def _series_numbers(connection: sa.Connection, name: str, commit: Commit) -> dict[str, int]:
+    alarms = (*(alarm for alarm, _ in commit.opened), *commit.peaks, *commit.closed)
+    wanted = {scored.output for scored in commit.points} | {alarm.output for alarm in alarms}
+    query = sa.select(series.c.output, series.c.id).where(series.c.monitor == name)
+    known = dict(connection.execute(query).tuples().all())
+    if not wanted <= known.keys():
+        new = [{"monitor": name, "output": output} for output in sorted(wanted - known.keys())]
+        connection.execute(insert_new(connection, series), new)
+        known = dict(connection.execute(query).tuples().all())
+    return known
+
+
+def _alarm_id(connection: sa.Connection, number: int, alarm: Alarm, name: str) -> int:
+    same = (alarm_opened.c.series_id == number, alarm_opened.c.start_ns == alarm.start_ns)
+    found = connection.scalar(sa.select(alarm_opened.c.id).where(*same))
+    if found is None:
+        raise StoreError(
+            f"no alarm of {name!r} {alarm.output!r} was opened at {alarm.start_ns} ns, so it cannot change"
+        )
+    return int(found)
+
+
+def _verdicts() -> sa.Select[Any]:
+    last = sa.select(sa.func.max(alarm_event.c.end_ns)).where(alarm_event.c.alarm_id == alarm_opened.c.id)
+    said = (verdict.c.verdict, verdict.c.who, verdict.c.note, verdict.c.at_ns)
+    return (
+        sa.select(alarm_opened.c.id, series.c.output, alarm_opened.c.start_ns, last.scalar_subquery(), *said)
+        .join(alarm_opened, alarm_opened.c.id == verdict.c.alarm_id)
+        .join(series, series.c.id == alarm_opened.c.series_id)
+        .order_by(verdict.c.id)
+    )

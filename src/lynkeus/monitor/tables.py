@@ -1,0 +1,120 @@
+"""The tables of the store. Rows are only ever appended, except `progress`, which has one row per monitor."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+VERSION = 1
+metadata = MetaData()
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only where the type is INTEGER
+_Real = Float(53)
+
+about = Table("about", metadata, Column("version", Integer, primary_key=True))
+
+# One row each time a monitor starts: what it was, and by what it scored (Monitor as JSON).
+start = Table(
+    "start",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("monitor", Text, nullable=False, index=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("description", Text, nullable=False),
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("monitor", Text, primary_key=True),
+    Column("start_id", _Id, ForeignKey("start.id"), nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("token", Text, nullable=False),  # empty: nobody holds the monitor
+    Column("heartbeat_ns", BigInteger, nullable=False),
+    Column("position", BigInteger),  # NULL until the first commit
+    Column("last_end_ns", BigInteger),
+    Column("state", LargeBinary, nullable=False),
+    Column("open_alarms", Text, nullable=False),
+    Column("samples", BigInteger, nullable=False),
+    Column("missed", BigInteger, nullable=False),
+    Column("samples_per_s", _Real, nullable=False),
+    Column("finished", Boolean, nullable=False),
+)
+
+# A number for each (monitor, output), so that a million points do not repeat two names each.
+series = Table(
+    "series",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("monitor", Text, nullable=False),
+    Column("output", Text, nullable=False),
+    UniqueConstraint("monitor", "output"),
+)
+
+point = Table(
+    "point",
+    metadata,
+    Column("series_id", _Id, ForeignKey("series.id"), primary_key=True),
+    Column("start_ns", BigInteger, primary_key=True),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("score", _Real),
+    Column("alarms_per_hour", _Real),
+    Column("where", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+alarm_opened = Table(
+    "alarm_opened",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("series_id", _Id, ForeignKey("series.id"), nullable=False),
+    Column("start_id", _Id, ForeignKey("start.id"), nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("peak_ns", BigInteger, nullable=False),
+    Column("peak_score", _Real),
+    Column("alarms_per_hour", _Real),
+    Column("where", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    UniqueConstraint("series_id", "start_ns"),
+    Index("alarm_by_time", "start_ns"),
+)
+
+# What became of an alarm: a higher peak, or its end (end_ns not NULL). The latest row holds.
+alarm_event = Table(
+    "alarm_event",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("alarm_id", _Id, ForeignKey("alarm_opened.id"), nullable=False),
+    Column("peak_ns", BigInteger, nullable=False),
+    Column("peak_score", _Real),
+    Column("alarms_per_hour", _Real),
+    Column("where", Text, nullable=False),
+    Column("end_ns", BigInteger),
+    Index("event_by_alarm", "alarm_id", "id"),
+)
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("alarm_id", _Id, ForeignKey("alarm_opened.id"), nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("verdict_by_alarm", "alarm_id", "id"),
+)

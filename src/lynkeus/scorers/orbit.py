@@ -1,0 +1,253 @@
+"""The recommended scorer for beam orbits: which monitor disagrees with all the others, and did the orbit itself move.
+
+Every channel is compared with what all other channels say of it (conditional residual), against a baseline that
+follows slow drift but not faults. A window is tested for its mean, for too much and for too little spread, and for
+repeated values; every channel's tails are calibrated by themselves, so that a channel with heavy tails does not
+speak for the others. `monitor` is the evidence of the strongest channel, less what is left when that channel is
+taken out: one broken monitor explains everything, a moved beam does not. `beam` is the evidence that the rest of
+the orbit moved, froze, or was mirrored about a past orbit. Both are in nats: -ln of the chance in good data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lynkeus.core import Array, Batch, Evidence, Floats, ModelError, Scores, Source
+from lynkeus.scorers.folder import read_folder, write_folder
+from lynkeus.scorers.orbit_baseline import CENTRE_WINDOWS, Baseline, Gate, Pace, Walk, walk
+from lynkeus.scorers.orbit_tails import Kept, Tails, fit_tails
+from lynkeus.scorers.orbit_windows import WindowStatistics, window_statistics
+from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
+from lynkeus.transforms.rows import like_values
+
+GAP_S = 60.0  # after a longer gap the baseline is found anew
+RANK = 3
+QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
+REST_WEIGHT = 3.0
+FROZEN_NATS = 200.0
+SAMPLE_WINDOWS = 16384  # windows kept to learn the tails from
+
+
+class Found(NamedTuple):
+    """What `score`, `explain` and `locate` share for one batch."""
+
+    deviation: Floats  # (n, c) mean minus baseline, conditional sigmas
+    nats: Floats  # (n, c) evidence that the channel is wrong
+    scores: Scores  # (n, 2)
+    after: Baseline
+
+
+@dataclass
+class Orbit:
+    """Outputs `monitor` and `beam` for windows of a table (or single rows).
+
+    `pace` sets how the baseline follows drift. Learned: `schema_`, `model_`, `tails_`, `gate_`, `flip_` (c, modes).
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("monitor", "beam")
+    pace: Pace = field(default_factory=Pace)
+
+    def fit(self, source: Source) -> Self:
+        """Learn from windows (or rows) in time order. Raises SchemaError where nothing can be learned."""
+        self.schema_ = source.schema
+        self.model_ = fit_conditional(source)
+        channels = len(self.model_.centre)
+        self._prepare()
+        sigma = np.ones(channels, np.float32)
+        self.gate_ = Gate(sigma, 6.0, np.inf, self._correlation)
+        for _ in range(2):  # the first walk finds the scale of quiet deviations, the second walks by it
+            self._start = self._first_baseline(source)
+            kept = self._walk_through(source)
+            quiet = kept.energy <= np.quantile(kept.energy, 0.9)
+            spread = np.diff(np.quantile(kept.deviation[quiet], [0.16, 0.84], axis=0), axis=0)[0] / 2
+            self.gate_ = Gate(np.maximum(spread, 1e-3).astype(np.float32), 6.0, np.inf, self._correlation)
+            energy = self.gate_.energies(kept.deviation)
+            level = float(np.median(energy) + 6.0 * 1.4826 * np.median(np.abs(energy - np.median(energy))))
+            self.gate_ = Gate(self.gate_.sigma, 6.0, level, self._correlation)
+        kept = self._walk_through(source)
+        self.tails_ = fit_tails(kept, self.gate_)
+        self._start = kept.after
+        self.resume({})
+        return self
+
+    def score(self, batch: Batch) -> Scores:
+        """(n, 2) nats: `monitor`, `beam`; NaN for a window that misses more than half of its values."""
+        return self._find(batch).scores
+
+    def explain(self, batch: Batch, output: str = "monitor") -> Evidence:
+        """Evidence of each channel in the shape of `values`: nats for `monitor`, deviations in sigmas for `beam`."""
+        found = self._find(batch)
+        evidence = found.nats if output == "monitor" else found.deviation / self.gate_.sigma
+        return like_values(batch, evidence[:, None, :])
+
+    def locate(self, batch: Batch) -> npt.NDArray[np.str_]:
+        """(n, 2) channel names: the monitor that is wrong, and the channel that moved most."""
+        found = self._find(batch)
+        names = np.array(self.schema_.names)
+        moved = np.abs(found.deviation / self.gate_.sigma)
+        return np.stack([names[found.nats.argmax(axis=1)], names[moved.argmax(axis=1)]], axis=1)
+
+    def update(self, batch: Batch) -> None:
+        """Move the baseline past a batch."""
+        self._baseline = self._find(batch).after
+        self._memo = None
+
+    def state(self) -> dict[str, Array]:
+        """The baseline as arrays."""
+        return self._baseline.to_arrays()
+
+    def resume(self, state: dict[str, Array]) -> None:
+        """Go on from a state; from the fitted baseline where it is empty."""
+        self._memo: tuple[Batch, Found] | None = None
+        if state:
+            self._baseline = Baseline.from_arrays(state)
+        else:
+            self._baseline = self._start.copy()
+            self._baseline.fresh, self._baseline.end_ns = True, 0
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder."""
+        model = self.model_
+        arrays: dict[str, Any] = {"centre": model.centre, "jitter": model.jitter, "precision": model.precision}
+        arrays |= {f"tails.{name}": value for name, value in self.tails_.to_arrays().items()}
+        arrays |= {f"start.{name}": value for name, value in self._start.to_arrays().items()}
+        arrays |= {"gate.sigma": self.gate_.sigma}
+        settings = {"pace": asdict(self.pace), "gate_channel": self.gate_.channel, "gate_energy": self.gate_.energy}
+        write_folder(folder, self.schema_, settings, arrays)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read from a folder. Raises ModelError naming what is damaged."""
+        schema, settings, arrays = read_folder(folder)
+        try:
+            scorer = cls(Pace(**settings["pace"]))
+            scorer.schema_ = schema
+            scorer.model_ = ConditionalModel(arrays["centre"], arrays["jitter"], arrays["precision"])
+            scorer._prepare()
+            scorer.tails_ = Tails.from_arrays(_part(arrays, "tails."))
+            scorer._start = Baseline.from_arrays(_part(arrays, "start."))
+            gate = (arrays["gate.sigma"], settings["gate_channel"], settings["gate_energy"])
+            scorer.gate_ = Gate(*gate, scorer._correlation)
+        except KeyError as error:
+            raise ModelError(f"{folder}: the entry {error} of an orbit scorer is missing; fit it again") from error
+        scorer.resume({})
+        return scorer
+
+    def _prepare(self) -> None:
+        """Single-precision copies of what every window needs."""
+        model = self.model_
+        self._centre = model.centre.astype(np.float32)
+        self._to_residual = model.to_residual.astype(np.float32)
+        self._correlation = model.correlation.astype(np.float32)
+        values, vectors = np.linalg.eigh(np.linalg.inv(model.precision))
+        whiten = vectors / np.sqrt(values)
+        self.flip_ = np.linalg.solve(model.to_residual, whiten).astype(np.float32)
+        self._memo = None
+
+    def _first_baseline(self, source: Source) -> Baseline:
+        channels = len(self.model_.centre)
+        level = np.zeros(channels, np.float32)
+        for batch in source:
+            level = np.median(self._statistics(batch[:20]).mean, axis=0)
+            break
+        return Baseline(level, np.repeat(level[None], len(CENTRE_WINDOWS), axis=0), np.zeros(channels, np.float32), level[None][:0])
+
+    def _walk_through(self, source: Source) -> Kept:
+        """Statistics of the reference along the moving baseline; every second window is dropped when they get many."""
+        self.resume({})
+        kept = Kept(SAMPLE_WINDOWS)
+        for batch in source:
+            statistics = self._statistics(batch)
+            walked = walk(self._baseline, statistics.mean, self._gaps(batch), self.gate_, self.pace)
+            kept.add(walked.deviation, walked.energy, statistics)
+        return kept.close(self._baseline)
+
+    def _statistics(self, batch: Batch) -> WindowStatistics:
+        return window_statistics(batch, self._centre, self._to_residual)
+
+    def _gaps(self, batch: Batch) -> Array:
+        """(n,) True where a window starts long after the one before it."""
+        if batch.time_ns is None:
+            return np.zeros(len(batch), bool)
+        ends = batch.meta.get("end_ns", batch.time_ns)
+        before = np.concatenate([[self._baseline.end_ns or batch.time_ns[0]], ends[:-1]]) if len(batch) else ends
+        if len(batch):
+            self._baseline.end_ns = int(ends[-1])
+        return np.asarray(batch.time_ns - before > GAP_S * 1e9)
+
+    def _find(self, batch: Batch) -> Found:
+        """Everything about a batch, kept until the next batch or `update`."""
+        if self._memo is not None and self._memo[0] is batch:
+            return self._memo[1]
+        self.schema_.require(batch.schema, "the scorer orbit")
+        before = self._baseline
+        self._baseline = before.copy()
+        statistics = self._statistics(batch)
+        walked = walk(self._baseline, statistics.mean, self._gaps(batch), self.gate_, self.pace)
+        after, self._baseline = self._baseline, before
+        moved, misshapen = self.tails_.mean_nats(walked.deviation), self.tails_.shape_nats(statistics)
+        of_mean, energy = self._one_channel_moved(walked, moved)
+        of_shape = self._one_channel_misshapen(statistics, misshapen)
+        beam = self.tails_.energy_nats(energy)
+        frozen = (statistics.repeats >= statistics.length - 1).mean(axis=1, dtype=np.float64)
+        beam = np.where(frozen > 0.5, FROZEN_NATS * frozen, beam)
+        if len(walked.loud):
+            flip = self.tails_.flip_nats(self._flip_likeness(walked.deviation[walked.loud], walked.towards))
+            beam[walked.loud] = np.maximum(beam[walked.loud], flip)
+        scores = np.stack([np.maximum(of_mean, of_shape), beam], axis=1).astype(np.float64)
+        scores[statistics.missing.mean(axis=1) > 0.5 * statistics.length] = np.nan
+        found = Found(walked.deviation, np.maximum(moved, misshapen), scores, after)
+        self._memo = (batch, found)
+        return found
+
+    def _one_channel_moved(self, walked: Walk, nats: Floats) -> tuple[Floats, Floats]:
+        """Nats (n,) that one channel alone moved, and the energy (n,) of all others without its shadow on them."""
+        strongest, energy = nats.max(axis=1), walked.energy.copy()
+        look = np.flatnonzero((_third(nats) > QUIET_NATS) | (energy > self.gate_.energy))
+        if len(look):
+            rows, top = np.arange(len(look)), nats[look].argmax(axis=1)
+            left = walked.deviation[look] - walked.deviation[look, top][:, None] * self._correlation[top]
+            left[rows, top] = 0.0
+            squares = (left / self.gate_.sigma) ** 2
+            energy[look] = np.minimum(squares, self.gate_.energy_clip).sum(axis=1)
+            strongest[look] -= REST_WEIGHT * np.maximum(_third(self.tails_.mean_nats(left)) - QUIET_NATS, 0.0)
+            strongest[look] -= np.maximum(squares.sum(axis=1) - self.gate_.energy, 0.0)
+        return strongest, energy
+
+    def _one_channel_misshapen(self, statistics: WindowStatistics, nats: Floats) -> Floats:
+        """Nats (n,) that one channel alone is too noisy, too quiet, stuck or gone."""
+        strongest = nats.max(axis=1)
+        look = np.flatnonzero(_third(nats) > QUIET_NATS)
+        if len(look):
+            rows, top = np.arange(len(look)), nats[look].argmax(axis=1)
+            shadow = self._correlation[top] ** 2
+            excess = np.maximum(statistics.spread[look, top] - statistics.length + 1, 0.0)
+            spread = np.maximum(statistics.spread[look] - excess[:, None] * shadow, 1e-3)
+            rest = statistics._replace(
+                spread=spread, repeats=statistics.repeats[look], missing=statistics.missing[look]
+            )
+            others = self.tails_.shape_nats(rest)
+            others[rows, top] = 0.0
+            strongest[look] -= REST_WEIGHT * np.maximum(_third(others) - QUIET_NATS, 0.0)
+        return strongest
+
+    def _flip_likeness(self, deviation: Floats, towards: Floats) -> Floats:
+        """(k,) how much better a mirror image about a long-term centre explains the deviation than standing still."""
+        here = (deviation @ self.flip_)[:, None, :]
+        away = here - 2.0 * (towards @ self.flip_)
+        gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
+        return gain.max(axis=1)
+
+
+def _third(nats: Floats) -> Floats:
+    """(n,) the third strongest channel: a broken monitor may take its other plane along."""
+    return np.partition(nats, -RANK, axis=1)[:, -RANK] if nats.shape[1] >= RANK else np.zeros(len(nats), nats.dtype)
+
+
+def _part(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

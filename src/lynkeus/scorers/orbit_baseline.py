@@ -1,0 +1,205 @@
+"""The moving baseline of `orbit`: follows slow drift, stands still while something is wrong, adopts what stays.
+
+It remembers the last few orbits that it left: an orbit that switches between two places (a corrector that is turned on
+and off) is news the first time, not every time. The baseline is constant within a block of a few windows and moves between blocks, so that long stretches are
+computed at once and the result does not depend on how the stream is cut into batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lynkeus.core import Array, Floats
+
+KNOWN_ORBITS = 3
+CENTRE_WINDOWS = (30.0, 60.0, 300.0, 1800.0)  # time constants of the long-term centres, in windows
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the baseline moves: `block` windows per step, `gain` of a step, deviations clipped at `clip` sigmas.
+
+    A channel that deviates stands still for `monitor_adopt` windows, the whole orbit for `beam_adopt` windows after
+    a step; then the new place is taken for good. `warm_up` windows are averaged at a fresh start.
+    """
+
+    block: int = 5
+    gain: float = 0.35
+    clip: float = 2.0
+    monitor_adopt: int = 600
+    beam_adopt: int = 15
+    warm_up: int = 10
+
+
+@dataclass
+class Baseline:
+    """State of the baseline in units of conditional sigmas. All arrays over channels (c,); `centres` (4, c).
+
+    `known` (k, c): orbits that were left, the latest first.
+    """
+
+    level: Floats
+    centres: Floats
+    held: Floats
+    known: Floats
+    seen: float = np.inf  # windows averaged in `level`; infinite once it is trusted
+    beam_held: int = 0
+    fresh: bool = True
+    pending: list[Floats] = field(default_factory=list)  # window means of the block that is not complete yet
+    end_ns: int = 0
+
+    def copy(self) -> Baseline:
+        """An independent copy."""
+        arrays = (self.level.copy(), self.centres.copy(), self.held.copy(), self.known.copy())
+        return Baseline(*arrays, self.seen, self.beam_held, self.fresh, list(self.pending), self.end_ns)
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a store or a model folder."""
+        pending = np.array(self.pending, np.float32).reshape(len(self.pending), len(self.level))
+        numbers = np.array([self.seen, self.beam_held, self.fresh], np.float64)
+        arrays: dict[str, Array] = {"level": self.level, "centres": self.centres, "held": self.held, "known": self.known}
+        return arrays | {"pending": pending, "numbers": numbers, "end_ns": np.array([self.end_ns], np.int64)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Array]) -> Baseline:
+        """Inverse of `to_arrays`."""
+        seen, beam_held, fresh = (float(value) for value in arrays["numbers"])
+        pending = [row.copy() for row in arrays["pending"]]
+        level, centres, held, known = (arrays[name].copy() for name in ("level", "centres", "held", "known"))
+        return cls(level, centres, held, known, seen, int(beam_held), bool(fresh), pending, int(arrays["end_ns"][0]))
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What counts as wrong: `sigma` (c,) of a quiet deviation; a channel beyond `channel` sigmas; `energy` of all."""
+
+    sigma: Floats
+    channel: float
+    energy: float
+    correlation: Floats
+    energy_clip: float = 16.0
+
+    def energies(self, deviation: Floats) -> Floats:
+        """(n,) sum over channels of the clipped squared deviation, without the channel that deviates most."""
+        scaled = deviation / self.sigma
+        squares = np.minimum(scaled * scaled, self.energy_clip).sum(axis=1)
+        for row in np.flatnonzero(squares > self.energy):
+            squares[row] = self.rest(deviation[row])
+        return squares
+
+    def rest(self, deviation: Floats) -> float:
+        """Energy that stays when the most deviating channel is taken out, together with its shadow on the others."""
+        top = int(np.argmax(np.abs(deviation / self.sigma)))
+        rest = deviation - deviation[top] * self.correlation[top]
+        rest[top] = 0.0
+        return float(np.minimum((rest / self.sigma) ** 2, self.energy_clip).sum())
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Deviations (n, c) from the baseline and their energies (n,); `towards` gives, for the windows `loud`, the way
+    (k, 4 + 1, c) from the baseline to each long-term centre and to the centre of the fit."""
+
+    deviation: Floats
+    energy: Floats
+    loud: Array
+    towards: Floats
+
+
+def walk(state: Baseline, means: Floats, restart: Array, gate: Gate, pace: Pace) -> Walk:
+    """Move the state past n window means (n, c), in place; `restart` (n,) is True where a window follows a long gap."""
+    deviation, energy = np.empty_like(means), np.empty(len(means))
+    loud: list[int] = []
+    towards: list[Floats] = []
+    position = 0
+    while position < len(means):
+        if state.fresh or restart[position]:
+            _anchor(state, means[position], gate)
+            restart = restart.copy()
+            restart[position] = False
+        room = pace.block - len(state.pending) if state.seen >= pace.warm_up else 1
+        stop = min(position + room, len(means))
+        gaps = np.flatnonzero(restart[position:stop])
+        stop = position + int(gaps[0]) if len(gaps) else stop
+        part = (means[position:stop] - state.level) / np.float32(np.sqrt(1.0 + 1.0 / state.seen))
+        deviation[position:stop], energy[position:stop] = _from_known(state, part, gate)[:2]
+        high = position + np.flatnonzero(energy[position:stop] > gate.energy)
+        if len(high):
+            way = np.concatenate([state.centres, np.zeros_like(state.centres[:1])]) - state.level
+            loud.extend(int(index) for index in high)
+            towards.extend([way] * len(high))
+        state.pending.extend(means[position:stop])
+        if len(state.pending) >= pace.block or state.seen < pace.warm_up:
+            _step(state, np.array(state.pending), gate, pace)
+            state.pending = []
+        position = stop
+    ways = np.array(towards, np.float32).reshape(len(loud), len(CENTRE_WINDOWS) + 1, means.shape[1])
+    return Walk(deviation, energy, np.array(loud, np.intp), ways)
+
+
+def _from_known(state: Baseline, deviation: Floats, gate: Gate) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
+    """Deviations and energies, for loud windows from the known orbit that fits; which one (n,), -1 for the level."""
+    energy = gate.energies(deviation)
+    which = np.full(len(deviation), -1)
+    for row in np.flatnonzero(energy > gate.energy):
+        for number, known in enumerate(state.known):
+            other = deviation[row] + state.level - known
+            other_energy = gate.energies(other[None])[0]
+            if other_energy <= gate.energy:
+                deviation[row], energy[row], which[row] = other, other_energy, number
+                break
+    return deviation, energy, which
+
+
+def _anchor(state: Baseline, mean: Floats, gate: Gate) -> None:
+    """At a fresh start keep the known level where the first window agrees with it, else begin to learn a new one."""
+    state.fresh, state.beam_held, state.pending = False, 0, []
+    state.held[:] = 0
+    if gate.energies((mean - state.level)[None])[0] > gate.energy:
+        state.centres += mean - state.level
+        state.level, state.seen = mean.astype(np.float32), 1.0
+
+
+def _step(state: Baseline, block: Floats, gate: Gate, pace: Pace) -> None:
+    """Move the baseline at the end of a block."""
+    deviation, energy, which = _from_known(state, block - state.level, gate)
+    loud = energy > gate.energy
+    if state.seen < pace.warm_up:
+        state.seen += 1.0
+        state.level += (block - state.level).mean(axis=0) / np.float32(state.seen)
+        state.seen = state.seen if state.seen < pace.warm_up else np.inf
+        return
+    if loud.sum() * 2 > len(block):
+        state.beam_held += len(block)
+        if state.beam_held >= pace.beam_adopt:
+            _leave(state, state.level + np.where(state.held > 0, 0.0, deviation[loud].mean(axis=0)))
+        return
+    state.beam_held = 0
+    numbers, counts = np.unique(which[~loud], return_counts=True)
+    if len(numbers) and numbers[counts.argmax()] >= 0:
+        number = int(numbers[counts.argmax()])
+        back, state.known = state.known[number], np.delete(state.known, number, axis=0)
+        _leave(state, back)
+        state.beam_held = 0
+    here = ~loud & (which == (numbers[counts.argmax()] if len(numbers) else -1))
+    average = deviation[here].mean(axis=0)
+    wrong = np.abs(average) > gate.channel * gate.sigma
+    state.held = np.where(wrong, state.held + len(block), 0.0).astype(np.float32)
+    adopted = state.held > pace.monitor_adopt
+    limit = pace.clip * gate.sigma
+    move = np.where(wrong, np.where(adopted, average, 0.0), pace.gain * np.clip(average, -limit, limit))
+    move = move.astype(np.float32)
+    state.held[adopted] = 0.0
+    state.level += move
+    state.known += move
+    weight = 1.0 - (1.0 - 1.0 / np.array(CENTRE_WINDOWS)[:, None]) ** len(block)
+    state.centres += (weight * (state.level + average - state.centres)).astype(np.float32)
+
+
+def _leave(state: Baseline, new: Floats) -> None:
+    """Take a new level and remember the one that is left."""
+    state.known = np.concatenate([state.level[None], state.known])[:KNOWN_ORBITS]
+    state.level, state.beam_held = new.astype(np.float32), 0

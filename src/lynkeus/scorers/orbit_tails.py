@@ -1,0 +1,132 @@
+"""Every channel's own tails: how improbable a mean, a spread or a repeat is for this channel in good data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lynkeus.core import Array, Floats
+from lynkeus.scorers.orbit_baseline import Baseline, Gate
+from lynkeus.scorers.orbit_windows import WindowStatistics
+
+TAIL = 0.02  # share of the windows beyond the level from which a tail is fitted
+START_NATS = float(-np.log(TAIL))
+TRIM = 0.05  # largest excesses left out of a tail's scale: the reference is not clean
+WIDEN = 1.15  # what the trimming takes from an exponential tail's mean
+RARE_REPEAT = 0.01  # a repeat is never taken to be rarer than this
+
+
+def spread_statistic(spread: Floats) -> Floats:
+    """Rises when the spread is too small."""
+    return -np.log(spread)
+
+
+@dataclass
+class Kept:
+    """Window statistics of a reference, thinned to at most `limit` windows by dropping every second one."""
+
+    limit: int
+    every: int = 1
+    offset: int = 0
+    parts: list[tuple[Floats, ...]] = field(default_factory=list)
+    after: Baseline | None = None
+
+    def add(self, deviation: Floats, energy: Floats, statistics: WindowStatistics) -> None:
+        """Add the windows of one batch."""
+        self.length = statistics.length
+        chosen = slice((-self.offset) % self.every, None, self.every)
+        self.offset += len(deviation)
+        columns = (deviation, energy, statistics.spread, statistics.repeats)
+        self.parts.append(tuple(column[chosen] for column in columns))
+        if sum(len(part[0]) for part in self.parts) > self.limit:
+            self.parts = [tuple(column[::2] for column in self._joined())]
+            self.every *= 2
+
+    def _joined(self) -> tuple[Floats, ...]:
+        return tuple(np.concatenate(columns) for columns in zip(*self.parts, strict=True))
+
+    def close(self, after: Baseline) -> Kept:
+        """Join the parts."""
+        self.deviation, self.energy, self.spread, self.repeats = self._joined()
+        self.after = after
+        return self
+
+
+@dataclass(frozen=True)
+class Line:
+    """Nats as a straight line in a statistic: exponential tail from `level` on, with `scale`; both (c,) or scalar."""
+
+    level: Floats
+    scale: Floats
+
+    def nats(self, statistic: Floats) -> Floats:
+        """-ln of the chance in good data; a lower bound below the level, where it does not matter."""
+        return (statistic - self.level) / self.scale + np.float32(START_NATS)
+
+    @classmethod
+    def fit(cls, statistic: Floats) -> Line:
+        """Tail of each column of (n, c)."""
+        level = np.quantile(statistic, 1.0 - TAIL, axis=0)
+        ordered = np.sort(statistic, axis=0)
+        first = int(np.ceil(len(ordered) * (1.0 - TAIL)))
+        last = max(first + 1, int(round(len(ordered) * (1.0 - TAIL * TRIM))))
+        scale = np.maximum((ordered[first:last] - level).mean(axis=0) * WIDEN, 1e-6)
+        return cls(np.asarray(level, np.float32), np.asarray(scale, np.float32))
+
+
+@dataclass(frozen=True)
+class Tails:
+    """Lines for the squared mean, the spread and its inverse, the energy of all channels; repeats in nats each."""
+
+    mean: Line
+    wide: Line
+    narrow: Line
+    repeat: Floats
+    energy: Line
+
+    def mean_nats(self, deviation: Floats) -> Floats:
+        """(n, c) evidence that a channel's mean moved."""
+        return self.mean.nats(deviation * deviation)
+
+    def shape_nats(self, statistics: WindowStatistics) -> Floats:
+        """(n, c) evidence that a channel is too noisy, too quiet, repeats its value or gives none."""
+        nats = statistics.missing * np.float32(START_NATS)
+        if statistics.length > 2:
+            nats = np.maximum(nats, self.wide.nats(statistics.spread))
+            np.maximum(nats, self.narrow.nats(spread_statistic(statistics.spread)), out=nats)
+            np.maximum(nats, (statistics.repeats - 1.0) * self.repeat, out=nats)
+        return nats
+
+    def energy_nats(self, energy: Floats) -> Floats:
+        """(n,) evidence that many channels moved."""
+        return self.energy.nats(energy)
+
+    def flip_nats(self, likeness: Floats) -> Floats:
+        """(k,) evidence of a mirrored orbit; half the gain in squared sigmas, as a likelihood ratio."""
+        return likeness / 2.0 + START_NATS
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a model folder."""
+        lines = {"mean": self.mean, "wide": self.wide, "narrow": self.narrow, "energy": self.energy}
+        arrays = {f"{name}.{part}": np.atleast_1d(getattr(line, part)) for name, line in lines.items() for part in ("level", "scale")}
+        return arrays | {"repeat": self.repeat}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Array]) -> Tails:
+        """Inverse of `to_arrays`."""
+        mean, wide, narrow, energy = (
+            Line(arrays[f"{name}.level"], arrays[f"{name}.scale"]) for name in ("mean", "wide", "narrow", "energy")
+        )
+        return cls(mean, wide, narrow, arrays["repeat"], energy)
+
+
+def fit_tails(kept: Kept, gate: Gate) -> Tails:
+    """Learn the tails from the quiet windows of a reference."""
+    quiet = kept.energy <= gate.energy
+    mean = Line.fit(kept.deviation[quiet] ** 2)
+    wide = Line.fit(kept.spread[quiet])
+    narrow = Line.fit(spread_statistic(kept.spread[quiet]))
+    chance = kept.repeats[quiet].mean(axis=0) / max(kept.length - 1, 1)
+    repeat = -np.log(np.clip(chance, RARE_REPEAT, 0.9)).astype(np.float32)
+    return Tails(mean, wide, narrow, repeat, Line.fit(kept.energy[quiet, None]))

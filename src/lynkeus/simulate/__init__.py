@@ -1,0 +1,1 @@
+"""Simulators: one file each, all of them Sources that know the truth."""

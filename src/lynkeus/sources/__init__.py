@@ -1,0 +1,19 @@
+"""Sources: one file per format, wrappers around any Source, and `open_source` for what a user types."""
+
+from lynkeus.sources.bundle import BundleSource
+from lynkeus.sources.bundle_writer import write_bundle
+from lynkeus.sources.files import Files
+from lynkeus.sources.finite import Finite
+from lynkeus.sources.inject import Inject
+from lynkeus.sources.layout import Layout, read_layout, shipped_layouts
+from lynkeus.sources.open import open_source
+from lynkeus.sources.replay import Replay
+from lynkeus.sources.selection import Exclude, InMemory, Select
+from lynkeus.sources.time_order import Ordered
+from lynkeus.sources.window import Accumulate, Window
+from lynkeus.sources.wrapper import files_of
+
+__all__ = [
+    "Accumulate", "BundleSource", "Exclude", "Files", "Finite", "InMemory", "Inject", "Layout", "Ordered", "Replay",
+    "Select", "Window", "files_of", "open_source", "read_layout", "shipped_layouts", "write_bundle",
+]  # fmt: skip

@@ -1,0 +1,166 @@
+"""Layout: where in a file the channels, their names and their times are, written as a small TOML file.
+
+One layout serves every format: for Parquet and CSV a "dataset" is a column. `--layout NAME` picks one that the
+package ships, `--layout FILE.toml` a user's own.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from lynkeus.core.errors import SettingsError
+
+NS_PER_UNIT = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One dataset of channels: (rows, channels), or (rows,) for a single channel.
+
+    A channel is called `name/suffix`, where the name comes from the layout's `names`.
+    """
+
+    dataset: str
+    suffix: str = ""
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        _check_texts(self, "blocks")
+        if not self.dataset:
+            raise SettingsError("blocks.dataset: must not be empty")
+
+
+@dataclass(frozen=True)
+class Times:
+    """Times since 1970 UTC in a dataset, or a fixed rate that starts at `start_ns` where the file holds none."""
+
+    dataset: str = ""
+    unit: str = "ns"
+    sample_rate_hz: float | None = None
+    start_ns: int = 0
+
+    def __post_init__(self) -> None:
+        _check_texts(self, "times")
+        if self.unit not in NS_PER_UNIT:
+            raise SettingsError(f"times.unit: must be one of {', '.join(NS_PER_UNIT)}, got {self.unit!r}")
+        if bool(self.dataset) == (self.sample_rate_hz is not None):
+            raise SettingsError("times: give either a dataset or a sample_rate_hz")
+        if self.sample_rate_hz is not None and not _positive(self.sample_rate_hz):
+            raise SettingsError(f"times.sample_rate_hz: must be a positive number, got {self.sample_rate_hz!r}")
+        if not isinstance(self.start_ns, int):
+            raise SettingsError(f"times.start_ns: must be a whole number, got {self.start_ns!r}")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How to read one kind of file as a table; every part that is left out is found by looking at the file.
+
+    `names`: dataset of channel names, `strip`: regular expression of what to cut from each name; `unit`: of all
+    channels whose block gives none; `truth`: dataset of labels (0 normal). Without `blocks` all numbers of the
+    file are channels; without `times` a dataset called `time_ns` is taken where there is one, likewise `truth`.
+    """
+
+    name: str = ""
+    instrument: str = ""
+    unit: str = ""
+    blocks: tuple[Block, ...] = ()
+    names: str = ""
+    strip: str = ""
+    times: Times | None = None
+    truth: str = ""
+
+    def __post_init__(self) -> None:
+        _check_texts(self, "")
+        try:
+            re.compile(self.strip)
+        except re.error as error:
+            raise SettingsError(f"strip: {self.strip!r} is not a regular expression ({error})") from error
+
+    def short(self, name: str) -> str:
+        """A channel name without what `strip` cuts."""
+        return re.sub(self.strip, "", name) if self.strip else name
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types, so that a model can remember how its data were read."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Layout:
+        """Inverse of `to_dict`; raises SettingsError naming a field that does not exist or makes no sense."""
+        _check_known(cls, given, "")
+        made = dict(given)
+        blocks = made.pop("blocks", ())
+        if not isinstance(blocks, list | tuple):
+            raise SettingsError("blocks: must be a list of tables, written [[blocks]]")
+        made["blocks"] = tuple(_make(Block, block, "blocks") for block in blocks)
+        if made.get("times") is not None:
+            made["times"] = _make(Times, made["times"], "times")
+        return cls(**made)
+
+
+def shipped_layouts() -> list[str]:
+    """Names of the layouts in the package."""
+    folder = resources.files("lynkeus.sources") / "layouts"
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def read_layout(layout: str | Path | Layout | None) -> Layout:
+    """The layout of that shipped name or TOML file. Raises SettingsError naming the file and the field."""
+    if layout is None:
+        return Layout()
+    if isinstance(layout, Layout):
+        return layout
+    if str(layout).endswith(".toml"):
+        try:
+            text = Path(layout).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
+            raise SettingsError(f"{layout}: the layout cannot be read ({reason}); check the path") from error
+    elif str(layout) in shipped_layouts():
+        text = (resources.files("lynkeus.sources") / "layouts" / f"{layout}.toml").read_text(encoding="utf-8")
+    else:
+        shipped = ", ".join(shipped_layouts())
+        raise SettingsError(f"no layout called {str(layout)!r}; shipped are: {shipped}; or give a file NAME.toml")
+    try:
+        return Layout.from_dict({"name": str(layout)} | tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{layout}: is not valid TOML ({error})") from error
+    except SettingsError as error:
+        raise SettingsError(f"{layout}: {error}") from error
+
+
+def _make(cls: Any, given: Any, where: str) -> Any:
+    if not isinstance(given, Mapping):
+        raise SettingsError(f"{where}: must be a table, got {given!r}")
+    _check_known(cls, given, where)
+    if cls is Block and "dataset" not in given:
+        raise SettingsError("blocks.dataset: is missing")
+    return cls(**given)
+
+
+def _check_known(cls: Any, given: Mapping[str, Any], where: str) -> None:
+    known = [field.name for field in fields(cls)]
+    for name in given:
+        if name not in known:
+            raise SettingsError(f"{_dotted(where, name)}: no such field; there are: {', '.join(known)}")
+
+
+def _check_texts(made: Any, where: str) -> None:
+    for field in fields(made):
+        if field.type == "str" and not isinstance(getattr(made, field.name), str):
+            given = getattr(made, field.name)
+            raise SettingsError(f"{_dotted(where, field.name)}: must be text, got {given!r}")
+
+
+def _dotted(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < float("inf")

@@ -1,0 +1,99 @@
+"""NumpySource: a 2-D .npy (memory-mapped, for data larger than memory) or an .npz with X, y, names and time_ns."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from lynkeus.core.batch import Array, Batch, TimesNs
+from lynkeus.core.errors import SourceError
+from lynkeus.sources.layout import Layout
+from lynkeus.sources.tables import (
+    BATCH_ROWS,
+    RATE_ROWS,
+    existing_file,
+    listed,
+    rate_of,
+    table_batch,
+    table_schema,
+    times_at_rate,
+    times_in_ns,
+)
+
+
+class NumpySource:
+    """A table from NumPy's own files; pickled objects are refused.
+
+    .npy: (rows, columns). .npz: `X` (rows, columns), and where they are there `y` (rows,) labels, 1 = anomalous,
+    `names` (columns,), `time_ns` (rows,). Raises SourceError for a file that is missing, damaged or of
+    another kind.
+    """
+
+    def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
+        self.path = existing_file(path)
+        self.files = (self.path,)
+        self.layout = layout or Layout()
+        self.arrays = {} if self.path.suffix == ".npy" else self._unpacked()
+        values = self._values()
+        if values.ndim != 2 or values.dtype.kind not in "fiu":
+            raise SourceError(f"{self.path}: holds {values.dtype} {values.shape}, not rows and columns of numbers")
+        if not len(values):
+            raise SourceError(f"{self.path}: holds no rows; nothing to read")
+        self.rows, width = values.shape
+        for name, expected in (("y", self.rows), ("time_ns", self.rows), ("names", width)):
+            if name in self.arrays and self.arrays[name].shape != (expected,):
+                found = self.arrays[name].shape
+                raise SourceError(
+                    f"{self.path}: {name} has shape {found}, expected ({expected},); write the file again"
+                )
+        names = self.arrays.get("names", np.array([f"column_{number}" for number in range(width)]))
+        first_ns = self._time_ns(0, min(self.rows, RATE_ROWS))
+        self.start_ns = None if first_ns is None else int(first_ns[0])
+        short = [self.layout.short(str(name)) for name in names]
+        self.schema = table_schema(self.path, short, [""] * width, rate_of(first_ns), self.layout)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __iter__(self) -> Iterator[Batch]:
+        labels = self.arrays.get("y")
+        for start in range(0, self.rows, BATCH_ROWS):
+            stop = min(start + BATCH_ROWS, self.rows)
+            truth = None if labels is None else labels[start:stop].astype(np.int64)
+            yield table_batch(self.schema, self._values()[start:stop], self._time_ns(start, stop), truth, start)
+
+    def _values(self) -> Array:
+        """All rows; a .npy is mapped anew for each batch, so that pages already read are given back."""
+        return self.arrays["X"] if self.arrays else mapped_rows(self.path)
+
+    def _unpacked(self) -> dict[str, Array]:
+        try:
+            with self.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                if "X" not in file.files:
+                    raise SourceError(f"{self.path}: no array X; the file holds {listed(file.files)}; save it as X=")
+                return {name: file[name] for name in ("X", "y", "names", "time_ns") if name in file.files}
+        except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+            reason = "pickled objects" if "pickle" in str(error) else "not a complete .npz file"
+            raise SourceError(f"{self.path}: {reason}; save plain arrays with numpy.savez again") from error
+
+    def _time_ns(self, start: int, stop: int) -> TimesNs | None:
+        if self.layout.times is not None and self.layout.times.sample_rate_hz is not None:
+            return times_at_rate(self.layout.times, start, stop)
+        if "time_ns" not in self.arrays:
+            return None
+        return times_in_ns(self.arrays["time_ns"][start:stop], "ns", f"{self.path}: time_ns")
+
+
+def mapped_rows(path: Path) -> Array:
+    """The array in a .npy file, memory-mapped. Raises SourceError where the file is damaged or holds objects."""
+    with path.open("rb") as file:
+        if file.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
+            raise SourceError(f"{path}: is not a .npy file; check the name")
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    except (ValueError, OSError, EOFError) as error:
+        reason = "holds pickled objects" if "object" in str(error).lower() else "is not a complete .npy file"
+        raise SourceError(f"{path}: {reason} ({str(error).splitlines()[0]}); save plain arrays again") from error

@@ -1,0 +1,91 @@
+"""open_source: from what a user types (a path, a pattern, a URL) to a Source."""
+
+from __future__ import annotations
+
+import glob
+import inspect
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from lynkeus.core import plugins
+from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.core.protocols import Source
+from lynkeus.sources.bundle import is_bundle
+from lynkeus.sources.files import Files
+from lynkeus.sources.finite import Finite
+from lynkeus.sources.layout import Layout, read_layout
+from lynkeus.sources.time_order import Ordered
+
+FORMATS = {
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".npy": "numpy",
+    ".npz": "numpy",
+}
+
+
+def open_source(data: str | Path, layout: str | Path | Layout | None = None) -> Source:
+    """Open a file, a bundle, a folder or pattern of files (read in time order), or a URL such as `sim://orbit?seed=1`.
+
+    `layout`: name of a shipped layout, a TOML file, or a Layout. Files come with Inf as NaN and times in order; what
+    that cost is in the source's `messages`. Raises SourceError or SettingsError: what, where, what to do.
+    """
+    if "://" in str(data):
+        return _open_url(str(data), layout)
+    return Ordered(Finite(_open_path(str(data), read_layout(layout))))
+
+
+def _open_path(data: str, layout: Layout) -> Source:
+    path = Path(data).expanduser()
+    if path.is_file():
+        return _reader(path, layout)
+    if is_bundle(path):
+        return plugins.load("sources", "bundle")(path)
+    if path.is_dir():
+        found = [item for item in path.iterdir() if item.suffix.lower() in FORMATS and item.is_file()]
+        if not found:
+            raise SourceError(f"{path}: the folder is not a bundle and holds no file of {', '.join(FORMATS)}")
+    else:
+        found = [Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file()]
+        if not found:
+            kind = "no file matches this pattern" if glob.has_magic(str(path)) else "no such file or folder"
+            raise SourceError(f"{path}: {kind}; check the path")
+    return Files([_reader(item, layout) for item in sorted(found)])
+
+
+def _reader(path: Path, layout: Layout) -> Any:
+    name = FORMATS.get(path.suffix.lower())
+    if name is None:
+        raise SourceError(
+            f"{path}: the ending {path.suffix!r} is not known; readable are {', '.join(FORMATS)} and bundles"
+        )
+    return plugins.load("sources", name)(path, layout)
+
+
+def _open_url(url: str, layout: str | Path | Layout | None) -> Source:
+    """`sim://NAME?option=value`, or `NAME://...` of a source plug-in, which is given the URL."""
+    parts = urlsplit(url)
+    if parts.scheme != "sim":
+        return plugins.load("sources", parts.scheme)(url)
+    if layout is not None:
+        raise SettingsError(f"{url}: a simulator needs no --layout; leave it out")
+    simulator = plugins.load("simulators", parts.netloc)
+    options = {name: _value(text) for name, text in parse_qsl(parts.query, keep_blank_values=True)}
+    try:
+        inspect.signature(simulator).bind(**options)
+    except TypeError as error:
+        known = ", ".join(inspect.signature(simulator).parameters)
+        raise SettingsError(f"{url}: {error}; options are {known}") from error
+    return simulator(**options)
+
+
+def _value(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)

@@ -1,0 +1,39 @@
+"""Wrapper: what every Source around another Source shares, so that nothing the inner one says is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lynkeus.core.batch import Schema
+from lynkeus.core.protocols import Source
+
+
+class Wrapper:
+    """A Source around `source`; each kind adds its own `__iter__`.
+
+    `messages`: lines for the user (what was dropped, turned into NaN, missed), counted anew in each pass.
+    `missed`: samples that the instrument should have sent and did not.
+    """
+
+    def __init__(self, source: Source, schema: Schema | None = None) -> None:
+        self.source = source
+        self.schema = schema or source.schema
+        self.own_messages: list[str] = []
+        self.own_missed = 0
+
+    @property
+    def messages(self) -> list[str]:
+        """What this source and all those inside it have to say."""
+        return [*getattr(self.source, "messages", ()), *self.own_messages]
+
+    @property
+    def missed(self) -> int:
+        """Missed samples, counted so far in this pass."""
+        return self.own_missed + int(getattr(self.source, "missed", 0))
+
+
+def files_of(source: object) -> tuple[Path, ...]:
+    """The files that a source reads, however deeply it is wrapped; empty for a stream or a simulator."""
+    while hasattr(source, "source"):
+        source = source.source
+    return tuple(getattr(source, "files", ()))

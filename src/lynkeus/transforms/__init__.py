@@ -1,0 +1,1 @@
+"""Transforms: arrays in, arrays out; fitted state explicit."""

@@ -1,0 +1,1 @@
+"""Pages that read the store, and one form that appends a verdict."""

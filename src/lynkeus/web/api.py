@@ -1,0 +1,181 @@
+"""The JSON API under /api/v1: the same facts as the pages, for programs; described by OpenAPI."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from pydantic import BaseModel, BeforeValidator, StringConstraints
+
+from lynkeus.monitor.records import AlarmFile, Pulse, Status, StoredAlarm, StoredVerdict
+from lynkeus.web.evidence import drawable, finite
+from lynkeus.web.guard import may_post
+from lynkeus.web.reports import turn_on_curves
+from lynkeus.web.site import NOTE_LENGTH, WHO_LENGTH, SiteDep
+
+router = APIRouter(prefix="/api/v1", tags=["lynkeus"])
+Number = Annotated[float | None, BeforeValidator(finite)]  # NaN and infinity as null
+Said = Literal["real", "not real", "unsure"]
+Who = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=WHO_LENGTH)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NOTE_LENGTH)]
+
+
+class VerdictIn(BaseModel):
+    """What a person says of an alarm."""
+
+    verdict: Said
+    who: Who
+    note: Note = ""
+
+
+class VerdictOut(VerdictIn):
+    """A verdict as it was stored; times are UTC ns."""
+
+    alarm_id: int
+    at_ns: int
+
+    @classmethod
+    def of(cls, said: StoredVerdict) -> VerdictOut:
+        """From the store's row."""
+        return cls.model_construct(
+            verdict=said.verdict, who=said.who, note=said.note, alarm_id=said.alarm_id, at_ns=said.at_ns
+        )
+
+
+class MonitorOut(BaseModel):
+    """One monitor: what it is, and whether it is alive; times are UTC ns."""
+
+    name: str
+    title: str
+    outputs: list[str]
+    unit: str
+    budget_per_hour: Number
+    lineage: dict[str, Any]
+    heartbeat_ns: int
+    last_end_ns: int | None
+    samples: int
+    missed: int
+    samples_per_s: Number
+    finished: bool
+
+    @classmethod
+    def of(cls, pulse: Pulse) -> MonitorOut:
+        """From the store's row."""
+        return cls.model_validate({**vars(pulse.monitor), **vars(pulse), "outputs": list(pulse.monitor.outputs)})
+
+
+class AlarmOut(BaseModel):
+    """One alarm as it stands; `end_ns` is null while it is open, `alarms_per_hour` is how often good data does this."""
+
+    id: int
+    monitor: str
+    output: str
+    start_ns: int
+    end_ns: int | None
+    peak_ns: int
+    peak_score: Number
+    alarms_per_hour: Number
+    where: str
+    verdict: str | None
+
+    @classmethod
+    def of(cls, stored: StoredAlarm) -> AlarmOut:
+        """From the store's row."""
+        fields = vars(stored.alarm) | {"id": stored.id, "monitor": stored.monitor, "verdict": stored.verdict}
+        return cls.model_validate(fields)
+
+
+class AlarmFileOut(AlarmOut):
+    """One alarm with its evidence, the lineage of what scored it, and every verdict."""
+
+    evidence: dict[str, Any]
+    lineage: dict[str, Any]
+    verdicts: list[VerdictOut]
+
+
+class PointsOut(BaseModel):
+    """Scored windows of one output in time order, a list per column."""
+
+    start_ns: list[int]
+    end_ns: list[int]
+    score: list[Number]
+    alarms_per_hour: list[Number]
+    where: list[str]
+
+
+@router.get("/monitors")
+def monitors(site: SiteDep) -> list[MonitorOut]:
+    """Every monitor that ever started."""
+    return [MonitorOut.of(pulse) for pulse in site.store.monitors()]
+
+
+@router.get("/alarms")
+def alarms(
+    site: SiteDep,
+    monitor: str | None = None,
+    output: str | None = None,
+    status: Status | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    before: int | None = None,
+) -> list[AlarmOut]:
+    """Alarms, newest first; page back with `before`, the smallest id seen."""
+    return [AlarmOut.of(stored) for stored in site.store.alarms(monitor, output, status, limit, before)]
+
+
+@router.get("/alarms/{alarm_id}")
+def alarm(site: SiteDep, alarm_id: int) -> AlarmFileOut:
+    """One alarm with everything that is known of it."""
+    file = find_alarm(site, alarm_id)
+    more = {"evidence": dict(file.evidence), "lineage": dict(file.monitor.lineage)}
+    said = [VerdictOut.of(row) for row in file.verdicts]
+    return AlarmFileOut.model_validate(vars(AlarmOut.of(file.stored)) | more | {"verdicts": said})
+
+
+@router.get("/alarms/{alarm_id}/plot")
+def alarm_plot(site: SiteDep, alarm_id: int) -> dict[str, Any]:
+    """The evidence of one alarm, made fit to draw."""
+    return drawable(find_alarm(site, alarm_id))
+
+
+@router.get("/points")
+def points(
+    site: SiteDep,
+    monitor: str,
+    output: str,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+    at_most: Annotated[int, Query(ge=1, le=20_000)] = 2000,
+) -> PointsOut:
+    """Scores over time, thinned to the highest of each of `at_most` bins."""
+    rows = site.store.points(monitor, output, start_ns, end_ns, at_most)
+    return PointsOut.model_validate({name: [getattr(row, name) for row in rows] for name in PointsOut.model_fields})
+
+
+@router.get("/verdicts")
+def verdicts(site: SiteDep, monitor: str) -> list[VerdictOut]:
+    """Every verdict on the alarms of a monitor, oldest first."""
+    return [VerdictOut.of(said) for said in site.store.verdicts(monitor)]
+
+
+@router.post("/alarms/{alarm_id}/verdicts", status_code=201)
+def add_verdict(request: Request, site: SiteDep, alarm_id: int, said: VerdictIn) -> AlarmOut:
+    """Append a verdict; where the server has a token, send it as `Authorization: Bearer`."""
+    if not may_post(request, site.token):
+        raise HTTPException(401, "a verdict needs the server's token", {"WWW-Authenticate": "Bearer"})
+    find_alarm(site, alarm_id)
+    site.store.add_verdict(alarm_id, said.verdict, said.who, said.note)
+    return AlarmOut.of(find_alarm(site, alarm_id).stored)
+
+
+@router.get("/turn-on")
+def turn_on(site: SiteDep) -> dict[str, Any]:
+    """Turn-on curves of the commissioning report, or a message that says why there are none."""
+    return turn_on_curves(site.reports)
+
+
+def find_alarm(site: SiteDep, alarm_id: int) -> AlarmFile:
+    """An alarm of the store; 404 where there is none of that number."""
+    file = site.store.alarm(alarm_id) if 0 < alarm_id < 2**63 else None
+    if file is None:
+        raise HTTPException(404, f"there is no alarm {alarm_id}")
+    return file

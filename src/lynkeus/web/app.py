@@ -1,0 +1,123 @@
+"""Puts pages, API and static files together, and serves them."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from lynkeus import __version__
+from lynkeus.core.errors import SettingsError, StoreError
+from lynkeus.monitor.store import Store
+from lynkeus.web import api, pages
+from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
+from lynkeus.web.site import HERE, Site, templates
+
+
+def create_app(
+    store_url: str,
+    token: str | None = None,
+    reports: Path | None = None,
+    hosts: tuple[str, ...] = LOCAL_HOSTS,
+) -> FastAPI:
+    """The web application over one store.
+
+    `token`: needed for verdicts where given. `reports`: a commissioning table (Parquet) or a folder of them.
+    `hosts`: names under which the server answers ("*": any); anything else is refused, which stops DNS rebinding.
+    """
+    app = FastAPI(
+        title="Lynkeus", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
+    )
+    app.state.site = Site(Store(store_url), token, reports)
+    app.state.stopping = lambda: False
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+    app.add_middleware(Guard)
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=HERE / "static"))
+    app.add_exception_handler(StarletteHTTPException, _error_page)
+    app.add_exception_handler(RequestValidationError, _bad_request_page)
+    app.add_exception_handler(StoreError, _store_error_page)
+    return app
+
+
+def serve(
+    store_url: str, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, reports: Path | None = None
+) -> None:
+    """Serve until Ctrl-C. Beyond localhost verdicts need a token; one is made and printed where none is given."""
+    local = is_local(host)
+    if not local and token is None:
+        token = secrets.token_urlsafe(24)
+        print(f"Token for verdicts (made for this run): {token}", flush=True)
+    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",))
+    listening = _listen(host, port)
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
+    server = uvicorn.Server(config)
+    app.state.stopping = lambda: server.should_exit  # lets event streams end by themselves
+    shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    shown = f"[{shown}]" if ":" in shown else shown
+    print(f"Lynkeus is at http://{shown}:{listening.getsockname()[1]}/ (Ctrl-C stops it)", flush=True)
+    try:
+        server.run(sockets=[listening])
+    finally:
+        listening.close()
+        app.state.site.store.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise SettingsError(
+            f"cannot listen at {host} port {port} ({error}): choose another --port or --host"
+        ) from error
+    return listening
+
+
+def _plotly() -> FileResponse:
+    """plotly.js out of the installed wheel: control rooms are closed networks."""
+    found = find_spec("plotly")
+    if found is None or not found.submodule_search_locations:
+        raise HTTPException(404, "plotly is not installed")
+    path = Path(found.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+    return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "public, max-age=604800"})
+
+
+def _page(request: Request, status: int, text: str) -> Response:
+    return templates.TemplateResponse(request, "error.html", {"status": status, "text": text}, status)
+
+
+async def _error_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StarletteHTTPException)
+    if request.url.path.startswith(("/api/", "/static/")):
+        return await http_exception_handler(request, error)
+    return _page(request, error.status_code, str(error.detail))
+
+
+async def _bad_request_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    if request.url.path.startswith("/api/"):
+        return await request_validation_exception_handler(request, error)
+    first = error.errors()[0]
+    return _page(request, 422, f"{first['loc'][-1]}: {first['msg']}")
+
+
+async def _store_error_page(request: Request, error: Exception) -> Response:
+    if request.url.path.startswith("/api/"):
+        return await http_exception_handler(request, HTTPException(503, str(error)))
+    return _page(request, 503, str(error))

@@ -1,0 +1,98 @@
+"""What keeps the pages safe: headers, who may post, and the token that verdicts need beyond localhost."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE = "lynkeus_session"
+LONGEST_POST = 16_384  # bytes
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]", "::1")
+_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src {styles}; img-src 'self' data:; object-src 'none'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+POLICY = _POLICY.format(styles="'self'")
+PLOT_POLICY = _POLICY.format(styles="'self' 'unsafe-inline'")  # plotly writes style attributes; scripts stay strict
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # stricter, and forms would post with Origin: null
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+def is_local(host: str) -> bool:
+    """Whether a server bound to this host is reachable from this machine only."""
+    return host in LOCAL_HOSTS
+
+
+class Guard:
+    """ASGI middleware: no POST from other sites or of great length, and our headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on or refuse it; add headers to whatever goes back."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                headers.setdefault("Content-Security-Policy", POLICY)
+                headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static") else "no-store")
+            await send(message)
+
+        refusal = _refusal(Headers(scope=scope)) if scope["method"] == "POST" else None
+        await (refusal or self.app)(scope, receive, send_with_headers)
+
+
+def _refusal(headers: Headers) -> Response | None:
+    if _foreign(headers):
+        return PlainTextResponse("refused: this form was sent from another site", 403)
+    length = headers.get("content-length", "")
+    if not length.isdigit():
+        return PlainTextResponse("refused: a POST must say its length", 411)
+    return PlainTextResponse("refused: too long", 413) if int(length) > LONGEST_POST else None
+
+
+def _foreign(headers: Headers) -> bool:
+    """Whether a page of another site made a browser send this (cross-site request forgery).
+
+    Browsers always say where a POST comes from; programs such as curl say nothing and cannot be tricked.
+    """
+    origin = headers.get("origin")
+    if origin is not None:
+        return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    return headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+
+
+def session_of(token: str) -> str:
+    """What the cookie holds: it proves that the token was known, and does not hold it."""
+    return hmac.new(token.encode(), b"lynkeus session", hashlib.sha256).hexdigest()
+
+
+def same(given: str, expected: str) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def may_post(request: Request, token: str | None) -> bool:
+    """Whether this request carries the token (as a bearer or by its cookie), where one is needed."""
+    if token is None:
+        return True
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and same(bearer.strip(), token):
+        return True
+    return same(request.cookies.get(COOKIE, ""), session_of(token))

@@ -1,0 +1,55 @@
+"""What every page needs: the store, the token, the reports, and the templates with their words."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.templating import Jinja2Templates
+
+from lynkeus.monitor.records import VERDICTS
+from lynkeus.monitor.store import Store
+from lynkeus.web import words
+
+HERE = Path(__file__).parent
+WHO_LENGTH, NOTE_LENGTH = 80, 2000
+
+templates = Jinja2Templates(directory=HERE / "templates")  # escapes every name it prints
+templates.env.filters |= {
+    "how_often": words.how_often,
+    "duration": words.duration,
+    "utc": words.utc,
+    "iso": words.iso,
+    "count": words.count,
+    "significant": words.significant,
+    "per_second": words.per_second,
+    "ago": lambda at_ns: words.ago(at_ns, time.time_ns()),
+    "seconds": lambda alarm: None if alarm.end_ns is None else (alarm.end_ns - alarm.start_ns) / 1e9,
+}
+templates.env.globals |= {
+    "plotly_version": version("plotly"),
+    "verdicts": VERDICTS,
+    "who_length": WHO_LENGTH,
+    "note_length": NOTE_LENGTH,
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """What one server shows: a store, who may write to it, and where commissioning reports lie."""
+
+    store: Store
+    token: str | None
+    reports: Path | None
+
+
+def _site_of(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+SiteDep = Annotated[Site, Depends(_site_of)]

@@ -1,0 +1,71 @@
+"""Numbers in words: rates, durations, ages and times, as a person would say them."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+_YEAR_H = 8766.0
+_UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))
+
+
+def how_often(rate_per_hour: float | None) -> str:
+    """ "once in 40 h", "2.1 times an hour", "less than once a year"; NaN and None are not known."""
+    if rate_per_hour is None or math.isnan(rate_per_hour):
+        return "how often is not known"
+    if rate_per_hour > 60.0:
+        return "more than once a minute"
+    if rate_per_hour > 1.05:
+        return f"{_short(rate_per_hour)} times an hour"
+    if rate_per_hour * _YEAR_H < 1.0:
+        return "less than once a year"
+    hours = 1.0 / rate_per_hour
+    if hours < 1.05:
+        return "once an hour"
+    if hours < 72.0:
+        return f"once in {_short(hours)} h"
+    return f"once in {_short(hours / 24.0)} days"
+
+
+def duration(seconds: float | None) -> str:
+    """ "12 s", "3.5 min", "2 h", "4 days"; None is still going on."""
+    if seconds is None:
+        return "still open"
+    size, unit = next((pair for pair in reversed(_UNITS) if seconds >= pair[0]), _UNITS[0])
+    return f"{_short(seconds / size)} {unit}"
+
+
+def ago(at_ns: int, now_ns: int) -> str:
+    """ "3 min ago"; a replay's data times may lie years back."""
+    return f"{duration(max(round((now_ns - at_ns) / 1e9), 0))} ago"
+
+
+def utc(at_ns: int | None) -> str:
+    """ "2026-05-04 12:30:05 UTC"."""
+    if at_ns is None:
+        return "never"
+    return datetime.fromtimestamp(at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def iso(at_ns: int) -> str:
+    """For the `datetime` attribute of <time>."""
+    return datetime.fromtimestamp(at_ns / 1e9, UTC).isoformat(timespec="seconds")
+
+
+def count(number: int) -> str:
+    """ "1 234 567", with thin spaces that do not break."""
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def per_second(rate: float) -> str:
+    """ "9.97" or "12 300": three digits are enough."""
+    return f"{rate:.3g}" if rate < 999.5 else count(round(rate))
+
+
+def significant(value: float | None) -> str:
+    """Three significant digits, or a dash."""
+    return "\N{EN DASH}" if value is None or math.isnan(value) else f"{value:.3g}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"

@@ -1,0 +1,220 @@
+"""Laws of every scorer, built in or plugged in: a scorer has to take a table, waveforms, or both, and refuse the rest in words.
+
+The sample: three slow modes seen by twenty channels, and noise of their own; the same shots as a table, and in windows of ten.
+"""
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lynkeus.core import Batch, Scorer, Schema, SchemaError, Source, Tracking, concatenate, plugins
+
+CHANNELS, SHOTS, FAULTY = 20, 6000, 7
+FAULT = slice(300, 305)
+NAMES = tuple(f"BPM.{number}/x" for number in range(CHANNELS))
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A source that holds its batches."""
+
+    batches: tuple[Batch, ...]
+
+    @property
+    def schema(self) -> Schema:
+        return self.batches[0].schema
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.batches)
+
+
+@cache
+def shots(seed: int) -> np.ndarray:
+    """(shots, channels) in mm."""
+    modes = np.random.default_rng(0).normal(size=(3, CHANNELS))
+    noise = np.random.default_rng(seed)
+    return noise.normal(size=(SHOTS, 3)) @ modes * 0.05 + noise.normal(size=(SHOTS, CHANNELS)) * 0.02
+
+
+def as_batch(kind: str, values: np.ndarray) -> Batch:
+    """The shots one by one, or ten to a window."""
+    start_ns = np.arange(len(values), dtype=np.int64) * 100_000_000
+    if kind == "table":
+        schema = Schema("table", NAMES, ("mm",), (CHANNELS,), sample_rate_hz=10.0)
+        return Batch(schema, values, time_ns=start_ns, meta={"end_ns": start_ns + 100_000_000})
+    schema = Schema("waveform", NAMES, ("mm",), (CHANNELS, 10), sample_rate_hz=10.0)
+    windows = np.ascontiguousarray(values.reshape(-1, 10, CHANNELS).transpose(0, 2, 1))
+    return Batch(schema, windows, time_ns=start_ns[::10], meta={"end_ns": start_ns[::10] + 1_000_000_000})
+
+
+def cut(batch: Batch, *at: int) -> list[Batch]:
+    return [batch[low:high] for low, high in zip((0, *at), (*at, len(batch)), strict=True)]
+
+
+def good(kind: str, seed: int) -> Source:
+    return Samples(tuple(cut(as_batch(kind, shots(seed)), 170, 400)))
+
+
+def unseen(kind: str) -> Batch:
+    return as_batch(kind, shots(2))[:600]
+
+
+def in_pieces(scorer: Scorer, batches: list[Batch]) -> np.ndarray:
+    """Scores of one batch after the other, as a watch gives them."""
+    scores = []
+    for batch in batches:
+        scores.append(scorer.score(batch))
+        if isinstance(scorer, Tracking):
+            scorer.update(batch)
+    return np.concatenate(scores)
+
+
+def fitted(name: str, kind: str) -> Scorer:
+    """A scorer of its own for each test; skipped where it does not take this kind, or is not there yet."""
+    if importlib.util.find_spec(plugins.entries("scorers")[name].module) is None:
+        pytest.skip(f"{name} is not there yet")
+    scorer = plugins.load("scorers", name)()
+    try:
+        assert scorer.fit(good(kind, seed=1)) is scorer
+    except SchemaError as refused:
+        assert kind in str(refused), "a refusal names the kind"
+        pytest.skip(f"{name} refuses a {kind}")
+    return scorer
+
+
+@pytest.fixture(params=["table", "waveform"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(params=sorted(plugins.entries("scorers")))
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def scorer(name: str, kind: str) -> Scorer:
+    return fitted(name, kind)
+
+
+def test_it_fits_the_protocol_and_scores_every_sample(scorer: Scorer, kind: str) -> None:
+    assert isinstance(scorer, Scorer)
+    assert len(set(scorer.outputs)) == len(scorer.outputs) > 0
+    scores = scorer.score(unseen(kind))
+    assert scores.shape == (600, len(scorer.outputs))
+    assert scores.dtype == np.float64
+    assert np.isfinite(scores).all()
+    assert scorer.score(unseen(kind)[:0]).shape == (0, len(scorer.outputs))
+
+
+def test_scoring_leaves_the_scorer_and_the_samples_alone(scorer: Scorer, kind: str) -> None:
+    batch = unseen(kind)
+    before = batch.values.copy()
+    first = scorer.score(batch)
+    scorer.explain(batch)
+    np.testing.assert_array_equal(scorer.score(batch), first)
+    np.testing.assert_array_equal(batch.values, before)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"names": NAMES[::-1]},
+        {"names": ("renamed", *NAMES[1:])},
+        {"units": ("um",)},
+        {"sample_rate_hz": 20.0},
+        {"instrument": "another"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_schema_is_refused_and_the_difference_named(scorer: Scorer, kind: str, change: dict) -> None:
+    batch = unseen(kind)
+    other = replace(batch, schema=replace(batch.schema, **change))
+    for ask in (scorer.score, scorer.explain):
+        with pytest.raises(SchemaError, match=next(iter(change))):
+            ask(other)
+
+
+def test_samples_without_data_have_no_score(scorer: Scorer, kind: str) -> None:
+    batch = unseen(kind)
+    values = batch.values.copy()
+    values[100:103] = np.nan
+    values[200, 0] = np.nan
+    scores = scorer.score(batch.with_values(values))
+    assert np.isnan(scores[100:103]).all()
+    assert np.isfinite(np.delete(scores, [100, 101, 102, 200], axis=0)).all()
+    assert not np.isinf(scores[200]).any()
+
+
+def test_a_planted_offset_scores_high_and_is_explained_by_its_channel(scorer: Scorer, kind: str) -> None:
+    batch = unseen(kind)
+    values = batch.values.copy()
+    values[FAULT, FAULTY] += 10.0 * shots(1)[:, FAULTY].std()
+    planted = batch.with_values(values)
+    usual = np.quantile(scorer.score(batch), 0.99, axis=0)
+    assert (scorer.score(planted)[FAULT] > usual).any(axis=1).all()
+    evidence = scorer.explain(planted)
+    assert evidence.shape == planted.values.shape
+    assert np.isfinite(evidence).all()
+    by_channel = evidence[FAULT].reshape(5, CHANNELS, -1).sum(axis=2)
+    assert (by_channel.argmax(axis=1) == FAULTY).all()
+
+
+def test_fitting_again_gives_the_same_scores(scorer: Scorer, name: str, kind: str) -> None:
+    np.testing.assert_array_equal(fitted(name, kind).score(unseen(kind)), scorer.score(unseen(kind)))
+
+
+def test_a_saved_scorer_comes_back_without_pickle(scorer: Scorer, kind: str, tmp_path: Path) -> None:
+    scorer.save(tmp_path)
+    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".safetensors", ".json"}
+    loaded = type(scorer).load(tmp_path)
+    assert loaded.outputs == scorer.outputs
+    np.testing.assert_array_equal(loaded.score(unseen(kind)), scorer.score(unseen(kind)))
+    np.testing.assert_array_equal(loaded.explain(unseen(kind)), scorer.explain(unseen(kind)))
+    with pytest.raises(SchemaError):
+        loaded.score(replace(unseen(kind), schema=replace(unseen(kind).schema, names=NAMES[::-1])))
+
+
+def test_how_the_samples_are_cut_into_batches_does_not_matter(scorer: Scorer, kind: str) -> None:
+    whole = scorer.score(unseen(kind))
+    cuts = in_pieces(scorer, cut(unseen(kind), 1, 2, 250, 257, 590))
+    np.testing.assert_allclose(cuts, whole, rtol=1e-6, atol=1e-9)
+
+
+def test_a_tracking_scorer_goes_on_after_a_restart(scorer: Scorer, kind: str, tmp_path: Path) -> None:
+    if not isinstance(scorer, Tracking):
+        pytest.skip("it has no state")
+    first, second = cut(unseen(kind), 300)
+    scorer.save(tmp_path)
+    in_pieces(scorer, [first])
+    state = {key: np.array(value) for key, value in scorer.state().items()}
+    expected = scorer.score(second)
+    restarted = type(scorer).load(tmp_path)
+    restarted.resume(state)
+    np.testing.assert_array_equal(restarted.score(second), expected)
+    scorer.resume({})
+    np.testing.assert_array_equal(scorer.score(first), type(scorer).load(tmp_path).score(first))
+
+
+@pytest.mark.parametrize("kind", ["table", "waveform"])
+def test_the_samples_themselves_are_of_one_stream(kind: str) -> None:
+    joined = concatenate(list(good(kind, seed=1)))
+    np.testing.assert_array_equal(joined.values, as_batch(kind, shots(1)).values)
+
+
+def test_every_scorer_takes_a_table_or_waveforms(name: str) -> None:
+    taken = []
+    for kind in ("table", "waveform"):
+        try:
+            fitted(name, kind)
+        except pytest.skip.Exception as skipped:
+            if "not there yet" in str(skipped):
+                raise
+        else:
+            taken.append(kind)
+    assert taken

@@ -1,0 +1,39 @@
+"""The public names of core are a promise; whoever changes this list changes other people's code."""
+
+import subprocess
+import sys
+
+import pytest
+
+import lynkeus.core
+from lynkeus.core import errors
+
+NAMES = """
+Alarm AlarmRule Array Batch Calibration CalibrationError Check Evidence Floats KINDS Locating LynkeusError ModelError OpenAlarm
+Point Schema SchemaError Scorer Scores SettingsError Source SourceError StoreError Study Tail TimesNs Tracking Verdict advance
+concatenate
+""".split()
+
+
+def test_the_public_names_of_core() -> None:
+    assert sorted(lynkeus.core.__all__) == sorted(NAMES)
+    assert all(hasattr(lynkeus.core, name) for name in NAMES)
+
+
+def test_every_error_that_a_user_can_mend_is_one_family() -> None:
+    family = [error for error in vars(errors).values() if isinstance(error, type)]
+    assert len(family) == 7
+    assert all(issubclass(error, lynkeus.core.LynkeusError) for error in family)
+
+
+@pytest.mark.parametrize("module", ["lynkeus.core", "lynkeus.core.plugins"])
+def test_core_is_numpy_only(module: str) -> None:
+    code = f"""
+import sys, sysconfig
+before = set(sys.modules)
+import {module}
+new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+print(*sorted(name for name in new if name not in sys.stdlib_module_names and not name.startswith("_")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {"lynkeus", "numpy"}
