@@ -15,7 +15,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>python|console)(?P<options>[^\n]*)\n(?P<text>.*?)^(?P=indent)```", re.M | re.S)
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<kind>python|console)(?P<options>[^\n]*)\n(?P<text>.*?)^(?P=indent)```",
+    re.MULTILINE | re.DOTALL,
+)
 LYNKEUS = [sys.executable, "-c", "from lynkeus.cli import main; main()"]
 
 
@@ -38,7 +41,7 @@ def runnable(page: Path) -> list[tuple[int, str, str]]:
     return [block for block in blocks(page.read_text("utf-8")) if block[1] == "python" or commands(block[2])]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", list(filter(runnable, PAGES)), ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_a_page_shows_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "__docs__"}
@@ -50,7 +53,8 @@ def test_what_a_page_shows_runs(page: Path, tmp_path: Path, monkeypatch: pytest.
             pytest.skip("there is no command line yet")
         for arguments in commands(body):
             done = subprocess.run([*LYNKEUS, *arguments], capture_output=True, text=True, timeout=120)
-            assert done.returncode == 0, f"{page.name}:{line} lynkeus {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
+            said = f"{page.name}:{line} lynkeus {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
+            assert done.returncode == 0, said
 
 
 def test_links_between_pages_lead_somewhere() -> None:
@@ -64,7 +68,8 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 def test_blocks_are_found_with_their_line_and_without_their_indent() -> None:
-    text = "a\n\n  ```python\n  x = 1\n  ```\n```python no-run\ny\n```\n```console\n$ lynkeus list \\\n  scorers # all\nout\n```\n"
-    assert list(blocks(text))[0] == (4, "python", "x = 1\n")
-    assert [kind for _, kind, _ in blocks(text)] == ["python", "console"]
-    assert commands(list(blocks(text))[1][2]) == [["list", "scorers"]]
+    indented, skipped = "a\n\n  ```python\n  x = 1\n  ```\n", "```python no-run\ny\n```\n"
+    console = "```console\n$ lynkeus list \\\n  scorers # all\nwhat it prints\n```\n"
+    code, command = blocks(indented + skipped + console)
+    assert code == (4, "python", "x = 1\n")
+    assert commands(command[2]) == [["list", "scorers"]]

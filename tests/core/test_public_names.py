@@ -8,11 +8,12 @@ import pytest
 import lynkeus.core
 from lynkeus.core import errors
 
-NAMES = """
-Alarm AlarmRule Array Batch Calibration CalibrationError Check Evidence Floats KINDS Locating LynkeusError ModelError OpenAlarm
-Point Schema SchemaError Scorer Scores SettingsError Source SourceError StoreError Study Tail TimesNs Tracking Verdict advance
-concatenate
-""".split()
+NAMES = [
+    "Alarm", "AlarmRule", "Array", "Batch", "Calibration", "CalibrationError", "Check", "Evidence", "Floats", "KINDS",
+    "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Point", "Schema", "SchemaError", "Scorer", "Scores",
+    "SettingsError", "Source", "SourceError", "StoreError", "Study", "Tail", "TimesNs", "Tracking", "Verdict",
+    "advance", "concatenate",
+]  # fmt: skip
 
 
 def test_the_public_names_of_core() -> None:

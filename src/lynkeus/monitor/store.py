@@ -220,11 +220,11 @@ def _series_numbers(connection: sa.Connection, name: str, commit: Commit) -> dic
     alarms = (*(alarm for alarm, _ in commit.opened), *commit.peaks, *commit.closed)
     wanted = {scored.output for scored in commit.points} | {alarm.output for alarm in alarms}
     query = sa.select(series.c.output, series.c.id).where(series.c.monitor == name)
-    known = dict(connection.execute(query).tuples().all())
+    known = {row.output: row.id for row in connection.execute(query)}
     if not wanted <= known.keys():
         new = [{"monitor": name, "output": output} for output in sorted(wanted - known.keys())]
         connection.execute(insert_new(connection, series), new)
-        known = dict(connection.execute(query).tuples().all())
+        known = {row.output: row.id for row in connection.execute(query)}
     return known
 
 

@@ -72,6 +72,7 @@ class Orbit:
         kept = self._walk_through(source)
         self.tails_ = fit_tails(kept, self.gate_)
         self._start = kept.after
+        self._start.known = self._start.known[:0]
         self.resume({})
         return self
 

@@ -14,7 +14,8 @@ TAIL = 0.02  # share of the windows beyond the level from which a tail is fitted
 START_NATS = float(-np.log(TAIL))
 TRIM = 0.05  # largest excesses left out of a tail's scale: the reference is not clean
 WIDEN = 1.15  # what the trimming takes from an exponential tail's mean
-RARE_REPEAT = 0.01  # a repeat is never taken to be rarer than this
+FEW = 10  # repeats seen fewer times than this are extrapolated
+STEEPEST = 5.0  # nats per further repeat, at most
 
 
 def spread_statistic(spread: Floats) -> Floats:
@@ -77,7 +78,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Tails:
-    """Lines for the squared mean, the spread and its inverse, the energy of all channels; repeats in nats each."""
+    """Lines for the squared mean, the spread and its inverse, the energy of all channels; `repeat`: nats of each number of repeats."""
 
     mean: Line
     wide: Line
@@ -95,12 +96,14 @@ class Tails:
         if statistics.length > 2:
             nats = np.maximum(nats, self.wide.nats(statistics.spread))
             np.maximum(nats, self.narrow.nats(spread_statistic(statistics.spread)), out=nats)
-            np.maximum(nats, (statistics.repeats - 1.0) * self.repeat, out=nats)
+            np.maximum(nats, self.repeat[statistics.repeats.astype(np.intp)], out=nats)
         return nats
 
     def energy_nats(self, energy: Floats) -> Floats:
-        """(n,) evidence that many channels moved."""
-        return self.energy.nats(energy)
+        """(n,) evidence that many channels moved: the energy is a sum over channels, so nearly Gaussian in good data."""
+        level, scale = self.energy.level, self.energy.scale
+        excess = np.maximum((energy - level) / scale, 0.0)
+        return excess * excess / 2.0
 
     def flip_nats(self, likeness: Floats) -> Floats:
         """(k,) evidence of a mirrored orbit; half the gain in squared sigmas, as a likelihood ratio."""
@@ -127,6 +130,23 @@ def fit_tails(kept: Kept, gate: Gate) -> Tails:
     mean = Line.fit(kept.deviation[quiet] ** 2)
     wide = Line.fit(kept.spread[quiet])
     narrow = Line.fit(spread_statistic(kept.spread[quiet]))
-    chance = kept.repeats[quiet].mean(axis=0) / max(kept.length - 1, 1)
-    repeat = -np.log(np.clip(chance, RARE_REPEAT, 0.9)).astype(np.float32)
-    return Tails(mean, wide, narrow, repeat, Line.fit(kept.energy[quiet, None]))
+    return Tails(mean, wide, narrow, _repeat_nats(kept.repeats[quiet], kept.length), _centre_and_width(kept.energy))
+
+
+def _centre_and_width(energy: Floats) -> Line:
+    """Median and robust sigma; half of the windows may be anything."""
+    centre = np.median(energy)
+    width = 1.4826 * np.median(np.abs(energy - centre))
+    return Line(np.array([centre], np.float32), np.array([max(width, 1e-6)], np.float32))
+
+
+def _repeat_nats(repeats: Floats, length: int) -> Floats:
+    """Nats of 0, 1, ... length - 1 repeats: counted over all channels, beyond what was seen going on as steeply."""
+    counts = np.bincount(repeats.astype(np.intp).ravel(), minlength=length)
+    at_least = counts[::-1].cumsum()[::-1]
+    nats = -np.log(np.maximum(at_least, 1) / repeats.size)
+    seen = max(int(np.flatnonzero(at_least >= FEW)[-1]), 1) if length > 1 else 0
+    steepness = min(max(nats[seen] - nats[seen - 1], 1.0), STEEPEST) if length > 1 else 0.0
+    nats[seen:] = nats[seen] + steepness * np.arange(length - seen)
+    nats[:2] = 0.0
+    return nats.astype(np.float32)

@@ -1,6 +1,7 @@
 // Draws with plotly in the colours of the style sheet, and draws again when the reader's light changes.
 const drawn = new Map(); // element -> function that makes [traces, layout]
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const touch = matchMedia("(pointer: coarse)"); // a finger scrolls the page, it does not zoom the plot
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
@@ -31,7 +32,7 @@ export function axis(title, more = {}) {
 
 function layoutOf(layout) {
   return {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: "zoom", hovermode: "closest",
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: touch.matches ? false : "zoom", hovermode: "closest",
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("text") },
     margin: { l: 56, r: 12, t: 30, b: 44 },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", bgcolor: "rgba(0,0,0,0)" },

@@ -1,0 +1,175 @@
+"""Fitted: a scorer together with all that is needed to use it on the next file, kept in one folder.
+
+The folder holds `model.json` (schema, windows, layout, channels, calibrations, lineage), `scorer/`, good reference
+samples, and `SHA256SUMS` over all of them: a flipped byte is found before a number is believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+
+from lynkeus.core import Batch, Calibration, Floats, ModelError, Schema, Scorer, Scores, Source, Tracking, plugins
+from lynkeus.core.protocols import Locating
+from lynkeus.sources import Window
+from lynkeus.sources.live import Live
+from lynkeus.transforms.live_channels import LiveChannels
+
+FORMAT = 1
+MODEL, SUMS, REFERENCE = "model.json", "SHA256SUMS", "reference.safetensors"
+WORTH_LOCATING = 0.05  # a scorer that must explain to locate does so only for rows at most this probable
+
+
+class Scored(NamedTuple):
+    """A batch and what was found: `scores`, `p_values`, `rates` (n, outputs), `where` (n, outputs) channel names."""
+
+    batch: Batch
+    scores: Scores
+    p_values: Floats
+    rates: Floats | None
+    where: npt.NDArray[np.str_]
+
+
+@dataclass
+class Fitted:
+    """`name` of the scorer in the table of scorers; `schema` of the data as it comes from the file; `window` and
+    `stride` in rows (0: single rows); `layout` as a dictionary; one calibration per output; `reference` (k, channel)
+    good samples; `lineage`: what it was fitted on, when, by which version, what was excluded."""
+
+    name: str
+    scorer: Scorer
+    schema: Schema
+    channels: LiveChannels
+    calibrations: dict[str, Calibration]
+    reference: Floats
+    window: int = 0
+    stride: int = 0
+    layout: Mapping[str, Any] | None = None
+    lineage: dict[str, Any] = field(default_factory=dict)
+
+    def prepare(self, source: Source) -> Source:
+        """What the scorer reads: live channels, cut into windows. Raises SchemaError where the data are others."""
+        self.schema.require(source.schema, f"the model ({self.name})")
+        live = Live(source, self.channels)
+        return Window(live, self.window, self.stride or None) if self.window else live
+
+    def score(self, source: Source, fresh: bool = True) -> Iterator[Scored]:
+        """Score a source in time order; a Tracking scorer starts afresh unless told otherwise."""
+        if fresh and isinstance(self.scorer, Tracking):
+            self.scorer.resume({})
+        for batch in self.prepare(source):
+            yield self.judge(batch)
+            if isinstance(self.scorer, Tracking):
+                self.scorer.update(batch)
+
+    def judge(self, batch: Batch) -> Scored:
+        """Score one prepared batch, without moving the scorer past it."""
+        scores = self.scorer.score(batch)
+        columns = [self.calibrations[output] for output in self.scorer.outputs]
+        p_values = np.stack([c.p_value(scores[:, k]) for k, c in enumerate(columns)], axis=1)
+        rates = None
+        if all(calibration.hours is not None for calibration in columns):
+            rates = np.stack([c.alarms_per_hour(scores[:, k]) for k, c in enumerate(columns)], axis=1)
+        return Scored(batch, scores, p_values, rates, self._locate(batch, p_values))
+
+    def explain(self, batch: Batch, output: str) -> Floats:
+        """Evidence of each live channel (n, channel): the largest over the shots of a window."""
+        outputs = self.scorer.outputs
+        whole = self.scorer.explain(batch, output) if len(outputs) > 1 else self.scorer.explain(batch)  # type: ignore[call-arg]
+        return whole if whole.ndim == 2 else np.take_along_axis(
+            whole, np.abs(whole).argmax(axis=2)[:, :, None], axis=2
+        )[:, :, 0]
+
+    def _locate(self, batch: Batch, p_values: Floats) -> npt.NDArray[np.str_]:
+        names = np.array(batch.schema.names or [f"column {k}" for k in range(batch.values.shape[1])])
+        if isinstance(self.scorer, Locating):
+            where = self.scorer.locate(batch)
+        else:
+            where = np.full(p_values.shape, "", dtype=names.dtype)
+            rare = np.flatnonzero((p_values <= WORTH_LOCATING).any(axis=1))
+            if len(rare):
+                part = batch[rare]
+                for k, output in enumerate(self.scorer.outputs):
+                    where[rare, k] = names[np.abs(self.explain(part, output)).argmax(axis=1)]
+        return np.where(np.isnan(p_values), "", where)
+
+    def save(self, folder: Path) -> None:
+        """Write the folder as a whole: it is complete or not there. Raises ModelError where something else is in the way."""
+        if folder.exists() and not (folder / MODEL).is_file():
+            raise ModelError(f"{folder} exists and is not a model folder: choose another name with -o")
+        partial = folder.with_name(folder.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        self.scorer.save(partial / "scorer")
+        save_file({"reference": np.ascontiguousarray(self.reference)}, str(partial / REFERENCE))
+        content = {
+            "format": FORMAT,
+            "scorer": self.name,
+            "schema": self.schema.to_dict(),
+            "channels": self.channels.to_dict(),
+            "window": self.window,
+            "stride": self.stride,
+            "layout": self.layout,
+            "calibrations": {name: calibration.to_dict() for name, calibration in self.calibrations.items()},
+            "lineage": self.lineage,
+        }
+        (partial / MODEL).write_text(json.dumps(content, indent=1), encoding="utf-8")
+        lines = [f"{_digest(path)}  {path.relative_to(partial).as_posix()}" for path in _files(partial)]
+        (partial / SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        partial.rename(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a model folder. Raises ModelError naming the file that is missing, damaged or of another version."""
+        _verify(folder)
+        content = json.loads((folder / MODEL).read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise ModelError(f"{folder / MODEL}: format {content['format']}, this version reads {FORMAT}; fit it again")
+        return cls(
+            content["scorer"],
+            plugins.load("scorers", content["scorer"]).load(folder / "scorer"),
+            Schema.from_dict(content["schema"]),
+            LiveChannels.from_dict(content["channels"]),
+            {name: Calibration.from_dict(fields) for name, fields in content["calibrations"].items()},
+            load_file(str(folder / REFERENCE))["reference"],
+            content["window"],
+            content["stride"],
+            content["layout"],
+            content["lineage"],
+        )
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _verify(folder: Path) -> None:
+    """Every file is there and as it was written."""
+    if not (folder / MODEL).is_file() or not (folder / SUMS).is_file():
+        raise ModelError(f"{folder} is not a model folder ({MODEL} or {SUMS} is missing); make one with lynkeus fit")
+    listed = {}
+    for line in (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        listed[name] = digest
+    for path in _files(folder):
+        name = path.relative_to(folder).as_posix()
+        if listed.pop(name, None) != _digest(path):
+            raise ModelError(f"{path} is not what was saved (its checksum differs): the model is damaged; fit it again")
+    if listed:
+        raise ModelError(f"{folder / next(iter(listed))} is missing: the model is incomplete; fit it again")

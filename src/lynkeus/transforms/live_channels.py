@@ -1,0 +1,107 @@
+"""Which channels carry a signal: constant, dead and NaN channels are set aside with a reason, and watched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lynkeus.core import Array, Batch, Floats, Schema, SchemaError, Source
+from lynkeus.transforms.rows import rows_of
+
+MOSTLY_MISSING = 0.5
+
+
+@dataclass(frozen=True)
+class LiveChannels:
+    """`names` of all channels, `live` (c,) bool; `asleep`: name -> why it is set aside; `resting` (c,): the value a
+    constant channel had (NaN: it gave none)."""
+
+    names: tuple[str, ...]
+    live: npt.NDArray[np.bool_]
+    resting: Floats
+    asleep: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def fit(cls, source: Source) -> Self:
+        """One streaming pass. Raises SchemaError where no channel is alive."""
+        low: Floats | None = None
+        rows = 0
+        for batch in source:
+            values, _ = rows_of(batch)
+            if not len(values):
+                continue
+            finite = np.isfinite(values)
+            below, above = np.where(finite, values, np.inf).min(axis=0), np.where(finite, values, -np.inf).max(axis=0)
+            if low is None:
+                low, high, missing = below, above, (~finite).sum(axis=0)
+            else:
+                low, high, missing = np.minimum(low, below), np.maximum(high, above), missing + (~finite).sum(axis=0)
+            rows += len(values)
+        if low is None:
+            raise SchemaError("the source has no rows to learn from")
+        return cls._from_extremes(source.schema, low, high, missing / rows)
+
+    @classmethod
+    def _from_extremes(cls, schema: Schema, low: Floats, high: Floats, missing: Floats) -> Self:
+        names = schema.names or tuple(f"column {index}" for index in range(len(low)))
+        reasons = {}
+        for index, name in enumerate(names):
+            if missing[index] > MOSTLY_MISSING:
+                reasons[name] = f"{missing[index]:.0%} of its values are missing"
+            elif low[index] == high[index]:
+                reasons[name] = f"constant at {low[index]:g}"
+        live = np.array([name not in reasons for name in names])
+        if not live.any():
+            raise SchemaError(f"none of the {len(names)} channels carries a signal: all are constant or missing")
+        return cls(tuple(names), live, np.where(low == high, low, np.nan).astype(np.float64), reasons)
+
+    def schema(self, schema: Schema) -> Schema:
+        """The schema of what `select` gives."""
+        if self.live.all():
+            return schema
+        names = tuple(name for name, alive in zip(self.names, self.live, strict=True) if alive)
+        units = schema.units
+        if len(units) > 1:
+            units = tuple(unit for unit, alive in zip(units, self.live, strict=True) if alive)
+        return replace(schema, names=names, units=units, shape=(len(names), *schema.shape[1:]))
+
+    def select(self, batch: Batch) -> Batch:
+        """The live channels of a batch of rows or windows."""
+        if self.live.all():
+            return batch
+        return batch.with_values(batch.values[:, self.live], self.schema(batch.schema))
+
+    def awake(self, batch: Batch) -> tuple[str, ...]:
+        """Names of channels that were set aside and now change."""
+        if self.live.all() or not len(batch):
+            return ()
+        values = rows_of(batch)[0][:, ~self.live]
+        resting = self.resting[~self.live].astype(values.dtype)
+        with np.errstate(invalid="ignore"):
+            moved = np.isfinite(values) & ~(values == resting)
+        changes = moved.any(axis=0) & (values != values[0]).any(axis=0)
+        names = np.array(self.names)[~self.live]
+        return tuple(str(name) for name in names[changes])
+
+    def spread(self, evidence: Array) -> Array:
+        """Evidence (n, live, ...) of the live channels as (n, all, ...), 0 for those set aside."""
+        if self.live.all():
+            return evidence
+        whole = np.zeros((len(evidence), len(self.names), *evidence.shape[2:]), evidence.dtype)
+        whole[:, self.live] = evidence
+        return whole
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        resting = [None if np.isnan(value) else float(value) for value in self.resting]
+        return {"names": self.names, "live": self.live.tolist(), "resting": resting, "asleep": dict(self.asleep)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`."""
+        resting = np.array([np.nan if value is None else value for value in fields["resting"]], float)
+        return cls(tuple(fields["names"]), np.array(fields["live"], bool), resting, dict(fields["asleep"]))

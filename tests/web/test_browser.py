@@ -1,0 +1,147 @@
+"""The pages in a real browser: plots drawn, a verdict given and seen, nothing fetched from elsewhere, no complaint."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from lynkeus.core import Alarm
+from lynkeus.monitor.records import Commit, Monitor, Owner, Progress
+from lynkeus.monitor.store import Store
+from lynkeus.web.app import create_app
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+FLAGS = ["--headless", "--no-sandbox", "--disable-quic", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def address(store_url: str, reports: Path) -> Iterator[str]:
+    app = create_app(store_url, reports=reports)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=3))
+    app.state.stopping = lambda: server.should_exit
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    app.state.site.store.close()
+
+
+class Watched:
+    """A page that remembers every complaint and every request that leaves this machine."""
+
+    def __init__(self, browser: Any, address: str, **context: Any) -> None:
+        self.context = browser.new_context(**context)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._check(request.url, address))
+
+    def _check(self, url: str, address: str) -> None:
+        if not url.startswith((address, "data:", "blob:")):
+            self.complaints.append(f"external request: {url}")
+
+    def close(self) -> None:
+        self.context.close()
+        assert self.complaints == []
+
+
+def test_shifter_opens_an_alarm_and_judges_it(browser: Any, address: str) -> None:
+    watched = Watched(browser, address)
+    page = watched.page
+    page.goto(address)
+    page.click("a.alarm")
+    for plot in ("#sample-plot", "#evidence-plot", "#trend-plot"):
+        page.wait_for_selector(f"{plot}[data-drawn] .main-svg path.js-line")
+    assert page.locator("#sample-plot .scatterlayer .trace").count() == 9  # reference, sample; 2 planes, 2 lines; ring
+    assert page.inner_text("h1") == "BPME.2351.SA1/x"
+    page.check("input[value='not real']")
+    page.fill("input[name=who]", "N. Shifter <i>")
+    page.fill("textarea", "cable was loose")
+    page.click("text=Give verdict")
+    page.wait_for_selector(".history li")
+    assert "N. Shifter <i>" in page.inner_text(".history")
+    page.goto(address)
+    assert page.inner_text("tr.is-open td:last-child").strip() == "not real"
+    watched.close()
+
+
+def test_new_alarm_appears_without_reload(browser: Any, address: str, store_url: str) -> None:
+    watched = Watched(browser, address)
+    page = watched.page
+    page.goto(address)
+    page.focus("tr.is-open a")
+    assert page.title() == "(1 open) Lynkeus"
+    store, owner = Store(store_url), Owner.here()
+    store.claim(Monitor("pads", "Pads", ("anomaly",)), owner)
+    now = time.time_ns()
+    alarm = Alarm("anomaly", now, now, 9.0, 1e-7, "pad <7>")
+    store.commit("pads", owner, Commit(Progress(1, now), opened=((alarm, {}),)))
+    page.wait_for_selector("text=pad <7>")
+    assert page.title() == "(2 open) Lynkeus"
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "/alarms/4"
+    assert "less than once a year" in page.inner_text("#live")
+    store.close()
+    watched.close()
+
+
+def test_page_falls_back_to_polling_and_says_when_the_server_is_gone(browser: Any, address: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.route("**/events*", lambda route: route.abort())
+    page.goto(address)
+    with page.expect_response("**/fragment*", timeout=8000) as polled:
+        pass
+    assert polled.value.ok
+    page.route("**/fragment*", lambda route: route.abort())
+    page.wait_for_selector("#lost:not([hidden])", timeout=15000)
+    assert "what it shows is old" in page.inner_text("#lost")
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_a_phone(browser: Any, address: str, scheme: str) -> None:
+    watched = Watched(browser, address, viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = watched.page
+    for path, ready in (("/", "#live"), ("/alarms/4", "#trend-plot[data-drawn]"), ("/trend", ".turn-on[data-drawn]")):
+        page.goto(address + path)
+        page.wait_for_selector(ready)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    shade = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert shade == ("rgb(246, 246, 243)" if scheme == "light" else "rgb(16, 19, 22)")
+    watched.close()
+
+
+def test_plots_follow_the_light(browser: Any, address: str) -> None:
+    watched = Watched(browser, address, color_scheme="light")
+    page = watched.page
+    page.goto(address + "/trend")
+    page.wait_for_selector(".trend[data-drawn]")
+    colour = "getComputedStyle(document.querySelector('.trend .js-line')).stroke"
+    before = page.evaluate(colour)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"{colour} !== '{before}'")
+    watched.close()
