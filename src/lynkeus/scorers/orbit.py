@@ -20,7 +20,7 @@ import numpy.typing as npt
 from lynkeus.core import Array, Batch, Evidence, Floats, ModelError, Scores, Source
 from lynkeus.scorers.folder import read_folder, write_folder
 from lynkeus.scorers.orbit_baseline import CENTRE_WINDOWS, Baseline, Gate, Pace, Walk, walk
-from lynkeus.scorers.orbit_tails import Kept, Tails, fit_tails
+from lynkeus.scorers.orbit_tails import Kept, Modes, Tails, fit_tails
 from lynkeus.scorers.orbit_windows import WindowStatistics, window_statistics
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.rows import like_values
@@ -30,6 +30,7 @@ RANK = 3
 QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
 REST_WEIGHT = 3.0
 FROZEN_NATS = 200.0
+MODES = 24  # strongest modes of the jitter: a kick before the first monitor moves nothing else
 SAMPLE_WINDOWS = 16384  # windows kept to learn the tails from
 
 
@@ -70,7 +71,10 @@ class Orbit:
             level = float(np.median(energy) + 6.0 * 1.4826 * np.median(np.abs(energy - np.median(energy))))
             self.gate_ = Gate(self.gate_.sigma, 6.0, level, self._correlation)
         kept = self._walk_through(source)
-        self.tails_ = fit_tails(kept, self.gate_)
+        project = self.flip_[:, -MODES:]
+        amplitudes = np.quantile(kept.deviation @ project, [0.16, 0.84], axis=0)
+        self.modes_ = Modes(project, np.maximum(np.diff(amplitudes, axis=0)[0] / 2, 1e-6).astype(np.float32))
+        self.tails_ = fit_tails(kept, self.gate_, self.modes_)
         self._start = kept.after
         self._start.known = self._start.known[:0]
         self.resume({})
@@ -117,7 +121,7 @@ class Orbit:
         arrays: dict[str, Any] = {"centre": model.centre, "jitter": model.jitter, "precision": model.precision}
         arrays |= {f"tails.{name}": value for name, value in self.tails_.to_arrays().items()}
         arrays |= {f"start.{name}": value for name, value in self._start.to_arrays().items()}
-        arrays |= {"gate.sigma": self.gate_.sigma}
+        arrays |= {"gate.sigma": self.gate_.sigma, "modes.sigma": self.modes_.sigma}
         settings = {"pace": asdict(self.pace), "gate_channel": self.gate_.channel, "gate_energy": self.gate_.energy}
         write_folder(folder, self.schema_, settings, arrays)
 
@@ -134,6 +138,7 @@ class Orbit:
             scorer._start = Baseline.from_arrays(_part(arrays, "start."))
             gate = (arrays["gate.sigma"], settings["gate_channel"], settings["gate_energy"])
             scorer.gate_ = Gate(*gate, scorer._correlation)
+            scorer.modes_ = Modes(scorer.flip_[:, -MODES:], arrays["modes.sigma"])
         except KeyError as error:
             raise ModelError(f"{folder}: the entry {error} of an orbit scorer is missing; fit it again") from error
         scorer.resume({})
@@ -194,7 +199,8 @@ class Orbit:
         moved, misshapen = self.tails_.mean_nats(walked.deviation), self.tails_.shape_nats(statistics)
         of_mean, energy = self._one_channel_moved(walked, moved)
         of_shape = self._one_channel_misshapen(statistics, misshapen)
-        beam = self.tails_.energy_nats(energy)
+        moving = self.tails_.modes.nats(self.modes_.energy(walked.deviation))
+        beam = np.maximum(self.tails_.energy.nats(energy), moving)
         frozen = (statistics.repeats >= statistics.length - 1).mean(axis=1, dtype=np.float64)
         beam = np.where(frozen > 0.5, FROZEN_NATS * frozen, beam)
         if len(walked.loud):

@@ -55,6 +55,19 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Modes:
+    """How the beam usually moves: `project` (c, k) turns deviations into amplitudes, `sigma` (k,) their quiet spread."""
+
+    project: Floats
+    sigma: Floats
+    clip: float = 16.0
+
+    def energy(self, deviation: Floats) -> Floats:
+        """(n,) sum of clipped squared amplitudes."""
+        return np.minimum((deviation @ self.project / self.sigma) ** 2, self.clip).sum(axis=1)
+
+
+@dataclass(frozen=True)
 class Line:
     """Nats as a straight line in a statistic: exponential tail from `level` on, with `scale`; both (c,) or scalar."""
 
@@ -84,7 +97,8 @@ class Tails:
     wide: Line
     narrow: Line
     repeat: Floats
-    energy: Line
+    energy: Energy
+    modes: Energy
 
     def mean_nats(self, deviation: Floats) -> Floats:
         """(n, c) evidence that a channel's mean moved."""
@@ -99,45 +113,55 @@ class Tails:
             np.maximum(nats, self.repeat[statistics.repeats.astype(np.intp)], out=nats)
         return nats
 
-    def energy_nats(self, energy: Floats) -> Floats:
-        """(n,) evidence that many channels moved: the energy is a sum over channels, so nearly Gaussian in good data."""
-        level, scale = self.energy.level, self.energy.scale
-        excess = np.maximum((energy - level) / scale, 0.0)
-        return excess * excess / 2.0
-
     def flip_nats(self, likeness: Floats) -> Floats:
         """(k,) evidence of a mirrored orbit; half the gain in squared sigmas, as a likelihood ratio."""
         return likeness / 2.0 + START_NATS
 
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""
-        lines = {"mean": self.mean, "wide": self.wide, "narrow": self.narrow, "energy": self.energy}
+        lines = {"mean": self.mean, "wide": self.wide, "narrow": self.narrow}
         arrays = {f"{name}.{part}": np.atleast_1d(getattr(line, part)) for name, line in lines.items() for part in ("level", "scale")}
-        return arrays | {"repeat": self.repeat}
+        energies = {name: np.array([e.centre, e.width]) for name, e in (("energy", self.energy), ("modes", self.modes))}
+        return arrays | energies | {"repeat": self.repeat}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> Tails:
         """Inverse of `to_arrays`."""
-        mean, wide, narrow, energy = (
-            Line(arrays[f"{name}.level"], arrays[f"{name}.scale"]) for name in ("mean", "wide", "narrow", "energy")
+        mean, wide, narrow = (
+            Line(arrays[f"{name}.level"], arrays[f"{name}.scale"]) for name in ("mean", "wide", "narrow")
         )
-        return cls(mean, wide, narrow, arrays["repeat"], energy)
+        energy, modes = (Energy(*(float(value) for value in arrays[name])) for name in ("energy", "modes"))
+        return cls(mean, wide, narrow, arrays["repeat"], energy, modes)
 
 
-def fit_tails(kept: Kept, gate: Gate) -> Tails:
+def fit_tails(kept: Kept, gate: Gate, modes: Modes) -> Tails:
     """Learn the tails from the quiet windows of a reference."""
     quiet = kept.energy <= gate.energy
     mean = Line.fit(kept.deviation[quiet] ** 2)
     wide = Line.fit(kept.spread[quiet])
     narrow = Line.fit(spread_statistic(kept.spread[quiet]))
-    return Tails(mean, wide, narrow, _repeat_nats(kept.repeats[quiet], kept.length), _centre_and_width(kept.energy))
+    repeat = _repeat_nats(kept.repeats[quiet], kept.length)
+    energies = Energy.fit(kept.energy), Energy.fit(modes.energy(kept.deviation))
+    return Tails(mean, wide, narrow, repeat, *energies)
 
 
-def _centre_and_width(energy: Floats) -> Line:
-    """Median and robust sigma; half of the windows may be anything."""
-    centre = np.median(energy)
-    width = 1.4826 * np.median(np.abs(energy - centre))
-    return Line(np.array([centre], np.float32), np.array([max(width, 1e-6)], np.float32))
+@dataclass(frozen=True)
+class Energy:
+    """A sum of many squares: its cube root is nearly Gaussian (Wilson & Hilferty 1931), with `centre` and `width`."""
+
+    centre: float
+    width: float
+
+    @classmethod
+    def fit(cls, energy: Floats) -> Energy:
+        """Median and upper sigma of the cube root; one window in twenty may be anything."""
+        centre, high, higher = np.quantile(np.cbrt(energy), [0.5, 0.841, 0.95])
+        return cls(float(centre), max(float(high - centre), float(higher - centre) / 1.645, 1e-6))
+
+    def nats(self, energy: Floats) -> Floats:
+        """(n,) evidence that many terms are too large."""
+        excess = np.maximum((np.cbrt(energy) - self.centre) / self.width, 0.0)
+        return excess * excess / 2.0
 
 
 def _repeat_nats(repeats: Floats, length: int) -> Floats:
