@@ -235,6 +235,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_kill_dash_nine_loses_and_doubles_nothing(store_url: str) -> None:
     source = str(Path(database.__file__).parents[2])
     reached = 0

@@ -75,7 +75,7 @@ def test_shifter_opens_an_alarm_and_judges_it(browser: Any, address: str) -> Non
     page.goto(address)
     page.click("a.alarm")
     for plot in ("#sample-plot", "#evidence-plot", "#trend-plot"):
-        page.wait_for_selector(f"{plot}[data-drawn] .main-svg path.js-line")
+        page.wait_for_selector(f"{plot}[data-drawn] .main-svg path.js-line", state="attached", timeout=10_000)
     assert page.locator("#sample-plot .scatterlayer .trace").count() == 9  # reference, sample; 2 planes, 2 lines; ring
     assert page.inner_text("h1") == "BPME.2351.SA1/x"
     page.check("input[value='not real']")
@@ -143,5 +143,8 @@ def test_plots_follow_the_light(browser: Any, address: str) -> None:
     colour = "getComputedStyle(document.querySelector('.trend .js-line')).stroke"
     before = page.evaluate(colour)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"{colour} !== '{before}'")
+    until = time.monotonic() + 5.0
+    while page.evaluate(colour) == before and time.monotonic() < until:
+        time.sleep(0.05)
+    assert page.evaluate(colour) != before
     watched.close()

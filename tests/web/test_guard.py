@@ -6,8 +6,8 @@ import re
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -112,7 +112,7 @@ def test_local_hosts() -> None:
 
 
 def test_port_in_use_is_one_line(store_url: str) -> None:
-    with pytest.raises(SettingsError, match="cannot listen at 127.0.0.1 port 70000"):
+    with pytest.raises(SettingsError, match=r"cannot listen at 127\.0\.0\.1 port 70000"):
         serve(store_url, port=70000)
 
 
@@ -122,16 +122,21 @@ def test_real_server_starts_and_stops_on_ctrl_c(store_url: str, host: str) -> No
     code = f"import lynkeus.web.app as app; app.serve({store_url!r}, {host!r}, 0)"
     environment = {"PYTHONPATH": str(Path(guard.__file__).parents[2])}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
-    with subprocess.Popen([sys.executable, "-c", code], **pipes) as server:  # type: ignore[call-overload]
+    server = subprocess.Popen([sys.executable, "-c", code], **pipes)  # type: ignore[call-overload]
+    try:
         line = server.stdout.readline()
         if host == "0.0.0.0":
             assert re.match(r"Token for verdicts .*: \S{32}", line)
             line = server.stdout.readline()
-        port = re.search(r":(\d+)/", line)[1]
-        events = urllib.request.urlopen(f"http://127.0.0.1:{port}/events", timeout=5)
+        connection = HTTPConnection("127.0.0.1", int(re.search(r":(\d+)/", line)[1]), timeout=5)
+        connection.request("GET", "/events")
+        events = connection.getresponse()
         assert events.readline().startswith(b"retry")
         server.send_signal(signal.SIGINT)
         events.read()  # the open stream ends by itself
-        events.close()
+        connection.close()
         _, complaints = server.communicate(timeout=6)
-    assert "Traceback" not in complaints
+    finally:
+        server.kill()
+        server.communicate()
+    assert (complaints, server.returncode) == ("", 0)

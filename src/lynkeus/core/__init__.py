@@ -12,12 +12,12 @@ from lynkeus.core.errors import (
     SourceError,
     StoreError,
 )
-from lynkeus.core.protocols import Evidence, Locating, Scorer, Scores, Source, Tracking
+from lynkeus.core.protocols import Evidence, Locating, Scorer, Scores, Source, Suspecting, Telling, Tracking
 from lynkeus.core.study import Check, Study
 
 __all__ = [
     "KINDS", "Alarm", "AlarmRule", "Array", "Batch", "Calibration", "CalibrationError", "Check", "Evidence", "Floats",
     "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Point", "Schema", "SchemaError", "Scorer", "Scores",
-    "SettingsError", "Source", "SourceError", "StoreError", "Study", "Tail", "TimesNs", "Tracking", "Verdict",
+    "SettingsError", "Source", "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict",
     "advance", "concatenate",
 ]  # fmt: skip

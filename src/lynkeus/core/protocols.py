@@ -74,3 +74,20 @@ class Locating(Protocol):
     """A Scorer that names the place itself: (n, outputs) channel names, '' where it has none."""
 
     def locate(self, batch: Batch) -> npt.NDArray[np.str_]: ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A Scorer that says in half a sentence what is wrong with one sample, and where."""
+
+    def tell(self, batch: Batch, row: int, output: str) -> str: ...
+
+
+@runtime_checkable
+class Suspecting(Protocol):
+    """A Scorer that knows what cannot be noise, whatever the reference holds: (n, outputs) True for an incident.
+
+    Such windows are left out of the calibration. Its fit must be robust against them by itself.
+    """
+
+    def suspects(self, batch: Batch) -> npt.NDArray[np.bool_]: ...

@@ -9,16 +9,19 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import lynkeus
-from lynkeus.core import Batch, Calibration, CalibrationError, Floats, Scorer, Source, Tracking, plugins
+from lynkeus.core import (
+    Batch, Calibration, CalibrationError, Floats, Locating, Source, Suspecting, TimesNs, Tracking, plugins,
+)  # fmt: skip
 from lynkeus.core.calibration import NS_PER_HOUR
 from lynkeus.evaluate.fitted import Fitted
+from lynkeus.evaluate.incidents import Incident, find_incidents
 from lynkeus.sources import Exclude, files_of
 from lynkeus.transforms.live_channels import LiveChannels
 
@@ -43,12 +46,15 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Reference:
-    """Scores of the training data in time order: `scores` (n, outputs), `time_ns`, `end_ns` (n,) or None."""
+    """The training data as scored, in time order: `scores`, `suspects`, `where` (n, outputs); `time_ns`, `end_ns` (n,) or
+    None; `samples` (n, channel)."""
 
     scores: Floats
-    time_ns: Floats | None
-    end_ns: Floats | None
+    suspects: npt.NDArray[np.bool_]
+    where: npt.NDArray[np.str_]
     samples: Floats
+    time_ns: TimesNs | None
+    end_ns: TimesNs | None
 
     @property
     def hours(self) -> float | None:
@@ -68,49 +74,56 @@ def fit(source: Source, settings: FitSettings) -> Fitted:
     )  # fmt: skip
     prepared = fitted.prepare(source)
     scorer.fit(prepared)
-    first = score_reference(scorer, prepared)
-    incidents = _incidents(first, scorer.outputs, settings.quiet_s)
-    if incidents:
-        scorer.fit(Exclude(prepared, incidents))
-    reference = score_reference(scorer, prepared) if incidents else first
-    fitted.calibrations = calibrate(scorer, reference, settings.quiet_s)
-    good = np.all([c.p_value(reference.scores[:, k]) > RARE for k, c in enumerate(fitted.calibrations.values())], axis=0)
+    reference = score_reference(fitted, prepared)
+    incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
+    if incidents and not isinstance(scorer, Suspecting):
+        scorer.fit(Exclude(prepared, [(incident.start_ns, incident.end_ns) for incident in incidents]))
+        reference = score_reference(fitted, prepared)
+        incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
+    fitted.calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
+    columns = enumerate(fitted.calibrations.values())
+    good = np.all([c.p_value(reference.scores[:, k]) > RARE for k, c in columns], axis=0)
     chosen = np.flatnonzero(good)[:: max(1, int(good.sum()) // REFERENCES)]
     fitted.reference = reference.samples[chosen]
     fitted.lineage = _lineage(source, settings, fitted, len(reference.scores))
+    fitted.lineage["incidents"] = [incident.to_dict() for incident in incidents]
     return fitted
 
 
-def score_reference(scorer: Scorer, prepared: Source) -> Reference:
-    """Scores of every sample, with the mean over time of each as float32 (n, channel) to show later."""
+def score_reference(fitted: Fitted, prepared: Source) -> Reference:
+    """Score every sample of the training data, from a fresh start."""
+    scorer = fitted.scorer
     if isinstance(scorer, Tracking):
         scorer.resume({})
-    scores, times, ends, samples = [], [], [], []
+    parts: list[tuple[Any, ...]] = []
     for batch in prepared:
-        scores.append(scorer.score(batch))
+        scores = scorer.score(batch)
+        suspects = scorer.suspects(batch) if isinstance(scorer, Suspecting) else np.zeros(scores.shape, bool)
+        where = scorer.locate(batch) if isinstance(scorer, Locating) else np.full(scores.shape, "")
+        ends = None if batch.time_ns is None else _ends(batch)
+        parts.append((scores, suspects, where, mean_sample(batch), batch.time_ns, ends))
         if isinstance(scorer, Tracking):
             scorer.update(batch)
-        samples.append(mean_sample(batch))
-        if batch.time_ns is not None:
-            times.append(batch.time_ns)
-            ends.append(_ends(batch))
-    if not scores:
-        raise CalibrationError("the source has no samples to calibrate on")
-    timed = len(times) == len(scores)
-    return Reference(
-        np.concatenate(scores),
-        np.concatenate(times) if timed else None,
-        np.concatenate(ends) if timed else None,
-        np.concatenate(samples),
-    )
+    if not parts:
+        raise CalibrationError("the source has no samples to calibrate on; are there fewer rows than one window?")
+    columns = list(zip(*parts, strict=True))
+    return Reference(*(None if column[0] is None else np.concatenate(column) for column in columns))
 
 
-def calibrate(scorer: Scorer, reference: Reference, quiet_s: float) -> dict[str, Calibration]:
-    """One calibration per output."""
-    return {
-        output: Calibration.fit(reference.scores[:, k], reference.hours, reference.time_ns, quiet_s)
-        for k, output in enumerate(scorer.outputs)
-    }
+def calibrate(
+    reference: Reference, outputs: tuple[str, ...], incidents: list[Incident], quiet_s: float
+) -> dict[str, Calibration]:
+    """One calibration per output, without the incidents of that output."""
+    found = {}
+    for k, output in enumerate(outputs):
+        own = [incident for incident in incidents if incident.output == output]
+        scores = reference.scores[:, k].copy()
+        for incident in own:
+            scores[incident.rows] = np.nan
+        fit = Calibration.fit(scores, reference.hours, reference.time_ns, quiet_s)
+        seconds = sum(incident.seconds for incident in own)
+        found[output] = replace(fit, excluded=fit.excluded + len(own), excluded_s=fit.excluded_s + seconds)
+    return found
 
 
 def mean_sample(batch: Batch) -> Floats:
@@ -134,26 +147,6 @@ def _ends(batch: Batch) -> Floats:
     steps = np.diff(batch.time_ns, append=batch.time_ns[-1])
     typical = int(np.median(steps[:-1])) if len(steps) > 1 else 0
     return batch.time_ns + np.minimum(np.where(steps > 0, steps, typical), int(WIDEST_GAP * typical) or 1)
-
-
-def _incidents(reference: Reference, outputs: tuple[str, ...], quiet_s: float) -> list[tuple[int, int]]:
-    """Intervals (start_ns, end_ns) of the training data that are far outside of all the rest, joined."""
-    if reference.time_ns is None or reference.end_ns is None:
-        return []
-    wrong = np.zeros(len(reference.scores), bool)
-    for k in range(len(outputs)):
-        calibration = Calibration.fit(reference.scores[:, k], reference.hours, reference.time_ns, quiet_s)
-        wrong |= reference.scores[:, k] > calibration.maximum
-    found = np.flatnonzero(wrong)
-    intervals: list[tuple[int, int]] = []
-    for index in found:
-        start, end = int(reference.time_ns[index]), int(reference.end_ns[index])
-        if intervals and start - intervals[-1][1] <= quiet_s * 1e9:
-            intervals[-1] = (intervals[-1][0], end)
-        else:
-            intervals.append((start, end))
-    assert all(a[1] <= b[0] for a, b in pairwise(intervals))
-    return intervals
 
 
 def _lineage(source: Source, settings: FitSettings, fitted: Fitted, samples: int) -> dict[str, Any]:

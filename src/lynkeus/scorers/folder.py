@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from safetensors import SafetensorError
@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from lynkeus.core import Array, ModelError, Schema
 
+S = TypeVar("S")
 WEIGHTS, SETTINGS = "weights.safetensors", "scorer.json"
 
 
@@ -39,3 +40,18 @@ def read_folder(folder: Path) -> tuple[Schema, dict[str, Any], dict[str, Array]]
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{folder / WEIGHTS} is damaged ({error}); fit the model again") from error
     return schema, settings, arrays
+
+
+def read_scorer(kind: type[S], folder: Path, *names: str) -> tuple[S, list[Array]]:
+    """A scorer whose settings are the fields of its dataclass, with its `schema_`, and its arrays by name.
+
+    Raises ModelError as `read_folder`, and where a setting or an array is not what this scorer has.
+    """
+    schema, settings, arrays = read_folder(folder)
+    try:
+        scorer = kind(**settings)
+        found = [arrays[name] for name in names]
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{folder} does not hold a {kind.__name__} of this version ({error}); fit it again") from error
+    scorer.schema_ = schema  # type: ignore[attr-defined]
+    return scorer, found

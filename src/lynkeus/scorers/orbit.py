@@ -30,6 +30,8 @@ RANK = 3
 QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
 REST_WEIGHT = 3.0
 FROZEN_NATS = 200.0
+MOVED_SIGMA = 4.0
+SURE_SIGMA, SURE_NATS = 8.0, 16.0  # beyond this no chance is left in weeks of windows
 MODES = 24  # strongest modes of the jitter: a kick before the first monitor moves nothing else
 SAMPLE_WINDOWS = 16384  # windows kept to learn the tails from
 
@@ -37,6 +39,7 @@ SAMPLE_WINDOWS = 16384  # windows kept to learn the tails from
 class Found(NamedTuple):
     """What `score`, `explain` and `locate` share for one batch."""
 
+    statistics: WindowStatistics
     deviation: Floats  # (n, c) mean minus baseline, conditional sigmas
     nats: Floats  # (n, c) evidence that the channel is wrong
     scores: Scores  # (n, 2)
@@ -51,6 +54,10 @@ class Orbit:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("monitor", "beam")
+    evidence_labels: ClassVar[dict[str, str]] = {
+        "monitor": "evidence against the channel (nats)",
+        "beam": "shift against the baseline (sigma)",
+    }
     pace: Pace = field(default_factory=Pace)
 
     def fit(self, source: Source) -> Self:
@@ -96,6 +103,30 @@ class Orbit:
         names = np.array(self.schema_.names)
         moved = np.abs(found.deviation / self.gate_.sigma)
         return np.stack([names[found.nats.argmax(axis=1)], names[moved.argmax(axis=1)]], axis=1)
+
+    def suspects(self, batch: Batch) -> npt.NDArray[np.bool_]:
+        """(n, 2): a channel beyond SURE_SIGMA of its quiet deviation, or a window whose orbit moved by SURE_NATS."""
+        found = self._find(batch)
+        sigma = np.abs(found.deviation / self.gate_.sigma).max(axis=1)
+        return np.stack([sigma > SURE_SIGMA, found.scores[:, 1] > SURE_NATS], axis=1)
+
+    def tell(self, batch: Batch, row: int, output: str) -> str:
+        """Half a sentence on the strongest test of one window."""
+        found = self._find(batch)
+        names, unit = self.schema_.names, (self.schema_.units or ("",))[0]
+        if output == "beam":
+            moved = np.abs(found.deviation[row] / self.gate_.sigma)
+            return f"{int((moved > MOVED_SIGMA).sum())} channels moved, most of all {names[int(moved.argmax())]}"
+        channel = int(found.nats[row].argmax())
+        sigma = float(self.model_.conditional_sigma[channel])
+        said = self.tails_.strongest_test(found.deviation[row : row + 1], found.statistics.row(row), channel)
+        if said == "mean":
+            off = float(found.deviation[row, channel])
+            return f"{names[channel]} is off by {off * sigma:+.3g} {unit} from what all the others say of it"
+        spread = float(np.sqrt(found.statistics.spread[row, channel] / max(found.statistics.length - 1, 1)))
+        words = {"wide": f"{spread:.2g} times as noisy as usual", "narrow": f"too quiet ({spread:.2g} of its usual noise)"}
+        words |= {"repeat": "stuck: it repeats its value", "missing": "giving no values"}
+        return f"{names[channel]} is {words[said]}"
 
     def update(self, batch: Batch) -> None:
         """Move the baseline past a batch."""
@@ -206,9 +237,11 @@ class Orbit:
         if len(walked.loud):
             flip = self.tails_.flip_nats(self._flip_likeness(walked.deviation[walked.loud], walked.towards))
             beam[walked.loud] = np.maximum(beam[walked.loud], flip)
+        # A step inside the window is spread of every channel that moved.
+        of_shape -= REST_WEIGHT * np.maximum(beam - QUIET_NATS, 0.0)
         scores = np.stack([np.maximum(of_mean, of_shape), beam], axis=1).astype(np.float64)
         scores[statistics.missing.mean(axis=1) > 0.5 * statistics.length] = np.nan
-        found = Found(walked.deviation, np.maximum(moved, misshapen), scores, after)
+        found = Found(statistics, walked.deviation, np.maximum(moved, misshapen), scores, after)
         self._memo = (batch, found)
         return found
 

@@ -106,12 +106,24 @@ class Tails:
 
     def shape_nats(self, statistics: WindowStatistics) -> Floats:
         """(n, c) evidence that a channel is too noisy, too quiet, repeats its value or gives none."""
-        nats = statistics.missing * np.float32(START_NATS)
-        if statistics.length > 2:
-            nats = np.maximum(nats, self.wide.nats(statistics.spread))
-            np.maximum(nats, self.narrow.nats(spread_statistic(statistics.spread)), out=nats)
-            np.maximum(nats, self.repeat[statistics.repeats.astype(np.intp)], out=nats)
+        tests = iter(self._shape_tests(statistics).values())
+        nats = next(tests)
+        for test in tests:
+            np.maximum(nats, test, out=nats)
         return nats
+
+    def _shape_tests(self, statistics: WindowStatistics) -> dict[str, Floats]:
+        tests = {"missing": statistics.missing * np.float32(START_NATS)}
+        if statistics.length > 2:
+            tests["wide"] = self.wide.nats(statistics.spread)
+            tests["narrow"] = self.narrow.nats(spread_statistic(statistics.spread))
+            tests["repeat"] = self.repeat[statistics.repeats.astype(np.intp)]
+        return tests
+
+    def strongest_test(self, deviation: Floats, statistics: WindowStatistics, channel: int) -> str:
+        """Which test speaks most against a channel in one window: mean, wide, narrow, repeat or missing."""
+        tests = {"mean": self.mean_nats(deviation)} | self._shape_tests(statistics)
+        return max(tests, key=lambda name: float(tests[name][0, channel]))
 
     def flip_nats(self, likeness: Floats) -> Floats:
         """(k,) evidence of a mirrored orbit; half the gain in squared sigmas, as a likelihood ratio."""

@@ -22,6 +22,13 @@ class WindowStatistics(NamedTuple):
     missing: Floats
     length: int
 
+    def row(self, index: int) -> WindowStatistics:
+        """One window."""
+        one = slice(index, index + 1)
+        return self._replace(
+            mean=self.mean[one], spread=self.spread[one], repeats=self.repeats[one], missing=self.missing[one]
+        )
+
 
 def window_statistics(batch: Batch, centre: Floats, to_residual: Floats) -> WindowStatistics:
     """Statistics of every window of a batch; `centre` (c,), `to_residual` (c, c) float32."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -69,7 +70,8 @@ def serve(
     shown = f"[{shown}]" if ":" in shown else shown
     print(f"Lynkeus is at http://{shown}:{listening.getsockname()[1]}/ (Ctrl-C stops it)", flush=True)
     try:
-        server.run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # uvicorn has stopped cleanly by then
+            server.run(sockets=[listening])
     finally:
         listening.close()
         app.state.site.store.close()
@@ -81,6 +83,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(128)  # from here on the address that is printed answers
     except (OSError, OverflowError) as error:
         listening.close()
         raise SettingsError(

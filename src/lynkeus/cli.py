@@ -1,0 +1,257 @@
+"""The command line. Exit codes: 0 fine, 1 an alarm or a failed check, 2 bad input (one line: what, where, what to do)."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lynkeus import __version__
+from lynkeus.core import LynkeusError, SettingsError, plugins
+from lynkeus.progress import Passes, passes_bar
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate, commission, test, write its page.")
+app.add_typer(study_app, name="study")
+screen = Console(stderr=True)
+SHOWN = 30  # incidents of the training data that are printed
+
+Data = Annotated[str, typer.Argument(help="File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1")]
+ModelFolder = Annotated[Path, typer.Argument(help="Folder written by lynkeus fit")]
+LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout by name, or your own FILE.toml")]
+SiteFile = Annotated[Path | None, typer.Option("--site", help="TOML file with the facts of your site")]
+StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///FILE.db or postgresql://user@host/name")]
+
+
+@app.command()
+def fit(
+    data: Data,
+    scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")],
+    layout: LayoutName = None,
+    window: Annotated[int, typer.Option(min=0, help="Rows per window; 0: single rows")] = 0,
+    stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: windows do not overlap")] = 0,
+) -> None:
+    """Learn what is normal from DATA, leave its own incidents out, and calibrate how rare every score is."""
+    from lynkeus.evaluate.fitting import FitSettings
+    from lynkeus.evaluate.fitting import fit as fit_model
+    from lynkeus.sources import open_source, read_layout
+
+    kept = read_layout(layout).to_dict() if layout else None
+    with passes_bar(screen, "fit") as bar:
+        source = Passes(open_source(data, layout), bar)
+        fitted = fit_model(source, FitSettings(scorer, window=window, stride=stride, layout=kept))
+        fitted.save(output)
+    _say(source.messages)
+    for name, reason in fitted.channels.asleep.items():
+        screen.print(f"set aside {name}: {reason}", highlight=False, markup=False)
+    for name, calibration in fitted.calibrations.items():
+        seen = f"{calibration.samples} samples"
+        if calibration.hours is not None:
+            seen = f"{calibration.hours:.2f} h of reference"
+        left_out = f"{calibration.excluded} incidents of its own left out ({calibration.excluded_s:.0f} s)"
+        screen.print(f"{name}: {seen}, {left_out}", highlight=False)
+    incidents = sorted(fitted.lineage["incidents"], key=lambda incident: -incident["score"])
+    for incident in sorted(incidents[:SHOWN], key=lambda incident: incident["start_ns"]):
+        screen.print(f"  {_incident(incident)}", highlight=False, markup=False)
+    if len(incidents) > SHOWN:
+        screen.print(f"  ... and {len(incidents) - SHOWN} smaller ones: see model.json", highlight=False)
+    screen.print(f"{output}: {scorer}, {int(fitted.channels.live.sum())} channels", highlight=False, markup=False)
+
+
+@app.command()
+def score(
+    model: ModelFolder,
+    data: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Parquet file to write")],
+    layout: LayoutName = None,
+) -> None:
+    """Score DATA: one row per sample or window, with p-values, alarms per hour and where to look."""
+    from lynkeus.evaluate.fitted import Fitted
+    from lynkeus.evaluate.scores import write_scores
+
+    fitted = Fitted.load(model)
+    with passes_bar(screen, "score") as bar:
+        source = Passes(_open(fitted, data, layout), bar)
+        rows = write_scores(fitted, fitted.score(source), output)
+    _say(source.messages)
+    screen.print(f"{output}: {rows} rows", highlight=False, markup=False)
+
+
+@app.command()
+def commission(
+    model: ModelFolder,
+    data: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML report; the table goes beside it as Parquet")],
+    budget: Annotated[str, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = "1/h",
+    layout: LayoutName = None,
+    compare: Annotated[list[Path] | None, typer.Option(help="Further models for the same figure")] = None,
+    quick: Annotated[bool, typer.Option(help="Few faults, wide intervals")] = False,
+) -> None:
+    """Prove a model by planted faults: how small a fault it finds at a stated rate of false alarms, and where."""
+    from lynkeus.evaluate.commission import CommissionSettings
+    from lynkeus.evaluate.commission import commission as run
+    from lynkeus.evaluate.commission_report import write_report
+    from lynkeus.evaluate.fitted import Fitted
+    from lynkeus.monitor.site import parse_budget
+
+    fitted = Fitted.load(model)
+    others = {folder.name: Fitted.load(folder) for folder in compare or []}
+    settings = CommissionSettings.quick() if quick else CommissionSettings()
+    with passes_bar(screen, "commission") as bar:
+        source = _open(fitted, data, layout)
+        found = run(fitted, source, settings.at(parse_budget(budget)), others, bar.step)
+        write_report(found, output)
+    screen.print(f"{output}: {len(found.rows)} turn-on points at {budget}", highlight=False, markup=False)
+
+
+@app.command()
+def watch(
+    model: ModelFolder,
+    data: Data,
+    store: StoreUrl = None,
+    replay: Annotated[float | None, typer.Option(help="Replay speed: 1 real time, 0 as fast as possible")] = None,
+    budget: Annotated[str | None, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of this monitor in the store")] = None,
+    site: SiteFile = None,
+    layout: LayoutName = None,
+) -> None:
+    """Watch DATA and keep alarms in the store; started again, it goes on after the last window it committed."""
+    from lynkeus.evaluate.fitted import Fitted
+    from lynkeus.monitor.site import Site
+    from lynkeus.monitor.store import Store
+    from lynkeus.monitor.watch import WatchSettings
+    from lynkeus.monitor.watch import watch as run
+    from lynkeus.progress import watch_line
+
+    facts = Site.read(site).but(store=store, replay=replay, budget=budget, name=name)
+    fitted = Fitted.load(model)
+    settings = WatchSettings(facts.name, facts.title, facts.rule, facts.replay)
+    source = _open(fitted, data, layout)
+    with contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
+        done = run(fitted, source, kept, settings, tick)
+    _say(done.messages)
+    screen.print(f"{facts.store}: {done.windows} windows, {done.alarms} alarms", highlight=False, markup=False)
+    raise typer.Exit(1 if done.alarms else 0)
+
+
+@app.command()
+def serve(
+    store: StoreUrl = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; beyond localhost verdicts need a token")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on")] = None,
+    token_file: Annotated[str | None, typer.Option(help="File that holds the token for verdicts")] = None,
+    reports: Annotated[str | None, typer.Option(help="Commissioning table (Parquet) or folder, for the trend page")] = None,
+    site: SiteFile = None,
+) -> None:
+    """Serve the pages of a store until Ctrl-C."""
+    from lynkeus.monitor.site import Site
+    from lynkeus.web.app import serve as run
+
+    facts = Site.read(site).but(store=store, host=host, port=port, token_file=token_file, reports=reports)
+    screen.print(f"http://{facts.host}:{facts.port}/  (Ctrl-C stops)", highlight=False)
+    run(facts.store, facts.host, facts.port, facts.token, Path(facts.reports) if facts.reports else None)
+
+
+@app.command("list")
+def list_(group: Annotated[str | None, typer.Argument(help="scorers, sources, simulators or studies")] = None) -> None:
+    """List what there is to name on the command line."""
+    for chosen in [group] if group else plugins.BUILT_IN:
+        table = Table("name", "what it is", title=chosen, title_justify="left")
+        for name in plugins.entries(chosen):
+            try:
+                says = (plugins.load(chosen, name).__doc__ or "").strip().splitlines()
+            except SettingsError as error:
+                says = [str(error)]
+            table.add_row(name, says[0] if says else "")
+        Console().print(table)
+
+
+@app.command()
+def bundle(
+    data: Data, output: Annotated[Path, typer.Argument(help="Folder to write")], layout: LayoutName = None
+) -> None:
+    """Turn raw files into one memory-mapped bundle with its origin; killed and started again, it goes on."""
+    from lynkeus.sources import open_source, write_bundle
+
+    with passes_bar(screen, "bundle") as bar:
+        source = Passes(open_source(data, layout), bar)
+        written = write_bundle(source, output)
+    _say(source.messages)
+    screen.print(f"{output}: {len(written)} rows", highlight=False, markup=False)
+
+
+@study_app.command("run")
+def study_run(
+    name: Annotated[str, typer.Argument(help="See lynkeus list studies")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for metrics, figures and the page")],
+    smoke: Annotated[bool, typer.Option(help="A small version, to see that everything runs")] = False,
+) -> None:
+    """Run one study from its data to its page of results; exit code 1 where a check fails."""
+    study = plugins.load("studies", name)
+    with passes_bar(screen, name) as bar:
+        checks = study(output, smoke=smoke, progress=bar.step)
+    for line in checks.lines():
+        screen.print(line, highlight=False, markup=False)
+    raise typer.Exit(0 if checks.passed else 1)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("-o", "--output", help="Folder to work in")] = Path("demo"),
+    port: Annotated[int, typer.Option(help="Port of the page")] = 8000,
+    wait: Annotated[bool, typer.Option(help="Keep the page up until Ctrl-C")] = True,
+) -> None:
+    """Simulate two hours of orbits, learn from one, plant three faults in the other, watch it, open the page."""
+    from lynkeus.demo import run
+
+    run(folder, port, wait, screen)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def _open(fitted, data, layout):  # type: ignore[no-untyped-def]
+    """Open data the way the model was fitted, unless the user says otherwise."""
+    from lynkeus.sources import Layout, open_source
+
+    kept = Layout.from_dict(fitted.layout) if fitted.layout and "://" not in data else None
+    return open_source(data, layout or kept)
+
+
+def _incident(incident: dict[str, Any]) -> str:
+    """One line: when, on which output, where, how long."""
+    at = datetime.fromtimestamp(incident["start_ns"] / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    seconds = (incident["end_ns"] - incident["start_ns"]) / 1e9
+    return f"{at}  {incident['output']:8s} {incident['where']:20s} {seconds:5.0f} s"
+
+
+def _say(messages: list[str]) -> None:
+    for message in messages:
+        screen.print(message, highlight=False, markup=False)
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend are one line, Ctrl-C is a clean stop."""
+    try:
+        app()
+    except LynkeusError as error:
+        screen.print(f"lynkeus: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        screen.print("stopped; everything that was committed is kept", highlight=False)
+        sys.exit(0)
+    except OSError as error:
+        reason = "the disk is full; free some space" if error.errno == errno.ENOSPC else str(error)
+        screen.print(f"lynkeus: {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)

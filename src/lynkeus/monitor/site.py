@@ -1,0 +1,87 @@
+"""Site: the facts of one place (store, budget, names, ports), in one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Self
+
+from lynkeus.core import AlarmRule, SettingsError
+
+
+@dataclass(frozen=True)
+class Site:
+    """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when an
+    alarm closes; `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages."""
+
+    store: str = "sqlite:///lynkeus.db"
+    name: str = "orbits"
+    title: str = ""
+    budget: str = "1/h"
+    quiet_s: float = 10.0
+    release_factor: float = 3.0
+    replay: float = 0.0
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token_file: str = ""
+    reports: str = ""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value, kind = getattr(self, item.name), {"str": str, "float": (int, float), "int": int}[str(item.type)]
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise SettingsError(f"{item.name}: expected {item.type}, got {value!r}")
+        parse_budget(self.budget)
+        if not 0 < self.port < 65536:
+            raise SettingsError(f"port: must be from 1 to 65535, got {self.port}")
+
+    @property
+    def rule(self) -> AlarmRule:
+        """When an alarm opens and closes."""
+        return AlarmRule(parse_budget(self.budget), self.release_factor, self.quiet_s)
+
+    @property
+    def token(self) -> str | None:
+        """What is in the token file; None without one."""
+        if not self.token_file:
+            return None
+        try:
+            token = Path(self.token_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"token_file: {self.token_file} cannot be read ({error})") from error
+        if len(token) < 8:
+            raise SettingsError(f"token_file: the token in {self.token_file} is shorter than 8 characters")
+        return token
+
+    def but(self, **given: str | float | None) -> Self:
+        """The same with what the command line says; None leaves a setting as it is."""
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+    @classmethod
+    def read(cls, path: Path | None) -> Self:
+        """Read a TOML file; every key is optional. Raises SettingsError naming the file and the key."""
+        if path is None:
+            return cls()
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            unknown = set(content) - {item.name for item in fields(cls)}
+            if unknown:
+                known = ", ".join(item.name for item in fields(cls))
+                raise SettingsError(f"{sorted(unknown)[0]}: no such setting; there are {known}")
+            return cls(**content)
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, SettingsError) as error:
+            raise SettingsError(f"{path}: {error}") from error
+
+
+def parse_budget(text: str) -> float:
+    """Alarms per hour from "1/h", "3/day", "0.5/week", "2/month" or "1/year". Raises SettingsError otherwise."""
+    hours = {"h": 1.0, "hour": 1.0, "day": 24.0, "week": 168.0, "month": 730.5, "year": 8766.0}
+    number, _, unit = text.replace(" ", "").partition("/")
+    try:
+        budget = float(number) / hours[unit]
+    except (ValueError, KeyError) as error:
+        raise SettingsError(f"budget: {text!r} is not like 1/h, 3/day or 1/week") from error
+    if not 0 < budget < float("inf"):
+        raise SettingsError(f"budget: must be positive, got {text!r}")
+    return budget

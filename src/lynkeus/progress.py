@@ -1,0 +1,79 @@
+"""Progress on the terminal: bars for passes over data, one line for a watch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from lynkeus.core import Batch, Source
+from lynkeus.monitor.watch import Watched
+from lynkeus.sources.wrapper import Wrapper
+
+
+class Bar:
+    """One line of progress: counted samples in a pass, or a share of named steps."""
+
+    def __init__(self, progress: Progress, title: str) -> None:
+        self.progress = progress
+        self.title = title
+        self.task: TaskID = progress.add_task(title, total=None)
+
+    def begin(self, what: str, total: int | None) -> None:
+        """Start again at zero."""
+        self.progress.reset(self.task, description=f"{self.title}: {what}", total=total)
+
+    def advance(self, samples: int) -> None:
+        """Count samples."""
+        self.progress.advance(self.task, samples)
+
+    def step(self, what: str, share: float | None = None) -> None:
+        """Say what is being done, and how much of it is done, from 0 to 1."""
+        self.progress.update(self.task, description=f"{self.title}: {what}", total=1.0, completed=share or 0.0)
+
+
+@contextmanager
+def passes_bar(console: Console, title: str) -> Iterator[Bar]:
+    """A bar that disappears when it is done; silent where nobody watches a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield Bar(progress, title)
+
+
+class Passes(Wrapper):
+    """A source that shows each pass over it on a bar."""
+
+    def __init__(self, source: Source, bar: Bar) -> None:
+        super().__init__(source)
+        self.bar = bar
+        self.passes = 0
+
+    def __len__(self) -> int:
+        return len(self.source)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Batch]:
+        self.passes += 1
+        try:
+            total: int | None = len(self)
+        except TypeError:
+            total = None
+        self.bar.begin(f"pass {self.passes}", total)
+        for batch in self.source:
+            yield batch
+            self.bar.advance(len(batch))
+
+
+@contextmanager
+def watch_line(console: Console) -> Iterator[Callable[[Watched], None]]:
+    """A line that says how far the watch is and what is open."""
+    with console.status("watching") as status:
+
+        def tick(run: Watched) -> None:
+            at = datetime.fromtimestamp(run.end_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+            opened = ", ".join(f"{state.alarm.output} {state.alarm.where}" for state in run.open.values()) or "none"
+            status.update(f"{at}   {run.windows} windows, {run.alarms} alarms, open: {opened}")
+
+        yield tick

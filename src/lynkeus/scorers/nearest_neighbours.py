@@ -1,0 +1,84 @@
+"""Nearest neighbours: how far a sample is from the most similar good ones (Ramaswamy et al. 2000)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from sklearn import neighbors
+
+from lynkeus.core import Array, Batch, Evidence, Floats, Scores, Source
+from lynkeus.scorers.folder import read_scorer, write_folder
+from lynkeus.transforms.features import learn_features, points_of
+from lynkeus.transforms.missing import with_enough_data
+from lynkeus.transforms.robust_scale import RobustScale
+from lynkeus.transforms.rows import like_values
+
+ITSELF = 1e-6  # a distance as small as this, in sigmas, is the sample's own
+
+
+@dataclass
+class NearestNeighbours:
+    """`anomaly` of a row, or a window, of a table: the mean distance to its `neighbours` nearest reference points.
+
+    A sample that is in the reference itself is not its own neighbour, so that its score is like that of any other.
+    Learned: `scale_` of the features, `reference_` (at most `sample`, features) in sigmas.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    neighbours: int = 5
+    sample: int = 5000
+    seed: int = 0
+
+    def fit(self, source: Source) -> Self:
+        """Learn in one pass over a stream. Raises SchemaError where nothing can be learned."""
+        self.schema_ = source.schema
+        self.scale_, self.reference_ = learn_features(source, self.sample, self.seed)
+        self._index()
+        return self
+
+    def score(self, batch: Batch) -> Scores:
+        """(n, 1) distances in sigmas; NaN for a sample that misses more than half of its values."""
+        return with_enough_data(batch, self._nearest(self._points(batch))[0].mean(axis=1))
+
+    def explain(self, batch: Batch) -> Evidence:
+        """Each channel's squared difference to the mean of the nearest neighbours, the same for all its shots."""
+        points = self._points(batch)
+        mean = self.reference_[self._nearest(points)[1]].mean(axis=1)
+        evidence = ((points - mean) ** 2).reshape(len(points), -1, batch.values.shape[1]).sum(axis=1)
+        return like_values(batch, evidence[:, None, :])
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder."""
+        arrays = {"centre": self.scale_.centre, "sigma": self.scale_.sigma, "reference": self.reference_}
+        write_folder(folder, self.schema_, asdict(self), arrays)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read from a folder. Raises ModelError naming what is damaged."""
+        scorer, (centre, sigma, scorer.reference_) = read_scorer(cls, folder, "centre", "sigma", "reference")
+        scorer.scale_ = RobustScale(centre, sigma)
+        scorer._index()
+        return scorer
+
+    def _index(self) -> None:
+        """In hundreds of dimensions no tree is faster than looking at all points."""
+        wanted = min(self.neighbours + 1, len(self.reference_))
+        self._search = neighbors.NearestNeighbors(n_neighbors=wanted, algorithm="brute").fit(self.reference_)
+
+    def _points(self, batch: Batch) -> Floats:
+        self.schema_.require(batch.schema, "the scorer nearest_neighbours")
+        return points_of(batch, self.scale_)
+
+    def _nearest(self, points: Floats) -> tuple[Floats, Array]:
+        """Distances and indices (n, neighbours) of the nearest reference points other than the sample itself."""
+        if not len(points):
+            return np.empty((0, 1)), np.empty((0, 1), np.intp)
+        distance, index = self._search.kneighbors(points)
+        if distance.shape[1] == 1:
+            return distance, index
+        first = (distance[:, 0] < ITSELF).astype(np.intp)  # leave out either the first or the last
+        columns = first[:, None] + np.arange(distance.shape[1] - 1)
+        return np.take_along_axis(distance, columns, axis=1), np.take_along_axis(index, columns, axis=1)

@@ -1,0 +1,1 @@
+"""Studies: one thin folder per application."""
