@@ -14,7 +14,7 @@ import numpy as np
 from lynkeus.core import Batch, Evidence, Floats, Scores, Source
 from lynkeus.scorers.folder import read_scorer, write_folder
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
-from lynkeus.transforms.missing import fill_from_others, with_enough_data
+from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.rows import fold, like_values, rows_of
 
 
@@ -51,12 +51,11 @@ class ConditionalResidual:
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
         scorer, arrays = read_scorer(cls, folder, "centre", "jitter", "precision")
-        scorer.model_ = ConditionalModel(*arrays)
+        scorer.model_ = ConditionalModel(**arrays)
         return scorer
 
     def _residual(self, batch: Batch) -> Floats:
         """(n, length, c) residuals in sigmas."""
         self.schema_.require(batch.schema, "the scorer conditional_residual")
         rows, length = rows_of(batch)
-        deviation = np.where(np.isfinite(rows), rows, np.nan) - self.model_.centre
-        return fold(fill_from_others(deviation, self.model_.precision) @ self.model_.to_residual, length)
+        return fold(self.model_.residual(rows), length)

@@ -42,15 +42,15 @@ def read_folder(folder: Path) -> tuple[Schema, dict[str, Any], dict[str, Array]]
     return schema, settings, arrays
 
 
-def read_scorer(kind: type[S], folder: Path, *names: str) -> tuple[S, list[Array]]:
-    """A scorer whose settings are the fields of its dataclass, with its `schema_`, and its arrays by name.
+def read_scorer(kind: type[S], folder: Path, *names: str) -> tuple[S, dict[str, Array]]:
+    """A scorer whose settings are the fields of its dataclass, with its `schema_`, and its arrays.
 
-    Raises ModelError as `read_folder`, and where a setting or an array is not what this scorer has.
+    Raises ModelError as `read_folder`, and where a setting is not one of this scorer's or one of the arrays `names` is missing.
     """
     schema, settings, arrays = read_folder(folder)
     try:
         scorer = kind(**settings)
-        found = [arrays[name] for name in names]
+        found = {name: arrays[name] for name in names}
     except (KeyError, TypeError) as error:
         raise ModelError(f"{folder} does not hold a {kind.__name__} of this version ({error}); fit it again") from error
     scorer.schema_ = schema  # type: ignore[attr-defined]

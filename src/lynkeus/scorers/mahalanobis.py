@@ -58,8 +58,9 @@ class Mahalanobis:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, (centre, sigma, scorer.precision_) = read_scorer(cls, folder, "centre", "sigma", "precision")
-        scorer.scale_ = RobustScale(centre, sigma)
+        scorer, arrays = read_scorer(cls, folder, "centre", "sigma", "precision")
+        scorer.precision_ = arrays["precision"]
+        scorer.scale_ = RobustScale(arrays["centre"], arrays["sigma"])
         return scorer
 
     def _contributions(self, batch: Batch) -> Floats:

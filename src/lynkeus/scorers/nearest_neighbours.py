@@ -11,9 +11,8 @@ from sklearn import neighbors
 
 from lynkeus.core import Array, Batch, Evidence, Floats, Scores, Source
 from lynkeus.scorers.folder import read_scorer, write_folder
-from lynkeus.transforms.features import learn_features, points_of
+from lynkeus.transforms.features import FEATURE_ARRAYS, Features
 from lynkeus.transforms.missing import with_enough_data
-from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import like_values
 
 ITSELF = 1e-6  # a distance as small as this, in sigmas, is the sample's own
@@ -24,7 +23,7 @@ class NearestNeighbours:
     """`anomaly` of a row, or a window, of a table: the mean distance to its `neighbours` nearest reference points.
 
     A sample that is in the reference itself is not its own neighbour, so that its score is like that of any other.
-    Learned: `scale_` of the features, `reference_` (at most `sample`, features) in sigmas.
+    Learned: `features_`, `reference_` (at most `sample`, features) in sigmas.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -33,9 +32,9 @@ class NearestNeighbours:
     seed: int = 0
 
     def fit(self, source: Source) -> Self:
-        """Learn in one pass over a stream. Raises SchemaError where nothing can be learned."""
+        """Learn in three passes over a stream. Raises SchemaError where nothing can be learned."""
         self.schema_ = source.schema
-        self.scale_, self.reference_ = learn_features(source, self.sample, self.seed)
+        self.features_, self.reference_ = Features.fit(source, self.sample, self.seed)
         self._index()
         return self
 
@@ -52,14 +51,13 @@ class NearestNeighbours:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        arrays = {"centre": self.scale_.centre, "sigma": self.scale_.sigma, "reference": self.reference_}
-        write_folder(folder, self.schema_, asdict(self), arrays)
+        write_folder(folder, self.schema_, asdict(self), self.features_.to_arrays() | {"reference": self.reference_})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, (centre, sigma, scorer.reference_) = read_scorer(cls, folder, "centre", "sigma", "reference")
-        scorer.scale_ = RobustScale(centre, sigma)
+        scorer, arrays = read_scorer(cls, folder, *FEATURE_ARRAYS, "reference")
+        scorer.features_, scorer.reference_ = Features.from_arrays(arrays), arrays["reference"]
         scorer._index()
         return scorer
 
@@ -70,7 +68,7 @@ class NearestNeighbours:
 
     def _points(self, batch: Batch) -> Floats:
         self.schema_.require(batch.schema, "the scorer nearest_neighbours")
-        return points_of(batch, self.scale_)
+        return self.features_.points(batch)
 
     def _nearest(self, points: Floats) -> tuple[Floats, Array]:
         """Distances and indices (n, neighbours) of the nearest reference points other than the sample itself."""

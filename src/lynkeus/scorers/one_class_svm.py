@@ -18,9 +18,8 @@ from sklearn.linear_model import SGDOneClassSVM
 from lynkeus.core import Batch, Evidence, Floats, Scores, Source
 from lynkeus.explain.occlusion import occlusion
 from lynkeus.scorers.folder import read_scorer, write_folder
-from lynkeus.transforms.features import learn_features, points_of
+from lynkeus.transforms.features import FEATURE_ARRAYS, Features
 from lynkeus.transforms.missing import with_enough_data
-from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import like_values
 
 
@@ -29,7 +28,7 @@ class OneClassSvm:
     """`anomaly` of a row, or a window, of a table: above 0 outside of the surface; `nu` of the reference is there.
 
     The kernel is exp(-gamma d^2) with `gamma` = 1 / features in sigmas. Learned from at most `sample` reference points:
-    `scale_` of the features, `landmarks_` (k, features), `weight_` (k,) of each landmark's kernel, `offset_`.
+    `features_`, `landmarks_` (k, features), `weight_` (k,) of each landmark's kernel, `offset_`.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -39,9 +38,9 @@ class OneClassSvm:
     seed: int = 0
 
     def fit(self, source: Source) -> Self:
-        """Learn in one pass over a stream. Raises SchemaError where nothing can be learned."""
+        """Learn in three passes over a stream. Raises SchemaError where nothing can be learned."""
         self.schema_ = source.schema
-        self.scale_, reference = learn_features(source, self.sample, self.seed)
+        self.features_, reference = Features.fit(source, self.sample, self.seed)
         count = min(self.landmarks, len(reference))
         kernel = Nystroem(gamma=1.0 / reference.shape[1], n_components=count, random_state=self.seed)
         svm = SGDOneClassSVM(nu=self.nu, average=True, random_state=self.seed).fit(kernel.fit_transform(reference))
@@ -61,22 +60,20 @@ class OneClassSvm:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        arrays = {"centre": self.scale_.centre, "sigma": self.scale_.sigma, "landmarks": self.landmarks_}
-        arrays |= {"weight": self.weight_, "offset": np.array([self.offset_])}
-        write_folder(folder, self.schema_, asdict(self), arrays)
+        surface = {"landmarks": self.landmarks_, "weight": self.weight_, "offset": np.array([self.offset_])}
+        write_folder(folder, self.schema_, asdict(self), self.features_.to_arrays() | surface)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        names = ("centre", "sigma", "landmarks", "weight", "offset")
-        scorer, (centre, sigma, landmarks, weight, offset) = read_scorer(cls, folder, *names)
-        scorer.scale_ = RobustScale(centre, sigma)
-        scorer.landmarks_, scorer.weight_, scorer.offset_ = landmarks, weight, float(offset[0])
+        scorer, arrays = read_scorer(cls, folder, *FEATURE_ARRAYS, "landmarks", "weight", "offset")
+        scorer.features_, scorer.landmarks_ = Features.from_arrays(arrays), arrays["landmarks"]
+        scorer.weight_, scorer.offset_ = arrays["weight"], float(arrays["offset"][0])
         return scorer
 
     def _points(self, batch: Batch) -> Floats:
         self.schema_.require(batch.schema, "the scorer one_class_svm")
-        return points_of(batch, self.scale_)
+        return self.features_.points(batch)
 
     def _of_points(self, points: Floats) -> Floats:
         kernel = np.exp(-cdist(points, self.landmarks_, "sqeuclidean") / points.shape[1])

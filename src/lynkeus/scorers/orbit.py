@@ -28,6 +28,7 @@ from lynkeus.transforms.rows import like_values
 GAP_S = 60.0  # after a longer gap the baseline is found anew
 RANK = 3
 QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
+LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is taken off the others
 REST_WEIGHT = 3.0
 FROZEN_NATS = 200.0
 MOVED_SIGMA = 4.0
@@ -119,7 +120,7 @@ class Orbit:
             return f"{int((moved > MOVED_SIGMA).sum())} channels moved, most of all {names[int(moved.argmax())]}"
         channel = int(found.nats[row].argmax())
         sigma = float(self.model_.conditional_sigma[channel])
-        said = self.tails_.strongest_test(found.deviation[row : row + 1], found.statistics.row(row), channel)
+        said = self.tails_.strongest_test(found.deviation[row : row + 1], found.statistics.rows(np.array([row])), channel)
         if said == "mean":
             off = float(found.deviation[row, channel])
             return f"{names[channel]} is off by {off * sigma:+.3g} {unit} from what all the others say of it"
@@ -228,10 +229,11 @@ class Orbit:
         walked = walk(self._baseline, statistics.mean, self._gaps(batch), self.gate_, self.pace)
         after, self._baseline = self._baseline, before
         moved, misshapen = self.tails_.mean_nats(walked.deviation), self.tails_.shape_nats(statistics)
-        of_mean, energy = self._one_channel_moved(walked, moved)
+        of_mean, rest, modes = self._one_channel_moved(walked, moved)
+        # A step inside the window is spread of every channel that moved.
         of_shape = self._one_channel_misshapen(statistics, misshapen)
-        moving = self.tails_.modes.nats(self.modes_.energy(walked.deviation))
-        beam = np.maximum(self.tails_.energy.nats(energy), moving)
+        of_shape -= REST_WEIGHT * np.maximum(rest - QUIET_NATS, 0.0)
+        beam = np.maximum(rest, modes)
         frozen = (statistics.repeats >= statistics.length - 1).mean(axis=1, dtype=np.float64)
         beam = np.where(frozen > 0.5, FROZEN_NATS * frozen, beam)
         if len(walked.loud):
@@ -240,37 +242,38 @@ class Orbit:
         # A step inside the window is spread of every channel that moved.
         of_shape -= REST_WEIGHT * np.maximum(beam - QUIET_NATS, 0.0)
         scores = np.stack([np.maximum(of_mean, of_shape), beam], axis=1).astype(np.float64)
-        scores[statistics.missing.mean(axis=1) > 0.5 * statistics.length] = np.nan
+        scores[statistics.mostly_missing()] = np.nan
         found = Found(statistics, walked.deviation, np.maximum(moved, misshapen), scores, after)
         self._memo = (batch, found)
         return found
 
-    def _one_channel_moved(self, walked: Walk, nats: Floats) -> tuple[Floats, Floats]:
-        """Nats (n,) that one channel alone moved, and the energy (n,) of all others without its shadow on them."""
+    def _one_channel_moved(self, walked: Walk, nats: Floats) -> tuple[Floats, Floats, Floats]:
+        """Nats (n,) that one channel alone moved; that all others did, channels and modes, once its shadow is gone."""
         strongest, energy = nats.max(axis=1), walked.energy.copy()
-        look = np.flatnonzero((_third(nats) > QUIET_NATS) | (energy > self.gate_.energy))
+        modes = self.modes_.energy(walked.deviation)
+        look = np.flatnonzero((strongest > LOUD_NATS) | _several(nats) | (energy > self.gate_.energy))
         if len(look):
-            rows, top = np.arange(len(look)), nats[look].argmax(axis=1)
+            # In sigmas, not in nats: a channel with heavy tails is as good a suspect for its shadow as any other.
+            rows, top = np.arange(len(look)), np.abs(walked.deviation[look] * self.gate_.per_sigma).argmax(axis=1)
             left = walked.deviation[look] - walked.deviation[look, top][:, None] * self._correlation[top]
             left[rows, top] = 0.0
             squares = (left / self.gate_.sigma) ** 2
             energy[look] = np.minimum(squares, self.gate_.energy_clip).sum(axis=1)
+            modes[look] = self.modes_.energy(left)
             strongest[look] -= REST_WEIGHT * np.maximum(_third(self.tails_.mean_nats(left)) - QUIET_NATS, 0.0)
             strongest[look] -= np.maximum(squares.sum(axis=1) - self.gate_.energy, 0.0)
-        return strongest, energy
+        return strongest, self.tails_.energy.nats(energy), self.tails_.modes.nats(modes)
 
     def _one_channel_misshapen(self, statistics: WindowStatistics, nats: Floats) -> Floats:
         """Nats (n,) that one channel alone is too noisy, too quiet, stuck or gone."""
         strongest = nats.max(axis=1)
-        look = np.flatnonzero(_third(nats) > QUIET_NATS)
+        look = np.flatnonzero(_several(nats))
         if len(look):
             rows, top = np.arange(len(look)), nats[look].argmax(axis=1)
             shadow = self._correlation[top] ** 2
             excess = np.maximum(statistics.spread[look, top] - statistics.length + 1, 0.0)
             spread = np.maximum(statistics.spread[look] - excess[:, None] * shadow, 1e-3)
-            rest = statistics._replace(
-                spread=spread, repeats=statistics.repeats[look], missing=statistics.missing[look]
-            )
+            rest = statistics.rows(look)._replace(spread=spread)
             others = self.tails_.shape_nats(rest)
             others[rows, top] = 0.0
             strongest[look] -= REST_WEIGHT * np.maximum(_third(others) - QUIET_NATS, 0.0)
@@ -282,6 +285,11 @@ class Orbit:
         away = here - 2.0 * (towards @ self.flip_)
         gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
         return gain.max(axis=1)
+
+
+def _several(nats: Floats) -> npt.NDArray[np.bool_]:
+    """(n,) whether the third strongest channel is louder than in good data."""
+    return (nats > QUIET_NATS).sum(axis=1) >= RANK
 
 
 def _third(nats: Floats) -> Floats:

@@ -8,6 +8,7 @@ computed at once and the result does not depend on how the stream is cut into ba
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +27,8 @@ class Pace:
     a step; then the new place is taken for good. `warm_up` windows are averaged at a fresh start.
     """
 
-    block: int = 5
-    gain: float = 0.35
+    block: int = 10
+    gain: float = 0.5
     clip: float = 2.0
     monitor_adopt: int = 600
     beam_adopt: int = 15
@@ -81,11 +82,16 @@ class Gate:
     energy: float
     correlation: Floats
     energy_clip: float = 16.0
+    per_sigma: Floats = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "per_sigma", 1.0 / self.sigma)
 
     def energies(self, deviation: Floats) -> Floats:
-        """(n,) sum over channels of the clipped squared deviation, without the channel that deviates most."""
-        scaled = deviation / self.sigma
-        squares = np.minimum(scaled * scaled, self.energy_clip).sum(axis=1)
+        """(n,) sum over channels of the clipped squared deviation; of loud windows without the channel that deviates most."""
+        scaled = deviation * self.per_sigma
+        scaled *= scaled
+        squares = np.add.reduce(np.minimum(scaled, self.energy_clip, out=scaled), axis=1)
         for row in np.flatnonzero(squares > self.energy):
             squares[row] = self.rest(deviation[row])
         return squares
@@ -120,29 +126,48 @@ def walk(state: Baseline, means: Floats, restart: Array, gate: Gate, pace: Pace)
             _anchor(state, means[position], gate)
             restart = restart.copy()
             restart[position] = False
-        room = pace.block - len(state.pending) if state.seen >= pace.warm_up else 1
-        stop = min(position + room, len(means))
-        gaps = np.flatnonzero(restart[position:stop])
-        stop = position + int(gaps[0]) if len(gaps) else stop
-        part = (means[position:stop] - state.level) / np.float32(np.sqrt(1.0 + 1.0 / state.seen))
-        deviation[position:stop], energy[position:stop] = _from_known(state, part, gate)[:2]
-        high = position + np.flatnonzero(energy[position:stop] > gate.energy)
-        if len(high):
+        warm = state.seen >= pace.warm_up
+        stop = min(position + (pace.block - len(state.pending) if warm else 1), len(means))
+        if restart.any():
+            gaps = np.flatnonzero(restart[position:stop])
+            stop = position + int(gaps[0]) if len(gaps) else stop
+        part = means[position:stop] - state.level
+        if not warm:
+            part /= np.float32(np.sqrt(1.0 + 1.0 / state.seen))
+        known = _from_known(state, part, gate)
+        deviation[position:stop], energy[position:stop], _ = known
+        if energy[position:stop].max() > gate.energy:
+            high = position + np.flatnonzero(energy[position:stop] > gate.energy)
             way = np.concatenate([state.centres, np.zeros_like(state.centres[:1])]) - state.level
             loud.extend(int(index) for index in high)
             towards.extend([way] * len(high))
-        state.pending.extend(means[position:stop])
-        if len(state.pending) >= pace.block or state.seen < pace.warm_up:
-            _step(state, np.array(state.pending), gate, pace)
-            state.pending = []
+        if warm and not state.pending and stop - position == pace.block:
+            _step(state, known, gate, pace)
+        else:
+            state.pending.extend(means[position:stop])
+            if len(state.pending) >= pace.block or not warm:
+                block = np.array(state.pending)
+                _step(state, _from_known(state, block - state.level, gate), gate, pace)
+                state.pending = []
         position = stop
     ways = np.array(towards, np.float32).reshape(len(loud), len(CENTRE_WINDOWS) + 1, means.shape[1])
     return Walk(deviation, energy, np.array(loud, np.intp), ways)
 
 
-def _from_known(state: Baseline, deviation: Floats, gate: Gate) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
-    """Deviations and energies, for loud windows from the known orbit that fits; which one (n,), -1 for the level."""
+class Fitting(NamedTuple):
+    """Deviations (n, c) and energies (n,) of windows, for loud ones from the known orbit that fits; `which` orbit that is
+    (n,), -1 for the level, None where no window was loud."""
+
+    deviation: Floats
+    energy: Floats
+    which: npt.NDArray[np.intp] | None
+
+
+def _from_known(state: Baseline, deviation: Floats, gate: Gate) -> Fitting:
+    """Compare with the level, and where that does not fit with the orbits that were left; changes `deviation`."""
     energy = gate.energies(deviation)
+    if energy.max() <= gate.energy:
+        return Fitting(deviation, energy, None)
     which = np.full(len(deviation), -1)
     for row in np.flatnonzero(energy > gate.energy):
         for number, known in enumerate(state.known):
@@ -151,7 +176,7 @@ def _from_known(state: Baseline, deviation: Floats, gate: Gate) -> tuple[Floats,
             if other_energy <= gate.energy:
                 deviation[row], energy[row], which[row] = other, other_energy, number
                 break
-    return deviation, energy, which
+    return Fitting(deviation, energy, which)
 
 
 def _anchor(state: Baseline, mean: Floats, gate: Gate) -> None:
@@ -163,40 +188,48 @@ def _anchor(state: Baseline, mean: Floats, gate: Gate) -> None:
         state.level, state.seen = mean.astype(np.float32), 1.0
 
 
-def _step(state: Baseline, block: Floats, gate: Gate, pace: Pace) -> None:
+def _step(state: Baseline, block: Fitting, gate: Gate, pace: Pace) -> None:
     """Move the baseline at the end of a block."""
-    deviation, energy, which = _from_known(state, block - state.level, gate)
-    loud = energy > gate.energy
     if state.seen < pace.warm_up:
         state.seen += 1.0
-        state.level += (block - state.level).mean(axis=0) / np.float32(state.seen)
+        state.level += block.deviation.mean(axis=0) / np.float32(state.seen)
         state.seen = state.seen if state.seen < pace.warm_up else np.inf
         return
-    if loud.sum() * 2 > len(block):
-        state.beam_held += len(block)
-        if state.beam_held >= pace.beam_adopt:
-            _leave(state, state.level + np.where(state.held > 0, 0.0, deviation[loud].mean(axis=0)))
-        return
-    state.beam_held = 0
-    numbers, counts = np.unique(which[~loud], return_counts=True)
-    if len(numbers) and numbers[counts.argmax()] >= 0:
+    average = np.add.reduce(block.deviation, axis=0) * np.float32(1.0 / len(block.deviation))
+    if block.which is not None:
+        quiet = block.energy <= gate.energy
+        if quiet.sum() * 2 < len(quiet):
+            state.beam_held += len(quiet)
+            if state.beam_held >= pace.beam_adopt:
+                _leave(state, state.level + np.where(state.held > 0, 0.0, average))
+            return
+        numbers, counts = np.unique(block.which[quiet], return_counts=True)
         number = int(numbers[counts.argmax()])
-        back, state.known = state.known[number], np.delete(state.known, number, axis=0)
-        _leave(state, back)
-        state.beam_held = 0
-    here = ~loud & (which == (numbers[counts.argmax()] if len(numbers) else -1))
-    average = deviation[here].mean(axis=0)
-    wrong = np.abs(average) > gate.channel * gate.sigma
-    state.held = np.where(wrong, state.held + len(block), 0.0).astype(np.float32)
-    adopted = state.held > pace.monitor_adopt
-    limit = pace.clip * gate.sigma
-    move = np.where(wrong, np.where(adopted, average, 0.0), pace.gain * np.clip(average, -limit, limit))
-    move = move.astype(np.float32)
-    state.held[adopted] = 0.0
+        if number >= 0:
+            back, state.known = state.known[number], np.delete(state.known, number, axis=0)
+            _leave(state, back)
+        average = block.deviation[quiet & (block.which == number)].mean(axis=0)
+    state.beam_held = 0
+    _follow(state, average, len(block.deviation), gate, pace)
+
+
+def _follow(state: Baseline, average: Floats, windows: int, gate: Gate, pace: Pace) -> None:
+    """Move each channel by its average deviation over some quiet windows, unless the channel itself is wrong."""
+    largest = float(np.abs(average * gate.per_sigma).max())
+    move = np.float32(pace.gain) * average
+    if largest > pace.clip or state.held.any():
+        limit = pace.clip * gate.sigma
+        wrong = np.abs(average) > gate.channel * gate.sigma
+        state.held = np.where(wrong, state.held + windows, 0.0).astype(np.float32)
+        adopted = state.held > pace.monitor_adopt
+        move = np.where(wrong, np.where(adopted, average, 0.0), pace.gain * np.clip(average, -limit, limit))
+        move = move.astype(np.float32)
+        state.held[adopted] = 0.0
     state.level += move
-    state.known += move
-    weight = 1.0 - (1.0 - 1.0 / np.array(CENTRE_WINDOWS)[:, None]) ** len(block)
-    state.centres += (weight * (state.level + average - state.centres)).astype(np.float32)
+    if len(state.known):
+        state.known += move
+    weight = (1.0 - (1.0 - 1.0 / np.array(CENTRE_WINDOWS)) ** windows).astype(np.float32)
+    state.centres += weight[:, None] * (state.level - state.centres)
 
 
 def _leave(state: Baseline, new: Floats) -> None:

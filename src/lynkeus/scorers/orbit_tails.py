@@ -76,7 +76,13 @@ class Line:
 
     def nats(self, statistic: Floats) -> Floats:
         """-ln of the chance in good data; a lower bound below the level, where it does not matter."""
-        return (statistic - self.level) / self.scale + np.float32(START_NATS)
+        nats = (statistic - self.level) * (1.0 / self.scale)
+        nats += np.float32(START_NATS)
+        return nats
+
+    def at(self, channel: Array | int) -> Line:
+        """The line of one channel, or of some."""
+        return Line(self.level[channel], self.scale[channel])
 
     @classmethod
     def fit(cls, statistic: Floats) -> Line:
@@ -105,25 +111,33 @@ class Tails:
         return self.mean.nats(deviation * deviation)
 
     def shape_nats(self, statistics: WindowStatistics) -> Floats:
-        """(n, c) evidence that a channel is too noisy, too quiet, repeats its value or gives none."""
-        tests = iter(self._shape_tests(statistics).values())
-        nats = next(tests)
-        for test in tests:
-            np.maximum(nats, test, out=nats)
+        """(n, c) evidence that a channel is too noisy, too quiet, repeats its value or gives none.
+
+        The last three are rare, so they are looked at only where they could speak.
+        """
+        if statistics.length <= 2:
+            nats = np.zeros_like(statistics.spread)
+        else:
+            nats = self.wide.nats(statistics.spread)
+            quiet = np.nonzero(statistics.spread < np.exp(-self.narrow.level))
+            narrow = self.narrow.at(quiet[1]).nats(spread_statistic(statistics.spread[quiet]))
+            nats[quiet] = np.maximum(nats[quiet], narrow)
+            held = np.nonzero(statistics.repeats >= 2)
+            nats[held] = np.maximum(nats[held], self.repeat[statistics.repeats[held].astype(np.intp)])
+        if statistics.missing is not None:
+            np.maximum(nats, statistics.missing * np.float32(START_NATS), out=nats)
         return nats
 
-    def _shape_tests(self, statistics: WindowStatistics) -> dict[str, Floats]:
-        tests = {"missing": statistics.missing * np.float32(START_NATS)}
-        if statistics.length > 2:
-            tests["wide"] = self.wide.nats(statistics.spread)
-            tests["narrow"] = self.narrow.nats(spread_statistic(statistics.spread))
-            tests["repeat"] = self.repeat[statistics.repeats.astype(np.intp)]
-        return tests
-
     def strongest_test(self, deviation: Floats, statistics: WindowStatistics, channel: int) -> str:
-        """Which test speaks most against a channel in one window: mean, wide, narrow, repeat or missing."""
-        tests = {"mean": self.mean_nats(deviation)} | self._shape_tests(statistics)
-        return max(tests, key=lambda name: float(tests[name][0, channel]))
+        """Which test speaks most against a channel in one window (arrays of one row): mean, wide, narrow, repeat, missing."""
+        spread, repeats = statistics.spread[0, channel], int(statistics.repeats[0, channel])
+        gaps = 0.0 if statistics.missing is None else float(statistics.missing[0, channel])
+        tests = {"mean": self.mean.at(channel).nats(deviation[0, channel] ** 2), "missing": gaps * START_NATS}
+        if statistics.length > 2:
+            tests["wide"] = self.wide.at(channel).nats(spread)
+            tests["narrow"] = self.narrow.at(channel).nats(spread_statistic(spread))
+            tests["repeat"] = self.repeat[repeats]
+        return max(tests, key=lambda name: float(tests[name]))
 
     def flip_nats(self, likeness: Floats) -> Floats:
         """(k,) evidence of a mirrored orbit; half the gain in squared sigmas, as a likelihood ratio."""

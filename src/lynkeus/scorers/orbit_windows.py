@@ -6,28 +6,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lynkeus.core import Batch, Floats
+from lynkeus.core import Array, Batch, Floats
 from lynkeus.transforms.rows import fill_missing, fold, rows_of
 
-CHUNK_ROWS = 2000  # a chunk of residuals stays in the cache
+CHUNK_ROWS = 600  # a chunk of residuals stays in the cache
 
 
 class WindowStatistics(NamedTuple):
     """All (n, channel) float32: `mean` of the residual in conditional sigmas, `spread` (sum of squares around the mean),
-    `repeats` (neighbouring shots with equal values), `missing` (shots without a value); `length`: shots per window."""
+    `repeats` (neighbouring shots with equal values), `missing` (shots without a value; None: nowhere any); `length`:
+    shots per window."""
 
     mean: Floats
     spread: Floats
     repeats: Floats
-    missing: Floats
+    missing: Floats | None
     length: int
 
-    def row(self, index: int) -> WindowStatistics:
-        """One window."""
-        one = slice(index, index + 1)
-        return self._replace(
-            mean=self.mean[one], spread=self.spread[one], repeats=self.repeats[one], missing=self.missing[one]
-        )
+    def rows(self, index: Array) -> WindowStatistics:
+        """Some windows."""
+        missing = None if self.missing is None else self.missing[index]
+        return WindowStatistics(self.mean[index], self.spread[index], self.repeats[index], missing, self.length)
+
+    def mostly_missing(self) -> Array:
+        """(n,) windows that lack more than half of their values."""
+        if self.missing is None:
+            return np.zeros(len(self.mean), bool)
+        return self.missing.mean(axis=1) > 0.5 * self.length
 
 
 def window_statistics(batch: Batch, centre: Floats, to_residual: Floats) -> WindowStatistics:
@@ -35,28 +40,21 @@ def window_statistics(batch: Batch, centre: Floats, to_residual: Floats) -> Wind
     raw, length = rows_of(batch)
     rows, missing = fill_missing(raw, centre)
     n, channels = len(rows) // length, rows.shape[1]
-    mean, spread = np.empty((n, channels), np.float32), np.zeros((n, channels), np.float32)
+    mean, spread = np.empty((n, channels), np.float32), np.empty((n, channels), np.float32)
     offset = centre @ to_residual
     step = max(1, CHUNK_ROWS // length)
     for first in range(0, n, step):
-        part = rows[first * length : (first + step) * length]
-        residual = fold(np.matmul(part, to_residual, dtype=np.float32), length)
-        total = residual[:, 0] - offset
-        square = total * total
-        for shot in range(1, length):
-            value = residual[:, shot] - offset
-            total += value
-            value *= value
-            square += value
-        total /= length
-        mean[first : first + step] = total
-        total *= total
-        total *= length
-        square -= total
-        spread[first : first + step] = square
+        part = slice(first, first + step)
+        residual = np.matmul(rows[first * length : (first + step) * length], to_residual, dtype=np.float32)
+        residual -= offset  # before squaring: the offset is thousands of sigmas, single precision has seven digits
+        shots = fold(residual, length)
+        np.add.reduce(shots, axis=1, out=mean[part])
+        mean[part] /= length
+        np.einsum("wtc,wtc->wc", shots, shots, out=spread[part])
+        spread[part] -= length * mean[part] ** 2
     np.maximum(spread, 1e-3, out=spread)
-    gaps = np.zeros((1, channels), np.float32) if missing is None else fold(missing, length).sum(axis=1, dtype=np.float32)
-    return WindowStatistics(mean, spread, _repeats(fold(raw, length)), np.broadcast_to(gaps, (n, channels)), length)
+    gaps = None if missing is None else fold(missing, length).sum(axis=1, dtype=np.float32)
+    return WindowStatistics(mean, spread, _repeats(fold(raw, length)), gaps, length)
 
 
 def _repeats(shots: Floats) -> Floats:

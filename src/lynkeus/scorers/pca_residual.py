@@ -26,7 +26,7 @@ class PcaResidual:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    variance: float = 0.9
+    variance: float = 0.95
     sample: int = 10_000
     seed: int = 0
 
@@ -63,9 +63,9 @@ class PcaResidual:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        names = ("centre", "sigma", "components", "residual_sigma")
-        scorer, (centre, sigma, scorer.components_, scorer.residual_sigma_) = read_scorer(cls, folder, *names)
-        scorer.scale_ = RobustScale(centre, sigma)
+        scorer, arrays = read_scorer(cls, folder, "centre", "sigma", "components", "residual_sigma")
+        scorer.components_, scorer.residual_sigma_ = arrays["components"], arrays["residual_sigma"]
+        scorer.scale_ = RobustScale(arrays["centre"], arrays["sigma"])
         return scorer
 
     def _residual(self, batch: Batch) -> Floats:

@@ -48,8 +48,8 @@ class ThreeSigma:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, (centre, sigma) = read_scorer(cls, folder, "centre", "sigma")
-        scorer.scale_ = RobustScale(centre, sigma)
+        scorer, arrays = read_scorer(cls, folder, "centre", "sigma")
+        scorer.scale_ = RobustScale(**arrays)
         return scorer
 
     def _sigmas(self, batch: Batch) -> Floats:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lynkeus.core import Floats, SchemaError, Source
+from lynkeus.transforms.missing import fill_from_others
 from lynkeus.transforms.rows import fill_missing, rows_of
 
 BLOCK_ROWS = 600
@@ -43,6 +44,11 @@ class ConditionalModel:
         """(c, c): the share of a fault in channel i, in its own sigmas, that shows in the residual of channel j."""
         sigma = self.conditional_sigma
         return self.precision * np.outer(sigma, sigma)
+
+    def residual(self, rows: Floats) -> Floats:
+        """(n, c) what the other channels do not explain, in sigmas, float64; 0 where a value is missing."""
+        deviation = (np.where(np.isfinite(rows), rows, np.nan) - self.centre) / self.conditional_sigma
+        return fill_from_others(deviation, self.correlation) @ self.correlation
 
 
 def blocks(source: Source, rows: int = BLOCK_ROWS) -> Iterator[Floats]:

@@ -1,10 +1,19 @@
-"""A sample as one vector, for methods that know vectors only: a row as it is, a window by the mean and spread of each channel."""
+"""A sample as one vector, for methods that know nothing of channels and time.
+
+Distances and cuts along single axes are blind to correlation, and what all channels do together hides what one does
+alone. So a row is given by the conditional residuals of its channels, a window by their mean and spread over time.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 
-from lynkeus.core import Batch, Floats, SchemaError, Source
+from lynkeus.core import Array, Batch, Floats, SchemaError, Source
+from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.reservoir import reservoir
 from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import fold, rows_of
@@ -13,36 +22,63 @@ CLIP_SIGMA = 20.0  # the logarithm of a stuck channel's spread has no lower end
 LEAST_VARIANCE = 1e-30
 
 
-def features_of(batch: Batch) -> Floats:
-    """(n, features) float64: a table's columns; of windows all channels' means, then the logs of all their spreads.
+@dataclass(frozen=True)
+class Features:
+    """`model` gives the residuals, `scale` the usual place and spread of each feature."""
 
-    Feature k belongs to channel k % channels. NaN where too few values are there to say.
+    model: ConditionalModel
+    scale: RobustScale
+
+    @classmethod
+    def fit(cls, source: Source, size: int, seed: int) -> tuple[Self, Floats]:
+        """Learn from a stream; also at most `size` reference points (n, features) of it.
+
+        Raises SchemaError where no sample has at least half of its values.
+        """
+        model = fit_conditional(source)
+        sample = reservoir((features_of(batch, model) for batch in source), size, seed)
+        sample = sample[np.isnan(sample).mean(axis=1) <= 0.5]
+        if not len(sample):
+            raise SchemaError("no sample of the source has half of its values: nothing to learn from")
+        features = cls(model, RobustScale.fit(sample))
+        return features, features._points(sample)
+
+    def points(self, batch: Batch) -> Floats:
+        """(n, features) in sigmas of the reference, clipped; what is missing is at the reference's median, 0.
+
+        Feature k belongs to channel k % channels.
+        """
+        return self._points(features_of(batch, self.model))
+
+    def _points(self, features: Floats) -> Floats:
+        return np.nan_to_num(np.clip(self.scale.apply(features), -CLIP_SIGMA, CLIP_SIGMA))
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a model folder."""
+        return dict(zip(FEATURE_ARRAYS, (*vars(self.model).values(), *vars(self.scale).values()), strict=True))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """Inverse of `to_arrays`."""
+        given = [arrays[name] for name in FEATURE_ARRAYS]
+        return cls(ConditionalModel(*given[:3]), RobustScale(*given[3:]))
+
+
+FEATURE_ARRAYS = ("centre", "jitter", "precision", "feature_centre", "feature_sigma")
+
+
+def features_of(batch: Batch, model: ConditionalModel) -> Floats:
+    """(n, features) of a table the residuals; of windows their means, then the logs of their spreads, of all channels.
+
+    NaN where too few values are there to say.
     """
     rows, length = rows_of(batch)
-    rows = np.where(np.isfinite(rows), rows, np.nan).astype(np.float64)
+    residual = np.where(np.isfinite(rows), model.residual(rows), np.nan)
     if batch.schema.kind == "table":
-        return rows
-    shots = fold(rows, length)
+        return residual
+    shots = fold(residual, length)
     count = np.isfinite(shots).sum(axis=1)
     mean = np.nansum(shots, axis=1) / np.maximum(count, 1)
     variance = np.nansum((shots - mean[:, None]) ** 2, axis=1) / np.maximum(count - 1, 1)
     log_spread = 0.5 * np.log(np.maximum(variance, LEAST_VARIANCE))
     return np.hstack([np.where(count > 0, mean, np.nan), np.where(count > 1, log_spread, np.nan)])
-
-
-def points_of(batch: Batch, scale: RobustScale) -> Floats:
-    """(n, features) in sigmas of the reference, clipped; what is missing is at the reference's median, 0."""
-    return np.nan_to_num(np.clip(scale.apply(features_of(batch)), -CLIP_SIGMA, CLIP_SIGMA))
-
-
-def learn_features(source: Source, size: int, seed: int) -> tuple[RobustScale, Floats]:
-    """Scale of the features, and at most `size` reference points (n, features) of a stream.
-
-    Raises SchemaError where no sample has at least half of its values.
-    """
-    sample = reservoir((features_of(batch) for batch in source), size, seed)
-    sample = sample[np.isnan(sample).mean(axis=1) <= 0.5]
-    if not len(sample):
-        raise SchemaError("no sample of the source has half of its values: nothing to learn from")
-    scale = RobustScale.fit(sample)
-    return scale, np.nan_to_num(np.clip(scale.apply(sample), -CLIP_SIGMA, CLIP_SIGMA))

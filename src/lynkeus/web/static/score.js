@@ -33,7 +33,7 @@ export function drawScore(element, points, alarms, budget) {
   return draw(element, () => [
     [line(points.score, "y", "score"), line(rates, "y2", "rate")],
     {
-      xaxis: axis("", { anchor: "y2", type: "date" }),
+      xaxis: axis("", { anchor: "y2", type: "date", tickangle: 0, nticks: element.clientWidth < 500 ? 4 : 8 }),
       yaxis: axis("", { domain: [0.56, 0.94], rangemode: "tozero" }),
       yaxis2: axis("", {
         domain: [0, 0.42], type: "log", range: span, tickvals: TICKS.map(([rate]) => rate), ticktext: TICKS.map(([, text]) => text),
