@@ -54,7 +54,7 @@ def measure_jitter(source: Source, live: npt.NDArray[np.bool_]) -> Jitter:
         together += z.T @ z
     if not spreads:
         raise SourceError(f"only {rows} rows: commissioning needs at least one block of {BLOCK} rows of good data")
-    jitter, centre = (_median(np.array(values), ~np.isnan(values).all(axis=0)) for values in (spreads, middles))
+    jitter, centre = (_median(values, ~np.isnan(values).all(axis=0)) for values in map(np.array, (spreads, middles)))
     vectors = np.linalg.eigh(together)[1][:, ::-1][:, :DIRECTIONS].T * jitter
     return Jitter(jitter, centre, np.array([_scaled(vector, jitter) for vector in vectors]), rows)
 

@@ -21,8 +21,8 @@ FAULT_SIZES: Mapping[str, tuple[float, ...]] = {
     "stuck": (1.0,),
     "swapped": (1.0,),
     "dropout": (1.0,),
-    "kick": (0.5, 1.0, 2.0, 5.0),
-    "step": (0.5, 1.0, 2.0, 5.0),
+    "kick": (1.0, 2.0, 5.0, 10.0, 20.0),
+    "step": (1.0, 2.0, 5.0, 10.0, 20.0),
     "flip": (1.0,),
     "frozen": (1.0,),
 }
@@ -81,7 +81,7 @@ def plan_passes(settings: CommissionSettings, known: Jitter, channels: Sequence[
     slots, cases = known.rows // settings.every, settings.cases
     if not slots:
         raise SourceError(
-            f"{known.rows} rows are fewer than one stretch of {settings.every} rows that carries a fault: give more data"
+            f"{known.rows} rows are fewer than the {settings.every} rows of which each carries a fault: give more data"
         )
     wanted = settings.per_case * len(cases)
     passes = -(-wanted // slots)
@@ -93,9 +93,7 @@ def plan_passes(settings: CommissionSettings, known: Jitter, channels: Sequence[
     planned = []
     for number in range(passes):
         chosen = [cases[index] for index in order[number * used : (number + 1) * used]]
-        faults = [
-            _plan(case, slot, every, settings.length, channels, rng) for slot, case in enumerate(chosen)
-        ]
+        faults = [_plan(case, slot, every, settings.length, channels, rng) for slot, case in enumerate(chosen)]
         planned.append(tuple(_with_pattern(fault, known, rng) for fault in faults))
     return [faults for faults in planned if faults]
 

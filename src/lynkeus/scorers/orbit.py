@@ -29,7 +29,7 @@ GAP_S = 60.0  # after a longer gap the baseline is found anew
 RANK = 3
 QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
 LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is taken off the others
-REST_WEIGHT = 3.0
+REST_WEIGHT = 1.0
 FROZEN_NATS = 200.0
 MOVED_SIGMA = 4.0
 SURE_SIGMA, SURE_NATS = 8.0, 16.0  # beyond this no chance is left in weeks of windows
@@ -43,6 +43,7 @@ class Found(NamedTuple):
     statistics: WindowStatistics
     deviation: Floats  # (n, c) mean minus baseline, conditional sigmas
     nats: Floats  # (n, c) evidence that the channel is wrong
+    place: npt.NDArray[np.intp]  # (n,) the channel that `monitor` speaks of
     scores: Scores  # (n, 2)
     after: Baseline
 
@@ -103,7 +104,7 @@ class Orbit:
         found = self._find(batch)
         names = np.array(self.schema_.names)
         moved = np.abs(found.deviation / self.gate_.sigma)
-        return np.stack([names[found.nats.argmax(axis=1)], names[moved.argmax(axis=1)]], axis=1)
+        return np.stack([names[found.place], names[moved.argmax(axis=1)]], axis=1)
 
     def suspects(self, batch: Batch) -> npt.NDArray[np.bool_]:
         """(n, 2): a channel beyond SURE_SIGMA of its quiet deviation, or a window whose orbit moved by SURE_NATS."""
@@ -118,7 +119,7 @@ class Orbit:
         if output == "beam":
             moved = np.abs(found.deviation[row] / self.gate_.sigma)
             return f"{int((moved > MOVED_SIGMA).sum())} channels moved, most of all {names[int(moved.argmax())]}"
-        channel = int(found.nats[row].argmax())
+        channel = int(found.place[row])
         sigma = float(self.model_.conditional_sigma[channel])
         said = self.tails_.strongest_test(found.deviation[row : row + 1], found.statistics.rows(np.array([row])), channel)
         if said == "mean":
@@ -229,7 +230,7 @@ class Orbit:
         walked = walk(self._baseline, statistics.mean, self._gaps(batch), self.gate_, self.pace)
         after, self._baseline = self._baseline, before
         moved, misshapen = self.tails_.mean_nats(walked.deviation), self.tails_.shape_nats(statistics)
-        of_mean, rest, modes = self._one_channel_moved(walked, moved)
+        of_mean, place, rest, modes = self._one_channel_moved(walked, moved)
         # A step inside the window is spread of every channel that moved.
         of_shape = self._one_channel_misshapen(statistics, misshapen)
         of_shape -= REST_WEIGHT * np.maximum(rest - QUIET_NATS, 0.0)
@@ -241,28 +242,40 @@ class Orbit:
             beam[walked.loud] = np.maximum(beam[walked.loud], flip)
         # A step inside the window is spread of every channel that moved.
         of_shape -= REST_WEIGHT * np.maximum(beam - QUIET_NATS, 0.0)
+        nats = np.maximum(moved, misshapen)
+        place = np.where(of_shape > of_mean, misshapen.argmax(axis=1), place)
         scores = np.stack([np.maximum(of_mean, of_shape), beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
-        found = Found(statistics, walked.deviation, np.maximum(moved, misshapen), scores, after)
+        found = Found(statistics, walked.deviation, nats, place, scores, after)
         self._memo = (batch, found)
         return found
 
-    def _one_channel_moved(self, walked: Walk, nats: Floats) -> tuple[Floats, Floats, Floats]:
-        """Nats (n,) that one channel alone moved; that all others did, channels and modes, once its shadow is gone."""
-        strongest, energy = nats.max(axis=1), walked.energy.copy()
+    def _one_channel_moved(self, walked: Walk, nats: Floats) -> tuple[Floats, npt.NDArray[np.intp], Floats, Floats]:
+        """Nats (n,) that one channel alone moved, and which; that all others did, channels and modes, once its shadow is gone."""
+        strongest, place, energy = nats.max(axis=1), nats.argmax(axis=1), walked.energy.copy()
         modes = self.modes_.energy(walked.deviation)
         look = np.flatnonzero((strongest > LOUD_NATS) | _several(nats) | (energy > self.gate_.energy))
         if len(look):
-            # In sigmas, not in nats: a channel with heavy tails is as good a suspect for its shadow as any other.
-            rows, top = np.arange(len(look)), np.abs(walked.deviation[look] * self.gate_.per_sigma).argmax(axis=1)
-            left = walked.deviation[look] - walked.deviation[look, top][:, None] * self._correlation[top]
-            left[rows, top] = 0.0
-            squares = (left / self.gate_.sigma) ** 2
-            energy[look] = np.minimum(squares, self.gate_.energy_clip).sum(axis=1)
+            top, left = self._best_suspect(walked.deviation[look], nats[look])
+            place[look] = top
+            energy[look] = np.minimum((left * self.gate_.per_sigma) ** 2, self.gate_.energy_clip).sum(axis=1)
             modes[look] = self.modes_.energy(left)
-            strongest[look] -= REST_WEIGHT * np.maximum(_third(self.tails_.mean_nats(left)) - QUIET_NATS, 0.0)
-            strongest[look] -= np.maximum(squares.sum(axis=1) - self.gate_.energy, 0.0)
-        return strongest, self.tails_.energy.nats(energy), self.tails_.modes.nats(modes)
+            strongest[look] -= REST_WEIGHT * _unexplained(self.tails_.mean_nats(left))
+        return strongest, place, self.tails_.energy.nats(energy), self.tails_.modes.nats(modes)
+
+    def _best_suspect(self, deviation: Floats, nats: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+        """The channel (n,) whose fault explains most, and what is left (n, c) without it and its shadow.
+
+        Asked are the channel that stands out most in its own tails and the one that does in sigmas.
+        """
+        rows = np.arange(len(nats))
+        found = []
+        for top in (nats.argmax(axis=1), np.abs(deviation * self.gate_.per_sigma).argmax(axis=1)):
+            left = deviation - deviation[rows, top][:, None] * self._correlation[top]
+            left[rows, top] = 0.0
+            found.append((top, left, np.minimum((left * self.gate_.per_sigma) ** 2, self.gate_.energy_clip).sum(axis=1)))
+        second = found[1][2] < found[0][2]
+        return np.where(second, found[1][0], found[0][0]), np.where(second[:, None], found[1][1], found[0][1])
 
     def _one_channel_misshapen(self, statistics: WindowStatistics, nats: Floats) -> Floats:
         """Nats (n,) that one channel alone is too noisy, too quiet, stuck or gone."""
@@ -276,7 +289,7 @@ class Orbit:
             rest = statistics.rows(look)._replace(spread=spread)
             others = self.tails_.shape_nats(rest)
             others[rows, top] = 0.0
-            strongest[look] -= REST_WEIGHT * np.maximum(_third(others) - QUIET_NATS, 0.0)
+            strongest[look] -= REST_WEIGHT * _unexplained(others)
         return strongest
 
     def _flip_likeness(self, deviation: Floats, towards: Floats) -> Floats:
@@ -292,9 +305,10 @@ def _several(nats: Floats) -> npt.NDArray[np.bool_]:
     return (nats > QUIET_NATS).sum(axis=1) >= RANK
 
 
-def _third(nats: Floats) -> Floats:
-    """(n,) the third strongest channel: a broken monitor may take its other plane along."""
-    return np.partition(nats, -RANK, axis=1)[:, -RANK] if nats.shape[1] >= RANK else np.zeros(len(nats), nats.dtype)
+def _unexplained(nats: Floats) -> Floats:
+    """(n,) nats that other channels have beyond good data, but for one: a broken monitor may take its other plane along."""
+    excess = np.maximum(nats - QUIET_NATS, 0.0)
+    return excess.sum(axis=1) - excess.max(axis=1)
 
 
 def _part(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:
