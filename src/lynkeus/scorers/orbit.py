@@ -26,6 +26,7 @@ from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.rows import like_values
 
 GAP_S = 60.0  # after a longer gap the baseline is found anew
+GATE_WIDTHS, NOTICE_WIDTHS = 6.0, 2.0  # robust sigmas of the energy of all channels
 RANK = 3
 QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
 LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is taken off the others
@@ -77,8 +78,10 @@ class Orbit:
             spread = np.diff(np.quantile(kept.deviation[quiet], [0.16, 0.84], axis=0), axis=0)[0] / 2
             self.gate_ = Gate(np.maximum(spread, 1e-3).astype(np.float32), 6.0, np.inf, self._correlation)
             energy = self.gate_.energies(kept.deviation)
-            level = float(np.median(energy) + 6.0 * 1.4826 * np.median(np.abs(energy - np.median(energy))))
-            self.gate_ = Gate(self.gate_.sigma, 6.0, level, self._correlation)
+            middle = float(np.median(energy))
+            width = 1.4826 * float(np.median(np.abs(energy - middle)))
+            levels = middle + GATE_WIDTHS * width, middle + NOTICE_WIDTHS * width
+            self.gate_ = Gate(self.gate_.sigma, 6.0, levels[0], self._correlation, levels[1])
         kept = self._walk_through(source)
         project = self.flip_[:, -MODES:]
         amplitudes = np.quantile(kept.deviation @ project, [0.16, 0.84], axis=0)
@@ -155,7 +158,8 @@ class Orbit:
         arrays |= {f"tails.{name}": value for name, value in self.tails_.to_arrays().items()}
         arrays |= {f"start.{name}": value for name, value in self._start.to_arrays().items()}
         arrays |= {"gate.sigma": self.gate_.sigma, "modes.sigma": self.modes_.sigma}
-        settings = {"pace": asdict(self.pace), "gate_channel": self.gate_.channel, "gate_energy": self.gate_.energy}
+        gate = {name: getattr(self.gate_, name) for name in ("channel", "energy", "notice")}
+        settings = {"pace": asdict(self.pace), "gate": gate}
         write_folder(folder, self.schema_, settings, arrays)
 
     @classmethod
@@ -169,8 +173,7 @@ class Orbit:
             scorer._prepare()
             scorer.tails_ = Tails.from_arrays(_part(arrays, "tails."))
             scorer._start = Baseline.from_arrays(_part(arrays, "start."))
-            gate = (arrays["gate.sigma"], settings["gate_channel"], settings["gate_energy"])
-            scorer.gate_ = Gate(*gate, scorer._correlation)
+            scorer.gate_ = Gate(arrays["gate.sigma"], correlation=scorer._correlation, **settings["gate"])
             scorer.modes_ = Modes(scorer.flip_[:, -MODES:], arrays["modes.sigma"])
         except KeyError as error:
             raise ModelError(f"{folder}: the entry {error} of an orbit scorer is missing; fit it again") from error
@@ -237,9 +240,9 @@ class Orbit:
         beam = np.maximum(rest, modes)
         frozen = (statistics.repeats >= statistics.length - 1).mean(axis=1, dtype=np.float64)
         beam = np.where(frozen > 0.5, FROZEN_NATS * frozen, beam)
-        if len(walked.loud):
-            flip = self.tails_.flip_nats(self._flip_likeness(walked.deviation[walked.loud], walked.towards))
-            beam[walked.loud] = np.maximum(beam[walked.loud], flip)
+        if len(walked.noticed):
+            likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards)
+            beam[walked.noticed] += np.maximum(likeness, 0.0) / 2.0  # a likelihood ratio
         # A step inside the window is spread of every channel that moved.
         of_shape -= REST_WEIGHT * np.maximum(beam - QUIET_NATS, 0.0)
         nats = np.maximum(moved, misshapen)

@@ -75,12 +75,14 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Gate:
-    """What counts as wrong: `sigma` (c,) of a quiet deviation; a channel beyond `channel` sigmas; `energy` of all."""
+    """What counts as wrong: `sigma` (c,) of a quiet deviation; a channel beyond `channel` sigmas; `energy` of all;
+    from `notice` on a window is looked at more closely."""
 
     sigma: Floats
     channel: float
     energy: float
     correlation: Floats
+    notice: float = np.inf
     energy_clip: float = 16.0
     per_sigma: Floats = field(init=False, repr=False)
 
@@ -106,12 +108,12 @@ class Gate:
 
 @dataclass(frozen=True)
 class Walk:
-    """Deviations (n, c) from the baseline and their energies (n,); `towards` gives, for the windows `loud`, the way
+    """Deviations (n, c) from the baseline and their energies (n,); `towards` gives, for the windows `noticed`, the way
     (k, 4 + 1, c) from the baseline to each long-term centre and to the centre of the fit."""
 
     deviation: Floats
     energy: Floats
-    loud: Array
+    noticed: Array
     towards: Floats
 
 
@@ -136,8 +138,8 @@ def walk(state: Baseline, means: Floats, restart: Array, gate: Gate, pace: Pace)
             part /= np.float32(np.sqrt(1.0 + 1.0 / state.seen))
         known = _from_known(state, part, gate)
         deviation[position:stop], energy[position:stop], _ = known
-        if energy[position:stop].max() > gate.energy:
-            high = position + np.flatnonzero(energy[position:stop] > gate.energy)
+        if energy[position:stop].max() > gate.notice:
+            high = position + np.flatnonzero(energy[position:stop] > gate.notice)
             way = np.concatenate([state.centres, np.zeros_like(state.centres[:1])]) - state.level
             loud.extend(int(index) for index in high)
             towards.extend([way] * len(high))

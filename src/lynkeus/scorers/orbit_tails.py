@@ -139,10 +139,6 @@ class Tails:
             tests["repeat"] = self.repeat[repeats]
         return max(tests, key=lambda name: float(tests[name]))
 
-    def flip_nats(self, likeness: Floats) -> Floats:
-        """(k,) evidence of a mirrored orbit; half the gain in squared sigmas, as a likelihood ratio."""
-        return likeness / 2.0 + START_NATS
-
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""
         lines = {"mean": self.mean, "wide": self.wide, "narrow": self.narrow}
