@@ -1,6 +1,7 @@
 """What the documentation shows is run: Python blocks, and console blocks of `$ lynkeus ...` commands, page by page.
 
-The blocks of a page run in order in one empty folder and share their names. A fence that says `no-run` is not run.
+The blocks of a page run in order in one empty folder and share their names. A TOML block with a title is written to a
+file of that name. A command that ends in `# exit code 1` must end with that code. A fence that says `no-run` is not run.
 """
 
 import importlib.util
@@ -16,45 +17,64 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(
-    r"^(?P<indent> *)```(?P<kind>python|console)(?P<options>[^\n]*)\n(?P<text>.*?)^(?P=indent)```",
+    r"^(?P<indent> *)```(?P<kind>python|console|toml)(?P<options>[^\n]*)\n(?P<text>.*?)^(?P=indent)```",
     re.MULTILINE | re.DOTALL,
 )
+EXIT_CODE = re.compile(r"# exit code (\d)")
 LYNKEUS = [sys.executable, "-c", "from lynkeus.cli import main; main()"]
 
 
 def blocks(text: str) -> Iterator[tuple[int, str, str]]:
-    """Line, kind and text of each block that is to be run."""
+    """Line, kind and text of each block that is to be run; the kind of a file is its name."""
     for fence in FENCE.finditer(text):
-        if "no-run" not in fence["options"]:
+        title = re.search(r'title="([\w.]+)"', fence["options"])
+        if "no-run" not in fence["options"] and (fence["kind"] != "toml" or title):
             indent = len(fence["indent"])
             body = "".join(line[indent:] or "\n" for line in fence["text"].splitlines(keepends=True))
-            yield text.count("\n", 0, fence.start()) + 2, fence["kind"], body
+            kind = title[1] if title and fence["kind"] == "toml" else fence["kind"]
+            yield text.count("\n", 0, fence.start()) + 2, kind, body
 
 
-def commands(body: str) -> list[list[str]]:
-    """The `$ lynkeus ...` commands of a console block, as arguments; a line that ends in a backslash goes on."""
-    lines = body.replace("\\\n", " ").splitlines()
-    return [shlex.split(line, comments=True)[2:] for line in lines if line.startswith("$ lynkeus ")]
+def commands(body: str) -> list[tuple[list[str], int]]:
+    """The `$ lynkeus ...` commands of a console block: arguments and exit code; a line that ends in a backslash goes on."""
+    lines = [line for line in body.replace("\\\n", " ").splitlines() if line.startswith("$ lynkeus ")]
+    codes = [EXIT_CODE.search(line) for line in lines]
+    return [
+        (shlex.split(line, comments=True)[2:], int(code[1]) if code else 0)
+        for line, code in zip(lines, codes, strict=True)
+    ]
 
 
 def runnable(page: Path) -> list[tuple[int, str, str]]:
-    return [block for block in blocks(page.read_text("utf-8")) if block[1] == "python" or commands(block[2])]
+    return [block for block in blocks(page.read_text("utf-8")) if block[1] != "console" or commands(block[2])]
 
 
-@pytest.mark.parametrize("page", list(filter(runnable, PAGES)), ids=lambda page: str(page.relative_to(ROOT)))
+def case(page: Path) -> object:
+    """A page that starts processes is slow."""
+    slow = [pytest.mark.slow] if any(kind == "console" for _, kind, _ in runnable(page)) else []
+    return pytest.param(page, marks=slow, id=str(page.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize("page", [case(page) for page in PAGES if runnable(page)])
 def test_what_a_page_shows_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "__docs__"}
     for line, kind, body in runnable(page):
         if kind == "python":
-            exec(compile("\n" * (line - 1) + body, str(page), "exec"), names)
-            continue
-        if importlib.util.find_spec("lynkeus.cli") is None:
-            pytest.skip("there is no command line yet")
-        for arguments in commands(body):
-            done = subprocess.run([*LYNKEUS, *arguments], capture_output=True, text=True, timeout=120)
-            said = f"{page.name}:{line} lynkeus {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
-            assert done.returncode == 0, said
+            exec(compile("\n" * (line - 1) + body, str(page), "exec", dont_inherit=True), names)
+        elif kind == "console":
+            run_commands(f"{page.name}:{line}", body)
+        else:
+            Path(kind).write_text(body, "utf-8")
+
+
+def run_commands(where: str, body: str) -> None:
+    if importlib.util.find_spec("lynkeus.cli") is None:
+        pytest.skip("there is no command line yet")
+    for arguments, code in commands(body):
+        done = subprocess.run([*LYNKEUS, *arguments], capture_output=True, text=True, timeout=120)
+        said = f"{where} lynkeus {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
+        assert done.returncode == code, said
 
 
 def test_links_between_pages_lead_somewhere() -> None:
@@ -69,7 +89,9 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 def test_blocks_are_found_with_their_line_and_without_their_indent() -> None:
     indented, skipped = "a\n\n  ```python\n  x = 1\n  ```\n", "```python no-run\ny\n```\n"
-    console = "```console\n$ lynkeus list \\\n  scorers # all\nwhat it prints\n```\n"
-    code, command = blocks(indented + skipped + console)
+    console = "```console\n$ lynkeus list \\\n  scorers # all\n$ lynkeus watch # exit code 1\nwhat it prints\n```\n"
+    file, shown = '```toml title="site.toml"\nport = 1\n```\n', "```toml\nport = 2\n```\n"
+    code, command, written = blocks(indented + skipped + console + file + shown)
     assert code == (4, "python", "x = 1\n")
-    assert commands(command[2]) == [["list", "scorers"]]
+    assert commands(command[2]) == [(["list", "scorers"], 0), (["watch"], 1)]
+    assert written[1:] == ("site.toml", "port = 1\n")

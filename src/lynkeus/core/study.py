@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lynkeus.core.errors import SettingsError
@@ -29,8 +29,10 @@ class Check:
 class Study:
     """`name, question, train, reference, test (Sources), scorers, budget, checks`.
 
-    `reference` is what the false-alarm rate is counted on (None: the training data, minus its own incidents).
-    `scorers` are names on the command line with their options; `budget_per_hour` is the alarm budget.
+    `scorers`: names as on the command line with their options; the first is the one that is recommended and checked.
+    `reference`: what false alarms are calibrated on (None: the training data, without its own incidents). `window`:
+    rows per sample (0: single rows). `faults`: what is planted into `test`, kind -> sizes, each `per_case` times.
+    `data` says in words what the sources are.
     """
 
     name: str
@@ -38,12 +40,13 @@ class Study:
     train: Source
     test: Source
     scorers: Mapping[str, Mapping[str, Any]]
+    faults: Mapping[str, Sequence[float]]
     reference: Source | None = None
+    window: int = 0
     budget_per_hour: float = 1.0
+    per_case: int = 60
     checks: tuple[Check, ...] = ()
     data: str = ""
-    notes: Mapping[str, str] = field(default_factory=dict)
-    extra: Callable[..., None] | None = None
 
     def __post_init__(self) -> None:
         if not self.scorers:

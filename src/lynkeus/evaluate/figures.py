@@ -55,7 +55,7 @@ def draw_turn_on(rows: Sequence[TurnOn]) -> Figure:
     spare = lines * abreast - len(kinds)
     below = int(bool(flat) and spare < 2)
     figure = Figure(figsize=(2.75 * abreast, 2.6 * (lines + below) + 0.5), layout="constrained")
-    grid = figure.add_gridspec(lines + below, abreast)
+    grid = figure.add_gridspec(lines + below, abreast, hspace=0.12)
     for number, kind in enumerate(kinds):
         axes = figure.add_subplot(grid[number // abreast, number % abreast])
         _draw_curves(axes, [row for row in meant if row.fault == kind], scorers)

@@ -64,8 +64,11 @@ class Reference:
         return float(np.sum(self.end_ns - self.time_ns) / NS_PER_HOUR) or None
 
 
-def fit(source: Source, settings: FitSettings) -> Fitted:
-    """Fit a scorer and its calibrations; streams, so the data may be larger than memory."""
+def fit(source: Source, settings: FitSettings, quiet: Source | None = None) -> Fitted:
+    """Fit a scorer and its calibrations; streams, so the data may be larger than memory.
+
+    `quiet`: data to calibrate on, if not the training data themselves.
+    """
     channels = LiveChannels.fit(source)
     scorer = plugins.load("scorers", settings.scorer)(**settings.options)
     fitted = Fitted(
@@ -80,12 +83,15 @@ def fit(source: Source, settings: FitSettings) -> Fitted:
         scorer.fit(Exclude(prepared, [(incident.start_ns, incident.end_ns) for incident in incidents]))
         reference = score_reference(fitted, prepared)
         incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
+    if quiet is not None:
+        reference = score_reference(fitted, fitted.prepare(quiet))
+        incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
     fitted.calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
     columns = enumerate(fitted.calibrations.values())
     good = np.all([c.p_value(reference.scores[:, k]) > RARE for k, c in columns], axis=0)
     chosen = np.flatnonzero(good)[:: max(1, int(good.sum()) // REFERENCES)]
     fitted.reference = reference.samples[chosen]
-    fitted.lineage = _lineage(source, settings, fitted, len(reference.scores))
+    fitted.lineage = _lineage(source, settings, fitted, reference)
     fitted.lineage["incidents"] = [incident.to_dict() for incident in incidents]
     return fitted
 
@@ -149,7 +155,7 @@ def _ends(batch: Batch) -> Floats:
     return batch.time_ns + np.minimum(np.where(steps > 0, steps, typical), int(WIDEST_GAP * typical) or 1)
 
 
-def _lineage(source: Source, settings: FitSettings, fitted: Fitted, samples: int) -> dict[str, Any]:
+def _lineage(source: Source, settings: FitSettings, fitted: Fitted, reference: Reference) -> dict[str, Any]:
     files = []
     for path in files_of(source):
         size = path.stat().st_size if path.is_file() else None
@@ -168,7 +174,9 @@ def _lineage(source: Source, settings: FitSettings, fitted: Fitted, samples: int
         "fitted_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "version": lynkeus.__version__,
         "data": files or str(getattr(source, "url", type(source).__name__)),
-        "samples": samples,
+        "samples": len(reference.scores),
+        "start_ns": None if reference.time_ns is None else int(reference.time_ns[0]),
+        "end_ns": None if reference.end_ns is None else int(reference.end_ns[-1]),
         "reference_hours": None if hours is None else round(hours, 3),
         "excluded": excluded,
         "channels": int(fitted.channels.live.sum()),

@@ -1,4 +1,4 @@
-"""Occlusion: how much a score drops when one channel says what it usually says. For scorers that only give numbers.
+"""Occlusion: how much a score drops when one channel is not there. For scorers that only give numbers.
 
 After Zeiler & Fergus 2014 (arXiv:1311.2901), with channels in place of patches of an image.
 """
@@ -11,19 +11,21 @@ import numpy as np
 
 from lynkeus.core import Floats
 
-CHUNK_ROWS = 4096
+CHUNK_NUMBERS = 2_000_000
 
 
-def occlusion(score: Callable[[Floats], Floats], points: Floats, channels: int) -> Floats:
-    """(n, channels) score (n,) of points (n, features) less the score with all features of a channel at zero.
-
-    Features are standardised, so that zero is the reference's median; feature k belongs to channel k % channels.
+def occlusion(score: Callable[[Floats], Floats], residual: Floats, correlation: Floats) -> Floats:
+    """(n, channel) score of samples, given by their conditional residuals (n, length, channel), less the score when
+    a channel is missing (NaN) and its shadow on the others, its row of `correlation` (channel, channel), is gone.
     """
-    hide = np.arange(points.shape[1]) % channels == np.arange(channels)[:, None]  # (channels, features)
-    drop = np.empty((len(points), channels))
-    step = max(1, CHUNK_ROWS // channels)
-    for first in range(0, len(points), step):
-        part = points[first : first + step]
-        hidden = np.where(hide, 0.0, part[:, None, :]).reshape(-1, points.shape[1])
-        drop[first : first + step] = score(part)[:, None] - score(hidden).reshape(len(part), channels)
+    n, length, channels = residual.shape
+    drop, each = np.empty((n, channels)), np.arange(channels)
+    step = max(1, CHUNK_NUMBERS // (length * channels**2))
+    for first in range(0, n, step):
+        part = residual[first : first + step]
+        own = np.nan_to_num(part).transpose(0, 2, 1)  # (step, channel, length)
+        hidden = part[:, None] - own[..., None] * correlation[:, None, :]
+        hidden[:, each, :, each] = np.nan
+        scores = score(hidden.reshape(-1, length, channels)).reshape(-1, channels)
+        drop[first : first + step] = score(part)[:, None] - scores
     return drop

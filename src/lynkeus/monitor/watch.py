@@ -6,22 +6,28 @@ the loop continues after the last committed window, and no alarm is lost or doub
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, SettingsError, Source, Tracking, advance
+from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Tracking, advance
 from lynkeus.evaluate.evidence import evidence, line_positions
 from lynkeus.evaluate.fitted import Fitted, Scored
 from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
+from lynkeus.monitor.rows import plain
 from lynkeus.monitor.store import Store
-from lynkeus.sources import Replay, Select
+from lynkeus.monitor.unseen import Unseen
+from lynkeus.sources import Replay
 
 COMMIT_WINDOWS = 60
+FINGERPRINT = "model"  # entry of the stored state that says which model it belongs to
 
 
 @dataclass(frozen=True)
@@ -36,14 +42,25 @@ class WatchSettings:
 
 @dataclass
 class Watched:
-    """What one run of the loop did so far: `windows`, `alarms` opened, `missed` samples, what is `open`, what the source says."""
+    """What one run of the loop did so far: `windows`, `alarms` opened, `missed` samples, what is `open`, and what there
+    is to say (`messages`)."""
 
     windows: int = 0
     alarms: int = 0
     missed: int = 0
+    position: int = 0  # as in Progress
     end_ns: int = 0
     open: dict[str, OpenAlarm] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
+
+
+def check(fitted: Fitted, source: Source, settings: WatchSettings) -> Source:
+    """The source as the scorer reads it, before anything is written.
+
+    Raises CalibrationError where the reference cannot support the budget, SchemaError where the data are others.
+    """
+    fitted.require_budget(settings.rule.budget_per_hour)
+    return fitted.prepare(Replay(source, settings.speed, COMMIT_WINDOWS * max(fitted.window, 1)))
 
 
 def watch(
@@ -51,50 +68,42 @@ def watch(
 ) -> Watched:
     """Watch a source to its end, or until the caller is interrupted. `tick` is called after every commit.
 
-    Raises CalibrationError before anything is written where the reference cannot support the budget.
+    Raises what `check` raises, before anything is written.
     """
-    for calibration in fitted.calibrations.values():
-        calibration.threshold(settings.rule.budget_per_hour)
+    rows = Unseen(source)
+    prepared = check(fitted, rows, settings)
     owner = Owner.here()
     progress = store.claim(_describe(fitted, settings), owner)
-    run = Watched(open=_open_alarms(progress))
-    position = _go_on(fitted, progress)
-    if progress is not None:
-        run.end_ns = progress.last_end_ns
-        source = Select(source, times_ns=(progress.last_end_ns, None))
-    prepared = fitted.prepare(Replay(source, settings.speed, COMMIT_WINDOWS * max(fitted.window, 1)))
     finished = False
     try:
+        run = _go_on(fitted, rows, progress)
         for batch in prepared:
             for part in _parts(batch):
-                position += len(part) * max(fitted.stride or fitted.window, 1)
-                missed = int(getattr(prepared, "missed", 0))
                 commit = _commit(fitted, fitted.judge(part), settings.rule, run)
                 if isinstance(fitted.scorer, Tracking):
                     fitted.scorer.update(part)
-                after = Progress(position, run.end_ns, _state(fitted), _as_json(run.open))
-                store.commit(settings.name, owner, replace(commit, progress=after, missed=missed - run.missed))
-                run.missed, run.messages = missed, list(getattr(prepared, "messages", ()))
+                run.position = int((part.meta["done_ns"] if fitted.window else part.time_ns)[-1])
+                missed = rows.missed_until(run.position)
+                store.commit(settings.name, owner, replace(commit, progress=_progress(fitted, run), missed=missed))
+                run.missed += missed
+                run.messages = list(getattr(prepared, "messages", ()))
                 if tick is not None:
                     tick(run)
-        _close_all(store, settings.name, owner, run, Progress(position, run.end_ns, _state(fitted), {}))
+        _close_all(fitted, store, settings.name, owner, run)
         finished = True
     finally:
         store.release(settings.name, owner, finished=finished)
+    run.messages = [*getattr(prepared, "messages", ()), *_nothing_new(progress, run)]
     return run
 
 
 def _parts(batch: Batch) -> Iterator[Batch]:
-    if batch.time_ns is None:
-        raise SettingsError("samples without times cannot be watched; give times in the layout or the file")
-    for start in range(0, len(batch), COMMIT_WINDOWS):
-        yield batch[start : start + COMMIT_WINDOWS]
+    return (batch[start : start + COMMIT_WINDOWS] for start in range(0, len(batch), COMMIT_WINDOWS))
 
 
 def _commit(fitted: Fitted, scored: Scored, rule: AlarmRule, run: Watched) -> Commit:
     """Move the alarms of every output past some windows, and gather what that brought about."""
-    if scored.rates is None:
-        raise SettingsError("the model was fitted on samples without times, so it knows no rates; fit it with times")
+    assert scored.rates is not None  # `check` has refused a model without
     points: list[ScoredPoint] = []
     opened: list[tuple[Alarm, dict[str, Any]]] = []
     closed: list[Alarm] = []
@@ -125,16 +134,23 @@ def _commit(fitted: Fitted, scored: Scored, rule: AlarmRule, run: Watched) -> Co
         and (output not in before or before[output].alarm != state.alarm)
     ]
     samples = len(scored.batch) * max(fitted.stride or fitted.window, 1)
-    nothing_yet = Progress(0, run.end_ns)
-    return Commit(nothing_yet, tuple(points), tuple(opened), tuple(peaks), tuple(closed), samples)
+    nowhere_yet = Progress(0, run.end_ns)
+    return Commit(nowhere_yet, tuple(points), tuple(opened), tuple(peaks), tuple(closed), samples)
 
 
-def _close_all(store: Store, name: str, owner: Owner, run: Watched, progress: Progress) -> None:
+def _close_all(fitted: Fitted, store: Store, name: str, owner: Owner, run: Watched) -> None:
     """At the end of the source nothing stays open."""
     closed = tuple(replace(state.alarm, end_ns=state.last_high_ns) for state in run.open.values())
     run.open.clear()
-    if run.windows or closed:
-        store.commit(name, owner, Commit(progress, closed=closed))
+    if closed:
+        store.commit(name, owner, Commit(_progress(fitted, run), closed=closed))
+
+
+def _nothing_new(progress: Progress | None, run: Watched) -> list[str]:
+    if run.windows or progress is None:
+        return []
+    at = datetime.fromtimestamp(run.end_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return [f"nothing new: this monitor has seen all until {at}; to watch it again give another --name or --store"]
 
 
 def _end_ns(batch: Batch) -> Any:
@@ -159,23 +175,28 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
     )
 
 
-def _go_on(fitted: Fitted, progress: Progress | None) -> int:
-    """Bring the scorer to where it was; the number of rows that were consumed."""
+def _go_on(fitted: Fitted, rows: Unseen, progress: Progress | None) -> Watched:
+    """Bring the scorer, the rows and the open alarms to where they were."""
+    arrays = load_arrays(progress.state) if progress and progress.state else {}
+    same_model = arrays.pop(FINGERPRINT, b"") == np.frombuffer(_fingerprint(fitted), np.uint8)
     if isinstance(fitted.scorer, Tracking):
-        fitted.scorer.resume(load_arrays(progress.state) if progress and progress.state else {})
-    return progress.position if progress else 0
+        fitted.scorer.resume(arrays if np.all(same_model) else {})
+    if progress is None:
+        return Watched()
+    rows.after_ns = progress.position
+    stored = progress.open_alarms or {}
+    opened = {name: OpenAlarm(Alarm(**fields["alarm"]), fields["last_high_ns"]) for name, fields in stored.items()}
+    return Watched(position=progress.position, end_ns=progress.last_end_ns, open=opened)
 
 
-def _state(fitted: Fitted) -> bytes:
-    if not isinstance(fitted.scorer, Tracking):
-        return b""
-    return save_arrays({name: np.ascontiguousarray(array) for name, array in fitted.scorer.state().items()})
+def _progress(fitted: Fitted, run: Watched) -> Progress:
+    """Where to go on from; the state of a scorer is of no use to one that was fitted again."""
+    state = b""
+    if isinstance(fitted.scorer, Tracking):
+        arrays = {name: np.ascontiguousarray(array) for name, array in fitted.scorer.state().items()}
+        state = save_arrays(arrays | {FINGERPRINT: np.frombuffer(_fingerprint(fitted), np.uint8)})
+    return Progress(run.position, run.end_ns, state, {output: asdict(opened) for output, opened in run.open.items()})
 
 
-def _as_json(open_alarms: dict[str, OpenAlarm]) -> dict[str, Any]:
-    return {output: asdict(state) for output, state in open_alarms.items()}
-
-
-def _open_alarms(progress: Progress | None) -> dict[str, OpenAlarm]:
-    stored = progress.open_alarms if progress and progress.open_alarms else {}
-    return {name: OpenAlarm(Alarm(**fields["alarm"]), fields["last_high_ns"]) for name, fields in stored.items()}
+def _fingerprint(fitted: Fitted) -> bytes:
+    return hashlib.sha256(json.dumps(plain(fitted.lineage), sort_keys=True).encode()).digest()

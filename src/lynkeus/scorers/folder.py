@@ -45,7 +45,7 @@ def read_folder(folder: Path) -> tuple[Schema, dict[str, Any], dict[str, Array]]
 def read_scorer(kind: type[S], folder: Path, *names: str) -> tuple[S, dict[str, Array]]:
     """A scorer whose settings are the fields of its dataclass, with its `schema_`, and its arrays.
 
-    Raises ModelError as `read_folder`, and where a setting is not one of this scorer's or one of the arrays `names` is missing.
+    Raises ModelError as `read_folder`, and where a setting is not known or one of the arrays `names` is missing.
     """
     schema, settings, arrays = read_folder(folder)
     try:

@@ -30,8 +30,8 @@ class IsolationForest:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    trees: int = 200
-    points_per_tree: int = 256
+    trees: int = 300
+    points_per_tree: int = 1024
     sample: int = 10_000
     seed: int = 0
 
@@ -46,11 +46,11 @@ class IsolationForest:
 
     def score(self, batch: Batch) -> Scores:
         """(n, 1); NaN for a sample that misses more than half of its values."""
-        return with_enough_data(batch, self._of_points(self._points(batch)))
+        return with_enough_data(batch, self._of_shots(self._residuals(batch)))
 
     def explain(self, batch: Batch) -> Evidence:
-        """How much the score drops when a channel is at the reference's median, the same for all its shots."""
-        evidence = occlusion(self._of_points, self._points(batch), batch.values.shape[1])
+        """How much the score drops when a channel is not there, the same for all its shots."""
+        evidence = occlusion(self._of_shots, self._residuals(batch), self.features_.model.correlation)
         return like_values(batch, evidence[:, None, :])
 
     def save(self, folder: Path) -> None:
@@ -66,9 +66,9 @@ class IsolationForest:
         scorer.forest_ = Forest(*(arrays[name] for name in Forest._fields))
         return scorer
 
-    def _points(self, batch: Batch) -> Floats:
+    def _residuals(self, batch: Batch) -> Floats:
         self.schema_.require(batch.schema, "the scorer isolation_forest")
-        return self.features_.points(batch)
+        return self.features_.residuals(batch)
 
-    def _of_points(self, points: Floats) -> Floats:
-        return self.forest_.score(points, self.drawn_)
+    def _of_shots(self, residuals: Floats) -> Floats:
+        return self.forest_.score(self.features_.points(residuals), self.drawn_)

@@ -68,7 +68,7 @@ class NearestNeighbours:
 
     def _points(self, batch: Batch) -> Floats:
         self.schema_.require(batch.schema, "the scorer nearest_neighbours")
-        return self.features_.points(batch)
+        return self.features_.points(self.features_.residuals(batch))
 
     def _nearest(self, points: Floats) -> tuple[Floats, Array]:
         """Distances and indices (n, neighbours) of the nearest reference points other than the sample itself."""

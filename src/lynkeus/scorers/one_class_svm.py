@@ -51,11 +51,11 @@ class OneClassSvm:
 
     def score(self, batch: Batch) -> Scores:
         """(n, 1); NaN for a sample that misses more than half of its values."""
-        return with_enough_data(batch, self._of_points(self._points(batch)))
+        return with_enough_data(batch, self._of_shots(self._residuals(batch)))
 
     def explain(self, batch: Batch) -> Evidence:
-        """How much the score drops when a channel is at the reference's median, the same for all its shots."""
-        evidence = occlusion(self._of_points, self._points(batch), batch.values.shape[1])
+        """How much the score drops when a channel is not there, the same for all its shots."""
+        evidence = occlusion(self._of_shots, self._residuals(batch), self.features_.model.correlation)
         return like_values(batch, evidence[:, None, :])
 
     def save(self, folder: Path) -> None:
@@ -71,10 +71,11 @@ class OneClassSvm:
         scorer.weight_, scorer.offset_ = arrays["weight"], float(arrays["offset"][0])
         return scorer
 
-    def _points(self, batch: Batch) -> Floats:
+    def _residuals(self, batch: Batch) -> Floats:
         self.schema_.require(batch.schema, "the scorer one_class_svm")
-        return self.features_.points(batch)
+        return self.features_.residuals(batch)
 
-    def _of_points(self, points: Floats) -> Floats:
+    def _of_shots(self, residuals: Floats) -> Floats:
+        points = self.features_.points(residuals)
         kernel = np.exp(-cdist(points, self.landmarks_, "sqeuclidean") / points.shape[1])
         return self.offset_ - kernel @ self.weight_

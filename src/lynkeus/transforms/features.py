@@ -18,7 +18,7 @@ from lynkeus.transforms.reservoir import reservoir
 from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import fold, rows_of
 
-CLIP_SIGMA = 20.0  # the logarithm of a stuck channel's spread has no lower end
+FAR_SIGMA = 20.0
 LEAST_VARIANCE = 1e-30
 
 
@@ -36,22 +36,23 @@ class Features:
         Raises SchemaError where no sample has at least half of its values.
         """
         model = fit_conditional(source)
-        sample = reservoir((features_of(batch, model) for batch in source), size, seed)
+        sample = reservoir((features_of(residuals_of(batch, model)) for batch in source), size, seed)
         sample = sample[np.isnan(sample).mean(axis=1) <= 0.5]
         if not len(sample):
             raise SchemaError("no sample of the source has half of its values: nothing to learn from")
-        features = cls(model, RobustScale.fit(sample))
-        return features, features._points(sample)
+        scale = RobustScale.fit(sample)
+        return cls(model, scale), _compressed(sample, scale)
 
-    def points(self, batch: Batch) -> Floats:
-        """(n, features) in sigmas of the reference, clipped; what is missing is at the reference's median, 0.
+    def residuals(self, batch: Batch) -> Floats:
+        """(n, length, channel) conditional residuals of all shots, NaN where a value is missing."""
+        return residuals_of(batch, self.model)
+
+    def points(self, residuals: Floats) -> Floats:
+        """(n, features) in sigmas of the reference, far ones compressed; 0, the median, for what is missing.
 
         Feature k belongs to channel k % channels.
         """
-        return self._points(features_of(batch, self.model))
-
-    def _points(self, features: Floats) -> Floats:
-        return np.nan_to_num(np.clip(self.scale.apply(features), -CLIP_SIGMA, CLIP_SIGMA))
+        return _compressed(features_of(residuals), self.scale)
 
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""
@@ -67,18 +68,26 @@ class Features:
 FEATURE_ARRAYS = ("centre", "jitter", "precision", "feature_centre", "feature_sigma")
 
 
-def features_of(batch: Batch, model: ConditionalModel) -> Floats:
-    """(n, features) of a table the residuals; of windows their means, then the logs of their spreads, of all channels.
+def residuals_of(batch: Batch, model: ConditionalModel) -> Floats:
+    """(n, length, channel) conditional residuals, NaN where a value is missing; a row of a table is one shot."""
+    rows, length = rows_of(batch)
+    return fold(np.where(np.isfinite(rows), model.residual(rows), np.nan), length)
+
+
+def features_of(residuals: Floats) -> Floats:
+    """(n, features) of single shots the residuals; else their means, then the logs of their spreads, of all channels.
 
     NaN where too few values are there to say.
     """
-    rows, length = rows_of(batch)
-    residual = np.where(np.isfinite(rows), model.residual(rows), np.nan)
-    if batch.schema.kind == "table":
-        return residual
-    shots = fold(residual, length)
-    count = np.isfinite(shots).sum(axis=1)
-    mean = np.nansum(shots, axis=1) / np.maximum(count, 1)
-    variance = np.nansum((shots - mean[:, None]) ** 2, axis=1) / np.maximum(count - 1, 1)
+    if residuals.shape[1] == 1:
+        return residuals[:, 0]
+    count = np.isfinite(residuals).sum(axis=1)
+    mean = np.nansum(residuals, axis=1) / np.maximum(count, 1)
+    variance = np.nansum((residuals - mean[:, None]) ** 2, axis=1) / np.maximum(count - 1, 1)
     log_spread = 0.5 * np.log(np.maximum(variance, LEAST_VARIANCE))
     return np.hstack([np.where(count > 0, mean, np.nan), np.where(count > 1, log_spread, np.nan)])
+
+
+def _compressed(features: Floats, scale: RobustScale) -> Floats:
+    """In sigmas, logarithmic far out: the log of a stuck channel's spread has no lower end, and no channel is alone."""
+    return FAR_SIGMA * np.arcsinh(np.nan_to_num(scale.apply(features)) / FAR_SIGMA)

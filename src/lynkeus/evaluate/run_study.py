@@ -1,0 +1,145 @@
+"""run_study: fit, calibrate, commission, check, and write what was found, with a record of what it was found with."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import lynkeus
+from lynkeus.core import Alarm, Check, Study
+from lynkeus.evaluate.commission import Commissioning, CommissionSettings, commission
+from lynkeus.evaluate.commission_report import write_report
+from lynkeus.evaluate.evidence import evidence
+from lynkeus.evaluate.figures import incident_figure, orbit_figure, turn_on_figure
+from lynkeus.evaluate.fitted import Fitted
+from lynkeus.evaluate.fitting import FitSettings, fit
+from lynkeus.evaluate.results_page import results_page
+from lynkeus.evaluate.turn_on import CHANCE, write_whole
+from lynkeus.sources import files_of
+
+Progress = Callable[[str, float], None]
+STATISTICS = ("efficiency", "low", "high", "auroc", "auroc_low", "auroc_high", "right_place", "right_window")
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """What a run found: `metrics` by name, and every check with its value."""
+
+    metrics: dict[str, float]
+    checks: tuple[tuple[Check, float], ...]
+    page: Path
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check holds."""
+        return all(check.holds(value) for check, value in self.checks)
+
+    def lines(self) -> list[str]:
+        """One line per check, and where the page is."""
+        said = [f"{'passed' if check.holds(value) else 'FAILED'}  {describe(check, value)}" for check, value in self.checks]
+        return [*said, str(self.page)]
+
+
+def describe(check: Check, value: float) -> str:
+    """A check in words."""
+    bounds = [f">= {check.at_least:g}" if check.at_least is not None else ""]
+    bounds.append(f"<= {check.at_most:g}" if check.at_most is not None else "")
+    return f"{check.metric} = {value:.4g} ({' and '.join(bound for bound in bounds if bound)})"
+
+
+def run_study(study: Study, folder: Path, progress: Progress | None = None) -> StudyRun:
+    """Run a study; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/` with figures, report and record."""
+    tell = progress or (lambda what, share: None)
+    own = folder / study.name
+    own.mkdir(parents=True, exist_ok=True)
+    fitted, seconds = {}, {}
+    for number, (name, options) in enumerate(study.scorers.items()):
+        tell(f"fitting {name}", 0.3 * number / len(study.scorers))
+        begun = time.perf_counter()
+        fitted[name] = fit(study.train, FitSettings(name, options, window=study.window), study.reference)
+        seconds[name] = time.perf_counter() - begun
+    first, *others = fitted
+    settings = CommissionSettings(study.budget_per_hour, study.faults, per_case=study.per_case)
+    compare = {name: fitted[name] for name in others}
+    found = commission(fitted[first], study.test, settings, compare, lambda what, share: tell(what, 0.3 + 0.6 * share))
+    tell("figures", 0.9)
+    metrics = collect(found, fitted) | {f"{name}.fit_s": value for name, value in seconds.items()}
+    checks = tuple((check, metrics.get(check.metric, float("nan"))) for check in study.checks)
+    write_report(found, own / "report.html")
+    _figures(fitted[first], study, found, own)
+    record = _record(study)
+    write_whole(own / "metrics.json", json.dumps({"run": record, "metrics": metrics}, indent=1).encode())
+    page = folder / f"{study.name}.md"
+    run = StudyRun(metrics, checks, page)
+    write_whole(page, results_page(study, found, fitted, record, run.lines()[:-1]).encode())
+    tell("done", 1.0)
+    return run
+
+
+def collect(found: Commissioning, fitted: dict[str, Fitted]) -> dict[str, float]:
+    """Every number of a commissioning under a flat name: scorer.output.fault.size.statistic."""
+    metrics: dict[str, float] = {}
+    for row in found.rows:
+        if row.scorer != CHANCE:
+            for name in STATISTICS:
+                metrics[f"{row.scorer}.{row.output}.{row.fault}.{row.size:g}.{name}"] = float(getattr(row, name))
+    for counted in found.false_alarms:
+        rate, low, high = counted.per_hour
+        name = f"{counted.scorer}.{counted.output}"
+        metrics |= {f"{name}.alarms_per_hour": rate, f"{name}.alarms_low": low, f"{name}.alarms_high": high}
+    for name, candidate in fitted.items():
+        for output, calibration in candidate.calibrations.items():
+            metrics[f"{name}.{output}.excluded"] = float(calibration.excluded)
+            metrics[f"{name}.{output}.excluded_s"] = calibration.excluded_s
+    return metrics
+
+
+def _figures(fitted: Fitted, study: Study, found: Commissioning, folder: Path) -> None:
+    """Turn-on curves, incidents of the training data and of the test data, and the orbit of the rarest alarm."""
+    turn_on_figure(found.rows, folder / "turn_on.svg")
+    train = [Alarm(i["output"], i["start_ns"], i["start_ns"], i["score"], 0.0, i["where"], i["end_ns"]) for i in fitted.lineage["incidents"]]
+    if train:
+        span = int(fitted.lineage["start_ns"]), int(fitted.lineage["end_ns"])
+        incident_figure(train, span, folder / "train_incidents.svg")
+    alarms = [alarm for counted in found.false_alarms if counted.scorer == fitted.name for alarm in counted.alarms]
+    if not alarms:
+        return
+    incident_figure(alarms, (found.start_ns, found.end_ns), folder / "test_alarms.svg")
+    rarest = {alarm.output: alarm for alarm in sorted(alarms, key=lambda alarm: -alarm.alarms_per_hour)}
+    for scored in fitted.score(study.test):
+        for output, alarm in rarest.items():
+            rows = np.flatnonzero(scored.batch.time_ns == alarm.peak_ns)
+            if len(rows):
+                shown = evidence(fitted, scored, int(rows[0]), replace(alarm, output=output))
+                orbit_figure(shown, folder / f"alarm_{output}.svg")
+
+
+def _record(study: Study) -> dict[str, Any]:
+    """What was run, with what: enough to know whether another run could differ."""
+    files = [
+        {"path": path.name, "bytes": path.stat().st_size}
+        for path in dict.fromkeys((*files_of(study.train), *files_of(study.test)))
+        if path.is_file()
+    ]
+    fields = {
+        "study": study.name,
+        "data": study.data,
+        "files": files,
+        "scorers": {name: dict(options) for name, options in study.scorers.items()},
+        "faults": {kind: list(sizes) for kind, sizes in study.faults.items()},
+        "budget_per_hour": study.budget_per_hour,
+        "per_case": study.per_case,
+        "version": lynkeus.__version__,
+    }
+    key = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return fields | {"key": key, "at": at, "python": platform.python_version(), "machine": platform.machine()}

@@ -1,0 +1,1 @@
+"""European XFEL beam orbits: which monitor is wrong, did the orbit move."""

@@ -1,0 +1,87 @@
+"""Independent Gaussian channels at 10 Hz, and a scorer so simple that its efficiency is a closed form."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from lynkeus.core import Batch, Calibration, Schema
+from lynkeus.evaluate.fitted import Fitted
+from lynkeus.sources import InMemory
+from lynkeus.transforms.live_channels import LiveChannels
+
+START_NS = 1_645_747_200_000_000_000
+CHANNELS = 5
+
+
+@dataclass
+class Loudest:
+    """`monitor`: the largest of all |values|; `beam`: the size of their mean in its own sigmas."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("monitor", "beam")
+
+    def fit(self, source):
+        self.names_ = np.array(source.schema.names)
+        return self
+
+    def score(self, batch):
+        rows = np.nan_to_num(batch.values, nan=99.0)
+        rows = rows if rows.ndim == 2 else np.sqrt(rows.shape[2]) * rows.mean(axis=2)
+        return np.stack([np.abs(rows).max(axis=1), np.abs(rows.mean(axis=1)) * np.sqrt(rows.shape[1])], axis=1)
+
+    def explain(self, batch, output="monitor"):
+        return np.abs(np.nan_to_num(batch.values, nan=99.0))
+
+    def locate(self, batch):
+        evidence = self.explain(batch)
+        evidence = evidence if evidence.ndim == 2 else evidence.mean(axis=2)
+        names = self.names_[evidence.argmax(axis=1)]
+        return np.stack([names, names], axis=1)
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir()
+
+    @classmethod
+    def load(cls, folder: Path):
+        return cls()
+
+
+def _gaussian(rows: int, seed: int, batch_size: int = 4000) -> InMemory:
+    values = np.random.default_rng(seed).normal(size=(rows, CHANNELS))
+    schema = Schema("table", tuple(f"BPME.{k}.SA1/x" for k in range(CHANNELS)), ("mm",), (CHANNELS,), 10.0)
+    return InMemory(Batch(schema, values, START_NS + 100_000_000 * np.arange(rows)), batch_size)
+
+
+def _fitted(window: int = 0, name: str = "loudest", rows: int = 36_000) -> Fitted:
+    source = _gaussian(rows, seed=1)
+    scorer = Loudest().fit(source)
+    fitted = Fitted(name, scorer, source.schema, LiveChannels.fit(source), {}, np.empty((0, CHANNELS)), window)
+    batches = list(fitted.prepare(source))
+    scores = np.concatenate([scorer.score(batch) for batch in batches])
+    time_ns = np.concatenate([batch.time_ns for batch in batches])
+    fitted.calibrations = {
+        output: Calibration.fit(scores[:, k], rows / 36_000, time_ns, quiet_s=1.0)
+        for k, output in enumerate(scorer.outputs)
+    }
+    fitted.lineage = {"scorer": name, "data": "made up"}
+    return fitted
+
+
+@pytest.fixture(scope="session")
+def gaussian():
+    """`gaussian(rows, seed, batch_size=4000)`: a source of N(0, 1) rows at 10 Hz."""
+    return _gaussian
+
+
+@pytest.fixture(scope="session")
+def fit_loudest():
+    """`fit_loudest(window=0, name="loudest", rows=36000)`: fitted on an hour of them."""
+    return _fitted
+
+
+@pytest.fixture(scope="session")
+def loudest() -> Fitted:
+    """On single rows."""
+    return _fitted()
