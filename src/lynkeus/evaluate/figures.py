@@ -215,13 +215,10 @@ def _finished(figure: Figure) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         for spine in axes.spines.values():
             spine.set_color(COLOURS["line"])
-        axes.tick_params(colors=COLOURS["muted"], length=3, labelsize=9)
-        axes.grid(axes.xaxis.get_gridlines()[0].get_visible(), axis="x", color=COLOURS["line"], linewidth=0.7)
+        axes.tick_params(colors=COLOURS["muted"], length=3, labelsize=9, grid_color=COLOURS["line"], grid_linewidth=0.7)
         axes.xaxis.label.set_color(COLOURS["muted"])
         axes.yaxis.label.set_color(COLOURS["muted"])
         axes.title.set(color=COLOURS["text"], fontsize=10.5, fontweight="bold")
-        for line in [*axes.xaxis.get_gridlines(), *axes.yaxis.get_gridlines()]:
-            line.set(color=COLOURS["line"], linewidth=0.7)
     for text in figure.findobj(Text):
         text.set_parse_math(False)
         text.set_fontfamily("sans-serif")

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from lynkeus.core import Batch, Calibration, Floats, ModelError, Schema, Scorer, Scores, Source, Tracking, plugins
@@ -55,6 +56,11 @@ class Fitted:
     stride: int = 0
     layout: Mapping[str, Any] | None = None
     lineage: dict[str, Any] = field(default_factory=dict)
+
+    def require_budget(self, budget_per_hour: float) -> None:
+        """Raise CalibrationError where the reference cannot support so few false alarms, or knows no times."""
+        for calibration in self.calibrations.values():
+            calibration.threshold(budget_per_hour)
 
     def prepare(self, source: Source) -> Source:
         """What the scorer reads: live channels, cut into windows. Raises SchemaError where the data are others."""
@@ -103,12 +109,26 @@ class Fitted:
         return np.where(np.isnan(p_values), "", where)
 
     def save(self, folder: Path) -> None:
-        """Write the folder as a whole: it is complete or not there. Raises ModelError where something else is in the way."""
-        if folder.exists() and not (folder / MODEL).is_file():
-            raise ModelError(f"{folder} exists and is not a model folder: choose another name with -o")
-        partial = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        """Write the folder as a whole: it is complete, or what was there before stays. Raises ModelError otherwise."""
+        check_output(folder)
+        partial, old = folder.with_name(folder.name + ".partial"), folder.with_name(folder.name + ".old")
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            self._write(partial)
+            if folder.exists():
+                shutil.rmtree(old, ignore_errors=True)
+                folder.rename(old)
+            partial.rename(folder)
+        except (OSError, SafetensorError) as error:
+            raise ModelError(
+                f"{folder}: the model cannot be written ({error}); free some space or choose another -o"
+            ) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _write(self, partial: Path) -> None:
         self.scorer.save(partial / "scorer")
         save_file({"reference": np.ascontiguousarray(self.reference)}, str(partial / REFERENCE))
         content = {
@@ -125,9 +145,6 @@ class Fitted:
         (partial / MODEL).write_text(json.dumps(content, indent=1), encoding="utf-8")
         lines = [f"{_digest(path)}  {path.relative_to(partial).as_posix()}" for path in _files(partial)]
         (partial / SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -148,6 +165,12 @@ class Fitted:
             content["layout"],
             content["lineage"],
         )
+
+
+def check_output(folder: Path) -> None:
+    """Raise ModelError where something that is no model folder is in the way of a new one."""
+    if folder.exists() and not (folder / MODEL).is_file():
+        raise ModelError(f"{folder} exists and is not a model folder: choose another name with -o")
 
 
 def _files(folder: Path) -> list[Path]:

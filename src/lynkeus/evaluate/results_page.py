@@ -46,7 +46,17 @@ def _fault_table(kind: str, rows: Iterable[TurnOn], first: str) -> str:
     own = [row for row in rows if row.fault == kind and row.meant]
     order = {name: number for number, name in enumerate([first, *{row.scorer: 0 for row in own}])}
     own.sort(key=lambda row: (row.size, row.scorer == CHANCE, order[row.scorer]))
-    head = ("size", "scorer", "output", "efficiency", "90 % interval", "AUROC", "90 % interval", "right channel", "median s")
+    head = (
+        "size",
+        "scorer",
+        "output",
+        "efficiency",
+        "90 % interval",
+        "AUROC",
+        "90 % interval",
+        "right channel",
+        "median s",
+    )
     lines = [
         (
             f"{row.size:g}",
@@ -79,12 +89,24 @@ def _events(study: Study, found: Commissioning, fitted: Fitted) -> list[str]:
     if not alarms:
         return []
     rows = [
-        (_utc(a.start_ns), a.output, a.where, f"{((a.end_ns or a.start_ns) - a.start_ns) / 1e9:.0f}", f"{a.peak_score:.1f}")
+        (
+            _utc(a.start_ns),
+            a.output,
+            a.where,
+            f"{((a.end_ns or a.start_ns) - a.start_ns) / 1e9:.0f}",
+            f"{a.peak_score:.1f}",
+        )
         for a in sorted(alarms, key=lambda alarm: alarm.start_ns)
     ]
     figures = [f"![Alarms in the test data]({study.name}/test_alarms.svg)"]
-    figures += [f"![The rarest {output} alarm]({study.name}/alarm_{output}.svg)" for output in {a.output: 0 for a in alarms}]
-    return [f"### Alarms of `{fitted.name}` in the test data", _table(("UTC", "output", "where", "s", "score"), rows), *figures]
+    figures += [
+        f"![The rarest {output} alarm]({study.name}/alarm_{output}.svg)" for output in {a.output: 0 for a in alarms}
+    ]
+    return [
+        f"### Alarms of `{fitted.name}` in the test data",
+        _table(("UTC", "output", "where", "s", "score"), rows),
+        *figures,
+    ]
 
 
 def _excluded_rows(fitted: Mapping[str, Fitted]) -> list[tuple[str, ...]]:
@@ -100,11 +122,21 @@ def _incidents(study: Study, fitted: Fitted) -> list[str]:
     if not incidents:
         return [f"`{fitted.name}` found no incident in the training data."]
     rows = [
-        (_utc(i["start_ns"]), i["output"], i["where"], f"{(i['end_ns'] - i['start_ns']) / 1e9:.0f}", f"{i['score']:.1f}")
+        (
+            _utc(i["start_ns"]),
+            i["output"],
+            i["where"],
+            f"{(i['end_ns'] - i['start_ns']) / 1e9:.0f}",
+            f"{i['score']:.1f}",
+        )
         for i in incidents
     ]
     figure = f"![Incidents of the training data]({study.name}/train_incidents.svg)"
-    return [f"### Incidents that `{fitted.name}` found in its own training data", _table(("UTC", "output", "where", "s", "score"), rows), figure]
+    return [
+        f"### Incidents that `{fitted.name}` found in its own training data",
+        _table(("UTC", "output", "where", "s", "score"), rows),
+        figure,
+    ]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -45,7 +45,9 @@ class StudyRun:
 
     def lines(self) -> list[str]:
         """One line per check, and where the page is."""
-        said = [f"{'passed' if check.holds(value) else 'FAILED'}  {describe(check, value)}" for check, value in self.checks]
+        said = [
+            f"{'passed' if check.holds(value) else 'FAILED'}  {describe(check, value)}" for check, value in self.checks
+        ]
         return [*said, str(self.page)]
 
 
@@ -106,7 +108,10 @@ def collect(found: Commissioning, fitted: dict[str, Fitted]) -> dict[str, float]
 def _figures(fitted: Fitted, study: Study, found: Commissioning, folder: Path) -> None:
     """Turn-on curves, incidents of the training data and of the test data, and the orbit of the rarest alarm."""
     turn_on_figure(found.rows, folder / "turn_on.svg")
-    train = [Alarm(i["output"], i["start_ns"], i["start_ns"], i["score"], 0.0, i["where"], i["end_ns"]) for i in fitted.lineage["incidents"]]
+    train = [
+        Alarm(i["output"], i["start_ns"], i["start_ns"], i["score"], 0.0, i["where"], i["end_ns"])
+        for i in fitted.lineage["incidents"]
+    ]
     if train:
         span = int(fitted.lineage["start_ns"]), int(fitted.lineage["end_ns"])
         incident_figure(train, span, folder / "train_incidents.svg")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -41,11 +42,18 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
 def write_scores(
     fitted: Fitted, scored: Iterable[Scored], path: Path, progress: Callable[[int], None] | None = None
 ) -> int:
-    """Write all scores; the file is complete or not there. Returns the number of rows."""
+    """Write all scores; the file is complete, or what was there before stays. Returns the number of rows.
+
+    Raises SourceError where it cannot be written, before anything is scored if that is seen by then.
+    """
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder: give a file name with -o")
     partial = path.with_name(path.name + ".partial")
     rows, held = 0, []
     writer: pq.ParquetWriter | None = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
         for part in scored:
             held.append(pa.table(columns(fitted, part, rows)))
             rows += len(part.batch)
@@ -61,16 +69,19 @@ def write_scores(
         writer.close()
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
         raise SourceError(f"{path}: cannot write the scores ({reason}); free some space or choose another -o") from error
+    finally:
+        with suppress(OSError):
+            if writer is not None:
+                writer.close()
+            partial.unlink(missing_ok=True)
     return rows
 
 
 def _flush(writer: pq.ParquetWriter | None, held: list[pa.Table], path: Path) -> pq.ParquetWriter:
     table = pa.concat_tables(held)
     if writer is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         writer = pq.ParquetWriter(path, table.schema)
     writer.write_table(table)
     return writer

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from lynkeus.core import Array, Batch, Evidence, Floats, ModelError, Scores, Source
 from lynkeus.scorers.folder import read_folder, write_folder
 from lynkeus.scorers.orbit_baseline import CENTRE_WINDOWS, Baseline, Gate, Pace, Walk, walk
+from lynkeus.scorers.orbit_judge import QUIET_NATS, Judge
 from lynkeus.scorers.orbit_tails import Kept, Modes, Tails, fit_tails
 from lynkeus.scorers.orbit_windows import WindowStatistics, window_statistics
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
@@ -27,10 +28,6 @@ from lynkeus.transforms.rows import like_values
 
 GAP_S = 60.0  # after a longer gap the baseline is found anew
 GATE_WIDTHS, NOTICE_WIDTHS = 6.0, 2.0  # robust sigmas of the energy of all channels
-RANK = 3
-QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
-LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is taken off the others
-REST_WEIGHT = 1.0
 FROZEN_NATS = 200.0
 MOVED_SIGMA = 4.0
 SURE_SIGMA, SURE_NATS = 8.0, 16.0  # beyond this no chance is left in weeks of windows
@@ -87,6 +84,7 @@ class Orbit:
         amplitudes = np.quantile(kept.deviation @ project, [0.16, 0.84], axis=0)
         self.modes_ = Modes(project, np.maximum(np.diff(amplitudes, axis=0)[0] / 2, 1e-6).astype(np.float32))
         self.tails_ = fit_tails(kept, self.gate_, self.modes_)
+        self._judge = Judge(self.tails_, self.gate_, self.modes_)
         self._start = kept.after
         self._start.known = self._start.known[:0]
         self.resume({})
@@ -124,12 +122,17 @@ class Orbit:
             return f"{int((moved > MOVED_SIGMA).sum())} channels moved, most of all {names[int(moved.argmax())]}"
         channel = int(found.place[row])
         sigma = float(self.model_.conditional_sigma[channel])
-        said = self.tails_.strongest_test(found.deviation[row : row + 1], found.statistics.rows(np.array([row])), channel)
+        said = self.tails_.strongest_test(
+            found.deviation[row : row + 1], found.statistics.rows(np.array([row])), channel
+        )
         if said == "mean":
             off = float(found.deviation[row, channel])
             return f"{names[channel]} is off by {off * sigma:+.3g} {unit} from what all the others say of it"
         spread = float(np.sqrt(found.statistics.spread[row, channel] / max(found.statistics.length - 1, 1)))
-        words = {"wide": f"{spread:.2g} times as noisy as usual", "narrow": f"too quiet ({spread:.2g} of its usual noise)"}
+        words = {
+            "wide": f"{spread:.2g} times as noisy as usual",
+            "narrow": f"too quiet ({spread:.2g} of its usual noise)",
+        }
         words |= {"repeat": "stuck: it repeats its value", "missing": "giving no values"}
         return f"{names[channel]} is {words[said]}"
 
@@ -175,6 +178,7 @@ class Orbit:
             scorer._start = Baseline.from_arrays(_part(arrays, "start."))
             scorer.gate_ = Gate(arrays["gate.sigma"], correlation=scorer._correlation, **settings["gate"])
             scorer.modes_ = Modes(scorer.flip_[:, -MODES:], arrays["modes.sigma"])
+            scorer._judge = Judge(scorer.tails_, scorer.gate_, scorer.modes_)
         except KeyError as error:
             raise ModelError(f"{folder}: the entry {error} of an orbit scorer is missing; fit it again") from error
         scorer.resume({})
@@ -197,7 +201,9 @@ class Orbit:
         for batch in source:
             level = np.median(self._statistics(batch[:20]).mean, axis=0)
             break
-        return Baseline(level, np.repeat(level[None], len(CENTRE_WINDOWS), axis=0), np.zeros(channels, np.float32), level[None][:0])
+        return Baseline(
+            level, np.repeat(level[None], len(CENTRE_WINDOWS), axis=0), np.zeros(channels, np.float32), level[None][:0]
+        )
 
     def _walk_through(self, source: Source) -> Kept:
         """Statistics of the reference along the moving baseline; every second window is dropped when they get many."""
@@ -205,9 +211,21 @@ class Orbit:
         kept = Kept(SAMPLE_WINDOWS)
         for batch in source:
             statistics = self._statistics(batch)
-            walked = walk(self._baseline, statistics.mean, self._gaps(batch), self.gate_, self.pace)
-            kept.add(walked.deviation, walked.energy, statistics)
+            walked = self._walk(batch, statistics)
+            given = np.flatnonzero(~statistics.mostly_missing())
+            kept.add(walked.deviation[given], walked.energy[given], statistics.rows(given))
         return kept.close(self._baseline)
+
+    def _walk(self, batch: Batch, statistics: WindowStatistics) -> Walk:
+        """Move the baseline past a batch; windows that miss most values leave it alone and deviate by nothing."""
+        restart, missing = self._gaps(batch), statistics.mostly_missing()
+        if not missing.any():
+            return walk(self._baseline, statistics.mean, restart, self.gate_, self.pace)
+        given = np.flatnonzero(~missing)
+        walked = walk(self._baseline, statistics.mean[given], restart[given], self.gate_, self.pace)
+        deviation, energy = np.zeros_like(statistics.mean), np.zeros(len(missing))
+        deviation[given], energy[given] = walked.deviation, walked.energy
+        return Walk(deviation, energy, given[walked.noticed], walked.towards)
 
     def _statistics(self, batch: Batch) -> WindowStatistics:
         return window_statistics(batch, self._centre, self._to_residual)
@@ -230,70 +248,23 @@ class Orbit:
         before = self._baseline
         self._baseline = before.copy()
         statistics = self._statistics(batch)
-        walked = walk(self._baseline, statistics.mean, self._gaps(batch), self.gate_, self.pace)
+        walked = self._walk(batch, statistics)
         after, self._baseline = self._baseline, before
-        moved, misshapen = self.tails_.mean_nats(walked.deviation), self.tails_.shape_nats(statistics)
-        of_mean, place, rest, modes = self._one_channel_moved(walked, moved)
-        # A step inside the window is spread of every channel that moved.
-        of_shape = self._one_channel_misshapen(statistics, misshapen)
-        of_shape -= REST_WEIGHT * np.maximum(rest - QUIET_NATS, 0.0)
-        beam = np.maximum(rest, modes)
+        moved = self._judge.moved(walked.deviation, walked.energy)
+        misshapen, of_shape = self._judge.misshapen(statistics)
         frozen = (statistics.repeats >= statistics.length - 1).mean(axis=1, dtype=np.float64)
-        beam = np.where(frozen > 0.5, FROZEN_NATS * frozen, beam)
+        loud = np.where(frozen > 0.5, FROZEN_NATS * frozen, moved.rest)
         if len(walked.noticed):
             likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards)
-            beam[walked.noticed] += np.maximum(likeness, 0.0) / 2.0  # a likelihood ratio
-        # A step inside the window is spread of every channel that moved.
-        of_shape -= REST_WEIGHT * np.maximum(beam - QUIET_NATS, 0.0)
-        nats = np.maximum(moved, misshapen)
-        place = np.where(of_shape > of_mean, misshapen.argmax(axis=1), place)
-        scores = np.stack([np.maximum(of_mean, of_shape), beam], axis=1).astype(np.float64)
+            loud[walked.noticed] += np.maximum(likeness, 0.0) / 2.0  # a likelihood ratio
+        of_shape = of_shape - np.maximum(loud - QUIET_NATS, 0.0)  # a step inside the window is spread of all that moved
+        place = np.where(of_shape > moved.strongest, misshapen.argmax(axis=1), moved.place)
+        monitor, beam = np.maximum(moved.strongest, of_shape), np.maximum(loud, moved.modes)
+        scores = np.stack([monitor, beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
-        found = Found(statistics, walked.deviation, nats, place, scores, after)
+        found = Found(statistics, walked.deviation, np.maximum(moved.nats, misshapen), place, scores, after)
         self._memo = (batch, found)
         return found
-
-    def _one_channel_moved(self, walked: Walk, nats: Floats) -> tuple[Floats, npt.NDArray[np.intp], Floats, Floats]:
-        """Nats (n,) that one channel alone moved, and which; that all others did, channels and modes, once its shadow is gone."""
-        strongest, place, energy = nats.max(axis=1), nats.argmax(axis=1), walked.energy.copy()
-        modes = self.modes_.energy(walked.deviation)
-        look = np.flatnonzero((strongest > LOUD_NATS) | _several(nats) | (energy > self.gate_.energy))
-        if len(look):
-            top, left = self._best_suspect(walked.deviation[look], nats[look])
-            place[look] = top
-            energy[look] = np.minimum((left * self.gate_.per_sigma) ** 2, self.gate_.energy_clip).sum(axis=1)
-            modes[look] = self.modes_.energy(left)
-            strongest[look] -= REST_WEIGHT * _unexplained(self.tails_.mean_nats(left))
-        return strongest, place, self.tails_.energy.nats(energy), self.tails_.modes.nats(modes)
-
-    def _best_suspect(self, deviation: Floats, nats: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
-        """The channel (n,) whose fault explains most, and what is left (n, c) without it and its shadow.
-
-        Asked are the channel that stands out most in its own tails and the one that does in sigmas.
-        """
-        rows = np.arange(len(nats))
-        found = []
-        for top in (nats.argmax(axis=1), np.abs(deviation * self.gate_.per_sigma).argmax(axis=1)):
-            left = deviation - deviation[rows, top][:, None] * self._correlation[top]
-            left[rows, top] = 0.0
-            found.append((top, left, np.minimum((left * self.gate_.per_sigma) ** 2, self.gate_.energy_clip).sum(axis=1)))
-        second = found[1][2] < found[0][2]
-        return np.where(second, found[1][0], found[0][0]), np.where(second[:, None], found[1][1], found[0][1])
-
-    def _one_channel_misshapen(self, statistics: WindowStatistics, nats: Floats) -> Floats:
-        """Nats (n,) that one channel alone is too noisy, too quiet, stuck or gone."""
-        strongest = nats.max(axis=1)
-        look = np.flatnonzero(_several(nats))
-        if len(look):
-            rows, top = np.arange(len(look)), nats[look].argmax(axis=1)
-            shadow = self._correlation[top] ** 2
-            excess = np.maximum(statistics.spread[look, top] - statistics.length + 1, 0.0)
-            spread = np.maximum(statistics.spread[look] - excess[:, None] * shadow, 1e-3)
-            rest = statistics.rows(look)._replace(spread=spread)
-            others = self.tails_.shape_nats(rest)
-            others[rows, top] = 0.0
-            strongest[look] -= REST_WEIGHT * _unexplained(others)
-        return strongest
 
     def _flip_likeness(self, deviation: Floats, towards: Floats) -> Floats:
         """(k,) how much better a mirror image about a long-term centre explains the deviation than standing still."""
@@ -301,17 +272,6 @@ class Orbit:
         away = here - 2.0 * (towards @ self.flip_)
         gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
         return gain.max(axis=1)
-
-
-def _several(nats: Floats) -> npt.NDArray[np.bool_]:
-    """(n,) whether the third strongest channel is louder than in good data."""
-    return (nats > QUIET_NATS).sum(axis=1) >= RANK
-
-
-def _unexplained(nats: Floats) -> Floats:
-    """(n,) nats that other channels have beyond good data, but for one: a broken monitor may take its other plane along."""
-    excess = np.maximum(nats - QUIET_NATS, 0.0)
-    return excess.sum(axis=1) - excess.max(axis=1)
 
 
 def _part(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:

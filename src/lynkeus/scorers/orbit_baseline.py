@@ -1,8 +1,9 @@
 """The moving baseline of `orbit`: follows slow drift, stands still while something is wrong, adopts what stays.
 
-It remembers the last few orbits that it left: an orbit that switches between two places (a corrector that is turned on
-and off) is news the first time, not every time. The baseline is constant within a block of a few windows and moves between blocks, so that long stretches are
-computed at once and the result does not depend on how the stream is cut into batches.
+It remembers the last few orbits that it left: an orbit that switches between two places (a corrector that is turned
+on and off) is news the first time, not every time. The baseline is constant within a block of a few windows and
+moves between blocks, so that long stretches are computed at once and the result does not depend on how the stream
+is cut into batches.
 """
 
 from __future__ import annotations
@@ -61,7 +62,12 @@ class Baseline:
         """For a store or a model folder."""
         pending = np.array(self.pending, np.float32).reshape(len(self.pending), len(self.level))
         numbers = np.array([self.seen, self.beam_held, self.fresh], np.float64)
-        arrays: dict[str, Array] = {"level": self.level, "centres": self.centres, "held": self.held, "known": self.known}
+        arrays: dict[str, Array] = {
+            "level": self.level,
+            "centres": self.centres,
+            "held": self.held,
+            "known": self.known,
+        }
         return arrays | {"pending": pending, "numbers": numbers, "end_ns": np.array([self.end_ns], np.int64)}
 
     @classmethod
@@ -90,7 +96,7 @@ class Gate:
         object.__setattr__(self, "per_sigma", 1.0 / self.sigma)
 
     def energies(self, deviation: Floats) -> Floats:
-        """(n,) sum over channels of the clipped squared deviation; of loud windows without the channel that deviates most."""
+        """(n,) sum over channels of the clipped squared deviation; of loud windows without the strongest channel."""
         scaled = deviation * self.per_sigma
         scaled *= scaled
         squares = np.add.reduce(np.minimum(scaled, self.energy_clip, out=scaled), axis=1)
@@ -157,8 +163,8 @@ def walk(state: Baseline, means: Floats, restart: Array, gate: Gate, pace: Pace)
 
 
 class Fitting(NamedTuple):
-    """Deviations (n, c) and energies (n,) of windows, for loud ones from the known orbit that fits; `which` orbit that is
-    (n,), -1 for the level, None where no window was loud."""
+    """Deviations (n, c) and energies (n,) of windows, for loud ones from the known orbit that fits; `which` orbit that
+    is (n,), -1 for the level, None where no window was loud."""
 
     deviation: Floats
     energy: Floats

@@ -56,7 +56,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Modes:
-    """How the beam usually moves: `project` (c, k) turns deviations into amplitudes, `sigma` (k,) their quiet spread."""
+    """How the beam usually moves: `project` (c, k) turns deviations into amplitudes of quiet spread `sigma` (k,)."""
 
     project: Floats
     sigma: Floats
@@ -90,14 +90,15 @@ class Line:
         level = np.quantile(statistic, 1.0 - TAIL, axis=0)
         ordered = np.sort(statistic, axis=0)
         first = int(np.ceil(len(ordered) * (1.0 - TAIL)))
-        last = max(first + 1, int(round(len(ordered) * (1.0 - TAIL * TRIM))))
+        last = max(first + 1, round(len(ordered) * (1.0 - TAIL * TRIM)))
         scale = np.maximum((ordered[first:last] - level).mean(axis=0) * WIDEN, 1e-6)
         return cls(np.asarray(level, np.float32), np.asarray(scale, np.float32))
 
 
 @dataclass(frozen=True)
 class Tails:
-    """Lines for the squared mean, the spread and its inverse, the energy of all channels; `repeat`: nats of each number of repeats."""
+    """Lines for the squared mean, the spread and its inverse; energies of all channels and of the modes; `repeat`: nats
+    of 0, 1, 2 ... repeats."""
 
     mean: Line
     wide: Line
@@ -129,7 +130,7 @@ class Tails:
         return nats
 
     def strongest_test(self, deviation: Floats, statistics: WindowStatistics, channel: int) -> str:
-        """Which test speaks most against a channel in one window (arrays of one row): mean, wide, narrow, repeat, missing."""
+        """Which test speaks most against a channel in one window: mean, wide, narrow, repeat or missing."""
         spread, repeats = statistics.spread[0, channel], int(statistics.repeats[0, channel])
         gaps = 0.0 if statistics.missing is None else float(statistics.missing[0, channel])
         tests = {"mean": self.mean.at(channel).nats(deviation[0, channel] ** 2), "missing": gaps * START_NATS}
@@ -142,7 +143,11 @@ class Tails:
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""
         lines = {"mean": self.mean, "wide": self.wide, "narrow": self.narrow}
-        arrays = {f"{name}.{part}": np.atleast_1d(getattr(line, part)) for name, line in lines.items() for part in ("level", "scale")}
+        arrays = {
+            f"{name}.{part}": np.atleast_1d(getattr(line, part))
+            for name, line in lines.items()
+            for part in ("level", "scale")
+        }
         energies = {name: np.array([e.centre, e.width]) for name, e in (("energy", self.energy), ("modes", self.modes))}
         return arrays | energies | {"repeat": self.repeat}
 

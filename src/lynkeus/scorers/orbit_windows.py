@@ -13,7 +13,7 @@ CHUNK_ROWS = 600  # a chunk of residuals stays in the cache
 
 
 class WindowStatistics(NamedTuple):
-    """All (n, channel) float32: `mean` of the residual in conditional sigmas, `spread` (sum of squares around the mean),
+    """All (n, channel) float32: `mean` of the residual in conditional sigmas, `spread` (squares around it, summed),
     `repeats` (neighbouring shots with equal values), `missing` (shots without a value; None: nowhere any); `length`:
     shots per window."""
 

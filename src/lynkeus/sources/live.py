@@ -23,6 +23,8 @@ class Live(Wrapper):
         for batch in self.source:
             for name in self.channels.awake(batch):
                 if name not in self.woken:
-                    self.own_messages.append(f"{name} was set aside ({self.channels.asleep[name]}) and has come alive; fit again to watch it")
+                    self.own_messages.append(
+                        f"{name} was set aside ({self.channels.asleep[name]}) and has come alive; fit again to watch it"
+                    )
                 self.woken[name] = self.woken.get(name, 0) + 1
             yield self.channels.select(batch)

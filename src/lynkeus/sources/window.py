@@ -22,8 +22,8 @@ class Window(Wrapper):
 
     A new window begins every `stride` rows (by default `length`: windows do not overlap). No window reaches over a
     gap longer than `max_gap_s`, nor where time goes backwards; otherwise rows are taken as they come. `time_ns` is
-    the start; meta `end_ns` is exclusive, `position` is the first row, `fault_fraction` the share of rows that are
-    not normal. `truth` is the most frequent label, if at least half of the rows have it. Values are views of the
+    the start; meta `end_ns` is exclusive, `done_ns` is the time of the last row that no later window needs, `position`
+    is the first row, `fault_fraction` the share of rows that are not normal. `truth` is the most frequent label, if at least half of the rows have it. Values are views of the
     rows. `len` is exact where there are no gaps, otherwise a little too high.
     """
 
@@ -41,7 +41,7 @@ class Window(Wrapper):
     def __iter__(self) -> Iterator[Batch]:
         for rows, starts in consecutive(self.source, self.length, self.stride, self.max_gap_s):
             cut = _windows(rows.values, starts, self.length)  # (m, channel, time)
-            yield _joined(rows, starts, self.length, cut, self.schema)
+            yield _joined(rows, starts, (self.length, self.stride), cut, self.schema)
 
 
 class Accumulate(Wrapper):
@@ -61,7 +61,7 @@ class Accumulate(Wrapper):
     def __iter__(self) -> Iterator[Batch]:
         for rows, starts in consecutive(self.source, self.n, self.n, self.max_gap_s):
             cut = _windows(rows.values, starts, self.n)
-            yield _joined(rows, starts, self.n, _mean(cut), self.schema)
+            yield _joined(rows, starts, (self.n, self.n), _mean(cut), self.schema)
 
 
 def consecutive(source: Source, length: int, stride: int, max_gap_s: float) -> Iterator[tuple[Batch, Array]]:
@@ -99,13 +99,15 @@ def _windows(column: Array, starts: Array, length: int) -> Array:
     return every[starts]
 
 
-def _joined(rows: Batch, starts: Array, length: int, values: Array, schema: Schema) -> Batch:
-    """The batch of windows: their values, and what their rows say about time, truth and origin."""
+def _joined(rows: Batch, starts: Array, size: tuple[int, int], values: Array, schema: Schema) -> Batch:
+    """The batch of windows of (length, stride): their values, and what their rows say about time, truth and origin."""
+    length, stride = size
     meta = {name: column[starts] for name, column in rows.meta.items()}
     truth = time_ns = None
     if rows.time_ns is not None:
         time_ns = rows.time_ns[starts]
         meta["end_ns"] = _end_ns(rows, starts, length)
+        meta["done_ns"] = rows.time_ns[starts + stride - 1]
     if rows.truth is not None:
         truth, meta["fault_fraction"] = _majority(_windows(rows.truth, starts, length))
     return Batch(schema, values, time_ns, truth=truth, meta=meta)

@@ -26,7 +26,7 @@ def fold(rows: Array, length: int) -> Array:
 
 
 def like_values(batch: Batch, folded: Floats) -> Floats:
-    """Numbers (n, length or 1, channel) in the shape of `batch.values`; one number per sample is given to every shot."""
+    """Numbers (n, length or 1, channel) in the shape of `values`; one number per sample is given to every shot."""
     if batch.schema.kind == "table":
         return folded[:, 0, :]
     return np.broadcast_to(folded, (len(folded), batch.values.shape[2], folded.shape[2])).transpose(0, 2, 1).copy()

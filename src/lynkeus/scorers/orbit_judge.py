@@ -1,0 +1,101 @@
+"""One broken channel, or a moved beam: the strongest channel is judged by what it leaves unexplained.
+
+A fault in channel i shows in the residual of every channel j that is predicted from it, in the known ratio given by
+the correlation of their residuals: its shadow. Taken out together with its shadow, a broken monitor leaves quiet
+channels behind; a beam that moved does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lynkeus.core import Floats
+from lynkeus.scorers.orbit_baseline import Gate
+from lynkeus.scorers.orbit_tails import Modes, Tails
+from lynkeus.scorers.orbit_windows import WindowStatistics
+
+SEVERAL = 3  # a broken monitor may take its other plane along; three channels are more than one monitor
+QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
+LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is always taken off the others
+
+
+class Moved(NamedTuple):
+    """`nats` (n, c) that a channel moved; (n,): `strongest`, less what it leaves unexplained, at the channel `place`;
+    nats that the `rest` of the channels moved, and that the beam did along its usual `modes`."""
+
+    nats: Floats
+    strongest: Floats
+    place: npt.NDArray[np.intp]
+    rest: Floats
+    modes: Floats
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Tells one channel's fault from a movement of all."""
+
+    tails: Tails
+    gate: Gate
+    modes: Modes
+
+    def moved(self, deviation: Floats, energy: Floats) -> Moved:
+        """Judge the means of n windows: deviations (n, c) from the baseline, and their energies (n,)."""
+        nats = self.tails.mean_nats(deviation)
+        strongest, place, energy = nats.max(axis=1), nats.argmax(axis=1), energy.copy()
+        modes = self.modes.energy(deviation)
+        look = np.flatnonzero((strongest > LOUD_NATS) | _several(nats) | (energy > self.gate.energy))
+        if len(look):
+            top, left = self._best_suspect(deviation[look], nats[look])
+            place[look] = top
+            energy[look] = self._energy(left)
+            modes[look] = self.modes.energy(left)
+            strongest[look] -= _unexplained(self.tails.mean_nats(left))
+        return Moved(nats, strongest, place, self.tails.energy.nats(energy), self.tails.modes.nats(modes))
+
+    def _best_suspect(self, deviation: Floats, nats: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+        """The channel (n,) whose fault explains most, and what is left (n, c) without it and its shadow.
+
+        Asked are the channel that stands out most in its own tails and the one that does in sigmas.
+        """
+        rows = np.arange(len(nats))
+        found = []
+        for top in (nats.argmax(axis=1), np.abs(deviation * self.gate.per_sigma).argmax(axis=1)):
+            left = deviation - deviation[rows, top][:, None] * self.gate.correlation[top]
+            left[rows, top] = 0.0
+            found.append((top, left, self._energy(left)))
+        second = found[1][2] < found[0][2]
+        return np.where(second, found[1][0], found[0][0]), np.where(second[:, None], found[1][1], found[0][1])
+
+    def misshapen(self, statistics: WindowStatistics) -> tuple[Floats, Floats]:
+        """Nats (n, c) that a channel is too noisy, too quiet, stuck or gone; and (n,) that one channel alone is."""
+        nats = self.tails.shape_nats(statistics)
+        strongest = nats.max(axis=1)
+        look = np.flatnonzero(_several(nats))
+        if len(look):
+            rows, top = np.arange(len(look)), nats[look].argmax(axis=1)
+            shadow = self.gate.correlation[top] ** 2
+            excess = np.maximum(statistics.spread[look, top] - statistics.length + 1, 0.0)
+            spread = np.maximum(statistics.spread[look] - excess[:, None] * shadow, 1e-3)
+            rest = statistics.rows(look)._replace(spread=spread)
+            others = self.tails.shape_nats(rest)
+            others[rows, top] = 0.0
+            strongest[look] -= _unexplained(others)
+        return nats, strongest
+
+    def _energy(self, deviation: Floats) -> Floats:
+        return np.minimum((deviation * self.gate.per_sigma) ** 2, self.gate.energy_clip).sum(axis=1)
+
+
+def _several(nats: Floats) -> npt.NDArray[np.bool_]:
+    """(n,) whether the third strongest channel is louder than in good data."""
+    return (nats > QUIET_NATS).sum(axis=1) >= SEVERAL
+
+
+def _unexplained(nats: Floats) -> Floats:
+    """(n,) nats that others have beyond good data, but for one: a broken monitor may take its other plane along."""
+    excess = np.maximum(nats - QUIET_NATS, 0.0)
+    return excess.sum(axis=1) - excess.max(axis=1)
