@@ -20,7 +20,7 @@ import numpy.typing as npt
 from lynkeus.core import Array, Batch, Evidence, Floats, ModelError, Scores, Source
 from lynkeus.scorers.folder import read_folder, write_folder
 from lynkeus.scorers.orbit_baseline import CENTRE_WINDOWS, Baseline, Gate, Pace, Walk, walk
-from lynkeus.scorers.orbit_judge import QUIET_NATS, Judge
+from lynkeus.scorers.orbit_judge import MEMORY, QUIET_NATS, Judge
 from lynkeus.scorers.orbit_tails import Kept, Modes, Tails, fit_tails
 from lynkeus.scorers.orbit_windows import WindowStatistics, window_statistics
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
@@ -59,6 +59,7 @@ class Orbit:
         "beam": "shift against the baseline (sigma)",
     }
     pace: Pace = field(default_factory=Pace)
+    _memo: tuple[Batch, Found] | None = field(default=None, init=False, repr=False)
 
     def fit(self, source: Source) -> Self:
         """Learn from windows (or rows) in time order. Raises SchemaError where nothing can be learned."""
@@ -85,7 +86,7 @@ class Orbit:
         self.modes_ = Modes(project, np.maximum(np.diff(amplitudes, axis=0)[0] / 2, 1e-6).astype(np.float32))
         self.tails_ = fit_tails(kept, self.gate_, self.modes_)
         self._judge = Judge(self.tails_, self.gate_, self.modes_)
-        self._start = kept.after
+        self._start = self._baseline.copy()
         self._start.known = self._start.known[:0]
         self.resume({})
         return self
@@ -147,12 +148,13 @@ class Orbit:
 
     def resume(self, state: dict[str, Array]) -> None:
         """Go on from a state; from the fitted baseline where it is empty."""
-        self._memo: tuple[Batch, Found] | None = None
+        self._memo = None
         if state:
             self._baseline = Baseline.from_arrays(state)
         else:
             self._baseline = self._start.copy()
             self._baseline.fresh, self._baseline.end_ns = True, 0
+            self._baseline.recent = np.zeros_like(self._start.recent)
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
@@ -201,9 +203,9 @@ class Orbit:
         for batch in source:
             level = np.median(self._statistics(batch[:20]).mean, axis=0)
             break
-        return Baseline(
-            level, np.repeat(level[None], len(CENTRE_WINDOWS), axis=0), np.zeros(channels, np.float32), level[None][:0]
-        )
+        centres = np.repeat(level[None], len(CENTRE_WINDOWS), axis=0)
+        recent = np.zeros((len(MEMORY), channels), np.float32)
+        return Baseline(level, centres, np.zeros(channels, np.float32), level[None][:0], recent)
 
     def _walk_through(self, source: Source) -> Kept:
         """Statistics of the reference along the moving baseline; every second window is dropped when they get many."""
@@ -214,7 +216,7 @@ class Orbit:
             walked = self._walk(batch, statistics)
             given = np.flatnonzero(~statistics.mostly_missing())
             kept.add(walked.deviation[given], walked.energy[given], statistics.rows(given))
-        return kept.close(self._baseline)
+        return kept.close()
 
     def _walk(self, batch: Batch, statistics: WindowStatistics) -> Walk:
         """Move the baseline past a batch; windows that miss most values leave it alone and deviate by nothing."""
@@ -251,18 +253,20 @@ class Orbit:
         walked = self._walk(batch, statistics)
         after, self._baseline = self._baseline, before
         moved = self._judge.moved(walked.deviation, walked.energy)
-        misshapen, of_shape = self._judge.misshapen(statistics)
+        misshapen = self._judge.misshapen(statistics, before.recent)
+        after.recent = misshapen.recent
         frozen = (statistics.repeats >= statistics.length - 1).mean(axis=1, dtype=np.float64)
         loud = np.where(frozen > 0.5, FROZEN_NATS * frozen, moved.rest)
         if len(walked.noticed):
             likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards)
             loud[walked.noticed] += np.maximum(likeness, 0.0) / 2.0  # a likelihood ratio
-        of_shape = of_shape - np.maximum(loud - QUIET_NATS, 0.0)  # a step inside the window is spread of all that moved
-        place = np.where(of_shape > moved.strongest, misshapen.argmax(axis=1), moved.place)
+        # A step inside the window is spread of all that moved.
+        of_shape = misshapen.alone - np.maximum(loud - QUIET_NATS, 0.0)
+        place = np.where(of_shape > moved.strongest, misshapen.nats.argmax(axis=1), moved.place)
         monitor, beam = np.maximum(moved.strongest, of_shape), np.maximum(loud, moved.modes)
         scores = np.stack([monitor, beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
-        found = Found(statistics, walked.deviation, np.maximum(moved.nats, misshapen), place, scores, after)
+        found = Found(statistics, walked.deviation, np.maximum(moved.nats, misshapen.nats), place, scores, after)
         self._memo = (batch, found)
         return found
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from lynkeus.core import Array, Floats
 
 KNOWN_ORBITS = 3
+MOST_WRONG = 8  # channels that are broken at once; more are a moved beam
 CENTRE_WINDOWS = (30.0, 60.0, 300.0, 1800.0)  # time constants of the long-term centres, in windows
 
 
@@ -40,13 +41,15 @@ class Pace:
 class Baseline:
     """State of the baseline in units of conditional sigmas. All arrays over channels (c,); `centres` (4, c).
 
-    `known` (k, c): orbits that were left, the latest first.
+    `known` (k, c): orbits that were left, the latest first; `recent` (k, c): what was held against the spread of each
+    channel in the last windows, in nats.
     """
 
     level: Floats
     centres: Floats
     held: Floats
     known: Floats
+    recent: Floats
     seen: float = np.inf  # windows averaged in `level`; infinite once it is trusted
     beam_held: int = 0
     fresh: bool = True
@@ -55,7 +58,7 @@ class Baseline:
 
     def copy(self) -> Baseline:
         """An independent copy."""
-        arrays = (self.level.copy(), self.centres.copy(), self.held.copy(), self.known.copy())
+        arrays = (self.level.copy(), self.centres.copy(), self.held.copy(), self.known.copy(), self.recent)
         return Baseline(*arrays, self.seen, self.beam_held, self.fresh, list(self.pending), self.end_ns)
 
     def to_arrays(self) -> dict[str, Array]:
@@ -68,6 +71,7 @@ class Baseline:
             "held": self.held,
             "known": self.known,
         }
+        arrays |= {"known": self.known, "recent": self.recent}
         return arrays | {"pending": pending, "numbers": numbers, "end_ns": np.array([self.end_ns], np.int64)}
 
     @classmethod
@@ -75,8 +79,19 @@ class Baseline:
         """Inverse of `to_arrays`."""
         seen, beam_held, fresh = (float(value) for value in arrays["numbers"])
         pending = [row.copy() for row in arrays["pending"]]
-        level, centres, held, known = (arrays[name].copy() for name in ("level", "centres", "held", "known"))
-        return cls(level, centres, held, known, seen, int(beam_held), bool(fresh), pending, int(arrays["end_ns"][0]))
+        level, centres, held = (arrays[name].copy() for name in ("level", "centres", "held"))
+        return cls(
+            level,
+            centres,
+            held,
+            arrays["known"].copy(),
+            arrays["recent"].copy(),
+            seen,
+            int(beam_held),
+            bool(fresh),
+            pending,
+            int(arrays["end_ns"][0]),
+        )
 
 
 @dataclass(frozen=True)
@@ -226,18 +241,38 @@ def _follow(state: Baseline, average: Floats, windows: int, gate: Gate, pace: Pa
     largest = float(np.abs(average * gate.per_sigma).max())
     move = np.float32(pace.gain) * average
     if largest > pace.clip or state.held.any():
+        wrong, shadows = _shadows(average, gate)
+        held = np.zeros_like(state.held)
+        held[wrong] = state.held[wrong] + windows
+        adopted = held[wrong] > pace.monitor_adopt
         limit = pace.clip * gate.sigma
-        wrong = np.abs(average) > gate.channel * gate.sigma
-        state.held = np.where(wrong, state.held + windows, 0.0).astype(np.float32)
-        adopted = state.held > pace.monitor_adopt
-        move = np.where(wrong, np.where(adopted, average, 0.0), pace.gain * np.clip(average, -limit, limit))
-        move = move.astype(np.float32)
-        state.held[adopted] = 0.0
+        move = pace.gain * np.clip(average - shadows.sum(axis=0), -limit, limit)
+        move = (move + shadows[adopted].sum(axis=0)).astype(np.float32)
+        held[wrong[adopted]] = 0.0
+        state.held = held
     state.level += move
     if len(state.known):
         state.known += move
     weight = (1.0 - (1.0 - 1.0 / np.array(CENTRE_WINDOWS)) ** windows).astype(np.float32)
     state.centres += weight[:, None] * (state.level - state.centres)
+
+
+def _shadows(average: Floats, gate: Gate) -> tuple[npt.NDArray[np.intp], Floats]:
+    """The channels (k,) that are wrong, and what each adds to all channels (k, c): itself and its shadow.
+
+    The baseline must not follow the shadow of a broken monitor on the others: the beam would seem to move afterwards.
+    """
+    wrong = np.empty(0, np.intp)
+    shadows = np.zeros((0, len(average)))
+    while len(wrong) < MOST_WRONG:
+        left = np.abs((average - shadows.sum(axis=0)) * gate.per_sigma)
+        left[wrong] = 0.0
+        if left.max() <= gate.channel:
+            break
+        wrong = np.append(wrong, left.argmax())
+        own = np.linalg.solve(gate.correlation[np.ix_(wrong, wrong)], average[wrong])
+        shadows = own[:, None] * gate.correlation[wrong]
+    return wrong, shadows
 
 
 def _leave(state: Baseline, new: Floats) -> None:

@@ -20,6 +20,8 @@ from lynkeus.scorers.orbit_windows import WindowStatistics
 
 SEVERAL = 3  # a broken monitor may take its other plane along; three channels are more than one monitor
 QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
+MEMORY = (1.0, 0.7, 0.4)  # a fault lasts: weights of what was held against the same channel one, two, three windows ago
+REMEMBERED_NATS = (2.0, 6.0)  # of earlier nats, what lies above the first counts, up to the second
 LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is always taken off the others
 
 
@@ -32,6 +34,15 @@ class Moved(NamedTuple):
     place: npt.NDArray[np.intp]
     rest: Floats
     modes: Floats
+
+
+class Misshapen(NamedTuple):
+    """`nats` (n, c) that a channel is too noisy, too quiet, stuck or gone; `alone` (n,): that one channel alone is;
+    `recent` (k, c) for the windows that follow."""
+
+    nats: Floats
+    alone: Floats
+    recent: Floats
 
 
 @dataclass(frozen=True)
@@ -70,10 +81,19 @@ class Judge:
         second = found[1][2] < found[0][2]
         return np.where(second, found[1][0], found[0][0]), np.where(second[:, None], found[1][1], found[0][1])
 
-    def misshapen(self, statistics: WindowStatistics) -> tuple[Floats, Floats]:
-        """Nats (n, c) that a channel is too noisy, too quiet, stuck or gone; and (n,) that one channel alone is."""
+    def misshapen(self, statistics: WindowStatistics, recent: Floats) -> Misshapen:
+        """Judge the spread of n windows; `recent` (k, c): nats of the k windows before them, the last one last."""
         nats = self.tails.shape_nats(statistics)
-        strongest = nats.max(axis=1)
+        alone = -self._others_misshapen(statistics, nats)
+        history = np.concatenate([recent, nats])
+        for back, weight in enumerate(MEMORY, start=1):
+            before = history[len(recent) - back : len(history) - back]
+            nats = nats + np.float32(weight) * np.clip(before - REMEMBERED_NATS[0], 0.0, REMEMBERED_NATS[1])
+        return Misshapen(nats, alone + nats.max(axis=1), history[len(history) - len(recent) :])
+
+    def _others_misshapen(self, statistics: WindowStatistics, nats: Floats) -> Floats:
+        """Nats (n,) that the spread of other channels leaves unexplained by the strongest."""
+        unexplained = np.zeros(len(nats), nats.dtype)
         look = np.flatnonzero(_several(nats))
         if len(look):
             rows, top = np.arange(len(look)), nats[look].argmax(axis=1)
@@ -83,8 +103,8 @@ class Judge:
             rest = statistics.rows(look)._replace(spread=spread)
             others = self.tails.shape_nats(rest)
             others[rows, top] = 0.0
-            strongest[look] -= _unexplained(others)
-        return nats, strongest
+            unexplained[look] = _unexplained(others)
+        return unexplained
 
     def _energy(self, deviation: Floats) -> Floats:
         return np.minimum((deviation * self.gate.per_sigma) ** 2, self.gate.energy_clip).sum(axis=1)

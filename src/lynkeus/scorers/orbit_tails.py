@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from lynkeus.core import Array, Floats
-from lynkeus.scorers.orbit_baseline import Baseline, Gate
+from lynkeus.scorers.orbit_baseline import Gate
 from lynkeus.scorers.orbit_windows import WindowStatistics
 
 TAIL = 0.02  # share of the windows beyond the level from which a tail is fitted
@@ -31,7 +32,6 @@ class Kept:
     every: int = 1
     offset: int = 0
     parts: list[tuple[Floats, ...]] = field(default_factory=list)
-    after: Baseline | None = None
 
     def add(self, deviation: Floats, energy: Floats, statistics: WindowStatistics) -> None:
         """Add the windows of one batch."""
@@ -47,10 +47,9 @@ class Kept:
     def _joined(self) -> tuple[Floats, ...]:
         return tuple(np.concatenate(columns) for columns in zip(*self.parts, strict=True))
 
-    def close(self, after: Baseline) -> Kept:
+    def close(self) -> Kept:
         """Join the parts."""
         self.deviation, self.energy, self.spread, self.repeats = self._joined()
-        self.after = after
         return self
 
 
@@ -60,11 +59,10 @@ class Modes:
 
     project: Floats
     sigma: Floats
-    clip: float = 16.0
 
     def energy(self, deviation: Floats) -> Floats:
-        """(n,) sum of clipped squared amplitudes."""
-        return np.minimum((deviation @ self.project / self.sigma) ** 2, self.clip).sum(axis=1)
+        """(n,) sum of squared amplitudes."""
+        return ((deviation @ self.project / self.sigma) ** 2).sum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,8 @@ class Tails:
         """Which test speaks most against a channel in one window: mean, wide, narrow, repeat or missing."""
         spread, repeats = statistics.spread[0, channel], int(statistics.repeats[0, channel])
         gaps = 0.0 if statistics.missing is None else float(statistics.missing[0, channel])
-        tests = {"mean": self.mean.at(channel).nats(deviation[0, channel] ** 2), "missing": gaps * START_NATS}
+        tests: dict[str, Any] = {"missing": gaps * START_NATS}
+        tests["mean"] = self.mean.at(channel).nats(deviation[0, channel] ** 2)
         if statistics.length > 2:
             tests["wide"] = self.wide.at(channel).nats(spread)
             tests["narrow"] = self.narrow.at(channel).nats(spread_statistic(spread))
