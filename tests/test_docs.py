@@ -1,7 +1,7 @@
 """What the documentation shows is run: Python blocks, and console blocks of `$ lynkeus ...` commands, page by page.
 
 The blocks of a page run in order in one empty folder and share their names. A TOML block with a title is written to a
-file of that name. A command that ends in `# exit code 1` must end with that code. A fence that says `no-run` is not run.
+file of that name. A command that ends in `# exit code 1` must end with that code. A fence that says `no-run` is not.
 """
 
 import importlib.util
@@ -36,7 +36,7 @@ def blocks(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def commands(body: str) -> list[tuple[list[str], int]]:
-    """The `$ lynkeus ...` commands of a console block: arguments and exit code; a line that ends in a backslash goes on."""
+    """The `$ lynkeus ...` commands of a console block: arguments, exit code; a backslash at the end goes on."""
     lines = [line for line in body.replace("\\\n", " ").splitlines() if line.startswith("$ lynkeus ")]
     codes = [EXIT_CODE.search(line) for line in lines]
     return [

@@ -32,7 +32,9 @@ def tree() -> set[str]:
 def shown_commands() -> list[list[str]]:
     """Every `lynkeus ...` that a console block shows, cut at comments and semicolons."""
     blocks = re.findall(r"```console[^\n]*\n(.*?)```", README, re.DOTALL)
-    lines = [part.strip().removeprefix("$ ") for block in blocks for line in block.splitlines() for part in line.split(";")]
+    lines = [
+        part.strip().removeprefix("$ ") for block in blocks for line in block.splitlines() for part in line.split(";")
+    ]
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("lynkeus ")]
 
 

@@ -1,27 +1,30 @@
-"""The command line. Exit codes: 0 fine, 1 an alarm or a failed check, 2 bad input (one line: what, where, what to do)."""
+"""The command line. Exit codes: 0 fine, 1 an alarm or a failed check, 2 bad input (a line: what, where, what to do)."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from lynkeus import __version__
-from lynkeus.core import LynkeusError, SettingsError, plugins
-from lynkeus.progress import Passes, passes_bar
+from lynkeus.core import LynkeusError, SettingsError, Source, plugins
+from lynkeus.progress import Passes, passes_bar, say
+
+if TYPE_CHECKING:
+    from lynkeus.evaluate.fitted import Fitted
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate, commission, test, write its page.")
 app.add_typer(study_app, name="study")
 screen = Console(stderr=True)
 SHOWN = 30  # incidents of the training data that are printed
+INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 Data = Annotated[str, typer.Argument(help="File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1")]
 ModelFolder = Annotated[Path, typer.Argument(help="Folder written by lynkeus fit")]
@@ -40,30 +43,31 @@ def fit(
     stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: windows do not overlap")] = 0,
 ) -> None:
     """Learn what is normal from DATA, leave its own incidents out, and calibrate how rare every score is."""
+    from lynkeus.evaluate.fitted import check_output
     from lynkeus.evaluate.fitting import FitSettings
     from lynkeus.evaluate.fitting import fit as fit_model
     from lynkeus.sources import open_source, read_layout
 
+    check_output(output)
     kept = read_layout(layout).to_dict() if layout else None
     with passes_bar(screen, "fit") as bar:
         source = Passes(open_source(data, layout), bar)
         fitted = fit_model(source, FitSettings(scorer, window=window, stride=stride, layout=kept))
         fitted.save(output)
-    _say(source.messages)
-    for name, reason in fitted.channels.asleep.items():
-        screen.print(f"set aside {name}: {reason}", highlight=False, markup=False)
+    say(screen, source.messages)
+    say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.channels.asleep.items()])
     for name, calibration in fitted.calibrations.items():
         seen = f"{calibration.samples} samples"
         if calibration.hours is not None:
             seen = f"{calibration.hours:.2f} h of reference"
         left_out = f"{calibration.excluded} incidents of its own left out ({calibration.excluded_s:.0f} s)"
-        screen.print(f"{name}: {seen}, {left_out}", highlight=False)
+        say(screen, [f"{name}: {seen}, {left_out}"])
     incidents = sorted(fitted.lineage["incidents"], key=lambda incident: -incident["score"])
-    for incident in sorted(incidents[:SHOWN], key=lambda incident: incident["start_ns"]):
-        screen.print(f"  {_incident(incident)}", highlight=False, markup=False)
+    shown = sorted(incidents[:SHOWN], key=lambda incident: incident["start_ns"])
+    say(screen, [f"  {_incident(incident)}" for incident in shown])
     if len(incidents) > SHOWN:
-        screen.print(f"  ... and {len(incidents) - SHOWN} smaller ones: see model.json", highlight=False)
-    screen.print(f"{output}: {scorer}, {int(fitted.channels.live.sum())} channels", highlight=False, markup=False)
+        say(screen, [f"  ... and {len(incidents) - SHOWN} smaller ones: see model.json"])
+    say(screen, [f"{output}: {scorer}, {int(fitted.channels.live.sum())} channels"])
 
 
 @app.command()
@@ -79,10 +83,9 @@ def score(
 
     fitted = Fitted.load(model)
     with passes_bar(screen, "score") as bar:
-        source = Passes(_open(fitted, data, layout), bar)
-        rows = write_scores(fitted, fitted.score(source), output)
-    _say(source.messages)
-    screen.print(f"{output}: {rows} rows", highlight=False, markup=False)
+        prepared = fitted.prepare(Passes(_open(fitted, data, layout), bar))
+        rows = write_scores(fitted, fitted.score_prepared(prepared), output)
+    say(screen, [*getattr(prepared, "messages", ()), f"{output}: {rows} rows"])
 
 
 @app.command()
@@ -109,7 +112,7 @@ def commission(
         source = _open(fitted, data, layout)
         found = run(fitted, source, settings.at(parse_budget(budget)), others, bar.step)
         write_report(found, output)
-    screen.print(f"{output}: {len(found.rows)} turn-on points at {budget}", highlight=False, markup=False)
+    say(screen, [f"{output}: {len(found.rows)} turn-on points at {budget}"])
 
 
 @app.command()
@@ -121,34 +124,34 @@ def watch(
     budget: Annotated[str | None, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = None,
     name: Annotated[str | None, typer.Option(help="Name of this monitor in the store")] = None,
     site: SiteFile = None,
-    layout: LayoutName = None,
 ) -> None:
     """Watch DATA and keep alarms in the store; started again, it goes on after the last window it committed."""
     from lynkeus.evaluate.fitted import Fitted
     from lynkeus.monitor.site import Site
     from lynkeus.monitor.store import Store
-    from lynkeus.monitor.watch import WatchSettings
+    from lynkeus.monitor.watch import WatchSettings, check
     from lynkeus.monitor.watch import watch as run
     from lynkeus.progress import watch_line
 
     facts = Site.read(site).but(store=store, replay=replay, budget=budget, name=name)
     fitted = Fitted.load(model)
     settings = WatchSettings(facts.name, facts.title, facts.rule, facts.replay)
-    source = _open(fitted, data, layout)
+    source = _open(fitted, data, None)
+    check(fitted, source, settings)  # before a store is made
     with contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
         done = run(fitted, source, kept, settings, tick)
-    _say(done.messages)
-    screen.print(f"{facts.store}: {done.windows} windows, {done.alarms} alarms", highlight=False, markup=False)
+        shown = kept.address
+    say(screen, [f"{shown}: {done.windows} windows, {done.alarms} alarms"])
     raise typer.Exit(1 if done.alarms else 0)
 
 
 @app.command()
 def serve(
     store: StoreUrl = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on; beyond localhost verdicts need a token")] = None,
+    host: Annotated[str | None, typer.Option(help="Address; beyond localhost verdicts need a token")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on")] = None,
     token_file: Annotated[str | None, typer.Option(help="File that holds the token for verdicts")] = None,
-    reports: Annotated[str | None, typer.Option(help="Commissioning table (Parquet) or folder, for the trend page")] = None,
+    reports: Annotated[str | None, typer.Option(help="Commissioning table or folder, for the trend page")] = None,
     site: SiteFile = None,
 ) -> None:
     """Serve the pages of a store until Ctrl-C."""
@@ -156,7 +159,6 @@ def serve(
     from lynkeus.web.app import serve as run
 
     facts = Site.read(site).but(store=store, host=host, port=port, token_file=token_file, reports=reports)
-    screen.print(f"http://{facts.host}:{facts.port}/  (Ctrl-C stops)", highlight=False)
     run(facts.store, facts.host, facts.port, facts.token, Path(facts.reports) if facts.reports else None)
 
 
@@ -184,8 +186,7 @@ def bundle(
     with passes_bar(screen, "bundle") as bar:
         source = Passes(open_source(data, layout), bar)
         written = write_bundle(source, output)
-    _say(source.messages)
-    screen.print(f"{output}: {len(written)} rows", highlight=False, markup=False)
+    say(screen, [*source.messages, f"{output}: {len(written)} rows"])
 
 
 @study_app.command("run")
@@ -200,15 +201,14 @@ def study_run(
     study = plugins.load("studies", name)(smoke=smoke)
     with passes_bar(screen, name) as bar:
         run = run_study(study, output, bar.step)
-    for line in run.lines():
-        screen.print(line, highlight=False, markup=False)
+    say(screen, run.lines())
     raise typer.Exit(0 if run.passed else 1)
 
 
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option("-o", "--output", help="Folder to work in")] = Path("demo"),
-    port: Annotated[int, typer.Option(help="Port of the page")] = 8000,
+    port: Annotated[int, typer.Option(help="Port of the page; 0: any free one")] = 8000,
     wait: Annotated[bool, typer.Option(help="Keep the page up until Ctrl-C")] = True,
 ) -> None:
     """Simulate two hours of orbits, learn from one, plant three faults in the other, watch it, open the page."""
@@ -223,7 +223,7 @@ def version() -> None:
     typer.echo(__version__)
 
 
-def _open(fitted, data, layout):  # type: ignore[no-untyped-def]
+def _open(fitted: Fitted, data: str, layout: str | None) -> Source:
     """Open data the way the model was fitted, unless the user says otherwise."""
     from lynkeus.sources import Layout, open_source
 
@@ -238,22 +238,23 @@ def _incident(incident: dict[str, Any]) -> str:
     return f"{at}  {incident['output']:8s} {incident['where']:20s} {seconds:5.0f} s"
 
 
-def _say(messages: list[str]) -> None:
-    for message in messages:
-        screen.print(message, highlight=False, markup=False)
-
-
 def main() -> None:
     """Entry point: errors that a user can mend are one line, Ctrl-C is a clean stop."""
     try:
         app()
     except LynkeusError as error:
-        screen.print(f"lynkeus: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        screen.print("stopped; everything that was committed is kept", highlight=False)
+        _fail(str(error))
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
+            raise
+        say(screen, ["stopped; everything that was committed is kept"])
         sys.exit(0)
     except OSError as error:
-        reason = "the disk is full; free some space" if error.errno == errno.ENOSPC else str(error)
-        screen.print(f"lynkeus: {reason}", style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(2)
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}; check the path, its permissions and the space on the disk")
+
+
+def _fail(message: str) -> None:
+    line = " ".join(f"lynkeus: {message}".split())  # what a library says may have several lines
+    screen.print(line, style="red", highlight=False, markup=False, soft_wrap=True)
+    sys.exit(2)

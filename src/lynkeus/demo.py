@@ -6,21 +6,24 @@ import contextlib
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 
+from lynkeus.core import SettingsError
 from lynkeus.evaluate.commission import CommissionSettings, commission
 from lynkeus.evaluate.commission_report import write_report
+from lynkeus.evaluate.fitted import Fitted
 from lynkeus.evaluate.fitting import FitSettings, fit
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.watch import WatchSettings, watch
-from lynkeus.progress import passes_bar, watch_line
-from lynkeus.simulate.orbit import OrbitSource, write_orbits_h5
+from lynkeus.progress import passes_bar, say, watch_line
+from lynkeus.simulate.orbit import RATE_HZ, START_NS, OrbitSource, write_orbits_h5
 from lynkeus.sources import open_source, read_layout
 from lynkeus.transforms.faults import Fault
 
-NAME, LAYOUT, WINDOW = "orbits", "xfel_orbits", 10
+NAME, LAYOUT, WINDOW, HOURS = "orbits", "xfel_orbits", 10, 1.0
 FAULTS = (
     Fault("noisy", start=9_000, length=300, channel=40, size=2.0),
     Fault("stuck", start=18_000, length=600, channel=150),
@@ -30,35 +33,53 @@ SPEED = 240.0  # the hour takes a quarter of a minute
 
 
 def run(folder: Path, port: int, wait: bool, screen: Console) -> None:
-    """Simulate, fit, commission, serve, watch; then keep the page up until Ctrl-C, if asked to."""
+    """Serve, simulate, fit, commission, watch; then keep the page up until Ctrl-C, if asked to."""
     folder.mkdir(parents=True, exist_ok=True)
-    good, watched, store = folder / "good.h5", folder / "watched.h5", folder / "watch.db"
+    for name in ("watch.db", "watch.db-wal", "watch.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    url = f"sqlite:///{folder / 'watch.db'}"
+    with contextlib.closing(Store(url)) as store, _pages(url, folder, port) as (pages, address):
+        fitted = _prepare(folder, screen)
+        say(screen, ["", f"The page:   {address}", f"The report: {folder / 'report.html'}", ""])
+        say(screen, [f"watching an hour with three faults, {SPEED:.0f} times faster than real"])
+        source = open_source(folder / "watched.h5", LAYOUT)
+        with watch_line(screen) as tick:
+            done = watch(fitted, source, store, WatchSettings(NAME, "Simulated orbits", speed=SPEED), tick)
+        say(screen, [f"{done.windows} windows, {done.alarms} alarms; look at {address}"])
+        while wait and pages.poll() is None:
+            time.sleep(0.5)
+
+
+def _prepare(folder: Path, screen: Console) -> Fitted:
+    """Two hours of orbits, a model of the first one, and how good it is."""
+    good, watched = folder / "good.h5", folder / "watched.h5"
     with passes_bar(screen, "demo") as bar:
         bar.step("simulating two hours of orbits", 0.0)
-        write_orbits_h5(OrbitSource(hours=1.0, seed=1), good)
-        write_orbits_h5(OrbitSource(hours=1.0, seed=1, faults=FAULTS, start_ns=_end_ns(good)), watched)
-        bar.step("learning from the first hour", 0.4)
+        write_orbits_h5(OrbitSource(HOURS, seed=1), good)
+        later_ns = START_NS + round(HOURS * 3600 * RATE_HZ) * round(1e9 / RATE_HZ)
+        write_orbits_h5(OrbitSource(HOURS, seed=2, faults=FAULTS, start_ns=later_ns), watched)
+        bar.step("learning from the first hour", 0.3)
         kept = read_layout(LAYOUT).to_dict()
         fitted = fit(open_source(good, LAYOUT), FitSettings("orbit", window=WINDOW, layout=kept))
         fitted.save(folder / "model")
-        bar.step("commissioning by planted faults", 0.6)
-        found = commission(fitted, open_source(good, LAYOUT), CommissionSettings.quick())
-        write_report(found, folder / "report.html")
-    for item in (store, folder / "watch.db-wal", folder / "watch.db-shm"):
-        item.unlink(missing_ok=True)
-    address = f"http://127.0.0.1:{port}/"
-    command = ["-m", "lynkeus", "serve", "--store", f"sqlite:///{store}", "--port", str(port), "--reports", str(folder)]
-    with contextlib.closing(Store(f"sqlite:///{store}")) as opened:
-        pages = subprocess.Popen([sys.executable, *command])
+        bar.step("commissioning by planted faults", 0.5)
+        write_report(commission(fitted, open_source(good, LAYOUT), CommissionSettings.quick()), folder / "report.html")
+    return fitted
+
+
+@contextlib.contextmanager
+def _pages(url: str, folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The web pages in a process of their own, and their address; they end with this block."""
+    command = [sys.executable, "-m", "lynkeus", "serve", "--store", url, "--port", str(port), "--reports", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pages:
         try:
-            screen.print(f"\nThe page: [bold]{address}[/bold]   the report: {folder / 'report.html'}\n", highlight=False)
-            screen.print(f"watching an hour with three faults, {SPEED:.0f} times faster than real", highlight=False)
-            settings = WatchSettings(NAME, "Simulated orbits", speed=SPEED)
-            with watch_line(screen) as tick:
-                done = watch(fitted, open_source(watched, LAYOUT), opened, settings, tick)
-            screen.print(f"{done.windows} windows, {done.alarms} alarms; look at {address}", highlight=False)
-            while wait and pages.poll() is None:
-                time.sleep(0.5)
+            assert pages.stdout is not None
+            said = pages.stdout.readline().strip()
+            address = next((word for word in said.split() if word.startswith("http")), "")
+            if not address:
+                raise SettingsError(said.removeprefix("lynkeus: ") or "the pages could not be served")
+            yield pages, address
         finally:
             pages.terminate()
-            pages.wait()
+            with contextlib.suppress(KeyboardInterrupt):  # the same Ctrl-C has reached the pages as well
+                pages.communicate()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -68,12 +68,23 @@ class Passes(Wrapper):
 
 @contextmanager
 def watch_line(console: Console) -> Iterator[Callable[[Watched], None]]:
-    """A line that says how far the watch is and what is open."""
+    """A line that says how far the watch is and what is open; at its end, whatever that is, what there is to say."""
+    said: list[str] = []
     with console.status("watching") as status:
 
         def tick(run: Watched) -> None:
+            said[:] = run.messages
             at = datetime.fromtimestamp(run.end_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
             opened = ", ".join(f"{state.alarm.output} {state.alarm.where}" for state in run.open.values()) or "none"
             status.update(f"{at}   {run.windows} windows, {run.alarms} alarms, open: {opened}")
 
-        yield tick
+        try:
+            yield tick
+        finally:
+            say(console, said)
+
+
+def say(console: Console, lines: Iterable[str]) -> None:
+    """Print lines as they are: names may hold brackets, and a log wants no line breaks of its own."""
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

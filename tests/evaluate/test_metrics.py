@@ -43,7 +43,7 @@ def test_closed_forms_and_what_a_missing_score_means():
     assert auroc([0, 1], [1.0, 1.0]) == 0.5
     assert auroc([0, 1], [0.0, np.nan]) == 0.0
     assert average_precision([0, 0], [1, 2]) != average_precision([0, 0], [1, 2])
-    shifted = np.random.default_rng(0).normal(size=(2, 20_000)) + [[0.0], [1.0]]
+    shifted = np.random.default_rng(0).normal([[0.0], [1.0]], size=(2, 20_000))
     truth = np.repeat([0, 1], 20_000)
     assert auroc(truth, shifted.ravel()) == pytest.approx(norm.cdf(1 / np.sqrt(2)), abs=0.005)
     with pytest.raises(SettingsError, match="one length"):

@@ -18,6 +18,6 @@ from lynkeus.core.study import Check, Study
 __all__ = [
     "KINDS", "Alarm", "AlarmRule", "Array", "Batch", "Calibration", "CalibrationError", "Check", "Evidence", "Floats",
     "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Point", "Schema", "SchemaError", "Scorer", "Scores",
-    "SettingsError", "Source", "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict",
-    "advance", "concatenate",
+    "SettingsError", "Source", "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs",
+    "Tracking", "Verdict", "advance", "concatenate",
 ]  # fmt: skip

@@ -180,7 +180,7 @@ class Calibration:
         body = np.interp(s, self.levels, self.survival)
         at_threshold = np.interp(self.tail.threshold, self.levels, self.survival)
         beyond = at_threshold * self.tail.rate(s) / self.tail.clusters_per_hour
-        return np.where(np.isnan(s), np.nan, np.where(s > self.tail.threshold, beyond, np.maximum(body, 1e-300)))
+        return np.where(np.isnan(s), np.nan, np.maximum(np.where(s > self.tail.threshold, beyond, body), 1e-300))
 
     def alarms_per_hour(self, scores: Floats) -> Floats:
         """How often an hour good data has an alarm that peaks this high; NaN stays NaN.

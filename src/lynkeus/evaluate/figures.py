@@ -33,6 +33,7 @@ SERIES = [COLOURS[f"series-{number}"] for number in range(6)]
 MARKERS = "os^Dvp"
 PANELS_ABREAST = 4
 LABELLED = 12  # incidents with a name beside them
+WIDTH_OF_A_LETTER = 0.0072  # of the axis, at 7 points
 NS_PER_HOUR = 3.6e12
 
 
@@ -55,7 +56,7 @@ def draw_turn_on(rows: Sequence[TurnOn]) -> Figure:
     spare = lines * abreast - len(kinds)
     below = int(bool(flat) and spare < 2)
     figure = Figure(figsize=(2.75 * abreast, 2.6 * (lines + below) + 0.5), layout="constrained")
-    grid = figure.add_gridspec(lines + below, abreast, hspace=0.12)
+    grid = figure.add_gridspec(lines + below, abreast, hspace=0.06)
     for number, kind in enumerate(kinds):
         axes = figure.add_subplot(grid[number // abreast, number % abreast])
         _draw_curves(axes, [row for row in meant if row.fault == kind], scorers)
@@ -96,7 +97,7 @@ def orbit_figure(evidence: Mapping[str, Any], path: Path) -> None:
         for number, line in enumerate(sorted(set(evidence["line"]))):
             here = np.flatnonzero((np.array(evidence["plane"]) == plane) & (np.array(evidence["line"]) == line))
             here = here[np.argsort(position[here])]
-            style: dict[str, Any] = {"color": SERIES[number % 6], "marker": MARKERS[number % 6], "markersize": 4}
+            style: dict[str, Any] = {"color": SERIES[number % 6], "marker": MARKERS[number % 6], "markersize": 3}
             upper.plot(position[here], np.array(evidence["sample"])[here], label=line, linewidth=1, **style)
             upper.plot(position[here], np.array(evidence["reference"])[here], color=COLOURS["muted"], linewidth=1.2)
             lower.vlines(position[here], 0, np.array(evidence["evidence"])[here], color=style["color"], linewidth=1)
@@ -112,7 +113,7 @@ def orbit_figure(evidence: Mapping[str, Any], path: Path) -> None:
 
 
 def incident_figure(alarms: Sequence[Alarm], span_ns: tuple[int, int], path: Path) -> None:
-    """Write incidents over a stretch of hours: one lane per output, the longest and rarest named; span in UTC ns."""
+    """Write incidents over a stretch of hours: one lane per output, the rarest named; span in UTC ns."""
     outputs = list(dict.fromkeys(alarm.output for alarm in alarms)) or ["no alarm"]
     start_ns, end_ns = span_ns
     hours = (end_ns - start_ns) / NS_PER_HOUR
@@ -124,11 +125,7 @@ def incident_figure(alarms: Sequence[Alarm], span_ns: tuple[int, int], path: Pat
         begin = [(alarm.start_ns - start_ns) / NS_PER_HOUR for alarm in own]
         length = [max(((alarm.end_ns or end_ns) - alarm.start_ns) / NS_PER_HOUR, hours / 400) for alarm in own]
         axes.broken_barh(list(zip(begin, length, strict=True)), (lane - 0.35, 0.3), color=SERIES[lane % 6])
-        shown = [(at, alarm) for at, alarm in zip(begin, own, strict=True) if alarm in named and alarm.where]
-        for number, (at, alarm) in enumerate(sorted(shown, key=lambda item: item[0])):
-            axes.text(
-                at, lane + 0.12 + 0.17 * (number % 3), alarm.where, fontsize=7, va="center", color=COLOURS["muted"]
-            )
+        _name_incidents(axes, lane, [(at, a.where) for at, a in zip(begin, own, strict=True) if a in named], hours)
     axes.set_yticks(range(len(outputs)), outputs)
     axes.set_ylim(len(outputs) - 0.4, -0.5)
     axes.set_xlim(0, hours)
@@ -136,6 +133,18 @@ def incident_figure(alarms: Sequence[Alarm], span_ns: tuple[int, int], path: Pat
     axes.set_xlabel(f"time since {since} (h)")
     axes.grid(True, axis="x")
     save(_finished(figure), path)
+
+
+def _name_incidents(axes: Axes, lane: int, named: Sequence[tuple[float, str]], hours: float) -> None:
+    """Names below the bars of a lane, in three lines; a name that finds no room is left out."""
+    free = [-np.inf, -np.inf, -np.inf]  # how far each line is taken
+    for at, where in sorted(named):
+        width = WIDTH_OF_A_LETTER * len(where) * hours
+        begin = min(at, hours - width)
+        line = int(np.argmin(free))
+        if where and begin > free[line]:
+            axes.text(begin, lane + 0.12 + 0.17 * line, where, fontsize=7, va="center", color=COLOURS["muted"])
+            free[line] = begin + width
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -27,7 +27,7 @@ from lynkeus.transforms.live_channels import LiveChannels
 
 FORMAT = 1
 MODEL, SUMS, REFERENCE = "model.json", "SHA256SUMS", "reference.safetensors"
-WORTH_LOCATING = 0.05  # a scorer that must explain to locate does so only for rows at most this probable
+WORTH_LOCATING = 0.01  # a scorer that must explain to locate does so only for rows at most this probable
 
 
 class Scored(NamedTuple):
@@ -70,9 +70,13 @@ class Fitted:
 
     def score(self, source: Source, fresh: bool = True) -> Iterator[Scored]:
         """Score a source in time order; a Tracking scorer starts afresh unless told otherwise."""
+        return self.score_prepared(self.prepare(source), fresh)
+
+    def score_prepared(self, prepared: Source, fresh: bool = True) -> Iterator[Scored]:
+        """As `score`, of what `prepare` gave: its `messages` then say what was found on the way."""
         if fresh and isinstance(self.scorer, Tracking):
             self.scorer.resume({})
-        for batch in self.prepare(source):
+        for batch in prepared:
             yield self.judge(batch)
             if isinstance(self.scorer, Tracking):
                 self.scorer.update(batch)
@@ -91,9 +95,11 @@ class Fitted:
         """Evidence of each live channel (n, channel): the largest over the shots of a window."""
         outputs = self.scorer.outputs
         whole = self.scorer.explain(batch, output) if len(outputs) > 1 else self.scorer.explain(batch)  # type: ignore[call-arg]
-        return whole if whole.ndim == 2 else np.take_along_axis(
-            whole, np.abs(whole).argmax(axis=2)[:, :, None], axis=2
-        )[:, :, 0]
+        return (
+            whole
+            if whole.ndim == 2
+            else np.take_along_axis(whole, np.abs(whole).argmax(axis=2)[:, :, None], axis=2)[:, :, 0]
+        )
 
     def _locate(self, batch: Batch, p_values: Floats) -> npt.NDArray[np.str_]:
         names = np.array(batch.schema.names or [f"column {k}" for k in range(batch.values.shape[1])])

@@ -17,18 +17,29 @@ import numpy.typing as npt
 
 import lynkeus
 from lynkeus.core import (
-    Batch, Calibration, CalibrationError, Floats, Locating, Source, Suspecting, TimesNs, Tracking, plugins,
+    Batch,
+    Calibration,
+    CalibrationError,
+    Floats,
+    Locating,
+    Source,
+    Suspecting,
+    TimesNs,
+    Tracking,
+    plugins,
 )  # fmt: skip
 from lynkeus.core.calibration import NS_PER_HOUR
 from lynkeus.evaluate.fitted import Fitted
 from lynkeus.evaluate.incidents import Incident, find_incidents
 from lynkeus.sources import Exclude, files_of
 from lynkeus.transforms.live_channels import LiveChannels
+from lynkeus.transforms.thinned import Thinned
 
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
 WIDEST_GAP = 20.0  # a pause longer than this many samples does not count as livetime
 SMALL_FILE = 1 << 30
+FEWEST_SAMPLES = 100  # as many as a calibration needs
 
 
 @dataclass(frozen=True)
@@ -46,15 +57,16 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Reference:
-    """The training data as scored, in time order: `scores`, `suspects`, `where` (n, outputs); `time_ns`, `end_ns` (n,) or
-    None; `samples` (n, channel)."""
+    """The training data as scored, in time order: `scores`, `suspects`, `place` (n, outputs), the last as numbers into
+    `names`, -1 for none; `time_ns`, `end_ns` (n,) or None; some of the `samples`."""
 
     scores: Floats
     suspects: npt.NDArray[np.bool_]
-    where: npt.NDArray[np.str_]
-    samples: Floats
+    place: npt.NDArray[np.int32]
     time_ns: TimesNs | None
     end_ns: TimesNs | None
+    samples: Thinned
+    names: tuple[str, ...]
 
     @property
     def hours(self) -> float | None:
@@ -76,6 +88,7 @@ def fit(source: Source, settings: FitSettings, quiet: Source | None = None) -> F
         settings.window, settings.stride, settings.layout,
     )  # fmt: skip
     prepared = fitted.prepare(source)
+    _require_enough(prepared)
     scorer.fit(prepared)
     reference = score_reference(fitted, prepared)
     incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
@@ -89,11 +102,24 @@ def fit(source: Source, settings: FitSettings, quiet: Source | None = None) -> F
     fitted.calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
     columns = enumerate(fitted.calibrations.values())
     good = np.all([c.p_value(reference.scores[:, k]) > RARE for k, c in columns], axis=0)
-    chosen = np.flatnonzero(good)[:: max(1, int(good.sum()) // REFERENCES)]
-    fitted.reference = reference.samples[chosen]
+    usable = reference.samples.columns[0][good[reference.samples.index]]
+    fitted.reference = usable[:: max(1, len(usable) // REFERENCES)]
     fitted.lineage = _lineage(source, settings, fitted, reference)
     fitted.lineage["incidents"] = [incident.to_dict() for incident in incidents]
     return fitted
+
+
+def _require_enough(prepared: Source) -> None:
+    """Refuse too few samples here, rather than deep inside a scorer; reads no more than it must."""
+    seen = 0
+    for batch in prepared:
+        seen += len(batch)
+        if seen >= FEWEST_SAMPLES:
+            return
+    raise CalibrationError(
+        f"the source has only {seen} samples (windows, or rows without --window); a fit needs at least "
+        f"{FEWEST_SAMPLES}: give more data or shorter windows"
+    )
 
 
 def score_reference(fitted: Fitted, prepared: Source) -> Reference:
@@ -102,18 +128,28 @@ def score_reference(fitted: Fitted, prepared: Source) -> Reference:
     if isinstance(scorer, Tracking):
         scorer.resume({})
     parts: list[tuple[Any, ...]] = []
+    samples = Thinned()
     for batch in prepared:
         scores = scorer.score(batch)
         suspects = scorer.suspects(batch) if isinstance(scorer, Suspecting) else np.zeros(scores.shape, bool)
         where = scorer.locate(batch) if isinstance(scorer, Locating) else np.full(scores.shape, "")
-        ends = None if batch.time_ns is None else _ends(batch)
-        parts.append((scores, suspects, where, mean_sample(batch), batch.time_ns, ends))
+        ends = None if batch.time_ns is None else end_times(batch)
+        parts.append((scores, suspects, _numbers(where, batch.schema.names), batch.time_ns, ends))
+        samples.add(mean_sample(batch))
         if isinstance(scorer, Tracking):
             scorer.update(batch)
     if not parts:
         raise CalibrationError("the source has no samples to calibrate on; are there fewer rows than one window?")
-    columns = list(zip(*parts, strict=True))
-    return Reference(*(None if column[0] is None else np.concatenate(column) for column in columns))
+    joined: list[Any] = [None if part[0] is None else np.concatenate(part) for part in zip(*parts, strict=True)]
+    scores, suspects, place, time_ns, end_ns = joined
+    return Reference(scores, suspects, place, time_ns, end_ns, samples, prepared.schema.names)
+
+
+def _numbers(where: npt.NDArray[np.str_], names: tuple[str, ...]) -> npt.NDArray[np.int32]:
+    """Channel names as their numbers, -1 for none: the names of a hundred million windows would not fit in memory."""
+    known = {name: number for number, name in enumerate(names)}
+    found, place = np.unique(where, return_inverse=True)
+    return np.array([known.get(str(name), -1) for name in found], np.int32)[place].reshape(where.shape)
 
 
 def calibrate(
@@ -143,16 +179,18 @@ def mean_sample(batch: Batch) -> Floats:
     return total.astype(np.float32)
 
 
-def _ends(batch: Batch) -> Floats:
+def end_times(batch: Batch) -> TimesNs:
+    """When each sample ends (UTC ns, exclusive): as the window says, else by the sample rate, else at the next one."""
     if "end_ns" in batch.meta:
-        return batch.meta["end_ns"]
+        return np.asarray(batch.meta["end_ns"], np.int64)
     assert batch.time_ns is not None
     rate = batch.schema.sample_rate_hz
     if rate:
         return batch.time_ns + round(1e9 / rate)
     steps = np.diff(batch.time_ns, append=batch.time_ns[-1])
     typical = int(np.median(steps[:-1])) if len(steps) > 1 else 0
-    return batch.time_ns + np.minimum(np.where(steps > 0, steps, typical), int(WIDEST_GAP * typical) or 1)
+    spans = np.minimum(np.where(steps > 0, steps, typical), int(WIDEST_GAP * typical) or 1)
+    return np.asarray(batch.time_ns + spans, np.int64)
 
 
 def _lineage(source: Source, settings: FitSettings, fitted: Fitted, reference: Reference) -> dict[str, Any]:
@@ -165,7 +203,8 @@ def _lineage(source: Source, settings: FitSettings, fitted: Fitted, reference: R
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         files.append({"path": str(path), "bytes": size, "sha256": digest})
     excluded = {
-        output: {"incidents": c.excluded, "seconds": round(c.excluded_s, 1)} for output, c in fitted.calibrations.items()
+        output: {"incidents": c.excluded, "seconds": round(c.excluded_s, 1)}
+        for output, c in fitted.calibrations.items()
     }
     hours = next(iter(fitted.calibrations.values())).hours
     return {

@@ -58,7 +58,8 @@ def find_incidents(reference: Reference, outputs: tuple[str, ...], quiet_s: floa
             if len(group):
                 peak = group[np.nanargmax(reference.scores[group, k])]
                 start, end = int(reference.time_ns[group[0]]), int(reference.end_ns[group[-1]])
-                where, score = str(reference.where[peak, k]), float(reference.scores[peak, k])
+                place, score = int(reference.place[peak, k]), float(reference.scores[peak, k])
+                where = reference.names[place] if place >= 0 else ""
                 found.append(Incident(output, start, end, where, score, np.arange(group[0], group[-1] + 1)))
     return sorted(found, key=lambda incident: incident.start_ns)
 

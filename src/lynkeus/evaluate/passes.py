@@ -11,7 +11,7 @@ import numpy as np
 from lynkeus.core import Alarm, AlarmRule, Array, Batch, Floats, OpenAlarm, Point, Source, SourceError, advance
 from lynkeus.core.calibration import NS_PER_HOUR
 from lynkeus.evaluate.fitted import Fitted, Scored
-from lynkeus.evaluate.fitting import _ends
+from lynkeus.evaluate.fitting import end_times
 from lynkeus.evaluate.turn_on import Outcome
 from lynkeus.sources import Inject
 from lynkeus.sources.wrapper import Wrapper
@@ -89,7 +89,7 @@ def _times(batch: Batch) -> tuple[Array, Array]:
     """Start and exclusive end of every sample, UTC ns."""
     if batch.time_ns is None:
         raise SourceError("the data have no times, so alarms per hour cannot be counted: give data with times")
-    return batch.time_ns, _ends(batch)
+    return batch.time_ns, end_times(batch)
 
 
 def _watched(scored: Scored, k: int, start_ns: Array, end_ns: Array) -> Iterator[Point]:

@@ -20,12 +20,12 @@ def results_page(
     parts = [
         f"# Results: {study.name}",
         f"{study.question}",
-        f"Written by `lynkeus study run {study.name}` on {record['at']} (version {record['version']}, run "
-        f"`{record['key'][:12]}`). Data: {study.data}.",
+        f"Written by `lynkeus study run {study.name}` on {record['at']} (version {record['version']}, "
+        f"run `{record['key'][:12]}`). Data: {study.data}.",
         "## Checks",
         "\n".join(f"- {line}" for line in checks) or "None.",
         "## How small a fault is found",
-        f"Budget: {study.budget_per_hour:g} false alarms an hour. Each case was planted {study.per_case} times or more. "
+        f"Budget: {study.budget_per_hour:g} false alarms an hour. Each case was planted {study.per_case} times. "
         "Intervals: 90 %. AUROC per window, against all windows of the test data as they are, real events included. "
         "`chance` raises alarms at random within the budget.",
         *(_fault_table(kind, found.rows, first) for kind in study.faults),
@@ -75,7 +75,7 @@ def _fault_table(kind: str, rows: Iterable[TurnOn], first: str) -> str:
 
 
 def _alarm_rows(found: Commissioning) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for counted in found.false_alarms:
         rate, low, high = counted.per_hour
         budget = f"{found.settings.budget_per_hour:g}" + (" (extrapolated)" if counted.extrapolated else "")

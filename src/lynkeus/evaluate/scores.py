@@ -19,7 +19,7 @@ ROWS_PER_GROUP = 50_000
 
 def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]:
     """One batch as columns: `start_ns`, `end_ns` (without times: `row`), then for each output its name,
-    `<output>_p_value`, and `<output>_alarms_per_hour` where the reference has a duration; `where`: of the first output."""
+    `<output>_p_value`, and `<output>_alarms_per_hour` where the reference has a duration; `where` of the first."""
     batch = scored.batch
     found: dict[str, object] = {}
     if batch.time_ns is not None:
@@ -70,7 +70,7 @@ def write_scores(
         os.replace(partial, path)
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        raise SourceError(f"{path}: cannot write the scores ({reason}); free some space or choose another -o") from error
+        raise SourceError(f"{path}: cannot write the scores ({reason}); free space or choose another -o") from error
     finally:
         with suppress(OSError):
             if writer is not None:

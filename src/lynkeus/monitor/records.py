@@ -50,7 +50,10 @@ class Owner:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a monitor has come: rows consumed, end of the last window, and whatever it needs to go on from there."""
+    """How far a monitor has come, and whatever it needs to go on from there.
+
+    `position`: time (UTC ns) of the last row that no later window needs; `last_end_ns`: end of the last window.
+    """
 
     position: int
     last_end_ns: int

@@ -5,15 +5,18 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from lynkeus.core import AlarmRule, SettingsError
 
 
+KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "float": (int, float), "int": (int,)}
+
+
 @dataclass(frozen=True)
 class Site:
-    """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when an
-    alarm closes; `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages."""
+    """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when
+    an alarm closes; `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages."""
 
     store: str = "sqlite:///lynkeus.db"
     name: str = "orbits"
@@ -29,12 +32,14 @@ class Site:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            value, kind = getattr(self, item.name), {"str": str, "float": (int, float), "int": int}[str(item.type)]
-            if not isinstance(value, kind) or isinstance(value, bool):
+            value = getattr(self, item.name)
+            if not isinstance(value, KINDS[str(item.type)]) or isinstance(value, bool):
                 raise SettingsError(f"{item.name}: expected {item.type}, got {value!r}")
         parse_budget(self.budget)
-        if not 0 < self.port < 65536:
-            raise SettingsError(f"port: must be from 1 to 65535, got {self.port}")
+        if not 0 <= self.port < 65536:
+            raise SettingsError(f"port: must be from 1 to 65535, or 0 for any free one, got {self.port}")
+        if not self.replay >= 0:
+            raise SettingsError(f"replay: the speed must be positive, or 0 for as fast as possible, got {self.replay}")
 
     @property
     def rule(self) -> AlarmRule:
@@ -54,7 +59,7 @@ class Site:
             raise SettingsError(f"token_file: the token in {self.token_file} is shorter than 8 characters")
         return token
 
-    def but(self, **given: str | float | None) -> Self:
+    def but(self, **given: Any) -> Self:
         """The same with what the command line says; None leaves a setting as it is."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Tracking, advance
+from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, TimesNs, Tracking, advance
 from lynkeus.evaluate.evidence import evidence, line_positions
 from lynkeus.evaluate.fitted import Fitted, Scored
 from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
@@ -66,7 +66,8 @@ def check(fitted: Fitted, source: Source, settings: WatchSettings) -> Source:
 def watch(
     fitted: Fitted, source: Source, store: Store, settings: WatchSettings, tick: Callable[[Watched], None] | None = None
 ) -> Watched:
-    """Watch a source to its end, or until the caller is interrupted. `tick` is called after every commit.
+    """Watch a source to its end, or until the caller is interrupted. `tick` is called after every commit
+    and at the end.
 
     Raises what `check` raises, before anything is written.
     """
@@ -82,7 +83,7 @@ def watch(
                 commit = _commit(fitted, fitted.judge(part), settings.rule, run)
                 if isinstance(fitted.scorer, Tracking):
                     fitted.scorer.update(part)
-                run.position = int((part.meta["done_ns"] if fitted.window else part.time_ns)[-1])
+                run.position = int(_done_ns(part)[-1])
                 missed = rows.missed_until(run.position)
                 store.commit(settings.name, owner, replace(commit, progress=_progress(fitted, run), missed=missed))
                 run.missed += missed
@@ -94,6 +95,8 @@ def watch(
     finally:
         store.release(settings.name, owner, finished=finished)
     run.messages = [*getattr(prepared, "messages", ()), *_nothing_new(progress, run)]
+    if tick is not None:
+        tick(run)
     return run
 
 
@@ -109,6 +112,7 @@ def _commit(fitted: Fitted, scored: Scored, rule: AlarmRule, run: Watched) -> Co
     closed: list[Alarm] = []
     before = dict(run.open)
     starts, ends = scored.batch.time_ns, _end_ns(scored.batch)
+    assert starts is not None
     for k, output in enumerate(fitted.scorer.outputs):
         for row in range(len(scored.batch)):
             where = str(scored.where[row, k])
@@ -151,6 +155,13 @@ def _nothing_new(progress: Progress | None, run: Watched) -> list[str]:
         return []
     at = datetime.fromtimestamp(run.end_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     return [f"nothing new: this monitor has seen all until {at}; to watch it again give another --name or --store"]
+
+
+def _done_ns(batch: Batch) -> TimesNs:
+    """Time of the last row of each window that no later one needs; rows need no other."""
+    done: TimesNs | None = batch.meta.get("done_ns", batch.time_ns)
+    assert done is not None  # `Unseen` has refused rows without times
+    return done
 
 
 def _end_ns(batch: Batch) -> Any:

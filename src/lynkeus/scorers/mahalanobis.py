@@ -10,9 +10,8 @@ import numpy as np
 
 from lynkeus.core import Batch, Evidence, Floats, Scores, Source
 from lynkeus.scorers.folder import read_scorer, write_folder
-from lynkeus.transforms.covariance import clipped_covariance
+from lynkeus.transforms.covariance import Correlated
 from lynkeus.transforms.missing import fill_from_others, with_enough_data
-from lynkeus.transforms.reservoir import sample_rows
 from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import fold, like_values, rows_of
 
@@ -22,7 +21,7 @@ class Mahalanobis:
     """`anomaly` of a row, or a window, of a table: the root mean square Mahalanobis distance of its shots.
 
     The covariance is robust (median, MAD, clipped deviations) and shrunk towards its diagonal by channels / rows.
-    Learned: `scale_` from at most `sample` rows, `precision_` (c, c) of the deviations in sigmas.
+    Learned: `scale_`, from `sample` rows and then all, `precision_` (c, c) of the deviations in sigmas.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -32,12 +31,12 @@ class Mahalanobis:
     def fit(self, source: Source) -> Self:
         """Learn in two passes over a stream. Raises SchemaError where nothing can be learned."""
         self.schema_ = source.schema
-        self.scale_ = RobustScale.fit(sample_rows(source, self.sample, self.seed))
-        covariance, rows = clipped_covariance(source, self.scale_)
-        variance = np.diag(covariance)
-        shrink = min(len(variance) / rows, 1.0)
+        known = Correlated.fit(source, self.sample, self.seed)
+        self.scale_ = known.scale
+        variance = np.diag(known.covariance)
+        shrink = min(len(variance) / known.count, 1.0)
         # A constant column has no variance and never deviates: any number will do.
-        covariance = (1.0 - shrink) * covariance + np.diag(np.where(variance > 0, shrink * variance, 1.0))
+        covariance = (1.0 - shrink) * known.covariance + np.diag(np.where(variance > 0, shrink * variance, 1.0))
         self.precision_ = np.linalg.inv(covariance)
         return self
 

@@ -25,14 +25,14 @@ from lynkeus.scorers.orbit_tails import Kept, Modes, Tails, fit_tails
 from lynkeus.scorers.orbit_windows import WindowStatistics, window_statistics
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.rows import like_values
+from lynkeus.transforms.thinned import Thinned
 
 GAP_S = 60.0  # after a longer gap the baseline is found anew
 GATE_WIDTHS, NOTICE_WIDTHS = 6.0, 2.0  # robust sigmas of the energy of all channels
-FROZEN_NATS = 200.0
+FROZEN_NATS, MOSTLY = 200.0, 0.5
 MOVED_SIGMA = 4.0
 SURE_SIGMA, SURE_NATS = 8.0, 16.0  # beyond this no chance is left in weeks of windows
 MODES = 24  # strongest modes of the jitter: a kick before the first monitor moves nothing else
-SAMPLE_WINDOWS = 16384  # windows kept to learn the tails from
 
 
 class Found(NamedTuple):
@@ -42,6 +42,8 @@ class Found(NamedTuple):
     deviation: Floats  # (n, c) mean minus baseline, conditional sigmas
     nats: Floats  # (n, c) evidence that the channel is wrong
     place: npt.NDArray[np.intp]  # (n,) the channel that `monitor` speaks of
+    frozen: Floats  # (n,) share of the channels that repeat their value all through the window
+    mirrored: Floats  # (n,) nats for a mirrored orbit
     scores: Scores  # (n, 2)
     after: Baseline
 
@@ -119,8 +121,7 @@ class Orbit:
         found = self._find(batch)
         names, unit = self.schema_.names, (self.schema_.units or ("",))[0]
         if output == "beam":
-            moved = np.abs(found.deviation[row] / self.gate_.sigma)
-            return f"{int((moved > MOVED_SIGMA).sum())} channels moved, most of all {names[int(moved.argmax())]}"
+            return self._tell_beam(found, row)
         channel = int(found.place[row])
         sigma = float(self.model_.conditional_sigma[channel])
         said = self.tails_.strongest_test(
@@ -136,6 +137,17 @@ class Orbit:
         }
         words |= {"repeat": "stuck: it repeats its value", "missing": "giving no values"}
         return f"{names[channel]} is {words[said]}"
+
+    def _tell_beam(self, found: Found, row: int) -> str:
+        moved = np.abs(found.deviation[row] / self.gate_.sigma)
+        many = int((moved > MOVED_SIGMA).sum())
+        if found.frozen[row] > MOSTLY:
+            return f"the readout is frozen: {found.frozen[row]:.0%} of the channels repeat their values"
+        if found.mirrored[row] > QUIET_NATS:
+            return "the orbit looks like a mirror image of what it was"
+        if not many:
+            return "the orbit moved along its usual modes, more than it does by itself"
+        return f"{many} channels moved, most of all {self.schema_.names[int(moved.argmax())]}"
 
     def update(self, batch: Batch) -> None:
         """Move the baseline past a batch."""
@@ -208,15 +220,16 @@ class Orbit:
         return Baseline(level, centres, np.zeros(channels, np.float32), level[None][:0], recent)
 
     def _walk_through(self, source: Source) -> Kept:
-        """Statistics of the reference along the moving baseline; every second window is dropped when they get many."""
+        """Statistics of the reference along the moving baseline."""
         self.resume({})
-        kept = Kept(SAMPLE_WINDOWS)
+        kept = Thinned()
         for batch in source:
             statistics = self._statistics(batch)
             walked = self._walk(batch, statistics)
             given = np.flatnonzero(~statistics.mostly_missing())
-            kept.add(walked.deviation[given], walked.energy[given], statistics.rows(given))
-        return kept.close()
+            kept.add(walked.deviation[given], walked.energy[given], statistics.spread[given], statistics.repeats[given])
+        deviation, energy, spread, repeats = kept.columns
+        return Kept(deviation, energy, spread, repeats, statistics.length)
 
     def _walk(self, batch: Batch, statistics: WindowStatistics) -> Walk:
         """Move the baseline past a batch; windows that miss most values leave it alone and deviate by nothing."""
@@ -255,18 +268,21 @@ class Orbit:
         moved = self._judge.moved(walked.deviation, walked.energy)
         misshapen = self._judge.misshapen(statistics, before.recent)
         after.recent = misshapen.recent
-        frozen = (statistics.repeats >= statistics.length - 1).mean(axis=1, dtype=np.float64)
-        loud = np.where(frozen > 0.5, FROZEN_NATS * frozen, moved.rest)
+        frozen = (statistics.repeats >= max(statistics.length - 1, 1)).mean(axis=1, dtype=np.float64)
+        mirrored = np.zeros(len(frozen))
         if len(walked.noticed):
             likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards)
-            loud[walked.noticed] += np.maximum(likeness, 0.0) / 2.0  # a likelihood ratio
+            mirrored[walked.noticed] = np.maximum(likeness, 0.0) / 2.0  # a likelihood ratio
+        loud = np.where(frozen > MOSTLY, FROZEN_NATS * frozen, moved.rest + mirrored)
         # A step inside the window is spread of all that moved.
         of_shape = misshapen.alone - np.maximum(loud - QUIET_NATS, 0.0)
-        place = np.where(of_shape > moved.strongest, misshapen.nats.argmax(axis=1), moved.place)
-        monitor, beam = np.maximum(moved.strongest, of_shape), np.maximum(loud, moved.modes)
+        of_mean = moved.strongest - np.maximum(moved.rest - QUIET_NATS, 0.0)  # a kick in the line is one channel's kink
+        place = np.where(of_shape > of_mean, misshapen.nats.argmax(axis=1), moved.place)
+        monitor, beam = np.maximum(of_mean, of_shape), np.maximum(loud, moved.modes)
         scores = np.stack([monitor, beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
-        found = Found(statistics, walked.deviation, np.maximum(moved.nats, misshapen.nats), place, scores, after)
+        nats = np.maximum(moved.nats, misshapen.nats)
+        found = Found(statistics, walked.deviation, nats, place, frozen, mirrored, scores, after)
         self._memo = (batch, found)
         return found
 

@@ -237,11 +237,13 @@ def _step(state: Baseline, block: Fitting, gate: Gate, pace: Pace) -> None:
 
 
 def _follow(state: Baseline, average: Floats, windows: int, gate: Gate, pace: Pace) -> None:
-    """Move each channel by its average deviation over some quiet windows, unless the channel itself is wrong."""
-    largest = float(np.abs(average * gate.per_sigma).max())
+    """Move each channel by its average deviation over some quiet windows, unless the channel itself is wrong.
+
+    A channel is wrong from `gate.channel` sigmas on and until it is back within `pace.clip`.
+    """
     move = np.float32(pace.gain) * average
-    if largest > pace.clip or state.held.any():
-        wrong, shadows = _shadows(average, gate)
+    if float(np.abs(average * gate.per_sigma).max()) > pace.clip or state.held.any():
+        wrong, shadows = _shadows(average, np.where(state.held > 0, pace.clip, gate.channel) * gate.sigma, gate)
         held = np.zeros_like(state.held)
         held[wrong] = state.held[wrong] + windows
         adopted = held[wrong] > pace.monitor_adopt
@@ -257,19 +259,19 @@ def _follow(state: Baseline, average: Floats, windows: int, gate: Gate, pace: Pa
     state.centres += weight[:, None] * (state.level - state.centres)
 
 
-def _shadows(average: Floats, gate: Gate) -> tuple[npt.NDArray[np.intp], Floats]:
+def _shadows(average: Floats, limit: Floats, gate: Gate) -> tuple[npt.NDArray[np.intp], Floats]:
     """The channels (k,) that are wrong, and what each adds to all channels (k, c): itself and its shadow.
 
     The baseline must not follow the shadow of a broken monitor on the others: the beam would seem to move afterwards.
     """
     wrong = np.empty(0, np.intp)
-    shadows = np.zeros((0, len(average)))
+    shadows = np.zeros((0, len(average)), average.dtype)
     while len(wrong) < MOST_WRONG:
-        left = np.abs((average - shadows.sum(axis=0)) * gate.per_sigma)
-        left[wrong] = 0.0
-        if left.max() <= gate.channel:
+        excess = np.abs(average - shadows.sum(axis=0)) / limit
+        excess[wrong] = 0.0
+        if excess.max() <= 1.0:
             break
-        wrong = np.append(wrong, left.argmax())
+        wrong = np.append(wrong, excess.argmax())
         own = np.linalg.solve(gate.correlation[np.ix_(wrong, wrong)], average[wrong])
         shadows = own[:, None] * gate.correlation[wrong]
     return wrong, shadows

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,33 +24,14 @@ def spread_statistic(spread: Floats) -> Floats:
     return -np.log(spread)
 
 
-@dataclass
-class Kept:
-    """Window statistics of a reference, thinned to at most `limit` windows by dropping every second one."""
+class Kept(NamedTuple):
+    """Windows of a reference as they are along the moving baseline: an even sample of at most a few thousand."""
 
-    limit: int
-    every: int = 1
-    offset: int = 0
-    parts: list[tuple[Floats, ...]] = field(default_factory=list)
-
-    def add(self, deviation: Floats, energy: Floats, statistics: WindowStatistics) -> None:
-        """Add the windows of one batch."""
-        self.length = statistics.length
-        chosen = slice((-self.offset) % self.every, None, self.every)
-        self.offset += len(deviation)
-        columns = (deviation, energy, statistics.spread, statistics.repeats)
-        self.parts.append(tuple(column[chosen] for column in columns))
-        if sum(len(part[0]) for part in self.parts) > self.limit:
-            self.parts = [tuple(column[::2] for column in self._joined())]
-            self.every *= 2
-
-    def _joined(self) -> tuple[Floats, ...]:
-        return tuple(np.concatenate(columns) for columns in zip(*self.parts, strict=True))
-
-    def close(self) -> Kept:
-        """Join the parts."""
-        self.deviation, self.energy, self.spread, self.repeats = self._joined()
-        return self
+    deviation: Floats
+    energy: Floats
+    spread: Floats
+    repeats: Floats
+    length: int
 
 
 @dataclass(frozen=True)
@@ -118,11 +99,13 @@ class Tails:
             nats = np.zeros_like(statistics.spread)
         else:
             nats = self.wide.nats(statistics.spread)
-            quiet = np.nonzero(statistics.spread < np.exp(-self.narrow.level))
-            narrow = self.narrow.at(quiet[1]).nats(spread_statistic(statistics.spread[quiet]))
-            nats[quiet] = np.maximum(nats[quiet], narrow)
-            held = np.nonzero(statistics.repeats >= 2)
-            nats[held] = np.maximum(nats[held], self.repeat[statistics.repeats[held].astype(np.intp)])
+            flat, channels = nats.reshape(-1), nats.shape[1]
+            quiet = np.flatnonzero(statistics.spread < np.exp(-self.narrow.level))
+            narrow = self.narrow.at(quiet % channels).nats(spread_statistic(statistics.spread.reshape(-1)[quiet]))
+            flat[quiet] = np.maximum(flat[quiet], narrow)
+            held = np.flatnonzero(statistics.repeats)
+            repeats = statistics.repeats.reshape(-1)[held].astype(np.intp)
+            flat[held] = np.maximum(flat[held], self.repeat[repeats])
         if statistics.missing is not None:
             np.maximum(nats, statistics.missing * np.float32(START_NATS), out=nats)
         return nats

@@ -10,9 +10,8 @@ import numpy as np
 
 from lynkeus.core import Batch, Evidence, Floats, Scores, Source
 from lynkeus.scorers.folder import read_scorer, write_folder
-from lynkeus.transforms.covariance import clipped_covariance
+from lynkeus.transforms.covariance import Correlated
 from lynkeus.transforms.missing import fill_from_others, with_enough_data
-from lynkeus.transforms.reservoir import sample_rows
 from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import fold, like_values, rows_of
 
@@ -22,7 +21,7 @@ class PcaResidual:
     """`anomaly` of a row, or a window, of a table: the largest root mean square residual of any channel, in sigmas.
 
     As many components are taken out as carry the share `variance` of the covariance (robust: median, MAD, clipped
-    deviations). Learned: `scale_` from at most `sample` rows, `components_` (k, c), `residual_sigma_` (c,).
+    deviations). Learned: `scale_`, from `sample` rows and then all, `components_` (k, c), `residual_sigma_` (c,).
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -33,14 +32,14 @@ class PcaResidual:
     def fit(self, source: Source) -> Self:
         """Learn in two passes over a stream. Raises SchemaError where nothing can be learned."""
         self.schema_ = source.schema
-        self.scale_ = RobustScale.fit(sample_rows(source, self.sample, self.seed))
-        covariance, _ = clipped_covariance(source, self.scale_)
-        values, vectors = np.linalg.eigh(covariance)
+        known = Correlated.fit(source, self.sample, self.seed)
+        self.scale_ = known.scale
+        values, vectors = np.linalg.eigh(known.covariance)
         share = np.cumsum(values[::-1]) / values.sum()
         count = int(np.searchsorted(share, self.variance)) + 1
         self.components_ = vectors[:, ::-1][:, :count].T
         left = np.eye(len(values)) - self.components_.T @ self.components_
-        residual_variance = np.einsum("ij,jk,ki->i", left, covariance, left)
+        residual_variance = np.einsum("ij,jk,ki->i", left, known.covariance, left)
         # A channel that the components explain completely has rounding errors only: they say nothing.
         seen = residual_variance > 1e-12 * values[-1]
         self.residual_sigma_ = np.where(seen, np.sqrt(np.maximum(residual_variance, 0.0)), np.inf)

@@ -1,25 +1,43 @@
-"""Covariance of a table from one pass over a stream, where no single row can say much."""
+"""Mean and covariance of a table from a stream, where no single row can say much."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from lynkeus.core import Floats, Source
+from lynkeus.transforms.reservoir import sample_rows
 from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import rows_of
 
 CLIP_SIGMA = 5.0
 
 
-def clipped_covariance(source: Source, scale: RobustScale) -> tuple[Floats, int]:
-    """(c, c) covariance of the deviations in sigmas around the centre, each clipped, and the number of rows.
+@dataclass(frozen=True)
+class Correlated:
+    """`scale`: mean and sigma of each channel; `covariance` (c, c) of the deviations in sigmas, over `count` rows."""
 
-    A missing value counts as the centre. Slow drift belongs to the covariance, unlike in `fit_conditional`.
-    """
-    channels = len(scale.centre)
-    total, count = np.zeros((channels, channels)), 0
-    for batch in source:
-        rows = np.clip(np.nan_to_num(scale.apply(rows_of(batch)[0])), -CLIP_SIGMA, CLIP_SIGMA)
-        total += rows.T @ rows
-        count += len(rows)
-    return total / max(count, 1), count
+    scale: RobustScale
+    covariance: Floats
+    count: int
+
+    @classmethod
+    def fit(cls, source: Source, sample: int, seed: int) -> Self:
+        """Median and MAD from at most `sample` rows; then mean and covariance of all rows, each deviation clipped.
+
+        A missing value counts as the median. Medians alone would not do as a centre: their errors do not share the
+        correlations of the channels. Slow drift is part of this covariance, unlike that of `fit_conditional`.
+        """
+        rough = RobustScale.fit(sample_rows(source, sample, seed))
+        channels = len(rough.centre)
+        first, second, count = np.zeros(channels), np.zeros((channels, channels)), 0
+        for batch in source:
+            rows = np.clip(np.nan_to_num(rough.apply(rows_of(batch)[0])), -CLIP_SIGMA, CLIP_SIGMA)
+            first += rows.sum(axis=0)
+            second += rows.T @ rows
+            count += len(rows)
+        mean = first / count
+        centre = rough.centre + mean * np.nan_to_num(rough.sigma, posinf=0.0)
+        return cls(RobustScale(centre, rough.sigma), second / count - np.outer(mean, mean), count)

@@ -34,8 +34,14 @@ def turn_on_curves(reports: Path | None) -> dict[str, Any]:
         if missing:
             problem = f"{path.name} is no commissioning table: it lacks {', '.join(missing)}."
             continue
-        return {"curves": _curves(table.select(list(COLUMNS)).to_pylist()), "message": ""}
+        return {"curves": _curves(_commissioned(table.to_pylist())), "message": ""}
     return {"curves": [], "message": problem}
+
+
+def _commissioned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the scorer that was commissioned (it is written first), on the outputs that are meant for each fault."""
+    first = rows[0].get("scorer") if rows else None
+    return [row for row in rows if row.get("scorer") == first and row.get("meant", True)]
 
 
 def _curves(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

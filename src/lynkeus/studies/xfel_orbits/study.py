@@ -24,7 +24,7 @@ FAULTS = {
     "gain": (1.0,),
     "swapped": (1.0,),
     "dropout": (1.0,),
-    "kick": (1.0, 2.0, 4.0),
+    "kick": (2.0, 5.0, 10.0),
     "flip": (1.0,),
     "frozen": (1.0,),
 }
@@ -36,14 +36,14 @@ def xfel_orbits(smoke: bool = False) -> Study:
     train, test = (80, 40) if not smoke else (24, 10)
     return Study(
         name="xfel_orbits",
-        question="Which beam position monitor disagrees with all the others, and did the orbit itself move: how small a "
-        "fault does each scorer find at one false alarm an hour?",
+        question="Which beam position monitor disagrees with all the others, and did the orbit itself move: how small "
+        "a fault does each scorer find at one false alarm an hour?",
         train=Select(source, rows=(0, train * MINUTE)),
         test=Select(source, rows=(train * MINUTE, (train + test) * MINUTE)),
         scorers={name: {} for name in (SCORERS if not smoke else ("orbit", "pca_residual", "three_sigma"))},
         faults=FAULTS if not smoke else {"noisy": (3.0,), "offset": (3.0,), "flip": (1.0,)},
         window=10,
-        per_case=60 if not smoke else 8,
+        per_case=40 if not smoke else 8,
         checks=_checks(smoke),
         data=f"{data}; fitted on the first {train} minutes, faults of 6 s planted into the next {test} minutes",
     )

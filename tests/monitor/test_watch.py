@@ -1,0 +1,224 @@
+"""The watch loop: alarms in time and place, and killed or interrupted anywhere it goes on as if nothing had been."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lynkeus.core import Alarm, AlarmRule, Batch, CalibrationError, SchemaError, concatenate
+from lynkeus.evaluate.fitted import Fitted
+from lynkeus.evaluate.fitting import FitSettings, fit
+from lynkeus.monitor import watch as watching
+from lynkeus.monitor.records import ScoredPoint
+from lynkeus.monitor.store import Store
+from lynkeus.monitor.unseen import Unseen
+from lynkeus.monitor.watch import Watched, WatchSettings, watch
+from lynkeus.simulate.orbit import OrbitSource
+from lynkeus.sources import InMemory, open_source
+from lynkeus.sources.time_order import Ordered
+
+SECOND = 10**9
+SETTINGS = WatchSettings()
+
+
+class StopError(Exception):
+    """Stands for Ctrl-C at a chosen commit."""
+
+
+def everything(store: Store) -> tuple[list[ScoredPoint], list[Alarm], list[dict[str, Any]], int, int]:
+    """All that a monitor left behind: points, alarms with their evidence, samples, missed."""
+    points = [point for output in ("monitor", "beam") for point in store.points("orbits", output, at_most=10**6)]
+    stored = sorted(store.alarms(limit=10**6), key=lambda found: (found.alarm.output, found.alarm.start_ns))
+    files = [store.alarm(found.id) for found in stored]
+    pulse = store.monitors()[0]
+    told = [{"text": file.evidence["text"], "sample": file.evidence["sample"]} for file in files if file is not None]
+    return points, [found.alarm for found in stored], told, pulse.samples, pulse.missed
+
+
+def assert_same(one: Store, other: Store) -> None:
+    """Times, places and verdicts exactly; scores to single precision, as batches of other sizes round otherwise."""
+    mine, theirs = everything(one), everything(other)
+    for left, right in ((mine[0], theirs[0]), (mine[1], theirs[1])):
+        assert [_exact(item) for item in left] == [_exact(item) for item in right]
+    scores = [
+        np.array([point.score for point in found[0]] + [a.peak_score for a in found[1]]) for found in (mine, theirs)
+    ]
+    np.testing.assert_allclose(*scores, rtol=1e-3, atol=0.02)
+    np.testing.assert_allclose([t["sample"] for t in mine[2]], [t["sample"] for t in theirs[2]])
+    assert mine[3:] == theirs[3:]
+
+
+def _exact(item: ScoredPoint | Alarm) -> tuple[Any, ...]:
+    if isinstance(item, Alarm):
+        return item.output, item.start_ns, item.end_ns, item.peak_ns, item.where
+    return item.output, item.start_ns, item.end_ns, np.isnan(item.score)
+
+
+def gappy(path: Path) -> Batch:
+    """The later minutes with gaps, partial windows, duplicate times, a silence and times that jitter."""
+    rows = concatenate(list(open_source(path, "xfel_orbits")))
+    values = rows.values.copy()
+    values[1000:1040] = np.nan
+    assert rows.time_ns is not None
+    jitter = np.random.default_rng(2).integers(-20_000_000, 20_000_000, len(rows))
+    rows = replace(rows, values=values, time_ns=rows.time_ns + jitter)
+    kept = np.delete(np.arange(len(rows)), np.r_[307, 655:660, 900:1000, 1803, 2004:2200, 2203:2300])
+    return rows[np.sort(np.append(kept, [50, 51, 1500]))]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    store = Store(f"sqlite:///{tmp_path / 'watch.db'}")
+    yield store
+    store.close()
+
+
+def test_alarms_open_within_a_window_and_a_second_and_name_the_place(fitted: Fitted, orbits: Any, store: Store) -> None:
+    done = watch(fitted, open_source(orbits.later, "xfel_orbits"), store, SETTINGS)
+    alarms = [stored.alarm for stored in store.alarms()]
+    start_ns = concatenate(list(open_source(orbits.later, "xfel_orbits"))).time_ns[0]
+    for output, row, length in (("monitor", 603, 100), ("beam", 1800, 100)):
+        began, ended = start_ns + row * SECOND // 10, start_ns + (row + length) * SECOND // 10
+        (alarm,) = [a for a in alarms if a.output == output and began - SECOND <= a.start_ns < ended]
+        assert alarm.start_ns + SECOND <= began + 2 * SECOND  # the end of its first window
+        assert alarm.end_ns is not None
+        assert abs(alarm.end_ns - ended) <= 2 * SECOND
+        assert alarm.start_ns <= alarm.peak_ns < alarm.end_ns
+        if output == "monitor":
+            assert alarm.where == fitted.schema.names[40]
+    assert done.alarms == len(alarms) <= 4  # an interval each, not one row per window
+    pulse = store.monitors()[0]
+    assert (pulse.samples, pulse.missed, pulse.finished) == (3600, 0, True)
+    assert time.time_ns() - pulse.heartbeat_ns < 60 * SECOND
+    assert len(store.points("orbits", "beam")) == 360
+
+
+@pytest.mark.parametrize("stride", [0, 5])
+def test_interrupted_anywhere_it_goes_on_as_if_nothing_had_been(
+    orbits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
+) -> None:
+    monkeypatch.setattr(watching, "COMMIT_WINDOWS", 8)
+    fitted = fit(open_source(orbits.good, "xfel_orbits"), FitSettings("orbit", window=10, stride=stride))
+    source = Ordered(InMemory(gappy(orbits.later), 1000))
+    whole = Store(f"sqlite:///{tmp_path / 'whole.db'}")
+    watch(fitted, source, whole, SETTINGS)
+    pieces = Store(f"sqlite:///{tmp_path / 'pieces.db'}")
+    rng, stops, finished = np.random.default_rng(4), 0, False
+    while not finished:
+        left = int(rng.integers(1, 6))
+
+        def tick(run: Watched, left: int = left) -> None:
+            if run.windows >= 8 * left:
+                raise StopError
+
+        try:
+            watch(fitted, source, pieces, SETTINGS, tick)
+            finished = True
+        except StopError:
+            stops += 1
+            assert not pieces.monitors()[0].finished
+    assert stops > 5
+    assert_same(whole, pieces)
+    assert everything(whole)[4] > 100
+    whole.close()
+    pieces.close()
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(orbits: Any, store_url: str, tmp_path: Path) -> None:
+    whole = Store(f"sqlite:///{tmp_path / 'whole.db'}")
+    watch(Fitted.load(orbits.model), open_source(orbits.later, "xfel_orbits"), whole, SETTINGS)
+    command = [sys.executable, "-m", "lynkeus", "watch", str(orbits.model), str(orbits.later), "--store", store_url]
+    pieces = Store(store_url)
+    for share in (0.1, 0.17, 0.5, 0.52):  # also while alarms are open
+        with subprocess.Popen([*command, "--replay", "500"], stderr=subprocess.DEVNULL) as running:
+            while running.poll() is None and _windows(pieces) < share * 360:
+                time.sleep(0.02)
+            running.kill()
+    assert 0 < _windows(pieces) < 360
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr
+    assert_same(whole, pieces)
+    whole.close()
+    pieces.close()
+
+
+def _windows(store: Store) -> int:
+    pulses = store.monitors()
+    return pulses[0].samples // 10 if pulses else 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_cleanly_and_lets_go(orbits: Any, store: Store, tmp_path: Path) -> None:
+    words = ["watch", orbits.model, orbits.later, "--store", f"sqlite:///{tmp_path / 'watch.db'}", "--replay", "10"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "lynkeus", *map(str, words)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as running:
+        while _windows(store) < 3:
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=20)
+    assert (running.returncode, said) == (0, "stopped; everything that was committed is kept\n")
+    with store.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT token, finished FROM progress").one() == ("", 0)
+
+
+def test_replay_speed_is_honoured(fitted: Fitted, orbits: Any, store: Store) -> None:
+    minute = concatenate(list(open_source(orbits.good, "xfel_orbits")))[:600]
+    begun = time.monotonic()
+    watch(fitted, InMemory(minute), store, replace(SETTINGS, speed=100.0))
+    assert 0.55 < time.monotonic() - begun < 1.9
+
+
+def test_messages_are_told_once_and_nothing_new_is_said(fitted: Fitted, orbits: Any, store: Store) -> None:
+    source = Ordered(InMemory(gappy(orbits.later)))
+    done = watch(fitted, source, store, SETTINGS)
+    assert sum("samples were missed" in line for line in done.messages) == 1
+    before = everything(store)
+    again = watch(fitted, source, store, SETTINGS)
+    assert (again.windows, again.alarms) == (0, 0)
+    assert again.messages[-1].startswith("nothing new: this monitor has seen all until 2022-02-25 00:")
+    assert everything(store) == before
+
+
+def test_a_model_that_was_fitted_again_starts_afresh(fitted: Fitted, orbits: Any, store: Store) -> None:
+    rows = concatenate(list(open_source(orbits.later, "xfel_orbits")))
+    watch(fitted, InMemory(rows[:2000]), store, SETTINGS)
+    other = fit(open_source(orbits.good, "xfel_orbits"), FitSettings("three_sigma", window=10))
+    watch(other, InMemory(rows[:3000]), store, SETTINGS)  # no state, other outputs
+    again = fit(Ordered(InMemory(rows[:1800])), FitSettings("orbit", window=10))
+    assert watch(again, InMemory(rows), store, SETTINGS).windows == 60
+    assert len(store.points("orbits", "anomaly")) == 100
+
+
+def test_nothing_is_written_for_what_cannot_be_watched(fitted: Fitted, orbits: Any, store: Store) -> None:
+    rare = replace(SETTINGS, rule=AlarmRule(budget_per_hour=1e-5))
+    with pytest.raises(CalibrationError, match=r"cannot be supported by 0\.20 h of reference"):
+        watch(fitted, open_source(orbits.later, "xfel_orbits"), store, rare)
+    batch = concatenate(list(open_source(orbits.later, "xfel_orbits")))
+    fewer = replace(batch.schema, names=batch.schema.names[:-1], shape=(205,))
+    with pytest.raises(SchemaError, match="1 missing"):
+        watch(fitted, InMemory(batch.with_values(batch.values[:, :-1], fewer)), store, SETTINGS)
+    assert store.monitors() == []
+
+
+def test_memory_of_missed_samples_is_exact() -> None:
+    batch = next(iter(OrbitSource(hours=0.01)))
+    kept = batch[np.delete(np.arange(360), np.r_[100:110, 205:206])]
+    assert kept.time_ns is not None
+    rows = Unseen(InMemory(kept, 64), int(batch.time_ns[98]))  # type: ignore[index]
+    assert sum(map(len, rows)) == 360 - 11 - 99
+    assert rows.missed_until(int(batch.time_ns[204])) == 10  # type: ignore[index]
+    assert rows.missed_until(int(batch.time_ns[206])) == 1  # type: ignore[index]
+    assert rows.missed_until(int(batch.time_ns[359])) == 0  # type: ignore[index]

@@ -1,0 +1,60 @@
+"""The demonstration, from nothing to a page: three faults, three alarms in the right places."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lynkeus.demo import FAULTS, HOURS
+from lynkeus.monitor.store import Store
+from lynkeus.simulate.orbit import START_NS, machine
+
+LATER_NS = START_NS + round(HOURS * 3600 * 10**9)
+
+
+@pytest.mark.slow
+def test_each_planted_fault_has_its_alarm(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "lynkeus", "demo", "--no-wait", "-o", "d", "--port", "0"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "The page:   http://127.0.0.1:" in done.stderr
+    assert (tmp_path / "d" / "report.html").stat().st_size > 10_000
+    store = Store(f"sqlite:///{tmp_path / 'd' / 'watch.db'}")
+    alarms = [stored.alarm for stored in store.alarms()]
+    store.close()
+    for fault in FAULTS:
+        began, ended = (LATER_NS + row * 10**8 for row in (fault.start, fault.stop))
+        own = [a for a in alarms if a.output == fault.concerns and began - 10**9 <= a.start_ns < ended]
+        assert own, f"{fault.kind} was missed"
+        assert own[0].start_ns <= began + 5 * 10**9
+        if fault.concerns == "monitor":
+            assert own[0].where == machine().names[fault.channel]
+    assert len(alarms) <= 6
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_demo_and_its_pages(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "lynkeus", "demo", "-o", "d", "--port", "0"]
+    with subprocess.Popen(
+        words,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as demo:
+        assert demo.stderr is not None
+        for line in demo.stderr:
+            if line.startswith("watching"):
+                break
+        demo.send_signal(signal.SIGINT)
+        said = demo.stderr.read()
+        assert demo.wait(timeout=20) == 0
+    assert said.endswith("stopped; everything that was committed is kept\n")
+    assert "Traceback" not in said
+    running = subprocess.run(["pgrep", "-f", "serve --store sqlite:///d/watch.db"], capture_output=True, text=True)
+    mine = [pid for pid in running.stdout.split() if Path(f"/proc/{pid}/cwd").resolve() == tmp_path]
+    assert not mine
