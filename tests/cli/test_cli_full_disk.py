@@ -21,9 +21,7 @@ FULL = ("disk is full", "No space left", "File too large", "disk I/O error")
 
 
 @pytest.fixture(params=["small_disk", "small_files"])
-def full(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[Callable[[int], contextlib.AbstractContextManager[Path]]]:
+def full(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[int], contextlib.AbstractContextManager[Path]]:
     """A folder that takes so many bytes: a small disk where we may mount one, else a limit on the size of files."""
     folder = tmp_path / "disk"
     folder.mkdir()
@@ -46,7 +44,7 @@ def full(
         finally:
             subprocess.run(["umount", str(folder)], check=True)
 
-    yield limit
+    return limit
 
 
 def test_a_model_that_does_not_fit(lynkeus: Run, orbits: Any, full: Any) -> None:

@@ -91,6 +91,6 @@ def test_a_check_holds_within_its_bounds_and_never_for_nan() -> None:
 )
 def test_a_study_that_asks_nothing_is_refused(fields: dict, says: str) -> None:
     source = OutsideSource()
-    parts = {"train": source, "test": source, "scorers": {"orbit": {}}}
+    parts = {"train": source, "test": source, "scorers": {"orbit": {}}, "faults": {"noisy": (1.0,)}}
     with pytest.raises(SettingsError, match=f"the study 'orbits' {says}"):
         Study("orbits", "Which monitor is faulty?", **(parts | fields))

@@ -11,8 +11,8 @@ from lynkeus.core import errors
 NAMES = [
     "Alarm", "AlarmRule", "Array", "Batch", "Calibration", "CalibrationError", "Check", "Evidence", "Floats", "KINDS",
     "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Point", "Schema", "SchemaError", "Scorer", "Scores",
-    "SettingsError", "Source", "SourceError", "StoreError", "Study", "Tail", "TimesNs", "Tracking", "Verdict",
-    "advance", "concatenate",
+    "SettingsError", "Source", "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs",
+    "Tracking", "Verdict", "advance", "concatenate",
 ]  # fmt: skip
 
 

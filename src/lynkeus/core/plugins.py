@@ -33,6 +33,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "studies": {"xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits"},
 }
 
+SINGULAR = {"scorers": "scorer", "sources": "source", "simulators": "simulator", "studies": "study"}
+
 
 def entries(group: str) -> dict[str, EntryPoint]:
     """Every entry of a group by name: the built-in ones, then those of plug-ins (which cannot replace one)."""
@@ -48,11 +50,11 @@ def load(group: str, name: str) -> Any:
     """The class or function behind a name. Raises SettingsError naming what exists, or why it cannot be imported."""
     found = entries(group)
     if name not in found:
-        raise SettingsError(f"no {group.removesuffix('s')} called {name!r}; there are: {', '.join(sorted(found))}")
+        raise SettingsError(f"no {SINGULAR[group]} called {name!r}; there are: {', '.join(sorted(found))}")
     try:
         return found[name].load()
     except (ImportError, AttributeError) as problem:
         raise SettingsError(
-            f"the {group.removesuffix('s')} {name!r} ({found[name].value}) cannot be loaded: {problem}; "
+            f"the {SINGULAR[group]} {name!r} ({found[name].value}) cannot be loaded: {problem}; "
             "install the package that provides it again, with the extra it needs"
         ) from problem

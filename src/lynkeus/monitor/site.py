@@ -9,7 +9,6 @@ from typing import Any, Self
 
 from lynkeus.core import AlarmRule, SettingsError
 
-
 KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "float": (int, float), "int": (int,)}
 
 

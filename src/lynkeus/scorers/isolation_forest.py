@@ -30,8 +30,8 @@ class IsolationForest:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    trees: int = 300
-    points_per_tree: int = 1024
+    trees: int = 200
+    points_per_tree: int = 512
     sample: int = 10_000
     seed: int = 0
 
