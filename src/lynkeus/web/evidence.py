@@ -57,19 +57,27 @@ def top_channels(file: AlarmFile) -> list[dict[str, Any]]:
         ]
         rows.sort(key=lambda row: -(row["evidence"] if row["evidence"] is not None else -math.inf))
     largest = max((abs(row["evidence"]) for row in rows[:TOP] if row["evidence"] is not None), default=0.0) or 1.0
-    return [row | {"share": max(row["evidence"] or 0.0, 0.0) / largest} for row in rows[:TOP]]
+    return [row | {"share": abs(row["evidence"] or 0.0) / largest} for row in rows[:TOP]]
 
 
 def lineage_rows(lineage: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """(name, value) pairs, nested ones with a dot between their names."""
+    """(name, value) pairs, nested ones with a dot between their names; times in words, what is empty left out."""
     rows: list[tuple[str, str]] = []
     for key, value in lineage.items():
         if isinstance(value, Mapping):
             rows += lineage_rows(value, f"{prefix}{key}.")
-        else:
-            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            rows.append((f"{prefix}{key}".replace("_", " "), text))
+        elif isinstance(value, int) and key.endswith("_ns"):
+            rows.append((f"{prefix}{key.removesuffix('_ns')}".replace("_", " "), utc(value)))
+        elif value not in ([], (), None):
+            parts = value if isinstance(value, list | tuple) else [value]
+            rows.append((f"{prefix}{key}".replace("_", " "), "; ".join(map(_in_one_line, parts[:TOP]))))
     return rows
+
+
+def _in_one_line(value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return str(value)
+    return ", ".join(f"{name} {text}" for name, text in lineage_rows(value))
 
 
 def interval(evidence: Mapping[str, Any]) -> tuple[float, float] | None:
