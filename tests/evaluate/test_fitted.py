@@ -48,7 +48,7 @@ def test_no_byte_can_flip_unnoticed(orbits: Any, tmp_path: Path) -> None:
             path.write_bytes(damaged)
             with pytest.raises(ModelError, match="fit it again"):
                 Fitted.load(tmp_path / "m")
-        path.write_bytes(whole[:-1])
+        path.write_bytes(whole[: len(whole) // 2])
         with pytest.raises(ModelError, match="fit it again"):
             Fitted.load(tmp_path / "m")
         path.write_bytes(whole)

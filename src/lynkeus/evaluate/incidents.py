@@ -62,4 +62,3 @@ def find_incidents(reference: Reference, outputs: tuple[str, ...], quiet_s: floa
                 where = reference.names[place] if place >= 0 else ""
                 found.append(Incident(output, start, end, where, score, np.arange(group[0], group[-1] + 1)))
     return sorted(found, key=lambda incident: incident.start_ns)
-

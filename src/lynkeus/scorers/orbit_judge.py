@@ -85,7 +85,7 @@ class Judge:
         """Judge the spread of n windows; `recent` (k, c): nats of the k windows before them, the last one last."""
         nats = self.tails.shape_nats(statistics)
         alone = -self._others_misshapen(statistics, nats)
-        history = np.concatenate([recent, nats])
+        history = np.concatenate([recent, np.where(statistics.mostly_missing()[:, None], 0.0, nats).astype(nats.dtype)])
         for back, weight in enumerate(MEMORY, start=1):
             before = history[len(recent) - back : len(history) - back]
             nats = nats + np.float32(weight) * np.clip(before - REMEMBERED_NATS[0], 0.0, REMEMBERED_NATS[1])

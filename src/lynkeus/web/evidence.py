@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lynkeus.monitor.records import AlarmFile
+from lynkeus.web.words import utc
 
 TOP = 10
 
