@@ -78,6 +78,23 @@ function drawSample(plot) {
   });
 }
 
+// What a millimetre scale hides: the same channels, reference taken off.
+function drawDifference(plot) {
+  const element = document.getElementById("difference-plot");
+  if (!plot.sample.length || !plot.reference.length) return element.parentElement.removeChild(element);
+  const at = rows(plot.groups);
+  const difference = plot.sample.map((value, i) => (value == null || plot.reference[i] == null ? null : value - plot.reference[i]));
+  return draw(element, () => {
+    const lines = [...new Set(plot.groups.map((group) => group.line))];
+    const traces = plot.groups.map((group) => ({
+      x: pick(plot.place, group.index), y: pick(difference, group.index), yaxis: at.get(group.plane).id, showlegend: false,
+      mode: "lines+markers", line: { color: colour(lines.indexOf(group.line) % 2 ? "line-2" : "accent"), width: 1.2 },
+      marker: { size: 5 }, ...hover(plot, group.index),
+    }));
+    return [traces, layoutOf(plot, at, plot.unit ? `(${plot.unit})` : "")];
+  });
+}
+
 function drawEvidence(plot) {
   const element = document.getElementById("evidence-plot");
   if (!plot.evidence.length) return say(element, "The monitor kept no evidence per channel with this alarm.");
@@ -112,4 +129,4 @@ async function drawTrend() {
 }
 
 const plot = await getJson(`/api/v1/alarms/${page.id}/plot`);
-await Promise.all([drawSample(plot), drawEvidence(plot), drawTrend()]);
+await Promise.all([drawSample(plot), drawDifference(plot), drawEvidence(plot), drawTrend()]);
