@@ -61,9 +61,8 @@ def scoring(fitted: Fitted, source: Source) -> None:
                     (residual * residual).sum(axis=1)
 
             theirs = shots / best_s(peer)
-            print(
-                f"  scikit-learn PCA({components}) residual, {kind.__name__}: {theirs:,.0f} shots/s; ratio {ours / theirs:.2f}"
-            )
+            name = f"scikit-learn PCA({components}) residual, {kind.__name__}"
+            print(f"  {name}: {theirs:,.0f} shots/s; ratio {ours / theirs:.2f}")
 
 
 def watching(fitted: Fitted, source: OrbitSource) -> None:

@@ -21,7 +21,7 @@ from lynkeus.core import Array, Batch, Evidence, Floats, ModelError, Scores, Sou
 from lynkeus.scorers.folder import read_folder, write_folder
 from lynkeus.scorers.orbit_baseline import CENTRE_WINDOWS, Baseline, Gate, Pace, Walk, walk
 from lynkeus.scorers.orbit_judge import MEMORY, QUIET_NATS, Judge
-from lynkeus.scorers.orbit_tails import Kept, Modes, Tails, fit_tails
+from lynkeus.scorers.orbit_tails import Kept, Tails, fit_tails
 from lynkeus.scorers.orbit_windows import WindowStatistics, window_statistics
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.rows import like_values
@@ -32,7 +32,6 @@ GATE_WIDTHS, NOTICE_WIDTHS = 6.0, 2.0  # robust sigmas of the energy of all chan
 FROZEN_NATS, MOSTLY = 200.0, 0.5
 MOVED_SIGMA = 4.0
 SURE_SIGMA, SURE_NATS = 8.0, 16.0  # beyond this no chance is left in weeks of windows
-MODES = 24  # strongest modes of the jitter: a kick before the first monitor moves nothing else
 
 
 class Found(NamedTuple):
@@ -83,11 +82,8 @@ class Orbit:
             levels = middle + GATE_WIDTHS * width, middle + NOTICE_WIDTHS * width
             self.gate_ = Gate(self.gate_.sigma, 6.0, levels[0], self._correlation, levels[1])
         kept = self._walk_through(source)
-        project = self.flip_[:, -MODES:]
-        amplitudes = np.quantile(kept.deviation @ project, [0.16, 0.84], axis=0)
-        self.modes_ = Modes(project, np.maximum(np.diff(amplitudes, axis=0)[0] / 2, 1e-6).astype(np.float32))
-        self.tails_ = fit_tails(kept, self.gate_, self.modes_)
-        self._judge = Judge(self.tails_, self.gate_, self.modes_)
+        self.tails_ = fit_tails(kept, self.gate_)
+        self._judge = Judge(self.tails_, self.gate_, self._to_jitter)
         self._start = self._baseline.copy()
         self._start.known = self._start.known[:0]
         self.resume({})
@@ -146,7 +142,7 @@ class Orbit:
         if found.mirrored[row] > QUIET_NATS:
             return "the orbit looks like a mirror image of what it was"
         if not many:
-            return "the orbit moved along its usual modes, more than it does by itself"
+            return "the whole orbit moved along its usual modes, all monitors agree"
         return f"{many} channels moved, most of all {self.schema_.names[int(moved.argmax())]}"
 
     def update(self, batch: Batch) -> None:
@@ -174,7 +170,7 @@ class Orbit:
         arrays: dict[str, Any] = {"centre": model.centre, "jitter": model.jitter, "precision": model.precision}
         arrays |= {f"tails.{name}": value for name, value in self.tails_.to_arrays().items()}
         arrays |= {f"start.{name}": value for name, value in self._start.to_arrays().items()}
-        arrays |= {"gate.sigma": self.gate_.sigma, "modes.sigma": self.modes_.sigma}
+        arrays |= {"gate.sigma": self.gate_.sigma}
         gate = {name: getattr(self.gate_, name) for name in ("channel", "energy", "notice")}
         settings = {"pace": asdict(self.pace), "gate": gate}
         write_folder(folder, self.schema_, settings, arrays)
@@ -191,8 +187,7 @@ class Orbit:
             scorer.tails_ = Tails.from_arrays(_part(arrays, "tails."))
             scorer._start = Baseline.from_arrays(_part(arrays, "start."))
             scorer.gate_ = Gate(arrays["gate.sigma"], correlation=scorer._correlation, **settings["gate"])
-            scorer.modes_ = Modes(scorer.flip_[:, -MODES:], arrays["modes.sigma"])
-            scorer._judge = Judge(scorer.tails_, scorer.gate_, scorer.modes_)
+            scorer._judge = Judge(scorer.tails_, scorer.gate_, scorer._to_jitter)
         except KeyError as error:
             raise ModelError(f"{folder}: the entry {error} of an orbit scorer is missing; fit it again") from error
         scorer.resume({})
@@ -207,6 +202,7 @@ class Orbit:
         values, vectors = np.linalg.eigh(np.linalg.inv(model.precision))
         whiten = vectors / np.sqrt(values)
         self.flip_ = np.linalg.solve(model.to_residual, whiten).astype(np.float32)
+        self._to_jitter = (np.linalg.inv(model.to_residual) / model.jitter).astype(np.float32)
         self._memo = None
 
     def _first_baseline(self, source: Source) -> Baseline:
@@ -227,9 +223,11 @@ class Orbit:
             statistics = self._statistics(batch)
             walked = self._walk(batch, statistics)
             given = np.flatnonzero(~statistics.mostly_missing())
-            kept.add(walked.deviation[given], walked.energy[given], statistics.spread[given], statistics.repeats[given])
-        deviation, energy, spread, repeats = kept.columns
-        return Kept(deviation, energy, spread, repeats, statistics.length)
+            sway = np.square(walked.away[given] @ self._to_jitter).sum(axis=1)
+            spread, repeats = statistics.spread[given], statistics.repeats[given]
+            kept.add(walked.deviation[given], walked.energy[given], sway, spread, repeats)
+        deviation, energy, sway, spread, repeats = kept.columns
+        return Kept(deviation, energy, sway, spread, repeats, statistics.length)
 
     def _walk(self, batch: Batch, statistics: WindowStatistics) -> Walk:
         """Move the baseline past a batch; windows that miss most values leave it alone and deviate by nothing."""
@@ -238,9 +236,9 @@ class Orbit:
             return walk(self._baseline, statistics.mean, restart, self.gate_, self.pace)
         given = np.flatnonzero(~missing)
         walked = walk(self._baseline, statistics.mean[given], restart[given], self.gate_, self.pace)
-        deviation, energy = np.zeros_like(statistics.mean), np.zeros(len(missing))
-        deviation[given], energy[given] = walked.deviation, walked.energy
-        return Walk(deviation, energy, given[walked.noticed], walked.towards)
+        deviation, energy, away = np.zeros_like(statistics.mean), np.zeros(len(missing)), np.zeros_like(statistics.mean)
+        deviation[given], energy[given], away[given] = walked.deviation, walked.energy, walked.away
+        return Walk(deviation, energy, away, given[walked.noticed], walked.towards)
 
     def _statistics(self, batch: Batch) -> WindowStatistics:
         return window_statistics(batch, self._centre, self._to_residual)
@@ -265,7 +263,7 @@ class Orbit:
         statistics = self._statistics(batch)
         walked = self._walk(batch, statistics)
         after, self._baseline = self._baseline, before
-        moved = self._judge.moved(walked.deviation, walked.energy)
+        moved = self._judge.moved(walked)
         misshapen = self._judge.misshapen(statistics, before.recent)
         after.recent = misshapen.recent
         frozen = (statistics.repeats >= max(statistics.length - 1, 1)).mean(axis=1, dtype=np.float64)
@@ -278,7 +276,7 @@ class Orbit:
         of_shape = misshapen.alone - np.maximum(loud - QUIET_NATS, 0.0)
         of_mean = moved.strongest - np.maximum(moved.rest - QUIET_NATS, 0.0)  # a kick in the line is one channel's kink
         place = np.where(of_shape > of_mean, misshapen.nats.argmax(axis=1), moved.place)
-        monitor, beam = np.maximum(of_mean, of_shape), np.maximum(loud, moved.modes)
+        monitor, beam = np.maximum(of_mean, of_shape), np.maximum(loud, moved.sway)
         scores = np.stack([monitor, beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
         nats = np.maximum(moved.nats, misshapen.nats)

@@ -19,6 +19,7 @@ from lynkeus.core import Array, Floats
 KNOWN_ORBITS = 3
 MOST_WRONG = 8  # channels that are broken at once; more are a moved beam
 CENTRE_WINDOWS = (30.0, 60.0, 300.0, 1800.0)  # time constants of the long-term centres, in windows
+SWAY = 2  # the centre about which the whole orbit sways
 
 
 @dataclass(frozen=True)
@@ -129,18 +130,20 @@ class Gate:
 
 @dataclass(frozen=True)
 class Walk:
-    """Deviations (n, c) from the baseline and their energies (n,); `towards` gives, for the windows `noticed`, the way
-    (k, 4 + 1, c) from the baseline to each long-term centre and to the centre of the fit."""
+    """Deviations (n, c) from the baseline, their energies (n,), and `away` (n, c) from the centre of some minutes;
+    `towards` gives, for the windows `noticed`, the way (k, 4 + 1, c) from the baseline to each long-term centre and to
+    the centre of the fit."""
 
     deviation: Floats
     energy: Floats
+    away: Floats
     noticed: Array
     towards: Floats
 
 
 def walk(state: Baseline, means: Floats, restart: Array, gate: Gate, pace: Pace) -> Walk:
     """Move the state past n window means (n, c), in place; `restart` (n,) is True where a window follows a long gap."""
-    deviation, energy = np.empty_like(means), np.empty(len(means))
+    deviation, energy, away = np.empty_like(means), np.empty(len(means)), np.empty_like(means)
     loud: list[int] = []
     towards: list[Floats] = []
     position = 0
@@ -159,6 +162,7 @@ def walk(state: Baseline, means: Floats, restart: Array, gate: Gate, pace: Pace)
             part /= np.float32(np.sqrt(1.0 + 1.0 / state.seen))
         known = _from_known(state, part, gate)
         deviation[position:stop], energy[position:stop], _ = known
+        np.add(known.deviation, state.level - state.centres[SWAY], out=away[position:stop])
         if energy[position:stop].max() > gate.notice:
             high = position + np.flatnonzero(energy[position:stop] > gate.notice)
             way = np.concatenate([state.centres, np.zeros_like(state.centres[:1])]) - state.level
@@ -174,7 +178,7 @@ def walk(state: Baseline, means: Floats, restart: Array, gate: Gate, pace: Pace)
                 state.pending = []
         position = stop
     ways = np.array(towards, np.float32).reshape(len(loud), len(CENTRE_WINDOWS) + 1, means.shape[1])
-    return Walk(deviation, energy, np.array(loud, np.intp), ways)
+    return Walk(deviation, energy, away, np.array(loud, np.intp), ways)
 
 
 class Fitting(NamedTuple):
@@ -278,6 +282,7 @@ def _shadows(average: Floats, limit: Floats, gate: Gate) -> tuple[npt.NDArray[np
 
 
 def _leave(state: Baseline, new: Floats) -> None:
-    """Take a new level and remember the one that is left."""
+    """Take a new level and remember the one that is left; the long-term centres move along."""
+    state.centres += (new - state.level).astype(np.float32)
     state.known = np.concatenate([state.level[None], state.known])[:KNOWN_ORBITS]
     state.level, state.beam_held = new.astype(np.float32), 0

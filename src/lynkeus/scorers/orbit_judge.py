@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Floats
-from lynkeus.scorers.orbit_baseline import Gate
-from lynkeus.scorers.orbit_tails import Modes, Tails
+from lynkeus.scorers.orbit_baseline import Gate, Walk
+from lynkeus.scorers.orbit_tails import Tails
 from lynkeus.scorers.orbit_windows import WindowStatistics
 
 SEVERAL = 3  # a broken monitor may take its other plane along; three channels are more than one monitor
@@ -27,13 +27,13 @@ LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is always t
 
 class Moved(NamedTuple):
     """`nats` (n, c) that a channel moved; (n,): `strongest`, less what it leaves unexplained, at the channel `place`;
-    nats that the `rest` of the channels moved, and that the beam did along its usual `modes`."""
+    nats that the `rest` of the channels moved, and that the whole orbit did, as all channels agree: its `sway`."""
 
     nats: Floats
     strongest: Floats
     place: npt.NDArray[np.intp]
     rest: Floats
-    modes: Floats
+    sway: Floats
 
 
 class Misshapen(NamedTuple):
@@ -47,25 +47,32 @@ class Misshapen(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """Tells one channel's fault from a movement of all."""
+    """Tells one channel's fault from a movement of all; `to_jitter` (c, c) turns residuals into the shift of each
+    channel in units of its jitter."""
 
     tails: Tails
     gate: Gate
-    modes: Modes
+    to_jitter: Floats
 
-    def moved(self, deviation: Floats, energy: Floats) -> Moved:
-        """Judge the means of n windows: deviations (n, c) from the baseline, and their energies (n,)."""
+    def sway(self, away: Floats) -> Floats:
+        """(n,) sum over channels of the squared shift in jitters, of residuals (n, c) away from a centre."""
+        return np.square(away @ self.to_jitter).sum(axis=1)
+
+    def moved(self, walked: Walk) -> Moved:
+        """Judge the means of n windows."""
+        deviation, energy = walked.deviation, walked.energy
         nats = self.tails.mean_nats(deviation)
         strongest, place, energy = nats.max(axis=1), nats.argmax(axis=1), energy.copy()
-        modes = self.modes.energy(deviation)
+        sway = self.sway(walked.away)
         look = np.flatnonzero((strongest > LOUD_NATS) | _several(nats) | (energy > self.gate.energy))
         if len(look):
             top, left = self._best_suspect(deviation[look], nats[look])
             place[look] = top
             energy[look] = self._energy(left)
-            modes[look] = self.modes.energy(left)
+            fault = deviation[look, top][:, None] * self.gate.correlation[top]
+            sway[look] = self.sway(walked.away[look] - fault)
             strongest[look] -= _unexplained(self.tails.mean_nats(left))
-        return Moved(nats, strongest, place, self.tails.energy.nats(energy), self.tails.modes.nats(modes))
+        return Moved(nats, strongest, place, self.tails.energy.nats(energy), self.tails.sway.nats(sway))
 
     def _best_suspect(self, deviation: Floats, nats: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
         """The channel (n,) whose fault explains most, and what is left (n, c) without it and its shadow.

@@ -29,21 +29,10 @@ class Kept(NamedTuple):
 
     deviation: Floats
     energy: Floats
+    sway: Floats
     spread: Floats
     repeats: Floats
     length: int
-
-
-@dataclass(frozen=True)
-class Modes:
-    """How the beam usually moves: `project` (c, k) turns deviations into amplitudes of quiet spread `sigma` (k,)."""
-
-    project: Floats
-    sigma: Floats
-
-    def energy(self, deviation: Floats) -> Floats:
-        """(n,) sum of squared amplitudes."""
-        return ((deviation @ self.project / self.sigma) ** 2).sum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -76,15 +65,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Tails:
-    """Lines for the squared mean, the spread and its inverse; energies of all channels and of the modes; `repeat`: nats
-    of 0, 1, 2 ... repeats."""
+    """Lines for the squared mean, the spread and its inverse; energies of all residuals and of the `sway`; `repeat`:
+    nats of 0, 1, 2 ... repeats."""
 
     mean: Line
     wide: Line
     narrow: Line
     repeat: Floats
     energy: Energy
-    modes: Energy
+    sway: Energy
 
     def mean_nats(self, deviation: Floats) -> Floats:
         """(n, c) evidence that a channel's mean moved."""
@@ -130,7 +119,7 @@ class Tails:
             for name, line in lines.items()
             for part in ("level", "scale")
         }
-        energies = {name: np.array([e.centre, e.width]) for name, e in (("energy", self.energy), ("modes", self.modes))}
+        energies = {name: np.array([e.centre, e.width]) for name, e in (("energy", self.energy), ("sway", self.sway))}
         return arrays | energies | {"repeat": self.repeat}
 
     @classmethod
@@ -139,18 +128,18 @@ class Tails:
         mean, wide, narrow = (
             Line(arrays[f"{name}.level"], arrays[f"{name}.scale"]) for name in ("mean", "wide", "narrow")
         )
-        energy, modes = (Energy(*(float(value) for value in arrays[name])) for name in ("energy", "modes"))
-        return cls(mean, wide, narrow, arrays["repeat"], energy, modes)
+        energy, sway = (Energy(*(float(value) for value in arrays[name])) for name in ("energy", "sway"))
+        return cls(mean, wide, narrow, arrays["repeat"], energy, sway)
 
 
-def fit_tails(kept: Kept, gate: Gate, modes: Modes) -> Tails:
+def fit_tails(kept: Kept, gate: Gate) -> Tails:
     """Learn the tails from the quiet windows of a reference."""
     quiet = kept.energy <= gate.energy
     mean = Line.fit(kept.deviation[quiet] ** 2)
     wide = Line.fit(kept.spread[quiet])
     narrow = Line.fit(spread_statistic(kept.spread[quiet]))
     repeat = _repeat_nats(kept.repeats[quiet], kept.length)
-    energies = Energy.fit(kept.energy), Energy.fit(modes.energy(kept.deviation))
+    energies = Energy.fit(kept.energy), Energy.fit(kept.sway)
     return Tails(mean, wide, narrow, repeat, *energies)
 
 
