@@ -85,9 +85,10 @@ class Telling(Protocol):
 
 @runtime_checkable
 class Suspecting(Protocol):
-    """A Scorer that knows what cannot be noise, whatever the reference holds: (n, outputs) True for an incident.
+    """A Scorer that knows what cannot be noise, whatever the reference holds: (n, outputs) channel names, '' where all
+    may be well.
 
     Such windows are left out of the calibration. Its fit must be robust against them by itself.
     """
 
-    def suspects(self, batch: Batch) -> npt.NDArray[np.bool_]: ...
+    def suspects(self, batch: Batch) -> npt.NDArray[np.str_]: ...

@@ -131,10 +131,12 @@ def score_reference(fitted: Fitted, prepared: Source) -> Reference:
     samples = Thinned()
     for batch in prepared:
         scores = scorer.score(batch)
-        suspects = scorer.suspects(batch) if isinstance(scorer, Suspecting) else np.zeros(scores.shape, bool)
-        where = scorer.locate(batch) if isinstance(scorer, Locating) else np.full(scores.shape, "")
+        nowhere = np.full(scores.shape, "")
+        suspects = scorer.suspects(batch) if isinstance(scorer, Suspecting) else nowhere
+        where = scorer.locate(batch) if isinstance(scorer, Locating) else nowhere
         ends = None if batch.time_ns is None else end_times(batch)
-        parts.append((scores, suspects, _numbers(where, batch.schema.names), batch.time_ns, ends))
+        places = np.where(suspects != "", suspects, where)
+        parts.append((scores, suspects != "", _numbers(places, batch.schema.names), batch.time_ns, ends))
         samples.add(mean_sample(batch))
         if isinstance(scorer, Tracking):
             scorer.update(batch)

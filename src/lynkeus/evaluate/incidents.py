@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Incident:
     """A stretch of the reference that is left out: on which output, when (UTC ns, end exclusive), where, how high.
 
-    `rows`: indices of its samples; `where` is the channel at the peak.
+    `rows`: indices of its samples; `where` is the channel that most of them name.
     """
 
     output: str
@@ -58,7 +58,13 @@ def find_incidents(reference: Reference, outputs: tuple[str, ...], quiet_s: floa
             if len(group):
                 peak = group[np.nanargmax(reference.scores[group, k])]
                 start, end = int(reference.time_ns[group[0]]), int(reference.end_ns[group[-1]])
-                place, score = int(reference.place[peak, k]), float(reference.scores[peak, k])
-                where = reference.names[place] if place >= 0 else ""
+                where, score = _named(reference, group, k), float(reference.scores[peak, k])
                 found.append(Incident(output, start, end, where, score, np.arange(group[0], group[-1] + 1)))
     return sorted(found, key=lambda incident: incident.start_ns)
+
+
+def _named(reference: Reference, group: npt.NDArray[np.intp], k: int) -> str:
+    """The channel that most samples of an incident name; '' where none does."""
+    places = reference.place[group, k]
+    places = places[places >= 0]
+    return reference.names[int(np.bincount(places).argmax())] if len(places) else ""

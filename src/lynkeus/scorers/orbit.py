@@ -106,11 +106,14 @@ class Orbit:
         moved = np.abs(found.deviation / self.gate_.sigma)
         return np.stack([names[found.place], names[moved.argmax(axis=1)]], axis=1)
 
-    def suspects(self, batch: Batch) -> npt.NDArray[np.bool_]:
-        """(n, 2): a channel beyond SURE_SIGMA of its quiet deviation, or a window whose orbit moved by SURE_NATS."""
+    def suspects(self, batch: Batch) -> npt.NDArray[np.str_]:
+        """(n, 2) channel names: one beyond SURE_SIGMA of its quiet deviation; where the orbit moved by SURE_NATS."""
         found = self._find(batch)
-        sigma = np.abs(found.deviation / self.gate_.sigma).max(axis=1)
-        return np.stack([sigma > SURE_SIGMA, found.scores[:, 1] > SURE_NATS], axis=1)
+        sigma = np.abs(found.deviation * self.gate_.per_sigma)
+        most = np.array(self.schema_.names)[sigma.argmax(axis=1)]
+        moved = found.scores[:, 1] > SURE_NATS
+        wrong = (sigma.max(axis=1) > SURE_SIGMA) & ~moved
+        return np.stack([np.where(wrong, most, ""), np.where(moved, most, "")], axis=1)
 
     def tell(self, batch: Batch, row: int, output: str) -> str:
         """Half a sentence on the strongest test of one window."""
