@@ -30,7 +30,9 @@ COLOURS = {
     "series-5": "#ab2f74",
 }  # fmt: skip
 SERIES = [COLOURS[f"series-{number}"] for number in range(6)]
-MARKERS = "os^Dvp"
+MARKERS = "os^Dvp*X"
+DASHES = ("-", ":")  # for the second round of colours
+BANDS = 3  # with more scorers than this only the first one has its interval drawn as a band
 PANELS_ABREAST = 4
 LABELLED = 12  # incidents with a name beside them
 WIDTH_OF_A_LETTER = 0.0072  # of the axis, at 7 points
@@ -66,7 +68,7 @@ def draw_turn_on(rows: Sequence[TurnOn]) -> Figure:
         place = grid[lines, :] if below else grid[lines - 1, abreast - spare :]
         _draw_without_size(figure.add_subplot(place.subgridspec(1, 2, width_ratios=(0.2, 1.0))[1]), flat, scorers)
     handles = {text: line for axes in figure.axes for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=len(handles), frameon=False)
+    figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=min(len(handles), 5), frameon=False)
     return _finished(figure)
 
 
@@ -97,7 +99,11 @@ def orbit_figure(evidence: Mapping[str, Any], path: Path) -> None:
         for number, line in enumerate(sorted(set(evidence["line"]))):
             here = np.flatnonzero((np.array(evidence["plane"]) == plane) & (np.array(evidence["line"]) == line))
             here = here[np.argsort(position[here])]
-            style: dict[str, Any] = {"color": SERIES[number % 6], "marker": MARKERS[number % 6], "markersize": 3}
+            style: dict[str, Any] = {
+                "color": SERIES[number % 6],
+                "marker": MARKERS[number % len(MARKERS)],
+                "markersize": 3,
+            }
             upper.plot(position[here], np.array(evidence["sample"])[here], label=line, linewidth=1, **style)
             upper.plot(position[here], np.array(evidence["reference"])[here], color=COLOURS["muted"], linewidth=1.2)
             lower.vlines(position[here], 0, np.array(evidence["evidence"])[here], color=style["color"], linewidth=1)
@@ -182,9 +188,13 @@ def _draw_curves(axes: Axes, rows: Sequence[TurnOn], scorers: Sequence[str]) -> 
             if scorer == CHANCE:
                 axes.plot(size, middle, "--", color=COLOURS["muted"], linewidth=1, label=scorer)
                 continue
-            colour, marker = SERIES[number % 6], MARKERS[number % 6]
-            axes.fill_between(size, [r.low for r in own], [r.high for r in own], color=colour, alpha=0.18, linewidth=0)
-            axes.plot(size, middle, marker=marker, color=colour, linewidth=1.6, markersize=4.5, label=scorer)
+            colour, marker = SERIES[number % 6], MARKERS[number % len(MARKERS)]
+            if number == 0 or len(scorers) <= BANDS:
+                axes.fill_between(
+                    size, [r.low for r in own], [r.high for r in own], color=colour, alpha=0.18, linewidth=0
+                )
+            dashes = DASHES[number // 6 % 2]
+            axes.plot(size, middle, dashes, marker=marker, color=colour, linewidth=1.6, markersize=4.5, label=scorer)
     kind = rows[0].fault
     axes.set_title(f"{kind} ({', '.join(dict.fromkeys(row.output for row in rows))})")
     axes.set_xlabel("size (share of the deviation)" if kind == "gain" else "size (jitters)")
@@ -204,7 +214,7 @@ def _draw_without_size(axes: Axes, rows: Sequence[TurnOn], scorers: Sequence[str
         at = kinds.index(row.fault) + (number - (len(shown) - 1) / 2) * 0.7 / len(shown)
         style: dict[str, Any] = {"color": SERIES[scorers.index(row.scorer) % 6]}
         axes.plot([row.low, row.high], [at, at], linewidth=2, **style)
-        axes.plot([row.efficiency], [at], MARKERS[scorers.index(row.scorer) % 6], markersize=5.5, **style)
+        axes.plot([row.efficiency], [at], MARKERS[scorers.index(row.scorer) % len(MARKERS)], markersize=5.5, **style)
     axes.set_yticks(range(len(kinds)), kinds)
     for label in axes.get_yticklabels():
         label.set_in_layout(False)  # they have the room beside the panel
