@@ -92,10 +92,11 @@ class Judge:
         """Judge the spread of n windows; `recent` (k, c): nats of the k windows before them, the last one last."""
         nats = self.tails.shape_nats(statistics)
         alone = -self._others_misshapen(statistics, nats)
-        history = np.concatenate([recent, np.where(statistics.mostly_missing()[:, None], 0.0, nats).astype(nats.dtype)])
+        history = np.concatenate([recent, nats])
+        history[len(recent) :][statistics.mostly_missing()] = 0.0
+        held_against = np.clip(history - np.float32(REMEMBERED_NATS[0]), 0.0, REMEMBERED_NATS[1])
         for back, weight in enumerate(MEMORY, start=1):
-            before = history[len(recent) - back : len(history) - back]
-            nats = nats + np.float32(weight) * np.clip(before - REMEMBERED_NATS[0], 0.0, REMEMBERED_NATS[1])
+            nats += np.float32(weight) * held_against[len(recent) - back : len(history) - back]
         return Misshapen(nats, alone + nats.max(axis=1), history[len(history) - len(recent) :])
 
     def _others_misshapen(self, statistics: WindowStatistics, nats: Floats) -> Floats:
