@@ -45,7 +45,8 @@ def run(folder: Path, port: int, wait: bool, screen: Console) -> None:
         source = open_source(folder / "watched.h5", LAYOUT)
         with watch_line(screen) as tick:
             done = watch(fitted, source, store, WatchSettings(NAME, "Simulated orbits", speed=SPEED), tick)
-        say(screen, [f"{done.windows} windows, {done.alarms} alarms; look at {address}"])
+        planted = f"{len(FAULTS)} faults were planted, and the budget allows one false alarm an hour and output"
+        say(screen, [f"{done.windows} windows, {done.alarms} alarms ({planted}); look at {address}"])
         while wait and pages.poll() is None:
             time.sleep(0.5)
 
