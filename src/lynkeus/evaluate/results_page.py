@@ -32,8 +32,8 @@ def results_page(
         f"![Turn-on curves]({study.name}/turn_on.svg)",
         "## False alarms against the budget",
         _table(("scorer", "output", "alarms", "hours", "per hour", "90 % interval", "budget"), _alarm_rows(found)),
-        "Counted on the test data as they are. Nobody has labelled them: an alarm here is a false one or a real event, and "
-        "the list below says which to look at.",
+        "Counted on the test data as they are. Nobody has labelled them: an alarm here is a false one or a real event, "
+        "and the list below says which to look at.",
         *_events(study, found, fitted[first]),
         "## What was left out of the reference",
         _table(("scorer", "output", "reference (h)", "incidents left out", "seconds left out"), _excluded_rows(fitted)),
