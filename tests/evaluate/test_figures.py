@@ -3,7 +3,6 @@ import pytest
 
 from lynkeus.core import Alarm, SettingsError
 from lynkeus.evaluate.figures import (
-    comparison_figure,
     draw_turn_on,
     incident_figure,
     inline_svg,
@@ -51,7 +50,6 @@ def _evidence(position: float | None) -> dict:
 def test_every_figure_is_written_and_the_same_again(tmp_path, ending):
     draw = {
         "turn_on": lambda path: turn_on_figure(ROWS, path),
-        "comparison": lambda path: comparison_figure({"orbit": (0.9, 0.8, 0.95)}, "efficiency", path),
         "orbit": lambda path: orbit_figure(_evidence(2200.0), path),
         "incidents": lambda path: incident_figure(ALARMS, (0, 3 * HOUR_NS), path),
     }

@@ -72,20 +72,6 @@ def draw_turn_on(rows: Sequence[TurnOn]) -> Figure:
     return _finished(figure)
 
 
-def comparison_figure(values: Mapping[str, tuple[float, float, float]], label: str, path: Path) -> None:
-    """Write one line per scorer (or case): value with its interval (value, low, high); `label` names the axis."""
-    figure = Figure(figsize=(7.0, 0.9 + 0.36 * max(len(values), 1)), layout="constrained")
-    axes = figure.add_subplot()
-    for number, (value, low, high) in enumerate(values.values()):
-        axes.plot([low, high], [number, number], color=SERIES[0], linewidth=2)
-        axes.plot([value], [number], MARKERS[0], color=SERIES[0], markersize=7)
-    axes.set_yticks(range(len(values)), list(values))
-    axes.set_ylim(len(values) - 0.5, -0.5)
-    axes.set_xlabel(label)
-    axes.grid(True, axis="x")
-    save(_finished(figure), path)
-
-
 def orbit_figure(evidence: Mapping[str, Any], path: Path) -> None:
     """Write what an alarm page shows, along the beam line and one column per plane: the sample over its nearest good
     reference, and the evidence of every channel."""
