@@ -3,7 +3,10 @@
 The sample: three modes seen by twenty channels, and noise of their own; as a table, and in windows of ten shots.
 """
 
+import atexit
 import importlib.util
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,9 +16,11 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, Schema, SchemaError, Scorer, Source, Tracking, concatenate, plugins
+from lynkeus.evaluate.fitting import about_of
 
 CHANNELS, SHOTS, FAULTY = 20, 6000, 7
 FAULT = slice(300, 305)
+QUICK = {"training": {"epochs": 15}}  # for networks
 NAMES = tuple(f"BPM.{number}/x" for number in range(CHANNELS))
 
 
@@ -60,6 +65,30 @@ def good(kind: str, seed: int) -> Source:
     return Samples(tuple(cut(as_batch(kind, shots(seed)), 170, 400)))
 
 
+def labelled(kind: str) -> Source:
+    """Good samples, and 200 with an offset or noise in one channel, known to be anomalous."""
+    batch, draw = as_batch(kind, shots(1)), np.random.default_rng(5)
+    values, truth = batch.values.copy(), np.zeros(len(batch), np.int64)
+    for row in range(0, 600, 3):
+        size = 10.0 * shots(1).std() * draw.choice([-1.0, 1.0])
+        values[row, draw.integers(CHANNELS)] += size if row % 2 else size * draw.normal(size=np.shape(values[row, 0]))
+        truth[row] = 1
+    return Samples((replace(batch, values=values, truth=truth),))
+
+
+def good_pulses() -> Source:
+    """Pulses of a cavity that fills and decays exponentially, probe, forward and reflected as I and Q, with noise."""
+    time, noise = np.arange(182) * 1e-5, np.random.default_rng(4)
+    forward = ((time > 5e-5) & (time < 1.4e-3)).astype(float)
+    probe = np.where(forward > 0, -np.expm1(-1000 * (time - 5e-5)), 0.74 * np.exp(-1000 * (time - 1.4e-3))) * (
+        time > 5e-5
+    )
+    values = np.stack([probe, 0 * time, forward, 0 * time, probe - forward, 0 * time])
+    names = tuple(f"{signal}_{part}" for signal in ("probe", "forward", "reflected") for part in "iq")
+    schema = Schema("waveform", names, ("MV/m",), (6, 182), 1e5)
+    return Samples((Batch(schema, values + noise.normal(0, 1e-3, (100, 6, 182))),))
+
+
 def unseen(kind: str) -> Batch:
     return as_batch(kind, shots(2))[:600]
 
@@ -74,13 +103,24 @@ def in_pieces(scorer: Scorer, batches: list[Batch]) -> np.ndarray:
     return np.concatenate(scores)
 
 
+@cache
+def kept(name: str, kind: str) -> Path:
+    """Fitted once: networks take their time."""
+    folder = Path(tempfile.mkdtemp(prefix="lynkeus-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    fitted(name, kind).save(folder)
+    return folder
+
+
 def fitted(name: str, kind: str) -> Scorer:
-    """A scorer of its own for each test; skipped where it does not take this kind, or is not there yet."""
+    """A newly fitted scorer; skipped where it does not take this kind, or is not there yet."""
     if importlib.util.find_spec(plugins.entries("scorers")[name].module) is None:
         pytest.skip(f"{name} is not there yet")
-    scorer = plugins.load("scorers", name)()
+    kind_of_scorer = plugins.load("scorers", name)
+    scorer = kind_of_scorer(**(QUICK if about_of(kind_of_scorer).learned else {}))
+    source = labelled(kind) if about_of(scorer).labels else good(kind, seed=1)
     try:
-        assert scorer.fit(good(kind, seed=1)) is scorer
+        assert scorer.fit(source) is scorer
     except SchemaError as refused:
         if kind not in str(refused):
             raise AssertionError("a refusal names the kind that it refuses") from refused
@@ -100,7 +140,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def scorer(name: str, kind: str) -> Scorer:
-    return fitted(name, kind)
+    """One of its own for each test."""
+    return plugins.load("scorers", name).load(kept(name, kind))
 
 
 def test_it_fits_the_protocol_and_scores_every_sample(scorer: Scorer, kind: str) -> None:
@@ -208,7 +249,7 @@ def test_the_samples_themselves_are_of_one_stream(kind: str) -> None:
     np.testing.assert_array_equal(joined.values, as_batch(kind, shots(1)).values)
 
 
-def test_every_scorer_takes_a_table_or_waveforms(name: str) -> None:
+def test_every_scorer_takes_a_table_waveforms_or_pulses(name: str) -> None:
     taken = []
     for kind in ("table", "waveform"):
         try:
@@ -218,4 +259,7 @@ def test_every_scorer_takes_a_table_or_waveforms(name: str) -> None:
                 raise
         else:
             taken.append(kind)
-    assert taken
+    if not taken:
+        batch = next(iter(good_pulses()))
+        scores = plugins.load("scorers", name)().fit(good_pulses()).score(batch)
+        assert np.isfinite(scores).all()

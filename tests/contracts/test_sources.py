@@ -21,6 +21,7 @@ from lynkeus.sources import (
     Replay,
     Select,
     Window,
+    read_layout,
     write_bundle,
 )
 from lynkeus.transforms.faults import Fault
@@ -66,6 +67,13 @@ def _bundle(folder: Path) -> Path:
     return folder / "bundle"
 
 
+def _pulses(folder: Path) -> Path:
+    with h5py.File(folder / "pulses.h5", "w") as file:
+        file["LLRF/C1.M1.A10.L3/data"] = np.random.default_rng(0).normal(size=(6, 40, 700)).astype(np.float32)
+        file["EVENT_INFO/pid"] = np.arange(700)
+    return folder / "pulses.h5"
+
+
 SAMPLES = {"hdf5": _hdf5, "parquet": _parquet, "csv": _csv, "numpy": _numpy, "bundle": _bundle}
 
 
@@ -93,6 +101,8 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
         return WRAPPERS[request.param]()
     if request.param == "files":
         return Files([plugins.load("sources", "numpy")(_numpy(tmp_path))])
+    if request.param == "pulses":
+        return plugins.load("sources", "pulses")(_pulses(tmp_path), read_layout("xfel_llrf"))
     if request.param not in SAMPLES:
         pytest.skip(f"{request.param} is a plug-in of another package")
     return plugins.load("sources", request.param)(SAMPLES[request.param](tmp_path))

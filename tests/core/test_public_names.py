@@ -9,8 +9,8 @@ import lynkeus.core
 from lynkeus.core import errors
 
 NAMES = [
-    "Alarm", "AlarmRule", "Array", "Batch", "Calibration", "CalibrationError", "Check", "Evidence", "Floats", "KINDS",
-    "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Point", "Schema", "SchemaError", "Scorer", "Scores",
+    "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case", "Check", "Classifying", "Comparison", "Evidence",
+    "Findings", "Floats", "KINDS", "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Outcome", "Part", "Point", "Schema", "SchemaError", "Scorer", "Scores",
     "SettingsError", "Source", "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs",
     "Tracking", "Verdict", "advance", "concatenate",
 ]  # fmt: skip

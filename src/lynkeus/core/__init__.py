@@ -12,12 +12,23 @@ from lynkeus.core.errors import (
     SourceError,
     StoreError,
 )
-from lynkeus.core.protocols import Evidence, Locating, Scorer, Scores, Source, Suspecting, Telling, Tracking
-from lynkeus.core.study import Check, Study
+from lynkeus.core.protocols import (
+    About,
+    Classifying,
+    Evidence,
+    Locating,
+    Scorer,
+    Scores,
+    Source,
+    Suspecting,
+    Telling,
+    Tracking,
+)  # fmt: skip
+from lynkeus.core.study import Baseline, Case, Check, Comparison, Findings, Outcome, Part, Study
 
 __all__ = [
-    "KINDS", "Alarm", "AlarmRule", "Array", "Batch", "Calibration", "CalibrationError", "Check", "Evidence", "Floats",
-    "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Point", "Schema", "SchemaError", "Scorer", "Scores",
+    "KINDS", "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case", "Check", "Classifying", "Comparison", "Evidence",
+    "Findings", "Floats", "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Outcome", "Part", "Point", "Schema", "SchemaError", "Scorer", "Scores",
     "SettingsError", "Source", "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs",
     "Tracking", "Verdict", "advance", "concatenate",
 ]  # fmt: skip

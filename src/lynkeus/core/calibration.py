@@ -21,6 +21,8 @@ from lynkeus.core.errors import CalibrationError
 NS_PER_HOUR = 3.6e12
 TAIL_PEAKS = 40  # cluster peaks in the tail: fewer are noisy, more lie too deep in the body to extrapolate from
 OUTLIER_EXPECTED = 0.02  # a peak that the tail expects fewer times than this per reference is an incident
+FEWEST = 100  # windows of a reference with times
+FEWEST_WITHOUT_TIMES = 20  # which gives p-values only, down to about one in so many samples
 EXTRAPOLATION_LIMIT = 1000.0  # a budget rarer than one alarm in this many references is refused
 
 
@@ -145,13 +147,14 @@ class Calibration:
 
         `time_ns` (n,) start of each window; without it the windows share `hours` evenly. Incidents in the
         reference (peaks the tail of the rest expects less than 0.02 times) are excluded and counted. Raises
-        CalibrationError where fewer than 100 windows have a score.
+        CalibrationError where fewer than FEWEST windows have a score.
         """
         good = np.isfinite(scores)
         found = np.asarray(scores, float)[good]
-        if len(found) < 100:
+        least = FEWEST if hours else FEWEST_WITHOUT_TIMES
+        if len(found) < least:
             raise CalibrationError(
-                f"only {len(found)} reference windows have a score; a calibration needs at least 100: give more data"
+                f"only {len(found)} reference windows have a score; a calibration needs at least {least}: give more data"
             )
         if found.min() == found.max():
             raise CalibrationError(

@@ -6,6 +6,8 @@ An outside package adds a scorer by an entry point of the group `lynkeus.scorers
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -21,15 +23,32 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "isolation_forest": "lynkeus.scorers.isolation_forest:IsolationForest",
         "one_class_svm": "lynkeus.scorers.one_class_svm:OneClassSvm",
         "orbit": "lynkeus.scorers.orbit:Orbit",
+        "table": "lynkeus.scorers.table:Table",
+        "discord": "lynkeus.scorers.discord:Discord",
+        "ensemble": "lynkeus.scorers.ensemble:Ensemble",
+        "autoencoder": "lynkeus.scorers.autoencoder:Autoencoder",
+        "deep_svdd": "lynkeus.scorers.deep_svdd:DeepSvdd",
+        "deep_sad": "lynkeus.scorers.deep_sad:DeepSad",
+        "classifier": "lynkeus.scorers.classifier:Classifier",
+        "variational_autoencoder": "lynkeus.scorers.variational_autoencoder:VariationalAutoencoder",
+        "flow": "lynkeus.scorers.flow:Flow",
+        "adversarial": "lynkeus.scorers.adversarial:Adversarial",
+        "sequence_to_sequence": "lynkeus.scorers.sequence_to_sequence:SequenceToSequence",
+        "pulse_sequence": "lynkeus.scorers.pulse_sequence:PulseSequence",
+        "cavity": "lynkeus.scorers.cavity:Cavity",
     },
     "sources": {
         "hdf5": "lynkeus.sources.hdf5:Hdf5Source",
+        "pulses": "lynkeus.sources.pulses:PulseSource",
         "parquet": "lynkeus.sources.parquet:ParquetSource",
         "csv": "lynkeus.sources.csv:CsvSource",
         "numpy": "lynkeus.sources.numpy:NumpySource",
         "bundle": "lynkeus.sources.bundle:BundleSource",
     },
-    "simulators": {"orbit": "lynkeus.simulate.orbit:OrbitSource"},
+    "simulators": {
+        "orbit": "lynkeus.simulate.orbit:OrbitSource",
+        "cavity": "lynkeus.simulate.cavity:CavitySource",
+    },
     "studies": {"xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits"},
 }
 
@@ -58,3 +77,14 @@ def load(group: str, name: str) -> Any:
             f"the {SINGULAR[group]} {name!r} ({found[name].value}) cannot be loaded: {problem}; "
             "install the package that provides it again, with the extra it needs"
         ) from problem
+
+
+def make_scorer(name: str, options: Mapping[str, Any]) -> Any:
+    """A new scorer with these options. Raises SettingsError naming an option that it does not have."""
+    kind = load("scorers", name)
+    try:
+        inspect.signature(kind).bind(**options)
+    except TypeError as error:
+        known = ", ".join(inspect.signature(kind).parameters) or "none"
+        raise SettingsError(f"the scorer {name}: {error}; its settings are: {known}") from error
+    return kind(**options)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,23 @@ from lynkeus.core.batch import Array, Batch, Schema
 
 Scores = npt.NDArray[np.float64]  # (n, outputs), higher = more like that output's name, NaN = not enough data
 Evidence = npt.NDArray[np.floating[Any]]  # the shape of Batch.values: how much each number speaks for the alarm
+
+
+@dataclass(frozen=True)
+class About:
+    """What a scorer is, in the attribute `about` of its class; `lynkeus list scorers` shows it.
+
+    `kinds` of samples it reads, whether it is `learned` (a network is trained), what its explanation shows, the `cost`
+    of a fit in words; which `labels` it uses: none, good or anomalous ("known"), or many "classes"; `constants`: columns
+    that never change in the reference are for it to judge, not set aside.
+    """
+
+    kinds: tuple[str, ...]
+    learned: bool
+    explains: str
+    cost: str
+    labels: Literal["", "known", "classes"] = ""
+    constants: bool = False
 
 
 @runtime_checkable
@@ -92,3 +110,10 @@ class Suspecting(Protocol):
     """
 
     def suspects(self, batch: Batch) -> npt.NDArray[np.str_]: ...
+
+
+@runtime_checkable
+class Classifying(Protocol):
+    """A Scorer that names the kind of fault: (n,) names, '' where a sample looks good."""
+
+    def classify(self, batch: Batch) -> npt.NDArray[np.str_]: ...

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from lynkeus.core.batch import Array, Batch, Floats
 from lynkeus.core.errors import SettingsError
-from lynkeus.core.protocols import Source
+from lynkeus.core.protocols import Scorer, Source
 
 
 @dataclass(frozen=True)
@@ -53,3 +55,76 @@ class Study:
             raise SettingsError(f"the study {self.name!r} names no scorer")
         if not self.budget_per_hour > 0:
             raise SettingsError(f"the study {self.name!r} needs a positive alarm budget")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One set of labelled samples: truth 0 is normal, else a class.
+
+    A scorer that uses labels sees those of `train`; the others learn from its samples of truth 0, or without one.
+    """
+
+    train: Source
+    test: Source
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a scorer (None: a baseline) made of the samples `test` of a case: `scores` (n, outputs), of which the first
+    one counts; `kinds` (n,) of fault, '' where it looks good, by scorers that name them; seconds of processor time."""
+
+    name: str
+    scorer: Scorer | None
+    test: Batch
+    scores: Floats
+    kinds: Array | None = None
+    fit_s: float = 0.0
+    score_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a study adds to a case by itself: files that were written -> their captions, and further metrics."""
+
+    figures: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+Baseline = Callable[[Floats, Floats], Floats]  # good training samples (n, ...), test samples (m, ...) -> scores (m,)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The same scorers on one case or several, over which is averaged.
+
+    `cases` by name. `scorers`: as in Study; where one comes twice, a word tells them apart ("deep_sad few"). `classes`:
+    names of truth 0 (normal), 1, ... `baselines`: what is so simple that a scorer must beat it. `groups`: name in
+    `meta` of samples that are not independent, drawn together for the intervals. `look`: called after each case with
+    its name, the outcomes and a folder for figures.
+    """
+
+    cases: Mapping[str, Case]
+    scorers: Mapping[str, Mapping[str, Any]]
+    classes: tuple[str, ...] = ("normal", "anomalous")
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    groups: str = ""
+    look: Callable[[str, Sequence[Outcome], Path], Findings] | None = None
+    data: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A study on labelled samples: scorers side by side, in `parts` by name that each have a table of their own.
+
+    Metrics are called part.case.scorer.statistic, with the case "mean" over all cases of a part.
+    """
+
+    name: str
+    question: str
+    parts: Mapping[str, Part]
+    checks: tuple[Check, ...] = ()
+
+    def __post_init__(self) -> None:
+        empty = [name for name, part in self.parts.items() if not part.cases or not part.scorers]
+        if empty or not self.parts:
+            raise SettingsError(f"the comparison {self.name!r} has no case or no scorer in {empty or 'any part'}")

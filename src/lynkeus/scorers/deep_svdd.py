@@ -1,0 +1,132 @@
+"""Deep one-class: good samples are mapped near one point, others land elsewhere (Deep SVDD, Ruff et al. 2018).
+
+What keeps it from the trivial answer, all samples to the centre: no biases, no bounded activations, a centre that is
+fixed before training and has no coordinate near zero, and a check that the map still tells samples apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from lynkeus.core import About, Batch, Evidence, Scores, Source
+from lynkeus.explain.gradient import input_gradient
+from lynkeus.networks.build import architecture
+from lynkeus.scorers.learned import learn, load_learned, per_sample, save_learned
+from lynkeus.training import ADAM, Losses, TrainSettings, Update
+from lynkeus.training.task import in_chunks
+from lynkeus.transforms.missing import with_enough_data
+
+DEFAULTS = TrainSettings(epochs=60, decay=1e-6)
+NEAREST = 1e-6  # squared distance of a known anomaly at which its push stops growing
+LEAST_CENTRE = 0.1  # coordinates of the centre nearer to 0 than this could be reached by zero weights
+
+
+class OneClass(nn.Module):
+    """An encoder without biases, and the centre that its codes are drawn to."""
+
+    centre: Tensor
+
+    def __init__(self, encoder: nn.Module, latent: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.register_buffer("centre", torch.full((latent,), LEAST_CENTRE))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.encoder(x) - self.centre
+
+
+class DistanceToCentre:
+    """The task: mean squared distance of good samples to the centre; of known anomalies its inverse (Deep SAD)."""
+
+    betas = ADAM
+
+    def __init__(self, encoder: nn.Module, latent: int, known_weight: float = 0.0) -> None:
+        self.networks = nn.ModuleDict({"one_class": OneClass(encoder, latent)})
+        self.known_weight = known_weight
+
+    def start(self, x: Tensor) -> None:
+        """The centre: the mean code of the untrained network, moved away from zero; never changed again."""
+        network = self.networks["one_class"]
+        mean = in_chunks(network.encoder, x).mean(dim=0)
+        sign = torch.where(mean < 0, -1.0, 1.0)
+        network.centre.copy_(torch.where(mean.abs() < LEAST_CENTRE, LEAST_CENTRE * sign, mean))
+
+    def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
+        """Mean d^2 of good samples, plus the weight times the mean 1 / d^2 of known anomalies."""
+        distance = (self.networks["one_class"](x) ** 2).sum(dim=1)
+        losses = {"pull": _mean(distance[y == 0])}
+        if self.known_weight:
+            losses["push"] = self.known_weight * _mean(1.0 / (distance[y != 0] + NEAREST))
+        update("one_class", sum(losses.values(), torch.zeros((), device=x.device)))
+        return losses
+
+    def score(self, x: Tensor) -> Tensor:
+        """(b,) distance to the centre."""
+        return (self.networks["one_class"](x) ** 2).sum(dim=1).sqrt()
+
+    def loss(self, x: Tensor) -> Tensor:
+        """(b,) squared distance."""
+        return (self.networks["one_class"](x) ** 2).sum(dim=1)
+
+    def spread(self, x: Tensor) -> Tensor:
+        """How much codes differ from sample to sample, relative to how far the centre is from 0."""
+        network = self.networks["one_class"]
+        return network(x).std(dim=0).mean() / network.centre.abs().mean()
+
+
+def _mean(values: Tensor) -> Tensor:
+    """The mean, 0 of nothing."""
+    return values.sum() / max(len(values), 1)
+
+
+@dataclass
+class DeepSvdd:
+    """`anomaly`: distance to the centre of good samples in what the network makes of them.
+
+    `network`, `latent`, `width`, `windows`, `training`: see Autoencoder.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(
+        ("table", "waveform", "image"), True, "gradient", "seconds to minutes", constants=True
+    )
+    network: str = "auto"
+    latent: int = 32
+    width: int = 0
+    windows: str = "raw"
+    seed: int = 0
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def make_task(self, shape: tuple[int, ...]) -> DistanceToCentre:
+        """The network for samples of that shape, untrained."""
+        parts = architecture(self.network, shape)
+        encoder = parts.encoder(shape, self.latent, self.width or parts.width, False)
+        return DistanceToCentre(encoder, self.latent)
+
+    def fit(self, source: Source) -> Self:
+        """Train on good samples. Raises SchemaError where nothing can be learned."""
+        learn(self, source, DEFAULTS)
+        return self
+
+    def score(self, batch: Batch) -> Scores:
+        """(n, 1) distances; NaN for a sample that misses more than half of its values."""
+        return with_enough_data(batch, per_sample(self, batch, self.task_.score))
+
+    def explain(self, batch: Batch) -> Evidence:
+        """Gradient of the score times the deviation from the mean, of every number."""
+        return per_sample(self, batch, input_gradient(self.task_.score))
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder."""
+        save_learned(self, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read from a folder. Raises ModelError naming what is damaged."""
+        return load_learned(cls, folder)

@@ -1,0 +1,105 @@
+"""History: what happened in each epoch, which one was kept, and what that means in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from lynkeus.transforms.planting import COPIES, FALSE_POSITIVES
+
+COLLAPSED = 0.01  # outputs that differ less than this part of how much the inputs do
+FLAT = 0.01  # relative gain over the last epochs that no longer counts as progress
+LAST = 5  # epochs that are looked at
+OVERFITTED = 0.05  # relative rise of the held-out loss above its least, while the training loss falls
+VERDICTS = ("converged", "over-fitted", "collapsed", "still learning", "diverged")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """`losses` by name, means over the training samples; `held_out`: loss on good samples not trained on; `efficiency`:
+    share of planted faults found at 5 % false positives; `spread`: see Task."""
+
+    losses: Mapping[str, float]
+    held_out: float
+    efficiency: float
+    spread: float
+    seconds: float
+
+    @property
+    def loss(self) -> float:
+        """The sum of all losses."""
+        return math.fsum(self.losses.values())
+
+    def better_than(self, other: Epoch) -> bool:
+        """More faults found, beyond the error of counting them; else the same and a smaller held-out loss."""
+        error = math.sqrt(max(other.efficiency * (1 - other.efficiency), 1 / COPIES) / COPIES)
+        gain = self.efficiency - other.efficiency
+        return gain > error or (abs(gain) <= error and self.held_out < other.held_out)
+
+
+@dataclass
+class History:
+    """`epochs` in order, `best`: index of the one that was kept, `samples` trained on, `parameters` trained, `diverged`:
+    a loss was no number, and training stopped there."""
+
+    title: str
+    samples: int
+    parameters: int
+    most_epochs: int
+    epochs: list[Epoch] = field(default_factory=list)
+    best: int = -1
+    diverged: bool = False
+    messages: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """One of VERDICTS."""
+        if self.diverged:
+            return "diverged"
+        kept, first = self.epochs[self.best].spread, self.epochs[0].spread
+        if kept < COLLAPSED and kept < 2 * first:  # an autoencoder begins there and must leave it
+            return "collapsed"
+        held_out = [epoch.held_out for epoch in self.epochs]
+        losses = [epoch.loss for epoch in self.epochs]
+        last, least = float(np.mean(held_out[-LAST:])), min(held_out)
+        if last > least + OVERFITTED * abs(least) and losses[-1] < losses[int(np.argmin(held_out))]:
+            return "over-fitted"
+        before = float(np.mean(held_out[-2 * LAST : -LAST])) if len(held_out) >= 2 * LAST else math.inf
+        stopped_early = len(self.epochs) < self.most_epochs
+        return "converged" if stopped_early or before - last <= FLAT * abs(before) else "still learning"
+
+    def says(self) -> str:
+        """The verdict with what to do, in a line."""
+        if not self.epochs:
+            return f"{self.title}: diverged in the first epoch; lower training.learning_rate"
+        kept = self.epochs[self.best]
+        found = f"{kept.efficiency:.0%} of planted faults found at {FALSE_POSITIVES:.0%} false positives"
+        line = f"{self.title}: {self.verdict}; kept epoch {self.best + 1} of {len(self.epochs)}, {found}"
+        advice = {
+            "over-fitted": "; later epochs learned the noise and are not used",
+            "collapsed": "; all samples come out the same: do not use this model, give it more freedom or another scorer",
+            "still learning": "; more training.epochs may help",
+            "diverged": "; a loss was not a number, the last good epoch is kept: lower training.learning_rate",
+        }
+        return line + advice.get(self.verdict, "")
+
+    def add(self, epoch: Epoch) -> bool:
+        """Append an epoch; True where it is the best so far."""
+        self.epochs.append(epoch)
+        if self.best >= 0 and not epoch.better_than(self.epochs[self.best]):
+            return False
+        self.best = len(self.epochs) - 1
+        return True
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`."""
+        return cls(**{**fields, "epochs": [Epoch(**epoch) for epoch in fields["epochs"]]})

@@ -1,0 +1,220 @@
+"""The one training loop: Lightning Fabric for device, precision and processes; early stopping; resume after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from lynkeus.core import Array, Floats, SettingsError
+from lynkeus.training.checkpoint import pack, read_checkpoint, unpack, write_checkpoint
+from lynkeus.training.history import Epoch, History
+from lynkeus.training.judge import Judge, split
+from lynkeus.training.settings import Progress, Session, TrainSettings, session
+from lynkeus.training.task import Task, step_size
+
+CHECKPOINT_SECONDS = 2.0  # between two checkpoints: small networks would do nothing else
+TELL_SECONDS = 0.1
+LAST_RATE = 0.01  # the learning rate falls along a cosine to this part of the first one
+
+
+def train(task: Task, samples: Floats, labels: Array, settings: TrainSettings, seed: int, title: str) -> History:
+    """Train on samples (n, ...) float32 with labels (n,); the networks of the task end as those of the best epoch.
+
+    Deterministic on a CPU, also when it was killed and started again with the same session folder. Raises SettingsError
+    for a device that is absent, or a loss that is no number from the start, ModelError for a damaged checkpoint.
+    """
+    where = session()
+    torch.set_num_threads(1)  # two were slower than one, measured on networks of this size
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        run = _Run(task, samples, labels, settings, seed, title, where)
+        try:
+            return run.run()
+        finally:
+            run.give_back()
+
+
+@dataclass
+class _Run:
+    """One training under way."""
+
+    task: Task
+    samples: Floats
+    labels: Array
+    settings: TrainSettings
+    seed: int
+    title: str
+    where: Session
+
+    def __post_init__(self) -> None:
+        self.fabric = _fabric(self.where)
+        self.folder = self._folder() if self.where.folder else None
+        device = self.fabric.device
+        training, held_out, known = split(self.labels, self.settings.held_out, self.seed)
+        self.x = torch.from_numpy(self.samples[training]).to(device)
+        self.y = torch.from_numpy(self.labels[training]).to(device)
+        self.known = _Known(self.labels[training])
+        self.judge = Judge(self.samples[held_out], self.samples[known], self.seed, device)
+        self.task.networks.to(device)
+        self.task.start(self.x[:4096])
+        decay = self.settings.decay
+        self.plain = nn.ModuleDict(dict(self.task.networks.items()))  # without what Fabric puts around them
+        self.optimisers = {}
+        for name in list(self.task.networks):
+            network = self.task.networks[name]
+            if not any(parameter.requires_grad for parameter in network.parameters()):
+                continue  # it stands still, such as a generator that was trained before
+            adam = Adam(network.parameters(), self.settings.learning_rate, self.task.betas, weight_decay=decay, fused=True)
+            self.task.networks[name], self.optimisers[name] = self.fabric.setup(network, adam)
+        size = step_size(self.task)
+        self.history = History(self.title, len(self.x), size, self.settings.epochs)
+        self.best: dict[str, Tensor] = {}
+        self.saved = self.told = time.monotonic()
+
+    def run(self) -> History:
+        """All epochs that are left."""
+        self._resume()
+        while not self._done():
+            epoch = self._epoch(len(self.history.epochs))
+            if not math.isfinite(epoch.loss) or not math.isfinite(epoch.held_out):
+                self.history.diverged = True
+            elif self.history.add(epoch):
+                self.best = self._weights()
+            self._checkpoint()
+        if not self.best:
+            raise SettingsError(self.history.says())
+        self.plain.load_state_dict(self.best)
+        return self.history
+
+    def give_back(self) -> None:
+        """Networks as they were handed in, on the CPU, in evaluation mode, nothing of Fabric around them."""
+        for name, network in self.plain.items():
+            self.task.networks[name] = network
+        self.task.networks.to("cpu").eval()
+        for parameter in self.task.networks.parameters():
+            parameter.grad = None
+
+    def _done(self) -> bool:
+        epochs, best = len(self.history.epochs), self.history.best
+        waited = epochs - 1 - best >= self.settings.patience
+        return self.history.diverged or epochs >= self.settings.epochs or waited
+
+    def _epoch(self, number: int) -> Epoch:
+        began = time.monotonic()
+        draw = torch.Generator().manual_seed(self.seed * 100_003 + number)
+        order = torch.randperm(len(self.x), generator=draw)
+        mine = order[self.fabric.global_rank :: self.fabric.world_size].to(self.fabric.device)
+        batches = mine.split(self.settings.batch_size)
+        if len(batches) > 1 and len(batches[-1]) < self.settings.batch_size // 4:
+            batches = batches[:-1]  # a handful of samples makes a wild step; they come again in another order
+        total: dict[str, Tensor] = {}
+        self.task.networks.train()
+        for index, rows in enumerate(batches):
+            self._set_rate((number + index / len(batches)) / self.settings.epochs)
+            rows = self.known.added(rows, self.settings.known_share, draw)
+            for name, loss in self.task.step(self.x[rows], self.y[rows], self._update).items():
+                total[name] = total.get(name, torch.zeros_like(loss)) + loss.detach() / len(batches)
+            self._tell(number, index * self.settings.batch_size)
+        self.task.networks.eval()
+        held_out, efficiency, spread = self.judge.look(self.task)
+        losses = {name: float(loss) for name, loss in total.items()}
+        return Epoch(losses, held_out, efficiency, spread, time.monotonic() - began)
+
+    def _update(self, name: str, loss: Tensor) -> None:
+        optimiser, network = self.optimisers[name], self.task.networks[name]
+        optimiser.zero_grad()
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(network, optimiser, max_norm=self.settings.clip_norm, error_if_nonfinite=False)
+        optimiser.step()
+
+    def _set_rate(self, share: float) -> None:
+        factor = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = self.settings.learning_rate * factor
+
+    def _tell(self, epoch: int, done: int) -> None:
+        now = time.monotonic()
+        if self.where.tell is None or now - self.told < TELL_SECONDS:
+            return
+        self.told = now
+        last = self.history.epochs[-1] if self.history.epochs else None
+        held_out, efficiency = (last.held_out, last.efficiency) if last else (math.nan, math.nan)
+        epochs, n = self.settings.epochs, len(self.x)
+        self.where.tell(Progress(self.title, epoch + 1, epochs, epoch * n + done, epochs * n, held_out, efficiency))
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: tensor.detach().clone() for name, tensor in self.plain.state_dict().items()}
+
+    def _resume(self) -> None:
+        if self.folder is None:
+            return
+        found = read_checkpoint(self.folder)
+        if found is None:
+            return
+        self.history = History.from_dict(found.facts["history"])
+        self.best = unpack(found.tensors, self.plain, self.optimisers)
+        where = f"{self.title}: going on after epoch {len(self.history.epochs)}"
+        self.history.messages += [message for message in (found.note, where) if message]
+
+    def _checkpoint(self) -> None:
+        now = time.monotonic()
+        due = self._done() or now - self.saved > CHECKPOINT_SECONDS
+        if self.folder is None or not due or self.fabric.global_rank:
+            return
+        facts = {"history": self.history.to_dict()}
+        write_checkpoint(self.folder, pack(self.plain, self.optimisers, self.best), facts)
+        self.saved = now
+
+    def _folder(self) -> Path:
+        """One folder for one training: the same samples, labels, settings, networks and plain attributes of the task."""
+        assert self.where.folder is not None
+        facts = [asdict(self.settings), self.seed, self.title, self.where.precision, step_size(self.task)]
+        own = {name: value for name, value in vars(self.task).items() if isinstance(value, bool | int | float | str)}
+        facts += [own]
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        for array in (self.samples, self.labels):
+            digest.update(np.ascontiguousarray(array).data)
+        return self.where.folder / digest.hexdigest()[:16]
+
+
+class _Known:
+    """Known anomalies of the training samples, to be added to batches."""
+
+    def __init__(self, labels: Array) -> None:
+        self.rows = torch.from_numpy(np.flatnonzero(labels))
+        classes, which, counts = np.unique(labels[labels != 0], return_inverse=True, return_counts=True)
+        self.weights = torch.from_numpy(1.0 / (len(classes) * counts[which])) if len(classes) else torch.empty(0)
+
+    def added(self, rows: Tensor, share: float, draw: torch.Generator) -> Tensor:
+        """The rows, and as many known anomalies as this share of them."""
+        if not share or not len(self.rows):
+            return rows
+        more = torch.multinomial(self.weights, max(1, round(share * len(rows))), replacement=True, generator=draw)
+        return torch.cat([rows, self.rows[more].to(rows.device)])
+
+
+def _fabric(where: Session) -> Fabric:
+    """One process, or as many as torchrun started."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    accelerator = where.torch_device.type
+    strategy = "ddp" if world > 1 else "auto"
+    devices = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    fabric = Fabric(
+        accelerator=accelerator, devices=devices, num_nodes=max(1, world // devices), strategy=strategy,
+        precision=where.precision,  # type: ignore[arg-type]
+    )  # fmt: skip
+    fabric.launch()
+    return fabric
+

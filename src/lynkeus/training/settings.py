@@ -1,0 +1,108 @@
+"""How to train, and where: TrainSettings belong to the model, a Session to the machine it is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lynkeus.core import SettingsError
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+Tell = Callable[["Progress"], None]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a training does at this moment: `done` of `total` samples over all epochs, and how good it is."""
+
+    title: str
+    epoch: int
+    epochs: int
+    done: int
+    total: int
+    loss: float
+    efficiency: float
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """`epochs` at most, fewer where nothing improves for `patience` of them; `held_out`: share of good samples that are
+    not trained on but judged by; `clip_norm`: largest norm of a gradient; `decay`: weight decay; `known_share`: known
+    anomalies added to each batch, as a share of it, all classes alike, so that few labels count. Raises SettingsError for
+    a value out of range."""
+
+    epochs: int = 60
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    decay: float = 0.0
+    patience: int = 12
+    held_out: float = 0.15
+    clip_norm: float = 5.0
+    known_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience"):
+            if int(getattr(self, name)) < 1:
+                raise SettingsError(f"training.{name} must be at least 1, got {getattr(self, name)!r}")
+        if not 0 < self.held_out < 0.9:
+            raise SettingsError(f"training.held_out must lie between 0 and 0.9, got {self.held_out!r}")
+        if not self.learning_rate > 0:
+            raise SettingsError(f"training.learning_rate must be positive, got {self.learning_rate!r}")
+
+    def but(self, given: Any) -> TrainSettings:
+        """These settings with some changed. Raises SettingsError for a name that does not exist."""
+        known = [field.name for field in fields(self)]
+        for name in given:
+            if name not in known:
+                raise SettingsError(f"training.{name}: no such setting; there are: {', '.join(known)}")
+        return replace(self, **given)
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where to train: `device` auto, cpu or cuda; `precision` as Lightning Fabric calls it; `folder` for checkpoints
+    (None: none are kept); `tell` is told of the progress."""
+
+    device: str = "auto"
+    precision: str = "32-true"
+    folder: Path | None = None
+    tell: Tell | None = None
+
+    def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise SettingsError(f"device must be one of {', '.join(DEVICES)}, got {self.device!r}")
+        if self.precision not in PRECISIONS:
+            raise SettingsError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise SettingsError("device cuda was asked for, but PyTorch finds no GPU here; use --device cpu, or auto")
+
+    @property
+    def torch_device(self) -> torch.device:
+        """Where networks score."""
+        use_cuda = self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
+        return torch.device("cuda" if use_cuda else "cpu")
+
+
+_session: ContextVar[Session] = ContextVar("session")
+
+
+def session() -> Session:
+    """The session in force; without one: whatever device there is, no checkpoints, nobody told."""
+    return _session.get(Session())
+
+
+@contextmanager
+def use_session(chosen: Session) -> Iterator[Session]:
+    """Train within this block as `chosen` says."""
+    token = _session.set(chosen)
+    try:
+        yield chosen
+    finally:
+        _session.reset(token)
