@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -14,12 +15,25 @@ from lynkeus.monitor.watch import Watched
 from lynkeus.sources.wrapper import Wrapper
 
 
+class Training(Protocol):
+    """How far a training is: samples `done` of `total`, held-out `loss` and `efficiency` of the last epoch."""
+
+    title: str
+    epoch: int
+    epochs: int
+    done: int
+    total: int
+    loss: float
+    efficiency: float
+
+
 class Bar:
     """One line of progress: counted samples in a pass, or a share of named steps."""
 
     def __init__(self, progress: Progress, title: str) -> None:
         self.progress = progress
         self.title = title
+        self.training = ""
         self.task: TaskID = progress.add_task(title, total=None)
 
     def begin(self, what: str, total: int | None) -> None:
@@ -33,6 +47,17 @@ class Bar:
     def step(self, what: str, share: float | None = None) -> None:
         """Say what is being done, and how much of it is done, from 0 to 1."""
         self.progress.update(self.task, description=f"{self.title}: {what}", total=1.0, completed=share or 0.0)
+
+    def train(self, now: Training) -> None:
+        """Show the samples of all epochs that a training has gone through, how fast, and how good it is by now."""
+        speed = self.progress.tasks[self.task].speed
+        rate = f", {speed:,.0f} samples/s" if speed else ""
+        good = "" if now.loss != now.loss else f", loss {now.loss:.3g}, finds {now.efficiency:.0%}"
+        what = f"{self.title}: {now.title}, epoch {now.epoch} of at most {now.epochs}{rate}{good}"
+        if self.training != now.title:
+            self.progress.reset(self.task)
+        self.training = now.title
+        self.progress.update(self.task, description=what, total=now.total, completed=now.done)
 
 
 @contextmanager

@@ -49,5 +49,8 @@ def test_infinite_values_become_missing_and_are_counted(make_table):
         read = concatenate(list(source))
         assert np.isnan(read.values).sum() == 3
         assert read.values.dtype == np.float32
-        assert source.messages == ["2 infinite values are taken as missing (NaN), first in c1"]
+        assert source.messages == [
+            "2 infinite values are taken as missing (NaN), first in c1",
+            "1 values are missing (NaN), first in c0",
+        ]
     assert np.isinf(table.values).sum() == 2

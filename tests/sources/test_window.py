@@ -146,3 +146,11 @@ def test_lengths_that_make_no_sense_are_refused(make_table, length, stride):
 def test_only_tables_are_windowed(make_table):
     with pytest.raises(SchemaError, match="waveforms"):
         Window(Window(InMemory(make_table(10)), 5), 2)
+
+
+def test_rows_every_five_minutes_are_windows_too() -> None:
+    values = np.arange(60.0)[:, None]
+    time_ns = np.arange(60, dtype=np.int64) * 300 * 10**9
+    schema = Schema("table", ("cpu",), (), (1,), sample_rate_hz=1 / 300)
+    (batch,) = Window(InMemory(Batch(schema, values, time_ns)), 12)
+    assert len(batch) == 5

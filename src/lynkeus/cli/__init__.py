@@ -4,70 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from lynkeus import __version__
-from lynkeus.core import LynkeusError, SettingsError, Source, plugins
+from lynkeus.cli.fit import FitOptions, fit_and_save
+from lynkeus.cli.options import Data, LayoutName, ModelFolder, SiteFile, StoreUrl, open_as_fitted, screen, takes
+from lynkeus.core import Comparison, LynkeusError, SettingsError, plugins
 from lynkeus.progress import Passes, passes_bar, say
-
-if TYPE_CHECKING:
-    from lynkeus.evaluate.fitted import Fitted
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate, commission, test, write its page.")
 app.add_typer(study_app, name="study")
-screen = Console(stderr=True)
-SHOWN = 30  # incidents of the training data that are printed
+WIDE = 200  # columns of a list that is not written to a terminal
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
-
-Data = Annotated[str, typer.Argument(help="File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1")]
-ModelFolder = Annotated[Path, typer.Argument(help="Folder written by lynkeus fit")]
-LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout by name, or your own FILE.toml")]
-SiteFile = Annotated[Path | None, typer.Option("--site", help="TOML file with the facts of your site")]
-StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///FILE.db or postgresql://user@host/name")]
 
 
 @app.command()
-def fit(
-    data: Data,
-    scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")],
-    layout: LayoutName = None,
-    window: Annotated[int, typer.Option(min=0, help="Rows per window; 0: single rows")] = 0,
-    stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: windows do not overlap")] = 0,
-) -> None:
+@takes(FitOptions)
+def fit(options: FitOptions) -> None:
     """Learn what is normal from DATA, leave its own incidents out, and calibrate how rare every score is."""
-    from lynkeus.evaluate.fitted import check_output
-    from lynkeus.evaluate.fitting import FitSettings
-    from lynkeus.evaluate.fitting import fit as fit_model
-    from lynkeus.sources import open_source, read_layout
-
-    check_output(output)
-    kept = read_layout(layout).to_dict() if layout else None
-    with passes_bar(screen, "fit") as bar:
-        source = Passes(open_source(data, layout), bar)
-        fitted = fit_model(source, FitSettings(scorer, window=window, stride=stride, layout=kept))
-        fitted.save(output)
-    say(screen, source.messages)
-    say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.channels.asleep.items()])
-    for name, calibration in fitted.calibrations.items():
-        seen = f"{calibration.samples} samples"
-        if calibration.hours is not None:
-            seen = f"{calibration.hours:.2f} h of reference"
-        left_out = f"{calibration.excluded} incidents of its own left out ({calibration.excluded_s:.0f} s)"
-        say(screen, [f"{name}: {seen}, {left_out}"])
-    incidents = sorted(fitted.lineage["incidents"], key=lambda incident: -incident["score"])
-    shown = sorted(incidents[:SHOWN], key=lambda incident: incident["start_ns"])
-    say(screen, [f"  {_incident(incident)}" for incident in shown])
-    if len(incidents) > SHOWN:
-        say(screen, [f"  ... and {len(incidents) - SHOWN} smaller ones: see model.json"])
-    say(screen, [f"{output}: {scorer}, {int(fitted.channels.live.sum())} channels"])
+    fit_and_save(options)
 
 
 @app.command()
@@ -83,7 +44,7 @@ def score(
 
     fitted = Fitted.load(model)
     with passes_bar(screen, "score") as bar:
-        prepared = fitted.prepare(Passes(_open(fitted, data, layout), bar))
+        prepared = fitted.prepare(Passes(open_as_fitted(fitted, data, layout), bar))
         rows = write_scores(fitted, fitted.score_prepared(prepared), output)
     say(screen, [*getattr(prepared, "messages", ()), f"{output}: {rows} rows"])
 
@@ -109,7 +70,7 @@ def commission(
     others = {folder.name: Fitted.load(folder) for folder in compare or []}
     settings = CommissionSettings.quick() if quick else CommissionSettings()
     with passes_bar(screen, "commission") as bar:
-        source = _open(fitted, data, layout)
+        source = open_as_fitted(fitted, data, layout)
         found = run(fitted, source, settings.at(parse_budget(budget)), others, bar.step)
         write_report(found, output)
     say(screen, [f"{output}: {len(found.rows)} turn-on points at {budget}"])
@@ -136,7 +97,7 @@ def watch(
     facts = Site.read(site).but(store=store, replay=replay, budget=budget, name=name)
     fitted = Fitted.load(model)
     settings = WatchSettings(facts.name, facts.title, facts.rule, facts.replay)
-    source = _open(fitted, data, None)
+    source = open_as_fitted(fitted, data, None)
     check(fitted, source, settings)  # before a store is made
     with contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
         done = run(fitted, source, kept, settings, tick)
@@ -166,14 +127,30 @@ def serve(
 def list_(group: Annotated[str | None, typer.Argument(help="scorers, sources, simulators or studies")] = None) -> None:
     """List what there is to name on the command line."""
     for chosen in [group] if group else plugins.BUILT_IN:
-        table = Table("name", "what it is", title=chosen, title_justify="left")
+        more = ("reads", "learned", "explains by", "a fit takes", "labels") if chosen == "scorers" else ()
+        table = Table("name", "what it is", *more, title=chosen, title_justify="left")
         for name in plugins.entries(chosen):
             try:
-                says = (plugins.load(chosen, name).__doc__ or "").strip().splitlines()
+                found = plugins.load(chosen, name)
+                table.add_row(name, _first_line(found), *(_about(found) if more else ()))
             except SettingsError as error:
-                says = [str(error)]
-            table.add_row(name, says[0] if says else "")
-        Console().print(table)
+                table.add_row(name, str(error))
+        Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+
+
+def _first_line(found: Any) -> str:
+    """What something is, from the first line of its module, or of its own where the module says nothing of it alone."""
+    own, module = (text.strip() for text in (found.__doc__ or "", sys.modules[found.__module__].__doc__ or ""))
+    return ((module if isinstance(found, type) else own) or own).partition("\n")[0]
+
+
+def _about(scorer: Any) -> tuple[str, ...]:
+    """What a scorer says of itself, as cells."""
+    from lynkeus.evaluate.fitting import about_of
+
+    about = about_of(scorer)
+    labels = {"": "none", "known": "good or anomalous", "classes": "classes of anomaly"}[about.labels]
+    return ", ".join(about.kinds), "yes" if about.learned else "no", about.explains, about.cost, labels
 
 
 @app.command()
@@ -196,11 +173,13 @@ def study_run(
     smoke: Annotated[bool, typer.Option(help="A small version, to see that everything runs")] = False,
 ) -> None:
     """Run one study from its data to its page of results; exit code 1 where a check fails."""
+    from lynkeus.evaluate.run_comparison import run_comparison
     from lynkeus.evaluate.run_study import run_study
 
     study = plugins.load("studies", name)(smoke=smoke)
     with passes_bar(screen, name) as bar:
-        run = run_study(study, output, bar.step)
+        steps = bar.step
+        run = run_comparison(study, output, steps) if isinstance(study, Comparison) else run_study(study, output, steps)
     say(screen, run.lines())
     raise typer.Exit(0 if run.passed else 1)
 
@@ -221,21 +200,6 @@ def demo(
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
-
-
-def _open(fitted: Fitted, data: str, layout: str | None) -> Source:
-    """Open data the way the model was fitted, unless the user says otherwise."""
-    from lynkeus.sources import Layout, open_source
-
-    kept = Layout.from_dict(fitted.layout) if fitted.layout and "://" not in data else None
-    return open_source(data, layout or kept)
-
-
-def _incident(incident: dict[str, Any]) -> str:
-    """One line: when, on which output, where, how long."""
-    at = datetime.fromtimestamp(incident["start_ns"] / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    seconds = (incident["end_ns"] - incident["start_ns"]) / 1e9
-    return f"{at}  {incident['output']:8s} {incident['where']:20s} {seconds:5.0f} s"
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from lynkeus.core import Alarm, Floats
 from lynkeus.core.protocols import Telling
 from lynkeus.evaluate.fitted import Fitted, Scored
-from lynkeus.evaluate.fitting import mean_sample
+from lynkeus.evaluate.reference import mean_sample
 
 TOP = 8
 ALIKE = 0.9  # share of the channels, the best fitting ones, by which the nearest good reference is chosen

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from lynkeus.core import Batch, Calibration, Floats, ModelError, Schema, Scorer, Scores, Source, Tracking, plugins
-from lynkeus.core.protocols import Locating
+from lynkeus.core.protocols import Classifying, Locating
 from lynkeus.sources import Window
 from lynkeus.sources.live import Live
 from lynkeus.transforms.live_channels import LiveChannels
@@ -31,13 +31,15 @@ WORTH_LOCATING = 0.01  # a scorer that must explain to locate does so only for r
 
 
 class Scored(NamedTuple):
-    """A batch and what was found: `scores`, `p_values`, `rates` (n, outputs), `where` (n, outputs) channel names."""
+    """A batch and what was found: `scores`, `p_values`, `rates` (n, outputs), `where` (n, outputs) channel names, `kinds` (n,) of
+    fault, '' where it looks good, by scorers that name them."""
 
     batch: Batch
     scores: Scores
     p_values: Floats
     rates: Floats | None
     where: npt.NDArray[np.str_]
+    kinds: npt.NDArray[np.str_] | None = None
 
 
 @dataclass
@@ -89,7 +91,8 @@ class Fitted:
         rates = None
         if all(calibration.hours is not None for calibration in columns):
             rates = np.stack([c.alarms_per_hour(scores[:, k]) for k, c in enumerate(columns)], axis=1)
-        return Scored(batch, scores, p_values, rates, self._locate(batch, p_values))
+        kinds = self.scorer.classify(batch) if isinstance(self.scorer, Classifying) else None
+        return Scored(batch, scores, p_values, rates, self._locate(batch, p_values), kinds)
 
     def explain(self, batch: Batch, output: str) -> Floats:
         """Evidence of each live channel (n, channel): the largest over the shots of a window."""
@@ -114,13 +117,18 @@ class Fitted:
                     where[rare, k] = names[np.abs(self.explain(part, output)).argmax(axis=1)]
         return np.where(np.isnan(p_values), "", where)
 
-    def save(self, folder: Path) -> None:
-        """Write the folder as a whole: it is complete, or what was there before stays. Raises ModelError otherwise."""
+    def save(self, folder: Path, more: Mapping[str, bytes] | None = None) -> None:
+        """Write the folder as a whole, with `more` files in it: it is complete, or what was there before stays.
+
+        Raises ModelError otherwise.
+        """
         check_output(folder)
         partial, old = folder.with_name(folder.name + ".partial"), folder.with_name(folder.name + ".old")
         try:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
+            for name, content in (more or {}).items():
+                (partial / name).write_bytes(content)
             self._write(partial)
             if folder.exists():
                 shutil.rmtree(old, ignore_errors=True)

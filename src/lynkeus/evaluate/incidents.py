@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lynkeus.core import Calibration
 
 if TYPE_CHECKING:
-    from lynkeus.evaluate.fitting import Reference
+    from lynkeus.evaluate.reference import Reference
 
 
 @dataclass(frozen=True)

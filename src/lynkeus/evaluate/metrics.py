@@ -39,6 +39,28 @@ def placements(faulty: npt.ArrayLike, good: npt.ArrayLike) -> Floats:
     return np.asarray((below + reached) / (2.0 * max(len(reference), 1)))
 
 
+def bootstrap_auroc(
+    truth: Truth, scores: npt.ArrayLike, groups: npt.ArrayLike | None = None, seed: int = 0, copies: int = 300
+) -> Floats:
+    """(copies,) AUROC of samples drawn again with replacement: their quantiles are its interval.
+
+    `groups` (n,): samples of one group are not independent, and are drawn together. NaN where a class is absent.
+    """
+    wrong, values = _checked(truth, scores)
+    _, group = np.unique(np.arange(len(values)) if groups is None else groups, return_inverse=True)
+    number, rng = int(group.max(initial=-1)) + 1, np.random.default_rng(seed)
+    good = np.flatnonzero(~wrong)[np.argsort(values[~wrong], kind="stable")]
+    below, reached = (np.searchsorted(values[good], values[wrong], side) for side in ("left", "right"))
+    drawn = np.full(copies, np.nan)
+    for copy in range(copies if wrong.any() and len(good) else 0):
+        weight = np.bincount(rng.integers(number, size=number), minlength=number)[group]
+        count = np.append(0, np.cumsum(weight[good]))
+        pairs = float(count[-1] * weight[wrong].sum())
+        if pairs:
+            drawn[copy] = weight[wrong] @ (count[below] + count[reached]) / (2.0 * pairs)
+    return drawn
+
+
 def average_precision(truth: Truth, scores: npt.ArrayLike) -> float:
     """Area under the precision-recall curve as a sum over steps of recall (no interpolation); NaN without faults."""
     wrong, values = _checked(truth, scores)

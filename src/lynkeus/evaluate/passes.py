@@ -11,7 +11,7 @@ import numpy as np
 from lynkeus.core import Alarm, AlarmRule, Array, Batch, Floats, OpenAlarm, Point, Source, SourceError, advance
 from lynkeus.core.calibration import NS_PER_HOUR
 from lynkeus.evaluate.fitted import Fitted, Scored
-from lynkeus.evaluate.fitting import end_times
+from lynkeus.evaluate.reference import end_times
 from lynkeus.evaluate.turn_on import Outcome
 from lynkeus.sources import Inject
 from lynkeus.sources.wrapper import Wrapper

@@ -31,12 +31,12 @@ def results_page(
         *(_fault_table(kind, found.rows, first) for kind in study.faults),
         f"![Turn-on curves]({study.name}/turn_on.svg)",
         "## False alarms against the budget",
-        _table(("scorer", "output", "alarms", "hours", "per hour", "90 % interval", "budget"), _alarm_rows(found)),
+        table(("scorer", "output", "alarms", "hours", "per hour", "90 % interval", "budget"), _alarm_rows(found)),
         "Counted on the test data as they are. Nobody has labelled them: an alarm here is a false one or a real event, "
         "and the list below says which to look at.",
         *_events(study, found, fitted[first]),
         "## What was left out of the reference",
-        _table(("scorer", "output", "reference (h)", "incidents left out", "seconds left out"), _excluded_rows(fitted)),
+        table(("scorer", "output", "reference (h)", "incidents left out", "seconds left out"), _excluded_rows(fitted)),
         *_incidents(study, fitted[first]),
     ]
     return "\n\n".join(parts) + "\n"
@@ -71,7 +71,7 @@ def _fault_table(kind: str, rows: Iterable[TurnOn], first: str) -> str:
         )
         for row in own
     ]
-    return f"### {kind}\n\n{_table(head, lines)}"
+    return f"### {kind}\n\n{table(head, lines)}"
 
 
 def _alarm_rows(found: Commissioning) -> list[tuple[str, ...]]:
@@ -104,7 +104,7 @@ def _events(study: Study, found: Commissioning, fitted: Fitted) -> list[str]:
     ]
     return [
         f"### Alarms of `{fitted.name}` in the test data",
-        _table(("UTC", "output", "where", "s", "score"), rows),
+        table(("UTC", "output", "where", "s", "score"), rows),
         *figures,
     ]
 
@@ -134,12 +134,13 @@ def _incidents(study: Study, fitted: Fitted) -> list[str]:
     figure = f"![Incidents of the training data]({study.name}/train_incidents.svg)"
     return [
         f"### Incidents that `{fitted.name}` found in its own training data",
-        _table(("UTC", "output", "where", "s", "score"), rows),
+        table(("UTC", "output", "where", "s", "score"), rows),
         figure,
     ]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import lynkeus
-from lynkeus.core import Alarm, Check, Study
+from lynkeus.core import Alarm, Check, Source, Study
 from lynkeus.evaluate.commission import Commissioning, CommissionSettings, commission
 from lynkeus.evaluate.commission_report import write_report
 from lynkeus.evaluate.evidence import evidence
@@ -78,11 +78,11 @@ def run_study(study: Study, folder: Path, progress: Progress | None = None) -> S
     checks = tuple((check, metrics.get(check.metric, float("nan"))) for check in study.checks)
     write_report(found, own / "report.html")
     _figures(fitted[first], study, found, own)
-    record = _record(study)
-    write_whole(own / "metrics.json", json.dumps({"run": record, "metrics": metrics}, indent=1).encode())
+    asked = _record(study)
+    write_whole(own / "metrics.json", json.dumps({"run": asked, "metrics": metrics}, indent=1).encode())
     page = folder / f"{study.name}.md"
     run = StudyRun(metrics, checks, page)
-    write_whole(page, results_page(study, found, fitted, record, run.lines()[:-1]).encode())
+    write_whole(page, results_page(study, found, fitted, asked, run.lines()[:-1]).encode())
     tell("done", 1.0)
     return run
 
@@ -129,22 +129,25 @@ def _figures(fitted: Fitted, study: Study, found: Commissioning, folder: Path) -
 
 
 def _record(study: Study) -> dict[str, Any]:
-    """What was run, with what: enough to know whether another run could differ."""
-    files = [
-        {"path": path.name, "bytes": path.stat().st_size}
-        for path in dict.fromkeys((*files_of(study.train), *files_of(study.test)))
-        if path.is_file()
-    ]
     fields = {
         "study": study.name,
         "data": study.data,
-        "files": files,
         "scorers": {name: dict(options) for name, options in study.scorers.items()},
         "faults": {kind: list(sizes) for kind, sizes in study.faults.items()},
         "budget_per_hour": study.budget_per_hour,
         "per_case": study.per_case,
-        "version": lynkeus.__version__,
     }
+    return record(fields, (study.train, study.test))
+
+
+def record(asked: dict[str, Any], sources: Iterable[Source]) -> dict[str, Any]:
+    """What was run, with what: enough to know whether another run could differ."""
+    files = [
+        {"path": path.name, "bytes": path.stat().st_size}
+        for path in dict.fromkeys(path for source in sources for path in files_of(source))
+        if path.is_file()
+    ]
+    fields = asked | {"files": files, "version": lynkeus.__version__}
     key = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return fields | {"key": key, "at": at, "python": platform.python_version(), "machine": platform.machine()}

@@ -15,11 +15,13 @@ from lynkeus.core import SourceError
 from lynkeus.evaluate.fitted import Fitted, Scored
 
 ROWS_PER_GROUP = 50_000
+BOOKKEEPING = ("end_ns", "done_ns", "position", "fault_fraction")  # in meta, but nothing that names the sample
 
 
 def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]:
-    """One batch as columns: `start_ns`, `end_ns` (without times: `row`), then for each output its name,
-    `<output>_p_value`, and `<output>_alarms_per_hour` where the reference has a duration; `where` of the first."""
+    """One batch as columns: `start_ns`, `end_ns` (without times: `row`), what the source calls the sample (`cavity`, `pid`),
+    then for each output its name, `<output>_p_value`, and `<output>_alarms_per_hour` where the reference has a duration;
+    `fault`: its kind, of scorers that name one; `where` of the first output."""
     batch = scored.batch
     found: dict[str, object] = {}
     if batch.time_ns is not None:
@@ -28,11 +30,14 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
         found["end_ns"] = batch.meta.get("end_ns", batch.time_ns + (round(1e9 / rate) if rate else 0))
     else:
         found["row"] = range(first_row, first_row + len(batch))
+    found |= {name: column for name, column in batch.meta.items() if name not in BOOKKEEPING and column.ndim == 1}
     for k, output in enumerate(fitted.scorer.outputs):
         found[output] = scored.scores[:, k]
         found[f"{output}_p_value"] = scored.p_values[:, k]
         if scored.rates is not None:
             found[f"{output}_alarms_per_hour"] = scored.rates[:, k]
+    if scored.kinds is not None:
+        found["fault"] = scored.kinds.tolist()
     found["where"] = scored.where[:, 0].tolist()
     if batch.truth is not None:
         found["truth"] = batch.truth

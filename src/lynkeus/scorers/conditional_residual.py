@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import Batch, Evidence, Floats, Scores, Source
+from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
 from lynkeus.scorers.folder import read_scorer, write_folder
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.missing import with_enough_data
@@ -26,6 +26,7 @@ class ConditionalResidual:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(("table", "waveform"), False, "residual in sigmas", "a second")
 
     def fit(self, source: Source) -> Self:
         """Learn in two passes over a stream. Raises SchemaError where nothing can be learned."""

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 from sklearn import ensemble
 
-from lynkeus.core import Batch, Evidence, Floats, Scores, Source
+from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
 from lynkeus.explain.occlusion import occlusion
 from lynkeus.scorers.folder import read_scorer, write_folder
 from lynkeus.scorers.forest import Forest, forest_of
@@ -30,6 +30,7 @@ class IsolationForest:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds")
     trees: int = 200
     points_per_tree: int = 512
     sample: int = 10_000

@@ -9,9 +9,10 @@ from typing import ClassVar, Self
 import numpy as np
 from sklearn import neighbors
 
-from lynkeus.core import Array, Batch, Evidence, Floats, Scores, Source
-from lynkeus.scorers.folder import read_scorer, write_folder
+from lynkeus.core import About, Array, Batch, Evidence, Floats, Scores, Source
+from lynkeus.scorers.folder import read_folder, read_scorer, write_folder
 from lynkeus.transforms.features import FEATURE_ARRAYS, Features
+from lynkeus.transforms.image_features import IMAGE_ARRAYS, ImageFeatures
 from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.rows import like_values
 
@@ -20,13 +21,15 @@ ITSELF = 1e-6  # a distance as small as this, in sigmas, is the sample's own
 
 @dataclass
 class NearestNeighbours:
-    """`anomaly` of a row, or a window, of a table: the mean distance to its `neighbours` nearest reference points.
+    """`anomaly` of a row, or a window, of a table, or of an image: the mean distance to its `neighbours` nearest reference
+    points.
 
     A sample that is in the reference itself is not its own neighbour, so that its score is like that of any other.
     Learned: `features_`, `reference_` (at most `sample`, features) in sigmas.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(("table", "waveform", "image"), False, "difference to the nearest", "a second")
     neighbours: int = 5
     sample: int = 5000
     seed: int = 0
@@ -34,7 +37,8 @@ class NearestNeighbours:
     def fit(self, source: Source) -> Self:
         """Learn in three passes over a stream. Raises SchemaError where nothing can be learned."""
         self.schema_ = source.schema
-        self.features_, self.reference_ = Features.fit(source, self.sample, self.seed)
+        kind = ImageFeatures if source.schema.kind == "image" else Features
+        self.features_, self.reference_ = kind.fit(source, self.sample, self.seed)
         self._index()
         return self
 
@@ -43,9 +47,12 @@ class NearestNeighbours:
         return with_enough_data(batch, self._nearest(self._points(batch))[0].mean(axis=1))
 
     def explain(self, batch: Batch) -> Evidence:
-        """Each channel's squared difference to the mean of the nearest neighbours, the same for all its shots."""
+        """Each channel's squared difference to the mean of the nearest neighbours, the same for all its shots; of an image
+        each pixel's signed difference, in patterns."""
         points = self._points(batch)
         mean = self.reference_[self._nearest(points)[1]].mean(axis=1)
+        if isinstance(self.features_, ImageFeatures):
+            return self.features_.map(points - mean).reshape(batch.values.shape)
         evidence = ((points - mean) ** 2).reshape(len(points), -1, batch.values.shape[1]).sum(axis=1)
         return like_values(batch, evidence[:, None, :])
 
@@ -56,8 +63,10 @@ class NearestNeighbours:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, *FEATURE_ARRAYS, "reference")
-        scorer.features_, scorer.reference_ = Features.from_arrays(arrays), arrays["reference"]
+        image = read_folder(folder)[0].kind == "image"
+        scorer, arrays = read_scorer(cls, folder, *(IMAGE_ARRAYS if image else FEATURE_ARRAYS), "reference")
+        scorer.features_ = (ImageFeatures if image else Features).from_arrays(arrays)
+        scorer.reference_ = arrays["reference"]
         scorer._index()
         return scorer
 
@@ -68,6 +77,8 @@ class NearestNeighbours:
 
     def _points(self, batch: Batch) -> Floats:
         self.schema_.require(batch.schema, "the scorer nearest_neighbours")
+        if isinstance(self.features_, ImageFeatures):
+            return self.features_.points(batch)
         return self.features_.points(self.features_.residuals(batch))
 
     def _nearest(self, points: Floats) -> tuple[Floats, Array]:

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import SGDOneClassSVM
 
-from lynkeus.core import Batch, Evidence, Floats, Scores, Source
+from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
 from lynkeus.explain.occlusion import occlusion
 from lynkeus.scorers.folder import read_scorer, write_folder
 from lynkeus.transforms.features import FEATURE_ARRAYS, Features
@@ -32,6 +32,7 @@ class OneClassSvm:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds")
     nu: float = 0.05
     landmarks: int = 300
     sample: int = 10_000

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core import Array, Batch, Evidence, Floats, ModelError, Scores, Source
+from lynkeus.core import About, Array, Batch, Evidence, Floats, ModelError, Scores, Source
 from lynkeus.scorers.folder import read_folder, write_folder
 from lynkeus.scorers.orbit_baseline import CENTRE_WINDOWS, Baseline, Gate, Pace, Walk, walk
 from lynkeus.scorers.orbit_judge import MEMORY, QUIET_NATS, Judge
@@ -55,6 +55,7 @@ class Orbit:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("monitor", "beam")
+    about: ClassVar[About] = About(("table", "waveform"), False, "residual in sigmas", "seconds")
     evidence_labels: ClassVar[dict[str, str]] = {
         "monitor": "evidence against the channel (nats)",
         "beam": "shift against the baseline (sigma)",

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import Batch, Evidence, Floats, Scores, Source
+from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
 from lynkeus.scorers.folder import read_scorer, write_folder
 from lynkeus.transforms.covariance import Correlated
 from lynkeus.transforms.missing import fill_from_others, with_enough_data
@@ -25,6 +25,7 @@ class PcaResidual:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(("table", "waveform"), False, "residual in sigmas", "a second")
     variance: float = 0.95
     sample: int = 10_000
     seed: int = 0

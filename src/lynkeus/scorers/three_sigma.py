@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import Batch, Evidence, Floats, Scores, Source
+from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
 from lynkeus.scorers.folder import read_scorer, write_folder
 from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.reservoir import sample_rows
@@ -24,6 +24,7 @@ class ThreeSigma:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(("table", "waveform"), False, "deviation in sigmas", "a second")
     sample: int = 10_000
     seed: int = 0
 

@@ -5,6 +5,7 @@ from lynkeus.sources.bundle_writer import write_bundle
 from lynkeus.sources.files import Files
 from lynkeus.sources.finite import Finite
 from lynkeus.sources.inject import Inject
+from lynkeus.sources.labelled import Blocks, Good, Labelled
 from lynkeus.sources.layout import Layout, read_layout, shipped_layouts
 from lynkeus.sources.open import open_source
 from lynkeus.sources.replay import Replay
@@ -14,6 +15,6 @@ from lynkeus.sources.window import Accumulate, Window
 from lynkeus.sources.wrapper import files_of
 
 __all__ = [
-    "Accumulate", "BundleSource", "Exclude", "Files", "Finite", "InMemory", "Inject", "Layout", "Ordered", "Replay",
+    "Accumulate", "Blocks", "BundleSource", "Exclude", "Files", "Finite", "Good", "InMemory", "Inject", "Labelled", "Layout", "Ordered", "Replay",
     "Select", "Window", "files_of", "open_source", "read_layout", "shipped_layouts", "write_bundle",
 ]  # fmt: skip

@@ -38,12 +38,12 @@ class Hdf5Source:
         self.path = existing_file(path)
         self.files = (self.path,)
         self.layout = layout or Layout()
-        with self._opened() as file:
+        with opened(self.path) as file:
             self.blocks = self.layout.blocks or (self._only_block(file),)
             datasets = [self._dataset(file, block.dataset) for block in self.blocks]
             self.rows = self._common_rows(datasets)
             self.times = self.layout.times or self._default_times(file)
-            self.truth = self.layout.truth or self._default_truth(file)
+            self.truth = self._truth(file)
             self._check_columns(file)
             names = [
                 name
@@ -63,7 +63,7 @@ class Hdf5Source:
         return self.rows
 
     def __iter__(self) -> Iterator[Batch]:
-        with self._opened() as file:
+        with opened(self.path) as file:
             datasets = [self._dataset(file, block.dataset) for block in self.blocks]
             for start in range(0, self.rows, BATCH_ROWS):
                 stop = min(start + BATCH_ROWS, self.rows)
@@ -78,33 +78,8 @@ class Hdf5Source:
                 values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
                 yield table_batch(self.schema, values, time_ns, truth, start)
 
-    @contextmanager
-    def _opened(self) -> Iterator[h5py.File]:
-        try:
-            file = h5py.File(self.path, "r", rdcc_nbytes=CHUNK_CACHE_BYTES)
-        except OSError as error:
-            if not h5py.is_hdf5(self.path):
-                remedy = "is not an HDF5 file; check the path, or whether the copy failed"
-            elif "truncated" in str(error):
-                remedy = "the HDF5 file is truncated, its end is missing; copy it again"
-            else:
-                remedy = f"the HDF5 file cannot be opened ({error}); is another program writing it?"
-            raise SourceError(f"{self.path}: {remedy}") from error
-        with file:
-            yield file
-
     def _dataset(self, file: h5py.File, name: str) -> h5py.Dataset:
-        try:
-            found = file.get(name)
-        except (KeyError, OSError, RuntimeError) as error:
-            raise SourceError(f"{self.path}: dataset {name!r} cannot be read ({error}); copy the file again") from error
-        if not isinstance(found, h5py.Dataset):
-            layout = f" of layout {self.layout.name}" if self.layout.name else ""
-            holds = listed([name for name, _ in _datasets(file)])
-            raise SourceError(
-                f"{self.path}: no dataset {name!r}{layout}; the file holds {holds}; give another --layout"
-            )
-        return found
+        return dataset_in(file, self.path, name, self.layout)
 
     def _only_block(self, file: h5py.File) -> Block:
         tables = [name for name, data in _datasets(file) if data.ndim == 2 and data.dtype.kind in "fiu"]
@@ -136,8 +111,9 @@ class Hdf5Source:
         found = self._column(file, "time_ns")
         return Times(found) if found else None
 
-    def _default_truth(self, file: h5py.File) -> str:
-        return self._column(file, "truth")
+    def _truth(self, file: h5py.File) -> str:
+        """The dataset of labels; '' where there is none, as in data that nobody has labelled."""
+        return self.layout.truth if self.layout.truth in file else self._column(file, "truth")
 
     def _column(self, file: h5py.File, last_name: str) -> str:
         """The dataset of that last name with one integer per row; empty where there is none or more than one."""
@@ -173,6 +149,36 @@ class Hdf5Source:
             )
         end = f"/{block.suffix}" if block.suffix else ""
         return [self.layout.short(name) + end for name in found]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """The file, open for reading. Raises SourceError where it is truncated, locked or not HDF5."""
+    try:
+        file = h5py.File(path, "r", rdcc_nbytes=CHUNK_CACHE_BYTES)
+    except OSError as error:
+        if not h5py.is_hdf5(path):
+            remedy = "is not an HDF5 file; check the path, or whether the copy failed"
+        elif "truncated" in str(error):
+            remedy = "the HDF5 file is truncated, its end is missing; copy it again"
+        else:
+            remedy = f"the HDF5 file cannot be opened ({error}); is another program writing it?"
+        raise SourceError(f"{path}: {remedy}") from error
+    with file:
+        yield file
+
+
+def dataset_in(file: h5py.File, path: Path, name: str, layout: Layout) -> h5py.Dataset:
+    """A dataset by name. Raises SourceError naming what the file holds where it is not there."""
+    try:
+        found = file.get(name)
+    except (KeyError, OSError, RuntimeError) as error:
+        raise SourceError(f"{path}: dataset {name!r} cannot be read ({error}); copy the file again") from error
+    if not isinstance(found, h5py.Dataset):
+        of_layout = f" of layout {layout.name}" if layout.name else ""
+        holds = listed([name for name, _ in _datasets(file)])
+        raise SourceError(f"{path}: no dataset {name!r}{of_layout}; the file holds {holds}; give another --layout")
+    return found
 
 
 def _datasets(file: h5py.File) -> list[tuple[str, h5py.Dataset]]:

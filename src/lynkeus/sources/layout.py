@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -58,12 +58,42 @@ class Times:
 
 
 @dataclass(frozen=True)
+class Pulses:
+    """Waveforms of RF pulses, one `dataset` (2 * signals, sample, pulse) for each cavity: `*` stands for its name.
+
+    Each of the `signals` is an amplitude followed by a phase in degrees. They are turned into I and Q, and `average`
+    samples at `sample_rate_hz` become one. `pid`: dataset with the number of each macro-pulse, of which there are
+    `pulse_rate_hz`.
+    """
+
+    dataset: str
+    pid: str
+    signals: tuple[str, ...]
+    sample_rate_hz: float
+    average: int = 1
+    pulse_rate_hz: float = 10.0
+
+    def __post_init__(self) -> None:
+        _check_texts(self, "pulses")
+        if self.dataset.split("/").count("*") != 1:
+            raise SettingsError(f"pulses.dataset: must have one part that is '*', the cavity; got {self.dataset!r}")
+        if not self.signals or not all(isinstance(name, str) for name in self.signals):
+            raise SettingsError(f"pulses.signals: must be a list of names, got {self.signals!r}")
+        for name in ("sample_rate_hz", "pulse_rate_hz"):
+            if not _positive(getattr(self, name)):
+                raise SettingsError(f"pulses.{name}: must be a positive number, got {getattr(self, name)!r}")
+        if not isinstance(self.average, int) or self.average < 1:
+            raise SettingsError(f"pulses.average: must be a whole number from 1 on, got {self.average!r}")
+
+
+@dataclass(frozen=True)
 class Layout:
-    """How to read one kind of file as a table; every part that is left out is found by looking at the file.
+    """How to read one kind of file as a table, or as pulses; what is left out is found by looking at the file.
 
     `names`: dataset of channel names, `strip`: regular expression of what to cut from each name; `unit`: of all
     channels whose block gives none; `truth`: dataset of labels (0 normal). Without `blocks` all numbers of the
     file are channels; without `times` a dataset called `time_ns` is taken where there is one, likewise `truth`.
+    With `pulses` the file holds waveforms, and the parts about tables are not used.
     """
 
     name: str = ""
@@ -74,6 +104,7 @@ class Layout:
     strip: str = ""
     times: Times | None = None
     truth: str = ""
+    pulses: Pulses | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "")
@@ -101,6 +132,8 @@ class Layout:
         made["blocks"] = tuple(_make(Block, block, "blocks") for block in blocks)
         if made.get("times") is not None:
             made["times"] = _make(Times, made["times"], "times")
+        if made.get("pulses") is not None:
+            made["pulses"] = _make(Pulses, made["pulses"], "pulses")
         return cls(**made)
 
 
@@ -139,9 +172,10 @@ def _make(cls: Any, given: Any, where: str) -> Any:
     if not isinstance(given, Mapping):
         raise SettingsError(f"{where}: must be a table, got {given!r}")
     _check_known(cls, given, where)
-    if cls is Block and "dataset" not in given:
-        raise SettingsError("blocks.dataset: is missing")
-    return cls(**given)
+    for field in fields(cls):
+        if field.default is MISSING and field.name not in given:
+            raise SettingsError(f"{where}.{field.name}: is missing")
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
 def _check_known(cls: Any, given: Mapping[str, Any], where: str) -> None:

@@ -27,7 +27,8 @@ from lynkeus.sources.tables import (
 class NumpySource:
     """A table from NumPy's own files; pickled objects are refused.
 
-    .npy: (rows, columns). .npz: `X` (rows, columns), and where they are there `y` (rows,) labels, 1 = anomalous,
+    .npy: (rows, columns). .npz: `X` (rows, columns), and where they are there `y` (rows,) labels, 1 = anomalous
+    (another name: the layout's `truth`),
     `names` (columns,), `time_ns` (rows,). Raises SourceError for a file that is missing, damaged or of
     another kind.
     """
@@ -36,6 +37,7 @@ class NumpySource:
         self.path = existing_file(path)
         self.files = (self.path,)
         self.layout = layout or Layout()
+        self.labels = self.layout.truth or "y"
         self.arrays = {} if self.path.suffix == ".npy" else self._unpacked()
         values = self._values()
         if values.ndim != 2 or values.dtype.kind not in "fiu":
@@ -43,7 +45,7 @@ class NumpySource:
         if not len(values):
             raise SourceError(f"{self.path}: holds no rows; nothing to read")
         self.rows, width = values.shape
-        for name, expected in (("y", self.rows), ("time_ns", self.rows), ("names", width)):
+        for name, expected in ((self.labels, self.rows), ("time_ns", self.rows), ("names", width)):
             if name in self.arrays and self.arrays[name].shape != (expected,):
                 found = self.arrays[name].shape
                 raise SourceError(
@@ -59,22 +61,37 @@ class NumpySource:
         return self.rows
 
     def __iter__(self) -> Iterator[Batch]:
-        labels = self.arrays.get("y")
+        labels = self._truth()
         for start in range(0, self.rows, BATCH_ROWS):
             stop = min(start + BATCH_ROWS, self.rows)
-            truth = None if labels is None else labels[start:stop].astype(np.int64)
+            truth = None if labels is None else labels[start:stop]
             yield table_batch(self.schema, self._values()[start:stop], self._time_ns(start, stop), truth, start)
 
     def _values(self) -> Array:
         """All rows; a .npy is mapped anew for each batch, so that pages already read are given back."""
         return self.arrays["X"] if self.arrays else mapped_rows(self.path)
 
+    def _truth(self) -> Array | None:
+        """Labels as whole numbers. Raises SourceError for any that is none."""
+        labels = self.arrays.get(self.labels)
+        if labels is None:
+            return None
+        if labels.dtype.kind not in "biuf":
+            raise SourceError(f"{self.path}: {self.labels} holds {labels.dtype}, not labels 0 and 1; write numbers")
+        wrong = np.flatnonzero(~np.isfinite(labels) | (labels != np.floor(labels))) if labels.dtype.kind == "f" else ()
+        if len(wrong):
+            raise SourceError(
+                f"{self.path}: {self.labels} of row {wrong[0]} is {labels[wrong[0]]:g}; labels are whole numbers, "
+                "0 for good and 1 for anomalous"
+            )
+        return labels.astype(np.int64)
+
     def _unpacked(self) -> dict[str, Array]:
         try:
             with self.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 if "X" not in file.files:
                     raise SourceError(f"{self.path}: no array X; the file holds {listed(file.files)}; save it as X=")
-                return {name: file[name] for name in ("X", "y", "names", "time_ns") if name in file.files}
+                return {name: file[name] for name in ("X", self.labels, "names", "time_ns") if name in file.files}
         except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
             reason = "pickled objects" if "pickle" in str(error) else "not a complete .npz file"
             raise SourceError(f"{self.path}: {reason}; save plain arrays with numpy.savez again") from error

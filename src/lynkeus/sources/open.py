@@ -62,7 +62,9 @@ def _reader(path: Path, layout: Layout) -> Any:
         raise SourceError(
             f"{path}: the ending {path.suffix!r} is not known; readable are {', '.join(FORMATS)} and bundles"
         )
-    return plugins.load("sources", name)(path, layout)
+    if layout.pulses and name != "hdf5":
+        raise SourceError(f"{path}: the layout {layout.name} describes pulses in HDF5 files; give another --layout")
+    return plugins.load("sources", "pulses" if layout.pulses else name)(path, layout)
 
 
 def _open_url(url: str, layout: str | Path | Layout | None) -> Source:

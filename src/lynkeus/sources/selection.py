@@ -95,7 +95,8 @@ class Select(Wrapper):
 class Exclude(Wrapper):
     """The samples that touch none of the `intervals` [start_ns, end_ns): known incidents, kept out of a reference.
 
-    A window counts from its time to its meta `end_ns`.
+    A window counts from its time to its meta `end_ns`. Samples that are known to be anomalous (truth not 0) stay: there
+    is something to learn from them.
     """
 
     def __init__(self, source: Source, intervals: Sequence[tuple[int, int]]) -> None:
@@ -113,6 +114,8 @@ class Exclude(Wrapper):
             until = batch.meta.get("end_ns", batch.time_ns + 1)
             # Intervals that ended before the sample, against those that began before its end: any in between?
             clear = np.searchsorted(ends, batch.time_ns, "right") >= np.searchsorted(starts, until, "left")
+            if batch.truth is not None:
+                clear |= batch.truth != 0
             if clear.all():
                 yield batch
             elif clear.any():

@@ -14,14 +14,15 @@ from lynkeus.core.errors import SchemaError, SettingsError
 from lynkeus.core.protocols import Source
 from lynkeus.sources.wrapper import Wrapper
 
-MAX_GAP_S = 5.0
+MAX_GAP_S = 5.0  # or GAP_SAMPLES, where rows are rarer than that
+GAP_SAMPLES = 2.5
 
 
 class Window(Wrapper):
     """Rows of a table cut into windows: (n, column) becomes (m, channel, time = length).
 
     A new window begins every `stride` rows (by default `length`: windows do not overlap). No window reaches over a
-    gap longer than `max_gap_s`, nor where time goes backwards; otherwise rows are taken as they come. `time_ns` is
+    gap longer than `max_gap_s` (of slow data: 2.5 rows), nor where time goes backwards; otherwise rows are taken as they come. `time_ns` is
     the start; meta `end_ns` is exclusive, `done_ns` is the time of the last row that no later window needs,
     `position` is the first row, `fault_fraction` the share of rows that are not normal. `truth` is the most
     frequent label, if at least half of the rows have it. Values are views of the rows. `len` is exact where there
@@ -34,7 +35,7 @@ class Window(Wrapper):
             raise SchemaError(f"Window needs rows of a table, this source has {rows.kind}s; leave --window out")
         super().__init__(source, replace(rows, kind="waveform", shape=(rows.shape[0], length)))
         self.length, self.stride = _checked(length, stride or length)
-        self.max_gap_s = max_gap_s
+        self.max_gap_s = _widest(max_gap_s, rows)
 
     def __len__(self) -> int:
         return _count(len(self.source), self.length, self.stride)  # type: ignore[arg-type]
@@ -54,7 +55,7 @@ class Accumulate(Wrapper):
         if schema.kind == "table" and schema.sample_rate_hz:
             schema = replace(schema, sample_rate_hz=schema.sample_rate_hz / n)
         super().__init__(source, schema)
-        self.max_gap_s = max_gap_s
+        self.max_gap_s = _widest(max_gap_s, source.schema)
 
     def __len__(self) -> int:
         return _count(len(self.source), self.n, self.n)  # type: ignore[arg-type]
@@ -63,6 +64,11 @@ class Accumulate(Wrapper):
         for rows, starts in consecutive(self.source, self.n, self.n, self.max_gap_s):
             cut = _windows(rows.values, starts, self.n)
             yield _joined(rows, starts, (self.n, self.n), _mean(cut), self.schema)
+
+
+def _widest(max_gap_s: float, rows: Schema) -> float:
+    """A metric that comes every five minutes has no gap between two rows."""
+    return max(max_gap_s, GAP_SAMPLES / rows.sample_rate_hz) if rows.sample_rate_hz else max_gap_s
 
 
 def consecutive(source: Source, length: int, stride: int, max_gap_s: float) -> Iterator[tuple[Batch, Array]]:

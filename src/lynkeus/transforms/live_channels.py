@@ -26,8 +26,8 @@ class LiveChannels:
     asleep: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, source: Source) -> Self:
-        """One streaming pass. Raises SchemaError where no channel is alive."""
+    def fit(cls, source: Source, constants: bool = False) -> Self:
+        """One streaming pass. `constants`: channels that never change stay. Raises SchemaError where none is alive."""
         low: Floats | None = None
         rows = 0
         for batch in source:
@@ -43,19 +43,19 @@ class LiveChannels:
             rows += len(values)
         if low is None:
             raise SchemaError("the source has no rows to learn from")
-        return cls._from_extremes(source.schema, low, high, missing / rows)
+        return cls._from_extremes(source.schema, low, high, missing / rows, constants)
 
     @classmethod
-    def _from_extremes(cls, schema: Schema, low: Floats, high: Floats, missing: Floats) -> Self:
+    def _from_extremes(cls, schema: Schema, low: Floats, high: Floats, missing: Floats, constants: bool) -> Self:
         names = schema.names or tuple(f"column {index}" for index in range(len(low)))
         reasons = {}
         for index, name in enumerate(names):
             if missing[index] > MOSTLY_MISSING:
                 reasons[name] = f"{missing[index]:.0%} of its values are missing"
-            elif low[index] == high[index]:
+            elif low[index] == high[index] and not constants:
                 reasons[name] = f"constant at {low[index]:g}"
         live = np.array([name not in reasons for name in names])
-        if not live.any():
+        if not live.any() or (low == high).all():
             raise SchemaError(f"none of the {len(names)} channels carries a signal: all are constant or missing")
         return cls(tuple(names), live, np.where(low == high, low, np.nan).astype(np.float64), reasons)
 

@@ -1,0 +1,169 @@
+"""lynkeus fit: from data to a model folder, with what was learned on the way said in words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lynkeus.cli.options import Data, LayoutName, screen
+from lynkeus.core import About, SettingsError, plugins
+from lynkeus.progress import Bar, Passes, passes_bar, say
+
+if TYPE_CHECKING:
+    from lynkeus.evaluate.fitted import Fitted
+
+SHOWN = 30  # incidents of the training data that are printed
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What `lynkeus fit` is told."""
+
+    data: Data
+    scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: choose by planted faults")]
+    output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")]
+    layout: LayoutName = None
+    window: Annotated[int, typer.Option(min=0, help="Rows per window; 0: single rows")] = 0
+    stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: windows do not overlap")] = 0
+    labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
+    verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
+    monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
+    set: Annotated[list[str] | None, typer.Option("--set", help="Setting of the scorer: latent=8, training.epochs=20")] = None
+    device: Annotated[str, typer.Option(help="Where networks are trained: auto, cpu, cuda")] = "auto"
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed")] = "32-true"
+
+
+def fit_and_save(options: FitOptions) -> None:
+    """Run the command."""
+    from lynkeus.evaluate.choose import AUTO, choose
+    from lynkeus.evaluate.fitted import check_output
+    from lynkeus.evaluate.fitting import FitSettings
+    from lynkeus.evaluate.fitting import fit as fit_model
+    from lynkeus.monitor.judged import judged_intervals
+    from lynkeus.sources import open_source, read_layout
+
+    check_output(options.output)
+    names, choice = options.scorer.split(","), None
+    layout = read_layout(options.layout)
+    if options.labels:
+        layout = replace(layout, truth=options.labels)
+    judged = judged_intervals(options.verdicts, options.monitor) if options.verdicts else ()
+    settings = FitSettings(
+        options.scorer, settings_of(options.set or []), options.window, options.stride,
+        layout.to_dict() if options.layout or options.labels else None, labels=options.labels or "", judged=judged,
+    )  # fmt: skip
+    with passes_bar(screen, "fit") as bar:
+        source = Passes(open_source(options.data, layout if options.layout or options.labels else None), bar)
+        with training(options, bar):
+            if names[0] == AUTO:
+                choice = choose(source, settings, names[1:], bar.step)
+                settings = replace(settings, scorer=choice.best)
+            fitted = fit_model(source, settings)
+    if int(os.environ.get("RANK", "0")):
+        return  # one of several processes that train together; the first one writes
+    fitted.save(options.output, _report(fitted))
+    shutil.rmtree(checkpoints(options.output), ignore_errors=True)
+    say(screen, source.messages)
+    if choice is not None:
+        say(screen, [*(candidate.line() for candidate in choice.candidates), choice.why])
+    _say_what_was_learned(fitted, options)
+
+
+@contextlib.contextmanager
+def training(options: FitOptions, bar: Bar) -> Iterator[None]:
+    """A session for scorers with networks; PyTorch is not even imported for the others."""
+    names = [name for name in options.scorer.split(",") if name != "auto"]
+    if not any(_about(name).learned for name in names):
+        if options.device == "cuda":
+            raise SettingsError(f"{options.scorer} trains no network and needs no --device; leave it out")
+        yield
+        return
+    from lynkeus.training import Session, use_session
+
+    with use_session(Session(options.device, options.precision, checkpoints(options.output), bar.train)):
+        yield
+
+
+def _about(name: str) -> About:
+    from lynkeus.evaluate.fitting import about_of
+
+    return about_of(plugins.load("scorers", name))
+
+
+def checkpoints(output: Path) -> Path:
+    """Where a training that was killed goes on from."""
+    return output.with_name(output.name + ".checkpoints")
+
+
+def settings_of(given: list[str]) -> dict[str, Any]:
+    """NAME=VALUE as a dictionary, a.b=c nested; numbers, true and false as such. Raises SettingsError."""
+    found: dict[str, Any] = {}
+    for text in given:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise SettingsError(f"--set {text}: must be NAME=VALUE, such as latent=8 or training.epochs=20")
+        *above, name = path.split(".")
+        place = found
+        for part in above:
+            place = place.setdefault(part, {})
+        place[name] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def _report(fitted: Fitted) -> dict[str, bytes]:
+    """The picture of a training, where there was one."""
+    history = getattr(fitted.scorer, "history_", None)
+    if history is None:
+        return {}
+    from lynkeus.training.report import training_figure
+
+    return {"training.svg": training_figure(history)}
+
+
+def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
+    say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.channels.asleep.items()])
+    samples, width = fitted.lineage["samples"], int(fitted.channels.live.sum())
+    if samples < width:
+        say(screen, [f"only {samples} samples for {width} columns: directions without data are guessed; give more data"])
+    known = fitted.lineage["known_anomalies"]
+    if known:
+        say(screen, [f"{known} samples are known to be anomalous"])
+    history = getattr(fitted.scorer, "history_", None)
+    if history is not None:
+        say(screen, [*history.messages, history.says(), f"{options.output / 'training.svg'}: every epoch"])
+        if not fitted.lineage["held_out"]:
+            say(screen, ["few samples: calibrated on those it was trained on, so p-values are a little too small"])
+    for name, calibration in fitted.calibrations.items():
+        seen = f"{calibration.samples} samples"
+        if calibration.hours is not None:
+            seen = f"{calibration.hours:.2f} h of reference"
+        left_out = f"{calibration.excluded} incidents of its own left out ({calibration.excluded_s:.0f} s)"
+        say(screen, [f"{name}: {seen}, {left_out}"])
+    incidents = sorted(fitted.lineage["incidents"], key=lambda incident: -incident["score"])
+    shown = sorted(incidents[:SHOWN], key=lambda incident: incident["start_ns"])
+    say(screen, [f"  {_incident(incident)}" for incident in shown])
+    if len(incidents) > SHOWN:
+        say(screen, [f"  ... and {len(incidents) - SHOWN} smaller ones: see model.json"])
+    say(screen, [f"{options.output}: {fitted.name}, {width} channels"])
+
+
+def _incident(incident: dict[str, Any]) -> str:
+    """One line: when, on which output, where, how long."""
+    at = datetime.fromtimestamp(incident["start_ns"] / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    seconds = (incident["end_ns"] - incident["start_ns"]) / 1e9
+    return f"{at}  {incident['output']:8s} {incident['where']:20s} {seconds:5.0f} s"

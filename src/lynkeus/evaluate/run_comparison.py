@@ -1,0 +1,170 @@
+"""run_comparison: scorers side by side on labelled samples, case by case, and a page that says who found what."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lynkeus.core import (
+    Array,
+    Batch,
+    Case,
+    Classifying,
+    Comparison,
+    Floats,
+    Outcome,
+    Part,
+    Scorer,
+    SourceError,
+    Tracking,
+    concatenate,
+    plugins,
+)
+from lynkeus.evaluate.comparison_page import comparison_page
+from lynkeus.evaluate.fitting import about_of
+from lynkeus.evaluate.metrics import COVERAGE, auroc, average_precision, bootstrap_auroc
+from lynkeus.evaluate.run_study import Progress, StudyRun, record
+from lynkeus.evaluate.turn_on import write_whole
+from lynkeus.sources import Good
+
+MEAN = "mean"  # the case that stands for all cases of a part
+TAILS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
+AVERAGED = ("auroc", "average_precision", "fit_s", "score_s", "right_kind")
+
+
+@dataclass
+class Found:
+    """What a part has shown: `metrics` by case.scorer.statistic; `confusion`: scorer -> (classes, classes) counts, true
+    class by row, summed over the cases; `figures`: file -> caption."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    confusion: dict[str, Array] = field(default_factory=dict)
+    figures: dict[str, str] = field(default_factory=dict)
+    copies: dict[str, list[Floats]] = field(default_factory=dict)
+
+
+def run_comparison(study: Comparison, folder: Path, progress: Progress | None = None) -> StudyRun:
+    """Run a comparison; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/` with figures and metrics.json."""
+    tell = progress or (lambda what, share: None)
+    own = folder / study.name
+    own.mkdir(parents=True, exist_ok=True)
+    steps = sum(len(part.cases) * len(part.scorers) for part in study.parts.values())
+    done, found = 0, {}
+    for name, part in study.parts.items():
+        found[name] = Found()
+        for case_name, case in part.cases.items():
+            outcomes = []
+            for outcome in _outcomes(part, case):
+                done += outcome.scorer is not None
+                tell(f"{name} {case_name}: {outcome.name}", done / (steps + 1))
+                outcomes.append(outcome)
+                _measure(part, case_name, outcome, found[name])
+            if part.look is not None:
+                seen = part.look(case_name, outcomes, own)
+                found[name].figures |= seen.figures
+                found[name].metrics |= {f"{case_name}.{key}": value for key, value in seen.metrics.items()}
+        _average(part, found[name])
+    metrics = {f"{name}.{key}": value for name, one in found.items() for key, value in one.metrics.items()}
+    checks = tuple((check, metrics.get(check.metric, float("nan"))) for check in study.checks)
+    asked = _record(study)
+    write_whole(own / "metrics.json", json.dumps({"run": asked, "metrics": metrics}, indent=1).encode())
+    run = StudyRun(metrics, checks, folder / f"{study.name}.md")
+    write_whole(run.page, comparison_page(study, found, asked, run.lines()[:-1]).encode())
+    tell("done", 1.0)
+    return run
+
+
+def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
+    """Of every scorer, then of every baseline."""
+    test = concatenate(list(case.test))
+    if test.truth is None or not (test.truth == 0).any() or not (test.truth != 0).any():
+        raise SourceError("the test samples of a comparison need labels (truth), with normal ones (0) and others")
+    for name, options in part.scorers.items():
+        scorer = plugins.load("scorers", name.split()[0])(**options)
+        begun = time.process_time()
+        scorer.fit(case.train if about_of(scorer).labels else Good(case.train))
+        fitted = time.process_time()
+        scores = _scores(scorer, case)
+        scored = time.process_time()
+        kinds = scorer.classify(test) if isinstance(scorer, Classifying) else None
+        yield Outcome(name, scorer, test, scores, kinds, fitted - begun, scored - fitted)
+    good = concatenate(list(Good(case.train))).values if part.baselines else None
+    for name, baseline in part.baselines.items():
+        begun = time.process_time()
+        yield Outcome(name, None, test, baseline(good, test.values)[:, None], score_s=time.process_time() - begun)
+
+
+def _scores(scorer: Scorer, case: Case) -> Floats:
+    """(n, outputs), batch by batch, as a watch would ask for them."""
+    scores = []
+    for batch in case.test:
+        scores.append(scorer.score(batch))
+        if isinstance(scorer, Tracking):
+            scorer.update(batch)
+    return np.concatenate(scores)
+
+
+def _measure(part: Part, case: str, outcome: Outcome, found: Found) -> None:
+    """AUROC of every class against the normal samples, and of all of them, with its interval; confusion of kinds."""
+    test, scores = outcome.test, outcome.scores[:, 0]
+    assert test.truth is not None
+    start = f"{case}.{outcome.name}"
+    copies = bootstrap_auroc(test.truth, scores, _groups(part, test))
+    found.copies.setdefault(outcome.name, []).append(copies)
+    low, high = np.quantile(copies, TAILS)
+    metrics = {"auroc": auroc(test.truth, scores), "low": float(low), "high": float(high)}
+    metrics["average_precision"] = average_precision(test.truth, scores)
+    metrics |= {"fit_s": outcome.fit_s, "score_s": outcome.score_s}
+    for number, name in enumerate(part.classes):
+        rows = (test.truth == 0) | (test.truth == number)
+        if number and len(part.classes) > 2 and (test.truth == number).any():
+            metrics[f"{name}.auroc"] = auroc(test.truth[rows], scores[rows])
+    if outcome.kinds is not None:
+        counts = _confusion(part, test.truth, outcome.kinds)
+        faulty = counts[1:]
+        metrics["right_kind"] = float(np.trace(faulty, offset=1) / max(faulty.sum(), 1))
+        found.confusion[outcome.name] = found.confusion.get(outcome.name, 0) + counts
+    found.metrics |= {f"{start}.{name}": value for name, value in metrics.items()}
+
+
+def _groups(part: Part, test: Batch) -> Array | None:
+    if part.groups and part.groups not in test.meta:
+        raise SourceError(f"the test samples have no column {part.groups!r} in their meta data; name one in groups")
+    return test.meta[part.groups] if part.groups else None
+
+
+def _confusion(part: Part, truth: Array, kinds: Array) -> Array:
+    """(classes, classes + 1) counts: true class by row, named class by column, the last one for any other name."""
+    names = {"": 0} | {name: number for number, name in enumerate(part.classes)}
+    named = np.array([names.get(str(kind), len(part.classes)) for kind in kinds])
+    counts = np.zeros((len(part.classes), len(part.classes) + 1), np.int64)
+    np.add.at(counts, (truth, named), 1)
+    return counts
+
+
+def _average(part: Part, found: Found) -> None:
+    """Means over the cases; the interval is that of the mean, with the test samples of each case drawn again."""
+    for name in (*part.scorers, *part.baselines):
+        statistics = (*AVERAGED, *(f"{kind}.auroc" for kind in part.classes[1:]))
+        for statistic in statistics:
+            values = [found.metrics.get(f"{case}.{name}.{statistic}") for case in part.cases]
+            there = [value for value in values if value is not None]
+            if there:
+                found.metrics[f"{MEAN}.{name}.{statistic}"] = float(np.mean(there))
+        low, high = np.quantile(np.mean(found.copies[name], axis=0), TAILS)
+        found.metrics |= {f"{MEAN}.{name}.low": float(low), f"{MEAN}.{name}.high": float(high)}
+
+
+def _record(study: Comparison) -> dict[str, Any]:
+    parts: dict[str, Mapping[str, Any]] = {}
+    for name, part in study.parts.items():
+        scorers = {scorer: dict(options) for scorer, options in part.scorers.items()}
+        parts[name] = {"data": part.data, "cases": list(part.cases), "scorers": scorers}
+    sources = [source for part in study.parts.values() for case in part.cases.values() for source in vars(case).values()]
+    return record({"study": study.name, "parts": parts}, sources)
