@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -14,17 +14,8 @@ from lynkeus.core import Batch, Source
 from lynkeus.monitor.watch import Watched
 from lynkeus.sources.wrapper import Wrapper
 
-
-class Training(Protocol):
-    """How far a training is: samples `done` of `total`, held-out `loss` and `efficiency` of the last epoch."""
-
-    title: str
-    epoch: int
-    epochs: int
-    done: int
-    total: int
-    loss: float
-    efficiency: float
+if TYPE_CHECKING:
+    from lynkeus.training import Progress as Training
 
 
 class Bar:

@@ -127,7 +127,10 @@ def test_auto_tries_the_cheap_ones_and_says_why(lynkeus: Run, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("-s", "autoencoder", "--set", "latnt=3"), "the scorer autoencoder: got an unexpected keyword argument 'latnt'"),
+        (
+            ("-s", "autoencoder", "--set", "latnt=3"),
+            "autoencoder: got an unexpected keyword argument 'latnt'",
+        ),
         (("-s", "autoencoder", "--set", "latent"), "--set latent: must be NAME=VALUE"),
         (("-s", "autoencoder", "--set", "training.epoch=3"), "training.epoch: no such setting"),
         (("-s", "autoencoder", "--set", "network=bert"), "network must be auto or one of dense, "),

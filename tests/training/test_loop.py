@@ -28,7 +28,9 @@ class Line:
 
     def __init__(self, columns: int = 6, breaks_at: int = -1) -> None:
         torch.manual_seed(3)
-        self.networks = nn.ModuleDict({"line": nn.Sequential(nn.Linear(columns, 1), nn.Dropout(0.1), nn.Linear(1, columns))})
+        self.networks = nn.ModuleDict(
+            {"line": nn.Sequential(nn.Linear(columns, 1), nn.Dropout(0.1), nn.Linear(1, columns))}
+        )
         self.breaks_at, self.steps = breaks_at, 0
 
     def start(self, x: Tensor) -> None:
@@ -93,7 +95,7 @@ def test_a_loss_that_is_no_number_ends_it_with_the_last_good_epoch() -> None:
     assert len(history.epochs) == 2
     assert np.isfinite(task.weights()).all()
     assert "a loss was not a number, the last good epoch is kept" in history.says()
-    with pytest.raises(SettingsError, match="line: diverged in the first epoch; lower training.learning_rate"):
+    with pytest.raises(SettingsError, match=r"line: diverged in the first epoch; lower training.learning_rate"):
         run(Line(breaks_at=1))
 
 
@@ -136,7 +138,7 @@ def test_a_checkpoint_cut_short_gives_way_to_the_one_before(tmp_path: Path, monk
     assert f"{folder / FILE} is cut short or damaged: going on from the checkpoint before it" in history.messages
     for name in (FILE, BEFORE):
         (folder / name).write_bytes(content[:100])
-    with pytest.raises(ModelError, match=r"is cut short or damaged, and there is no other; remove .* to train afresh"):
+    with pytest.raises(ModelError, match=r"is cut short or damaged, there is no other; remove .* to start afresh"):
         run(Line(), folder=tmp_path)
 
 
@@ -192,8 +194,9 @@ scorer.save(Path(sys.argv[2]))
 
 
 def start(*words: object, processes: int = 1) -> subprocess.Popen[bytes]:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--no-python", sys.executable]
-    line = [sys.executable, *(torchrun if processes > 1 else []), "-c", FIT, *map(str, words)]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--no-python"]
+    launcher = [sys.executable, *torchrun] if processes > 1 else []
+    line = [*launcher, sys.executable, "-c", FIT, *map(str, words)]
     path = os.pathsep.join([str(Path(__file__).parents[2] / "src"), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(line, env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"})
 

@@ -28,7 +28,7 @@ class FitOptions:
     """What `lynkeus fit` is told."""
 
     data: Data
-    scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: choose by planted faults")]
+    scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them")]
     output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")]
     layout: LayoutName = None
     window: Annotated[int, typer.Option(min=0, help="Rows per window; 0: single rows")] = 0
@@ -36,7 +36,7 @@ class FitOptions:
     labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
     verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
     monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
-    set: Annotated[list[str] | None, typer.Option("--set", help="Setting of the scorer: latent=8, training.epochs=20")] = None
+    set: Annotated[list[str] | None, typer.Option("--set", help="Of the scorer: latent=8, training.epochs=20")] = None
     device: Annotated[str, typer.Option(help="Where networks are trained: auto, cpu, cuda")] = "auto"
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed")] = "32-true"
 
@@ -139,7 +139,7 @@ def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
     say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.channels.asleep.items()])
     samples, width = fitted.lineage["samples"], int(fitted.channels.live.sum())
     if samples < width:
-        say(screen, [f"only {samples} samples for {width} columns: directions without data are guessed; give more data"])
+        say(screen, [f"only {samples} samples for {width} columns: what they do not show is guessed"])
     known = fitted.lineage["known_anomalies"]
     if known:
         say(screen, [f"{known} samples are known to be anomalous"])

@@ -45,7 +45,7 @@ def takes(options: type) -> Callable[[Callable[[Any], None]], Callable[..., None
         ]  # fmt: skip
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {field.name: hints[field.name] for field in fields(options)}
-        del run.__wrapped__  # type: ignore[attr-defined]
+        del run.__wrapped__
         return run
 
     return decorate

@@ -27,8 +27,9 @@ from lynkeus.core.protocols import (
 from lynkeus.core.study import Baseline, Case, Check, Comparison, Findings, Outcome, Part, Study
 
 __all__ = [
-    "KINDS", "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case", "Check", "Classifying", "Comparison", "Evidence",
-    "Findings", "Floats", "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Outcome", "Part", "Point", "Schema", "SchemaError", "Scorer", "Scores",
-    "SettingsError", "Source", "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs",
-    "Tracking", "Verdict", "advance", "concatenate",
+    "KINDS", "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case",
+    "Check", "Classifying", "Comparison", "Evidence", "Findings", "Floats", "Locating", "LynkeusError", "ModelError",
+    "OpenAlarm", "Outcome", "Part", "Point", "Schema", "SchemaError", "Scorer", "Scores", "SettingsError", "Source",
+    "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict",
+    "advance", "concatenate",
 ]  # fmt: skip

@@ -154,7 +154,7 @@ class Calibration:
         least = FEWEST if hours else FEWEST_WITHOUT_TIMES
         if len(found) < least:
             raise CalibrationError(
-                f"only {len(found)} reference windows have a score; a calibration needs at least {least}: give more data"
+                f"only {len(found)} reference windows have a score; a calibration needs {least}: give more data"
             )
         if found.min() == found.max():
             raise CalibrationError(

@@ -49,7 +49,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "orbit": "lynkeus.simulate.orbit:OrbitSource",
         "cavity": "lynkeus.simulate.cavity:CavitySource",
     },
-    "studies": {"xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits"},
+    "studies": {
+        "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits",
+        "anomaly_taxonomy": "lynkeus.studies.anomaly_taxonomy.study:anomaly_taxonomy",
+    },
 }
 
 SINGULAR = {"scorers": "scorer", "sources": "source", "simulators": "simulator", "studies": "study"}

@@ -1,4 +1,4 @@
-"""Choose: which of several scorers finds most faults in held-out data, at one rate of false positives. For `-s auto`."""
+"""Choose, for `-s auto`: which of several scorers finds most faults in held-out data at one rate of false positives."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Candidate:
         """In words."""
         if self.refused:
             return f"{self.name}: not tried ({self.refused})"
-        interval = f"{self.low:.0%} to {self.high:.0%}"
-        return f"{self.name}: finds {self.efficiency:.0%} ({interval}) of {self.faults} faults, {self.seconds:.1f} s to fit"
+        found = f"{self.efficiency:.0%} ({self.low:.0%} to {self.high:.0%}) of {self.faults} faults"
+        return f"{self.name}: finds {found}, {self.seconds:.1f} s to fit"
 
 
 @dataclass(frozen=True)
@@ -149,4 +149,3 @@ def _rarest(scores: Floats, reference: Floats) -> Floats:
     columns = [np.searchsorted(np.sort(reference[:, k]), scores[:, k]) / len(reference) for k in range(scores.shape[1])]
     beyond = [np.maximum(scores[:, k] - np.nanmax(reference[:, k]), 0) for k in range(scores.shape[1])]
     return np.max(columns, axis=0) + np.max(beyond, axis=0)
-

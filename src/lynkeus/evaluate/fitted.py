@@ -31,8 +31,8 @@ WORTH_LOCATING = 0.01  # a scorer that must explain to locate does so only for r
 
 
 class Scored(NamedTuple):
-    """A batch and what was found: `scores`, `p_values`, `rates` (n, outputs), `where` (n, outputs) channel names, `kinds` (n,) of
-    fault, '' where it looks good, by scorers that name them."""
+    """A batch and what was found: `scores`, `p_values`, `rates` (n, outputs), `where` (n, outputs) channel names,
+    `kinds` (n,) of fault, '' where it looks good, by scorers that name them."""
 
     batch: Batch
     scores: Scores

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import lynkeus
-from lynkeus.core import About, Calibration, CalibrationError, SettingsError, Source, Suspecting, plugins
+from lynkeus.core import About, Calibration, CalibrationError, Source, Suspecting, plugins
 from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
 from lynkeus.evaluate.fitted import Fitted
 from lynkeus.evaluate.incidents import Incident, find_incidents
@@ -34,8 +34,8 @@ FOLDS = 5  # a network is calibrated on every fifth stretch
 @dataclass(frozen=True)
 class FitSettings:
     """How to fit: `scorer` by name with `options`, windows of `window` rows every `stride`, `quiet_s`: crossings closer
-    than that are one alarm. `labels`: name of those that may be used (the truth of the source); `judged`: intervals that people
-    called real (1) or not real (0)."""
+    than that are one alarm. `labels`: name of those that may be used (the truth of the source); `judged`: intervals
+    that people called real (1) or not real (0)."""
 
     scorer: str
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -19,9 +19,9 @@ BOOKKEEPING = ("end_ns", "done_ns", "position", "fault_fraction")  # in meta, bu
 
 
 def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]:
-    """One batch as columns: `start_ns`, `end_ns` (without times: `row`), what the source calls the sample (`cavity`, `pid`),
-    then for each output its name, `<output>_p_value`, and `<output>_alarms_per_hour` where the reference has a duration;
-    `fault`: its kind, of scorers that name one; `where` of the first output."""
+    """One batch as columns: `start_ns`, `end_ns` (without times: `row`), what the source calls the sample (`cavity`,
+    `pid`), then for each output its name, `<output>_p_value`, and `<output>_alarms_per_hour` where the reference has a
+    duration; `fault`: its kind, of scorers that name one; `where` of the first output."""
     batch = scored.batch
     found: dict[str, object] = {}
     if batch.time_ns is not None:

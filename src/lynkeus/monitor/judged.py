@@ -25,7 +25,7 @@ def judged_intervals(url: str, monitor: str | None = None) -> tuple[tuple[int, i
         latest = {said.alarm_id: said for said in store.verdicts(name)}  # oldest first, so the last one holds
     known = [said for said in latest.values() if said.verdict in LABELS and said.end_ns is not None]
     if not known:
-        raise StoreError(f"nobody called an alarm of {name!r} real or not real in {url}; give verdicts on its page first")
+        raise StoreError(f"nobody called an alarm of {name!r} real or not real in {url}; give verdicts on its page")
     return tuple(sorted((said.start_ns, said.end_ns or 0, LABELS[said.verdict]) for said in known))
 
 

@@ -41,4 +41,4 @@ class DenseDecoder(nn.Module):
         self.layers = layers((latent, max(width // 2, latent), width, prod(shape)))
 
     def forward(self, code: Codes) -> Samples:
-        return self.layers(code).unflatten(1, self.shape)  # type: ignore[no-any-return]
+        return self.layers(code).unflatten(1, self.shape)

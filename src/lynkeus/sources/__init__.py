@@ -15,6 +15,7 @@ from lynkeus.sources.window import Accumulate, Window
 from lynkeus.sources.wrapper import files_of
 
 __all__ = [
-    "Accumulate", "Blocks", "BundleSource", "Exclude", "Files", "Finite", "Good", "InMemory", "Inject", "Labelled", "Layout", "Ordered", "Replay",
+    "Accumulate", "Blocks", "BundleSource", "Exclude", "Files", "Finite", "Good", "InMemory", "Inject", "Labelled",
+    "Layout", "Ordered", "Replay",
     "Select", "Window", "files_of", "open_source", "read_layout", "shipped_layouts", "write_bundle",
 ]  # fmt: skip

@@ -95,7 +95,8 @@ def choose_columns(path: Path, types: dict[str, Any], layout: Layout) -> Columns
     """Which columns to read, from their Arrow types; raises SourceError for a column that only the layout has."""
     wanted = [block.dataset for block in layout.blocks]
     times = layout.times or _default_times(types)
-    truth = layout.truth if layout.truth in types else ("truth" if "truth" in types and pa.types.is_integer(types["truth"]) else "")
+    default = "truth" if "truth" in types and pa.types.is_integer(types["truth"]) else ""
+    truth = layout.truth if layout.truth in types else default
     time = times.dataset if times else ""
     for name in [*wanted, *(name for name in (time, truth) if name)]:
         if name not in types:

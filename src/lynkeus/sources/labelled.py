@@ -27,7 +27,7 @@ class Known:
 
 
 class Labelled(Wrapper):
-    """A source whose truth is only what may be learned from: its `own` labels, by name ("": none), and intervals `judged`."""
+    """A source whose truth may be learned from: its `own` labels, by name ("": none), and intervals `judged`."""
 
     def __init__(self, source: Source, own: str, judged: Intervals = ()) -> None:
         super().__init__(source)

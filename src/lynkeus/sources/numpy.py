@@ -78,11 +78,12 @@ class NumpySource:
             return None
         if labels.dtype.kind not in "biuf":
             raise SourceError(f"{self.path}: {self.labels} holds {labels.dtype}, not labels 0 and 1; write numbers")
-        wrong = np.flatnonzero(~np.isfinite(labels) | (labels != np.floor(labels))) if labels.dtype.kind == "f" else ()
-        if len(wrong):
+        whole = np.isfinite(labels) & (labels == np.floor(labels))
+        if not whole.all():
+            row = int(np.argmin(whole))
             raise SourceError(
-                f"{self.path}: {self.labels} of row {wrong[0]} is {labels[wrong[0]]:g}; labels are whole numbers, "
-                "0 for good and 1 for anomalous"
+                f"{self.path}: {self.labels} of row {row} is {labels[row]:g}; labels are whole numbers, 0 for good and "
+                "1 for anomalous"
             )
         return labels.astype(np.int64)
 

@@ -21,12 +21,12 @@ GAP_SAMPLES = 2.5
 class Window(Wrapper):
     """Rows of a table cut into windows: (n, column) becomes (m, channel, time = length).
 
-    A new window begins every `stride` rows (by default `length`: windows do not overlap). No window reaches over a
-    gap longer than `max_gap_s` (of slow data: 2.5 rows), nor where time goes backwards; otherwise rows are taken as they come. `time_ns` is
-    the start; meta `end_ns` is exclusive, `done_ns` is the time of the last row that no later window needs,
-    `position` is the first row, `fault_fraction` the share of rows that are not normal. `truth` is the most
-    frequent label, if at least half of the rows have it. Values are views of the rows. `len` is exact where there
-    are no gaps, otherwise a little too high.
+    A new window begins every `stride` rows (by default `length`: windows do not overlap). No window reaches over a gap
+    longer than `max_gap_s` (of slow data: 2.5 rows), nor where time goes backwards; otherwise rows are taken as they
+    come. `time_ns` is the start; meta `end_ns` is exclusive, `done_ns` is the time of the last row that no later window
+    needs, `position` is the first row, `fault_fraction` the share of rows that are not normal. `truth` is the most
+    frequent label, if at least half of the rows have it. Values are views of the rows. `len` is exact where there are
+    no gaps, otherwise a little too high.
     """
 
     def __init__(self, source: Source, length: int, stride: int | None = None, max_gap_s: float = MAX_GAP_S) -> None:

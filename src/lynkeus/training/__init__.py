@@ -6,6 +6,6 @@ from lynkeus.training.settings import Progress, Session, TrainSettings, session,
 from lynkeus.training.task import ADAM, Losses, Task, Update, in_chunks
 
 __all__ = [
-    "ADAM", "History", "Losses", "Progress", "Session", "Task", "TrainSettings", "Update", "in_chunks", "session", "train",
-    "use_session",
+    "ADAM", "History", "Losses", "Progress", "Session", "Task", "TrainSettings", "Update", "in_chunks", "session",
+    "train", "use_session",
 ]  # fmt: skip

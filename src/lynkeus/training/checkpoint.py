@@ -59,7 +59,7 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
             note = f"{present[0]} is cut short or damaged: going on from the checkpoint before it" if number else ""
             return Checkpoint(*found, note)
     if present:
-        raise ModelError(f"{present[0]} is cut short or damaged, and there is no other; remove {folder} to train afresh")
+        raise ModelError(f"{present[0]} is cut short or damaged, there is no other; remove {folder} to start afresh")
     return None
 
 

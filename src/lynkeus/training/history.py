@@ -43,8 +43,8 @@ class Epoch:
 
 @dataclass
 class History:
-    """`epochs` in order, `best`: index of the one that was kept, `samples` trained on, `parameters` trained, `diverged`:
-    a loss was no number, and training stopped there."""
+    """`epochs` in order, `best`: index of the one that was kept, `samples` trained on, `parameters` trained,
+    `diverged`: a loss was no number, and training stopped there."""
 
     title: str
     samples: int
@@ -81,7 +81,7 @@ class History:
         line = f"{self.title}: {self.verdict}; kept epoch {self.best + 1} of {len(self.epochs)}, {found}"
         advice = {
             "over-fitted": "; later epochs learned the noise and are not used",
-            "collapsed": "; all samples come out the same: do not use this model, give it more freedom or another scorer",
+            "collapsed": "; all samples come out the same: do not use this model, choose another scorer",
             "still learning": "; more training.epochs may help",
             "diverged": "; a loss was not a number, the last good epoch is kept: lower training.learning_rate",
         }

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import torch
 
 from lynkeus.core import Array, Floats
-from lynkeus.transforms.planting import COPIES, efficiency, plant
 from lynkeus.training.task import Task, in_chunks
+from lynkeus.transforms.planting import COPIES, efficiency, plant
 
 BLOCKS = 40  # neighbours in time are alike: held out are stretches, not single samples
 FEWEST = 2

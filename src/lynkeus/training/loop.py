@@ -75,7 +75,8 @@ class _Run:
             network = self.task.networks[name]
             if not any(parameter.requires_grad for parameter in network.parameters()):
                 continue  # it stands still, such as a generator that was trained before
-            adam = Adam(network.parameters(), self.settings.learning_rate, self.task.betas, weight_decay=decay, fused=True)
+            rate = self.settings.learning_rate
+            adam = Adam(network.parameters(), rate, self.task.betas, weight_decay=decay, fused=True)
             self.task.networks[name], self.optimisers[name] = self.fabric.setup(network, adam)
         size = step_size(self.task)
         self.history = History(self.title, len(self.x), size, self.settings.epochs)
@@ -178,7 +179,7 @@ class _Run:
         self.saved = now
 
     def _folder(self) -> Path:
-        """One folder for one training: the same samples, labels, settings, networks and plain attributes of the task."""
+        """One folder for one training: the same samples, labels, settings, networks and plain attributes of the task"""
         assert self.where.folder is not None
         facts = [asdict(self.settings), self.seed, self.title, self.where.precision, step_size(self.task)]
         own = {name: value for name, value in vars(self.task).items() if isinstance(value, bool | int | float | str)}
@@ -213,8 +214,7 @@ def _fabric(where: Session) -> Fabric:
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     fabric = Fabric(
         accelerator=accelerator, devices=devices, num_nodes=max(1, world // devices), strategy=strategy,
-        precision=where.precision,  # type: ignore[arg-type]
+        precision=where.precision,
     )  # fmt: skip
     fabric.launch()
     return fabric
-

@@ -35,8 +35,8 @@ class Progress:
 class TrainSettings:
     """`epochs` at most, fewer where nothing improves for `patience` of them; `held_out`: share of good samples that are
     not trained on but judged by; `clip_norm`: largest norm of a gradient; `decay`: weight decay; `known_share`: known
-    anomalies added to each batch, as a share of it, all classes alike, so that few labels count. Raises SettingsError for
-    a value out of range."""
+    anomalies added to each batch, as a share of it, all classes alike, so that few labels count. Raises SettingsError
+    for a value out of range."""
 
     epochs: int = 60
     batch_size: int = 128
