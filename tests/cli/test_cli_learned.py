@@ -131,6 +131,7 @@ def test_auto_tries_the_cheap_ones_and_says_why(lynkeus: Run, tmp_path: Path) ->
             ("-s", "autoencoder", "--set", "latnt=3"),
             "autoencoder: got an unexpected keyword argument 'latnt'",
         ),
+        (("-s", "discord", "--window", "ten"), "--window ten: must be a number of rows, 0 for single rows, or auto"),
         (("-s", "autoencoder", "--set", "latent"), "--set latent: must be NAME=VALUE"),
         (("-s", "autoencoder", "--set", "training.epoch=3"), "training.epoch: no such setting"),
         (("-s", "autoencoder", "--set", "network=bert"), "network must be auto or one of dense, "),
@@ -164,3 +165,17 @@ def test_fewer_samples_than_columns_are_said(lynkeus: Run, tmp_path: Path) -> No
     np.savez(path, X=np.random.default_rng(0).normal(size=(30, 60)))
     done = lynkeus("fit", path, "-s", "table", "-o", "MODEL")
     assert (done.code, "only 30 samples for 60 columns" in done.err) == (0, True)
+
+
+def test_a_slow_series_is_cut_by_its_own_period(lynkeus: Run, tmp_path: Path) -> None:
+    rows = np.arange(4000)
+    load = np.sin(2 * np.pi * rows / 48) + 0.05 * np.random.default_rng(0).normal(size=4000)
+    load[3000:3048] = np.sin(2 * np.pi * rows[:48] / 24)
+    lines = [f"{1_600_000_000_000_000_000 + row * 300 * 10**9},{value:.6f}" for row, value in enumerate(load)]
+    (tmp_path / "cpu.csv").write_text("\n".join(["time_ns,load", *lines]))
+    done = lynkeus("fit", "cpu.csv", "-s", "discord", "--window", "auto", "-o", "MODEL")
+    assert (done.code, "windows of 96 rows every 12, by the period of the data" in done.err) == (0, True), done.err
+    assert lynkeus("score", "MODEL", "cpu.csv", "-o", "s.parquet").code == 0
+    found = scores(tmp_path / "s.parquet")
+    oddest = (found["start_ns"][found["anomaly"].argmax()] - 1_600_000_000_000_000_000) / 300e9
+    assert 2904 <= oddest <= 3048

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lynkeus.cli.options import Data, LayoutName, screen
-from lynkeus.core import About, SettingsError, plugins
+from lynkeus.core import About, SettingsError, Source, plugins
 from lynkeus.progress import Bar, Passes, passes_bar, say
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class FitOptions:
     scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them")]
     output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")]
     layout: LayoutName = None
-    window: Annotated[int, typer.Option(min=0, help="Rows per window; 0: single rows")] = 0
-    stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: windows do not overlap")] = 0
+    window: Annotated[str, typer.Option(help="Rows per window; 0: single rows; auto: by the period of the data")] = "0"
+    stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: no overlap (auto: an eighth)")] = 0
     labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
     verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
     monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
@@ -56,12 +56,13 @@ def fit_and_save(options: FitOptions) -> None:
     if options.labels:
         layout = replace(layout, truth=options.labels)
     judged = judged_intervals(options.verdicts, options.monitor) if options.verdicts else ()
-    settings = FitSettings(
-        options.scorer, settings_of(options.set or []), options.window, options.stride,
-        layout.to_dict() if options.layout or options.labels else None, labels=options.labels or "", judged=judged,
-    )  # fmt: skip
+    kept = layout if options.layout or (options.labels and "://" not in options.data) else None
     with passes_bar(screen, "fit") as bar:
-        source = Passes(open_source(options.data, layout if options.layout or options.labels else None), bar)
+        source = Passes(open_source(options.data, kept), bar)
+        settings = FitSettings(
+            options.scorer, settings_of(options.set or []), *window_of(options, source),
+            kept.to_dict() if kept else None, labels=options.labels or "", judged=judged,
+        )  # fmt: skip
         with training(options, bar):
             if names[0] == AUTO:
                 choice = choose(source, settings, names[1:], bar.step)
@@ -90,6 +91,25 @@ def training(options: FitOptions, bar: Bar) -> Iterator[None]:
 
     with use_session(Session(options.device, options.precision, checkpoints(options.output), bar.train)):
         yield
+
+
+def window_of(options: FitOptions, source: Source) -> tuple[int, int]:
+    """Rows per window and between windows. Raises SettingsError for what is neither a number nor "auto"."""
+    if options.window.isdecimal():
+        return int(options.window), options.stride
+    if options.window != "auto":
+        raise SettingsError(f"--window {options.window}: must be a number of rows, 0 for single rows, or auto")
+    from lynkeus.transforms.period import ROWS, window_length
+
+    rows: list[Any] = []
+    for batch in source:
+        rows.extend(batch.values)
+        if len(rows) >= ROWS:
+            break
+    length = window_length(rows)
+    stride = options.stride or max(1, length // 8)
+    say(screen, [f"windows of {length} rows every {stride}, by the period of the data"])
+    return length, stride
 
 
 def _about(name: str) -> About:
