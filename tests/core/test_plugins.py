@@ -60,3 +60,9 @@ def test_asking_for_names_imports_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "lynkeus.core.plugins" in done.stdout
     assert "lynkeus.scorers" not in done.stdout
+
+
+def test_an_option_that_a_scorer_does_not_have_is_named_with_those_it_has() -> None:
+    with pytest.raises(SettingsError, match=r"the scorer isolation_forest: got an unexpected keyword argument 'tree'; its"):
+        plugins.make_scorer("isolation_forest", {"tree": 3})
+    assert plugins.make_scorer("isolation_forest", {"trees": 3}).trees == 3

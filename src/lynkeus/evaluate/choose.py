@@ -114,7 +114,8 @@ def _try(name: str, source: Source, settings: FitSettings) -> Candidate:
 def _held_out_scores(scorer: Scorer, labelled: Source, held_out: Floats) -> tuple[Floats, Floats]:
     """Scores of held-out good samples, and of those that got a fault; several outputs as the least of their ranks."""
     rng, seen = np.random.default_rng(0), 0
-    good, faulty, inputs = [], [], None
+    nothing = np.empty((0, len(scorer.outputs)))
+    good, faulty, inputs = [nothing], [nothing], None
     rounds = -(-FAULTS // max(int(held_out.sum()), 1))
     if isinstance(scorer, Tracking):
         scorer.resume({})
@@ -131,6 +132,8 @@ def _held_out_scores(scorer: Scorer, labelled: Source, held_out: Floats) -> tupl
         if isinstance(scorer, Tracking):
             scorer.update(batch)
     reference, wrong = np.concatenate(good), np.concatenate(faulty)
+    if not len(reference):
+        return np.empty(0), np.empty(0)
     return _rarest(reference, reference), _rarest(wrong, reference)
 
 
