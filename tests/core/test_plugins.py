@@ -63,6 +63,6 @@ def test_asking_for_names_imports_nothing() -> None:
 
 
 def test_an_option_that_a_scorer_does_not_have_is_named_with_those_it_has() -> None:
-    with pytest.raises(SettingsError, match=r"the scorer isolation_forest: got an unexpected keyword argument 'tree'; its"):
+    with pytest.raises(SettingsError, match=r"isolation_forest: got an unexpected keyword argument 'tree'; its"):
         plugins.make_scorer("isolation_forest", {"tree": 3})
     assert plugins.make_scorer("isolation_forest", {"trees": 3}).trees == 3

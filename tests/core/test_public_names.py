@@ -9,10 +9,11 @@ import lynkeus.core
 from lynkeus.core import errors
 
 NAMES = [
-    "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case", "Check", "Classifying", "Comparison", "Evidence",
-    "Findings", "Floats", "KINDS", "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Outcome", "Part", "Point", "Schema", "SchemaError", "Scorer", "Scores",
-    "SettingsError", "Source", "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs",
-    "Tracking", "Verdict", "advance", "concatenate",
+    "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case", "Check",
+    "Classifying", "Comparison", "Evidence", "Findings", "Floats", "KINDS", "Locating", "LynkeusError", "ModelError",
+    "OpenAlarm", "Outcome", "Part", "Point", "Schema", "SchemaError", "Scorer", "Scores", "SettingsError", "Source",
+    "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict",
+    "advance", "concatenate",
 ]  # fmt: skip
 
 
