@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.core import Batch, Floats, LynkeusError, Scorer, SettingsError, Source, Tracking, plugins
+from lynkeus.core import Array, Batch, Floats, LynkeusError, Scorer, SettingsError, Source, Tracking, plugins
 from lynkeus.evaluate.fitting import FOLDS, FitSettings, about_of
 from lynkeus.evaluate.metrics import wilson_interval
 from lynkeus.sources import Blocks, Labelled, Window
@@ -111,7 +111,7 @@ def _try(name: str, source: Source, settings: FitSettings) -> Candidate:
     return Candidate(name, hits / len(faulty), *wilson_interval(hits, len(faulty)), len(faulty), seconds)
 
 
-def _held_out_scores(scorer: Scorer, labelled: Source, held_out: Floats) -> tuple[Floats, Floats]:
+def _held_out_scores(scorer: Scorer, labelled: Source, held_out: Array) -> tuple[Floats, Floats]:
     """Scores of held-out good samples, and of those that got a fault; several outputs as the least of their ranks."""
     rng, seen = np.random.default_rng(0), 0
     nothing = np.empty((0, len(scorer.outputs)))
@@ -137,7 +137,7 @@ def _held_out_scores(scorer: Scorer, labelled: Source, held_out: Floats) -> tupl
     return _rarest(reference, reference), _rarest(wrong, reference)
 
 
-def _with_faults(batch: Batch, rows: Floats, inputs: Inputs, rng: np.random.Generator) -> Batch:
+def _with_faults(batch: Batch, rows: Array, inputs: Inputs, rng: np.random.Generator) -> Batch:
     values = batch.values.astype(np.float64)
     column = (slice(None), *([None] * (values.ndim - 2)))
     scaled = (values[rows] - inputs.centre[column]) / inputs.sigma[column]

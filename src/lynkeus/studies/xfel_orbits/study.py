@@ -1,4 +1,4 @@
-"""European XFEL beam orbits: eight scorers side by side, on real orbits where they are at hand, else simulated ones."""
+"""European XFEL beam orbits: statistics and networks side by side, on real orbits where they are at hand, else simulated ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from lynkeus.core import Check, Source, Study
 from lynkeus.simulate.orbit import OrbitSource
@@ -16,6 +17,11 @@ SCORERS = (
     "orbit", "conditional_residual", "pca_residual", "mahalanobis", "three_sigma", "nearest_neighbours",
     "isolation_forest", "one_class_svm",
 )  # fmt: skip
+LEARNED = {
+    "autoencoder": {"network": "dense", "latent": 64, "width": 256, "training": {"epochs": 20}},
+    "sequence_to_sequence": {"training": {"epochs": 20}},
+    "deep_svdd": {"network": "xfel_orbits", "training": {"epochs": 20}},  # the published network, repaired
+}
 FAULTS = {
     "noisy": (0.5, 1.0, 3.0),
     "offset": (0.5, 1.0, 3.0),
@@ -31,7 +37,7 @@ FAULTS = {
 
 
 def xfel_orbits(smoke: bool = False) -> Study:
-    """Which monitor is wrong, and did the beam move: European XFEL orbits, eight scorers."""
+    """Which monitor is wrong, and did the beam move: European XFEL orbits, statistics and networks."""
     source, data = _data()
     train, test = (80, 40) if not smoke else (24, 10)
     return Study(
@@ -40,13 +46,17 @@ def xfel_orbits(smoke: bool = False) -> Study:
         "a fault does each scorer find at one false alarm an hour?",
         train=Select(source, rows=(0, train * MINUTE)),
         test=Select(source, rows=(train * MINUTE, (train + test) * MINUTE)),
-        scorers={name: {} for name in (SCORERS if not smoke else ("orbit", "pca_residual", "three_sigma"))},
+        scorers={name: {} for name in ("orbit", "pca_residual", "three_sigma")} if smoke else _all_scorers(),
         faults=FAULTS if not smoke else {"noisy": (3.0,), "offset": (3.0,), "flip": (1.0,)},
         window=10,
         per_case=40 if not smoke else 8,
         checks=_checks(smoke),
         data=f"{data}; fitted on the first {train} minutes, faults of 6 s planted into the next {test} minutes",
     )
+
+
+def _all_scorers() -> dict[str, dict[str, Any]]:
+    return {name: {} for name in SCORERS} | LEARNED
 
 
 def _data() -> tuple[Source, str]:
