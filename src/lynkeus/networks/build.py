@@ -11,7 +11,7 @@ from torch import nn
 from lynkeus.core import SettingsError
 from lynkeus.networks.convolution import ConvolutionDecoder, ConvolutionEncoder
 from lynkeus.networks.dense import DenseDecoder, DenseEncoder
-from lynkeus.networks.recurrent import RecurrentDecoder, RecurrentEncoder, ShotByShot
+from lynkeus.networks.recurrent import RecurrentDecoder, RecurrentEncoder, ShotByShotEncoder
 from lynkeus.networks.shapes import Shape
 from lynkeus.networks.transformer import TransformerDecoder, TransformerEncoder
 
@@ -20,12 +20,21 @@ Decoder = Callable[[Shape, int, int], nn.Module]
 
 
 class Architecture(NamedTuple):
-    """`axes`: how many axes a sample may have; encoder(shape, latent, width, bias), decoder(shape, latent, width)."""
+    """`axes`: how many axes a sample may have; encoder(shape, latent, width, bias), decoder(shape, latent, width).
+
+    `published`: numbers in a code for one-class learning, of the sample or of each of its shots; 0: as the scorer says.
+    """
 
     axes: tuple[int, ...]
     encoder: Encoder
     decoder: Decoder
     width: int
+    published: int = 0
+    each_shot: bool = False
+
+    def code_length(self, shape: Shape, asked: int) -> int:
+        """Numbers in a code for one-class learning: as published, else as asked for."""
+        return self.published * (shape[1] if self.each_shot else 1) or asked
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -34,6 +43,11 @@ ARCHITECTURES: dict[str, Architecture] = {
     "gru": Architecture((2,), partial(RecurrentEncoder, "gru"), partial(RecurrentDecoder, "gru"), 64),
     "lstm": Architecture((2,), partial(RecurrentEncoder, "lstm"), partial(RecurrentDecoder, "lstm"), 64),
     "transformer": Architecture((2,), TransformerEncoder, TransformerDecoder, 64),
+    # One-class networks published for the European XFEL: GRU(64, 16) and a linear map, and the transformer beside it.
+    "xfel_orbits": Architecture(
+        (2,), partial(ShotByShotEncoder, "gru"), partial(RecurrentDecoder, "gru"), 16, 16, True
+    ),
+    "xfel_orbits_transformer": Architecture((2,), TransformerEncoder, TransformerDecoder, 64, 16),
 }
 
 

@@ -1,4 +1,4 @@
-"""Planting while training and choosing: faults put into held-out good samples say which epoch, and which scorer, to keep.
+"""Planting: faults put into held-out good samples say which epoch of a network, and which scorer, to keep.
 
 The documents ask "which epoch?": too few generalise too much, too many learn the noise, and the loss alone does not
 tell. Samples are in sigmas of their channels; every fault is one that good data does not show.
@@ -19,7 +19,8 @@ def plant(samples: Floats, rng: np.random.Generator) -> Floats:
     """Copies of good samples (n, c, ...), a fault in each: an offset, noise, or a piece of another sample.
 
     Tables: in one column. Waveforms: in one channel, over a stretch of a quarter to all of its length. Images: in a
-    rectangle of an eighth to a half of each side.
+    rectangle of an eighth to a half of each side, with brightness and contrast as before, which would give it away to a
+    network that has learned nothing yet.
     """
     faulty = samples.copy()
     for number, sample in enumerate(faulty):
@@ -33,8 +34,15 @@ def plant(samples: Floats, rng: np.random.Generator) -> Floats:
             sample[where] += size * rng.normal(size=np.shape(sample[where]))
         else:
             sample[where] = other
-        faulty[number] = sample
+        faulty[number] = _as_bright(sample, samples[number]) if sample.ndim == 3 else sample
     return faulty
+
+
+def _as_bright(image: Floats, before: Floats) -> Floats:
+    """The image (c, h, w) with the mean and the spread that each channel had before."""
+    mean, spread = image.mean(axis=(1, 2), keepdims=True), image.std(axis=(1, 2), keepdims=True)
+    usual = before.mean(axis=(1, 2), keepdims=True), before.std(axis=(1, 2), keepdims=True)
+    return np.asarray(usual[0] + usual[1] * (image - mean) / np.maximum(spread, np.finfo(np.float32).tiny))
 
 
 def efficiency(good: Floats, faulty: Floats) -> float:

@@ -1,4 +1,4 @@
-"""European XFEL beam orbits: statistics and networks side by side, on real orbits where they are at hand, else simulated ones."""
+"""European XFEL beam orbits: statistics and networks side by side, on real orbits, or on simulated ones without them."""
 
 from __future__ import annotations
 
