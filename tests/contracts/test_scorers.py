@@ -21,6 +21,9 @@ from lynkeus.evaluate.fitting import about_of
 CHANNELS, SHOTS, FAULTY = 20, 6000, 7
 FAULT = slice(300, 305)
 QUICK = {"training": {"epochs": 15}}  # for networks
+QUICKER = {
+    "adversarial": {"training": {"epochs": 3, "batch_size": 96}, "encoder_training": {"epochs": 4, "batch_size": 128}}
+}
 NAMES = tuple(f"BPM.{number}/x" for number in range(CHANNELS))
 
 
@@ -117,7 +120,7 @@ def fitted(name: str, kind: str) -> Scorer:
     if importlib.util.find_spec(plugins.entries("scorers")[name].module) is None:
         pytest.skip(f"{name} is not there yet")
     kind_of_scorer = plugins.load("scorers", name)
-    scorer = kind_of_scorer(**(QUICK if about_of(kind_of_scorer).learned else {}))
+    scorer = kind_of_scorer(**(QUICKER.get(name, QUICK) if about_of(kind_of_scorer).learned else {}))
     source = labelled(kind) if about_of(scorer).labels else good(kind, seed=1)
     try:
         assert scorer.fit(source) is scorer

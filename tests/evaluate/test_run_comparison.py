@@ -52,7 +52,8 @@ def test_numbers_are_those_of_the_scores_and_the_page_shows_them(tmp_path: Path)
     told: list[float] = []
     run = run_comparison(comparison(look=look), tmp_path, lambda what, share: told.append(share))
     assert run.passed, run.lines()
-    assert told[-1] == 1.0 and told == sorted(told)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
     for case, outcomes in seen.items():
         for name, outcome in outcomes.items():
             truth, scores = outcome.test.truth, outcome.scores[:, 0]
@@ -71,7 +72,8 @@ def test_numbers_are_those_of_the_scores_and_the_page_shows_them(tmp_path: Path)
     for word in ("*distance to the mean*", "Case second", "Kinds named by classifier", "first.samples", "passed"):
         assert word in page
     kept = json.loads((tmp_path / "toy" / "metrics.json").read_text())
-    assert kept["metrics"] == run.metrics and kept["run"]["key"][:12] in page
+    assert kept["metrics"] == run.metrics
+    assert kept["run"]["key"][:12] in page
 
 
 def test_only_scorers_that_use_labels_see_anomalies(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ RISING = [1.0, 0.5, 0.3, 0.2, *(0.2 + 0.05 * k for k in range(1, 12))]
     ("found", "verdict", "advice"),
     [
         (history(FALLING, most=12), "still learning", "more training.epochs may help"),
+        (history([1.0, 0.5, 0.3, 0.2, 0.1, 0.1], most=6), "converged", "kept epoch 5 of 6"),
         (history(FLAT), "converged", "kept epoch 4 of 15"),
         (history(RISING, losses=FALLING[:1] + [0.5 * 0.8**k for k in range(14)]), "over-fitted", "kept epoch 4 of 15"),
         (history(FLAT, spread=0.001), "collapsed", "do not use this model"),

@@ -219,3 +219,12 @@ def test_a_training_killed_at_any_moment_ends_with_the_same_weights(tmp_path: Pa
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     assert start(tmp_path / "c", tmp_path / "two", 4, processes=2).wait() == 0
     assert (tmp_path / "two" / "weights.safetensors").is_file()
+
+
+def test_batches_by_the_number_of_samples_make_some_steps_of_few() -> None:
+    assert [TrainSettings(batch_size=0).batch_of(samples) for samples in (20, 600, 5000)] == [32, 75, 128]
+    assert TrainSettings(batch_size=500).batch_of(20) == 500
+    history = run(Line(), TrainSettings(epochs=40, batch_size=0, learning_rate=0.01, clip_norm=0.0))
+    assert history.epochs[history.best].held_out < 0.1
+    with pytest.raises(SettingsError, match=r"training.batch_size must be at least 0, got -1"):
+        TrainSettings(batch_size=-1)

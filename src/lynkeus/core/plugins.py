@@ -52,6 +52,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits",
         "anomaly_taxonomy": "lynkeus.studies.anomaly_taxonomy.study:anomaly_taxonomy",
+        "xfel_cavities": "lynkeus.studies.xfel_cavities.study:xfel_cavities",
     },
 }
 

@@ -36,8 +36,8 @@ def _part(study: str, part: Part, found: Found) -> list[str]:
     over = f"Mean over {len(part.cases)} cases ({', '.join(part.cases)}). " if several else ""
     lines = [
         f"Data: {part.data}." if part.data else "",
-        f"{over}Intervals: 90 %, of test samples drawn again (not of another training). Seconds of processor time, of a "
-        "fit and of scoring all test samples. *Baselines* are what is so simple that a scorer must beat it.",
+        f"{over}Intervals: 90 %, of test samples drawn again (not of another training). Seconds of processor time, of "
+        "a fit and of scoring all test samples. *Baselines* are what is so simple that a scorer must beat it.",
         table(("scorer", "AUROC", "90 % interval", "average precision", "fit s", "score s"), _overall(part, found)),
     ]
     if several:
@@ -62,7 +62,7 @@ def _names(part: Part) -> list[tuple[str, str]]:
 
 
 def _overall(part: Part, found: Found) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, shown in _names(part):
         value = {key: found.metrics[f"mean.{name}.{key}"] for key in ("auroc", "low", "high", "average_precision")}
         fit_s, score_s = (found.metrics[f"mean.{name}.{key}"] for key in ("fit_s", "score_s"))

@@ -69,7 +69,7 @@ def draw_turn_on(rows: Sequence[TurnOn]) -> Figure:
         _draw_without_size(figure.add_subplot(place.subgridspec(1, 2, width_ratios=(0.2, 1.0))[1]), flat, scorers)
     handles = {text: line for axes in figure.axes for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=min(len(handles), 5), frameon=False)
-    return _finished(figure)
+    return finished(figure)
 
 
 def orbit_figure(evidence: Mapping[str, Any], path: Path) -> None:
@@ -101,7 +101,7 @@ def orbit_figure(evidence: Mapping[str, Any], path: Path) -> None:
     grid[1, 0].set_ylabel(evidence["evidence_label"])
     if len(set(evidence["line"])) > 1:
         grid[1, 0].legend(frameon=False)
-    save(_finished(figure), path)
+    save(finished(figure), path)
 
 
 def incident_figure(alarms: Sequence[Alarm], span_ns: tuple[int, int], path: Path) -> None:
@@ -124,7 +124,7 @@ def incident_figure(alarms: Sequence[Alarm], span_ns: tuple[int, int], path: Pat
     since = datetime.fromtimestamp(start_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M UTC")
     axes.set_xlabel(f"time since {since} (h)")
     axes.grid(True, axis="x")
-    save(_finished(figure), path)
+    save(finished(figure), path)
 
 
 def _name_incidents(axes: Axes, lane: int, named: Sequence[tuple[float, str]], hours: float) -> None:
@@ -211,7 +211,7 @@ def _draw_without_size(axes: Axes, rows: Sequence[TurnOn], scorers: Sequence[str
     axes.grid(True, axis="x")
 
 
-def _finished(figure: Figure) -> Figure:
+def finished(figure: Figure) -> Figure:
     """The quiet look of the house; names are shown as they are, never as formulas."""
     figure.set_facecolor(COLOURS["card"])
     for axes in figure.axes:

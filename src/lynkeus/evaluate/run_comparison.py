@@ -94,7 +94,9 @@ def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
         scored = time.process_time()
         kinds = scorer.classify(test) if isinstance(scorer, Classifying) else None
         yield Outcome(name, scorer, test, scores, kinds, fitted - begun, scored - fitted)
-    good = concatenate(list(Good(case.train))).values if part.baselines else None
+    if not part.baselines:
+        return
+    good = concatenate(list(Good(case.train))).values
     for name, baseline in part.baselines.items():
         begun = time.process_time()
         yield Outcome(name, None, test, baseline(good, test.values)[:, None], score_s=time.process_time() - begun)
@@ -117,7 +119,7 @@ def _measure(part: Part, case: str, outcome: Outcome, found: Found) -> None:
     start = f"{case}.{outcome.name}"
     copies = bootstrap_auroc(test.truth, scores, _groups(part, test))
     found.copies.setdefault(outcome.name, []).append(copies)
-    low, high = np.quantile(copies, TAILS)
+    low, high = _interval(copies)
     metrics = {"auroc": auroc(test.truth, scores), "low": float(low), "high": float(high)}
     metrics["average_precision"] = average_precision(test.truth, scores)
     metrics |= {"fit_s": outcome.fit_s, "score_s": outcome.score_s}
@@ -131,6 +133,11 @@ def _measure(part: Part, case: str, outcome: Outcome, found: Found) -> None:
         metrics["right_kind"] = float(np.trace(faulty, offset=1) / max(faulty.sum(), 1))
         found.confusion[outcome.name] = found.confusion.get(outcome.name, 0) + counts
     found.metrics |= {f"{start}.{name}": value for name, value in metrics.items()}
+
+
+def _interval(copies: Floats) -> Floats:
+    """Copies in which no sample of a class was drawn are left out."""
+    return np.asarray(np.quantile(copies[np.isfinite(copies)], TAILS))
 
 
 def _groups(part: Part, test: Batch) -> Array | None:
@@ -157,7 +164,7 @@ def _average(part: Part, found: Found) -> None:
             there = [value for value in values if value is not None]
             if there:
                 found.metrics[f"{MEAN}.{name}.{statistic}"] = float(np.mean(there))
-        low, high = np.quantile(np.mean(found.copies[name], axis=0), TAILS)
+        low, high = _interval(np.mean(found.copies[name], axis=0))
         found.metrics |= {f"{MEAN}.{name}.low": float(low), f"{MEAN}.{name}.high": float(high)}
 
 
@@ -166,5 +173,7 @@ def _record(study: Comparison) -> dict[str, Any]:
     for name, part in study.parts.items():
         scorers = {scorer: dict(options) for scorer, options in part.scorers.items()}
         parts[name] = {"data": part.data, "cases": list(part.cases), "scorers": scorers}
-    sources = [source for part in study.parts.values() for case in part.cases.values() for source in vars(case).values()]
+    sources = [
+        source for part in study.parts.values() for case in part.cases.values() for source in vars(case).values()
+    ]
     return record({"study": study.name, "parts": parts}, sources)

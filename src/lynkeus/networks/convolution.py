@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 
-import torch
 from torch import Tensor, nn
 
 from lynkeus.networks.dense import SLOPE
@@ -46,28 +46,21 @@ class ConvolutionEncoder(nn.Module):
 
 
 class ConvolutionDecoder(nn.Module):
-    """Codes (b, latent) to samples: one linear map, then convolutions after each doubling of the axes."""
+    """Codes (b, latent) to samples: the mirror of ConvolutionEncoder, in which every step doubles the axes."""
 
     def __init__(self, shape: Shape, latent: int, width: int) -> None:
         super().__init__()
         flat = len(shape) == 2
-        convolution, norm = (nn.Conv1d, nn.BatchNorm1d) if flat else (nn.Conv2d, nn.BatchNorm2d)
+        convolution, norm = (nn.ConvTranspose1d, nn.BatchNorm1d) if flat else (nn.ConvTranspose2d, nn.BatchNorm2d)
         self.sizes = halvings(shape)[::-1]
-        steps = len(self.sizes) - 1
-        given = _channels(max(steps - 1, 0), width) if steps else shape[0]
-        self.first_shape = (given, *self.sizes[0])
+        channels = [shape[0], *(_channels(step, width) for step in range(len(self.sizes) - 1))][::-1]
+        self.first_shape = (channels[0], *self.sizes[0])
         self.first = nn.Linear(latent, prod(self.first_shape))
-        self.steps = nn.ModuleList()
-        for step in reversed(range(steps)):
-            made = _channels(step - 1, width) if step else width
-            block = (norm(given), nn.LeakyReLU(SLOPE), convolution(given, made, 5, 1, 2))
-            self.steps.append(nn.Sequential(*block))
-            given = made
-        self.last = convolution(given, shape[0], 5, 1, 2)
+        self.norms = nn.ModuleList(nn.Sequential(norm(given), nn.LeakyReLU(SLOPE)) for given in channels[:-1])
+        self.steps = nn.ModuleList(convolution(given, made, 5, 2, 2) for given, made in pairwise(channels))
 
     def forward(self, code: Codes) -> Samples:
-        x = self.first(code).unflatten(1, self.first_shape)
-        for size, step in zip(self.sizes[1:], self.steps, strict=True):
-            x = step(torch.nn.functional.interpolate(x, size=size))
-        out: Tensor = self.last(x)
-        return out
+        x: Tensor = self.first(code).unflatten(1, self.first_shape)
+        for size, norm, step in zip(self.sizes[1:], self.norms, self.steps, strict=True):
+            x = step(norm(x), output_size=size)
+        return x

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lynkeus.networks.shapes import Codes, Samples, Shape
 
 SLOPE = 0.1  # of leaky rectifiers: no unit dies, none is bounded
+WIDE = 256
 
 
 def layers(sizes: tuple[int, ...], bias: bool = True) -> nn.Sequential:
@@ -18,6 +19,14 @@ def layers(sizes: tuple[int, ...], bias: bool = True) -> nn.Sequential:
     for wide, narrow in pairwise(sizes):
         found += [nn.Linear(wide, narrow, bias=bias), nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*found[:-1])
+
+
+def wide_layer(numbers: int, width: int, made: int, bias: bool = True) -> nn.Sequential:
+    """For tables: rows of `numbers` to `made`, through one hidden layer of `width` (0: 256).
+
+    After as many steps deeper networks were no better, in mean AUROC over ten labelled tables, and take longer.
+    """
+    return layers((numbers, width or WIDE, made), bias)
 
 
 class DenseEncoder(nn.Module):

@@ -21,6 +21,7 @@ from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.build import architecture
 from lynkeus.scorers.learned import learn, load_learned, per_sample, save_learned
 from lynkeus.training import ADAM, Losses, TrainSettings, Update
+from lynkeus.training.soften import softened
 from lynkeus.transforms.missing import with_enough_data
 
 DEFAULTS = TrainSettings(epochs=60, decay=1e-5, known_share=1.0)
@@ -32,8 +33,9 @@ class Classes:
 
     betas = ADAM
 
-    def __init__(self, encoder: nn.Module, latent: int, classes: int) -> None:
+    def __init__(self, encoder: nn.Module, latent: int, classes: int, soften: float) -> None:
         last = nn.Linear(latent, classes + 1)
+        self.soften = soften
         self.networks = nn.ModuleDict({"classifier": nn.Sequential(encoder, nn.LeakyReLU(SLOPE), last)})
 
     def start(self, x: Tensor) -> None:
@@ -41,7 +43,7 @@ class Classes:
 
     def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
         """As many anomalies as good samples are in a batch, so no class has a weight."""
-        loss = functional.cross_entropy(self.networks["classifier"](x), y)
+        loss = functional.cross_entropy(self.networks["classifier"](softened(x, y, self.soften)), y)
         update("classifier", loss)
         return {"cross_entropy": loss}
 
@@ -68,7 +70,7 @@ class Classes:
 class Classifier:
     """`anomaly`: log odds against a sample being good; with several `classes` one output for each.
 
-    `classes`: names of the labels 1, 2, ...; the rest: see Autoencoder.
+    `classes`: names of the labels 1, 2, ...; `soften`: see DeepSad; the rest: see Autoencoder.
     """
 
     about: ClassVar[About] = About(
@@ -78,7 +80,8 @@ class Classifier:
     network: str = "auto"
     latent: int = 32
     width: int = 0
-    windows: str = "raw"
+    soften: float = 0.5
+    windows: str = "auto"
     seed: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
 
@@ -94,19 +97,21 @@ class Classifier:
         """The network for samples of that shape, untrained."""
         parts = architecture(self.network, shape)
         encoder = parts.encoder(shape, self.latent, self.width or parts.width, True)
-        return Classes(encoder, self.latent, len(self.classes))
+        return Classes(encoder, self.latent, len(self.classes), self.soften)
 
     def fit(self, source: Source) -> Self:
         """Train on samples with truth 0, 1, ... Raises SettingsError for labels beyond the classes, or of one kind."""
         labels = _labels(source)
         most = max(labels)
+        if min(labels) < 0:
+            raise SettingsError(f"label {min(labels)} is negative: good samples have 0, classes of anomalies 1, 2, ...")
         if self.classes == ("anomalous",) and most > 1:
             self.classes = tuple(f"class_{number}" for number in range(1, most + 1))
         if most > len(self.classes):
             raise SettingsError(f"label {most} has no name, only {len(self.classes)} have: give --set classes=A,B,...")
         if len(labels) < 2:
             raise SettingsError(f"a classifier needs good samples (0) and anomalous ones; all labels are {most}")
-        learn(self, source, DEFAULTS)
+        self.task_ = learn(self, source, DEFAULTS)
         return self
 
     def score(self, batch: Batch) -> Scores:

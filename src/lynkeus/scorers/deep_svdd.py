@@ -17,12 +17,14 @@ from torch import Tensor, nn
 from lynkeus.core import About, Batch, Evidence, Scores, Source
 from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.build import architecture
+from lynkeus.networks.dense import wide_layer
 from lynkeus.scorers.learned import learn, load_learned, per_sample, save_learned
 from lynkeus.training import ADAM, Losses, TrainSettings, Update
 from lynkeus.training.task import in_chunks
 from lynkeus.transforms.missing import with_enough_data
 
 DEFAULTS = TrainSettings(epochs=60, decay=1e-6)
+TABLES = TrainSettings(epochs=10, batch_size=0, decay=1e-6, clip_norm=0.0)
 NEAREST = 1e-6  # squared distance of a known anomaly at which its push stops growing
 LEAST_CENTRE = 0.1  # coordinates of the centre nearer to 0 than this could be reached by zero weights
 
@@ -40,31 +42,30 @@ class OneClass(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.encoder(x) - self.centre
 
+    def fix_centre(self, x: Tensor) -> None:
+        """The mean code, moved away from zero."""
+        mean = in_chunks(self.encoder, x).mean(dim=0)
+        sign = torch.where(mean < 0, -1.0, 1.0)
+        self.centre.copy_(torch.where(mean.abs() < LEAST_CENTRE, LEAST_CENTRE * sign, mean))
+
 
 class DistanceToCentre:
-    """The task: mean squared distance of good samples to the centre; of known anomalies its inverse (Deep SAD)."""
+    """The task: mean squared distance of good samples to the centre."""
 
     betas = ADAM
 
-    def __init__(self, encoder: nn.Module, latent: int, known_weight: float = 0.0) -> None:
+    def __init__(self, encoder: nn.Module, latent: int) -> None:
         self.networks = nn.ModuleDict({"one_class": OneClass(encoder, latent)})
-        self.known_weight = known_weight
 
     def start(self, x: Tensor) -> None:
         """The centre: the mean code of the untrained network, moved away from zero; never changed again."""
-        network = self.networks["one_class"]
-        mean = in_chunks(network.encoder, x).mean(dim=0)
-        sign = torch.where(mean < 0, -1.0, 1.0)
-        network.centre.copy_(torch.where(mean.abs() < LEAST_CENTRE, LEAST_CENTRE * sign, mean))
+        self.networks["one_class"].fix_centre(x)
 
     def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
-        """Mean d^2 of good samples, plus the weight times the mean 1 / d^2 of known anomalies."""
-        distance = (self.networks["one_class"](x) ** 2).sum(dim=1)
-        losses = {"pull": _mean(distance[y == 0])}
-        if self.known_weight:
-            losses["push"] = self.known_weight * _mean(1.0 / (distance[y != 0] + NEAREST))
-        update("one_class", sum(losses.values(), torch.zeros((), device=x.device)))
-        return losses
+        """Known anomalies are not learned from."""
+        pull = self.loss(x)[y == 0].sum() / (y == 0).sum().clamp(min=1)
+        update("one_class", pull)
+        return {"pull": pull}
 
     def score(self, x: Tensor) -> Tensor:
         """(b,) distance to the centre."""
@@ -78,11 +79,6 @@ class DistanceToCentre:
         """How much codes differ from sample to sample, relative to how far the centre is from 0."""
         network = self.networks["one_class"]
         return network(x).std(dim=0).mean() / network.centre.abs().mean()
-
-
-def _mean(values: Tensor) -> Tensor:
-    """The mean, 0 of nothing."""
-    return values.sum() / max(len(values), 1)
 
 
 @dataclass
@@ -99,19 +95,24 @@ class DeepSvdd:
     network: str = "auto"
     latent: int = 32
     width: int = 0
-    windows: str = "raw"
+    windows: str = "auto"
     seed: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def make_task(self, shape: tuple[int, ...]) -> DistanceToCentre:
         """The network for samples of that shape, untrained."""
+        if self._is_wide(shape):
+            return DistanceToCentre(wide_layer(shape[0], self.width, self.latent, bias=False), self.latent)
         parts = architecture(self.network, shape)
-        encoder = parts.encoder(shape, self.latent, self.width or parts.width, False)
-        return DistanceToCentre(encoder, self.latent)
+        latent = parts.code_length(shape, self.latent)
+        return DistanceToCentre(parts.encoder(shape, latent, self.width or parts.width, False), latent)
+
+    def _is_wide(self, shape: tuple[int | None, ...]) -> bool:
+        return len(shape) == 1 and self.network == "auto"
 
     def fit(self, source: Source) -> Self:
         """Train on good samples. Raises SchemaError where nothing can be learned."""
-        learn(self, source, DEFAULTS)
+        self.task_ = learn(self, source, TABLES if self._is_wide(source.schema.shape) else DEFAULTS)
         return self
 
     def score(self, batch: Batch) -> Scores:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lynkeus.core import Array, Batch, Floats, ModelError, Schema, Source
+from lynkeus.core import Array, Batch, Floats, ModelError, Source
 from lynkeus.scorers.folder import read_folder, read_scorer, write_folder
-from lynkeus.training import History, Task, TrainSettings, in_chunks, session, train
+from lynkeus.training import History, TrainSettings, in_chunks, session, train
 from lynkeus.transforms.inputs import Inputs, read_samples, sample_shape
 
 SAMPLE = 100_000  # samples that a network learns from, drawn from a stream of any length
@@ -25,38 +25,28 @@ HISTORY = "training.json"
 CHUNK_NUMBERS = 4_000_000  # numbers of samples that go through a network at a time
 
 
-class Learned(Protocol):
-    """A scorer with networks: `make_task` makes them for the shape of a sample, untrained."""
-
-    schema_: Schema
-    inputs_: Inputs
-    task_: Task
-    history_: History
-    seed: int
-    windows: str
-    training: Mapping[str, Any]
-
-    def make_task(self, shape: tuple[int, ...]) -> Task: ...
+# A dataclass of settings (seed, windows, training, ...) with make_task(shape): its networks, untrained. Fitted, it has
+# `schema_`, `inputs_`, `task_` and `history_`.
+Learned: TypeAlias = Any
+S = TypeVar("S")
 
 
-S = TypeVar("S", bound=Learned)
-
-
-def learn(scorer: Learned, source: Source, defaults: TrainSettings) -> None:
-    """Read, standardise and train: gives the scorer `schema_`, `inputs_`, `task_` and `history_`."""
+def learn(scorer: Learned, source: Source, defaults: TrainSettings) -> Any:
+    """Read, standardise and train; the task with the trained networks. Gives the scorer all that a fitted one has."""
     settings = defaults.but(scorer.training)
-    samples, labels = prepare(scorer, source)
-    scorer.history_ = train(scorer.task_, samples, labels, settings, scorer.seed, name_of(scorer))
+    task, samples, labels = prepare(scorer, source)
+    scorer.history_ = train(task, samples, labels, settings, scorer.seed, name_of(scorer))
+    return task
 
 
-def prepare(scorer: Learned, source: Source) -> tuple[Floats, Array]:
-    """Standardised samples and their labels; gives the scorer `schema_`, `inputs_`, and `task_`, untrained."""
+def prepare(scorer: Learned, source: Source) -> tuple[Any, Floats, Array]:
+    """The task, untrained, standardised samples and their labels; gives the scorer `schema_`, `inputs_` and `task_`."""
     values, labels = read_samples(source, SAMPLE, scorer.seed, f"the scorer {name_of(scorer)}")
     scorer.schema_ = source.schema
     scorer.inputs_ = Inputs.fit(values[labels == 0] if (labels == 0).any() else values, scorer.windows)
     with seeded(scorer.seed):
         scorer.task_ = scorer.make_task(values.shape[1:])
-    return scorer.inputs_.of(values), labels
+    return scorer.task_, scorer.inputs_.of(values), labels
 
 
 @contextmanager
@@ -84,13 +74,13 @@ def per_sample(scorer: Learned, batch: Batch, function: Callable[[Tensor], Tenso
 def save_learned(scorer: Learned, folder: Path) -> None:
     """Weights and inputs as safetensors, the settings and the history of the training as JSON."""
     weights = {f"{NETWORK}{name}": tensor.numpy() for name, tensor in scorer.task_.networks.state_dict().items()}
-    write_folder(folder, scorer.schema_, asdict(scorer), weights | scorer.inputs_.to_arrays())  # type: ignore[call-overload]
+    write_folder(folder, scorer.schema_, asdict(scorer), weights | scorer.inputs_.to_arrays())
     (folder / HISTORY).write_text(json.dumps(scorer.history_.to_dict()), encoding="utf-8")
 
 
 def load_learned(kind: type[S], folder: Path) -> S:
     """Inverse of `save_learned`. Raises ModelError naming what is damaged."""
-    scorer, _ = read_scorer(kind, folder)
+    scorer: Any = read_scorer(kind, folder)[0]
     arrays = read_folder(folder)[2]
     scorer.inputs_ = Inputs.from_arrays(arrays, scorer.windows)
     scorer.task_ = scorer.make_task(sample_shape(scorer.schema_))

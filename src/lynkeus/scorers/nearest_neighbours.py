@@ -21,8 +21,7 @@ ITSELF = 1e-6  # a distance as small as this, in sigmas, is the sample's own
 
 @dataclass
 class NearestNeighbours:
-    """`anomaly` of a row, or a window, of a table, or of an image: the mean distance to its `neighbours` nearest reference
-    points.
+    """`anomaly` of a row or window of a table, or an image: mean distance to its `neighbours` nearest reference points.
 
     A sample that is in the reference itself is not its own neighbour, so that its score is like that of any other.
     Learned: `features_`, `reference_` (at most `sample`, features) in sigmas.
@@ -38,7 +37,8 @@ class NearestNeighbours:
         """Learn in three passes over a stream. Raises SchemaError where nothing can be learned."""
         self.schema_ = source.schema
         kind = ImageFeatures if source.schema.kind == "image" else Features
-        self.features_, self.reference_ = kind.fit(source, self.sample, self.seed)
+        found: tuple[Features | ImageFeatures, Floats] = kind.fit(source, self.sample, self.seed)
+        self.features_, self.reference_ = found
         self._index()
         return self
 
@@ -47,12 +47,14 @@ class NearestNeighbours:
         return with_enough_data(batch, self._nearest(self._points(batch))[0].mean(axis=1))
 
     def explain(self, batch: Batch) -> Evidence:
-        """Each channel's squared difference to the mean of the nearest neighbours, the same for all its shots; of an image
-        each pixel's signed difference, in patterns."""
+        """Each channel's squared difference to the mean of the nearest neighbours, the same for all its shots.
+
+        Of an image the difference of each pixel, positive where it is too bright.
+        """
         points = self._points(batch)
         mean = self.reference_[self._nearest(points)[1]].mean(axis=1)
         if isinstance(self.features_, ImageFeatures):
-            return self.features_.map(points - mean).reshape(batch.values.shape)
+            return self.features_.map(batch, points - mean)
         evidence = ((points - mean) ** 2).reshape(len(points), -1, batch.values.shape[1]).sum(axis=1)
         return like_values(batch, evidence[:, None, :])
 

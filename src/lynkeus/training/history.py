@@ -13,7 +13,7 @@ from lynkeus.transforms.planting import COPIES, FALSE_POSITIVES
 
 COLLAPSED = 0.01  # outputs that differ less than this part of how much the inputs do
 FLAT = 0.01  # relative gain over the last epochs that no longer counts as progress
-LAST = 5  # epochs that are looked at
+LAST, LAST_SHARE = 5, 0.1  # epochs that are looked at: so many at most, and this share of all
 OVERFITTED = 0.05  # relative rise of the held-out loss above its least, while the training loss falls
 VERDICTS = ("converged", "over-fitted", "collapsed", "still learning", "diverged")
 
@@ -65,10 +65,11 @@ class History:
             return "collapsed"
         held_out = [epoch.held_out for epoch in self.epochs]
         losses = [epoch.loss for epoch in self.epochs]
-        last, least = float(np.mean(held_out[-LAST:])), min(held_out)
+        recent = max(1, min(LAST, round(LAST_SHARE * len(held_out))))
+        last, least = float(np.mean(held_out[-recent:])), min(held_out)
         if last > least + OVERFITTED * abs(least) and losses[-1] < losses[int(np.argmin(held_out))]:
             return "over-fitted"
-        before = float(np.mean(held_out[-2 * LAST : -LAST])) if len(held_out) >= 2 * LAST else math.inf
+        before = float(np.mean(held_out[-2 * recent : -recent])) if len(held_out) >= 2 * recent else math.inf
         stopped_early = len(self.epochs) < self.most_epochs
         return "converged" if stopped_early or before - last <= FLAT * abs(before) else "still learning"
 

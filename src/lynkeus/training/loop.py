@@ -8,6 +8,7 @@ import math
 import os
 import time
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ class _Run:
     where: Session
 
     def __post_init__(self) -> None:
-        self.fabric = _fabric(self.where)
+        self.fabric = _fabric(self.where.torch_device.type, self.where.precision)
         self.folder = self._folder() if self.where.folder else None
         device = self.fabric.device
         training, held_out, known = split(self.labels, self.settings.held_out, self.seed)
@@ -116,8 +117,9 @@ class _Run:
         draw = torch.Generator().manual_seed(self.seed * 100_003 + number)
         order = torch.randperm(len(self.x), generator=draw)
         mine = order[self.fabric.global_rank :: self.fabric.world_size].to(self.fabric.device)
-        batches = mine.split(self.settings.batch_size)
-        if len(batches) > 1 and len(batches[-1]) < self.settings.batch_size // 4:
+        size = self.settings.batch_of(len(self.x))
+        batches = mine.split(size)
+        if len(batches) > 1 and len(batches[-1]) < size // 4:
             batches = batches[:-1]  # a handful of samples makes a wild step; they come again in another order
         total: dict[str, Tensor] = {}
         self.task.networks.train()
@@ -126,7 +128,7 @@ class _Run:
             rows = self.known.added(rows, self.settings.known_share, draw)
             for name, loss in self.task.step(self.x[rows], self.y[rows], self._update).items():
                 total[name] = total.get(name, torch.zeros_like(loss)) + loss.detach() / len(batches)
-            self._tell(number, index * self.settings.batch_size)
+            self._tell(number, index * size)
         self.task.networks.eval()
         held_out, efficiency, spread = self.judge.look(self.task)
         losses = {name: float(loss) for name, loss in total.items()}
@@ -136,7 +138,8 @@ class _Run:
         optimiser, network = self.optimisers[name], self.task.networks[name]
         optimiser.zero_grad()
         self.fabric.backward(loss)
-        self.fabric.clip_gradients(network, optimiser, max_norm=self.settings.clip_norm, error_if_nonfinite=False)
+        if self.settings.clip_norm:
+            self.fabric.clip_gradients(network, optimiser, max_norm=self.settings.clip_norm, error_if_nonfinite=False)
         optimiser.step()
 
     def _set_rate(self, share: float) -> None:
@@ -206,15 +209,15 @@ class _Known:
         return torch.cat([rows, self.rows[more].to(rows.device)])
 
 
-def _fabric(where: Session) -> Fabric:
+@cache  # a new one reads the entry points of all that is installed, as long as a small network takes to learn
+def _fabric(accelerator: str, precision: str) -> Fabric:
     """One process, or as many as torchrun started."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    accelerator = where.torch_device.type
     strategy = "ddp" if world > 1 else "auto"
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     fabric = Fabric(
         accelerator=accelerator, devices=devices, num_nodes=max(1, world // devices), strategy=strategy,
-        precision=where.precision,
+        precision=precision,
     )  # fmt: skip
     fabric.launch()
     return fabric

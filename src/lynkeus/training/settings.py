@@ -15,6 +15,7 @@ from lynkeus.core import SettingsError
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+LEAST_BATCH, MOST_BATCH, STEPS = 32, 128, 8  # samples in a batch, and batches in an epoch of few samples
 Tell = Callable[["Progress"], None]
 
 
@@ -33,10 +34,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """`epochs` at most, fewer where nothing improves for `patience` of them; `held_out`: share of good samples that are
-    not trained on but judged by; `clip_norm`: largest norm of a gradient; `decay`: weight decay; `known_share`: known
-    anomalies added to each batch, as a share of it, all classes alike, so that few labels count. Raises SettingsError
-    for a value out of range."""
+    """`epochs` at most, fewer where nothing improves for `patience` of them; `batch_size` 0: by the number of samples,
+    32 to 128, so that few of them still make some steps an epoch; `held_out`: share of good samples that are not
+    trained on but judged by; `clip_norm`: largest norm of a gradient, 0: any; `decay`: weight decay; `known_share`:
+    known anomalies added to each batch, as a share of it, all classes alike, so that few labels count. Raises
+    SettingsError for a value out of range."""
 
     epochs: int = 60
     batch_size: int = 128
@@ -48,13 +50,17 @@ class TrainSettings:
     known_share: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
-            if int(getattr(self, name)) < 1:
-                raise SettingsError(f"training.{name} must be at least 1, got {getattr(self, name)!r}")
+        for name, least in {"epochs": 1, "batch_size": 0, "patience": 1}.items():
+            if int(getattr(self, name)) < least:
+                raise SettingsError(f"training.{name} must be at least {least}, got {getattr(self, name)!r}")
         if not 0 < self.held_out < 0.9:
             raise SettingsError(f"training.held_out must lie between 0 and 0.9, got {self.held_out!r}")
         if not self.learning_rate > 0:
             raise SettingsError(f"training.learning_rate must be positive, got {self.learning_rate!r}")
+
+    def batch_of(self, samples: int) -> int:
+        """How many of so many samples are in a batch: `batch_size`, or where it is 0 an eighth, within bounds."""
+        return self.batch_size or min(MOST_BATCH, max(LEAST_BATCH, samples // STEPS))
 
     def but(self, given: Any) -> TrainSettings:
         """These settings with some changed. Raises SettingsError for a name that does not exist."""

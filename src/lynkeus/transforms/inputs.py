@@ -1,4 +1,4 @@
-"""What networks read: every channel in sigmas of good data, missing values as 0, the mean; windows raw or by themselves.
+"""What networks read: each channel in sigmas of good data, missing values as 0, the mean; windows raw or by themselves.
 
 Unscaled inputs are the most common reason why a network learns nothing: orbits in mm are numbers around 0.002.
 """
@@ -6,7 +6,7 @@ Unscaled inputs are the most common reason why a network learns nothing: orbits 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -16,54 +16,75 @@ from lynkeus.transforms.reservoir import reservoir
 
 FAR_SIGMA = 20.0  # beyond this deviations grow only logarithmically: one wild value must not be all that is seen
 KINDS = ("table", "waveform", "image")
-WINDOWS = ("raw", "z")
+WINDOWS = ("raw", "z", "deviation", "white", "auto")
+MOST_NUMBERS = 3000  # of a sample that is whitened: the matrix has their square
 LEAST_SIGMA = 1e-6  # of a channel that z-normalises a window in which it stands still, in sigmas of good data
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """`centre`, `sigma` (c,) of each channel (table: column) in good data; `windows`: "raw", or "z" for windows of which
-    each channel is brought to mean 0 and spread 1 by itself, so that only its shape is seen."""
+    """`centre`, `sigma` (c,) of each channel (table: column) in good data; `windows`: "raw"; "z" for windows of which
+    each channel is brought to mean 0 and spread 1 by itself, so that only its shape is seen; "auto": z for images, else
+    raw; "deviation" for pulses, which are alike: `centre`, `sigma` (c, ...) of each number by itself, so that only the
+    deviation from the mean is seen; "white": the same, and what good samples have in common is taken out by `whitening`
+    (numbers, numbers), so that a small deviation is not lost beside the large ones that all good pulses show."""
 
     centre: Floats
     sigma: Floats
     windows: str = "raw"
+    whitening: Floats | None = None
 
     @classmethod
     def fit(cls, samples: Floats, windows: str = "raw") -> Self:
         """Learn from good samples (n, c, ...), NaN left out. Raises SettingsError for other `windows`."""
         if windows not in WINDOWS:
             raise SettingsError(f"windows must be one of {', '.join(WINDOWS)}, got {windows!r}")
-        channels = samples.swapaxes(0, 1).reshape(samples.shape[1], -1).astype(np.float64)
-        channels[np.isnan(channels).all(axis=1)] = 0.0
-        sigma = np.nanstd(channels, axis=1)
-        centre = np.nanmean(channels, axis=1)
+        by_channel = samples.swapaxes(0, 1).reshape(samples.shape[1], -1).T
+        numbers = (samples if windows in ("deviation", "white") else by_channel).astype(np.float64)
+        numbers[:, np.isnan(numbers).all(axis=0)] = 0.0
+        sigma = np.nanstd(numbers, axis=0)
+        centre = np.nanmean(numbers, axis=0)
         # A channel that never changed is kept in its own unit: when it moves, it is seen.
-        return cls(centre, np.where(sigma > 1e-12 * np.abs(centre), sigma, 1.0), windows)
+        inputs = cls(centre, np.where(sigma > 1e-12 * np.abs(centre), sigma, 1.0), windows)
+        return replace(inputs, whitening=_whitening(inputs.of(samples))) if windows == "white" else inputs
 
     def of(self, values: Array) -> Floats:
         """(n, c, ...) float32."""
-        column = (slice(None), *([None] * (values.ndim - 2)))
+        column = (..., *([None] * (values.ndim - 1 - self.centre.ndim)))
         scaled = (values - self.centre[column]) / self.sigma[column]
         scaled = np.where(np.isfinite(scaled), scaled, 0.0)
-        if self.windows == "z" and values.ndim > 2:
+        by_itself = values.ndim > 2 if self.windows == "z" else values.ndim > 3 and self.windows == "auto"
+        if by_itself:
             axes = tuple(range(2, values.ndim))
             spread = scaled.std(axis=axes, keepdims=True)
             scaled = (scaled - scaled.mean(axis=axes, keepdims=True)) / np.maximum(spread, LEAST_SIGMA)
+        if self.whitening is not None:
+            scaled = (scaled.reshape(len(scaled), -1) @ self.whitening).reshape(scaled.shape)
         return (FAR_SIGMA * np.arcsinh(scaled / FAR_SIGMA)).astype(np.float32)
 
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""
-        return {"input_centre": self.centre, "input_sigma": self.sigma}
+        arrays = {"input_centre": self.centre, "input_sigma": self.sigma}
+        return arrays if self.whitening is None else arrays | {"input_whitening": self.whitening}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], windows: str) -> Self:
         """Inverse of `to_arrays`."""
-        return cls(arrays["input_centre"], arrays["input_sigma"], windows)
+        return cls(arrays["input_centre"], arrays["input_sigma"], windows, arrays.get("input_whitening"))
+
+
+def _whitening(samples: Floats) -> Floats:
+    """(numbers, numbers) symmetric, each number stays where it is; weak directions count as noise of one size."""
+    flat = samples.reshape(len(samples), -1).astype(np.float64)
+    if flat.shape[1] > MOST_NUMBERS:
+        raise SettingsError(f"windows = white is for at most {MOST_NUMBERS} numbers a sample, not {flat.shape[1]}")
+    variance, direction = np.linalg.eigh(flat.T @ flat / len(flat))
+    noise = variance[-1 - min(flat.shape) // 2]
+    return np.asarray(direction / np.sqrt(variance + noise) @ direction.T)
 
 
 def read_samples(source: Source, size: int, seed: int, who: str) -> tuple[Floats, Array]:
-    """At most `size` samples (n, c, ...) float32 of a stream, in its order, and their labels (n,): 0 where none is given.
+    """At most `size` samples (n, c, ...) float32 of a stream, in its order, and their labels (n,): 0 without one.
 
     Samples that miss more than half of their values teach nothing. Raises SchemaError for a kind without channels,
     shapes that differ from sample to sample, or no usable sample.

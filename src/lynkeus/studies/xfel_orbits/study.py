@@ -17,7 +17,7 @@ SCORERS = (
     "orbit", "conditional_residual", "pca_residual", "mahalanobis", "three_sigma", "nearest_neighbours",
     "isolation_forest", "one_class_svm",
 )  # fmt: skip
-LEARNED = {
+LEARNED: dict[str, dict[str, Any]] = {
     "autoencoder": {"network": "dense", "latent": 64, "width": 256, "training": {"epochs": 20}},
     "sequence_to_sequence": {"training": {"epochs": 20}},
     "deep_svdd": {"network": "xfel_orbits", "training": {"epochs": 20}},  # the published network, repaired
@@ -56,7 +56,7 @@ def xfel_orbits(smoke: bool = False) -> Study:
 
 
 def _all_scorers() -> dict[str, dict[str, Any]]:
-    return {name: {} for name in SCORERS} | LEARNED
+    return dict.fromkeys(SCORERS, {}) | LEARNED
 
 
 def _data() -> tuple[Source, str]:
