@@ -112,7 +112,13 @@ def test_paths_and_names_that_do_not_exist(lynkeus: Run, orbits: Any, tmp_path: 
             "w.db",
         ): "is no store address; one looks like sqlite:///watch.db",
         ("watch", orbits.model, orbits.later, "--store", "sqlite:///no/such/w.db"): "cannot be opened",
-        ("study", "run", "cheese", "-o", "out"): "called 'cheese'; there are: xfel_orbits",
+        (
+            "study",
+            "run",
+            "cheese",
+            "-o",
+            "out",
+        ): "called 'cheese'; there are: anomaly_taxonomy, xfel_cav",
     }
     for words, says in lines.items():
         assert says in lynkeus(*words).line, words

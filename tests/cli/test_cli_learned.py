@@ -71,7 +71,7 @@ def test_labels_teach_the_scorers_that_use_them(lynkeus: Run, tmp_path: Path) ->
 def test_classes_have_names_and_a_column(lynkeus: Run, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = np.arange(600) % 3
-    values = rng.normal(size=(600, 4)) + 4 * np.eye(4)[y]
+    values = rng.normal(size=(600, 4)) + 6 * np.eye(4)[y]
     path = tmp_path / "three.npz"
     np.savez(path, X=values, y=y)
     named = ("--set", "classes=loud,late", "--labels", "y", "--set", "training.epochs=20")

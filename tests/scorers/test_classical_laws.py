@@ -13,7 +13,10 @@ from safetensors.numpy import load_file, save_file
 from lynkeus.core import ModelError, SchemaError, plugins
 from lynkeus.scorers.folder import SETTINGS, WEIGHTS
 
-NAMES = sorted(set(plugins.BUILT_IN["scorers"]) - {"orbit"})
+NAMES = (
+    "conditional_residual", "isolation_forest", "mahalanobis", "nearest_neighbours", "one_class_svm", "pca_residual",
+    "three_sigma",
+)  # fmt: skip
 Sources = Callable[..., Any]
 
 

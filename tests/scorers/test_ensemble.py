@@ -99,7 +99,7 @@ def test_a_member_that_refuses_is_named_with_the_kind(table: Sources, shots: np.
 
 
 def test_too_few_samples_and_an_unknown_combination_are_refused(table: Sources, shots: np.ndarray) -> None:
-    with pytest.raises(CalibrationError, match=r"member mahalanobis: only 15 .* at least"):
+    with pytest.raises(CalibrationError, match=r"member mahalanobis: only 15 .* needs 20"):
         Ensemble().fit(table(shots[:15]))
     with pytest.raises(SettingsError, match="mean, max"):
         Ensemble(combination="median").fit(table(shots[:500]))

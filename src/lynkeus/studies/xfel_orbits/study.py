@@ -1,4 +1,4 @@
-"""European XFEL beam orbits: statistics and networks side by side, on real orbits, or on simulated ones without them."""
+"""European XFEL beam orbits: statistics and networks side by side, on real orbits, or on simulated ones."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def xfel_orbits(smoke: bool = False) -> Study:
 
 
 def _all_scorers() -> dict[str, dict[str, Any]]:
-    return dict.fromkeys(SCORERS, {}) | LEARNED
+    return {**{name: dict[str, Any]() for name in SCORERS}, **LEARNED}
 
 
 def _data() -> tuple[Source, str]:
