@@ -89,7 +89,7 @@ def test_pulses_give_a_row_each_with_cavity_and_number(lynkeus: Run, tmp_path: P
     write_pulses(CavitySource(pulses=300, cavities=1, seed=3), good)
     write_pulses(CavitySource(pulses=40, cavities=2, seed=4, fault="quench", share=0.3), test)
     fit = ("fit", good, "--layout", "xfel_llrf")
-    for scorer, more in (("cavity", ()), ("autoencoder", SHORT)):
+    for scorer, more in (("cavity", ()), ("autoencoder", SHORT), ("pulse_sequence", ("--set", "training.epochs=2"))):
         assert lynkeus(*fit, "-s", scorer, "-o", scorer, *more).code == 0
         assert lynkeus("score", scorer, test, "-o", "s.parquet").code == 0
         found = scores(tmp_path / "s.parquet")

@@ -149,7 +149,8 @@ def _about(scorer: Any) -> tuple[str, ...]:
     from lynkeus.evaluate.fitting import about_of
 
     about = about_of(scorer)
-    labels = {"": "none", "known": "good or anomalous", "classes": "classes of anomaly"}[about.labels]
+    kinds = {"": "none", "optional": "if there are any", "known": "good or anomalous", "classes": "classes of anomaly"}
+    labels = kinds[about.labels]
     return ", ".join(about.kinds), "yes" if about.learned else "no", about.explains, about.cost, labels
 
 

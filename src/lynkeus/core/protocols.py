@@ -21,15 +21,16 @@ class About:
     """What a scorer is, in the attribute `about` of its class; `lynkeus list scorers` shows it.
 
     `kinds` of samples it reads, whether it is `learned` (a network is trained), what its explanation shows, the `cost`
-    of a fit in words; which `labels` it uses: none, good or anomalous ("known"), or many "classes"; `constants`:
-    columns that never change in the reference are not set aside for it.
+    of a fit in words; which `labels` it uses: none, good or anomalous where there are any ("optional"), or
+    needs ("known"), or many "classes"; `constants`: columns that never change in the reference
+    are not set aside for it.
     """
 
     kinds: tuple[str, ...]
     learned: bool
     explains: str
     cost: str
-    labels: Literal["", "known", "classes"] = ""
+    labels: Literal["", "optional", "known", "classes"] = ""
     constants: bool = False
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -20,7 +19,7 @@ from lynkeus.networks.critic import Critic, encoder
 from lynkeus.networks.generator import generator
 from lynkeus.scorers.adversarial_game import Game, variance_ratio
 from lynkeus.scorers.autoencoder import latent_size
-from lynkeus.scorers.learned import load_learned, per_sample, prepare, save_learned
+from lynkeus.scorers.learned import Trained, per_sample, prepare
 from lynkeus.training import ADAM, Losses, TrainSettings, Update, in_chunks, train
 from lynkeus.transforms.inputs import KINDS
 from lynkeus.transforms.missing import with_enough_data
@@ -116,7 +115,7 @@ class Inversion:
 
 
 @dataclass
-class Adversarial:
+class Adversarial(Trained):
     """`anomaly`: mean square of what the generator cannot make of a sample, in sigmas, of rows, waveforms or images.
 
     `score_by`: izi_f (samples and features of the critic, the encoder trained on both), izi (samples only), ziz (the
@@ -176,12 +175,3 @@ class Adversarial:
     def explain(self, batch: Batch) -> Evidence:
         """Signed residual of every number in sigmas."""
         return per_sample(self, batch, self.task_.residual)
-
-    def save(self, folder: Path) -> None:
-        """Write to a folder."""
-        save_learned(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read from a folder. Raises ModelError naming what is damaged."""
-        return load_learned(cls, folder)

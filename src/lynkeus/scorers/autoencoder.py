@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from lynkeus.core import About, Batch, Evidence, Scores, Source
 from lynkeus.networks.build import architecture
 from lynkeus.networks.dense import wide_layer
-from lynkeus.scorers.learned import learn, load_learned, per_sample, save_learned
+from lynkeus.scorers.learned import Trained, learn, per_sample
 from lynkeus.training import ADAM, Losses, TrainSettings, Update
 from lynkeus.transforms.missing import with_enough_data
 
@@ -73,7 +72,7 @@ def _swapped(x: Tensor, share: float) -> Tensor:
 
 
 @dataclass
-class Autoencoder:
+class Autoencoder(Trained):
     """`anomaly`: root mean square of what is not reconstructed, in sigmas, of rows, waveforms or images.
 
     `network`: auto, dense, convolution, ...; `latent` numbers describe a sample (0: by its size; of a table as many as
@@ -118,15 +117,6 @@ class Autoencoder:
     def explain(self, batch: Batch) -> Evidence:
         """Signed residual of every number in sigmas."""
         return per_sample(self, batch, self.task_.residual)
-
-    def save(self, folder: Path) -> None:
-        """Write to a folder."""
-        save_learned(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read from a folder. Raises ModelError naming what is damaged."""
-        return load_learned(cls, folder)
 
 
 def latent_size(shape: tuple[int, ...]) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,7 +18,7 @@ from torch.nn import functional
 from lynkeus.core import About, Batch, Evidence, Scores, SettingsError, Source
 from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.build import architecture
-from lynkeus.scorers.learned import learn, load_learned, per_sample, save_learned
+from lynkeus.scorers.learned import Trained, learn, per_sample
 from lynkeus.training import ADAM, Losses, TrainSettings, Update
 from lynkeus.training.soften import softened
 from lynkeus.transforms.missing import with_enough_data
@@ -67,7 +66,7 @@ class Classes:
 
 
 @dataclass
-class Classifier:
+class Classifier(Trained):
     """`anomaly`: log odds against a sample being good; with several `classes` one output for each.
 
     `classes`: names of the labels 1, 2, ...; `soften`: see DeepSad; the rest: see Autoencoder.
@@ -129,15 +128,6 @@ class Classifier:
         odds = per_sample(self, batch, self.task_.logits)[:, 1:]
         best = odds.argmax(axis=1)
         return np.where(odds.max(axis=1, initial=-np.inf) > 0, np.array(self.classes)[best], "")
-
-    def save(self, folder: Path) -> None:
-        """Write to a folder."""
-        save_learned(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read from a folder. Raises ModelError naming what is damaged."""
-        return load_learned(cls, folder)
 
 
 def _labels(source: Source) -> set[int]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -20,7 +19,7 @@ from lynkeus.core import About, Batch, Evidence, Scores, Source
 from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.build import architecture
 from lynkeus.scorers.deep_svdd import NEAREST, OneClass
-from lynkeus.scorers.learned import learn, load_learned, per_sample, save_learned
+from lynkeus.scorers.learned import Trained, learn, per_sample
 from lynkeus.training import ADAM, Losses, TrainSettings, Update
 from lynkeus.training.soften import softened
 from lynkeus.transforms.missing import with_enough_data
@@ -105,7 +104,7 @@ class PulledAndPushed:
 
 
 @dataclass
-class DeepSad:
+class DeepSad(Trained):
     """`anomaly`: distance to the centre of good samples, of which one network has pushed known anomalies away.
 
     `known_weight` of these against all others; `soften`: they are also learned from with as little as this share of
@@ -144,12 +143,3 @@ class DeepSad:
     def explain(self, batch: Batch) -> Evidence:
         """Integrated gradients of the score, of every number."""
         return per_sample(self, batch, input_gradient(self.task_.score))
-
-    def save(self, folder: Path) -> None:
-        """Write to a folder."""
-        save_learned(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read from a folder. Raises ModelError naming what is damaged."""
-        return load_learned(cls, folder)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -18,7 +17,7 @@ from lynkeus.core import About, Batch, Evidence, Scores, Source
 from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.build import architecture
 from lynkeus.networks.dense import wide_layer
-from lynkeus.scorers.learned import learn, load_learned, per_sample, save_learned
+from lynkeus.scorers.learned import Trained, learn, per_sample
 from lynkeus.training import ADAM, Losses, TrainSettings, Update
 from lynkeus.training.task import in_chunks
 from lynkeus.transforms.missing import with_enough_data
@@ -82,7 +81,7 @@ class DistanceToCentre:
 
 
 @dataclass
-class DeepSvdd:
+class DeepSvdd(Trained):
     """`anomaly`: distance to the centre of good samples in what the network makes of them.
 
     `network`, `latent`, `width`, `windows`, `training`: see Autoencoder.
@@ -122,12 +121,3 @@ class DeepSvdd:
     def explain(self, batch: Batch) -> Evidence:
         """Gradient of the score times the deviation from the mean, of every number."""
         return per_sample(self, batch, input_gradient(self.task_.score))
-
-    def save(self, folder: Path) -> None:
-        """Write to a folder."""
-        save_learned(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read from a folder. Raises ModelError naming what is damaged."""
-        return load_learned(cls, folder)

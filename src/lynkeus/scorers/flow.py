@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log, pi
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from lynkeus.core import About, Batch, Evidence, SchemaError, Scores, Source
 from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.flow import NOISE_SIGMA, CouplingFlow
-from lynkeus.scorers.learned import learn, load_learned, per_sample, save_learned
+from lynkeus.scorers.learned import Trained, learn, per_sample
 from lynkeus.training import ADAM, Losses, TrainSettings, Update
 from lynkeus.transforms.missing import with_enough_data
 
@@ -57,7 +56,7 @@ class Likelihood:
 
 
 @dataclass
-class Flow:
+class Flow(Trained):
     """`anomaly`: negative log likelihood in nats, of rows and waveforms in sigmas of each channel.
 
     Images are refused: what flows learn of pixels is texture, and smooth foreign images come out likelier than good
@@ -92,12 +91,3 @@ class Flow:
     def explain(self, batch: Batch) -> Evidence:
         """The share of every number in the score, in nats above the mean sample."""
         return per_sample(self, batch, input_gradient(self.task_.score))
-
-    def save(self, folder: Path) -> None:
-        """Write to a folder."""
-        save_learned(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read from a folder. Raises ModelError naming what is damaged."""
-        return load_learned(cls, folder)

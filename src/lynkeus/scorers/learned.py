@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lynkeus.core import Array, Batch, Floats, ModelError, Source
+from lynkeus.core import Array, Batch, Floats, ModelError, Schema, Source
 from lynkeus.scorers.folder import read_folder, read_scorer, write_folder
 from lynkeus.training import History, TrainSettings, in_chunks, session, train
 from lynkeus.transforms.inputs import Inputs, read_samples, sample_shape
@@ -29,6 +29,24 @@ CHUNK_NUMBERS = 4_000_000  # numbers of samples that go through a network at a t
 # `schema_`, `inputs_`, `task_` and `history_`.
 Learned: TypeAlias = Any
 S = TypeVar("S")
+
+
+class Trained:
+    """What a fitted scorer with networks has, and how it is kept; settings, `make_task` and fit are its own."""
+
+    schema_: Schema
+    inputs_: Inputs
+    task_: Any
+    history_: History
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder."""
+        save_learned(self, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read from a folder. Raises ModelError naming what is damaged."""
+        return load_learned(cls, folder)
 
 
 def learn(scorer: Learned, source: Source, defaults: TrainSettings) -> Any:

@@ -95,7 +95,7 @@ class PulseSequence:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("waveform",), True, "gradient", "minutes", labels="known")
+    about: ClassVar[About] = About(("waveform",), True, "gradient", "minutes", labels="optional")
     windows: ClassVar[str] = "raw"
     network: str = "lstm"
     sequence: int = 5

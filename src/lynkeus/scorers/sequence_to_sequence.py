@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from lynkeus.core import About, Batch, Evidence, SchemaError, Scores, SettingsError, Source
 from lynkeus.networks.recurrent import CELLS
 from lynkeus.networks.sequence_to_sequence import RecurrentSequences, TransformerSequences
-from lynkeus.scorers.learned import load_learned, per_sample, prepare, save_learned
+from lynkeus.scorers.learned import Trained, per_sample, prepare
 from lynkeus.training import ADAM, Losses, TrainSettings, Update, in_chunks, train
 from lynkeus.transforms.missing import with_enough_data
 
@@ -85,7 +84,7 @@ class Rewriting:
 
 
 @dataclass
-class SequenceToSequence:
+class SequenceToSequence(Trained):
     """`anomaly` of a window: root mean square of what is not written again in its worst channel, in usual ones.
 
     `network`: gru, lstm or transformer; `width`: how many numbers it may remember a window by (0: 128; transformer 64);
@@ -128,12 +127,3 @@ class SequenceToSequence:
     def explain(self, batch: Batch) -> Evidence:
         """Signed residual of every number, in sigmas of what is usually left of its channel."""
         return per_sample(self, batch, self.task_.residual)
-
-    def save(self, folder: Path) -> None:
-        """Write to a folder."""
-        save_learned(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read from a folder. Raises ModelError naming what is damaged."""
-        return load_learned(cls, folder)

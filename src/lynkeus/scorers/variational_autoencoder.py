@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from lynkeus.core import About, Batch, Evidence, Scores, SettingsError, Source
 from lynkeus.networks.build import architecture
 from lynkeus.networks.variational import Variational
 from lynkeus.scorers.autoencoder import latent_size
-from lynkeus.scorers.learned import learn, load_learned, per_sample, save_learned
+from lynkeus.scorers.learned import Trained, learn, per_sample
 from lynkeus.training import ADAM, Losses, TrainSettings, Update
 from lynkeus.transforms.inputs import KINDS
 from lynkeus.transforms.missing import with_enough_data
@@ -69,7 +68,7 @@ class EvidenceBound:
 
 
 @dataclass
-class VariationalAutoencoder:
+class VariationalAutoencoder(Trained):
     """`anomaly`: the negative evidence lower bound in nats, or the reconstruction error, of rows, waveforms or images.
 
     `score_by`: elbo, or reconstruction (root mean square, in sigmas of the decoder); `kl_weight`: of the divergence of
@@ -109,12 +108,3 @@ class VariationalAutoencoder:
     def explain(self, batch: Batch) -> Evidence:
         """Signed residual of every number in sigmas of the decoder."""
         return per_sample(self, batch, self.task_.residual)
-
-    def save(self, folder: Path) -> None:
-        """Write to a folder."""
-        save_learned(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read from a folder. Raises ModelError naming what is damaged."""
-        return load_learned(cls, folder)

@@ -65,7 +65,7 @@ class Labelled(Wrapper):
         if wrong:
             allowed = "0 for good and 1, 2, ... for classes" if uses == "classes" else "0 for good and 1 for anomalous"
             raise SettingsError(f"labels must be {allowed}; found {', '.join(map(str, wrong[:5]))}")
-        if uses and not anomalies:
+        if uses in ("known", "classes") and not anomalies:
             raise SettingsError(
                 f"{who} learns from known anomalies, and none is labelled: give --labels NAME or --verdicts URL, or "
                 "choose a scorer that needs none"
