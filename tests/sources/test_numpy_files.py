@@ -32,7 +32,7 @@ def test_npz_round_trip(tmp_path: Path):
 
 
 def test_bad_arrays_are_refused(tmp_path: Path):
-    np.save(tmp_path / "cube.npy", np.zeros((2, 2, 2)))
+    np.save(tmp_path / "line.npy", np.zeros(8))
     np.save(tmp_path / "none.npy", np.zeros((0, 2)))
     np.save(tmp_path / "objects.npy", np.array([[{}]]), allow_pickle=True)
     np.save(tmp_path / "whole.npy", np.zeros((100, 2)))
@@ -45,7 +45,7 @@ def test_bad_arrays_are_refused(tmp_path: Path):
     np.savez(tmp_path / "fine.npz", X=np.zeros((100, 2)))
     (tmp_path / "cut.npz").write_bytes((tmp_path / "fine.npz").read_bytes()[:500])
     expected = {
-        "cube.npy": "not rows and columns",
+        "line.npy": "not rows and columns",
         "none.npy": "no rows",
         "objects.npy": "pickled objects",
         "cut.npy": "not a complete .npy",

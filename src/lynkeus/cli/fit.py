@@ -75,6 +75,8 @@ def fit_and_save(options: FitOptions) -> None:
     say(screen, source.messages)
     if choice is not None:
         say(screen, [*(candidate.line() for candidate in choice.candidates), choice.why])
+    if fitted.schema.kind != source.schema.kind:
+        say(screen, [f"the {source.schema.shape[0]} columns are the pixels of images, and were read as such"])
     _say_what_was_learned(fitted, options)
 
 
@@ -179,7 +181,8 @@ def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
     say(screen, [f"  {_incident(incident)}" for incident in shown])
     if len(incidents) > SHOWN:
         say(screen, [f"  ... and {len(incidents) - SHOWN} smaller ones: see model.json"])
-    say(screen, [f"{options.output}: {fitted.name}, {width} channels"])
+    size = f" of {fitted.schema.shape[2]} x {fitted.schema.shape[1]} pixels" if fitted.schema.kind == "image" else ""
+    say(screen, [f"{options.output}: {fitted.name}, {width} channels{size}"])
 
 
 def _incident(incident: dict[str, Any]) -> str:

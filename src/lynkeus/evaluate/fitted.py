@@ -23,6 +23,7 @@ from lynkeus.core import Batch, Calibration, Floats, ModelError, Schema, Scorer,
 from lynkeus.core.protocols import Classifying, Locating
 from lynkeus.sources import Window
 from lynkeus.sources.live import Live
+from lynkeus.sources.pictures import Pictures
 from lynkeus.transforms.live_channels import LiveChannels
 
 FORMAT = 1
@@ -65,7 +66,9 @@ class Fitted:
             calibration.threshold(budget_per_hour)
 
     def prepare(self, source: Source) -> Source:
-        """What the scorer reads: live channels, cut into windows. Raises SchemaError where the data are others."""
+        """What the scorer reads: images, or windows of live channels. Raises SchemaError where the data are others."""
+        if self.schema.kind == "image" and source.schema.kind == "table":
+            source = Pictures(source, int(self.schema.shape[1] or 0))
         self.schema.require(source.schema, f"the model ({self.name})")
         live = Live(source, self.channels)
         return Window(live, self.window, self.stride or None) if self.window else live
@@ -105,6 +108,8 @@ class Fitted:
         )
 
     def _locate(self, batch: Batch, p_values: Floats) -> npt.NDArray[np.str_]:
+        if batch.schema.kind == "image":
+            return self._pixel(batch, p_values)
         names = np.array(batch.schema.names or [f"column {k}" for k in range(batch.values.shape[1])])
         if isinstance(self.scorer, Locating):
             where = self.scorer.locate(batch)
@@ -116,6 +121,17 @@ class Fitted:
                 for k, output in enumerate(self.scorer.outputs):
                     where[rare, k] = names[np.abs(self.explain(part, output)).argmax(axis=1)]
         return np.where(np.isnan(p_values), "", where)
+
+    def _pixel(self, batch: Batch, p_values: Floats) -> npt.NDArray[np.str_]:
+        """Where in a rare image the evidence is strongest."""
+        where = np.full(p_values.shape, "", dtype="U32")
+        rare = np.flatnonzero((p_values <= WORTH_LOCATING).any(axis=1))
+        if len(rare):
+            evidence = np.abs(self.scorer.explain(batch[rare])).max(axis=1)
+            peaks = evidence.reshape(len(rare), -1).argmax(axis=1)
+            rows, columns = np.unravel_index(peaks, evidence.shape[1:])
+            where[rare] = np.array([f"x {x}, y {y}" for x, y in zip(columns, rows, strict=True)])[:, None]
+        return where
 
     def save(self, folder: Path, more: Mapping[str, bytes] | None = None) -> None:
         """Write the folder as a whole, with `more` files in it: it is complete, or what was there before stays.

@@ -22,6 +22,7 @@ from lynkeus.evaluate.incidents import Incident, find_incidents
 from lynkeus.evaluate.reference import Reference, score_reference
 from lynkeus.sources import Blocks, Exclude, Labelled, files_of
 from lynkeus.sources.labelled import Intervals, Known
+from lynkeus.sources.pictures import as_pictures
 from lynkeus.transforms.live_channels import LiveChannels
 
 REFERENCES = 512  # good samples kept to show beside an alarm
@@ -56,6 +57,8 @@ def fit(source: Source, settings: FitSettings, quiet: Source | None = None) -> F
     """
     scorer = plugins.make_scorer(settings.scorer, settings.options)
     about = about_of(scorer)
+    if "image" in about.kinds and not settings.window:
+        source = as_pictures(source)
     channels = LiveChannels.fit(source, constants=about.constants and not settings.window)
     fitted = Fitted(
         settings.scorer, scorer, source.schema, channels, {}, np.empty((0, int(channels.live.sum())), np.float32),

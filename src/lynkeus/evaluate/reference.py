@@ -74,13 +74,14 @@ def _numbers(where: npt.NDArray[np.str_], names: tuple[str, ...]) -> npt.NDArray
 
 
 def mean_sample(batch: Batch) -> Floats:
-    """(n, channel) float32: rows as they are, windows as their mean over time, NaN left out."""
+    """(n, channel) float32: rows as they are, windows as their mean over time, images over pixels, NaN left out."""
     if batch.values.ndim == 2:
         return batch.values.astype(np.float32)
-    total = batch.values.mean(axis=2, dtype=np.float64)
+    axes = tuple(range(2, batch.values.ndim))
+    total = batch.values.mean(axis=axes, dtype=np.float64)
     if np.isnan(total).any():
-        count = np.maximum(np.isfinite(batch.values).sum(axis=2), 1)
-        total = np.nansum(batch.values, axis=2, dtype=np.float64) / count
+        count = np.maximum(np.isfinite(batch.values).sum(axis=axes), 1)
+        total = np.nansum(batch.values, axis=axes, dtype=np.float64) / count
     return total.astype(np.float32)
 
 

@@ -1,9 +1,11 @@
-"""NumpySource: a 2-D .npy (memory-mapped, for data larger than memory) or an .npz with X, y, names and time_ns."""
+"""NumpySource: a .npy (memory-mapped, for data larger than memory) or an .npz with X, y, names and time_ns."""
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +25,17 @@ from lynkeus.sources.tables import (
     times_in_ns,
 )
 
+CHANNELS = (1, 3, 4)  # of images: grey, colour, colour with transparency
+BATCH_NUMBERS = 50_000_000
+
 
 class NumpySource:
-    """A table from NumPy's own files; pickled objects are refused.
+    """A table, or images, from NumPy's own files; pickled objects are refused.
 
-    .npy: (rows, columns). .npz: `X` (rows, columns), and where they are there `y` (rows,) labels, 1 = anomalous
-    (another name: the layout's `truth`),
-    `names` (columns,), `time_ns` (rows,). Raises SourceError for a file that is missing, damaged or of
-    another kind.
+    .npy: rows (n, columns), or images (n, row, column), (n, channel, row, column) or (n, row, column, channel) with 1,
+    3 or 4 channels. .npz: `X` likewise, and where they are there `y` (n,) labels, 1 = anomalous (another name: the
+    layout's `truth`), `names` (columns or channels,), `time_ns` (n,). Raises SourceError for a file that is missing,
+    damaged or of another kind.
     """
 
     def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
@@ -40,36 +45,45 @@ class NumpySource:
         self.labels = self.layout.truth or "y"
         self.arrays = {} if self.path.suffix == ".npy" else self._unpacked()
         values = self._values()
-        if values.ndim != 2 or values.dtype.kind not in "fiu":
+        if values.ndim not in (2, 4) or values.dtype.kind not in "fiu":
             raise SourceError(f"{self.path}: holds {values.dtype} {values.shape}, not rows and columns of numbers")
-        if not len(values):
+        if not values.size:
             raise SourceError(f"{self.path}: holds no rows; nothing to read")
-        self.rows, width = values.shape
+        self.rows, width = values.shape[:2]
         for name, expected in ((self.labels, self.rows), ("time_ns", self.rows), ("names", width)):
             if name in self.arrays and self.arrays[name].shape != (expected,):
                 found = self.arrays[name].shape
                 raise SourceError(
                     f"{self.path}: {name} has shape {found}, expected ({expected},); write the file again"
                 )
-        names = self.arrays.get("names", np.array([f"column_{number}" for number in range(width)]))
+        kind = "column" if values.ndim == 2 else "channel"
+        names = self.arrays.get("names", np.array([f"{kind}_{number}" for number in range(width)]))
         first_ns = self._time_ns(0, min(self.rows, RATE_ROWS))
         self.start_ns = None if first_ns is None else int(first_ns[0])
         short = [self.layout.short(str(name)) for name in names]
         self.schema = table_schema(self.path, short, [""] * width, rate_of(first_ns), self.layout)
+        if values.ndim > 2:
+            self.schema = replace(self.schema, kind="image", shape=values.shape[1:])
 
     def __len__(self) -> int:
         return self.rows
 
     def __iter__(self) -> Iterator[Batch]:
         labels = self._truth()
-        for start in range(0, self.rows, BATCH_ROWS):
-            stop = min(start + BATCH_ROWS, self.rows)
+        step = max(1, min(BATCH_ROWS, BATCH_NUMBERS // prod(size or 1 for size in self.schema.shape)))
+        for start in range(0, self.rows, step):
+            stop = min(start + step, self.rows)
             truth = None if labels is None else labels[start:stop]
             yield table_batch(self.schema, self._values()[start:stop], self._time_ns(start, stop), truth, start)
 
     def _values(self) -> Array:
-        """All rows; a .npy is mapped anew for each batch, so that pages already read are given back."""
-        return self.arrays["X"] if self.arrays else mapped_rows(self.path)
+        """All rows, or images (n, channel, row, column); a .npy is mapped anew for each batch, so that pages already
+        read are given back."""
+        values = self.arrays["X"] if self.arrays else mapped_rows(self.path)
+        if values.ndim == 3:
+            return values[:, None]
+        channels_last = values.ndim == 4 and values.shape[1] not in CHANNELS and values.shape[3] in CHANNELS
+        return np.moveaxis(values, 3, 1) if channels_last else values
 
     def _truth(self) -> Array | None:
         """Labels as whole numbers. Raises SourceError for any that is none."""

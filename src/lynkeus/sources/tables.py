@@ -80,9 +80,10 @@ def as_floats(values: Array) -> Floats:
 
 
 def table_batch(schema: Schema, values: Array, time_ns: TimesNs | None, truth: Array | None, first: int) -> Batch:
-    """Rows of one file as a Batch; `first` is the row in the file, kept as meta `position`."""
+    """Rows of one file as a Batch; `first` is the row in the file, kept as meta `position`. Images stay bytes."""
     position = np.arange(first, first + len(values))
-    return Batch(schema, as_floats(values), time_ns, truth=truth, meta={"position": position})
+    values = values if schema.kind == "image" else as_floats(values)
+    return Batch(schema, values, time_ns, truth=truth, meta={"position": position})
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

@@ -18,7 +18,7 @@ MOSTLY_MISSING = 0.5
 @dataclass(frozen=True)
 class LiveChannels:
     """`names` of all channels, `live` (c,) bool; `asleep`: name -> why it is set aside; `resting` (c,): the value a
-    constant channel had (NaN: it gave none)."""
+    constant channel had (NaN: it gave none). Those of images are all alive."""
 
     names: tuple[str, ...]
     live: npt.NDArray[np.bool_]
@@ -28,6 +28,9 @@ class LiveChannels:
     @classmethod
     def fit(cls, source: Source, constants: bool = False) -> Self:
         """One streaming pass. `constants`: channels that never change stay. Raises SchemaError where none is alive."""
+        if source.schema.kind == "image":
+            names = source.schema.names
+            return cls(names, np.ones(len(names), bool), np.full(len(names), np.nan))
         low: Floats | None = None
         rows = 0
         for batch in source:
