@@ -58,3 +58,14 @@ def test_store_of_another_version(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(StoreError, match="has version 99, this program writes 1"):
         Store(url)
+
+
+def test_a_store_from_before_a_table_was_added_gets_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'watch.db'}"
+    store = Store(url)
+    with store.engine.begin() as connection:
+        tables.image_label.drop(connection)
+    store.close()
+    store = Store(url)
+    assert store.image_labels() == []
+    store.close()

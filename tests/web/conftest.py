@@ -1,16 +1,23 @@
-"""A store with a plausible hour of orbits: 206 channels in x and y on two lines, alarms open and closed, verdicts."""
+"""A store with a plausible hour of orbits (206 channels in x and y, alarms, verdicts); scored images of two scans."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from PIL import Image
 from pyarrow import parquet
 
 from lynkeus.core import Alarm
@@ -24,6 +31,8 @@ SECOND_NS = 1_000_000_000
 BPMS = 103
 PLACE_M = np.linspace(2203.0, 2455.0, BPMS)
 LINE = np.array(["SA1", "SA2"])[np.arange(BPMS) % 2]
+FLAGS = ["--headless", "--no-sandbox", "--disable-quic", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
 CHANNELS = [f"BPME.{int(z)}.{line}/{plane}" for plane in "xy" for z, line in zip(PLACE_M, LINE, strict=True)]
 
 
@@ -147,3 +156,123 @@ def client(store_url: str, reports: Path) -> Iterator[TestClient]:
     with TestClient(app, base_url="http://localhost", follow_redirects=False) as client:
         yield client
     app.state.site.store.close()
+
+
+def write_surfaces(folder: Path, cells: int = 2, angles: int = 6, size: tuple[int, int] = (160, 120)) -> Path:
+    """Two scans of a cavity whose name is HTML: images, maps, scores, a latent map; where the scores lie.
+
+    Image 1 of cell 1 has a clear spot at x 40, y 30 in both scans.
+    """
+    rng = np.random.default_rng(3)
+    width, height = size
+    y, x = np.mgrid[:height, :width]
+    rows, points = [], []
+    for scan, day in (("before", 1), ("after", 2)):
+        for cell in range(1, cells + 1):
+            for k in range(angles):
+                file = f"{scan}/area [SS] <i>ä</i> '{cell}'/{k:04d}.jpg"
+                spot = 6.0 * (cell == 1 and k == 1)
+                bump = np.exp(-((x - width / 4) ** 2 + (y - height / 4) ** 2) / (2 * 3.0**2))
+                grey = 120 + 8 * rng.normal(size=(height, width)) + 15 * spot * bump
+                (folder / "images" / file).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(np.stack([grey * s for s in (1.1, 1.0, 0.8)], -1).clip(0, 255).astype(np.uint8)).save(
+                    folder / "images" / file, quality=90
+                )
+                map_file = f"{scan}-{cell}-{k}.npy"
+                (folder / "maps").mkdir(exist_ok=True)
+                sigma = rng.normal(size=(height, width)) + 1.6 * spot * bump
+                np.save(folder / "maps" / map_file, sigma.astype(np.float32))
+                about = {"cavity": "<b>CAV</b> & 7", "scan": scan, "time": f"2015-03-0{day}", "cell": cell}
+                about |= {"angle_deg": 360.0 * k / angles + (0.5 if scan == "after" else 0.0), "vendor": "ab"[cell % 2]}
+                rows.append(
+                    {"file": file, **about, "anomaly": 3.0 + spot + rng.normal() / 3, "p_value": 0.001 if spot else 0.4}
+                    | {
+                        "spot1_x": width / 4,
+                        "spot1_y": height / 4,
+                        "spot1_sigma": 1.6 * spot or 3.1,
+                        "spot1_area": 60.0,
+                    }
+                    | {"spot2_x": 0.75 * width, "spot2_y": 10.0, "spot2_sigma": 3.0, "spot2_area": 4.0}
+                    | {f"spot3_{name}": float("nan") for name in ("x", "y", "sigma", "area")}
+                    | {"map": map_file}
+                )
+                points += [{"file": file, "x": rng.normal(), "y": cell, "method": m} for m in ("PCA", "t-SNE")]
+    said = {"images": str(folder / "images"), "maps": str(folder / "maps"), "model": "", "position": "", "time": "time"}
+    table = pa.Table.from_pylist(rows).replace_schema_metadata({b"lynkeus": json.dumps(said)})
+    parquet.write_table(table, folder / "scores.parquet")
+    parquet.write_table(pa.Table.from_pylist(points), folder / "latent.parquet")
+    return folder / "scores.parquet"
+
+
+@pytest.fixture
+def surfaces() -> Callable[..., Path]:
+    """Writes scored images."""
+    return write_surfaces
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> Path:
+    """24 small scored images in a folder of their own."""
+    folder = tmp_path / "surfaces"
+    folder.mkdir()
+    return write_surfaces(folder)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield running
+        running.close()
+
+
+@contextmanager
+def run_server(app: FastAPI) -> Iterator[str]:
+    """Serve an application in a thread; the address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=3))
+    app.state.stopping = lambda: server.should_exit
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        app.state.site.store.close()
+
+
+@pytest.fixture
+def serving() -> Callable[[FastAPI], AbstractContextManager[str]]:
+    return run_server
+
+
+class Watched:
+    """A page that remembers every complaint and every request that leaves this machine."""
+
+    def __init__(self, browser: Any, address: str, **context: Any) -> None:
+        self.context = browser.new_context(**context)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._check(request.url, address))
+
+    def _check(self, url: str, address: str) -> None:
+        if not url.startswith((address, "data:", "blob:")):
+            self.complaints.append(f"external request: {url}")
+
+    def close(self) -> None:
+        self.context.close()
+        assert self.complaints == []
+
+
+@pytest.fixture
+def watch(browser: Any) -> Callable[..., Watched]:
+    """Opens a page of an address that remembers complaints."""
+    return lambda address, **context: Watched(browser, address, **context)

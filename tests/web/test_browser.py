@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from lynkeus.core import Alarm
 from lynkeus.monitor.records import Commit, Monitor, Owner, Progress
@@ -18,59 +15,16 @@ from lynkeus.monitor.store import Store
 from lynkeus.web.app import create_app
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
-FLAGS = ["--headless", "--no-sandbox", "--disable-quic", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture
-def address(store_url: str, reports: Path) -> Iterator[str]:
-    app = create_app(store_url, reports=reports)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=3))
-    app.state.stopping = lambda: server.should_exit
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    app.state.site.store.close()
+def address(store_url: str, reports: Path, serving: Any) -> Iterator[str]:
+    with serving(create_app(store_url, reports=reports)) as address:
+        yield address
 
 
-class Watched:
-    """A page that remembers every complaint and every request that leaves this machine."""
-
-    def __init__(self, browser: Any, address: str, **context: Any) -> None:
-        self.context = browser.new_context(**context)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self._check(request.url, address))
-
-    def _check(self, url: str, address: str) -> None:
-        if not url.startswith((address, "data:", "blob:")):
-            self.complaints.append(f"external request: {url}")
-
-    def close(self) -> None:
-        self.context.close()
-        assert self.complaints == []
-
-
-def test_shifter_opens_an_alarm_and_judges_it(browser: Any, address: str) -> None:
-    watched = Watched(browser, address)
+def test_shifter_opens_an_alarm_and_judges_it(watch: Any, address: str) -> None:
+    watched = watch(address)
     page = watched.page
     page.goto(address)
     page.click("a.alarm")
@@ -89,8 +43,8 @@ def test_shifter_opens_an_alarm_and_judges_it(browser: Any, address: str) -> Non
     watched.close()
 
 
-def test_new_alarm_appears_without_reload(browser: Any, address: str, store_url: str) -> None:
-    watched = Watched(browser, address)
+def test_new_alarm_appears_without_reload(watch: Any, address: str, store_url: str) -> None:
+    watched = watch(address)
     page = watched.page
     page.goto(address)
     page.focus("tr.is-open a")
@@ -123,8 +77,8 @@ def test_page_falls_back_to_polling_and_says_when_the_server_is_gone(browser: An
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_fits_a_phone(browser: Any, address: str, scheme: str) -> None:
-    watched = Watched(browser, address, viewport={"width": 390, "height": 844}, color_scheme=scheme)
+def test_every_page_fits_a_phone(watch: Any, address: str, scheme: str) -> None:
+    watched = watch(address, viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = watched.page
     for path, ready in (("/", "#live"), ("/alarms/4", "#trend-plot[data-drawn]"), ("/trend", ".turn-on[data-drawn]")):
         page.goto(address + path)
@@ -135,8 +89,8 @@ def test_every_page_fits_a_phone(browser: Any, address: str, scheme: str) -> Non
     watched.close()
 
 
-def test_plots_follow_the_light(browser: Any, address: str) -> None:
-    watched = Watched(browser, address, color_scheme="light")
+def test_plots_follow_the_light(watch: Any, address: str) -> None:
+    watched = watch(address, color_scheme="light")
     page = watched.page
     page.goto(address + "/trend")
     page.wait_for_selector(".trend[data-drawn]")

@@ -126,7 +126,7 @@ def test_real_server_starts_and_stops_on_ctrl_c(store_url: str, host: str) -> No
     try:
         line = server.stdout.readline()
         if host == "0.0.0.0":
-            assert re.match(r"Token for verdicts .*: \S{32}", line)
+            assert re.match(r"Token for verdicts and labels .*: \S{32}", line)
             line = server.stdout.readline()
         connection = HTTPConnection("127.0.0.1", int(re.search(r":(\d+)/", line)[1]), timeout=5)
         connection.request("GET", "/events")

@@ -111,8 +111,9 @@ def serve(
     store: StoreUrl = None,
     host: Annotated[str | None, typer.Option(help="Address; beyond localhost verdicts need a token")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on")] = None,
-    token_file: Annotated[str | None, typer.Option(help="File that holds the token for verdicts")] = None,
+    token_file: Annotated[str | None, typer.Option(help="File that holds the token for verdicts and labels")] = None,
     reports: Annotated[str | None, typer.Option(help="Commissioning table or folder, for the trend page")] = None,
+    scans: Annotated[list[Path] | None, typer.Option(help="Scores of images (lynkeus score), or a folder")] = None,
     site: SiteFile = None,
 ) -> None:
     """Serve the pages of a store until Ctrl-C."""
@@ -120,7 +121,8 @@ def serve(
     from lynkeus.web.app import serve as run
 
     facts = Site.read(site).but(store=store, host=host, port=port, token_file=token_file, reports=reports)
-    run(facts.store, facts.host, facts.port, facts.token, Path(facts.reports) if facts.reports else None)
+    shown = Path(facts.reports) if facts.reports else None
+    run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()))
 
 
 @app.command("list")

@@ -79,16 +79,23 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def create_tables(engine: sa.Engine, address: str) -> None:
     """Make what is missing; two processes may do so at once. Raises StoreError for a store of another version."""
     names = set(sa.inspect(engine).get_table_names())
-    if "about" not in names:
-        if engine.dialect.name == "sqlite" and names:
-            raise StoreError(f"the store {address} holds other tables ({min(names)}, ...): give another file name")
+    is_new = "about" not in names
+    if is_new and engine.dialect.name == "sqlite" and names:
+        raise StoreError(f"the store {address} holds other tables ({min(names)}, ...): give another file name")
+    if not is_new:
+        with engine.connect() as connection:
+            _refuse_other_version(connection, address)
+    if not tables.metadata.tables.keys() <= names:  # a new store, or one from before a table was added
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             if engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
             tables.metadata.create_all(connection)
             connection.execute(insert_new(connection, tables.about), {"version": tables.VERSION})
-    with engine.connect() as connection:
-        version = connection.scalar(sa.select(sa.func.max(tables.about.c.version)))
+            _refuse_other_version(connection, address)
+
+
+def _refuse_other_version(connection: sa.Connection, address: str) -> None:
+    version = connection.scalar(sa.select(sa.func.max(tables.about.c.version)))
     if version != tables.VERSION:
         raise StoreError(
             f"the store {address} has version {version}, this program writes {tables.VERSION}: start a new store"

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,10 +20,12 @@ from lynkeus.core.errors import StoreError
 from lynkeus.monitor import queries
 from lynkeus.monitor.database import create_tables, insert_new, one_line_errors, open_engine
 from lynkeus.monitor.records import (
+    LABELS,
     VERDICTS,
     AlarmCount,
     AlarmFile,
     Commit,
+    ImageLabel,
     Monitor,
     Owner,
     Progress,
@@ -43,7 +45,7 @@ from lynkeus.monitor.rows import (
     read_pulse,
     unheld_row,
 )
-from lynkeus.monitor.tables import alarm_event, alarm_opened, point, progress, series, start, verdict
+from lynkeus.monitor.tables import alarm_event, alarm_opened, image_label, point, progress, series, start, verdict
 
 HOLD_S = 30.0  # a monitor without a heartbeat for so long may be taken over
 
@@ -133,6 +135,21 @@ class Store:
                 raise StoreError(f"no alarm {alarm_id} in {self.address}")
             row = {"alarm_id": alarm_id, "verdict": said, "who": who, "note": note, "at_ns": time.time_ns()}
             connection.execute(verdict.insert(), row)
+
+    def add_image_label(self, said: ImageLabel) -> None:
+        """Append what a person says of an image."""
+        if said.label not in LABELS:
+            raise StoreError(f"label {said.label!r} is not one of {', '.join(LABELS)}")
+        with self._writing() as connection:
+            connection.execute(image_label.insert(), asdict(said))
+
+    def image_labels(self, images: str | None = None, file: str | None = None) -> list[ImageLabel]:
+        """Everything people said of images, oldest first; of one folder, of one file in it."""
+        query = sa.select(*(image_label.c[one.name] for one in fields(ImageLabel))).order_by(image_label.c.id)
+        for column, wanted in ((image_label.c.images, images), (image_label.c.file, file)):
+            query = query if wanted is None else query.where(column == wanted)
+        with self._reading() as connection:
+            return [ImageLabel(*row) for row in connection.execute(query)]
 
     def prune_points(self, name: str, older_than_ns: int) -> int:
         """Delete the points of windows that ended before a time (never alarms or verdicts); how many that were."""

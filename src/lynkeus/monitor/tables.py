@@ -118,3 +118,18 @@ verdict = Table(
     Column("at_ns", BigInteger, nullable=False),
     Index("verdict_by_alarm", "alarm_id", "id"),
 )
+
+# What people say of an image: a file of a folder of images. The latest row of a file holds.
+image_label = Table(
+    "image_label",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("images", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("class_name", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("label_by_image", "images", "file", "id"),
+)

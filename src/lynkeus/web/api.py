@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from dataclasses import asdict, fields
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator, StringConstraints
 
-from lynkeus.monitor.records import AlarmFile, Pulse, Status, StoredAlarm, StoredVerdict
+from lynkeus.monitor.records import AlarmFile, ImageLabel, Pulse, Status, StoredAlarm, StoredVerdict
 from lynkeus.web.evidence import drawable, finite
 from lynkeus.web.guard import may_post
 from lynkeus.web.reports import turn_on_curves
@@ -155,6 +159,20 @@ def points(
 def verdicts(site: SiteDep, monitor: str) -> list[VerdictOut]:
     """Every verdict on the alarms of a monitor, oldest first."""
     return [VerdictOut.of(said) for said in site.store.verdicts(monitor)]
+
+
+@router.get("/labels")
+def labels(site: SiteDep, images: str | None = None, form: Literal["json", "csv"] = "json") -> Response:
+    """What people said of images, oldest first: the latest of a file holds. `images`: of one folder only."""
+    rows = [asdict(said) for said in site.store.image_labels(images)]
+    if form == "json":
+        return JSONResponse(rows)
+    text = io.StringIO()
+    table = csv.DictWriter(text, [field.name for field in fields(ImageLabel)], lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    headers = {"Content-Disposition": 'attachment; filename="labels.csv"'}
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.post("/alarms/{alarm_id}/verdicts", status_code=201)

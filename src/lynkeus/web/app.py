@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,8 +21,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
 from lynkeus.monitor.store import Store
-from lynkeus.web import api, pages
+from lynkeus.web import api, inspect, pages
 from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
+from lynkeus.web.scans import ScoredImages
 from lynkeus.web.site import HERE, Site, templates
 
 
@@ -30,21 +32,25 @@ def create_app(
     token: str | None = None,
     reports: Path | None = None,
     hosts: tuple[str, ...] = LOCAL_HOSTS,
+    scans: Sequence[Path] = (),
 ) -> FastAPI:
     """The web application over one store.
 
     `token`: needed for verdicts where given. `reports`: a commissioning table (Parquet) or a folder of them.
     `hosts`: names under which the server answers ("*": any); anything else is refused, which stops DNS rebinding.
+    `scans`: scores files of image folders, or folders of such files; they are read once, here.
     """
     app = FastAPI(
         title="Lynkeus", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
     )
-    app.state.site = Site(Store(store_url), token, reports)
+    scored = ScoredImages(scans) if scans else None
+    app.state.site = Site(Store(store_url), token, reports, scored)
     app.state.stopping = lambda: False
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(Guard)
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(inspect.router)
     app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.add_exception_handler(StarletteHTTPException, _error_page)
@@ -54,21 +60,28 @@ def create_app(
 
 
 def serve(
-    store_url: str, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, reports: Path | None = None
+    store_url: str,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
+    reports: Path | None = None,
+    scans: Sequence[Path] = (),
 ) -> None:
-    """Serve until Ctrl-C. Beyond localhost verdicts need a token; one is made and printed where none is given."""
+    """Serve until Ctrl-C. Beyond localhost verdicts and labels need a token; one is made and printed where none is
+    given."""
     local = is_local(host)
     if not local and token is None:
         token = secrets.token_urlsafe(24)
-        print(f"Token for verdicts (made for this run): {token}", flush=True)
-    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",))
+        print(f"Token for verdicts and labels (made for this run): {token}", flush=True)
+    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",), scans)
     listening = _listen(host, port)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
     app.state.stopping = lambda: server.should_exit  # lets event streams end by themselves
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
     shown = f"[{shown}]" if ":" in shown else shown
-    print(f"Lynkeus is at http://{shown}:{listening.getsockname()[1]}/ (Ctrl-C stops it)", flush=True)
+    page = "inspect" if scans else ""
+    print(f"Lynkeus is at http://{shown}:{listening.getsockname()[1]}/{page} (Ctrl-C stops it)", flush=True)
     try:
         with suppress(KeyboardInterrupt):  # uvicorn has stopped cleanly by then
             server.run(sockets=[listening])

@@ -142,6 +142,7 @@ def _front(site: Site, query: dict[str, str]) -> dict[str, Any]:
         "wanted": wanted,
         "open_count": len(open_now),
         "now_ns": now_ns,
+        "scored": len(site.scans) if site.scans else 0,
     }
 
 

@@ -11,9 +11,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.templating import Jinja2Templates
 
-from lynkeus.monitor.records import VERDICTS
+from lynkeus.monitor.records import LABELS, VERDICTS
 from lynkeus.monitor.store import Store
 from lynkeus.web import words
+from lynkeus.web.scans import ScoredImages
 
 HERE = Path(__file__).parent
 WHO_LENGTH, NOTE_LENGTH = 80, 2000
@@ -21,6 +22,8 @@ WHO_LENGTH, NOTE_LENGTH = 80, 2000
 templates = Jinja2Templates(directory=HERE / "templates")  # escapes every name it prints
 templates.env.filters |= {
     "how_often": words.how_often,
+    "how_rare": words.how_rare,
+    "pixels": words.pixels,
     "duration": words.duration,
     "utc": words.utc,
     "iso": words.iso,
@@ -33,6 +36,7 @@ templates.env.filters |= {
 templates.env.globals |= {
     "plotly_version": version("plotly"),
     "verdicts": VERDICTS,
+    "labels": LABELS,
     "who_length": WHO_LENGTH,
     "note_length": NOTE_LENGTH,
 }
@@ -40,11 +44,12 @@ templates.env.globals |= {
 
 @dataclass(frozen=True)
 class Site:
-    """What one server shows: a store, who may write to it, and where commissioning reports lie."""
+    """What one server shows: a store, who may write to it, commissioning reports, and scored images."""
 
     store: Store
     token: str | None
     reports: Path | None
+    scans: ScoredImages | None = None
 
 
 def _site_of(request: Request) -> Site:

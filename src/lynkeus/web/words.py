@@ -27,6 +27,15 @@ def how_often(rate_per_hour: float | None) -> str:
     return f"once in {_short(hours / 24.0)} days"
 
 
+def how_rare(p_value: float) -> str:
+    """ "1 good image in 500 scores as high", "40 % of good images score as high"."""
+    if math.isnan(p_value):
+        return "how many good images score as high is not known"
+    if p_value > 0.1:
+        return f"{100 * p_value:.0f} % of good images score as high"
+    return f"1 good image in {count(round(1 / max(p_value, 1e-12)))} scores as high"
+
+
 def duration(seconds: float | None) -> str:
     """ "12 s", "3.5 min", "2 h", "4 days"; None is still going on."""
     if seconds is None:
@@ -55,6 +64,11 @@ def iso(at_ns: int) -> str:
 def count(number: int) -> str:
     """ "1 234 567", with thin spaces that do not break."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def pixels(area: float) -> str:
+    """ "1 234 px", or a dash."""
+    return significant(area) if math.isnan(area) else f"{count(round(area))}\N{NO-BREAK SPACE}px"
 
 
 def per_second(rate: float) -> str:
