@@ -43,11 +43,13 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "parquet": "lynkeus.sources.parquet:ParquetSource",
         "csv": "lynkeus.sources.csv:CsvSource",
         "numpy": "lynkeus.sources.numpy:NumpySource",
+        "images": "lynkeus.sources.images:ImageSource",
         "bundle": "lynkeus.sources.bundle:BundleSource",
     },
     "simulators": {
         "orbit": "lynkeus.simulate.orbit:OrbitSource",
         "cavity": "lynkeus.simulate.cavity:CavitySource",
+        "surface": "lynkeus.simulate.surface:SurfaceSource",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits",

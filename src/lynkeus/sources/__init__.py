@@ -2,8 +2,11 @@
 
 from lynkeus.sources.bundle import BundleSource
 from lynkeus.sources.bundle_writer import write_bundle
+from lynkeus.sources.crops import Crops
 from lynkeus.sources.files import Files
 from lynkeus.sources.finite import Finite
+from lynkeus.sources.image_bundle import ImageBundle
+from lynkeus.sources.images import ImageSource
 from lynkeus.sources.inject import Inject
 from lynkeus.sources.labelled import Blocks, Good, Labelled
 from lynkeus.sources.layout import Layout, read_layout, shipped_layouts
@@ -15,7 +18,7 @@ from lynkeus.sources.window import Accumulate, Window
 from lynkeus.sources.wrapper import files_of
 
 __all__ = [
-    "Accumulate", "Blocks", "BundleSource", "Exclude", "Files", "Finite", "Good", "InMemory", "Inject", "Labelled",
-    "Layout", "Ordered", "Replay",
+    "Accumulate", "Blocks", "BundleSource", "Crops", "Exclude", "Files", "Finite", "Good", "ImageBundle", "ImageSource",
+    "InMemory", "Inject", "Labelled", "Layout", "Ordered", "Replay",
     "Select", "Window", "files_of", "open_source", "read_layout", "shipped_layouts", "write_bundle",
 ]  # fmt: skip

@@ -36,17 +36,17 @@ class BundleSource:
     def __init__(self, folder: str | Path, layout: Layout | None = None) -> None:
         self.folder = Path(folder)
         self.files = (self.folder,)
-        self.provenance = _read_schema(self.folder)
+        self.provenance = read_schema(self.folder)
         try:
             self.schema = Schema.from_dict(self.provenance["schema"])
             self.rows = int(self.provenance["rows"])
         except (KeyError, TypeError, ValueError, SchemaError) as error:
-            raise _damaged(self.folder, f"{SCHEMA} lacks or garbles {error}") from error
+            raise damaged(self.folder, f"{SCHEMA} lacks or garbles {error}") from error
         values = self._values()
         meta_rows = self._meta_rows()
         if not len(values) == meta_rows == self.rows:
             counts = f"{self.rows} rows in {SCHEMA}, {len(values)} in {VALUES}, {meta_rows} in {META}"
-            raise _damaged(self.folder, counts)
+            raise damaged(self.folder, counts)
         first_ns = next(iter(self)).time_ns
         self.start_ns = None if first_ns is None else int(first_ns[0])
 
@@ -62,10 +62,10 @@ class BundleSource:
                     yield self._batch(piece, self._values()[first : first + piece.num_rows])
                     first += piece.num_rows
         except (pa.ArrowException, OSError) as error:
-            raise _damaged(self.folder, f"{META} after row {first}") from error
+            raise damaged(self.folder, f"{META} after row {first}") from error
 
     def _batch(self, piece: Any, values: Array) -> Batch:
-        columns = {name: _column(piece.column(name)) for name in piece.schema.names}
+        columns = {name: text_or_numbers(piece.column(name)) for name in piece.schema.names}
         own = {name: columns.pop(name, None) for name in OWN_COLUMNS}
         return Batch(self.schema, values, meta=columns, **own)
 
@@ -73,13 +73,13 @@ class BundleSource:
         try:
             return mapped_rows(existing_file(self.folder / VALUES))
         except SourceError as error:
-            raise _damaged(self.folder, f"{VALUES} is missing or incomplete") from error
+            raise damaged(self.folder, f"{VALUES} is missing or incomplete") from error
 
     def _meta_rows(self) -> int:
         try:
             return int(pq.read_metadata(self.folder / META).num_rows)
         except (pa.ArrowException, OSError) as error:
-            raise _damaged(self.folder, f"{META} is missing or incomplete") from error
+            raise damaged(self.folder, f"{META} is missing or incomplete") from error
 
 
 def is_bundle(folder: Path) -> bool:
@@ -87,24 +87,27 @@ def is_bundle(folder: Path) -> bool:
     return (folder / SCHEMA).is_file()
 
 
-def _read_schema(folder: Path) -> dict[str, Any]:
+def read_schema(folder: Path) -> dict[str, Any]:
+    """What schema.json says. Raises SourceError where it is missing, damaged, or that of an unfinished bundle."""
     try:
         found = json.loads((folder / SCHEMA).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SourceError(f"{folder}: is not a bundle, it has no {SCHEMA}; check the path") from error
     except (OSError, ValueError) as error:
-        raise _damaged(folder, f"{SCHEMA} is not JSON") from error
+        raise damaged(folder, f"{SCHEMA} is not JSON") from error
     if not isinstance(found, dict):
-        raise _damaged(folder, f"{SCHEMA} is not an object")
+        raise damaged(folder, f"{SCHEMA} is not an object")
     if "rows" not in found and "schema" in found:
         raise SourceError(f"{folder}: the bundle is not finished; run the same `lynkeus bundle` again, it goes on")
     return found
 
 
-def _damaged(folder: Path, what: str) -> SourceError:
+def damaged(folder: Path, what: str) -> SourceError:
+    """The error that says so."""
     return SourceError(f"{folder}: the bundle is damaged: {what}; make it again with `lynkeus bundle`")
 
 
-def _column(column: Any) -> Array:
+def text_or_numbers(column: Any) -> Array:
+    """An Arrow column as an array of numbers or of text, not of objects."""
     found = column.to_numpy(zero_copy_only=False)
     return found.astype(str) if found.dtype == object else found

@@ -8,10 +8,8 @@ number of rows that are safe. At the end the records become Parquet and the fold
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,8 @@ import lynkeus
 from lynkeus.core.batch import Array, Batch
 from lynkeus.core.errors import SourceError
 from lynkeus.core.protocols import Source
-from lynkeus.sources.bundle import META, OWN_COLUMNS, SCHEMA, VALUES, BundleSource
+from lynkeus.sources.bundle import META, OWN_COLUMNS, VALUES, BundleSource
+from lynkeus.sources.disk import begin, finish, on_disk, sync, write_all, write_header
 from lynkeus.sources.wrapper import files_of
 
 RECORDS = "records.raw"
@@ -40,30 +39,22 @@ def write_bundle(source: Source, folder: str | Path, progress: Callable[[int], N
     that were written are kept, and the same call goes on after them.
     """
     folder = Path(folder)
-    if folder.exists():
-        raise SourceError(f"{folder}: exists already; remove it or choose another name")
-    partial = folder.with_name(folder.name + ".partial")
-    with _disk(partial):
-        partial.mkdir(parents=True, exist_ok=True)
-        plan = _agree_on_plan(source, partial)
+    partial, plan = begin(folder, _plan(source))
     growing = _Growing(partial)
     try:
         for batch in source:
-            with _disk(partial):
+            with on_disk(partial):
                 growing.add(batch)
             if progress:
                 progress(growing.seen)
-        with _disk(partial):
+        with on_disk(partial):
             growing.finish()
     finally:
         growing.close()
-    with _disk(partial):
+    with on_disk(partial):
         messages = list(getattr(source, "messages", ()))
         written = {"lynkeus": lynkeus.__version__, "rows": growing.seen, "messages": messages}
-        _write_json(partial / SCHEMA, plan | written)
-        os.rename(partial, folder)
-        (folder / RECORDS).unlink(missing_ok=True)
-        _sync_folder(folder.parent)
+        finish(partial, folder, plan | written)
     return BundleSource(folder)
 
 
@@ -90,7 +81,7 @@ class _Growing:
             raise SourceError(f"{self.folder}: was begun from other data; remove it and run the command again")
         if known < len(batch):
             new = batch.values[known:]
-            _write(self.values, new)
+            write_all(self.values, new)
             self.pending.append(record[known:])
             self.pending_bytes += new.nbytes
         self.seen += len(batch)
@@ -105,14 +96,14 @@ class _Growing:
             raise SourceError(f"{self.folder}: was begun from more data; remove it and run the command again")
         self._commit()
         self.values.seek(0)
-        _write_header(self.values, self.dtype, (self.seen, *self.shape))
-        _sync(self.values)
+        write_header(self.values, self.dtype, (self.seen, *self.shape))
+        sync(self.values)
         records = np.memmap(self.folder / RECORDS, self.record_dtype, "r")
         with (self.folder / META).open("wb") as file:
             with pq.ParquetWriter(file, _table(records[:1]).schema) as parquet:
                 for start in range(0, self.seen, PARQUET_ROWS):
                     parquet.write_table(_table(records[start : start + PARQUET_ROWS]))
-            _sync(file)
+            sync(file)
 
     def close(self) -> None:
         """Let go of the files, whatever happened."""
@@ -130,7 +121,7 @@ class _Growing:
         self.records = (self.folder / RECORDS).open("r+b", buffering=0)
         assert self.values is not None
         assert self.records is not None
-        _write_header(self.values, self.dtype, (0, *self.shape))
+        write_header(self.values, self.dtype, (0, *self.shape))
         header = self.values.tell()
         row_bytes = self.dtype.itemsize * int(np.prod(self.shape))
         whole = (os.path.getsize(self.folder / VALUES) - header) // row_bytes
@@ -153,24 +144,12 @@ class _Growing:
     def _commit(self) -> None:
         assert self.values is not None
         assert self.records is not None
-        _sync(self.values)
+        sync(self.values)
         for record in self.pending:
-            _write(self.records, record)
-        _sync(self.records)
+            write_all(self.records, record)
+        sync(self.records)
         self.pending.clear()
         self.pending_bytes = 0
-
-
-@contextmanager
-def _disk(partial: Path) -> Iterator[None]:
-    """Turn what the disk refuses into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise SourceError(
-            f"{partial}: cannot be written ({error.strerror or error}); what is there is kept: make room, run the same "
-            "command again and it goes on"
-        ) from error
 
 
 def _records(batch: Batch, first: int) -> Array:
@@ -190,33 +169,9 @@ def _table(records: Array) -> Any:
     return pa.table({name: np.ascontiguousarray(records[name]) for name in records.dtype.names or ()})
 
 
-def _write(file: FileIO, rows: Array) -> None:
-    """All bytes of the rows; an unbuffered file may take them in several goes."""
-    left = memoryview(rows.tobytes())
-    while left:
-        left = left[file.write(left) :]
-
-
-def _write_header(file: FileIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-    """A .npy header; NumPy leaves room in it for the number of rows to grow, so its length stays the same."""
-    fields = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, fields)
-
-
-def _agree_on_plan(source: Source, partial: Path) -> dict[str, Any]:
-    """What is known before the first row: the schema and the origin; the same as that of an earlier run, if any."""
-    origin = [_origin(path) for path in files_of(source)]
-    plan = json.loads(json.dumps({"schema": source.schema.to_dict(), "origin": origin}))
-    path = partial / SCHEMA
-    if path.exists():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            before = None
-        if not isinstance(before, dict) or {name: before.get(name) for name in plan} != plan:
-            raise SourceError(f"{partial}: was begun from another source; remove it and run the command again")
-    _write_json(path, plan)
-    return plan
+def _plan(source: Source) -> dict[str, Any]:
+    """What is known before the first row: the schema and the origin."""
+    return {"schema": source.schema.to_dict(), "origin": [_origin(path) for path in files_of(source)]}
 
 
 def _origin(path: Path) -> dict[str, Any]:
@@ -226,24 +181,3 @@ def _origin(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             known["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
     return known
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    beside = path.with_suffix(".new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        _sync(file)
-    beside.replace(path)
-
-
-def _sync(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -14,6 +14,8 @@ from lynkeus.core.protocols import Source
 from lynkeus.sources.bundle import is_bundle
 from lynkeus.sources.files import Files
 from lynkeus.sources.finite import Finite
+from lynkeus.sources.image_bundle import ImageBundle, is_image_bundle
+from lynkeus.sources.image_files import ENDINGS, find_images
 from lynkeus.sources.layout import Layout, read_layout
 from lynkeus.sources.time_order import Ordered
 
@@ -27,40 +29,68 @@ FORMATS = {
 }
 
 
-def open_source(data: str | Path, layout: str | Path | Layout | None = None) -> Source:
-    """Open a file, a bundle, a folder or pattern of files (read in time order), or a URL such as `sim://orbit?seed=1`.
+def open_source(data: str | Path, layout: str | Path | Layout | None = None, meta: str | Path | None = None) -> Source:
+    """Open a file, a bundle, a folder or pattern of files (read in time order), images, or a URL (`sim://orbit?seed=1`).
 
     `layout`: name of a shipped layout, a TOML file, or a Layout. Files come with Inf as NaN and times in order; what
-    that cost is in the source's `messages`. Raises SourceError or SettingsError: what, where, what to do.
+    that cost is in the source's `messages`. A folder of images (any depth), a pattern of them or one image gives an
+    ImageSource, to which `meta` is the table of what is known of each. Raises SourceError or SettingsError: what,
+    where, what to do; also where a folder holds both images and tables, unless `meta` says that images are meant.
     """
     if "://" in str(data):
         return _open_url(str(data), layout)
-    return Ordered(Finite(_open_path(str(data), read_layout(layout))))
-
-
-def _open_path(data: str, layout: Layout) -> Source:
     path = Path(data).expanduser()
+    if is_image_bundle(path):
+        return ImageBundle(path)
+    if not is_bundle(path) and (meta or _holds_images(path)):
+        if layout is not None:
+            raise SettingsError(f"{path}: images need no --layout; leave it out")
+        return plugins.load("sources", "images")(path, meta)
+    return Ordered(Finite(_open_path(path, read_layout(layout))))
+
+
+def _holds_images(path: Path) -> bool:
+    """Raises SourceError where there are tables as well: which are meant?"""
+    _, images = find_images(path)
+    if not images:
+        return False
+    tables = _tables(path)
+    if tables:
+        raise SourceError(
+            f"{path}: holds images ({images[0]}, {len(images)} in all) and tables ({tables[0].name}, {len(tables)} in "
+            f"all); name one kind by a pattern such as '*{Path(images[0]).suffix}', or give the table by --meta"
+        )
+    return True
+
+
+def _tables(path: Path) -> list[Path]:
+    found = path.iterdir() if path.is_dir() else map(Path, glob.glob(str(path), recursive=True))
+    return sorted(item for item in found if item.suffix.lower() in FORMATS and item.is_file())
+
+
+def _open_path(path: Path, layout: Layout) -> Source:
     if path.is_file():
         return _reader(path, layout)
     if is_bundle(path):
         return plugins.load("sources", "bundle")(path)
     if path.is_dir():
-        found = [item for item in path.iterdir() if item.suffix.lower() in FORMATS and item.is_file()]
+        found = _tables(path)
         if not found:
-            raise SourceError(f"{path}: the folder is not a bundle and holds no file of {', '.join(FORMATS)}")
+            readable = ", ".join((*FORMATS, *ENDINGS))
+            raise SourceError(f"{path}: the folder is not a bundle and holds no file of {readable}")
     else:
-        found = [Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file()]
+        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())
         if not found:
             kind = "no file matches this pattern" if glob.has_magic(str(path)) else "no such file or folder"
             raise SourceError(f"{path}: {kind}; check the path")
-    return Files([_reader(item, layout) for item in sorted(found)])
+    return Files([_reader(item, layout) for item in found])
 
 
 def _reader(path: Path, layout: Layout) -> Any:
     name = FORMATS.get(path.suffix.lower())
     if name is None:
         raise SourceError(
-            f"{path}: the ending {path.suffix!r} is not known; readable are {', '.join(FORMATS)} and bundles"
+            f"{path}: the ending {path.suffix!r} is not known; readable are {', '.join(FORMATS)}, images and bundles"
         )
     if layout.pulses and name != "hdf5":
         raise SourceError(f"{path}: the layout {layout.name} describes pulses in HDF5 files; give another --layout")
