@@ -1,9 +1,13 @@
-"""Training steps per second of f-AnoGAN's game and of its encoder, on grey images of 64 x 64 and 256 x 256 pixels.
+"""Training steps per second of f-AnoGAN's game and of its encoder, for the networks of this package and the published.
 
-A step of the game is five of the critic and one of the generator. Run on a GPU for numbers that mean something:
+A step of the game is `--critic-steps` of the critic and one of the generator, each on `--batch` images. The published
+networks (dcgan) are for 256 x 256 x 3 pixels, codes of 2048 numbers, width 64 and batches of 128; their authors needed
+five minutes for 1,000 batches on an A100 of 40 GB, as the last column has it. Images are of 8 bits and are standardised
+on the device. Run on a GPU for numbers that mean something:
 
-    python benchmarks/adversarial_speed.py                         # whatever device there is, single precision
-    python benchmarks/adversarial_speed.py --precision bf16-mixed --batch 64 --width 64 --steps 100
+    python benchmarks/adversarial_speed.py                              # all variants of dcgan, as published
+    python benchmarks/adversarial_speed.py --network auto --side 64 --channels 1 --latent 128 --width 16 --batch 16
+    python benchmarks/adversarial_speed.py --side 28 --channels 1 --latent 8 --width 4 --batch 4 --steps 1  # a CPU
 """
 
 from __future__ import annotations
@@ -11,22 +15,29 @@ from __future__ import annotations
 import argparse
 import platform
 import time
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lynkeus.networks.critic import Critic, encoder
-from lynkeus.networks.generator import generator
-from lynkeus.scorers.adversarial import Inversion
+from lynkeus.networks.standardise import Standardise
+from lynkeus.scorers.adversarial import Adversarial, Inversion
+from lynkeus.scorers.adversarial_families import FAMILIES
 from lynkeus.scorers.adversarial_game import Game
 from lynkeus.training import Losses, Session, TrainSettings, Update, train, use_session
 from lynkeus.training.task import step_size
+from lynkeus.transforms.inputs import Inputs
 
-LATENT, CRITIC_STEPS = 128, 5
-SIDES = (64, 256)
 HELD_OUT = 0.1
-WARM_UP = 2  # steps that are not timed
+WARM_UP = 3  # steps that are not timed; what is compiled is compiled in them
+IMAGES = 2048  # at most, drawn again in each epoch
+VARIANTS: dict[str, dict[str, Any]] = {
+    "float32": {},
+    "bf16": {"precision": "bf16-mixed"},
+    "bf16, channels last": {"precision": "bf16-mixed", "channels_last": True},
+    "bf16, channels last, compiled": {"precision": "bf16-mixed", "channels_last": True, "compiled": True},
+}
 
 
 class Stopwatch:
@@ -56,48 +67,59 @@ class Stopwatch:
 
 
 def steps_per_s(task: Game | Inversion, shape: tuple[int, ...], batch: int, steps: int) -> float:
-    """Trained for one epoch by the loop of the package."""
-    count = round((steps + WARM_UP) * batch / (1 - HELD_OUT))
-    images = np.random.default_rng(0).normal(size=(count, *shape)).astype(np.float32)
+    """Trained by the loop of the package; the time between epochs does not count."""
+    each = max(1, min(steps + WARM_UP, IMAGES // batch))
+    images = np.random.default_rng(0).integers(0, 256, (-(-each * batch * 10 // 9) + 10, *shape), np.uint8)
     watch = Stopwatch(task)
-    settings = TrainSettings(epochs=1, batch_size=batch, held_out=HELD_OUT)
-    train(watch, images, np.zeros(count, np.int64), settings, seed=0, title="benchmark")
-    timed = watch.moments_s[WARM_UP - 1 :]
-    return (len(timed) - 1) / (timed[-1] - timed[0])
+    epochs = -(-(steps + WARM_UP) // each)
+    settings = TrainSettings(epochs=epochs, batch_size=batch, held_out=HELD_OUT, learning_rate=1e-5, patience=epochs)
+    inputs = Standardise(Inputs(np.full(shape[0], 127.5), np.full(shape[0], 74.0)))
+    train(watch, images, np.zeros(len(images), np.int64), settings, seed=0, title="benchmark", inputs=inputs)
+    took = np.diff(watch.moments_s[WARM_UP - 1 :])
+    return float(1 / np.median(took))
 
 
-def measure(side: int, options: argparse.Namespace) -> tuple[float, float, int]:
-    """Steps per second of the game and of the encoder, and how many parameters there are."""
-    shape, width = (1, side, side), options.width
-    networks = {"generator": generator(shape, LATENT, width), "critic": Critic(shape, width)}
-    networks["encoder"] = encoder(shape, LATENT, width)
-    inversion = Inversion(torch.nn.ModuleDict(networks), LATENT, "izi_f", 1.0, 0)
-    game = Game(networks["generator"], networks["critic"], LATENT, CRITIC_STEPS)
-    played = steps_per_s(game, shape, CRITIC_STEPS * options.batch, options.steps)
-    encoded = steps_per_s(inversion, shape, options.batch, options.steps)
-    return played, encoded, step_size(inversion)
+def measure(options: argparse.Namespace) -> tuple[float, float, Inversion]:
+    """Steps per second of the game and of the encoder."""
+    shape = (options.channels, options.side, options.side)
+    scorer = Adversarial(network=options.network, latent=options.latent, width=options.width)
+    inversion = scorer.make_task(shape)
+    generator, critic = inversion.networks["generator"], inversion.networks["critic"]
+    game = Game(generator, critic, inversion.latent, options.critic_steps)
+    game.betas = FAMILIES[options.network].betas
+    played = steps_per_s(game, shape, options.critic_steps * options.batch, options.steps)
+    return played, steps_per_s(inversion, shape, options.batch, options.steps), inversion
 
 
 def asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--precision", default="32-true", help="32-true, bf16-mixed or 16-mixed")
-    parser.add_argument("--batch", type=int, default=16, help="images in a step of the critic, and of the encoder")
-    parser.add_argument("--width", type=int, default=16, help="channels of the first block")
-    parser.add_argument("--steps", type=int, default=0, help="steps that are timed; 0: 50 on a GPU, 2 on a CPU")
+    parser.add_argument("--network", default="dcgan", choices=list(FAMILIES))
+    parser.add_argument("--side", type=int, default=256, help="pixels")
+    parser.add_argument("--channels", type=int, default=3)
+    parser.add_argument("--latent", type=int, default=0, help="numbers in a code; 0: as published")
+    parser.add_argument("--width", type=int, default=0, help="channels of the first layer; 0: as published")
+    parser.add_argument("--batch", type=int, default=128, help="images in a step of the critic, and of the encoder")
+    parser.add_argument("--critic-steps", type=int, default=1, help="for each of the generator")
+    parser.add_argument("--steps", type=int, default=0, help="steps that are timed; 0: 30 on a GPU, 2 on a CPU")
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     return parser.parse_args()
 
 
 if __name__ == "__main__":
     options = asked()
-    where = Session(device=options.device, precision=options.precision)
-    device = where.torch_device
-    options.steps = options.steps or (50 if device.type == "cuda" else 2)
+    device = Session(device=options.device).torch_device
+    options.steps = options.steps or (30 if device.type == "cuda" else 2)
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or "CPU"
-    print(f"{name}, torch {torch.__version__}, {options.precision}, batch {options.batch}, width {options.width}")
-    print(f"{'pixels':>9} {'parameters':>11} {'game steps/s':>13} {'encoder steps/s':>16} {'peak GPU MiB':>13}")
-    with use_session(where):
-        for side in SIDES:
-            game, encoding, parameters = measure(side, options)
-            peak = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else 0
-            print(f"{side:>4}x{side:<4} {parameters:>11,} {game:>13.2f} {encoding:>16.2f} {peak:>13.0f}", flush=True)
+    print(f"{name}, torch {torch.__version__}, {options.network}, {options.side} x {options.side} x {options.channels}")
+    print(f"{'variant':<30} {'game steps/s':>13} {'encoder steps/s':>16} {'peak GPU MiB':>13} {'min/1000 batches':>17}")
+    for variant in options.variants:
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        with use_session(Session(device=options.device, **VARIANTS[variant])):
+            played, encoded, task = measure(options)
+        peak = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else 0
+        minutes = 1000 / (played * options.critic_steps) / 60  # of the game, a batch for each step of the critic
+        print(f"{variant:<30} {played:>13.2f} {encoded:>16.2f} {peak:>13.0f} {minutes:>17.2f}", flush=True)
+    counts = {part: sum(weight.numel() for weight in net.parameters()) for part, net in task.networks.items()}
+    print(", ".join(f"{part} {count:,}" for part, count in counts.items()), f"parameters, {step_size(task):,} together")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lynkeus.networks.critic import Critic
+from lynkeus.networks.critic import critic
 from lynkeus.networks.generator import generator
 from lynkeus.scorers.adversarial_game import Game, variance_ratio
 
@@ -24,7 +24,7 @@ class Affine(nn.Module):
 
 def energy_score(spread: float, centre: float = 0.0, columns: int = 1) -> float:
     x = torch.randn(4000, columns, generator=torch.Generator().manual_seed(5))
-    return Game(Affine(spread, centre), Critic((columns,), 8), columns, 5).loss(x).mean().item()
+    return Game(Affine(spread, centre), critic((columns,), 8), columns, 5).loss(x).mean().item()
 
 
 def test_the_energy_score_of_the_right_generator_is_the_closed_form() -> None:
@@ -41,14 +41,14 @@ def test_any_other_generator_scores_worse(spread: float, centre: float) -> None:
 def test_a_generator_that_makes_one_thing_has_no_spread() -> None:
     x = torch.randn(500, 6)
     for spread, expected in ((0.0, 0.0), (0.5, 0.25), (1.0, 1.0)):
-        found = Game(Affine(spread), Critic((6,), 8), 6, 5).spread(x)
+        found = Game(Affine(spread), critic((6,), 8), 6, 5).spread(x)
         assert found.item() == pytest.approx(expected, rel=0.15)
     assert variance_ratio(x, x).item() == pytest.approx(1.0)
 
 
 def test_a_step_trains_the_critic_on_every_part_and_the_generator_once() -> None:
     torch.manual_seed(0)
-    game = Game(generator((6,), 3, 16), Critic((6,), 16), 3, critic_steps=4)
+    game = Game(generator((6,), 3, 16), critic((6,), 16), 3, critic_steps=4)
     updated = []
     losses = game.step(torch.randn(20, 6), torch.zeros(20), lambda name, loss: updated.append((name, loss.item())))
     assert [name for name, _ in updated] == ["critic"] * 4 + ["generator"]
@@ -58,7 +58,7 @@ def test_a_step_trains_the_critic_on_every_part_and_the_generator_once() -> None
 def test_a_critic_on_its_own_finds_the_distance_between_two_distributions() -> None:
     """Samples lie 3 away from what the generator makes: the Wasserstein distance is 3, and the slope 1."""
     torch.manual_seed(0)
-    game = Game(Affine(0.0), Critic((9,), 32), 9, critic_steps=1)
+    game = Game(Affine(0.0), critic((9,), 32), 9, critic_steps=1)
     optimiser = torch.optim.Adam(game.networks["critic"].parameters(), 3e-3, game.betas)
 
     def update(name: str, loss: torch.Tensor) -> None:
@@ -72,5 +72,5 @@ def test_a_critic_on_its_own_finds_the_distance_between_two_distributions() -> N
 
 
 def test_known_anomalies_are_not_played_with() -> None:
-    game = Game(generator((6,), 3, 16), Critic((6,), 16), 3, critic_steps=4)
+    game = Game(generator((6,), 3, 16), critic((6,), 16), 3, critic_steps=4)
     assert game.step(torch.randn(8, 6), torch.ones(8), lambda name, loss: pytest.fail(name)) == {}

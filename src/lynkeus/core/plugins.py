@@ -55,6 +55,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits",
         "anomaly_taxonomy": "lynkeus.studies.anomaly_taxonomy.study:anomaly_taxonomy",
         "xfel_cavities": "lynkeus.studies.xfel_cavities.study:xfel_cavities",
+        "mnist_anogan": "lynkeus.studies.mnist_anogan.study:mnist_anogan",
     },
 }
 

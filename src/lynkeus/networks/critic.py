@@ -77,24 +77,33 @@ class Judgement(NamedTuple):
 
 
 class Critic(nn.Module):
-    """An encoder to features, and one number from them. `feature_sigma`: unit of the features that are given out."""
+    """An encoder to `features` numbers, and one from them. `feature_sigma`: unit of the features that are given out."""
 
     feature_sigma: Tensor
 
-    def __init__(self, shape: Shape, width: int) -> None:
+    def __init__(self, encoder: nn.Module, features: int, leak: float = SLOPE) -> None:
         super().__init__()
-        self.encoder = encoder(shape, FEATURES, width)
-        self.last = nn.Linear(FEATURES, 1)
-        self.register_buffer("feature_sigma", torch.ones(FEATURES))
+        self.encoder, self.leak = encoder, leak
+        self.last = nn.Linear(features, 1)
+        self.register_buffer("feature_sigma", torch.ones(features))
 
     def forward(self, x: Samples, with_slope: bool = False) -> Judgement:
         """The slope is 0 where it is not asked for: it costs a pass back."""
-        if with_slope:
-            x = x.detach().requires_grad_(True)
+        return self._with_slope(x) if with_slope else self._judge(x)
+
+    def _judge(self, x: Samples) -> Judgement:
         features = self.encoder(x)
-        value = self.last(leaky_relu(features, SLOPE)).squeeze(1)
-        slope = torch.zeros_like(value)
-        if with_slope:
-            (gradient,) = torch.autograd.grad(value.sum(), x, create_graph=True)
-            slope = gradient.flatten(1).norm(dim=1)
-        return Judgement(value, features / self.feature_sigma, slope)
+        value = self.last(leaky_relu(features, self.leak)).squeeze(1)
+        return Judgement(value, features / self.feature_sigma, torch.zeros_like(value))
+
+    @torch.compiler.disable  # what is compiled cannot be gone back through twice
+    def _with_slope(self, x: Samples) -> Judgement:
+        x = x.detach().requires_grad_(True)
+        found = self._judge(x)
+        (gradient,) = torch.autograd.grad(found.value.sum(), x, create_graph=True)
+        return found._replace(slope=gradient.flatten(1).norm(dim=1))
+
+
+def critic(shape: Shape, width: int) -> Critic:
+    """Of the same layers as the encoder."""
+    return Critic(encoder(shape, FEATURES, width), FEATURES)

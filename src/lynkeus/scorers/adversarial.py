@@ -15,18 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from lynkeus.core import About, Batch, Evidence, Scores, SettingsError, Source
-from lynkeus.networks.critic import Critic, encoder
-from lynkeus.networks.generator import generator
+from lynkeus.scorers.adversarial_families import family
 from lynkeus.scorers.adversarial_game import Game, variance_ratio
-from lynkeus.scorers.autoencoder import latent_size
 from lynkeus.scorers.learned import Trained, per_sample, prepare
-from lynkeus.training import ADAM, Losses, TrainSettings, Update, in_chunks, train
+from lynkeus.training import ADAM, Losses, TrainSettings, Update, in_chunks
 from lynkeus.transforms.inputs import KINDS
 from lynkeus.transforms.missing import with_enough_data
 
-GAME = TrainSettings(batch_size=48)
-GENERATOR_STEPS, MOST_EPOCHS = 800, 400  # as many epochs as these take
-ENCODING = TrainSettings(epochs=30, batch_size=32, learning_rate=2e-3)
 SCORES = ("izi", "ziz", "izi_f", "anogan")
 FEATURE_SHARE = 0.1  # of the features in the search of AnoGAN, as published
 SEARCH_RATE = 0.05
@@ -37,10 +32,10 @@ class Inversion:
     """The task: an encoder that finds the code from which the generator makes a sample (izi), or finds the code of what
     is made (ziz). With izi_f the critic's features have to agree as well."""
 
-    betas = ADAM
+    betas: tuple[float, float] = ADAM
 
     def __init__(
-        self, networks: nn.ModuleDict, latent: int, score_by: str, feature_weight: float, search_steps: int
+        self, networks: nn.ModuleDict, latent: int, score_by: str, feature_weight: float = 0.1, search_steps: int = 200
     ) -> None:
         self.networks, self.latent, self.score_by = networks, latent, score_by
         self.feature_weight, self.search_steps = feature_weight, search_steps
@@ -68,10 +63,16 @@ class Inversion:
         update("encoder", loss)
         return {self.score_by: loss}
 
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """(b, c, ...) what the generator makes of the code of a sample."""
+        out: Tensor = self.networks["generator"](
+            self.search(x) if self.score_by == "anogan" else self.networks["encoder"](x)
+        )
+        return out
+
     def residual(self, x: Tensor) -> Tensor:
         """(b, c, ...) what the generator did not make, in sigmas."""
-        code = self.search(x) if self.score_by == "anogan" else self.networks["encoder"](x)
-        return x - self.networks["generator"](code)
+        return x - self.reconstruct(x)
 
     def loss(self, x: Tensor) -> Tensor:
         """(b,) mean square residual; with izi_f that of the features too."""
@@ -120,8 +121,10 @@ class Adversarial(Trained):
 
     `score_by`: izi_f (samples and features of the critic, the encoder trained on both), izi (samples only), ziz (the
     encoder is trained on generated samples), or anogan (no encoder: each code is searched for, slow). `feature_weight`
-    of the features; `latent`, `width`: 0 by the sample; `critic_steps` for each of the generator; `training` of the
-    game, which does not stop early, and `encoder_training`: see TrainSettings.
+    of the features; `network`: auto, or dcgan for images of 28, 64, 128 or 256 pixels, networks and training as
+    published, 400,000 steps of the generator; `latent`, `width`: 0 by the network and the sample; `critic_steps` for
+    each of the generator; `generator_steps`: 0 as the network says, in as many epochs as they take, unless `training`
+    says it; `training` of the game, which does not stop early, and `encoder_training`: see TrainSettings.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -132,40 +135,64 @@ class Adversarial(Trained):
     critic_steps: int = 3
     feature_weight: float = 0.1
     search_steps: int = 200
-    windows: str = "raw"
+    windows: str = "auto"
     seed: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
     encoder_training: Mapping[str, Any] = field(default_factory=dict)
+    network: str = "auto"
+    generator_steps: int = 0
 
     def make_task(self, shape: tuple[int, ...]) -> Inversion:
         """The networks for samples of that shape, untrained. Raises SettingsError for another `score_by`."""
         if self.score_by not in SCORES:
             raise SettingsError(f"score_by must be one of {', '.join(SCORES)}, got {self.score_by!r}")
-        latent, width = self.latent or latent_size(shape), self.width or (128 if len(shape) == 1 else 8)
-        networks = {"generator": generator(shape, latent, width), "critic": Critic(shape, width)}
+        parts = family(self.network)
+        latent, width = parts.code_length(shape, self.latent), parts.wide(shape, self.width)
+        networks = {"generator": parts.generator(shape, latent, width), "critic": parts.critic(shape, width)}
         if self.score_by != "anogan":
-            networks["encoder"] = encoder(shape, latent, width)
-        return Inversion(nn.ModuleDict(networks), latent, self.score_by, self.feature_weight, self.search_steps)
+            networks["encoder"] = parts.encoder(shape, latent, width)
+        task = Inversion(nn.ModuleDict(networks), latent, self.score_by, self.feature_weight, self.search_steps)
+        task.betas = parts.encoder_betas
+        return task
 
     def fit(self, source: Source) -> Self:
         """Train on good samples. Raises SchemaError where nothing can be learned."""
-        self.task_, samples, labels = prepare(self, source)
-        task, settings = self.task_, self._game_settings(len(samples))
+        self.task_, samples = prepare(self, source)
+        task, parts = self.task_, family(self.network)
         game = Game(task.networks["generator"], task.networks["critic"], task.latent, self.critic_steps)
-        self.history_ = train(game, samples, labels, settings, self.seed, "adversarial, generator")
+        game.betas = parts.betas
+        settings = self._game_settings(len(samples.values))
+        self.history_ = samples.train(game, settings, self.seed, "adversarial, generator")
         said = f"generator: {self.history_.verdict}; kept epoch {self.history_.best + 1} by its energy score"
         if self.score_by == "anogan":
-            task.start(torch.from_numpy(samples[:4096]))
+            task.start(samples.seen(slice(4096)))
         else:
-            settings = ENCODING.but(self.encoder_training)
-            self.history_ = train(task, samples, labels, settings, self.seed, f"adversarial, encoder {self.score_by}")
-        self.history_.messages.insert(0, said)
+            settings = parts.encoding.but(self.encoder_training)
+            self.history_ = samples.train(task, settings, self.seed, f"adversarial, encoder {self.score_by}")
+        self.history_.messages.insert(0, f"{said}; {self._sizes()}")
         return self
+
+    def as_module(self) -> nn.Module:
+        """See Trained. Raises SettingsError for a search, which is no network."""
+        if self.score_by == "anogan":
+            raise SettingsError("score_by anogan searches for each code and cannot be exported; use izi_f, izi or ziz")
+        return super().as_module()
+
+    def _sizes(self) -> str:
+        """A large generator beside a small encoder is a common mistake."""
+        counts = {
+            name: sum(weight.numel() for weight in network.parameters())
+            for name, network in self.task_.networks.items()
+        }
+        return "parameters: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
     def _game_settings(self, samples: int) -> TrainSettings:
         """The game does not stop early."""
-        epochs = min(MOST_EPOCHS, ceil(GENERATOR_STEPS * GAME.batch_size / samples))
-        settings = replace(GAME, epochs=epochs).but(self.training)
+        parts = family(self.network)
+        settings = parts.game(self.critic_steps).but(self.training)
+        steps = self.generator_steps or parts.steps
+        epochs = min(self.generator_steps or parts.epochs, ceil(steps * settings.batch_of(samples) / samples))
+        settings = replace(settings, epochs=int(self.training.get("epochs", epochs)))
         return replace(settings, patience=settings.epochs)
 
     def score(self, batch: Batch) -> Scores:

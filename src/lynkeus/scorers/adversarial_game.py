@@ -19,7 +19,7 @@ MADE = 256  # generated samples, always the same codes, by which the generator i
 class Game:
     """The task: critic steps on parts of a batch, then one step of the generator. `spread` of 0 is a mode collapse."""
 
-    betas = (0.0, 0.9)  # as published
+    betas: tuple[float, float] = (0.0, 0.9)  # as published
 
     def __init__(self, generator: nn.Module, critic: nn.Module, latent: int, critic_steps: int) -> None:
         self.networks = nn.ModuleDict({"generator": generator, "critic": critic})

@@ -48,9 +48,14 @@ class Reconstruction:
         update("autoencoder", loss)
         return {"reconstruction": loss}
 
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """(b, c, ...) what comes out."""
+        out: Tensor = self.networks["autoencoder"](x)
+        return out
+
     def residual(self, x: Tensor) -> Tensor:
         """(b, c, ...) what was not reconstructed, in sigmas."""
-        return x - self.networks["autoencoder"](x)
+        return x - self.reconstruct(x)
 
     def score(self, x: Tensor) -> Tensor:
         """(b,) root mean square residual."""

@@ -18,7 +18,7 @@ from torch.nn import functional
 from lynkeus.core import About, Batch, Evidence, Scores, SettingsError, Source
 from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.build import architecture
-from lynkeus.scorers.learned import Trained, learn, per_sample
+from lynkeus.scorers.learned import FromRaw, Trained, learn, per_sample
 from lynkeus.training import ADAM, Losses, TrainSettings, Update
 from lynkeus.training.soften import softened
 from lynkeus.transforms.missing import with_enough_data
@@ -117,6 +117,10 @@ class Classifier(Trained):
         """(n, outputs) log odds; NaN for a sample that misses more than half of its values."""
         odds = per_sample(self, batch, self.task_.logits)[:, : len(self.outputs)]
         return np.where(np.isnan(with_enough_data(batch, odds[:, 0])), np.nan, odds)
+
+    def as_module(self) -> nn.Module:
+        """See Trained."""
+        return FromRaw(self.inputs_, self.task_.networks, lambda x: self.task_.logits(x)[:, : len(self.outputs)])
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Integrated gradients of one output, of every number."""

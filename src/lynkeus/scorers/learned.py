@@ -6,17 +6,18 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lynkeus.core import Array, Batch, Floats, ModelError, Schema, Source
+from lynkeus.networks.standardise import Standardise
 from lynkeus.scorers.folder import read_folder, read_scorer, write_folder
-from lynkeus.training import History, TrainSettings, in_chunks, session, train
+from lynkeus.training import History, Task, TrainSettings, in_chunks, session, train
 from lynkeus.transforms.inputs import Inputs, read_samples, sample_shape
 
 SAMPLE = 100_000  # samples that a network learns from, drawn from a stream of any length
@@ -39,6 +40,10 @@ class Trained:
     task_: Any
     history_: History
 
+    def as_module(self) -> nn.Module:
+        """From raw values (n, ...) to scores (n, 1), with all that is done to them before."""
+        return FromRaw(self.inputs_, self.task_.networks, self.task_.score)
+
     def save(self, folder: Path) -> None:
         """Write to a folder."""
         save_learned(self, folder)
@@ -49,22 +54,63 @@ class Trained:
         return load_learned(cls, folder)
 
 
+class FromRaw(nn.Module):
+    """A function of standardised samples, that runs `networks`, as one of raw values (n, ...): scores (n, outputs).
+
+    NaN for a sample that misses more than half of its values: see `with_enough_data`.
+    """
+
+    def __init__(self, inputs: Inputs, networks: nn.ModuleDict, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.inputs, self.networks, self.function = Standardise(inputs), networks, function
+
+    def forward(self, values: Tensor) -> Tensor:
+        found = self.function(self.inputs(values))
+        missing = (~torch.isfinite(values)).to(torch.float32).flatten(1).mean(dim=1, keepdim=True)
+        return torch.where(missing > 0.5, torch.nan, found if found.ndim == 2 else found[:, None])
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a network learns from, with labels (n,): `values` standardised, or images of 8 bits that `inputs` turns into
+    that; `said`: what is to be known of them."""
+
+    values: Array
+    labels: Array
+    inputs: Standardise | None
+    said: list[str]
+
+    def train(self, task: Task, settings: TrainSettings, seed: int, title: str) -> History:
+        """Train the networks of a task on them."""
+        history = train(task, self.values, self.labels, settings, seed, title, self.inputs)
+        history.messages += self.said
+        return history
+
+    def seen(self, rows: slice) -> Tensor:
+        """Some of them, as the network sees them."""
+        x = torch.from_numpy(self.values[rows])
+        return x if self.inputs is None else self.inputs(x)
+
+
 def learn(scorer: Learned, source: Source, defaults: TrainSettings) -> Any:
     """Read, standardise and train; the task with the trained networks. Gives the scorer all that a fitted one has."""
     settings = defaults.but(scorer.training)
-    task, samples, labels = prepare(scorer, source)
-    scorer.history_ = train(task, samples, labels, settings, scorer.seed, name_of(scorer))
+    task, samples = prepare(scorer, source)
+    scorer.history_ = samples.train(task, settings, scorer.seed, name_of(scorer))
     return task
 
 
-def prepare(scorer: Learned, source: Source) -> tuple[Any, Floats, Array]:
-    """The task, untrained, standardised samples and their labels; gives the scorer `schema_`, `inputs_` and `task_`."""
-    values, labels = read_samples(source, SAMPLE, scorer.seed, f"the scorer {name_of(scorer)}")
+def prepare(scorer: Learned, source: Source) -> tuple[Any, Samples]:
+    """The task, untrained, and what to train it on; gives the scorer `schema_`, `inputs_` and `task_`."""
+    values, labels, seen = read_samples(source, SAMPLE, scorer.seed, f"the scorer {name_of(scorer)}")
     scorer.schema_ = source.schema
-    scorer.inputs_ = Inputs.fit(values[labels == 0] if (labels == 0).any() else values, scorer.windows)
+    scorer.inputs_ = Inputs.fit(values[labels == 0] if labels.any() and (labels == 0).any() else values, scorer.windows)
     with seeded(scorer.seed):
         scorer.task_ = scorer.make_task(values.shape[1:])
-    return scorer.task_, scorer.inputs_.of(values), labels
+    said = [f"learned from {len(values):,} of {seen:,} samples, drawn at random"] if len(values) < seen else []
+    if values.dtype == np.uint8:
+        return scorer.task_, Samples(values, labels, Standardise(scorer.inputs_), said)
+    return scorer.task_, Samples(scorer.inputs_.of(values), labels, None, said)
 
 
 @contextmanager
@@ -83,10 +129,17 @@ def per_sample(scorer: Learned, batch: Batch, function: Callable[[Tensor], Tenso
     size = max(1, CHUNK_NUMBERS // max(1, int(np.prod(batch.values.shape[1:]))))
     parts = []
     for first in range(0, max(len(batch), 1), size):
-        x = torch.from_numpy(scorer.inputs_.of(batch.values[first : first + size])).to(device)
+        x = _seen(scorer, batch.values[first : first + size], device)
         parts.append(in_chunks(function, x).cpu().double().numpy())
     scorer.task_.networks.to("cpu")
     return np.concatenate(parts)
+
+
+def _seen(scorer: Learned, values: Array, device: torch.device) -> Tensor:
+    if values.dtype != np.uint8:
+        return torch.from_numpy(scorer.inputs_.of(values)).to(device)
+    x: Tensor = Standardise(scorer.inputs_).to(device)(torch.from_numpy(values).to(device))
+    return x
 
 
 def save_learned(scorer: Learned, folder: Path) -> None:

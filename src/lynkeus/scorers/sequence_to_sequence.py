@@ -17,7 +17,7 @@ from lynkeus.core import About, Batch, Evidence, SchemaError, Scores, SettingsEr
 from lynkeus.networks.recurrent import CELLS
 from lynkeus.networks.sequence_to_sequence import RecurrentSequences, TransformerSequences
 from lynkeus.scorers.learned import Trained, per_sample, prepare
-from lynkeus.training import ADAM, Losses, TrainSettings, Update, in_chunks, train
+from lynkeus.training import ADAM, Losses, TrainSettings, Update, in_chunks
 from lynkeus.transforms.missing import with_enough_data
 
 DEFAULTS = TrainSettings(epochs=30)
@@ -114,10 +114,10 @@ class SequenceToSequence(Trained):
         kind = source.schema.kind
         if kind != "waveform":
             raise SchemaError(f"the scorer sequence_to_sequence reads waveforms, not a {kind}: cut windows (--window)")
-        self.task_, samples, labels = prepare(self, source)
-        settings = DEFAULTS.but(self.training)
-        self.history_ = train(self.task_, samples, labels, settings, self.seed, "sequence_to_sequence")
-        self.task_.measure(torch.from_numpy(samples[labels == 0] if (labels == 0).any() else samples))
+        self.task_, samples = prepare(self, source)
+        self.history_ = samples.train(self.task_, DEFAULTS.but(self.training), self.seed, "sequence_to_sequence")
+        good = samples.labels == 0
+        self.task_.measure(torch.from_numpy(samples.values[good] if good.any() else samples.values))
         return self
 
     def score(self, batch: Batch) -> Scores:

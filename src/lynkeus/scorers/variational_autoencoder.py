@@ -44,6 +44,11 @@ class EvidenceBound:
         update("variational", nll + divergence)
         return {"reconstruction": nll, "divergence": divergence}
 
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """(b, c, ...) the mean of what the decoder makes of the mean code."""
+        out: Tensor = self.networks["variational"](x).mean
+        return out
+
     def residual(self, x: Tensor) -> Tensor:
         """(b, c, ...) what was not reconstructed, in sigmas of the decoder."""
         found = self.networks["variational"](x)

@@ -20,17 +20,28 @@ from torch.optim import Adam
 from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.training.checkpoint import pack, read_checkpoint, unpack, write_checkpoint
 from lynkeus.training.history import Epoch, History
-from lynkeus.training.judge import Judge, split
+from lynkeus.training.judge import Judge, Rows, split
 from lynkeus.training.settings import Progress, Session, TrainSettings, session
-from lynkeus.training.task import Task, step_size
+from lynkeus.training.task import Task, in_chunks, step_size
 
 CHECKPOINT_SECONDS = 2.0  # between two checkpoints: small networks would do nothing else
 TELL_SECONDS = 0.1
+FIRST, SOME_NUMBERS = 4096, 100_000_000  # samples, and numbers of samples, that a task may look at beforehand
 LAST_RATE = 0.01  # the learning rate falls along a cosine to this part of the first one
 
 
-def train(task: Task, samples: Floats, labels: Array, settings: TrainSettings, seed: int, title: str) -> History:
+def train(
+    task: Task,
+    samples: Array,
+    labels: Array,
+    settings: TrainSettings,
+    seed: int,
+    title: str,
+    inputs: nn.Module | None = None,
+) -> History:
     """Train on samples (n, ...) float32 with labels (n,); the networks of the task end as those of the best epoch.
+
+    With `inputs` the samples are what this makes float32 of, on the device, a batch at a time: images of 8 bits.
 
     Deterministic on a CPU, also when it was killed and started again with the same session folder. Raises SettingsError
     for a device that is absent, or a loss that is no number from the start, ModelError for a damaged checkpoint.
@@ -39,7 +50,7 @@ def train(task: Task, samples: Floats, labels: Array, settings: TrainSettings, s
     torch.set_num_threads(1)  # two were slower than one, measured on networks of this size
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
-        run = _Run(task, samples, labels, settings, seed, title, where)
+        run = _Run(task, samples, labels, settings, seed, title, inputs or nn.Identity(), where)
         try:
             return run.run()
         finally:
@@ -51,11 +62,12 @@ class _Run:
     """One training under way."""
 
     task: Task
-    samples: Floats
+    samples: Array
     labels: Array
     settings: TrainSettings
     seed: int
     title: str
+    inputs: nn.Module
     where: Session
 
     def __post_init__(self) -> None:
@@ -63,24 +75,28 @@ class _Run:
         self.folder = self._folder() if self.where.folder else None
         device = self.fabric.device
         training, held_out, known = split(self.labels, self.settings.held_out, self.seed)
-        self.x = torch.from_numpy(self.samples[training]).to(device)
-        self.y = torch.from_numpy(self.labels[training]).to(device)
+        self.training = torch.from_numpy(training).to(device)
+        self.x, self.y = torch.from_numpy(self.samples).to(device), torch.from_numpy(self.labels).to(device)
+        self.inputs.to(device)
         self.known = _Known(self.labels[training])
-        self.judge = Judge(self.samples[held_out], self.samples[known], self.seed, device)
+        self.judge = Judge(self._floats(held_out), self._floats(known), self.seed, device)
         self.task.networks.to(device)
-        self.task.start(self.x[:4096])
+        self.task.start(self._seen(self.training[: min(FIRST, _some(self.samples))]))
         decay = self.settings.decay
         self.plain = nn.ModuleDict(dict(self.task.networks.items()))  # without what Fabric puts around them
         self.optimisers = {}
         for name in list(self.task.networks):
             network = self.task.networks[name]
+            if self.where.channels_last:
+                network.to(memory_format=torch.channels_last)
             if not any(parameter.requires_grad for parameter in network.parameters()):
                 continue  # it stands still, such as a generator that was trained before
             rate = self.settings.learning_rate
             adam = Adam(network.parameters(), rate, self.task.betas, weight_decay=decay, fused=True)
-            self.task.networks[name], self.optimisers[name] = self.fabric.setup(network, adam)
+            faster = torch.compile(network) if self.where.compiled else network
+            self.task.networks[name], self.optimisers[name] = self.fabric.setup(faster, adam)
         size = step_size(self.task)
-        self.history = History(self.title, len(self.x), size, self.settings.epochs)
+        self.history = History(self.title, len(training), size, self.settings.epochs)
         self.best: dict[str, Tensor] = {}
         self.saved = self.told = time.monotonic()
 
@@ -103,7 +119,7 @@ class _Run:
         """Networks as they were handed in, on the CPU, in evaluation mode, nothing of Fabric around them."""
         for name, network in self.plain.items():
             self.task.networks[name] = network
-        self.task.networks.to("cpu").eval()
+        self.task.networks.to("cpu", memory_format=torch.contiguous_format).eval()
         for parameter in self.task.networks.parameters():
             parameter.grad = None
 
@@ -115,24 +131,36 @@ class _Run:
     def _epoch(self, number: int) -> Epoch:
         began = time.monotonic()
         draw = torch.Generator().manual_seed(self.seed * 100_003 + number)
-        order = torch.randperm(len(self.x), generator=draw)
+        order = torch.randperm(len(self.training), generator=draw)
         mine = order[self.fabric.global_rank :: self.fabric.world_size].to(self.fabric.device)
-        size = self.settings.batch_of(len(self.x))
+        size = self.settings.batch_of(len(self.training))
         batches = mine.split(size)
         if len(batches) > 1 and len(batches[-1]) < size // 4:
             batches = batches[:-1]  # a handful of samples makes a wild step; they come again in another order
         total: dict[str, Tensor] = {}
-        self.task.networks.train()
+        for name in self.optimisers:  # what stands still is used as it was judged
+            self.task.networks[name].train()
         for index, rows in enumerate(batches):
             self._set_rate((number + index / len(batches)) / self.settings.epochs)
             rows = self.known.added(rows, self.settings.known_share, draw)
-            for name, loss in self.task.step(self.x[rows], self.y[rows], self._update).items():
+            rows = self.training[rows]
+            for name, loss in self.task.step(self._seen(rows), self.y[rows], self._update).items():
                 total[name] = total.get(name, torch.zeros_like(loss)) + loss.detach() / len(batches)
             self._tell(number, index * size)
         self.task.networks.eval()
         held_out, efficiency, spread = self.judge.look(self.task)
         losses = {name: float(loss) for name, loss in total.items()}
         return Epoch(losses, held_out, efficiency, spread, time.monotonic() - began)
+
+    def _seen(self, rows: Tensor) -> Tensor:
+        x: Tensor = self.inputs(self.x[rows])
+        return x.to(memory_format=torch.channels_last) if self.where.channels_last and x.ndim == 4 else x
+
+    def _floats(self, rows: Rows) -> Floats:
+        """As many of some samples as fit into memory, for the judge."""
+        few = rows[:: max(1, len(rows) // _some(self.samples))]
+        found: Floats = in_chunks(self.inputs, torch.from_numpy(self.samples[few]).to(self.fabric.device)).cpu().numpy()
+        return found
 
     def _update(self, name: str, loss: Tensor) -> None:
         optimiser, network = self.optimisers[name], self.task.networks[name]
@@ -155,7 +183,7 @@ class _Run:
         self.told = now
         last = self.history.epochs[-1] if self.history.epochs else None
         held_out, efficiency = (last.held_out, last.efficiency) if last else (math.nan, math.nan)
-        epochs, n = self.settings.epochs, len(self.x)
+        epochs, n = self.settings.epochs, len(self.training)
         self.where.tell(Progress(self.title, epoch + 1, epochs, epoch * n + done, epochs * n, held_out, efficiency))
 
     def _weights(self) -> dict[str, Tensor]:
@@ -191,6 +219,11 @@ class _Run:
         for array in (self.samples, self.labels):
             digest.update(np.ascontiguousarray(array).data)
         return self.where.folder / digest.hexdigest()[:16]
+
+
+def _some(samples: Array) -> int:
+    """How many samples, as float32, take no more than 400 MB."""
+    return max(1, SOME_NUMBERS // max(1, math.prod(samples.shape[1:])))
 
 
 class _Known:

@@ -5,9 +5,10 @@ Unscaled inputs are the most common reason why a network learns nothing: orbits 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from itertools import chain
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -18,6 +19,8 @@ FAR_SIGMA = 20.0  # beyond this deviations grow only logarithmically: one wild v
 KINDS = ("table", "waveform", "image")
 WINDOWS = ("raw", "z", "deviation", "white", "auto")
 MOST_NUMBERS = 3000  # of a sample that is whitened: the matrix has their square
+MOST_BYTES = 2_000_000_000  # of samples that a network learns from
+MOST_MEASURED = 50_000_000  # numbers from which centre and sigma are taken
 LEAST_SIGMA = 1e-6  # of a channel that z-normalises a window in which it stands still, in sigmas of good data
 
 
@@ -35,10 +38,11 @@ class Inputs:
     whitening: Floats | None = None
 
     @classmethod
-    def fit(cls, samples: Floats, windows: str = "raw") -> Self:
+    def fit(cls, samples: Array, windows: str = "raw") -> Self:
         """Learn from good samples (n, c, ...), NaN left out. Raises SettingsError for other `windows`."""
         if windows not in WINDOWS:
             raise SettingsError(f"windows must be one of {', '.join(WINDOWS)}, got {windows!r}")
+        samples = samples[:: -(-samples.size // MOST_MEASURED)]
         by_channel = samples.swapaxes(0, 1).reshape(samples.shape[1], -1).T
         numbers = (samples if windows in ("deviation", "white") else by_channel).astype(np.float64)
         numbers[:, np.isnan(numbers).all(axis=0)] = 0.0
@@ -83,8 +87,16 @@ def _whitening(samples: Floats) -> Floats:
     return np.asarray(direction / np.sqrt(variance + noise) @ direction.T)
 
 
-def read_samples(source: Source, size: int, seed: int, who: str) -> tuple[Floats, Array]:
-    """At most `size` samples (n, c, ...) float32 of a stream, in its order, and their labels (n,): 0 without one.
+class Read(NamedTuple):
+    """Samples `values` (n, c, ...) of a stream of `seen` of them, in its order; `labels` (n,): 0 without one."""
+
+    values: Array
+    labels: Array
+    seen: int
+
+
+def read_samples(source: Source, size: int, seed: int, who: str) -> Read:
+    """At most `size` samples, and 2 GB of them, drawn from a stream: float32, images of 8 bits as they are.
 
     Samples that miss more than half of their values teach nothing. Raises SchemaError for a kind without channels,
     shapes that differ from sample to sample, or no usable sample.
@@ -92,13 +104,25 @@ def read_samples(source: Source, size: int, seed: int, who: str) -> tuple[Floats
     if source.schema.kind not in KINDS:
         raise SchemaError(f"{who} reads {', '.join(KINDS)}, not a {source.schema.kind}")
     _require_shape(source.schema, who)
-    packed = reservoir((_pack(batch) for batch in source), size, seed)
-    labels, flat = packed[:, 0].astype(np.int64), packed[:, 1:]
-    usable = np.isnan(flat).mean(axis=1) <= 0.5
+    stream = iter(source)
+    first = next(stream, None)
+    if first is None:
+        raise SchemaError("the source has no rows to learn from")
+    record = _record(first)
+    seen = 0
+
+    def packed() -> Iterator[Array]:
+        nonlocal seen
+        for batch in chain((first,), stream):
+            seen += len(batch)
+            yield _pack(batch, record)
+
+    kept = reservoir(packed(), max(2, min(size, MOST_BYTES // record.itemsize)), seed)
+    usable = kept["usable"]
     if not usable.any():
         raise SchemaError("no sample of the source has half of its values: nothing to learn from")
-    values = flat[usable].astype(np.float32).reshape(-1, *sample_shape(source.schema))
-    return values, labels[usable]
+    everything = slice(None) if usable.all() else usable
+    return Read(kept["values"][everything], kept["label"][everything], seen)
 
 
 def sample_shape(schema: Schema) -> tuple[int, ...]:
@@ -111,8 +135,17 @@ def _require_shape(schema: Schema, who: str) -> None:
         raise SchemaError(f"{who} reads samples of one shape, the schema leaves it open: {schema.shape}; cut windows")
 
 
-def _pack(batch: Batch) -> Floats:
-    """Label and values of each sample in one row, so that both are drawn together."""
-    truth = np.zeros(len(batch)) if batch.truth is None else batch.truth
-    flat = batch.values.reshape(len(batch), -1).astype(np.float64)
-    return np.concatenate([truth[:, None], np.where(np.isfinite(flat), flat, np.nan)], axis=1)
+def _record(first: Batch) -> np.dtype[np.void]:
+    """Label and values of a sample together, so that both are drawn together."""
+    kind = np.uint8 if first.values.dtype == np.uint8 else np.float32
+    shape = sample_shape(first.schema)
+    return np.dtype([("label", np.int64), ("usable", np.bool_), ("values", kind, shape)], align=True)
+
+
+def _pack(batch: Batch, record: np.dtype[np.void]) -> Array:
+    packed = np.empty(len(batch), record)
+    packed["label"] = 0 if batch.truth is None else batch.truth
+    finite = np.isfinite(batch.values)
+    packed["usable"] = finite.mean(axis=tuple(range(1, finite.ndim))) >= 0.5
+    packed["values"] = batch.values if finite.all() else np.where(finite, batch.values, np.nan)
+    return packed
