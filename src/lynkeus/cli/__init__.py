@@ -13,7 +13,18 @@ from rich.table import Table
 
 from lynkeus import __version__
 from lynkeus.cli.fit import FitOptions, fit_and_save
-from lynkeus.cli.options import Data, LayoutName, ModelFolder, SiteFile, StoreUrl, open_as_fitted, screen, takes
+from lynkeus.cli.images import ImageOptions, score_images, write_image_bundle
+from lynkeus.cli.options import (
+    Data,
+    LayoutName,
+    MetaTable,
+    ModelFolder,
+    SiteFile,
+    StoreUrl,
+    open_as_fitted,
+    screen,
+    takes,
+)
 from lynkeus.core import Comparison, LynkeusError, SettingsError, plugins
 from lynkeus.progress import Passes, passes_bar, say
 
@@ -37,12 +48,24 @@ def score(
     data: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="Parquet file to write")],
     layout: LayoutName = None,
+    meta: MetaTable = None,
+    maps: Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")] = None,
+    processes: Annotated[int, typer.Option(help="Images: how many processes share the work")] = 1,
 ) -> None:
-    """Score DATA: one row per sample or window, with p-values, alarms per hour and where to look."""
+    """Score DATA: one row per sample or window, with p-values, alarms per hour and where to look.
+
+    Images: one row per image with its spots in pixels; killed and started again, it goes on.
+    """
+    from lynkeus.core import Inspecting
     from lynkeus.evaluate.fitted import Fitted
     from lynkeus.evaluate.scores import write_scores
 
     fitted = Fitted.load(model)
+    if isinstance(fitted.scorer, Inspecting):
+        score_images(fitted, model, data, ImageOptions(output, meta, maps, processes))
+        return
+    if maps is not None:
+        raise SettingsError(f"--maps: the scorer {fitted.name} makes none; fit with -s inspect")
     with passes_bar(screen, "score") as bar:
         prepared = fitted.prepare(Passes(open_as_fitted(fitted, data, layout), bar))
         rows = write_scores(fitted, fitted.score_prepared(prepared), output)
@@ -158,15 +181,41 @@ def _about(scorer: Any) -> tuple[str, ...]:
 
 @app.command()
 def bundle(
-    data: Data, output: Annotated[Path, typer.Argument(help="Folder to write")], layout: LayoutName = None
+    data: Data,
+    output: Annotated[Path, typer.Argument(help="Folder to write")],
+    layout: LayoutName = None,
+    meta: MetaTable = None,
+    tile: Annotated[int, typer.Option(help="Images: side of overlapping tiles in pixels; 0: whole images")] = 0,
+    overlap: Annotated[int, typer.Option(help="Images: pixels that neighbouring tiles share")] = 0,
+    crop: Annotated[int, typer.Option(help="Images: side of one crop from the centre in pixels")] = 0,
+    resize: Annotated[int, typer.Option(help="Images: side of each crop or tile as stored; 0: as it is")] = 0,
+    processes: Annotated[int, typer.Option(help="Images: how many processes decode")] = 1,
 ) -> None:
     """Turn raw files into one memory-mapped bundle with its origin; killed and started again, it goes on."""
     from lynkeus.sources import open_source, write_bundle
+    from lynkeus.sources.images import ImageSource
 
+    opened = open_source(data, layout, meta)
+    if isinstance(opened, ImageSource):
+        write_image_bundle(opened, output, tile, overlap, crop, resize, processes)
+        return
     with passes_bar(screen, "bundle") as bar:
-        source = Passes(open_source(data, layout), bar)
+        source = Passes(opened, bar)
         written = write_bundle(source, output)
     say(screen, [*source.messages, f"{output}: {len(written)} rows"])
+
+
+@app.command()
+def export(
+    model: ModelFolder,
+    output: Annotated[Path, typer.Option("-o", "--output", help="ONNX file to write")],
+) -> None:
+    """Write the network of a model as ONNX, for other programs; its scores are compared before it is written."""
+    from lynkeus.evaluate.fitted import Fitted
+    from lynkeus.scorers.export import export_onnx
+
+    off = export_onnx(Fitted.load(model).scorer, output)
+    say(screen, [f"{output}: scores agree to {off:.1e} of their size"])
 
 
 @study_app.command("run")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lynkeus.cli.options import Data, LayoutName, screen
+from lynkeus.cli.options import Data, LayoutName, MetaTable, screen
 from lynkeus.core import About, SettingsError, Source, plugins
 from lynkeus.progress import Bar, Passes, passes_bar, say
 
@@ -37,6 +37,9 @@ class FitOptions:
     verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
     monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
     set: Annotated[list[str] | None, typer.Option("--set", help="Of the scorer: latent=8, training.epochs=20")] = None
+    meta: MetaTable = None
+    position: Annotated[str, typer.Option(help="Images: metadata column that says where one was taken")] = ""
+    time: Annotated[str, typer.Option(help="Images: metadata column that says when")] = ""
     device: Annotated[str, typer.Option(help="Where networks are trained: auto, cpu, cuda")] = "auto"
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed")] = "32-true"
 
@@ -58,9 +61,9 @@ def fit_and_save(options: FitOptions) -> None:
     judged = judged_intervals(options.verdicts, options.monitor) if options.verdicts else ()
     kept = layout if options.layout or (options.labels and "://" not in options.data) else None
     with passes_bar(screen, "fit") as bar:
-        source = Passes(open_source(options.data, kept), bar)
+        source = Passes(open_source(options.data, kept, options.meta), bar)
         settings = FitSettings(
-            options.scorer, settings_of(options.set or []), *window_of(options, source),
+            options.scorer, options_of(options, source), *window_of(options, source),
             kept.to_dict() if kept else None, labels=options.labels or "", judged=judged,
         )  # fmt: skip
         with training(options, bar):
@@ -78,6 +81,20 @@ def fit_and_save(options: FitOptions) -> None:
     if fitted.schema.kind != source.schema.kind:
         say(screen, [f"the {source.schema.shape[0]} columns are the pixels of images, and were read as such"])
     _say_what_was_learned(fitted, options)
+
+
+def options_of(options: FitOptions, source: Source) -> dict[str, Any]:
+    """Of the scorer. Raises SettingsError for a metadata column that there is not."""
+    found = settings_of(options.set or [])
+    for name in ("position", "time"):
+        column = getattr(options, name)
+        if column:
+            known = next(iter(source)).meta
+            if column not in known:
+                there = ", ".join(known) or "none"
+                raise SettingsError(f"--{name} {column}: no such metadata column; there are: {there} (--meta FILE)")
+            found[name] = column
+    return found
 
 
 @contextlib.contextmanager
@@ -181,7 +198,8 @@ def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
     say(screen, [f"  {_incident(incident)}" for incident in shown])
     if len(incidents) > SHOWN:
         say(screen, [f"  ... and {len(incidents) - SHOWN} smaller ones: see model.json"])
-    size = f" of {fitted.schema.shape[2]} x {fitted.schema.shape[1]} pixels" if fitted.schema.kind == "image" else ""
+    shape = fitted.schema.shape
+    size = f" of {shape[2]} x {shape[1]} pixels" if fitted.schema.kind == "image" and shape[1] and shape[2] else ""
     say(screen, [f"{options.output}: {fitted.name}, {width} channels{size}"])
 
 

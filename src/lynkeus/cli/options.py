@@ -22,6 +22,7 @@ screen = Console(stderr=True)
 Data = Annotated[str, typer.Argument(help="File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1")]
 ModelFolder = Annotated[Path, typer.Argument(help="Folder written by lynkeus fit")]
 LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout by name, or your own FILE.toml")]
+MetaTable = Annotated[str | None, typer.Option("--meta", help="Images: CSV or Parquet with a column file")]
 SiteFile = Annotated[Path | None, typer.Option("--site", help="TOML file with the facts of your site")]
 StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///FILE.db or postgresql://user@host/name")]
 

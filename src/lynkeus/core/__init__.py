@@ -15,11 +15,15 @@ from lynkeus.core.errors import (
 from lynkeus.core.protocols import (
     About,
     Classifying,
+    CrossFitted,
     Evidence,
+    Inspected,
+    Inspecting,
     Locating,
     Scorer,
     Scores,
     Source,
+    Spot,
     Suspecting,
     Telling,
     Tracking,
@@ -28,8 +32,8 @@ from lynkeus.core.study import Baseline, Case, Check, Comparison, Findings, Outc
 
 __all__ = [
     "KINDS", "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case",
-    "Check", "Classifying", "Comparison", "Evidence", "Findings", "Floats", "Locating", "LynkeusError", "ModelError",
-    "OpenAlarm", "Outcome", "Part", "Point", "Schema", "SchemaError", "Scorer", "Scores", "SettingsError", "Source",
-    "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict",
-    "advance", "concatenate",
+    "Check", "Classifying", "Comparison", "CrossFitted", "Evidence", "Findings", "Floats", "Inspected",
+    "Inspecting", "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Outcome", "Part", "Point", "Schema",
+    "SchemaError", "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study",
+    "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict", "advance", "concatenate",
 ]  # fmt: skip

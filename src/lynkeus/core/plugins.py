@@ -36,6 +36,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "sequence_to_sequence": "lynkeus.scorers.sequence_to_sequence:SequenceToSequence",
         "pulse_sequence": "lynkeus.scorers.pulse_sequence:PulseSequence",
         "cavity": "lynkeus.scorers.cavity:Cavity",
+        "inspect": "lynkeus.scorers.inspect:Inspect",
     },
     "sources": {
         "hdf5": "lynkeus.sources.hdf5:Hdf5Source",
@@ -55,6 +56,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits",
         "anomaly_taxonomy": "lynkeus.studies.anomaly_taxonomy.study:anomaly_taxonomy",
         "xfel_cavities": "lynkeus.studies.xfel_cavities.study:xfel_cavities",
+        "cavity_scans": "lynkeus.studies.cavity_scans.study:cavity_scans",
         "mnist_anogan": "lynkeus.studies.mnist_anogan.study:mnist_anogan",
     },
 }

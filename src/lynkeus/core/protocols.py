@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core.batch import Array, Batch, Schema
+from lynkeus.core.batch import Array, Batch, Floats, Schema
 
 Scores = npt.NDArray[np.float64]  # (n, outputs), higher = more like that output's name, NaN = not enough data
 Evidence = npt.NDArray[np.floating[Any]]  # the shape of Batch.values: how much each number speaks for the alarm
@@ -111,6 +111,41 @@ class Suspecting(Protocol):
     """
 
     def suspects(self, batch: Batch) -> npt.NDArray[np.str_]: ...
+
+
+class Spot(NamedTuple):
+    """A conspicuous place of an image: pixels to the right and down from its upper left, height in sigmas, area in
+    pixels."""
+
+    x: float
+    y: float
+    sigma: float
+    area: float
+
+
+class Inspected(NamedTuple):
+    """An image as an Inspecting scorer sees it: `map` (row, column) float32 of its size, in sigmas of good images."""
+
+    score: float
+    map: Floats
+    spots: tuple[Spot, ...]
+
+
+@runtime_checkable
+class Inspecting(Protocol):
+    """A Scorer of images that says where: score, map and spots of each image of a batch."""
+
+    def inspect(self, batch: Batch) -> list[Inspected]: ...
+
+
+@runtime_checkable
+class CrossFitted(Protocol):
+    """A Scorer that knows (n, outputs) scores of what it learned from, each by parts of it that have not seen it.
+
+    Its calibration is made from these: what it was trained on it knows too well.
+    """
+
+    def held_out_scores(self) -> Scores: ...
 
 
 @runtime_checkable

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 import lynkeus
-from lynkeus.core import About, Calibration, CalibrationError, Source, Suspecting, plugins
+from lynkeus.core import About, Calibration, CalibrationError, CrossFitted, Source, Suspecting, plugins
 from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
 from lynkeus.evaluate.fitted import Fitted
 from lynkeus.evaluate.incidents import Incident, find_incidents
 from lynkeus.evaluate.reference import Reference, score_reference
-from lynkeus.sources import Blocks, Exclude, Labelled, files_of
+from lynkeus.sources import Blocks, Exclude, Labelled, files_of, origin_of
 from lynkeus.sources.labelled import Intervals, Known
 from lynkeus.sources.pictures import as_pictures
 from lynkeus.transforms.live_channels import LiveChannels
@@ -71,7 +71,7 @@ def fit(source: Source, settings: FitSettings, quiet: Source | None = None) -> F
     split = about.learned and quiet is None and known.good >= FEWEST_TO_SPLIT
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
     scorer.fit(training)
-    reference = score_reference(fitted, labelled.good)
+    reference = _reference(fitted, labelled.good)
     incidents = _not_judged(find_incidents(reference, scorer.outputs, settings.quiet_s), settings.judged)
     if incidents and not isinstance(scorer, Suspecting):
         scorer.fit(Exclude(training, [(incident.start_ns, incident.end_ns) for incident in incidents]))
@@ -92,6 +92,13 @@ def fit(source: Source, settings: FitSettings, quiet: Source | None = None) -> F
     return fitted
 
 
+def _reference(fitted: Fitted, prepared: Source) -> Reference:
+    """The training data as scored, by parts of the scorer that have not seen them, where it has such."""
+    if isinstance(fitted.scorer, CrossFitted):
+        return Reference.of_scores(fitted.scorer.held_out_scores(), prepared.schema.names)
+    return score_reference(fitted, prepared)
+
+
 def about_of(scorer: object) -> About:
     """What a scorer says of itself; a plug-in may leave that out."""
     return getattr(scorer, "about", About(("table", "waveform"), False, "", ""))
@@ -102,8 +109,8 @@ def _require_enough(known: Known) -> None:
     least = FEWEST if known.timed else FEWEST_WITHOUT_TIMES
     if known.good < least:
         raise CalibrationError(
-            f"the source has only {known.good} samples (windows, or rows without --window); a fit needs at least "
-            f"{least}: give more data or shorter windows"
+            f"the source has only {known.good} samples (images, windows, or rows without --window); a fit needs at "
+            f"least {least}: give more data or shorter windows"
         )
 
 
@@ -156,7 +163,7 @@ def _lineage(source: Source, settings: FitSettings, fitted: Fitted, reference: R
         "options": dict(settings.options),
         "fitted_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "version": lynkeus.__version__,
-        "data": files or str(getattr(source, "url", type(source).__name__)),
+        "data": origin_of(source) or files or str(getattr(source, "url", type(source).__name__)),
         "samples": len(reference.scores),
         "start_ns": None if reference.time_ns is None else int(reference.time_ns[0]),
         "end_ns": None if reference.end_ns is None else int(reference.end_ns[-1]),

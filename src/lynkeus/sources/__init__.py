@@ -15,10 +15,10 @@ from lynkeus.sources.replay import Replay
 from lynkeus.sources.selection import Exclude, InMemory, Select
 from lynkeus.sources.time_order import Ordered
 from lynkeus.sources.window import Accumulate, Window
-from lynkeus.sources.wrapper import files_of
+from lynkeus.sources.wrapper import files_of, origin_of
 
 __all__ = [
     "Accumulate", "Blocks", "BundleSource", "Crops", "Exclude", "Files", "Finite", "Good", "ImageBundle", "ImageSource",
     "InMemory", "Inject", "Labelled", "Layout", "Ordered", "Replay",
-    "Select", "Window", "files_of", "open_source", "read_layout", "shipped_layouts", "write_bundle",
+    "Select", "Window", "files_of", "open_source", "origin_of", "read_layout", "shipped_layouts", "write_bundle",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from lynkeus.core.batch import Schema
 from lynkeus.core.protocols import Source
@@ -34,6 +35,15 @@ class Wrapper:
 
 def files_of(source: object) -> tuple[Path, ...]:
     """The files that a source reads, however deeply it is wrapped; empty for a stream or a simulator."""
+    return tuple(getattr(_innermost(source), "files", ()))
+
+
+def origin_of(source: object) -> dict[str, Any]:
+    """What a source says of its files as a whole, where there are too many to name; else empty."""
+    return dict(getattr(_innermost(source), "origin", {}))
+
+
+def _innermost(source: object) -> object:
     while hasattr(source, "source"):
         source = source.source
-    return tuple(getattr(source, "files", ()))
+    return source

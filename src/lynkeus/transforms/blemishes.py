@@ -127,7 +127,9 @@ def _pasted(part: Floats, usual: Floats, others: Sequence[Array], random: np.ran
     other = np.rot90(other, int(random.integers(4)), (1, 2))[:, :, :: int(random.choice([-1, 1]))]
     _, rows, columns = part.shape
     at = random.integers(other.shape[1]), random.integers(other.shape[2])
-    row, column = ((at[axis] + np.arange(length)) % other.shape[1 + axis] for axis, length in enumerate((rows, columns)))
+    row, column = (
+        (at[axis] + np.arange(length)) % other.shape[1 + axis] for axis, length in enumerate((rows, columns))
+    )
     piece = other[:, row[:, None], column].astype(np.float32)
     return piece if random.random() < 0.5 else piece - piece.mean(axis=(1, 2), keepdims=True) + usual
 

@@ -1,0 +1,222 @@
+"""Inspect: which image of a surface is wrong, and where; learned from good images only, in a minute or two.
+
+Features of a pretrained network at every place, how novel each is, and two small networks that were shown planted
+blemishes. Maps are in sigmas of good images at that place, and never rescaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lynkeus.core import About, Array, Batch, Evidence, Floats, Inspected, SchemaError, Scores, Source
+from lynkeus.networks.backbone import backbone
+from lynkeus.scorers.folder import read_folder, read_scorer, write_folder
+from lynkeus.scorers.inspect_features import STRIDE, FeatureMaps, smoothed, to_pixels
+from lynkeus.scorers.inspect_heads import HALVES, Cells, Heads, Seen
+from lynkeus.scorers.inspect_novelty import Novelty, Where
+from lynkeus.scorers.inspect_usual import Usual, find_spots
+from lynkeus.transforms.blemishes import plant_blemishes
+
+HELD_CELLS = 2_500_000  # cells of good images that are held in memory, 400 bytes each
+PLANTED = 400  # images with planted blemishes to learn from, at most COPIES of each good one
+COPIES = 3
+CROP = 1024  # pixels: of larger images parts are planted into
+FEWEST = 8
+SMOOTH = 0.5  # cells
+
+
+class Good(NamedTuple):
+    """A good image as it is held for the fit: some `pixels` of it (c, row, column) that begin at cell `first` of its
+    `size` cells, `features` of all of it as float16, and its position."""
+
+    pixels: Array
+    first: tuple[int, int]
+    features: Array
+    position: str
+
+    def as_read(self) -> Tensor:
+        """The features."""
+        return torch.from_numpy(self.features).float()
+
+    def seen(self, distances: Tensor) -> Seen:
+        """All of it, with distances that are known."""
+        features = self.as_read()
+        return Seen(features, smoothed(features), distances, Where.whole(features))
+
+
+@dataclass
+class Inspect:
+    """`anomaly` of an image: the highest point of its map, in sigmas of good images.
+
+    `position`: metadata column that says where an image was taken; images of one position are compared with one another
+    (without it, or where it is not known, with those that look most alike). `backbone`: efficientnet_lite0 or
+    mobilenet_v2, `weights`: a local file of them instead of those installed; `copies`: of each good image with planted
+    blemishes; `training`: see TrainSettings.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(("image",), True, "map in sigmas", "a minute or two")
+    position: str = ""
+    time: str = ""
+    backbone: str = "efficientnet_lite0"
+    weights: str = ""
+    copies: int = 0
+    seed: int = 0
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def fit(self, source: Source) -> Self:
+        """Learn from good images, in one pass. Raises SchemaError where they are too few, or no images."""
+        if source.schema.kind != "image" or len(source.schema.names) not in (1, 3):
+            raise SchemaError("the scorer inspect reads grey or colour images: a folder of them, or a bundle")
+        self.schema_ = source.schema
+        self._features = FeatureMaps(backbone(self.backbone, self.weights))
+        good = self._read(source)
+        if len(good) < FEWEST:
+            raise SchemaError(f"the scorer inspect learns from {FEWEST} good images at least, got {len(good)}")
+        self.positions_ = sorted({one.position for one in good})
+        self.novelty_ = Novelty.fit([one.features for one in good], self.seed)
+        self.reference_position_ = self._numbers([good[index].position for index in self.novelty_.reference_image])
+        distances = [self._seen(one.as_read(), one.position, index).distances for index, one in enumerate(good)]
+        self.heads_ = Heads.fit(self._cells(good, distances), self.seed, self.training)
+        pairs = enumerate(zip(good, distances, strict=True))
+        held_out = [self.heads_.odds(one.seen(far), [1 - _half(index)]).numpy() for index, (one, far) in pairs]
+        self.usual_ = Usual.fit(held_out, SMOOTH)
+        self.held_out_ = np.array([[self.usual_.map(odds).max()] for odds in held_out])
+        return self
+
+    def held_out_scores(self) -> Scores:
+        """(n, 1) of the good images that were learned from, each by the networks that have not seen it."""
+        return self.held_out_
+
+    def inspect(self, batch: Batch) -> list[Inspected]:
+        """Score, map and spots of each image. Raises SchemaError for other images than it was fitted on."""
+        self.schema_.require(batch.schema, "the scorer inspect")
+        found = []
+        for index in range(len(batch)):
+            grid = self.grid(batch, index)
+            rows, columns = batch.values.shape[2:]
+            smooth = to_pixels(grid, rows, columns)
+            found.append(Inspected(float(grid.max()), smooth, find_spots(grid, rows, columns)))
+        return found
+
+    def grid(self, batch: Batch, index: int) -> Floats:
+        """(rows, columns) of cells of one image, in sigmas."""
+        features = self._features.of(_bytes(batch.values[index]))
+        odds = self.heads_.odds(self._seen(features, self._position(batch, index)))
+        return self.usual_.map(odds.numpy())
+
+    def score(self, batch: Batch) -> Scores:
+        """(n, 1) highest points of the maps."""
+        self.schema_.require(batch.schema, "the scorer inspect")
+        return np.array([[self.grid(batch, index).max()] for index in range(len(batch))]).reshape(-1, 1)
+
+    def explain(self, batch: Batch) -> Evidence:
+        """The map of each image, the same for all channels."""
+        maps = np.stack([one.map for one in self.inspect(batch)])
+        return np.broadcast_to(maps[:, None], batch.values.shape)
+
+    def features(self, batch: Batch) -> Floats:
+        """(n, f) what each image looks like as a whole, for maps of many."""
+        found = [self._features.of(_bytes(image)).mean(dim=(0, 1)).numpy() for image in batch.values]
+        return np.array(found)
+
+    def _read(self, source: Source) -> list[Good]:
+        """Good images, every one, or every second, fourth ... where they are too many to hold."""
+        held: list[Good] = []
+        random, every, number = np.random.default_rng(self.seed), 1, 0
+        for batch in source:
+            for index in range(len(batch)):
+                if number % every == 0:
+                    held.append(self._hold(_bytes(batch.values[index]), self._position(batch, index), random))
+                number += 1
+                if sum(one.features[..., 0].size for one in held) > HELD_CELLS and len(held) > 2 * FEWEST:
+                    held, every = held[::2], 2 * every
+        return held
+
+    def _hold(self, pixels: Array, position: str, random: np.random.Generator) -> Good:
+        features = self._features.of(pixels).half().numpy()
+        first = [int(random.integers(max(length - CROP, 0) // STRIDE + 1)) for length in pixels.shape[1:]]
+        rows, columns = (slice(start * STRIDE, start * STRIDE + CROP) for start in first)
+        return Good(pixels[:, rows, columns].copy(), (first[0], first[1]), features, position)
+
+    def _cells(self, good: Sequence[Good], distances: Sequence[Tensor]) -> list[Cells]:
+        """Of each half of the images, cells as they are and with blemishes."""
+        random = np.random.default_rng(self.seed)
+        found = [Cells.none() for _ in range(HALVES)]
+        for index, (one, far) in enumerate(zip(good, distances, strict=True)):
+            found[_half(index)].add(one.seen(far), None, random)
+        copies = self.copies or min(COPIES, max(1, PLANTED // len(good)))
+        chosen = random.permutation(len(good))[: max(PLANTED, FEWEST)] if copies == 1 else range(len(good))
+        others = [one.pixels for one in good]
+        for index in chosen:
+            for _ in range(copies):
+                pixels, mask = plant_blemishes(good[index].pixels, others, random)
+                features = self._features.of(pixels)
+                size = good[index].features.shape[:2]
+                where = Where((size[0], size[1]), (features.shape[0], features.shape[1]), good[index].first)
+                part = self._seen(features, good[index].position, int(index), where)
+                found[_half(int(index))].add(part, _covered(mask, features.shape), random)
+        return found
+
+    def _seen(self, features: Tensor, position: str, own: int = -1, where: Where | None = None) -> Seen:
+        smooth = smoothed(features)
+        white = self.novelty_.white(smooth)
+        allowed = self.reference_position_ == self._numbers([position])[0] if position else None
+        where = where or Where.whole(features)
+        alike = self.novelty_.alike(white, own, allowed)
+        return Seen(features, smooth, self.novelty_.distances(white, where, alike, own), where)
+
+    def _position(self, batch: Batch, index: int) -> str:
+        column = batch.meta.get(self.position) if self.position else None
+        return "" if column is None else str(column[index])
+
+    def _numbers(self, positions: Sequence[str]) -> Array:
+        """Positions as numbers, -1 for one that is not known."""
+        known = {name: number for number, name in enumerate(self.positions_) if name}
+        return np.array([known.get(name, -1) for name in positions])
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder."""
+        arrays = self.novelty_.to_arrays() | self.heads_.to_arrays() | self.usual_.to_arrays()
+        arrays |= {"held_out": self.held_out_, "reference_position": self.reference_position_}
+        write_folder(folder, self.schema_, asdict(self), arrays | _packed(self.positions_))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read from a folder. Raises ModelError naming what is damaged, SettingsError where the weights are absent."""
+        names = (*Novelty.__dataclass_fields__, *Usual.__dataclass_fields__, "held_out", "reference_position")
+        scorer, _ = read_scorer(cls, folder, *names)
+        arrays = read_folder(folder)[2]
+        scorer._features = FeatureMaps(backbone(scorer.backbone, scorer.weights))
+        scorer.novelty_, scorer.heads_ = Novelty.from_arrays(arrays), Heads.from_arrays(arrays)
+        scorer.usual_ = Usual.from_arrays(arrays)
+        scorer.held_out_, scorer.reference_position_ = arrays["held_out"], arrays["reference_position"]
+        scorer.positions_ = bytes(arrays["positions"]).decode().split("\n")
+        return scorer
+
+
+def _packed(positions: Sequence[str]) -> dict[str, Array]:
+    return {"positions": np.frombuffer("\n".join(positions).encode() or b"\n", np.uint8)}
+
+
+def _half(index: int) -> int:
+    """Neighbours in the folder are alike, so they stay together."""
+    return index // 4 % HALVES
+
+
+def _bytes(pixels: Array) -> Array:
+    return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
+def _covered(mask: Array, shape: Sequence[int]) -> Floats:
+    """(rows, columns) share of each cell that is blemished."""
+    rows, columns = shape[0] * STRIDE, shape[1] * STRIDE
+    whole = np.pad(mask, [(0, max(0, length - size)) for length, size in zip((rows, columns), mask.shape, strict=True)])
+    return whole[:rows, :columns].reshape(shape[0], STRIDE, shape[1], STRIDE).mean(axis=(1, 3))
