@@ -13,7 +13,14 @@ from rich.table import Table
 
 from lynkeus import __version__
 from lynkeus.cli.fit import FitOptions, fit_and_save
-from lynkeus.cli.images import ImageOptions, score_images, write_image_bundle
+from lynkeus.cli.images import (
+    BundleOptions,
+    CorrelateOptions,
+    ImageOptions,
+    score_images,
+    write_any_bundle,
+    write_latent_maps,
+)
 from lynkeus.cli.options import (
     Data,
     LayoutName,
@@ -180,29 +187,31 @@ def _about(scorer: Any) -> tuple[str, ...]:
 
 
 @app.command()
-def bundle(
-    data: Data,
-    output: Annotated[Path, typer.Argument(help="Folder to write")],
-    layout: LayoutName = None,
-    meta: MetaTable = None,
-    tile: Annotated[int, typer.Option(help="Images: side of overlapping tiles in pixels; 0: whole images")] = 0,
-    overlap: Annotated[int, typer.Option(help="Images: pixels that neighbouring tiles share")] = 0,
-    crop: Annotated[int, typer.Option(help="Images: side of one crop from the centre in pixels")] = 0,
-    resize: Annotated[int, typer.Option(help="Images: side of each crop or tile as stored; 0: as it is")] = 0,
-    processes: Annotated[int, typer.Option(help="Images: how many processes decode")] = 1,
-) -> None:
+@takes(BundleOptions)
+def bundle(options: BundleOptions) -> None:
     """Turn raw files into one memory-mapped bundle with its origin; killed and started again, it goes on."""
-    from lynkeus.sources import open_source, write_bundle
-    from lynkeus.sources.images import ImageSource
+    write_any_bundle(options)
 
-    opened = open_source(data, layout, meta)
-    if isinstance(opened, ImageSource):
-        write_image_bundle(opened, output, tile, overlap, crop, resize, processes)
-        return
-    with passes_bar(screen, "bundle") as bar:
-        source = Passes(opened, bar)
-        written = write_bundle(source, output)
-    say(screen, [*source.messages, f"{output}: {len(written)} rows"])
+
+@app.command()
+@takes(CorrelateOptions)
+def correlate(options: CorrelateOptions) -> None:
+    """Do the scores of images say something of the cavity? Correlates them with a table of cavities, and says so."""
+    from lynkeus.evaluate.correlation_report import write_correlation
+
+    found = write_correlation(options.scores, options.properties, options.output, options.scan)
+    say(screen, [found.words(), f"{options.output}: the report, and its tables beside it"])
+
+
+@app.command()
+def latent(
+    model: ModelFolder,
+    data: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder; beside the scores the pages show it")],
+    meta: MetaTable = None,
+) -> None:
+    """Maps of what a model sees in images: t-SNE, UMAP and PCA, and how pure their clusters are by every metadata."""
+    write_latent_maps(model, data, output, meta)
 
 
 @app.command()

@@ -116,10 +116,7 @@ def write_table(rows: Iterable[TurnOn], path: Path) -> None:
     """Write the rows as Parquet; the file is complete or not there."""
     types = {"str": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_()}
     schema = pa.schema([(field.name, types[str(field.type)]) for field in fields(TurnOn)])
-    table = pa.Table.from_pylist([asdict(row) for row in rows], schema)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_whole(path, sink.getvalue().to_pybytes())
+    write_parquet(pa.Table.from_pylist([asdict(row) for row in rows], schema), path)
 
 
 def read_table(path: Path) -> tuple[TurnOn, ...]:
@@ -129,6 +126,13 @@ def read_table(path: Path) -> tuple[TurnOn, ...]:
         return tuple(TurnOn(**row) for row in pq.read_table(path, columns=names).to_pylist())
     except (OSError, pa.ArrowException, TypeError) as error:
         raise SourceError(f"{path}: no table of turn-on curves ({error}); write one with lynkeus commission") from error
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write any table as Parquet; the file is complete or as it was before."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    write_whole(path, sink.getvalue().to_pybytes())
 
 
 def write_whole(path: Path, content: bytes) -> None:

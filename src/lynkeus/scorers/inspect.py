@@ -27,7 +27,7 @@ from lynkeus.transforms.blemishes import plant_blemishes
 HELD_CELLS = 2_500_000  # cells of good images that are held in memory, 400 bytes each
 PLANTED = 400  # images with planted blemishes to learn from, at most COPIES of each good one
 COPIES = 3
-CROP = 1024  # pixels: of larger images parts are planted into
+CROP = 512  # pixels: of larger images parts are planted into
 FEWEST = 8
 SMOOTH = 0.5  # cells
 

@@ -61,7 +61,7 @@ def cells(length: int) -> int:
     return max(1, int((length - 1 - CENTRE) // STRIDE) + 1)
 
 
-def _resampled(tap: Tensor, shape: tuple[int, int], stride: int, offset: int) -> Tensor:
+def _resampled(tap: Tensor, shape: tuple[int, int], stride: int, offset: float) -> Tensor:
     """A tap (1, c, ...) as (rows, columns, c) at the centres of the cells, linear in between."""
     found = tap[0].permute(1, 2, 0)
     for axis, count in enumerate(shape):

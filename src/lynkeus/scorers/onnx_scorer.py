@@ -25,7 +25,7 @@ class OnnxScorer:
     def load(cls, path: Path) -> Self:
         """Read a file. Raises ModelError where it is no file of `export_onnx`, SettingsError without onnxruntime."""
         try:
-            import onnxruntime  # type: ignore[import-untyped]
+            import onnxruntime
         except ImportError as error:
             raise SettingsError("scoring by ONNX needs onnxruntime; pip install 'lynkeus[vision]'") from error
         try:

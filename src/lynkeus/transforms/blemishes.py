@@ -123,7 +123,7 @@ def _stained(part: Floats, usual: Floats, others: Sequence[Array], random: np.ra
 
 def _pasted(part: Floats, usual: Floats, others: Sequence[Array], random: np.random.Generator) -> Floats:
     """A piece of another good image, turned or mirrored, in half of the cases as bright as what was there."""
-    other = others[random.integers(len(others))]
+    other = others[int(random.integers(len(others)))]
     other = np.rot90(other, int(random.integers(4)), (1, 2))[:, :, :: int(random.choice([-1, 1]))]
     _, rows, columns = part.shape
     at = random.integers(other.shape[1]), random.integers(other.shape[2])
