@@ -7,9 +7,12 @@ blemishes. Maps are in sigmas of good images at that place, and never rescaled.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -25,11 +28,11 @@ from lynkeus.scorers.inspect_usual import Usual, find_spots
 from lynkeus.transforms.blemishes import plant_blemishes
 
 HELD_CELLS = 2_500_000  # cells of good images that are held in memory, 400 bytes each
-PLANTED = 400  # images with planted blemishes to learn from, at most COPIES of each good one
-COPIES = 3
+PLANTED = 300  # images with planted blemishes to learn from at least, and two of each good one at most
+COPIES = 2
 CROP = 512  # pixels: of larger images parts are planted into
 FEWEST = 8
-SMOOTH = 0.5  # cells
+THREADS = 2  # that see images at the same time; each computes on one core
 
 
 class Good(NamedTuple):
@@ -53,12 +56,12 @@ class Good(NamedTuple):
 
 @dataclass
 class Inspect:
-    """`anomaly` of an image: the highest point of its map, in sigmas of good images.
+    """`anomaly` of an image: the highest point of its map, with more weight on novelty, in sigmas of good images.
 
     `position`: metadata column that says where an image was taken; images of one position are compared with one another
     (without it, or where it is not known, with those that look most alike). `backbone`: efficientnet_lite0 or
     mobilenet_v2, `weights`: a local file of them instead of those installed; `copies`: of each good image with planted
-    blemishes; `training`: see TrainSettings.
+    blemishes, 0: by how many images there are; `training`: see TrainSettings.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -83,12 +86,16 @@ class Inspect:
         self.positions_ = sorted({one.position for one in good})
         self.novelty_ = Novelty.fit([one.features for one in good], self.seed)
         self.reference_position_ = self._numbers([good[index].position for index in self.novelty_.reference_image])
-        distances = [self._seen(one.as_read(), one.position, index).distances for index, one in enumerate(good)]
-        self.heads_ = Heads.fit(self._cells(good, distances), self.seed, self.training)
-        pairs = enumerate(zip(good, distances, strict=True))
-        held_out = [self.heads_.odds(one.seen(far), [1 - _half(index)]).numpy() for index, (one, far) in pairs]
-        self.usual_ = Usual.fit(held_out, SMOOTH)
-        self.held_out_ = np.array([[self.usual_.map(odds).max()] for odds in held_out])
+        with ThreadPoolExecutor(THREADS) as pool:
+            numbers = range(len(good))
+            whole = pool.map(lambda index: self._seen(good[index].as_read(), good[index].position, index), numbers)
+            distances = [one.distances for one in whole]
+            self.heads_ = Heads.fit(self._cells(good, distances, pool), self.seed, self.training)
+            held_out = list(
+                pool.map(lambda index: self._held_out(good[index].seen(distances[index]), 1 - _half(index)), numbers)
+            )
+        self.usual_ = Usual.fit(held_out)
+        self.held_out_ = np.array([[self.usual_.height(odds)] for odds in held_out])
         return self
 
     def held_out_scores(self) -> Scores:
@@ -100,22 +107,21 @@ class Inspect:
         self.schema_.require(batch.schema, "the scorer inspect")
         found = []
         for index in range(len(batch)):
-            grid = self.grid(batch, index)
-            rows, columns = batch.values.shape[2:]
-            smooth = to_pixels(grid, rows, columns)
-            found.append(Inspected(float(grid.max()), smooth, find_spots(grid, rows, columns)))
+            odds, (rows, columns) = self.odds(batch, index), batch.values.shape[2:]
+            grid = self.usual_.map(odds)
+            spots = find_spots(grid, rows, columns)
+            found.append(Inspected(self.usual_.height(odds), to_pixels(grid, rows, columns), spots))
         return found
 
-    def grid(self, batch: Batch, index: int) -> Floats:
-        """(rows, columns) of cells of one image, in sigmas."""
+    def odds(self, batch: Batch, index: int) -> Floats:
+        """(views, rows, columns) of cells of one image: log odds of a blemish."""
         features = self._features.of(_bytes(batch.values[index]))
-        odds = self.heads_.odds(self._seen(features, self._position(batch, index)))
-        return self.usual_.map(odds.numpy())
+        return np.asarray(self.heads_.odds(self._seen(features, self._position(batch, index))).numpy())
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) highest points of the maps."""
+        """(n, 1), see Usual.height."""
         self.schema_.require(batch.schema, "the scorer inspect")
-        return np.array([[self.grid(batch, index).max()] for index in range(len(batch))]).reshape(-1, 1)
+        return np.array([self.usual_.height(self.odds(batch, index)) for index in range(len(batch))]).reshape(-1, 1)
 
     def explain(self, batch: Batch) -> Evidence:
         """The map of each image, the same for all channels."""
@@ -130,40 +136,48 @@ class Inspect:
     def _read(self, source: Source) -> list[Good]:
         """Good images, every one, or every second, fourth ... where they are too many to hold."""
         held: list[Good] = []
-        random, every, number = np.random.default_rng(self.seed), 1, 0
-        for batch in source:
-            for index in range(len(batch)):
-                if number % every == 0:
-                    held.append(self._hold(_bytes(batch.values[index]), self._position(batch, index), random))
-                number += 1
-                if sum(one.features[..., 0].size for one in held) > HELD_CELLS and len(held) > 2 * FEWEST:
+        every, number = 1, 0
+        with ThreadPoolExecutor(THREADS) as pool:
+            for batch in source:
+                chosen = [index for index in range(len(batch)) if (number + index) % every == 0]
+                held += pool.map(lambda index, batch=batch: self._hold(batch, index), chosen)
+                number += len(batch)
+                while sum(one.features[..., 0].size for one in held) > HELD_CELLS and len(held) > 2 * FEWEST:
                     held, every = held[::2], 2 * every
         return held
 
-    def _hold(self, pixels: Array, position: str, random: np.random.Generator) -> Good:
+    def _hold(self, batch: Batch, index: int) -> Good:
+        pixels, position = _bytes(batch.values[index]), self._position(batch, index)
         features = self._features.of(pixels).half().numpy()
+        random = np.random.default_rng(crc32(pixels[:, ::8, ::8].tobytes()))
         first = [int(random.integers(max(length - CROP, 0) // STRIDE + 1)) for length in pixels.shape[1:]]
         rows, columns = (slice(start * STRIDE, start * STRIDE + CROP) for start in first)
         return Good(pixels[:, rows, columns].copy(), (first[0], first[1]), features, position)
 
-    def _cells(self, good: Sequence[Good], distances: Sequence[Tensor]) -> list[Cells]:
+    def _held_out(self, seen: Seen, half: int) -> Floats:
+        return np.asarray(self.heads_.odds(seen, [half]).numpy())
+
+    def _cells(self, good: Sequence[Good], distances: Sequence[Tensor], pool: ThreadPoolExecutor) -> list[Cells]:
         """Of each half of the images, cells as they are and with blemishes."""
-        random = np.random.default_rng(self.seed)
-        found = [Cells.none() for _ in range(HALVES)]
-        for index, (one, far) in enumerate(zip(good, distances, strict=True)):
-            found[_half(index)].add(one.seen(far), None, random)
-        copies = self.copies or min(COPIES, max(1, PLANTED // len(good)))
-        chosen = random.permutation(len(good))[: max(PLANTED, FEWEST)] if copies == 1 else range(len(good))
+        copies = self.copies or max(COPIES, ceil(PLANTED / len(good)))
         others = [one.pixels for one in good]
-        for index in chosen:
+
+        def some(index: int) -> Cells:
+            random, one = np.random.default_rng((self.seed, index)), good[index]
+            found = Cells.some(one.seen(distances[index]), None, random)
             for _ in range(copies):
-                pixels, mask = plant_blemishes(good[index].pixels, others, random)
+                pixels, mask = plant_blemishes(one.pixels, others, random)
                 features = self._features.of(pixels)
-                size = good[index].features.shape[:2]
-                where = Where((size[0], size[1]), (features.shape[0], features.shape[1]), good[index].first)
-                part = self._seen(features, good[index].position, int(index), where)
-                found[_half(int(index))].add(part, _covered(mask, features.shape), random)
-        return found
+                size, shape = one.features.shape[:2], features.shape[:2]
+                where = Where((size[0], size[1]), (shape[0], shape[1]), one.first)
+                part = self._seen(features, one.position, index, where)
+                found.add(Cells.some(part, _covered(mask, shape), random))
+            return found
+
+        halves = [Cells.none() for _ in range(HALVES)]
+        for index, cells in enumerate(pool.map(some, range(len(good)))):
+            halves[_half(index)].add(cells)
+        return halves
 
     def _seen(self, features: Tensor, position: str, own: int = -1, where: Where | None = None) -> Seen:
         smooth = smoothed(features)

@@ -11,6 +11,7 @@ from torch.nn.functional import avg_pool2d, pad
 
 from lynkeus.core import Array, Floats
 from lynkeus.networks.backbone import Backbone
+from lynkeus.networks.memory import keep_freed_memory
 
 STRIDE = 8  # pixels from cell to cell; the centre of cell k is at pixel STRIDE * k + CENTRE
 CENTRE = 3.5
@@ -24,6 +25,7 @@ class FeatureMaps:
     """A backbone and how its three taps are brought to one grid."""
 
     def __init__(self, network: Backbone) -> None:
+        keep_freed_memory()
         self.network = network
 
     def of(self, pixels: Array) -> Tensor:
@@ -84,17 +86,19 @@ def smoothed(features: Tensor, size: int = 3) -> Tensor:
 
 
 def to_pixels(grid: Floats, rows: int, columns: int) -> Floats:
-    """A map (cells) at every pixel, float32, linear in between: no seams, at any size."""
+    """A map (cells) at every pixel, float32, by cubic B-splines: smooth, no seams, at any size."""
     down, across = (_weights(count, length) for count, length in zip(grid.shape, (rows, columns), strict=True))
     return np.asarray(down @ grid.astype(np.float32) @ across.T, np.float32)
 
 
 def _weights(count: int, length: int) -> Floats:
     """(pixels, cells) how much each cell has to say at each pixel."""
-    at = np.clip((np.arange(length) - CENTRE) / STRIDE, 0, count - 1)
-    low = np.minimum(at.astype(int), max(count - 2, 0))
-    share = (at - low).astype(np.float32)
+    pixels = np.arange(length)
+    at = np.clip((pixels - CENTRE) / STRIDE, -0.5, count - 0.5)
     found = np.zeros((length, count), np.float32)
-    found[np.arange(length), low] = 1 - share
-    found[np.arange(length), np.minimum(low + 1, count - 1)] += share
+    for step in (-1, 0, 1, 2):
+        cell = np.floor(at).astype(int) + step
+        far = np.abs(at - cell)
+        weight = np.where(far < 1, 4 - 6 * far**2 + 3 * far**3, np.clip(2 - far, 0, None) ** 3) / 6
+        np.add.at(found, (pixels, np.clip(cell, 0, count - 1)), weight)
     return found

@@ -26,7 +26,8 @@ HIDDEN = 64
 COVERED = 0.25  # share of a cell that is blemished, from which on it counts as such
 GOOD_CELLS, HARD_CELLS, BLEMISHED_CELLS, OTHER_CELLS = 250, 50, 150, 100  # of an image that are learned from
 AROUND = 5  # cells over which novelty is averaged beside
-SETTINGS = TrainSettings(epochs=8, batch_size=1024, learning_rate=4e-3, decay=1e-5, patience=8, held_out=0.1)
+SETTINGS = TrainSettings(batch_size=1024, learning_rate=4e-3, decay=1e-3, patience=20, held_out=0.1)
+EPOCHS = {"blemish": 8, "novelty": 20}  # longer, and the first knows the planted blemishes too well
 
 
 class Seen(NamedTuple):
@@ -58,8 +59,9 @@ class Cells:
         """To begin with."""
         return cls({name: [] for name in VIEWS}, [])
 
-    def add(self, seen: Seen, covered: Array | None, random: np.random.Generator) -> None:
-        """Some cells of an image; `covered` (rows, columns): share of each cell that is blemished, None: all good."""
+    @classmethod
+    def some(cls, seen: Seen, covered: Array | None, random: np.random.Generator) -> Self:
+        """Of an image; `covered` (rows, columns): share of each cell that is blemished, None: all good."""
         count = seen.distances[..., 0].numel()
         if covered is None:
             hard = seen.distances[..., 1].flatten().argsort(descending=True)[:HARD_CELLS].numpy()
@@ -69,10 +71,14 @@ class Cells:
             bad, good = np.flatnonzero(covered > COVERED), np.flatnonzero(covered == 0)
             bad, good = random.permutation(bad)[:BLEMISHED_CELLS], random.permutation(good)[:OTHER_CELLS]
             chosen, labels = np.concatenate([bad, good]), np.repeat([1, 0], [len(bad), len(good)])
+        views = {name: [seen.view(name).reshape(count, -1)[torch.from_numpy(chosen)].numpy()] for name in VIEWS}
+        return cls(views, [labels])
+
+    def add(self, other: Self) -> None:
+        """Those of another image."""
         for name in VIEWS:
-            view = seen.view(name)
-            self.inputs[name].append(view.reshape(count, -1)[torch.from_numpy(chosen)].numpy())
-        self.labels.append(labels)
+            self.inputs[name] += other.inputs[name]
+        self.labels += other.labels
 
 
 class Blemished:
@@ -128,7 +134,8 @@ class Heads:
                 inputs = np.concatenate(part.inputs[name]).astype(np.float32)
                 found[name] = Blemished(inputs.shape[1])
                 title = f"inspect, {name}, half {half + 1}"
-                train(found[name], inputs, labels, SETTINGS.but(training), seed + half, title)
+                settings = SETTINGS.but({"epochs": EPOCHS[name], **training})
+                train(found[name], inputs, labels, settings, seed + half, title)
             tasks.append(found)
         return cls(tasks)
 

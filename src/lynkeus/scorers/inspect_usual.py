@@ -15,23 +15,24 @@ from lynkeus.scorers.inspect_features import CENTRE, STRIDE
 PLACES = 12  # along each side, of which the usual odds are known
 BLUR = 0.7  # places over which these are averaged
 LEAST_SIGMA = 0.25  # of log odds
+SMOOTH = 0.3  # cells
 SPOTS = 3
+NOVELTY = 3.0  # weight of the second view in the height: it says whether, the first one where
 FAINTEST = 3.0  # sigmas of a spot
 APART = 2  # cells: what is nearer belongs to the same spot
 
 
 @dataclass(frozen=True)
 class Usual:
-    """`odds_mean`, `odds_sigma` (views, PLACES, PLACES) of good images, `fused_sigma` (1,) of the mean of all views,
-    `blur` (1,) in cells."""
+    """`odds_mean`, `odds_sigma` (views, PLACES, PLACES) of good images; `fused_sigma` (2,) of what map and height are
+    made of."""
 
     odds_mean: Floats
     odds_sigma: Floats
     fused_sigma: Floats
-    blur: Floats
 
     @classmethod
-    def fit(cls, odds: Sequence[Floats], blur: float) -> Self:
+    def fit(cls, odds: Sequence[Floats]) -> Self:
         """From the odds (views, rows, columns) of good images, each by networks that have not seen it."""
         at = [[((np.arange(PLACES) + 0.5) / PLACES * n).astype(int) for n in one.shape[1:]] for one in odds]
         sampled = [one[:, rows][:, :, columns] for one, (rows, columns) in zip(odds, at, strict=True)]
@@ -39,12 +40,20 @@ class Usual:
         mean = gaussian_filter(np.mean(sampled, axis=0), wide)
         variance = gaussian_filter(np.mean((np.stack(sampled) - mean) ** 2, axis=0), wide)
         sigma = np.maximum(np.sqrt(variance), LEAST_SIGMA)
-        first = cls(mean, sigma, np.ones(1), np.array([blur]))
-        spread = np.sqrt(np.mean([np.mean(first.map(one) ** 2) for one in odds]))
-        return cls(mean, sigma, np.array([max(float(spread), 1e-3)]), np.array([blur]))
+        first = cls(mean, sigma, np.ones(2))
+        spread = [[np.mean(first._fused(one, weight) ** 2) for one in odds] for weight in (1.0, NOVELTY)]
+        return cls(mean, sigma, np.maximum(np.sqrt(np.mean(spread, axis=1)), 1e-3))
 
     def map(self, odds: Floats) -> Floats:
-        """(rows, columns) in sigmas."""
+        """(rows, columns) in sigmas: where."""
+        return self._fused(odds, 1.0) / self.fused_sigma[0]
+
+    def height(self, odds: Floats) -> float:
+        """In sigmas: whether."""
+        return float(self._fused(odds, NOVELTY).max() / self.fused_sigma[1])
+
+    def _fused(self, odds: Floats, novelty: float) -> Floats:
+        """Deviations from what is usual at that place, the sum of both views, over about a cell."""
         shape = odds.shape[1:]
         at = np.meshgrid(*((np.arange(n) + 0.5) / n * PLACES - 0.5 for n in shape), indexing="ij")
         sigmas = [
@@ -52,7 +61,7 @@ class Usual:
             / map_coordinates(sigma, at, order=1, mode="nearest")
             for one, mean, sigma in zip(odds, self.odds_mean, self.odds_sigma, strict=True)
         ]
-        return np.asarray(gaussian_filter(np.mean(sigmas, axis=0), self.blur[0]) / self.fused_sigma[0])
+        return np.asarray(gaussian_filter(sigmas[0] + novelty * sigmas[1], SMOOTH))
 
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""
