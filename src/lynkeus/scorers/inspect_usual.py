@@ -17,7 +17,7 @@ BLUR = 0.7  # places over which these are averaged
 LEAST_SIGMA = 0.25  # of log odds
 SMOOTH = 0.3  # cells
 SPOTS = 3
-NOVELTY = 3.0  # weight of the second view in the height: it says whether, the first one where
+NOVELTY = 2.0  # weight of the second view in the height: it says whether, the first one where
 FAINTEST = 3.0  # sigmas of a spot
 APART = 2  # cells: what is nearer belongs to the same spot
 
