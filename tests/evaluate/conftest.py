@@ -1,15 +1,18 @@
-"""Independent Gaussian channels at 10 Hz, and a scorer so simple that its efficiency is a closed form."""
+"""Gaussian channels at 10 Hz, a scorer so simple that its efficiency is a closed form; pictures and their scores."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from lynkeus.core import Batch, Calibration, Schema
 from lynkeus.evaluate.fitted import Fitted
+from lynkeus.evaluate.inspection import InspectionSettings, inspect_images
 from lynkeus.sources import InMemory
+from lynkeus.sources.images import ImageSource
 from lynkeus.transforms.live_channels import LiveChannels
 
 START_NS = 1_645_747_200_000_000_000
@@ -85,3 +88,25 @@ def fit_loudest():
 def loudest() -> Fitted:
     """On single rows."""
     return _fitted()
+
+
+@pytest.fixture
+def images(surface, tmp_path: Path, write_pictures) -> Path:
+    """A folder of twelve pitted pictures; their metadata lie beside it in meta.csv."""
+    files = write_pictures(tmp_path / "images", surface.pitted)
+    places = surface.pitted.meta["position"]
+    lines = [f"{file},{place},cav{k % 3}" for k, (file, place) in enumerate(zip(files, places, strict=True))]
+    (tmp_path / "meta.csv").write_text("\n".join(["file,position,cavity", *lines]) + "\n", "utf-8")
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def scored(surface):
+    """`scored(images, folder, **settings)`: rows of the table that the model of the surface writes into a folder."""
+
+    def rows(images: Path, folder: Path, **settings):
+        output = folder / "s.parquet"
+        inspect_images(surface.model, ImageSource(images, colour=True), InspectionSettings(output, **settings))
+        return pq.read_table(output).to_pylist()
+
+    return rows

@@ -59,7 +59,7 @@ def fit_and_save(options: FitOptions) -> None:
     if options.labels:
         layout = replace(layout, truth=options.labels)
     judged = judged_intervals(options.verdicts, options.monitor) if options.verdicts else ()
-    kept = layout if options.layout or (options.labels and "://" not in options.data) else None
+    kept = layout if options.layout or (options.labels and not options.meta and "://" not in options.data) else None
     with passes_bar(screen, "fit") as bar:
         source = Passes(open_source(options.data, kept, options.meta), bar)
         settings = FitSettings(

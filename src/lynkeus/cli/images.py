@@ -16,6 +16,7 @@ from lynkeus.progress import Passes, passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.evaluate.fitted import Fitted
+    from lynkeus.sources.images import ImageSource
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,8 @@ class ImageOptions:
 def score_images(fitted: Fitted, model: Path, data: str, options: ImageOptions) -> None:
     """A row per image, and maps where they are asked for."""
     from lynkeus.evaluate.inspection import InspectionSettings, inspect_images
-    from lynkeus.sources.images import ImageSource
 
-    source = ImageSource(data, options.meta, colour=len(fitted.schema.names) == 3)
+    source = _images_for(fitted, data, options.meta)
     names = (getattr(fitted.scorer, name, "") for name in ("position", "time"))
     settings = InspectionSettings(options.output, options.maps, options.processes, *names)
     with passes_bar(screen, "score") as bar:
@@ -41,6 +41,16 @@ def score_images(fitted: Fitted, model: Path, data: str, options: ImageOptions) 
             model, source, settings, lambda done, total: bar.step(f"{done} of {total} images", done / total)
         )
     say(screen, [*source.messages, f"{options.output}: {rows} images"])
+
+
+def _images_for(fitted: Fitted, data: str, meta: str | None) -> ImageSource:
+    """Images as the model reads them, grey or colour. Raises SettingsError for a bundle: spots belong to files."""
+    from lynkeus.sources.image_bundle import is_image_bundle
+    from lynkeus.sources.images import ImageSource
+
+    if is_image_bundle(Path(data)):
+        raise SettingsError(f"{data}: is a bundle, from which a model is fitted; give the folder of its images here")
+    return ImageSource(data, meta, colour=len(fitted.schema.names) == 3)
 
 
 @dataclass(frozen=True)
@@ -95,12 +105,11 @@ def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) ->
     """Features of images by a model that has them, as maps and as numbers."""
     from lynkeus.evaluate.fitted import Fitted
     from lynkeus.evaluate.latent import write_latent
-    from lynkeus.sources import ImageSource
 
     fitted = Fitted.load(model)
     if not hasattr(fitted.scorer, "features"):
         raise SettingsError(f"the scorer {fitted.name} has no features of whole images; fit with -s inspect")
-    source = ImageSource(data, meta, colour=len(fitted.schema.names) == 3)
+    source = _images_for(fitted, data, meta)
     with passes_bar(screen, "latent") as bar:
         parts = [(fitted.scorer.features(batch), batch.meta) for batch in Passes(source, bar)]
     found = write_latent(np.concatenate([part for part, _ in parts]), _joined([m for _, m in parts]), output)

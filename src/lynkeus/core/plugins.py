@@ -57,6 +57,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "anomaly_taxonomy": "lynkeus.studies.anomaly_taxonomy.study:anomaly_taxonomy",
         "xfel_cavities": "lynkeus.studies.xfel_cavities.study:xfel_cavities",
         "cavity_scans": "lynkeus.studies.cavity_scans.study:cavity_scans",
+        "surface_inspection": "lynkeus.studies.surface_inspection.study:surface_inspection",
         "mnist_anogan": "lynkeus.studies.mnist_anogan.study:mnist_anogan",
     },
 }

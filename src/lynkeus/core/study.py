@@ -84,10 +84,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a study adds to a case by itself: files that were written -> their captions, and further metrics."""
+    """What a study adds to a case by itself: files that were written -> their captions, further metrics, and `tables`:
+    title -> lines of cells, the first of which is the head."""
 
     figures: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
 
 
 Baseline = Callable[[Floats, Floats], Floats]  # good training samples (n, ...), test samples (m, ...) -> scores (m,)

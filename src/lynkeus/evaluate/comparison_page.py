@@ -52,6 +52,8 @@ def _part(study: str, part: Part, found: Found) -> list[str]:
             f"True class by row, named class by column; {right:.1%} of the faulty samples are given their own kind.",
             _confusion(part, counts),
         ]
+    for title, (head, *rows) in found.tables.items():
+        lines += [f"### {title}", table(head, rows)]
     lines += [f"![{caption}]({study}/{file})\n\n*{caption}*" for file, caption in found.figures.items()]
     return [line for line in lines if line] + _more(part, found)
 
@@ -100,11 +102,11 @@ def _confusion(part: Part, counts: Array) -> str:
 
 
 def _more(part: Part, found: Found) -> list[str]:
-    """What the study itself has measured."""
+    """What the study itself has measured, where it has no tables of its own."""
     known = {name for name, _ in _names(part)}
     own = [
         (key, f"{value:.4g}")
         for key, value in found.metrics.items()
         if not any(key.startswith(f"{case}.{name}.") for case in (*part.cases, "mean") for name in known)
     ]
-    return ["### Further numbers", table(("what", "value"), own)] if own else []
+    return ["### Further numbers", table(("what", "value"), own)] if own and not found.tables else []

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lynkeus.core import Batch, SettingsError, SourceError
+from lynkeus.core import Array, Batch, SettingsError, SourceError
 from lynkeus.core.protocols import Inspected
 from lynkeus.evaluate.fitted import Fitted
 from lynkeus.sources.image_files import map_names, read_pixels
@@ -82,9 +85,7 @@ def inspect_images(
             raise SourceError(f"{source.path}: not a single image can be read; {source.messages[0]}")
         _write(found, model, source, settings)
     except OSError as error:
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        where = error.filename or settings.output
-        raise SourceError(f"{where}: cannot write ({reason}); free space and start again: it goes on") from error
+        raise _cannot_write(settings.output, error) from error
     journal.unlink(missing_ok=True)
     return len(found)
 
@@ -146,10 +147,24 @@ class _Worker:
             row["truth"] = int(batch.truth[0])
         row["map"] = self.names.get(file, "")
         if self.maps is not None:
-            path = self.maps / row["map"]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, found.map)
+            _save(self.maps / row["map"], found.map)
         return row
+
+
+def _save(path: Path, values: Array) -> None:
+    """As .npy; by way of memory, because of a full disk NumPy does not say that it is full."""
+    held = io.BytesIO()
+    np.save(held, values)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(held.getbuffer())
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> SourceError:
+    reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+    return SourceError(f"{error.filename or path}: cannot write ({reason}); mend that and start again: it goes on")
 
 
 _worker: _Worker
@@ -158,7 +173,16 @@ _worker: _Worker
 def _begin(model: Path, path: Path, meta: Path | None, colour: bool, maps: Path | None, names: dict[str, str]) -> None:
     """Once in every process."""
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = _Worker(Fitted.load(model), ImageSource(path, meta, colour), maps, names)
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _inspect(numbers: Sequence[int]) -> tuple[list[Row], dict[str, str]]:
@@ -170,13 +194,13 @@ def _identity(model: Path) -> str:
 
 
 def _done(journal: Path, key: dict[str, Any]) -> dict[str, Row]:
-    """Rows by file that an earlier run with the same model and images has left; the last line may be cut."""
+    """Rows by file that an earlier run with the same model and images has left; a last line that was cut is removed."""
     if not journal.is_file():
         return {}
-    rows: list[Row] = []
-    for line in journal.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.endswith("\n"):
-            rows.append(json.loads(line))
+    written = journal.read_bytes()
+    whole = written[: written.rfind(b"\n") + 1]
+    os.truncate(journal, len(whole))
+    rows = [json.loads(line) for line in whole.split(b"\n")[:-1]]
     if not rows or rows[0] != json.loads(json.dumps(key)):
         return {}
     return {row["file"]: row for row in rows[1:]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from lynkeus.core import (
     Outcome,
     Part,
     Scorer,
+    Source,
     SourceError,
     Tracking,
     concatenate,
@@ -41,11 +42,12 @@ AVERAGED = ("auroc", "average_precision", "fit_s", "score_s", "right_kind")
 @dataclass
 class Found:
     """What a part has shown: `metrics` by case.scorer.statistic; `confusion`: scorer -> (classes, classes) counts, true
-    class by row, summed over the cases; `figures`: file -> caption."""
+    class by row, summed over the cases; `figures`: file -> caption; `tables`: title -> lines of cells."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     confusion: dict[str, Array] = field(default_factory=dict)
     figures: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, Sequence[Sequence[str]]] = field(default_factory=dict)
     copies: dict[str, list[Floats]] = field(default_factory=dict)
 
 
@@ -68,6 +70,7 @@ def run_comparison(study: Comparison, folder: Path, progress: Progress | None = 
             if part.look is not None:
                 seen = part.look(case_name, outcomes, own)
                 found[name].figures |= seen.figures
+                found[name].tables |= seen.tables
                 found[name].metrics |= {f"{case_name}.{key}": value for key, value in seen.metrics.items()}
         _average(part, found[name])
     metrics = {f"{name}.{key}": value for name, one in found.items() for key, value in one.metrics.items()}
@@ -82,7 +85,7 @@ def run_comparison(study: Comparison, folder: Path, progress: Progress | None = 
 
 def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
     """Of every scorer, then of every baseline."""
-    test = concatenate(list(case.test))
+    test = _joined(case.test)
     if test.truth is None or not (test.truth == 0).any() or not (test.truth != 0).any():
         raise SourceError("the test samples of a comparison need labels (truth), with normal ones (0) and others")
     for name, options in part.scorers.items():
@@ -96,10 +99,18 @@ def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
         yield Outcome(name, scorer, test, scores, kinds, fitted - begun, scored - fitted)
     if not part.baselines:
         return
-    good = concatenate(list(Good(case.train))).values
+    good = _joined(Good(case.train)).values
     for name, baseline in part.baselines.items():
         begun = time.process_time()
         yield Outcome(name, None, test, baseline(good, test.values)[:, None], score_s=time.process_time() - begun)
+
+
+def _joined(source: Source) -> Batch:
+    """As one batch; of images that differ in size without their pixels, which scorers see batch by batch."""
+    batches = list(source)
+    if len({batch.values.shape[1:] for batch in batches}) > 1:
+        batches = [batch.with_values(batch.values[..., :0, :0]) for batch in batches]
+    return concatenate(batches)
 
 
 def _scores(scorer: Scorer, case: Case) -> Floats:

@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
@@ -163,7 +165,7 @@ def backbone(name: str = "efficientnet_lite0", weights: str = "") -> Backbone:
     path = Path(weights) if weights else _carried(FAMILIES[name], name)
     try:
         return Backbone(_read(path), FAMILIES[name])
-    except (KeyError, RuntimeError, OSError, ValueError) as error:
+    except (LookupError, TypeError, RuntimeError, OSError, ValueError, UnpicklingError, SafetensorError) as error:
         raise SettingsError(f"{path}: are no weights of {name} ({error}); give another file") from error
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
-from zlib import crc32
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ class Good(NamedTuple):
     first: tuple[int, int]
     features: Array
     position: str
+    digest: int
 
     def as_read(self) -> Tensor:
         """The features."""
@@ -77,13 +78,15 @@ class Inspect:
     def fit(self, source: Source) -> Self:
         """Learn from good images, in one pass. Raises SchemaError where they are too few, or no images."""
         if source.schema.kind != "image" or len(source.schema.names) not in (1, 3):
-            raise SchemaError("the scorer inspect reads grey or colour images: a folder of them, or a bundle")
+            kind = source.schema.kind
+            raise SchemaError(f"the scorer inspect reads grey or colour images, a folder or a bundle, not a {kind}")
         self.schema_ = source.schema
         self._features = FeatureMaps(backbone(self.backbone, self.weights))
         good = self._read(source)
         if len(good) < FEWEST:
             raise SchemaError(f"the scorer inspect learns from {FEWEST} good images at least, got {len(good)}")
         self.positions_ = sorted({one.position for one in good})
+        self.digests_ = np.array([one.digest for one in good], np.uint64)
         self.novelty_ = Novelty.fit([one.features for one in good], self.seed)
         self.reference_position_ = self._numbers([good[index].position for index in self.novelty_.reference_image])
         with ThreadPoolExecutor(THREADS) as pool:
@@ -108,20 +111,30 @@ class Inspect:
         found = []
         for index in range(len(batch)):
             odds, (rows, columns) = self.odds(batch, index), batch.values.shape[2:]
-            grid = self.usual_.map(odds)
+            grid = self.usual_.map(odds.mean(axis=0))
             spots = find_spots(grid, rows, columns)
-            found.append(Inspected(self.usual_.height(odds), to_pixels(grid, rows, columns), spots))
+            found.append(Inspected(self._height(odds), to_pixels(grid, rows, columns), spots))
         return found
 
     def odds(self, batch: Batch, index: int) -> Floats:
-        """(views, rows, columns) of cells of one image: log odds of a blemish."""
-        features = self._features.of(_bytes(batch.values[index]))
-        return np.asarray(self.heads_.odds(self._seen(features, self._position(batch, index))).numpy())
+        """(halves, views, rows, columns) of cells of one image: log odds of a blemish.
+
+        An image that was learned from is known again, and judged by what has not seen it.
+        """
+        pixels = _bytes(batch.values[index])
+        own = next(iter(np.flatnonzero(self.digests_ == _digest(pixels)).tolist()), -1)
+        halves = range(HALVES) if own < 0 else [1 - _half(own)]
+        seen = self._seen(self._features.of(pixels), self._position(batch, index), own)
+        return np.asarray(self.heads_.odds(seen, halves).numpy())
+
+    def _height(self, odds: Floats) -> float:
+        """The mean over halves: as high as those by which it is calibrated, each of one half."""
+        return float(np.mean([self.usual_.height(one) for one in odds]))
 
     def score(self, batch: Batch) -> Scores:
         """(n, 1), see Usual.height."""
         self.schema_.require(batch.schema, "the scorer inspect")
-        return np.array([self.usual_.height(self.odds(batch, index)) for index in range(len(batch))]).reshape(-1, 1)
+        return np.array([self._height(self.odds(batch, index)) for index in range(len(batch))]).reshape(-1, 1)
 
     def explain(self, batch: Batch) -> Evidence:
         """The map of each image, the same for all channels."""
@@ -149,13 +162,14 @@ class Inspect:
     def _hold(self, batch: Batch, index: int) -> Good:
         pixels, position = _bytes(batch.values[index]), self._position(batch, index)
         features = self._features.of(pixels).half().numpy()
-        random = np.random.default_rng(crc32(pixels[:, ::8, ::8].tobytes()))
+        digest = _digest(pixels)
+        random = np.random.default_rng(digest)
         first = [int(random.integers(max(length - CROP, 0) // STRIDE + 1)) for length in pixels.shape[1:]]
         rows, columns = (slice(start * STRIDE, start * STRIDE + CROP) for start in first)
-        return Good(pixels[:, rows, columns].copy(), (first[0], first[1]), features, position)
+        return Good(pixels[:, rows, columns].copy(), (first[0], first[1]), features, position, digest)
 
     def _held_out(self, seen: Seen, half: int) -> Floats:
-        return np.asarray(self.heads_.odds(seen, [half]).numpy())
+        return np.asarray(self.heads_.odds(seen, [half])[0].numpy())
 
     def _cells(self, good: Sequence[Good], distances: Sequence[Tensor], pool: ThreadPoolExecutor) -> list[Cells]:
         """Of each half of the images, cells as they are and with blemishes."""
@@ -199,25 +213,37 @@ class Inspect:
     def save(self, folder: Path) -> None:
         """Write to a folder."""
         arrays = self.novelty_.to_arrays() | self.heads_.to_arrays() | self.usual_.to_arrays()
-        arrays |= {"held_out": self.held_out_, "reference_position": self.reference_position_}
+        arrays |= {"held_out": self.held_out_, "reference_position": self.reference_position_, "digests": self.digests_}
         write_folder(folder, self.schema_, asdict(self), arrays | _packed(self.positions_))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged, SettingsError where the weights are absent."""
-        names = (*Novelty.__dataclass_fields__, *Usual.__dataclass_fields__, "held_out", "reference_position")
+        names = (
+            *Novelty.__dataclass_fields__,
+            *Usual.__dataclass_fields__,
+            "held_out",
+            "reference_position",
+            "digests",
+        )
         scorer, _ = read_scorer(cls, folder, *names)
         arrays = read_folder(folder)[2]
         scorer._features = FeatureMaps(backbone(scorer.backbone, scorer.weights))
         scorer.novelty_, scorer.heads_ = Novelty.from_arrays(arrays), Heads.from_arrays(arrays)
         scorer.usual_ = Usual.from_arrays(arrays)
         scorer.held_out_, scorer.reference_position_ = arrays["held_out"], arrays["reference_position"]
+        scorer.digests_ = arrays["digests"]
         scorer.positions_ = bytes(arrays["positions"]).decode().split("\n")
         return scorer
 
 
 def _packed(positions: Sequence[str]) -> dict[str, Array]:
     return {"positions": np.frombuffer("\n".join(positions).encode() or b"\n", np.uint8)}
+
+
+def _digest(pixels: Array) -> int:
+    """By which an image is known again."""
+    return int.from_bytes(blake2b(np.ascontiguousarray(pixels).tobytes(), digest_size=8).digest(), "little")
 
 
 def _half(index: int) -> int:

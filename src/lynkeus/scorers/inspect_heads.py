@@ -18,6 +18,7 @@ from torch.nn import functional
 from lynkeus.core import Array
 from lynkeus.scorers.inspect_features import smoothed
 from lynkeus.scorers.inspect_novelty import Where
+from lynkeus.scorers.learned import seeded
 from lynkeus.training import ADAM, Losses, TrainSettings, Update, train
 
 VIEWS = ("blemish", "novelty")
@@ -115,7 +116,7 @@ class Blemished:
 
     def spread(self, x: Tensor) -> Tensor:
         """How much the log odds differ."""
-        return self.score(x).std()
+        return self.score(x).std(correction=0)
 
 
 class Heads:
@@ -132,7 +133,8 @@ class Heads:
             found, labels = {}, np.concatenate(part.labels)
             for name in VIEWS:
                 inputs = np.concatenate(part.inputs[name]).astype(np.float32)
-                found[name] = Blemished(inputs.shape[1])
+                with seeded(seed + half):
+                    found[name] = Blemished(inputs.shape[1])
                 title = f"inspect, {name}, half {half + 1}"
                 settings = SETTINGS.but({"epochs": EPOCHS[name], **training})
                 train(found[name], inputs, labels, settings, seed + half, title)
@@ -140,14 +142,14 @@ class Heads:
         return cls(tasks)
 
     def odds(self, seen: Seen, halves: Sequence[int] = range(HALVES)) -> Tensor:
-        """(views, rows, columns) log odds of a blemish, the mean over halves."""
+        """(halves, views, rows, columns) log odds of a blemish."""
         shape = seen.distances.shape[:2]
         found = []
         with torch.inference_mode():
             for name in VIEWS:
                 flat = seen.view(name).reshape(shape[0] * shape[1], -1)
-                found.append(torch.stack([self.tasks[half][name].score(flat) for half in halves]).mean(dim=0))
-        return torch.stack(found).reshape(len(VIEWS), *shape)
+                found.append(torch.stack([self.tasks[half][name].score(flat) for half in halves]))
+        return torch.stack(found, dim=1).reshape(len(halves), len(VIEWS), *shape)
 
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""

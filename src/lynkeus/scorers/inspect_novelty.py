@@ -108,8 +108,8 @@ class Novelty:
             part = off[here].transpose(0, 1)
             found[here] = (torch.bmm(part, precision[row][columns]) * part).sum(dim=2).T
         if own:  # the distance, had the image not been learned from (Sherman and Morrison)
-            share = found / int(self.images[0])
-            found = int(self.images[0]) * share / (1 - share).clamp(min=LEAST_VARIANCE)
+            n = int(self.images[0])
+            found = n / (n - 1) * found / (1 - found / (n - 1)).clamp(min=LEAST_VARIANCE)
         return found.clamp(min=0).sqrt()
 
     def _from_same(self, white: Tensor, where: Where, alike: Sequence[int]) -> Tensor:
