@@ -10,10 +10,10 @@ from lynkeus.core import errors
 
 NAMES = [
     "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case", "Check",
-    "Classifying", "Comparison", "Evidence", "Findings", "Floats", "KINDS", "Locating", "LynkeusError", "ModelError",
-    "OpenAlarm", "Outcome", "Part", "Point", "Schema", "SchemaError", "Scorer", "Scores", "SettingsError", "Source",
-    "SourceError", "StoreError", "Study", "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict",
-    "advance", "concatenate",
+    "Classifying", "Comparison", "CrossFitted", "Evidence", "Findings", "Floats", "Inspected", "Inspecting",
+    "KINDS", "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Outcome", "Part", "Point", "Schema",
+    "SchemaError", "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study",
+    "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict", "advance", "concatenate",
 ]  # fmt: skip
 
 
