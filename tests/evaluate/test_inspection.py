@@ -17,7 +17,7 @@ from lynkeus.evaluate.fitted import Fitted
 from lynkeus.evaluate.inspection import InspectionSettings, inspect_images
 from lynkeus.sources.images import ImageSource
 
-SPOTS = [f"spot{number}_{name}" for number in (1, 2, 3) for name in ("x", "y", "sigma", "area")]
+SPOTS = [f"spot{number}_{name}" for number in (1, 2, 3) for name in ("x", "y", "sigma", "area", "good")]
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -42,6 +42,10 @@ def rows(path: Path) -> list[dict[str, Any]]:
     return pq.read_table(path).to_pylist()
 
 
+def approximately(patch: dict[str, Any]) -> dict[str, Any]:
+    return patch | {"distance": pytest.approx(patch["distance"], rel=1e-4)}
+
+
 def same(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
     assert [row["file"] for row in first] == [row["file"] for row in second]
     for one, other in zip(first, second, strict=True):
@@ -59,7 +63,8 @@ def test_a_row_per_image_with_spots_maps_and_metadata(surface: Any, images: Path
     assert table.column_names == ["file", "position", "cavity", "anomaly", "p_value", *SPOTS, "map"]
     about = json.loads(table.schema.metadata[b"lynkeus"])
     assert about == {
-        "images": str(images), "maps": str(maps), "model": str(surface.model), "position": "position", "time": "time",
+        "images": str(images), "maps": str(maps), "normals": "", "model": str(surface.model), "position": "position",
+        "time": "time",
     }  # fmt: skip
     expected = Fitted.load(surface.model).scorer.inspect(surface.pitted)
     for row, one, pit in zip(table.to_pylist(), expected, surface.pits, strict=True):
@@ -70,11 +75,21 @@ def test_a_row_per_image_with_spots_maps_and_metadata(surface: Any, images: Path
             there = number <= len(one.spots)
             assert np.isfinite(row[f"spot{number}_x"]) == there
             assert np.isfinite(row[f"spot{number}_area"]) == there
+            patches = [patch._asdict() for patch in one.alike[number - 1]] if there else []
+            assert json.loads(row[f"spot{number}_good"] or "[]") == [approximately(patch) for patch in patches]
         found = np.load(maps / row["map"], allow_pickle=False)
         assert row["map"] == f"{Path(row['file']).stem}.npy"
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, one.map, atol=1e-5)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["s.parquet"]
+
+
+def test_the_scores_say_where_the_good_images_are(surface: Any, images: Path, tmp_path: Path) -> None:
+    fitted = Fitted.load(surface.model)
+    fitted.lineage["data"] = ImageSource(images).origin
+    fitted.save(tmp_path / "model")
+    inspect_images(tmp_path / "model", ImageSource(images), InspectionSettings(tmp_path / "s.parquet"))
+    assert json.loads(pq.read_schema(tmp_path / "s.parquet").metadata[b"lynkeus"])["normals"] == str(images)
 
 
 def test_without_maps_none_are_written(scored: Any, images: Path, tmp_path: Path) -> None:

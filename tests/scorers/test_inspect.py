@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
-from lynkeus.core import Batch, CrossFitted, Inspecting, Schema, SchemaError, SettingsError, plugins
+from lynkeus.core import Batch, CrossFitted, Inspecting, ModelError, Schema, SchemaError, SettingsError, plugins
 from lynkeus.evaluate.fitted import Fitted
 from lynkeus.scorers.inspect import Inspect
 from lynkeus.sources import InMemory
@@ -108,6 +109,27 @@ def test_a_saved_scorer_comes_back_without_pickle(scorer: Inspect, surface: Any,
     assert (loaded.position, loaded.time, loaded.positions_) == ("position", "time", scorer.positions_)
     np.testing.assert_array_equal(loaded.score(surface.later), scorer.score(surface.later))
     np.testing.assert_array_equal(loaded.held_out_scores(), scorer.held_out_scores())
+    assert [one.alike for one in loaded.inspect(surface.pitted)] == [
+        one.alike for one in scorer.inspect(surface.pitted)
+    ]
+
+
+def test_each_spot_has_good_patches_of_its_own(scorer: Inspect, surface: Any) -> None:
+    for one in scorer.inspect(surface.pitted[:4]):
+        assert len(one.alike) == len(one.spots)
+        for patches in one.alike:
+            distances = [patch.distance for patch in patches]
+            assert len(patches) == 3
+            assert distances == sorted(distances)
+            assert all(0 <= patch.x < 128 and 0 <= patch.y < 96 for patch in patches)
+
+
+def test_a_model_that_does_not_know_its_patches_is_to_be_fitted_again(scorer: Inspect, tmp_path: Path) -> None:
+    scorer.save(tmp_path)
+    arrays = load_file(tmp_path / "weights.safetensors")
+    save_file({k: v for k, v in arrays.items() if k != "bank_cell"}, tmp_path / "weights.safetensors")
+    with pytest.raises(ModelError, match=r"'bank_cell'.*fit it again"):
+        Inspect.load(tmp_path)
 
 
 def test_images_are_compared_with_references_of_their_position(scorer: Inspect, surface: Any) -> None:

@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter
 
 from lynkeus.networks.backbone import FAMILIES, backbone
 from lynkeus.scorers import inspect_features
-from lynkeus.scorers.inspect_features import CENTRE, STRIDE, FeatureMaps, cells, smoothed, to_pixels
+from lynkeus.scorers.inspect_features import FeatureMaps, cells, smoothed
+from lynkeus.scorers.inspect_grid import CENTRE, STRIDE, to_pixels
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lynkeus.scorers.inspect_features import CENTRE, STRIDE
+from lynkeus.scorers.inspect_grid import CENTRE, STRIDE
 from lynkeus.scorers.inspect_usual import FAINTEST, SPOTS, Usual, find_spots
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from lynkeus.core import SourceError, concatenate
-from lynkeus.sources import open_source
+from lynkeus.sources import open_source, origin_of
 from lynkeus.sources.crops import Crops
 from lynkeus.sources.image_bundle import ImageBundle
 from lynkeus.sources.image_bundle_writer import write_images
@@ -99,6 +99,7 @@ def test_tiles_are_cut_at_read_time_and_know_where_they_come_from(folder: Path):
     assert set(found.provenance["skipped"]) == {"04.png", "07.png", "b/25.png"}
     assert "07.png is 90 x 8 pixels, smaller than a crop of 16" in found.messages[0]
     assert isinstance(open_source(out), ImageBundle)
+    assert origin_of(found) == {"bundle": str(out), **ImageSource(folder, folder.parent / "meta.csv").origin}
 
 
 def test_mean_and_std_are_those_of_all_pixels_and_not_baked_in(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -216,6 +216,7 @@ def test_the_origin_knows_other_images_without_reading_them(tmp_path: Path):
         save(grey(), tmp_path / f"{k}.png")
     origin = ImageSource(tmp_path).origin
     assert (origin["images"], origin["first"], origin["last"]) == (3, "0.png", "2.png")
+    assert ImageSource(tmp_path / "*.png").origin["folder"] == origin["folder"] == str(tmp_path)
     assert origin == ImageSource(tmp_path).origin
     shutil.move(tmp_path / "2.png", tmp_path / "3.png")
     assert origin["sha256_of_names_and_sizes"] != ImageSource(tmp_path).origin["sha256_of_names_and_sizes"]

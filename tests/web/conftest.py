@@ -28,6 +28,7 @@ from lynkeus.web.app import create_app
 
 NAME = "orbits <b>area [SS]</b> & 10 %"
 SECOND_NS = 1_000_000_000
+GOOD = ("red", "green", "gone")  # good images
 BPMS = 103
 PLACE_M = np.linspace(2203.0, 2455.0, BPMS)
 LINE = np.array(["SA1", "SA2"])[np.arange(BPMS) % 2]
@@ -161,8 +162,13 @@ def client(store_url: str, reports: Path) -> Iterator[TestClient]:
 def write_surfaces(folder: Path, cells: int = 2, angles: int = 6, size: tuple[int, int] = (160, 120)) -> Path:
     """Two scans of a cavity whose name is HTML: images, maps, scores, a latent map; where the scores lie.
 
-    Image 1 of cell 1 has a clear spot at x 40, y 30 in both scans.
+    Image 1 of cell 1 has a clear spot at x 40, y 30 in both scans. The good images most like the first spots are flat:
+    red, green, and one that is missing.
     """
+    (folder / "normals" / "[a]").mkdir(parents=True)
+    good = [{"file": f"[a]/<i>{name} &.png", "x": 9.0, "y": 20.0, "distance": 5.5} for name in GOOD]
+    for name, one in zip(GOOD[:2], good[:2], strict=True):
+        Image.new("RGB", size, name).save(folder / "normals" / one["file"])
     rng = np.random.default_rng(3)
     width, height = size
     y, x = np.mgrid[:height, :width]
@@ -191,13 +197,21 @@ def write_surfaces(folder: Path, cells: int = 2, angles: int = 6, size: tuple[in
                         "spot1_y": height / 4,
                         "spot1_sigma": 1.6 * spot or 3.1,
                         "spot1_area": 60.0,
+                        "spot1_good": json.dumps(good),
                     }
-                    | {"spot2_x": 0.75 * width, "spot2_y": 10.0, "spot2_sigma": 3.0, "spot2_area": 4.0}
+                    | {
+                        "spot2_x": 0.75 * width,
+                        "spot2_y": 10.0,
+                        "spot2_sigma": 3.0,
+                        "spot2_area": 4.0,
+                        "spot2_good": "",
+                    }
                     | {f"spot3_{name}": float("nan") for name in ("x", "y", "sigma", "area")}
                     | {"map": map_file}
                 )
                 points += [{"file": file, "x": rng.normal(), "y": cell, "method": m} for m in ("PCA", "t-SNE")]
-    said = {"images": str(folder / "images"), "maps": str(folder / "maps"), "model": "", "position": "", "time": "time"}
+    said = {name: str(folder / name) for name in ("images", "maps", "normals")}
+    said |= {"model": "", "position": "", "time": "time"}
     table = pa.Table.from_pylist(rows).replace_schema_metadata({b"lynkeus": json.dumps(said)})
     parquet.write_table(table, folder / "scores.parquet")
     parquet.write_table(pa.Table.from_pylist(points), folder / "latent.parquet")

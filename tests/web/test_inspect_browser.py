@@ -134,11 +134,34 @@ def test_latent_map_shows_the_image_pointed_at(watch: Any, address: str) -> None
     watched.close()
 
 
+def test_from_the_list_of_spots_to_the_spot_and_its_good_patches(watch: Any, address: str) -> None:
+    watched = watch(address, viewport={"width": 1440, "height": 900})
+    page = watched.page
+    page.goto(f"{address}/inspect/scans/0")
+    page.click("text=Its spots, the highest first")
+    wait_until(page, "document.querySelector('.picture img')?.naturalWidth === 64")
+    assert page.locator(".picture").count() == 24
+    assert page.inner_text("tbody tr:first-child .where a") == NAME
+    page.click("tbody tr:first-child .picture")
+    page.wait_for_url("**/inspect/images/13#spot-1")
+    page.wait_for_selector("button.spot[aria-pressed=true] >> text=1")
+    assert page.evaluate(SCALE) > 1.5
+    assert page.evaluate("scrollY") == 0
+    pictures = "[...document.querySelectorAll('.patches img')]"
+    wait_until(page, f"{pictures}.length === 4 && {pictures}.every((img) => img.naturalWidth === 64)")
+    assert page.inner_text(".absent") == "[a]/<i>gone &.png at x 9, y 20"
+    page.hover(".patches img >> nth=1")
+    box = page.locator(".patches img >> nth=1").bounding_box()
+    assert 150 < box["width"] < 230
+    assert box["x"] + box["width"] < 1440
+    watched.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_inspection_fits_a_phone(watch: Any, address: str, scheme: str) -> None:
     watched = watch(address, viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = watched.page
-    for path in ("/inspect", "/inspect/scans/0", "/inspect/images/13", "/inspect/latent"):
+    for path in ("/inspect", "/inspect/scans/0", "/inspect/scans/0/spots", "/inspect/images/13", "/inspect/latent"):
         page.goto(address + path)
         page.wait_for_selector("h1")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
@@ -159,6 +182,7 @@ def test_two_thousand_images_stay_quick(
         for path, ready in (
             ("/inspect", ".picture img"),
             ("/inspect/scans/0", ".strip img"),
+            ("/inspect/scans/0/spots", ".picture img"),
             ("/inspect/images/1", "#viewer .full"),
         ):
             start = time.perf_counter()

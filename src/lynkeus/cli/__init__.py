@@ -17,6 +17,8 @@ from lynkeus.cli.images import (
     BundleOptions,
     CorrelateOptions,
     ImageOptions,
+    export_model,
+    load_model,
     score_images,
     write_any_bundle,
     write_latent_maps,
@@ -51,7 +53,7 @@ def fit(options: FitOptions) -> None:
 
 @app.command()
 def score(
-    model: ModelFolder,
+    model: Annotated[Path, typer.Argument(help="Folder written by lynkeus fit; images: or file of lynkeus export")],
     data: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="Parquet file to write")],
     layout: LayoutName = None,
@@ -64,10 +66,9 @@ def score(
     Images: one row per image with its spots in pixels; killed and started again, it goes on.
     """
     from lynkeus.core import Inspecting
-    from lynkeus.evaluate.fitted import Fitted
     from lynkeus.evaluate.scores import write_scores
 
-    fitted = Fitted.load(model)
+    fitted = load_model(model)
     if isinstance(fitted.scorer, Inspecting):
         score_images(fitted, model, data, ImageOptions(output, meta, maps, processes))
         return
@@ -220,10 +221,7 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="ONNX file to write")],
 ) -> None:
     """Write the network of a model as ONNX, for other programs; its scores are compared before it is written."""
-    from lynkeus.evaluate.fitted import Fitted
-    from lynkeus.scorers.export import export_onnx
-
-    off = export_onnx(Fitted.load(model).scorer, output)
+    off = export_model(model, output)
     say(screen, [f"{output}: scores agree to {off:.1e} of their size"])
 
 

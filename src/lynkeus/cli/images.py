@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -29,13 +29,38 @@ class ImageOptions:
     processes: int
 
 
+def load_model(model: Path) -> Fitted:
+    """From a model folder, or (images only) from a file of `lynkeus export`, named *.onnx."""
+    from lynkeus.evaluate.fitted import Fitted
+
+    if model.suffix.lower() != ".onnx" or model.is_dir():
+        return Fitted.load(model)
+    from lynkeus.scorers.onnx_inspect import OnnxInspect
+
+    scorer: Any = OnnxInspect.load(model)
+    return Fitted.from_dict(scorer.fitted, scorer, np.empty((0, 0)))
+
+
+def export_model(model: Path, output: Path) -> float:
+    """As ONNX, with all that is needed to score images; the largest difference of what both find."""
+    from lynkeus.evaluate.fitted import Fitted
+    from lynkeus.scorers.export import export_onnx
+    from lynkeus.scorers.inspect import Inspect
+    from lynkeus.scorers.inspect_export import export_inspect
+
+    fitted = Fitted.load(model)
+    if isinstance(fitted.scorer, Inspect):
+        return export_inspect(fitted.scorer, output, fitted.to_dict())
+    return export_onnx(fitted.scorer, output)
+
+
 def score_images(fitted: Fitted, model: Path, data: str, options: ImageOptions) -> None:
     """A row per image, and maps where they are asked for."""
     from lynkeus.evaluate.inspection import InspectionSettings, inspect_images
 
     source = _images_for(fitted, data, options.meta)
-    names = (getattr(fitted.scorer, name, "") for name in ("position", "time"))
-    settings = InspectionSettings(options.output, options.maps, options.processes, *names)
+    position, time = (getattr(fitted.scorer, name, "") for name in ("position", "time"))
+    settings = InspectionSettings(options.output, options.maps, options.processes, position, time, load_model)
     with passes_bar(screen, "score") as bar:
         rows = inspect_images(
             model, source, settings, lambda done, total: bar.step(f"{done} of {total} images", done / total)

@@ -17,6 +17,7 @@ from lynkeus.core.protocols import (
     Classifying,
     CrossFitted,
     Evidence,
+    GoodPatch,
     Inspected,
     Inspecting,
     Locating,
@@ -32,7 +33,7 @@ from lynkeus.core.study import Baseline, Case, Check, Comparison, Findings, Outc
 
 __all__ = [
     "KINDS", "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case",
-    "Check", "Classifying", "Comparison", "CrossFitted", "Evidence", "Findings", "Floats", "Inspected",
+    "Check", "Classifying", "Comparison", "CrossFitted", "Evidence", "Findings", "Floats", "GoodPatch", "Inspected",
     "Inspecting", "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Outcome", "Part", "Point", "Schema",
     "SchemaError", "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study",
     "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict", "advance", "concatenate",

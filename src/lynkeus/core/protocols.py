@@ -123,12 +123,24 @@ class Spot(NamedTuple):
     area: float
 
 
+class GoodPatch(NamedTuple):
+    """A place of a good image, in pixels of the `file` ("": not known), and how far it is from what it is compared
+    with."""
+
+    file: str
+    x: float
+    y: float
+    distance: float
+
+
 class Inspected(NamedTuple):
-    """An image as an Inspecting scorer sees it: `map` (row, column) float32 of its size, in sigmas of good images."""
+    """An image as an Inspecting scorer sees it: `map` (row, column) float32 of its size, in sigmas of good images;
+    `alike`: the good patches most like each of the spots, nearest first, by scorers that know them."""
 
     score: float
     map: Floats
     spots: tuple[Spot, ...]
+    alike: tuple[tuple[GoodPatch, ...], ...] = ()
 
 
 @runtime_checkable

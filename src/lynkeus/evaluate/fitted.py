@@ -161,7 +161,13 @@ class Fitted:
     def _write(self, partial: Path) -> None:
         self.scorer.save(partial / "scorer")
         save_file({"reference": np.ascontiguousarray(self.reference)}, str(partial / REFERENCE))
-        content = {
+        (partial / MODEL).write_text(json.dumps(self.to_dict(), indent=1), encoding="utf-8")
+        lines = [f"{_digest(path)}  {path.relative_to(partial).as_posix()}" for path in _files(partial)]
+        (partial / SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but scorer and reference, as plain JSON types."""
+        return {
             "format": FORMAT,
             "scorer": self.name,
             "schema": self.schema.to_dict(),
@@ -172,9 +178,22 @@ class Fitted:
             "calibrations": {name: calibration.to_dict() for name, calibration in self.calibrations.items()},
             "lineage": self.lineage,
         }
-        (partial / MODEL).write_text(json.dumps(content, indent=1), encoding="utf-8")
-        lines = [f"{_digest(path)}  {path.relative_to(partial).as_posix()}" for path in _files(partial)]
-        (partial / SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any], scorer: Scorer, reference: Floats) -> Self:
+        """Inverse of `to_dict`."""
+        return cls(
+            content["scorer"],
+            scorer,
+            Schema.from_dict(content["schema"]),
+            LiveChannels.from_dict(content["channels"]),
+            {name: Calibration.from_dict(fields) for name, fields in content["calibrations"].items()},
+            reference,
+            content["window"],
+            content["stride"],
+            content["layout"],
+            content["lineage"],
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -183,18 +202,8 @@ class Fitted:
         content = json.loads((folder / MODEL).read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise ModelError(f"{folder / MODEL}: format {content['format']}, this version reads {FORMAT}; fit it again")
-        return cls(
-            content["scorer"],
-            plugins.load("scorers", content["scorer"]).load(folder / "scorer"),
-            Schema.from_dict(content["schema"]),
-            LiveChannels.from_dict(content["channels"]),
-            {name: Calibration.from_dict(fields) for name, fields in content["calibrations"].items()},
-            load_file(str(folder / REFERENCE))["reference"],
-            content["window"],
-            content["stride"],
-            content["layout"],
-            content["lineage"],
-        )
+        scorer = plugins.load("scorers", content["scorer"]).load(folder / "scorer")
+        return cls.from_dict(content, scorer, load_file(str(folder / REFERENCE))["reference"])
 
 
 def check_output(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import multiprocessing
@@ -34,13 +35,14 @@ Row = dict[str, Any]
 @dataclass(frozen=True)
 class InspectionSettings:
     """Where scores and maps go (`maps` None: none are kept), by how many `processes`, and which metadata columns are
-    position and time, for those who read the scores."""
+    position and time, for those who read the scores; `load`: how the model is read."""
 
     output: Path
     maps: Path | None = None
     processes: int = 1
     position: str = ""
     time: str = ""
+    load: Callable[[Path], Fitted] = Fitted.load
 
     def __post_init__(self) -> None:
         if self.processes < 1:
@@ -55,12 +57,12 @@ class InspectionSettings:
 def inspect_images(
     model: Path, source: ImageSource, settings: InspectionSettings, tell: Callable[[int, int], None] | None = None
 ) -> int:
-    """Score all images of a source by the model in a folder; the number of rows written.
+    """Score all images of a source by a model; the number of rows written.
 
     What is done is kept beside the output until all is done, by model and images: a run that was killed goes on.
     Raises SourceError where nothing can be read or written.
     """
-    fitted = Fitted.load(model)
+    fitted = settings.load(model)
     fitted.schema.require(source.schema, f"the model ({fitted.name})")
     names = dict(zip(source.images, map_names(source.images), strict=True)) if settings.maps else {}
     settings.output.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +85,7 @@ def inspect_images(
         found = [done[name] for name in source.images if name in done]
         if not found:
             raise SourceError(f"{source.path}: not a single image can be read; {source.messages[0]}")
-        _write(found, model, source, settings)
+        _write(found, _about(model, fitted, source, settings), settings.output)
     except OSError as error:
         raise _cannot_write(settings.output, error) from error
     journal.unlink(missing_ok=True)
@@ -101,7 +103,7 @@ def _shares(
         worker = _Worker(fitted, source, settings.maps, names)
         yield from map(worker.inspect, shares)
         return
-    given = (model, source.path, source.meta, source.colour, settings.maps, names)
+    given = (settings.load, model, source.path, source.meta, source.colour, settings.maps, names)
     with ProcessPoolExecutor(
         min(settings.processes, len(shares)), multiprocessing.get_context("spawn"), _begin, given
     ) as pool:
@@ -143,6 +145,8 @@ class _Worker:
             spot = found.spots[number] if number < len(found.spots) else (np.nan,) * 4
             names = (f"spot{number + 1}_{name}" for name in ("x", "y", "sigma", "area"))
             row |= dict(zip(names, map(float, spot), strict=True))
+            alike = found.alike[number] if number < len(found.alike) else ()
+            row[f"spot{number + 1}_good"] = json.dumps([one._asdict() for one in alike]) if alike else ""
         if batch.truth is not None:
             row["truth"] = int(batch.truth[0])
         row["map"] = self.names.get(file, "")
@@ -170,11 +174,14 @@ def _cannot_write(path: Path, error: OSError) -> SourceError:
 _worker: _Worker
 
 
-def _begin(model: Path, path: Path, meta: Path | None, colour: bool, maps: Path | None, names: dict[str, str]) -> None:
+def _begin(
+    load: Callable[[Path], Fitted], model: Path, path: Path, meta: Path | None, colour: bool, maps: Path | None,
+    names: dict[str, str],
+) -> None:  # fmt: skip
     """Once in every process."""
     global _worker
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = _Worker(Fitted.load(model), ImageSource(path, meta, colour), maps, names)
+    _worker = _Worker(load(model), ImageSource(path, meta, colour), maps, names)
 
 
 def _end_with_parent() -> None:
@@ -190,7 +197,10 @@ def _inspect(numbers: Sequence[int]) -> tuple[list[Row], dict[str, str]]:
 
 
 def _identity(model: Path) -> str:
-    return (model / "SHA256SUMS").read_text(encoding="utf-8")
+    if model.is_dir():
+        return (model / "SHA256SUMS").read_text(encoding="utf-8")
+    with model.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _done(journal: Path, key: dict[str, Any]) -> dict[str, Row]:
@@ -206,17 +216,23 @@ def _done(journal: Path, key: dict[str, Any]) -> dict[str, Row]:
     return {row["file"]: row for row in rows[1:]}
 
 
-def _write(rows: Sequence[Row], model: Path, source: ImageSource, settings: InspectionSettings) -> None:
-    """The table as a whole, or what was there before."""
-    about = {
+def _about(model: Path, fitted: Fitted, source: ImageSource, settings: InspectionSettings) -> dict[str, str]:
+    """What those who read the scores must know; `normals`: folder of the good images, as it was when fitting."""
+    learned_from = fitted.lineage.get("data")
+    return {
         "images": str(source.folder.absolute()),
         "maps": str(settings.maps.absolute()) if settings.maps else "",
+        "normals": learned_from.get("folder", "") if isinstance(learned_from, dict) else "",
         "model": str(model.absolute()),
         "position": settings.position,
         "time": settings.time,
     }
+
+
+def _write(rows: Sequence[Row], about: dict[str, str], output: Path) -> None:
+    """The table as a whole, or what was there before."""
     table = pa.table({name: [row.get(name) for row in rows] for name in rows[0]})
     table = table.replace_schema_metadata({ABOUT: json.dumps(about).encode()})
-    partial = settings.output.with_name(settings.output.name + ".partial")
+    partial = output.with_name(output.name + ".partial")
     pq.write_table(table, partial)
-    partial.replace(settings.output)
+    partial.replace(output)

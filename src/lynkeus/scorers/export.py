@@ -10,12 +10,13 @@ import json
 import logging
 import tempfile
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lynkeus.core import Batch, ModelError, Schema, Scorer, SettingsError
 from lynkeus.scorers.onnx_scorer import ABOUT, SCORES, VALUES, OnnxScorer
@@ -46,7 +47,9 @@ def export_onnx(scorer: Scorer, path: Path, samples: Batch | None = None) -> flo
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         written = Path(folder) / path.name
-        program = _traced(scorer.as_module().eval(), samples)
+        values = np.resize(samples.values, (2, *samples.values.shape[1:])).astype(np.float32)
+        free = ({0: torch.export.Dim("samples")},)
+        program = traced(scorer.as_module(), {VALUES: torch.from_numpy(values)}, [SCORES], free)
         program.model.metadata_props[ABOUT] = json.dumps(about)
         program.save(written)
         off = difference(scorer, OnnxScorer.load(written), samples)
@@ -70,8 +73,11 @@ def difference(one: Scorer, other: OnnxScorer, batch: Batch) -> float:
     return float(off[~missing].max(initial=0.0))
 
 
-def _traced(module: nn.Module, samples: Batch) -> Any:
-    values = torch.from_numpy(np.resize(samples.values, (2, *samples.values.shape[1:])).astype(np.float32))
+def traced(module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], free: tuple[Any, ...]) -> Any:
+    """A module as a program of ONNX; `free`: for each input the axes whose length is free.
+
+    Raises SettingsError without the packages that are needed.
+    """
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)  # it tells of torchvision, which is not needed
@@ -79,11 +85,11 @@ def _traced(module: nn.Module, samples: Batch) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch about itself
             return torch.onnx.export(
-                module,
-                (values,),
-                input_names=[VALUES],
-                output_names=[SCORES],
-                dynamic_shapes=({0: torch.export.Dim("samples")},),
+                module.eval(),
+                tuple(inputs.values()),
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_shapes=free,
                 dynamo=True,
                 verbose=False,
             )

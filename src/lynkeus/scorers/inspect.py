@@ -21,9 +21,11 @@ from torch import Tensor
 from lynkeus.core import About, Array, Batch, Evidence, Floats, Inspected, SchemaError, Scores, Source
 from lynkeus.networks.backbone import backbone
 from lynkeus.scorers.folder import read_folder, read_scorer, write_folder
-from lynkeus.scorers.inspect_features import STRIDE, FeatureMaps, smoothed, to_pixels
+from lynkeus.scorers.inspect_features import FeatureMaps, smoothed
+from lynkeus.scorers.inspect_grid import STRIDE, as_bytes, to_pixels
 from lynkeus.scorers.inspect_heads import HALVES, Cells, Heads, Seen
 from lynkeus.scorers.inspect_novelty import Novelty, Where
+from lynkeus.scorers.inspect_patches import Taken, from_arrays, nearest_good, to_arrays
 from lynkeus.scorers.inspect_usual import Usual, find_spots
 from lynkeus.transforms.blemishes import plant_blemishes
 
@@ -37,13 +39,14 @@ THREADS = 2  # that see images at the same time; each computes on one core
 
 class Good(NamedTuple):
     """A good image as it is held for the fit: some `pixels` of it (c, row, column) that begin at cell `first` of its
-    `size` cells, `features` of all of it as float16, and its position."""
+    `size` cells, `features` of all of it as float16, its position, and what file it is of."""
 
     pixels: Array
     first: tuple[int, int]
     features: Array
     position: str
     digest: int
+    taken: Taken
 
     def as_read(self) -> Tensor:
         """The features."""
@@ -87,6 +90,7 @@ class Inspect:
             raise SchemaError(f"the scorer inspect learns from {FEWEST} good images at least, got {len(good)}")
         self.positions_ = sorted({one.position for one in good})
         self.digests_ = np.array([one.digest for one in good], np.uint64)
+        self.taken_ = [one.taken for one in good]
         self.novelty_ = Novelty.fit([one.features for one in good], self.seed)
         self.reference_position_ = self._numbers([good[index].position for index in self.novelty_.reference_image])
         with ThreadPoolExecutor(THREADS) as pool:
@@ -110,10 +114,12 @@ class Inspect:
         self.schema_.require(batch.schema, "the scorer inspect")
         found = []
         for index in range(len(batch)):
-            odds, (rows, columns) = self.odds(batch, index), batch.values.shape[2:]
+            (seen, own), (rows, columns) = self._look(batch, index), batch.values.shape[2:]
+            odds = self._odds(seen, own)
             grid = self.usual_.map(odds.mean(axis=0))
             spots = find_spots(grid, rows, columns)
-            found.append(Inspected(self._height(odds), to_pixels(grid, rows, columns), spots))
+            alike = tuple(nearest_good(self.novelty_, seen.smooth, spot, self.taken_, own) for spot in spots)
+            found.append(Inspected(self._height(odds), to_pixels(grid, rows, columns), spots, alike))
         return found
 
     def odds(self, batch: Batch, index: int) -> Floats:
@@ -121,10 +127,16 @@ class Inspect:
 
         An image that was learned from is known again, and judged by what has not seen it.
         """
-        pixels = _bytes(batch.values[index])
+        return self._odds(*self._look(batch, index))
+
+    def _look(self, batch: Batch, index: int) -> tuple[Seen, int]:
+        """What is known of the cells of an image, and its number among those learned from, -1: none of them."""
+        pixels = as_bytes(batch.values[index])
         own = next(iter(np.flatnonzero(self.digests_ == _digest(pixels)).tolist()), -1)
+        return self._seen(self._features.of(pixels), self._position(batch, index), own), own
+
+    def _odds(self, seen: Seen, own: int) -> Floats:
         halves = range(HALVES) if own < 0 else [1 - _half(own)]
-        seen = self._seen(self._features.of(pixels), self._position(batch, index), own)
         return np.asarray(self.heads_.odds(seen, halves).numpy())
 
     def _height(self, odds: Floats) -> float:
@@ -143,7 +155,7 @@ class Inspect:
 
     def features(self, batch: Batch) -> Floats:
         """(n, f) what each image looks like as a whole, for maps of many."""
-        found = [self._features.of(_bytes(image)).mean(dim=(0, 1)).numpy() for image in batch.values]
+        found = [self._features.of(as_bytes(image)).mean(dim=(0, 1)).numpy() for image in batch.values]
         return np.array(found)
 
     def _read(self, source: Source) -> list[Good]:
@@ -160,13 +172,13 @@ class Inspect:
         return held
 
     def _hold(self, batch: Batch, index: int) -> Good:
-        pixels, position = _bytes(batch.values[index]), self._position(batch, index)
+        pixels, position, taken = as_bytes(batch.values[index]), self._position(batch, index), Taken.of(batch, index)
         features = self._features.of(pixels).half().numpy()
         digest = _digest(pixels)
         random = np.random.default_rng(digest)
         first = [int(random.integers(max(length - CROP, 0) // STRIDE + 1)) for length in pixels.shape[1:]]
         rows, columns = (slice(start * STRIDE, start * STRIDE + CROP) for start in first)
-        return Good(pixels[:, rows, columns].copy(), (first[0], first[1]), features, position, digest)
+        return Good(pixels[:, rows, columns].copy(), (first[0], first[1]), features, position, digest, taken)
 
     def _held_out(self, seen: Seen, half: int) -> Floats:
         return np.asarray(self.heads_.odds(seen, [half])[0].numpy())
@@ -214,7 +226,8 @@ class Inspect:
         """Write to a folder."""
         arrays = self.novelty_.to_arrays() | self.heads_.to_arrays() | self.usual_.to_arrays()
         arrays |= {"held_out": self.held_out_, "reference_position": self.reference_position_, "digests": self.digests_}
-        write_folder(folder, self.schema_, asdict(self), arrays | _packed(self.positions_))
+        arrays |= to_arrays(self.taken_) | _packed(self.positions_)
+        write_folder(folder, self.schema_, asdict(self), arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -225,6 +238,8 @@ class Inspect:
             "held_out",
             "reference_position",
             "digests",
+            "taken",
+            "positions",
         )
         scorer, _ = read_scorer(cls, folder, *names)
         arrays = read_folder(folder)[2]
@@ -232,7 +247,7 @@ class Inspect:
         scorer.novelty_, scorer.heads_ = Novelty.from_arrays(arrays), Heads.from_arrays(arrays)
         scorer.usual_ = Usual.from_arrays(arrays)
         scorer.held_out_, scorer.reference_position_ = arrays["held_out"], arrays["reference_position"]
-        scorer.digests_ = arrays["digests"]
+        scorer.digests_, scorer.taken_ = arrays["digests"], from_arrays(arrays["taken"])
         scorer.positions_ = bytes(arrays["positions"]).decode().split("\n")
         return scorer
 
@@ -249,10 +264,6 @@ def _digest(pixels: Array) -> int:
 def _half(index: int) -> int:
     """Neighbours in the folder are alike, so they stay together."""
     return index // 4 % HALVES
-
-
-def _bytes(pixels: Array) -> Array:
-    return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
 def _covered(mask: Array, shape: Sequence[int]) -> Floats:

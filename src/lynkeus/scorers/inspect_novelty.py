@@ -33,7 +33,8 @@ FLOOR = 1e-3
 
 @dataclass(frozen=True)
 class Novelty:
-    """`centre` (f,), `basis` (f, SIZE) of whitening; `bank` (m, SIZE) with `bank_image` (m,); `place_mean`,
+    """`centre` (f,), `basis` (f, SIZE) of whitening; `bank` (m, SIZE) with `bank_image` (m,) and
+    `bank_cell` (m, 2) row and column; `place_mean`,
     `place_precision` (GRID, GRID, SIZE[, SIZE]) of `images` (1,); `references` (cells, REFERENCE_SIZE) int8 of images
     with `reference_shape` (r, 2), number `reference_image` (r,) and `described` (r, DESCRIBED^2 SIZE)."""
 
@@ -41,6 +42,7 @@ class Novelty:
     basis: Floats
     bank: Floats
     bank_image: Array
+    bank_cell: Array
     place_mean: Floats
     place_precision: Floats
     images: Array
@@ -55,13 +57,13 @@ class Novelty:
         random = np.random.default_rng(seed)
         centre, basis = _whitening(features, random)
         whole = [_white(smoothed(torch.from_numpy(one).float()), centre, basis) for one in features]
-        bank, owner = _bank(whole, random)
+        bank, owner, cell = _bank(whole, random)
         mean, precision = _places(whole)
         every = max(1, -(-sum(one[..., 0].numel() for one in whole) * REFERENCE_SIZE // REFERENCE_BYTES))
         kept = list(range(0, len(whole), every))
         steps = [(whole[index][..., :REFERENCE_SIZE] * UNIT).round().clamp(-127, 127) for index in kept]
         return cls(
-            centre, basis, bank, owner, mean, precision, np.array([len(whole)]),
+            centre, basis, bank, owner, cell, mean, precision, np.array([len(whole)]),
             torch.cat([one.reshape(-1, REFERENCE_SIZE) for one in steps]).to(torch.int8).numpy(),
             np.array([one.shape[:2] for one in steps]), np.array(kept),
             np.stack([_description(whole[index]) for index in kept]),
@@ -199,19 +201,20 @@ def _white(smooth: Tensor, centre: Floats, basis: Floats) -> Tensor:
     return flat.reshape(*smooth.shape[:2], -1)
 
 
-def _bank(whole: Sequence[Tensor], random: np.random.Generator) -> tuple[Floats, Array]:
-    """Patches that leave no good patch far from all of them (farthest point first), and the image of each."""
+def _bank(whole: Sequence[Tensor], random: np.random.Generator) -> tuple[Floats, Array, Array]:
+    """Patches that leave no good patch far from all of them (farthest point first), and image and cell of each."""
     each = max(1, CANDIDATES // len(whole))
     flat = [one.reshape(-1, SIZE) for one in whole]
     chosen = [random.permutation(len(one))[:each] for one in flat]
     points = torch.cat([one[torch.from_numpy(index)] for one, index in zip(flat, chosen, strict=True)])
     owner = np.repeat(np.arange(len(whole)), [len(index) for index in chosen])
+    cells = [np.stack(np.unravel_index(index, one.shape[:2]), 1) for index, one in zip(chosen, whole, strict=True)]
     kept = [int(random.integers(len(points)))]
     far = ((points - points[kept[0]]) ** 2).sum(dim=1)
     while len(kept) < min(BANK, len(points)):
         kept.append(int(far.argmax()))
         far = torch.minimum(far, ((points - points[kept[-1]]) ** 2).sum(dim=1))
-    return points[kept].numpy(), owner[kept]
+    return points[kept].numpy(), owner[kept], np.concatenate(cells)[kept].astype(np.int32)
 
 
 def _places(whole: Sequence[Tensor]) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, label, map_coordinates, maximum_filter
 
 from lynkeus.core import Array, Floats, Spot
-from lynkeus.scorers.inspect_features import CENTRE, STRIDE
+from lynkeus.scorers.inspect_grid import CENTRE, STRIDE
 
 PLACES = 12  # along each side, of which the usual odds are known
 BLUR = 0.7  # places over which these are averaged

@@ -24,18 +24,8 @@ class OnnxScorer:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a file. Raises ModelError where it is no file of `export_onnx`, SettingsError without onnxruntime."""
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise SettingsError("scoring by ONNX needs onnxruntime; pip install 'lynkeus[vision]'") from error
-        try:
-            session = onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
-            about = json.loads(session.get_modelmeta().custom_metadata_map[ABOUT])
-            return cls(Schema.from_dict(about["schema"]), tuple(about["outputs"]), session)
-        except Exception as error:  # onnxruntime has one of its own for every way in which a file is damaged
-            raise ModelError(
-                f"{path} is no ONNX file of lynkeus ({str(error)[:200]}); export the model again"
-            ) from error
+        session, about = open_onnx(path, (VALUES,))
+        return cls(Schema.from_dict(about["schema"]), tuple(about["outputs"]), session)
 
     def score(self, batch: Batch) -> Scores:
         """(n, outputs); NaN for a sample that misses more than half of its values. Raises SchemaError for others."""
@@ -46,3 +36,27 @@ class OnnxScorer:
             values = np.ascontiguousarray(batch.values[first : first + size], dtype=np.float32)
             parts.append(self.session.run([SCORES], {VALUES: values})[0].astype(np.float64))
         return np.concatenate(parts)
+
+
+def open_onnx(path: Path, inputs: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
+    """A session of onnxruntime and what the file says of itself.
+
+    Raises ModelError where it is no file of lynkeus with these inputs, SettingsError without onnxruntime.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise SettingsError("scoring by ONNX needs onnxruntime; pip install 'lynkeus[vision]'") from error
+    try:
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other processes have work, too
+        session = onnxruntime.InferenceSession(path, options, providers=onnxruntime.get_available_providers())
+        about = json.loads(session.get_modelmeta().custom_metadata_map[ABOUT])
+    except Exception as error:  # onnxruntime has one of its own for every way in which a file is damaged
+        raise ModelError(f"{path} is no ONNX file of lynkeus ({str(error)[:200]}); export the model again") from error
+    found = tuple(one.name for one in session.get_inputs())
+    if found != inputs:
+        raise ModelError(
+            f"{path} reads {', '.join(found)}, not {', '.join(inputs)}: it was exported from another kind of model"
+        )
+    return session, about

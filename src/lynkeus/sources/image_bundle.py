@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -76,6 +77,11 @@ class ImageBundle:
     def messages(self) -> list[str]:
         """What was left out when the bundle was made."""
         return list(self.provenance.get("messages", ()))
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The folder of images that it was made of, as ImageSource.origin says."""
+        return {"bundle": str(self.folder.absolute()), **self.provenance.get("origin", {})}
 
     def __iter__(self) -> Iterator[Batch]:
         sizes = self._sizes(self._corners[:, 0])

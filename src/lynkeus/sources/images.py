@@ -94,6 +94,7 @@ class ImageSource:
         digest = hashlib.sha256(json.dumps([self.images, sizes]).encode()).hexdigest()
         return {
             "path": str(self.path.absolute()),
+            "folder": str(self.folder.absolute()),
             "images": len(self.images),
             "bytes": sum(sizes),
             "first": self.images[0],

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 import numpy as np
-from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi import APIRouter, Form, HTTPException, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, StringConstraints
 
-from lynkeus.core.errors import SourceError
+from lynkeus.core import GoodPatch, SourceError
 from lynkeus.monitor.records import ImageLabel
-from lynkeus.web import pictures
+from lynkeus.web import inspect_pictures, pictures
 from lynkeus.web.api import Note, Who
 from lynkeus.web.evidence import finite
 from lynkeus.web.guard import PLOT_POLICY, may_post
+from lynkeus.web.inspect_pictures import ScansDep, file_of, good_file_of, image_of
 from lynkeus.web.latent import latent_points
 from lynkeus.web.scans import CLEAR_SPOT, RARE, Scan, ScoredImage, ScoredImages
 from lynkeus.web.site import Site, SiteDep, templates
 
 router = APIRouter(prefix="/inspect", include_in_schema=False)
-PAGE = 2500  # images of one scan on one page
+router.include_router(inspect_pictures.router)
+PAGE, SPOTS_PAGE = 2500, 100  # images, and spots, of one scan on one page
 _PLOTS = {"Content-Security-Policy": PLOT_POLICY}
-_KEPT = {"Cache-Control": "private, max-age=3600"}  # addresses of pictures carry a key of folder and file
 
 
 class Selection(BaseModel):
@@ -53,13 +53,6 @@ class LabelForm(BaseModel):
     go_on: bool = False
 
 
-def _scans_of(site: SiteDep) -> ScoredImages:
-    if site.scans is None:
-        raise HTTPException(404, "this server was given no scored images: start it with --scans scores.parquet")
-    return site.scans
-
-
-ScansDep = Annotated[ScoredImages, Depends(_scans_of)]
 SelectionQuery = Annotated[Selection, Query()]
 
 
@@ -117,14 +110,36 @@ def points(site: SiteDep, scans: ScansDep, number: int, selection: SelectionQuer
     }
 
 
+@router.get("/scans/{number}/spots")
+def spots(request: Request, site: SiteDep, scans: ScansDep, number: int, selection: SelectionQuery) -> HTMLResponse:
+    """The spots of all images of a scan, the highest first."""
+    found = _scan(scans, number)
+    rows, passing = _selected(site, scans, found, selection)
+    of_image, which = scans.spots_highest_first(rows[passing])
+    shown = slice(selection.start, selection.start + SPOTS_PAGE)
+    labels = _labels(site, scans)
+    context = {
+        "scan": found,
+        "selection": selection,
+        "spots": list(zip(scans.images(of_image[shown]), which[shown].tolist(), strict=True)),
+        "total": len(of_image),
+        "page": SPOTS_PAGE,
+        "has_cell": "cell" in scans.names,
+        "has_angle": "angle_deg" in scans.names,
+        "clear": CLEAR_SPOT,
+        "label_of": lambda image: labels.get((image.source.images, image.file)),
+    }
+    return templates.TemplateResponse(request, "spots.html", context)
+
+
 @router.get("/images/{number}")
 def image(request: Request, site: SiteDep, scans: ScansDep, number: int, selection: SelectionQuery) -> HTMLResponse:
     """One image to zoom into, its map over it, its spots, the same place earlier, and its labels."""
-    one = _image(scans, number)
+    one = image_of(scans, number)
     before, after, at, total = _neighbours(site, scans, one, selection)
     earlier = scans.earlier(number)
     try:
-        size, trouble = pictures.size_of(_file(one)), ""
+        size, trouble = pictures.size_of(file_of(one)), ""
     except SourceError as error:
         size, trouble = None, str(error)
     said = site.store.image_labels(str(one.source.images))
@@ -139,6 +154,7 @@ def image(request: Request, site: SiteDep, scans: ScansDep, number: int, selecti
         "at": at,
         "total": total,
         "selection": selection,
+        "alike": [[(patch, _is_there(one, patch)) for patch in spot.alike] for spot in one.spots],
         "history": [row for row in said if row.file == one.file],
         "class_names": sorted({row.class_name for row in said} - {""}),
         "may_post": may_post(request, site.token),
@@ -157,7 +173,7 @@ def give_label(
     site: Site = request.app.state.site
     if not may_post(request, site.token):
         raise HTTPException(401, "a label needs the server's token: sign in first")
-    one = _image(scans, number)
+    one = image_of(scans, number)
     if said.file != one.file:
         raise HTTPException(409, "the images were scored again meanwhile and have other numbers: open the scan again")
     after = _neighbours(site, scans, one, selection)[1]
@@ -165,34 +181,6 @@ def give_label(
     site.store.add_image_label(ImageLabel(str(one.source.images), one.file, said.label, said.who, *more))
     to = number if after is None or not said.go_on else after
     return RedirectResponse(f"/inspect/images/{to}{selection.suffix}", 303)
-
-
-@router.get("/images/{number}/thumbnail")
-def thumbnail(scans: ScansDep, number: int) -> Response:
-    """A small JPEG."""
-    return _picture(lambda: pictures.thumbnail(_file(_image(scans, number))))
-
-
-@router.get("/images/{number}/full")
-def full(scans: ScansDep, number: int) -> Response:
-    """The image at full resolution."""
-    return _picture(lambda: pictures.full(_file(_image(scans, number))))
-
-
-@router.get("/images/{number}/map")
-def overlay(scans: ScansDep, number: int) -> Response:
-    """The map as a transparent PNG in fixed colours."""
-    one = _image(scans, number)
-    if not one.map or one.source.maps is None:
-        raise HTTPException(404, "this image was scored without a map: score again with --maps")
-    folder = one.source.maps
-    return _picture(lambda: pictures.overlay(pictures.inside(folder, one.map)))
-
-
-@router.get("/colours.png")
-def colours() -> Response:
-    """The colour bar of all maps."""
-    return _picture(pictures.colour_bar)
 
 
 @router.get("/latent")
@@ -216,24 +204,12 @@ def _scan(scans: ScoredImages, number: int) -> Scan:
     return scans.scans[number]
 
 
-def _image(scans: ScoredImages, number: int) -> ScoredImage:
-    if not 0 <= number < len(scans):
-        raise HTTPException(404, f"there is no image {number}")
-    return scans.image(number)
-
-
-def _file(one: ScoredImage) -> Path:
-    return pictures.inside(one.source.images, one.file)
-
-
-def _picture(make: Callable[[], pictures.Picture]) -> Response:
+def _is_there(one: ScoredImage, patch: GoodPatch) -> bool:
+    """Whether its picture can be shown; the folder may have been moved since."""
     try:
-        made = make()
-    except SourceError as error:
-        raise HTTPException(404, str(error)) from error
-    if isinstance(made.content, Path):
-        return FileResponse(made.content, media_type=made.media_type, headers=_KEPT)
-    return Response(made.content, media_type=made.media_type, headers=_KEPT)
+        return good_file_of(one, patch).is_file()
+    except SourceError:
+        return False
 
 
 def _labels(site: Site, scans: ScoredImages) -> dict[tuple[Path, str], str]:

@@ -10,7 +10,8 @@ from pyarrow import parquet
 
 from lynkeus.core.errors import SourceError
 from lynkeus.web.evidence import finite
-from lynkeus.web.scans import ScoredImages, ScoresFile
+from lynkeus.web.scans import ScoredImages
+from lynkeus.web.scores_files import ScoresFile
 
 NAME = "latent.parquet"
 COLUMNS = ("file", "x", "y", "method")

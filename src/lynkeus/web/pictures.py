@@ -67,6 +67,15 @@ def full(path: Path) -> Picture:
     return Picture("image/jpeg", _converted(path, path.stat().st_mtime_ns))
 
 
+def crop(path: Path, x: float, y: float, side: int) -> Picture:
+    """A square PNG around a place of the image at full resolution; what lies beyond its edges is transparent.
+
+    Raises SourceError where all of it does.
+    """
+    corner = round(x) - side // 2, round(y) - side // 2
+    return Picture("image/png", _crop(path, path.stat().st_mtime_ns, corner, side))
+
+
 def overlay(path: Path) -> Picture:
     """A map as a transparent PNG in fixed colours; each of its pixels is the highest sigma of those it stands for."""
     return Picture("image/png", _overlay(path, path.stat().st_mtime_ns))
@@ -84,7 +93,7 @@ def colours_of(sigma: np.ndarray) -> np.ndarray:
 @lru_cache
 def colour_bar() -> Picture:
     """The colours from 0 to 10 sigma, left to right."""
-    return Picture("image/png", _png(colours_of(np.linspace(0.0, TOP_SIGMA, 256))[None]))
+    return Picture("image/png", _png(Image.fromarray(colours_of(np.linspace(0.0, TOP_SIGMA, 256))[None], "RGBA")))
 
 
 @lru_cache(maxsize=4096)
@@ -102,6 +111,20 @@ def _converted(path: Path, _mtime_ns: int) -> bytes:
         return _jpeg(_eight_bit(ImageOps.exif_transpose(image)), 95)
 
 
+@lru_cache(maxsize=1024)
+def _crop(path: Path, _mtime_ns: int, corner: tuple[int, int], side: int) -> bytes:
+    with _opened(path) as image:
+        whole = ImageOps.exif_transpose(image)
+        pairs = list(zip(corner, whole.size, strict=True))
+        box = [max(start, 0) for start, _ in pairs] + [min(start + side, length) for start, length in pairs]
+        if box[0] >= box[2] or box[1] >= box[3]:
+            raise SourceError(f"{path.name} has no such place: it is {whole.width} x {whole.height} pixels")
+        part = _eight_bit(whole.crop(tuple(box))).convert("RGBA")
+    square = Image.new("RGBA", (side, side))
+    square.paste(part, (box[0] - corner[0], box[1] - corner[1]))
+    return _png(square)
+
+
 @lru_cache(maxsize=32)
 def _overlay(path: Path, _mtime_ns: int) -> bytes:
     try:
@@ -113,7 +136,7 @@ def _overlay(path: Path, _mtime_ns: int) -> bytes:
     step = -(-max(sigma.shape) // LONGEST_MAP)
     for axis in (0, 1):  # the highest of each block: a small spot must not thin out
         sigma = np.fmax.reduceat(sigma, np.arange(0, sigma.shape[axis], step), axis=axis)
-    return _png(colours_of(sigma))
+    return _png(Image.fromarray(colours_of(sigma), "RGBA"))
 
 
 @contextmanager
@@ -139,7 +162,7 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
     return written.getvalue()
 
 
-def _png(pixels: np.ndarray) -> bytes:
+def _png(image: Image.Image) -> bytes:
     written = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(written, "PNG", compress_level=1)
+    image.save(written, "PNG", compress_level=1)
     return written.getvalue()

@@ -14,37 +14,48 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import parquet
 
-from lynkeus.core.errors import SourceError
+from lynkeus.core import GoodPatch, SourceError
+from lynkeus.web.scores_files import SCORES, SPOT_FIELDS, SPOTS, ScoresFile, files_of, read_scores
 
 RARE = 0.01  # p-value up to which an image is called anomalous
 CLEAR_SPOT = 5.0  # sigma
-SPOTS = 3
 SAME_PLACE_DEG = 3.0
-_SPOT_FIELDS = ("x", "y", "sigma", "area")
-_SCORES = {"file", "anomaly", "p_value", "map"} | {f"spot{k}_{f}" for k in range(1, SPOTS + 1) for f in _SPOT_FIELDS}
-
-
-@dataclass(frozen=True)
-class ScoresFile:
-    """What a scores file says of itself: where images and maps lie, which columns are position and time ("": none)."""
-
-    path: Path
-    images: Path
-    maps: Path | None
-    position: str = ""
-    time: str = ""
+PLACE = ("x", "y", "distance")
+WIDER, SIDES = 3.0, (64, 256)  # of what is shown around a spot: in diameters of it, and pixels
 
 
 @dataclass(frozen=True)
 class Spot:
-    """One of the most anomalous spots: pixels of the image (x right, y down), area in pixels."""
+    """One of the most anomalous spots: pixels of the image (x right, y down), area in pixels; `good`: the good patches
+    most like it as JSON."""
 
     x: float
     y: float
     sigma: float
     area: float
+    good: str = ""
+
+    @property
+    def alike(self) -> tuple[GoodPatch, ...]:
+        """Nearest first; empty where the scorer knows none, or they cannot be read."""
+        try:
+            found = [GoodPatch(one["file"], *(float(one[name]) for name in PLACE)) for one in json.loads(self.good)]
+        except (ValueError, TypeError, KeyError):
+            return ()
+        return tuple(one for one in found if isinstance(one.file, str) and math.isfinite(sum(one[1:])))
+
+    @property
+    def side(self) -> int:
+        """Of the square around it that is shown, in pixels of the image."""
+        return (
+            int(min(max(WIDER * 2 * math.sqrt(self.area / math.pi), SIDES[0]), SIDES[1])) if self.area > 0 else SIDES[0]
+        )
+
+    @property
+    def key(self) -> str:
+        """Tells pictures of spots apart in a browser's cache."""
+        return _key(f"{self.x} {self.y} {self.area} {self.good}")
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ class ScoredImage:
     @property
     def key(self) -> str:
         """Tells pictures apart in a browser's cache, whatever number they have after scoring again."""
-        return hashlib.blake2s(f"{self.source.images}\0{self.file}".encode(), digest_size=6).hexdigest()
+        return _key(f"{self.source.images}\0{self.file}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ class ScoredImages:
     """Every image of the scores files given. Raises SourceError where one cannot be shown."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        read = [_read(path) for given in paths for path in _files(given)]
+        read = [read_scores(path) for given in paths for path in files_of(given)]
         if not read:
             raise SourceError("--scans names no Parquet file: give the file that lynkeus score wrote")
         self.files = [source for source, _ in read]
@@ -97,11 +108,13 @@ class ScoredImages:
             self.table = whole.combine_chunks()
         except pa.ArrowException as error:
             raise SourceError(f"--scans: the columns of the files do not fit together: {error}") from error
-        self.names = [name for name in self.table.column_names if name not in _SCORES]
+        self.names = [name for name in self.table.column_names if name not in SCORES]
         self.anomaly, self.p_value = self._numbers("anomaly"), self._numbers("p_value")
         self.rare = self.p_value <= RARE
-        sigma = np.array([self._numbers(f"spot{k}_sigma") for k in range(1, SPOTS + 1)])
-        self._clear = (sigma > CLEAR_SPOT).sum(axis=0)
+        spots = np.array([[self._numbers(f"spot{k}_{f}") for k in range(1, SPOTS + 1)] for f in SPOT_FIELDS[:3]])
+        there = np.logical_and.accumulate(np.isfinite(spots).all(axis=0), axis=0)
+        self._sigma = np.where(there, spots[2], math.nan).T
+        self._clear = (self._sigma > CLEAR_SPOT).sum(axis=1)
         self._file_of_row = np.repeat(np.arange(len(read)), [table.num_rows for _, table in read])
         self.scans = self._grouped()
         self.scan_of = np.empty(self.table.num_rows, int)
@@ -130,6 +143,13 @@ class ScoredImages:
         """Rows by p-value, and by score among equals: conformal p-values have a floor."""
         p_value = np.nan_to_num(self.p_value[rows], nan=math.inf)
         return rows[np.lexsort((-np.nan_to_num(self.anomaly[rows], nan=-math.inf), p_value))]
+
+    def spots_highest_first(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of all spots of these rows: the row, and which of its spots it is (0 the highest)."""
+        sigma = self._sigma[rows].ravel()
+        order = np.argsort(-sigma, kind="stable")  # NaN last
+        order = order[: np.isfinite(sigma).sum()]
+        return rows[order // SPOTS], order % SPOTS
 
     def places(self, rows: np.ndarray) -> tuple[np.ndarray, list[tuple[float, str]]]:
         """Where each row is along the scan, and ticks: angles (deg), one turn after the other for several cells."""
@@ -220,54 +240,17 @@ class ScoredImages:
     def _image(self, number: int, row: Mapping[str, Any]) -> ScoredImage:
         spots = []
         for k in range(1, SPOTS + 1):
-            values = [row.get(f"spot{k}_{name}") for name in _SPOT_FIELDS]
+            *values, good = (row.get(f"spot{k}_{name}") for name in SPOT_FIELDS)
             numbers = [math.nan if value is None else float(value) for value in values]
-            if math.isfinite(numbers[0]) and math.isfinite(numbers[1]):
-                spots.append(Spot(*numbers))
+            if not all(map(math.isfinite, numbers[:3])):
+                break
+            x, y, sigma, area = numbers
+            spots.append(Spot(x, y, sigma, area, good or ""))
         about = {name: row[name] for name in self.names if row[name] is not None}
         scores = float(self.anomaly[number]), float(self.p_value[number])
         source = self.files[self._file_of_row[number]]
         return ScoredImage(number, source, row["file"], row.get("map") or "", *scores, tuple(spots), about)
 
 
-def _files(given: Path) -> list[Path]:
-    """A file itself; of a folder every Parquet file in it that holds scores."""
-    if not given.is_dir():
-        return [given]
-    return [
-        path for path in sorted(given.glob("*.parquet")) if b"lynkeus" in (parquet.read_schema(path).metadata or {})
-    ]
-
-
-def _read(path: Path) -> tuple[ScoresFile, pa.Table]:
-    try:
-        table = _plain(parquet.read_table(path, partitioning=None))
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path} cannot be read as a Parquet table of scores: {error}") from error
-    missing = [name for name in ("file", "anomaly", "p_value") if name not in table.column_names]
-    kept = (table.schema.metadata or {}).get(b"lynkeus")
-    if missing or kept is None:
-        lacks = f"column {missing[0]!r}" if missing else "where its images are (metadata 'lynkeus')"
-        raise SourceError(f"{path} lacks {lacks}: give the file that lynkeus score wrote for a folder of images")
-    try:
-        said = json.loads(kept)
-        maps = Path(said["maps"]) if said.get("maps") else None
-        source = ScoresFile(path, Path(said["images"]), maps, said.get("position") or "", said.get("time") or "")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SourceError(f"{path}: its metadata 'lynkeus' cannot be read ({error}); score the images again") from error
-    if not table.num_rows:
-        raise SourceError(f"{path} holds no image: score a folder of images first")
-    return source, table.replace_schema_metadata()
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Numbers and texts as such, never as dictionaries, so that they can be compared and joined."""
-    fields = []
-    for field in table.schema:
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if field.name in ("file", "map"):
-            kind = pa.string()
-        elif field.name in _SCORES or field.name == "angle_deg":
-            kind = pa.float64()
-        fields.append((field.name, kind))
-    return table.cast(pa.schema(fields, table.schema.metadata))
+def _key(text: str) -> str:
+    return hashlib.blake2s(text.encode(), digest_size=6).hexdigest()

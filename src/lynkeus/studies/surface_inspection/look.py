@@ -57,8 +57,8 @@ class SurfaceLook:
             for image, file, truth in zip(batch.values, batch.meta["file"], _truth(batch), strict=True):
                 mask = self.test.mask(str(file))
                 for name, find in finders.items():
-                    score, shown, spots = find(image)
-                    new[name].add(score, shown, spots, mask, int(truth))
+                    said = find(image)
+                    new[name].add(said.score, said.map, said.spots, mask, int(truth))
         self.found.update(new)
         self.measured.update(self._measure(new))
         figures = {"standing.svg": STANDING, "efficiency.svg": EFFICIENCY}

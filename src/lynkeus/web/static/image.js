@@ -98,4 +98,7 @@ startOpacity();
 startSwitch("circles", "no-circles");
 startSwitch("beside", "alone");
 startForm();
-startKeys(page.dataset.width ? startView() : null);
+const view = page.dataset.width ? startView() : null;
+startKeys(view);
+const named = /^#spot-([123])$/.exec(location.hash);
+if (view && named) view.show(Number(named[1]) - 1);
