@@ -47,6 +47,13 @@ def noise(rng: np.random.Generator, cavities: int, missing: float = 0.0) -> tupl
     return scores, properties
 
 
+def test_a_score_that_one_cavity_alone_has_leaves_no_correlation_within_its_interval() -> None:
+    """Drawn again without that cavity nothing varies: no correlation, not an undefined one."""
+    (pair,) = correlate({"spots": np.eye(12)[0]}, {"field": np.arange(12.0)}).pairs
+    assert pair.rho < 0
+    assert pair.high == 0.0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("cavities", "missing"), [(12, 0.0), (20, 0.3)])
 def test_in_pure_noise_something_is_found_in_one_case_of_twenty(

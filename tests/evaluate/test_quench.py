@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from lynkeus.evaluate.image_scores import ImageScores
-from lynkeus.evaluate.quench import REGIONS, near_quench, quench_ranks, ranked_spots, worst_near_quench
+from lynkeus.evaluate.quench import (
+    REGIONS,
+    QuenchRank,
+    near_quench,
+    quench_ranks,
+    ranked_spots,
+    scores_near_quench,
+    worst_sigma,
+)
 
 
 def two_cavities() -> ImageScores:
@@ -50,9 +58,22 @@ def test_a_quench_without_a_spot_is_not_in_the_list_and_one_not_located_is_not_a
 
 def test_regions_become_smaller_and_the_worst_spot_with_them() -> None:
     scores, quenches = two_cavities(), {"b": (1.0, 90.0), "a": (2.0, 90.0)}
-    worst = {region: worst_near_quench(scores, quenches, region) for region in REGIONS}
+    worst = {region: scores_near_quench(scores, worst_sigma(scores), quenches, region) for region in REGIONS}
     np.testing.assert_array_equal(worst["cavity"], [4.5, 9.0])
     np.testing.assert_array_equal(worst["quench cell"], [4.5, np.nan])
     np.testing.assert_array_equal(worst["quench place"], [3.0, np.nan])
     assert near_quench(np.array([1]), np.array([359.0]), (1.0, 8.0), "quench place").all()
     assert not near_quench(np.array([1]), np.array([359.0]), (np.nan, 8.0), "quench cell").any()
+
+
+def test_a_mean_over_a_region_takes_every_image_in_it() -> None:
+    scores, values = two_cavities(), np.array([1.0, 2.0, 3.0, 6.0, 0.0, 0.0, 0.0, 0.0])
+    quenches = {"a": (1.0, 2.0)}
+    found = [float(scores_near_quench(scores, values, quenches, region, np.mean)[0]) for region in REGIONS]
+    assert found == [3.0, 3.0, 3.5]  # the images at 0 and 355 degrees are within 10 degrees of 2
+
+
+def test_the_chance_to_be_among_the_first_is_that_of_drawing_from_the_list() -> None:
+    assert QuenchRank("a", 1, 10, 2, 4.0, 11 / 3, 0.5).by_chance(3) == pytest.approx(1 - 8 / 10 * 7 / 9 * 6 / 8)
+    assert QuenchRank("a", 1, 10, 0, np.nan, np.nan, np.nan).by_chance(3) == 0.0
+    assert QuenchRank("a", 1, 2, 1, 1.0, 1.5, 0.5).by_chance(3) == pytest.approx(1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from lynkeus.core import Batch, CrossFitted, Inspecting, ModelError, Schema, SchemaError, SettingsError, plugins
 from lynkeus.evaluate.fitted import Fitted
 from lynkeus.scorers.inspect import Inspect
+from lynkeus.simulate.surface import SurfaceSource
 from lynkeus.sources import InMemory
 
 QUICK = {"copies": 1, "training": {"epochs": 1}}
@@ -61,19 +63,30 @@ def test_the_map_has_the_size_of_the_image_and_its_top_at_the_spot(scorer: Inspe
         assert one.map.shape == (96, 128)
         assert one.map.dtype == np.float32
         assert np.isfinite(one.map).all()
-        assert one.map.max() <= one.spots[0].sigma + 1e-3  # between cells it is lower
+        assert one.map.max() == pytest.approx(one.spots[0].sigma, rel=0.05)
         row, column = np.unravel_index(one.map.argmax(), one.map.shape)
         assert np.hypot(column - pit[0], row - pit[1]) < 8
 
 
 def test_maps_are_in_sigmas_of_good_images(scorer: Inspect, surface: Any) -> None:
     maps = np.stack([one.map for one in scorer.inspect(surface.later)])
-    assert abs(float(maps.mean())) < 1.0  # with 24 images new ones come out 0.7 lower than held-out ones: see LOG.md
-    assert 0.4 < float(maps.std()) < 1.6
+    assert abs(float(maps.mean())) < 1.2  # two of each place: one that is left out misses half of what is known of it
+    assert 0.7 < float(maps.std()) < 1.4
     held_out = scorer.held_out_scores()
     assert held_out.shape == (24, 1)
     assert np.isfinite(held_out).all()
     assert (np.abs(held_out) < 6).all()
+
+
+@pytest.mark.slow
+def test_new_good_images_score_as_those_that_were_held_out() -> None:
+    """Each of another place; few images in many dimensions, where leaving one out is not to be taken lightly."""
+    surface = partial(SurfaceSource, size="96x128", pixel_um=8.0, vendor="a", treatment="ep")
+    scorer = Inspect(copies=2).fit(surface(images=40, seed=1))
+    new = np.concatenate([scorer.score(batch) for batch in surface(images=40, seed=2)]).ravel()
+    held_out = scorer.held_out_scores().ravel()
+    assert abs(new.mean() - held_out.mean()) < 3.5 * np.hypot(new.std(), held_out.std()) / np.sqrt(40)
+    assert np.mean(new > np.quantile(held_out, 0.9)) < 0.3
 
 
 def test_a_map_is_never_rescaled_by_its_own_image(scorer: Inspect, surface: Any) -> None:

@@ -40,6 +40,7 @@ def test_the_smoke_study_shows_scores_that_separate_with_the_epochs(
         assert run.metrics[f"digits.8.reconstruction.{name}.mean_square"] > 0
         assert run.metrics[f"digits.8.reconstruction.{name}.sharpness"] > 0
     page = run.page.read_text()
+    assert "Images of 8 made again: error and sharpness" in page
     for figure in ("scores.png", "reconstructions.png"):
         assert (tmp_path / "mnist_anogan" / figure).is_file()
         assert f"(mnist_anogan/{figure})" in page

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
 from lynkeus.cli.fit import FitOptions, fit_and_save
 from lynkeus.cli.images import (

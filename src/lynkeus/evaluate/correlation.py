@@ -190,12 +190,11 @@ def _share(by_chance: Floats, value: float, exact: bool) -> float:
 
 
 def _interval(x: Floats, y: Floats, rng: np.random.Generator) -> tuple[float, float]:
-    """Quantiles of rho over cavities drawn again; where all drawn have one value, it is not defined and not counted."""
+    """Quantiles of rho over cavities drawn again; where all drawn have one value, nothing goes together: rho is 0."""
     there = np.flatnonzero(_there(x, y))
     index = there[rng.integers(len(there), size=(COPIES, len(there)))]
     copies = (_unit_ranks(x[index]) * _unit_ranks(y[index])).sum(axis=1)
-    defined = (np.ptp(x[index], axis=1) > 0) & (np.ptp(y[index], axis=1) > 0)
-    low, high = np.quantile(copies[defined], [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    low, high = np.quantile(copies, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return float(low), float(high)
 
 

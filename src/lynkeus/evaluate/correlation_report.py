@@ -109,17 +109,12 @@ def quench_words(quenches: Sequence[QuenchRank]) -> str:
     first = sum(one.rank <= SHOWN_SPOTS for one in quenches)
     listed = sum(one.at_place > 0 for one in quenches)
     images = sum(one.images_at_place > 0 for one in quenches)
-    chance = sum(_chance_of_first(one) for one in quenches)
+    chance = sum(one.by_chance(SHOWN_SPOTS) for one in quenches)
     return (
         f"{len(quenches)} quenches were located; of {images} there are images within {WITHIN_DEG:g} degrees of the "
         f"place. {listed} have a spot there, {first} one among the {SHOWN_SPOTS} worst of their "
         f"cavity; {chance:.1f} would by chance. p is the chance of a rank as low in a list without order."
     )
-
-
-def _chance_of_first(one: QuenchRank) -> float:
-    away = np.prod([max(one.listed - one.at_place - k, 0) / max(one.listed - k, 1) for k in range(SHOWN_SPOTS)])
-    return float(1 - away) if one.at_place else 0.0
 
 
 def draw_pairs(found: Correlations, cavities: Sequence[GroupScore], properties: CavityProperties) -> Figure:

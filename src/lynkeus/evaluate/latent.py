@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
@@ -120,22 +122,33 @@ def draw_latent(maps: Mapping[str, Floats], classes: Mapping[str, Array], found:
     """A row per method, a column per vendor, treatment, scan and label (else what there is), with the purity."""
     shown = [name for name in COLOURED_BY if name in classes] or list(classes)[:4] or [""]
     numbers = {(one.method, one.column): one for one in found}
-    figure = Figure(figsize=(3.4 * len(shown), 3.2 * len(maps) + 0.3), layout="constrained")
+    figure = Figure(figsize=(3.2 * len(shown), 3.1 * len(maps) + 0.8), layout="constrained")
     grid = figure.subplots(len(maps), len(shown), squeeze=False)
     for row, (method, at) in enumerate(maps.items()):
         for column, name in enumerate(shown):
-            axes, labels = grid[row, column], classes.get(name, np.full(len(at), "image"))
-            for number, value in enumerate(np.unique(labels)):
-                own = at[labels == value]
-                style = {"color": SERIES[number % len(SERIES)], "marker": MARKERS[number % len(MARKERS)]}
-                axes.scatter(own[:, 0], own[:, 1], s=7, linewidths=0, alpha=0.7, label=str(value) or "none", **style)
+            axes = grid[row, column]
+            _draw_points(axes, at, classes.get(name, np.full(len(at), "image")))
             one = numbers.get((method, name))
-            axes.set_title(f"{method}, {name}: {one.purity:.2f} (chance {one.chance:.2f})" if one else method)
+            axes.set_title(f"{name}: {one.purity:.2f} (chance {one.chance:.2f})" if one else name)
             axes.set_xticks([])
             axes.set_yticks([])
-            if row == 0:
-                axes.legend(frameon=False, fontsize=7, markerscale=2, labelcolor=COLOURS["text"])
+        grid[row, 0].set_ylabel(method)
+    for axes in grid[-1]:
+        style: dict[str, Any] = {"fontsize": 7, "markerscale": 2, "labelcolor": COLOURS["text"], "frameon": False}
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, columnspacing=0.8, handletextpad=0.1, **style
+        )
     return finished(figure)
+
+
+def _draw_points(axes: Axes, at: Floats, labels: Array) -> None:
+    """The rarer a value, the further in front."""
+    values, counts = np.unique(labels, return_counts=True)
+    for number, (value, count) in enumerate(zip(values, counts, strict=True)):
+        own = at[labels == value]
+        style: dict[str, Any] = {"color": SERIES[number % len(SERIES)], "marker": MARKERS[number % len(MARKERS)]}
+        front = 2 + 1 / float(count)
+        axes.scatter(own[:, 0], own[:, 1], s=7, linewidths=0, alpha=0.7, label=value or "none", zorder=front, **style)
 
 
 def _is_class(column: Array) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ WITHIN_DEG = 10.0
 CELL, ANGLE = "quench_cell", "quench_angle_deg"
 OF_IMAGE = ("cavity", "cell", "angle_deg", "scan", "file")
 REGIONS = ("cavity", "quench cell", "quench place")
+Joined = Callable[[Floats], Any]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,12 @@ class QuenchRank:
     rank: float
     expected: float
     p_value: float
+
+    def by_chance(self, first: int) -> float:
+        """Chance that one of the spots at the place is among the `first` ones of a list without order."""
+        if not self.at_place:
+            return 0.0
+        return float(1 - hypergeom.pmf(0, self.listed, self.at_place, min(first, self.listed)))
 
 
 def ranked_spots(scores: ImageScores) -> pa.Table:
@@ -94,16 +102,26 @@ def _first(there: Array) -> tuple[int, int, float, float, float]:
     return listed, at_place, float(rank), (listed + 1) / (at_place + 1), chance
 
 
-def worst_near_quench(scores: ImageScores, quenches: Mapping[str, tuple[float, float]], region: str) -> Floats:
-    """(cavities,) sigma of the worst spot within the region, in the order of `quenches`; NaN where no image is there,
-    0 where images have no spot."""
-    sigma = np.nan_to_num(scores.spots("sigma")).max(axis=1)
+def scores_near_quench(
+    scores: ImageScores,
+    values: Floats,
+    quenches: Mapping[str, tuple[float, float]],
+    region: str,
+    joined: Joined = np.max,
+) -> Floats:
+    """(cavities,) `joined` of the `values` (n,) of the images in the region, by default the largest, in the order of
+    `quenches`; NaN where no image is there."""
     cavity = as_text(scores.column("cavity"))
     cell, angle_deg = (
         (np.zeros(len(scores)),) * 2 if region == REGIONS[0] else (scores.column("cell"), scores.column("angle_deg"))
     )
-    worst = []
+    found = []
     for name, quench in quenches.items():
         rows = (cavity == name) & near_quench(cell, angle_deg, quench, region)
-        worst.append(float(sigma[rows].max()) if rows.any() else np.nan)
-    return np.array(worst)
+        found.append(float(joined(values[rows])) if rows.any() else np.nan)
+    return np.array(found)
+
+
+def worst_sigma(scores: ImageScores) -> Floats:
+    """(n,) sigma of the worst spot of each image, 0 where it has none."""
+    return np.asarray(np.nan_to_num(scores.spots("sigma")).max(axis=1))

@@ -21,12 +21,13 @@ from torch import Tensor
 from lynkeus.core import About, Array, Batch, Evidence, Floats, Inspected, SchemaError, Scores, Source
 from lynkeus.networks.backbone import backbone
 from lynkeus.scorers.folder import read_folder, read_scorer, write_folder
+from lynkeus.scorers.inspect_contrast import Contrast, mean_squares
 from lynkeus.scorers.inspect_features import FeatureMaps, smoothed
-from lynkeus.scorers.inspect_grid import STRIDE, as_bytes, to_pixels
+from lynkeus.scorers.inspect_grid import STRIDE, as_bytes
 from lynkeus.scorers.inspect_heads import HALVES, Cells, Heads, Seen
 from lynkeus.scorers.inspect_novelty import Novelty, Where
 from lynkeus.scorers.inspect_patches import Taken, from_arrays, nearest_good, to_arrays
-from lynkeus.scorers.inspect_usual import Usual, find_spots
+from lynkeus.scorers.inspect_usual import Usual
 from lynkeus.transforms.blemishes import plant_blemishes
 
 HELD_CELLS = 2_500_000  # cells of good images that are held in memory, 400 bytes each
@@ -39,7 +40,7 @@ THREADS = 2  # that see images at the same time; each computes on one core
 
 class Good(NamedTuple):
     """A good image as it is held for the fit: some `pixels` of it (c, row, column) that begin at cell `first` of its
-    `size` cells, `features` of all of it as float16, its position, and what file it is of."""
+    `size` cells, `features` of all of it as float16, its position, what file it is of, and its contrast."""
 
     pixels: Array
     first: tuple[int, int]
@@ -47,6 +48,7 @@ class Good(NamedTuple):
     position: str
     digest: int
     taken: Taken
+    squares: Floats
 
     def as_read(self) -> Tensor:
         """The features."""
@@ -60,7 +62,7 @@ class Good(NamedTuple):
 
 @dataclass
 class Inspect:
-    """`anomaly` of an image: the highest point of its map, with more weight on novelty, in sigmas of good images.
+    """`anomaly` of an image: the highest point of a map with more weight on novelty, in sigmas of good images.
 
     `position`: metadata column that says where an image was taken; images of one position are compared with one another
     (without it, or where it is not known, with those that look most alike). `backbone`: efficientnet_lite0 or
@@ -98,11 +100,10 @@ class Inspect:
             whole = pool.map(lambda index: self._seen(good[index].as_read(), good[index].position, index), numbers)
             distances = [one.distances for one in whole]
             self.heads_ = Heads.fit(self._cells(good, distances, pool), self.seed, self.training)
-            held_out = list(
-                pool.map(lambda index: self._held_out(good[index].seen(distances[index]), 1 - _half(index)), numbers)
-            )
+            held_out = list(pool.map(lambda index: self._views(good[index].seen(distances[index]), index)[0], numbers))
         self.usual_ = Usual.fit(held_out)
-        self.held_out_ = np.array([[self.usual_.height(odds)] for odds in held_out])
+        self.contrast_ = Contrast.fit([one.squares for one in good])
+        self.held_out_ = np.array([[self.usual_.height(views)] for views in held_out])
         return self
 
     def held_out_scores(self) -> Scores:
@@ -114,20 +115,12 @@ class Inspect:
         self.schema_.require(batch.schema, "the scorer inspect")
         found = []
         for index in range(len(batch)):
-            (seen, own), (rows, columns) = self._look(batch, index), batch.values.shape[2:]
-            odds = self._odds(seen, own)
-            grid = self.usual_.map(odds.mean(axis=0))
-            spots = find_spots(grid, rows, columns)
+            seen, own = self._look(batch, index)
+            views = self._views(seen, own)
+            shown, spots = self.contrast_.show(self.usual_.map(views.mean(axis=0)), as_bytes(batch.values[index]))
             alike = tuple(nearest_good(self.novelty_, seen.smooth, spot, self.taken_, own) for spot in spots)
-            found.append(Inspected(self._height(odds), to_pixels(grid, rows, columns), spots, alike))
+            found.append(Inspected(self._height(views), shown, spots, alike))
         return found
-
-    def odds(self, batch: Batch, index: int) -> Floats:
-        """(halves, views, rows, columns) of cells of one image: log odds of a blemish.
-
-        An image that was learned from is known again, and judged by what has not seen it.
-        """
-        return self._odds(*self._look(batch, index))
 
     def _look(self, batch: Batch, index: int) -> tuple[Seen, int]:
         """What is known of the cells of an image, and its number among those learned from, -1: none of them."""
@@ -135,18 +128,20 @@ class Inspect:
         own = next(iter(np.flatnonzero(self.digests_ == _digest(pixels)).tolist()), -1)
         return self._seen(self._features.of(pixels), self._position(batch, index), own), own
 
-    def _odds(self, seen: Seen, own: int) -> Floats:
+    def _views(self, seen: Seen, own: int) -> Floats:
+        """(halves, 5, rows, columns); an image that was learned from is judged by the half that has not seen it."""
         halves = range(HALVES) if own < 0 else [1 - _half(own)]
-        return np.asarray(self.heads_.odds(seen, halves).numpy())
+        return np.asarray(self.heads_.views(seen, halves).numpy())
 
-    def _height(self, odds: Floats) -> float:
+    def _height(self, views: Floats) -> float:
         """The mean over halves: as high as those by which it is calibrated, each of one half."""
-        return float(np.mean([self.usual_.height(one) for one in odds]))
+        return float(np.mean([self.usual_.height(one) for one in views]))
 
     def score(self, batch: Batch) -> Scores:
         """(n, 1), see Usual.height."""
         self.schema_.require(batch.schema, "the scorer inspect")
-        return np.array([self._height(self.odds(batch, index)) for index in range(len(batch))]).reshape(-1, 1)
+        heights = [self._height(self._views(*self._look(batch, index))) for index in range(len(batch))]
+        return np.array(heights).reshape(-1, 1)
 
     def explain(self, batch: Batch) -> Evidence:
         """The map of each image, the same for all channels."""
@@ -178,10 +173,8 @@ class Inspect:
         random = np.random.default_rng(digest)
         first = [int(random.integers(max(length - CROP, 0) // STRIDE + 1)) for length in pixels.shape[1:]]
         rows, columns = (slice(start * STRIDE, start * STRIDE + CROP) for start in first)
-        return Good(pixels[:, rows, columns].copy(), (first[0], first[1]), features, position, digest, taken)
-
-    def _held_out(self, seen: Seen, half: int) -> Floats:
-        return np.asarray(self.heads_.odds(seen, [half])[0].numpy())
+        part = pixels[:, rows, columns].copy()
+        return Good(part, (first[0], first[1]), features, position, digest, taken, mean_squares(pixels))
 
     def _cells(self, good: Sequence[Good], distances: Sequence[Tensor], pool: ThreadPoolExecutor) -> list[Cells]:
         """Of each half of the images, cells as they are and with blemishes."""
@@ -190,13 +183,15 @@ class Inspect:
 
         def some(index: int) -> Cells:
             random, one = np.random.default_rng((self.seed, index)), good[index]
-            found = Cells.some(one.seen(distances[index]), None, random)
+            whole = one.seen(distances[index])
+            found = Cells.some(whole, None, random)
+            learned = self.novelty_.at_places(self.novelty_.white(whole.smooth))
             for _ in range(copies):
                 pixels, mask = plant_blemishes(one.pixels, others, random)
                 features = self._features.of(pixels)
                 size, shape = one.features.shape[:2], features.shape[:2]
                 where = Where((size[0], size[1]), (shape[0], shape[1]), one.first)
-                part = self._seen(features, one.position, index, where)
+                part = self._seen(features, one.position, index, where, learned)
                 found.add(Cells.some(part, _covered(mask, shape), random))
             return found
 
@@ -205,13 +200,15 @@ class Inspect:
             halves[_half(index)].add(cells)
         return halves
 
-    def _seen(self, features: Tensor, position: str, own: int = -1, where: Where | None = None) -> Seen:
+    def _seen(
+        self, features: Tensor, position: str, own: int = -1, where: Where | None = None, learned: Tensor | None = None
+    ) -> Seen:
         smooth = smoothed(features)
         white = self.novelty_.white(smooth)
         allowed = self.reference_position_ == self._numbers([position])[0] if position else None
         where = where or Where.whole(features)
         alike = self.novelty_.alike(white, own, allowed)
-        return Seen(features, smooth, self.novelty_.distances(white, where, alike, own), where)
+        return Seen(features, smooth, self.novelty_.distances(white, where, alike, own, learned), where)
 
     def _position(self, batch: Batch, index: int) -> str:
         column = batch.meta.get(self.position) if self.position else None
@@ -226,7 +223,7 @@ class Inspect:
         """Write to a folder."""
         arrays = self.novelty_.to_arrays() | self.heads_.to_arrays() | self.usual_.to_arrays()
         arrays |= {"held_out": self.held_out_, "reference_position": self.reference_position_, "digests": self.digests_}
-        arrays |= to_arrays(self.taken_) | _packed(self.positions_)
+        arrays |= self.contrast_.to_arrays() | to_arrays(self.taken_) | _packed(self.positions_)
         write_folder(folder, self.schema_, asdict(self), arrays)
 
     @classmethod
@@ -235,6 +232,7 @@ class Inspect:
         names = (
             *Novelty.__dataclass_fields__,
             *Usual.__dataclass_fields__,
+            *Contrast.__dataclass_fields__,
             "held_out",
             "reference_position",
             "digests",
@@ -245,7 +243,7 @@ class Inspect:
         arrays = read_folder(folder)[2]
         scorer._features = FeatureMaps(backbone(scorer.backbone, scorer.weights))
         scorer.novelty_, scorer.heads_ = Novelty.from_arrays(arrays), Heads.from_arrays(arrays)
-        scorer.usual_ = Usual.from_arrays(arrays)
+        scorer.usual_, scorer.contrast_ = Usual.from_arrays(arrays), Contrast.from_arrays(arrays)
         scorer.held_out_, scorer.reference_position_ = arrays["held_out"], arrays["reference_position"]
         scorer.digests_, scorer.taken_ = arrays["digests"], from_arrays(arrays["taken"])
         scorer.positions_ = bytes(arrays["positions"]).decode().split("\n")

@@ -95,6 +95,7 @@ def export_inspect(scorer: Inspect, path: Path, fitted: Mapping[str, Any]) -> fl
         "outputs": scorer.outputs,
         "columns": {"position": scorer.position, "time": scorer.time},
         "positions": scorer.positions_,
+        "usual_contrast": scorer.contrast_.usual_contrast.tolist(),
         "fitted": dict(fitted),
     }
     path.parent.mkdir(parents=True, exist_ok=True)

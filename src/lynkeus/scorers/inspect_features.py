@@ -23,6 +23,7 @@ class FeatureMaps:
 
     def __init__(self, network: Backbone) -> None:
         keep_freed_memory()
+        torch.set_num_threads(1)  # two wait for one another; images are seen side by side
         self.network = network
 
     def of(self, pixels: Array) -> Tensor:

@@ -6,6 +6,7 @@ good images are alike, the Gaussians by blocks of cells, and the last step, whic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from lynkeus.scorers.inspect import Inspect
 from lynkeus.scorers.inspect_features import seen_by, smoothed
 from lynkeus.scorers.inspect_heads import Seen
 from lynkeus.scorers.inspect_novelty import ALIKE, DESCRIBED, GRID, REFERENCE_SIZE, SIZE, UNIT, Novelty, Where
-from lynkeus.scorers.inspect_usual import NOVELTY, PLACES, SMOOTH, Usual
+from lynkeus.scorers.inspect_usual import PLACES, SMOOTH, WHERE, WHETHER, Usual
 
 
 class Looking(nn.Module):
@@ -48,9 +49,9 @@ class Judging(nn.Module):
         white, where = self.novelty.white(smooth), Where.whole(features)
         alike = self.novelty.most_alike(white, self.reference_position == position)
         seen = Seen(features, smooth, self.novelty.distances(white, where, alike), where)
-        odds = self.heads.odds(seen)
-        heights = torch.stack([self.usual.fused(half, NOVELTY, 1).max() for half in odds])
-        return heights.mean().reshape(1, 1), self.usual.fused(odds.mean(dim=0), 1.0, 0)
+        views = self.heads.views(seen)
+        heights = torch.stack([self.usual.fused(half, WHETHER, 1).max() for half in views])
+        return heights.mean().reshape(1, 1), self.usual.fused(views.mean(dim=0), WHERE, 0)
 
 
 class _Novelty(Novelty):
@@ -60,11 +61,12 @@ class _Novelty(Novelty):
         down, across = (_parts(length) for length in white.shape[:2])
         described = (down @ white.permute(2, 0, 1) @ across.T).flatten()
         far = (torch.from_numpy(self.described) - described).square().sum(dim=1)
-        far = torch.where(allowed | ~allowed.any(), far, torch.inf)
-        nearest = torch.topk(far, min(ALIKE, len(self.described)), largest=False)
-        return torch.where(torch.isfinite(nearest.values), nearest.indices, -1)
+        usable = allowed | ~allowed.any()
+        nearest = torch.topk(torch.where(usable, far, torch.inf), min(ALIKE, len(self.described)), largest=False)
+        count = (usable.sum() - 1).clamp(min=1)
+        return torch.where(torch.arange(len(nearest.indices)) < count, nearest.indices, -1)
 
-    def _from_place(self, white: Tensor, where: Where, own: bool) -> Tensor:
+    def _from_place(self, white: Tensor, where: Where, own: Tensor | None) -> Tensor:
         mean, precision = torch.from_numpy(self.place_mean), torch.from_numpy(self.place_precision)
         rows, columns = where.places(GRID)
         (down, height), (across, width) = _blocks(rows), _blocks(columns)
@@ -99,17 +101,19 @@ class _Usual:
     """Usual, of tensors."""
 
     def __init__(self, usual: Usual) -> None:
-        given = usual.odds_mean, usual.odds_sigma, usual.fused_sigma
+        given = usual.view_mean, usual.view_sigma, usual.fused_sigma
         self.mean, self.sigma, self.fused_sigma = (torch.from_numpy(np.asarray(one, np.float32)) for one in given)
         point = np.zeros((3, 3))
         point[1, 1] = 1
         self.smooth = torch.from_numpy(gaussian_filter(point, SMOOTH, mode="constant").astype(np.float32))[None, None]
 
-    def fused(self, odds: Tensor, novelty: float, what: int) -> Tensor:
-        """(rows, columns) in sigmas, of odds (views, rows, columns); `what`: 0 the map, 1 the height."""
-        down, across = (_between_places(length) for length in odds.shape[1:])
-        sigmas = (odds - down @ self.mean @ across.T) / (down @ self.sigma @ across.T)
-        fused = pad((sigmas[0] + novelty * sigmas[1])[None, None], (1, 1, 1, 1), mode="replicate")
+    def fused(self, views: Tensor, weights: Sequence[float], what: int) -> Tensor:
+        """(rows, columns) in sigmas, of views (5, rows, columns); `what`: 0 the map, 1 the height."""
+        down, across = (_between_places(length) for length in views.shape[1:])
+        sigmas = (views - down @ self.mean @ across.T) / (down @ self.sigma @ across.T)
+        fused = pad(
+            torch.einsum("v,vrc->rc", torch.tensor(weights), sigmas)[None, None], (1, 1, 1, 1), mode="replicate"
+        )
         return conv2d(fused, self.smooth)[0, 0] / self.fused_sigma[what]
 
 

@@ -151,6 +151,11 @@ class Heads:
                 found.append(torch.stack([self.tasks[half][name].score(flat) for half in halves]))
         return torch.stack(found, dim=1).reshape(len(halves), len(VIEWS), *shape)
 
+    def views(self, seen: Seen, halves: Sequence[int] = range(HALVES)) -> Tensor:
+        """(halves, 5, rows, columns) the log odds, and the logarithms of distances, which are the same for all."""
+        odds, distances = self.odds(seen, halves), seen.distances.permute(2, 0, 1)
+        return torch.cat([odds, distances.expand(len(halves), *distances.shape)], dim=1)
+
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""
         return {

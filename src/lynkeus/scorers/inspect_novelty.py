@@ -24,6 +24,7 @@ NOISE = 0.02  # of the mean variance, added before whitening
 BANK, CANDIDATES = 2000, 20_000  # patches kept, and those they are chosen from
 GRID = 24  # places along each side that have a Gaussian of their own
 LEAST_VARIANCE = 0.05
+LEAST_LEFT = 1e-3  # of a precision without an image
 DESCRIBED = 6  # parts along each side by whose mean an image is known
 ALIKE = 4  # references that a place is compared with
 UNIT = 20.0  # steps of a reference in one sigma
@@ -73,24 +74,31 @@ class Novelty:
         """(rows, columns, SIZE) whitened, of smoothed features."""
         return _white(smooth, self.centre, self.basis)
 
-    def distances(self, white: Tensor, where: Where, alike: Sequence[int], own: int = -1) -> Tensor:
+    def distances(
+        self, white: Tensor, where: Where, alike: Sequence[int], own: int = -1, learned: Tensor | None = None
+    ) -> Tensor:
         """(rows, columns, 3) logarithms of the distances to the bank, to the place's Gaussian, to the place in the
-        references `alike`; `own`: number of the image among those learned from, which is left out."""
+        references `alike`; `own`: number of the image among those learned from, which is left out; `learned`: what was
+        learned from it, see `at_places` (None: it is the image itself)."""
+        if own >= 0 and learned is None:
+            learned = self.at_places(white)
         parts = (
             self._from_bank(white, own),
-            self._from_place(white, where, own >= 0),
+            self._from_place(white, where, learned),
             self._from_same(white, where, alike),
         )
         return torch.log(torch.stack(parts, dim=2) + FLOOR)
 
     def alike(self, white: Tensor, own: int = -1, allowed: Array | None = None) -> list[int]:
-        """References most like a whole image, of the `allowed` ones (r,) where there are any."""
+        """References most like a whole image, of the `allowed` ones (r,) where there are any; of a new image one less
+        than there are, as many as one that was learned from has."""
         far = ((self.described - _description(white)) ** 2).sum(axis=1)
         usable = self.reference_image != own
         if allowed is not None and (usable & allowed).any():
             usable &= allowed
         order = np.argsort(np.where(usable, far, np.inf), kind="stable")
-        return [int(index) for index in order[:ALIKE] if usable[index]]
+        count = min(ALIKE, int(usable.sum()) - (own not in self.reference_image))
+        return [int(index) for index in order[: max(count, 1)] if usable[index]]
 
     def _from_bank(self, white: Tensor, own: int) -> Tensor:
         bank = torch.from_numpy(self.bank)
@@ -100,18 +108,31 @@ class Novelty:
             found[:, torch.from_numpy(self.bank_image == own)] = torch.inf
         return (found.amin(dim=1) + (flat**2).sum(dim=1)).clamp(min=0).sqrt().reshape(white.shape[:2])
 
-    def _from_place(self, white: Tensor, where: Where, own: bool) -> Tensor:
+    @staticmethod
+    def at_places(white: Tensor) -> Tensor:
+        """(GRID, GRID, SIZE) the cells in the middle of the places, of a whole image."""
+        rows, columns = (((torch.arange(GRID) + 0.5) / GRID * length).long() for length in white.shape[:2])
+        return white[rows][:, columns]
+
+    def _from_place(self, white: Tensor, where: Where, own: Tensor | None) -> Tensor:
+        """As if `own` (GRID, GRID, SIZE) had not been learned from (Sherman and Morrison)."""
         mean, precision = torch.from_numpy(self.place_mean), torch.from_numpy(self.place_precision)
         rows, columns = where.places(GRID)
+        others = int(self.images[0]) - 1
+        if own is not None:
+            mean = mean - (own - mean) / others
         off = white - mean[rows][:, columns]
         found = torch.empty(white.shape[:2])
         for row in rows.unique():
             here = rows == row
             part = off[here].transpose(0, 1)
             found[here] = (torch.bmm(part, precision[row][columns]) * part).sum(dim=2).T
-        if own:  # the distance, had the image not been learned from (Sherman and Morrison)
-            n = int(self.images[0])
-            found = n / (n - 1) * found / (1 - found / (n - 1)).clamp(min=LEAST_VARIANCE)
+        if own is not None:
+            apart = (own - mean) * others / (others + 1)  # from the mean with it
+            along = torch.einsum("rcij,rcj->rci", precision, apart)
+            left = (others - (along * apart).sum(dim=2)).clamp(min=LEAST_LEFT * others)
+            found += (along[rows][:, columns] * off).sum(dim=2) ** 2 / left[rows][:, columns]
+            found *= others / (others + 1)
         return found.clamp(min=0).sqrt()
 
     def _from_same(self, white: Tensor, where: Where, alike: Sequence[int]) -> Tensor:
@@ -221,8 +242,7 @@ def _places(whole: Sequence[Tensor]) -> tuple[Floats, Floats]:
     """Mean and precision of each place."""
     total, square = torch.zeros(GRID, GRID, SIZE), torch.zeros(GRID, GRID, SIZE, SIZE)
     for one in whole:
-        at = [((torch.arange(GRID) + 0.5) / GRID * length).long() for length in one.shape[:2]]
-        here = one[at[0]][:, at[1]]
+        here = Novelty.at_places(one)
         total += here
         square += here[..., :, None] * here[..., None, :]
     mean = total / len(whole)

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lynkeus.core import Array, Batch, Floats, Inspected, Schema, Scores
-from lynkeus.scorers.inspect_grid import as_bytes, to_pixels
-from lynkeus.scorers.inspect_usual import find_spots
+from lynkeus.scorers.inspect_contrast import Contrast
+from lynkeus.scorers.inspect_grid import as_bytes
 from lynkeus.scorers.onnx_scorer import SCORES, open_onnx
 
 PIXELS, POSITION = "pixels", "position"  # (1, channel, row, column) uint8; number of a position, NOWHERE, UNKNOWN
@@ -30,6 +30,7 @@ class OnnxInspect:
     def __init__(self, session: Any, about: Mapping[str, Any]) -> None:
         self.session, self.fitted = session, about["fitted"]
         self.schema_ = Schema.from_dict(about["schema"])
+        self.contrast = Contrast(np.array(about["usual_contrast"]))
         self.position, self.time = about["columns"]["position"], about["columns"]["time"]
         self._numbers = {name: number for number, name in enumerate(about["positions"]) if name}
 
@@ -40,11 +41,8 @@ class OnnxInspect:
 
     def inspect(self, batch: Batch) -> list[Inspected]:
         """Score, map and spots of each image. Raises SchemaError for other images than it was fitted on."""
-        rows, columns = batch.values.shape[2:]
-        found = []
-        for score, grid in self._look(batch):
-            found.append(Inspected(score, to_pixels(grid, rows, columns), find_spots(grid, rows, columns)))
-        return found
+        found = zip(batch.values, self._look(batch), strict=True)
+        return [Inspected(score, *self.contrast.show(grid, as_bytes(pixels))) for pixels, (score, grid) in found]
 
     def score(self, batch: Batch) -> Scores:
         """(n, 1) as the scorer."""

@@ -1,54 +1,108 @@
-"""Figures of the study: rank correlations with intervals, by aggregation and by place."""
+"""Figures of the study: where the scorers stand, and rank correlations with intervals, by aggregation and by place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lynkeus.evaluate.correlation import Correlations
+from lynkeus.evaluate.aggregate import AGGREGATIONS
+from lynkeus.evaluate.correlation import Pair
 from lynkeus.evaluate.figures import COLOURS, MARKERS, SERIES, finished, save
+from lynkeus.studies.cavity_scans.answers import MEAN, PLACES, WORST, Answers
+from lynkeus.studies.cavity_scans.pointing import ANOTHER
+from lynkeus.studies.cavity_scans.scans import MEASURED
+
+STANDING = {
+    "image auroc": "AUROC, image score",
+    "auroc of the worst spot": "AUROC, worst spot",
+    "pointing": "worst spot in it",
+    "near": "one of 3 spots near",
+}
 
 
-def aggregation_figure(
-    found: Mapping[str, Correlations], scores: Sequence[str], properties: Sequence[str], path: Path
-) -> None:
+class Bar(NamedTuple):
+    """A number with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def standing_figure(found: Mapping[str, Answers], path: Path) -> None:
+    """A panel for each number, a lane for each scorer."""
+    figure = Figure(figsize=(9.6, 0.34 * len(found) + 1.1), layout="constrained")
+    panels = figure.subplots(1, len(STANDING), sharey=True)
+    for axes, (key, title) in zip(panels, STANDING.items(), strict=True):
+        for lane, one in enumerate(found.values()):
+            bar = Bar(*(one.numbers[name] for name in (key, f"{key}.low", f"{key}.high")))
+            _draw(axes, lane, bar, lane)
+            chance = one.numbers.get(f"{key} {ANOTHER}", 0.5)
+            axes.plot([chance], [lane], "|", color=COLOURS["muted"], markersize=9, markeredgewidth=2)
+        axes.set_title(title)
+        axes.set_xlim(-0.02, 1.02)
+        axes.grid(True, axis="x")
+    panels[0].set_yticks(range(len(found)), found)
+    panels[0].set_ylim(len(found) - 0.5, -0.5)
+    save(finished(figure), path)
+
+
+def aggregation_figure(found: Mapping[str, Answers], path: Path) -> None:
     """A panel per property, a lane per aggregation, a marker per scorer."""
-    figure = Figure(figsize=(5.2 * len(properties), 3.4), layout="constrained")
-    panels = figure.subplots(1, len(properties), squeeze=False, sharey=True)[0]
-    for axes, name in zip(panels, properties, strict=True):
-        critical = max(one.critical for one in found.values())
-        axes.axvspan(-critical, critical, color=COLOURS["line"], alpha=0.6, linewidth=0)
-        _draw(axes, found, scores, name)
-        axes.set_title(name)
+    critical = max(one.alike.critical for one in found.values())
+    panels = {
+        name: {
+            scorer: {pair.score: pair for pair in one.alike.pairs if pair.property == name}
+            for scorer, one in found.items()
+        }
+        for name in MEASURED
+    }
+    _write(panels, tuple(AGGREGATIONS), path, critical)
+
+
+def locality_figure(found: Mapping[str, Answers], path: Path) -> None:
+    """A panel for the worst spot and one for the mean score, a lane per place, a marker per scorer."""
+    panels: dict[str, dict[str, dict[str, Pair]]] = {}
+    for what in (WORST, MEAN):
+        panels[what] = {}
+        for scorer, one in found.items():
+            panels[what][scorer] = one.by_place(what)
+    _write(panels, PLACES, path)
+
+
+def _write(
+    panels: Mapping[str, Mapping[str, Mapping[str, Pair]]], lanes: Sequence[str], path: Path, critical: float = 0.0
+) -> None:
+    """`panels`: title -> scorer -> lane -> pair."""
+    scorers = next(iter(panels.values()))
+    figure = Figure(figsize=(4.6 * len(panels), 0.16 * len(scorers) * len(lanes) + 1.5), layout="constrained")
+    axes_of = figure.subplots(1, len(panels), sharey=True)
+    for axes, (title, of_scorer) in zip(axes_of, panels.items(), strict=True):
+        if critical:
+            axes.axvspan(-critical, critical, color=COLOURS["line"], alpha=0.6, linewidth=0)
+        for number, own in enumerate(of_scorer.values()):
+            for lane, name in enumerate(lanes):
+                if name in own:
+                    at = lane + 0.76 * ((number + 0.5) / len(scorers) - 0.5)
+                    _draw(axes, at, Bar(own[name].rho, own[name].low, own[name].high), number)
+        axes.axvline(0, color=COLOURS["muted"], linewidth=1)
+        axes.set_title(title)
+        axes.set_xlim(-1, 1)
+        axes.set_xticks([-1, -0.5, 0, 0.5, 1])
+        axes.set_xlabel("Spearman's rho")
+        axes.grid(True, axis="x")
+    axes_of[0].set_yticks(range(len(lanes)), lanes)
+    axes_of[0].set_ylim(len(lanes) - 0.5, -0.5)
+    for number, name in enumerate(scorers):
+        axes_of[0].plot([], [], MARKERS[number % len(MARKERS)], color=SERIES[number % len(SERIES)], label=name)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     save(finished(figure), path)
 
 
-def locality_figure(found: Mapping[str, Correlations], regions: Sequence[str], path: Path) -> None:
-    """A lane per region, a marker per scorer."""
-    figure = Figure(figsize=(7.0, 3.4), layout="constrained")
-    axes = figure.add_subplot()
-    _draw(axes, found, regions, next(iter(found.values())).pairs[0].property)
-    save(finished(figure), path)
-
-
-def _draw(axes: Axes, found: Mapping[str, Correlations], lanes: Sequence[str], property_name: str) -> None:
-    for number, (scorer, correlations) in enumerate(found.items()):
-        own = {pair.score: pair for pair in correlations.pairs if pair.property == property_name}
-        colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
-        for lane, name in enumerate(lanes):
-            if name in own:
-                at = lane + 0.6 * ((number + 0.5) / len(found) - 0.5)
-                pair = own[name]
-                axes.plot([pair.low, pair.high], [at, at], color=colour, linewidth=1.5)
-                axes.plot([pair.rho], [at], marker, color=colour, markersize=5)
-        axes.plot([], [], marker, color=colour, label=scorer)
-    axes.axvline(0, color=COLOURS["muted"], linewidth=1)
-    axes.set_yticks(range(len(lanes)), lanes)
-    axes.set_ylim(len(lanes) - 0.5, -0.5)
-    axes.set_xlim(-1, 1)
-    axes.set_xlabel("Spearman's rho")
-    axes.grid(True, axis="x")
-    axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
+def _draw(axes: Axes, at: float, bar: Bar, number: int) -> None:
+    colour = SERIES[number % len(SERIES)]
+    axes.plot([bar.low, bar.high], [at, at], color=colour, linewidth=1.5)
+    axes.plot([bar.value], [at], MARKERS[number % len(MARKERS)], color=colour, markersize=5)

@@ -1,141 +1,128 @@
-"""What the study asks of the scores: correlation by aggregation and by place, and where the quench is in the list."""
+"""What the study asks beside AUROC: spots, correlations, ranks and latent space of every scorer that has a map."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, zoom
 
-from lynkeus.core import Array, Batch, Findings, Floats, Inspecting, Outcome, Scorer
-from lynkeus.evaluate.aggregate import AGGREGATIONS, aggregate
-from lynkeus.evaluate.correlation import LEVEL, Correlations, correlate
-from lynkeus.evaluate.correlation_report import ALIKE, correlate_cavities
+from lynkeus.core import Batch, Findings, Floats, Inspecting, Outcome, Scorer
+from lynkeus.evaluate.correlation import correlate
 from lynkeus.evaluate.image_scores import ImageScores
-from lynkeus.evaluate.quench import REGIONS, quench_ranks, worst_near_quench
-from lynkeus.studies.cavity_scans.figures import aggregation_figure, locality_figure
-from lynkeus.studies.cavity_scans.scans import Scans
+from lynkeus.evaluate.quench import REGIONS
+from lynkeus.studies.cavity_scans.answers import FIELD, ONE_CELL, Answers, ask
+from lynkeus.studies.cavity_scans.figures import aggregation_figure, locality_figure, standing_figure
+from lynkeus.studies.cavity_scans.latent import Space, colours_of, lay_flat, space_of
+from lynkeus.studies.cavity_scans.scans import Scans, halved
 from lynkeus.studies.cavity_scans.spots import CHUNK, SMOOTH, LocalContrast, Standard, spot_columns, told_spots
+from lynkeus.studies.cavity_scans.tables import all_tables
 
-FIELD = "max_field_mv_m"
 GOOD_MAPS = 200  # good images whose maps set the unit
-TOP = 3
-CEILING, ELSEWHERE = "the worst defect as it is", "quench place of another cavity"
 CONTRAST = "local contrast"
-Quenches = dict[str, tuple[float, float]]
+CEILING = "if all were known of every defect"
 Finder = Callable[[Batch], dict[str, Floats]]
 
 
 @dataclass(frozen=True)
 class CavityLook:
-    """Scores of `test` against the properties of its cavities. `good`: what maps are standardised on."""
+    """Scores of `test` against the properties of its cavities. `good`: what maps are standardised on.
+
+    One look for all parts: the last part (`shows`) has the tables and figures, of the scorers of all.
+    """
 
     test: Scans
     good: Scans
+    methods: Sequence[str]  # of maps of the latent space
+    found: dict[str, Answers] = field(default_factory=dict)
+    spaces: dict[str, Space] = field(default_factory=dict)
+    shows: str = "inspections"
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
+        """Tables, numbers and figures."""
         metrics: dict[str, float] = {}
-        by_aggregation: dict[str, Correlations] = {}
-        by_region: dict[str, Correlations] = {}
         for outcome in outcomes:
             if outcome.scorer is None and outcome.name != CONTRAST:
                 continue  # has no map
-            name, scores = outcome.name, self._scores(outcome)
-            last = scores.scan()
-            by_aggregation[name], _ = correlate_cavities(aggregate(last, ("cavity",), ALIKE), self.test.properties)
-            by_region[name] = self._by_region(last)
-            plain, _ = correlate_cavities(aggregate(last, ("cavity",)), self.test.properties)
-            numbers = {f"compared with all.{key}": value for key, value in _of_pairs(plain).items()}
-            numbers |= _of_pairs(by_aggregation[name]) | _of_pairs(by_region[name])
-            numbers |= self._quenches(last) | _of_good_groups(scores)
-            metrics |= {f"{name}.{key}": value for key, value in numbers.items()}
-        field = {FIELD: self.test.properties.numbers[FIELD]}
-        by_region[CEILING] = correlate({REGIONS[0]: self.test.limits_mv_m}, field)
-        metrics |= {f"{CEILING}.{key}": value for key, value in _of_pairs(by_region[CEILING]).items()}
-        aggregation_figure(by_aggregation, tuple(AGGREGATIONS), tuple(field), folder / "aggregation.svg")
-        locality_figure(by_region, (*REGIONS, ELSEWHERE), folder / "locality.svg")
-        return Findings({"aggregation.svg": AGGREGATION, "locality.svg": LOCALITY}, metrics)
+            every = ImageScores({**outcome.test.meta, "anomaly": outcome.scores[:, 0]})
+            answers = ask(every, self._last(every, outcome), self.test)
+            self.found[outcome.name] = answers
+            metrics |= {f"{outcome.name}.{key}": value for key, value in answers.metrics().items()}
+            space = space_of(outcome)
+            if space is not None:
+                self.spaces[outcome.name] = space
+        if case != self.shows:
+            return Findings(metrics=metrics)
+        return self._all(metrics, folder)
 
-    def _scores(self, outcome: Outcome) -> ImageScores:
-        """As a table of scores holds them: metadata, anomaly, spots."""
-        batch, find = outcome.test, self._finder(outcome.scorer)
+    def _all(self, metrics: dict[str, float], folder: Path) -> Findings:
+        """Of the scorers of all parts."""
+        limits, field = self.test.limits_mv_m, {FIELD: self.test.properties.numbers[FIELD]}
+        ceiling = {
+            REGIONS[0]: correlate({REGIONS[0]: limits.min(axis=1)}, field).pairs[0],
+            ONE_CELL: correlate({ONE_CELL: limits.ravel()}, self.test.of_cells.numbers).pairs[0],
+        }
+        metrics |= {f"{CEILING}.{place}.rho": pair.rho for place, pair in ceiling.items()}
+        standing_figure(self.found, folder / "standing.svg")
+        aggregation_figure(self.found, folder / "aggregation.svg")
+        locality_figure(self.found, folder / "locality.svg")
+        spaces = self.spaces | {"mean colour": colours_of(self.test.batch)}
+        laid = lay_flat(spaces, self.test.batch, self.methods)
+        laid.draw("tsne", folder / "latent.png")
+        for one in laid.purities:
+            metrics |= {f"latent.{one.method}.{one.column}.{key}": getattr(one, key) for key in ("purity", "p_value")}
+        return Findings(CAPTIONS, metrics, all_tables(self.found, ceiling, laid.purities))
+
+    def _last(self, every: ImageScores, outcome: Outcome) -> ImageScores:
+        """The last scan of each cavity, with spots, in pixels of the images as they were taken."""
+        last = ImageScores({**every.columns, "row": np.arange(len(every))}).scan()
+        batch, find = outcome.test[last.column("row")], self._finder(outcome)
         parts = [find(batch[at : at + CHUNK]) for at in range(0, len(batch), CHUNK)]
-        spots = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return ImageScores({**batch.meta, "anomaly": outcome.scores[:, 0], **spots})
+        return ImageScores({**last.columns, **{name: np.concatenate([p[name] for p in parts]) for name in parts[0]}})
 
-    def _finder(self, scorer: Scorer | None) -> Finder:
+    def _finder(self, outcome: Outcome) -> Finder:
         """Spots of maps in sigma of good images: a scorer's own, of its evidence, or of local contrast."""
+        scorer = outcome.scorer
         if isinstance(scorer, Inspecting):
             return lambda batch: told_spots([one.spots for one in scorer.inspect(batch)])
         good = self.good.batch[:: max(1, len(self.good.batch) // GOOD_MAPS)]
         if scorer is None:
             contrast = LocalContrast(good.values)
             return lambda batch: spot_columns(contrast.maps(batch.values))
+        if outcome.test.values.shape[1:] != good.values.shape[1:]:
+            good = halved(good)
+        standard = Standard(
+            np.concatenate([_shown(scorer, good[at : at + CHUNK]) for at in range(0, len(good), CHUNK)])
+        )
+        return lambda batch: spot_columns(self._full_size(standard.sigma(_shown(scorer, batch))))
 
-        def shown(batch: Batch) -> Floats:
-            evidence = np.abs(scorer.explain(batch)).mean(axis=1, dtype=np.float32)
-            return np.asarray(gaussian_filter(evidence, (0, SMOOTH, SMOOTH)))
-
-        standard = Standard(np.concatenate([shown(good[at : at + CHUNK]) for at in range(0, len(good), CHUNK)]))
-        return lambda batch: spot_columns(standard.sigma(shown(batch)))
-
-    def _by_region(self, last: ImageScores) -> Correlations:
-        """Field against the worst spot of a region, of cavities whose quench was located."""
-        known, field = self.test.properties.quenches, self.test.properties.numbers[FIELD]
-        located = np.isfinite(np.array(list(known.values()))).all(axis=1)
-        regions = {region: worst_near_quench(last, known, region) for region in REGIONS}
-        regions[ELSEWHERE] = worst_near_quench(last, _dealt(known, located), REGIONS[2])
-        return correlate(regions, {FIELD: np.where(located, field, np.nan)})
-
-    def _quenches(self, last: ImageScores) -> dict[str, float]:
-        """How many quenches are in the list; for comparison with those of other cavities."""
-        known, numbers = self.test.properties.quenches, {}
-        located = np.isfinite(np.array(list(known.values()))).all(axis=1)
-        for what, places in {"quench": known, "quench of another": _dealt(known, located)}.items():
-            seen = [one for one in quench_ranks(last, places) if one.images_at_place]
-            numbers[f"{what}.with images"] = float(len(seen))
-            numbers[f"{what}.listed"] = float(np.mean([one.at_place > 0 for one in seen]))
-            numbers[f"{what}.in first {TOP}"] = float(np.mean([one.rank <= TOP for one in seen]))
-            numbers[f"{what}.first"] = float(np.mean([one.rank == 1 for one in seen]))
-        return numbers
+    def _full_size(self, maps: Floats) -> Floats:
+        larger = np.array(self.test.plan.size) / maps.shape[1:]
+        return (
+            maps
+            if (larger == 1).all()
+            else np.asarray(zoom(maps, (1, *larger), order=1, mode="nearest", grid_mode=True))
+        )
 
 
-def _dealt(known: Quenches, located: Array) -> Quenches:
-    """The place of the next cavity whose quench was located."""
-    names = [name for name, there in zip(known, located, strict=True) if there]
-    return known | {name: known[other] for name, other in zip(names, names[1:] + names[:1], strict=True)}
+def _shown(scorer: Scorer, batch: Batch) -> Floats:
+    evidence = np.abs(scorer.explain(batch)).mean(axis=1, dtype=np.float32)
+    return np.asarray(gaussian_filter(evidence, (0, SMOOTH, SMOOTH)))
 
 
-def _of_pairs(found: Correlations) -> dict[str, float]:
-    numbers = {"seen with 80 % power": found.seen}
-    for pair in found.pairs:
-        key = f"{pair.score}.{pair.property}"
-        numbers |= {f"{key}.{name}": float(getattr(pair, name)) for name in ("rho", "corrected")}
-    return numbers
-
-
-def _of_good_groups(scores: ImageScores) -> dict[str, float]:
-    """Share of cells with p up to 0.05, of those without a defect and of those with one, compared within a vendor and a
-    treatment or with all."""
-    numbers = {}
-    for words, alike in {"compared with all": (), "compared with alike": ALIKE}.items():
-        groups = aggregate(scores, ("cavity", "scan", "cell"), alike)
-        truth = {group: bool((~scores.good()[rows]).any()) for group, rows in scores.groups(("cavity", "scan", "cell"))}
-        for name in ("top_3_mean", "mean"):
-            for what, faulty in {"good": False, "faulty": True}.items():
-                rare = [g.p_value <= LEVEL for g in groups if g.aggregation == name and truth[g.group] == faulty]
-                numbers[f"{what} cells rare.{words}.{name}"] = float(np.mean(rare)) if rare else float("nan")
-    return numbers
-
-
-AGGREGATION = (
-    "Spearman's rho of the field of simulated cavities with what is made of the images of their last scan, with 90 % "
-    "intervals. Grey: what would not be found, after correction for all pairs. Negative is what physics expects"
-)
-LOCALITY = (
-    "Spearman's rho of the field with the worst spot, in sigma of good data: of the whole cavity, of the cell that "
-    "quenched, within 10 degrees of the quench; and at the quench place of another cavity, for comparison. All for "
-    "cavities whose quench was located. The last one: the lowest field that a defect allows, if all were known of it"
-)
+CAPTIONS = {
+    "standing.svg": "How well the score of an image, and the worst spot of its map, tell whether it has a defect "
+    "(AUROC); how often the worst spot of an image with a defect lies in it, and how often one of its three spots lies "
+    "within 8 pixels of it; 90 % intervals. Grey strokes are chance: the same spots asked about the defect of another "
+    "image",
+    "aggregation.svg": "Spearman's rho of what the vertical test of simulated cavities found with what is made of the "
+    "images of their last scan, with 90 % intervals. Grey: what would not be found, after correction for all pairs of "
+    "a scorer. Negative is what physics expects of the field",
+    "locality.svg": "Spearman's rho of the field with the worst spot, and with the mean score, of the whole cavity, of "
+    "the cell that quenched, within 10 degrees of the quench; for comparison at the quench place of another cavity; "
+    "these of cavities whose quench was located. Last lane: every cell as a cavity of its own, with a test of its own",
+    "latent.png": "Images of six cavities, both scans, as points. In the titles: the share of the 15 nearest "
+    "neighbours on the map that are alike, and by chance. A map is no space: distances between groups mean little",
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,17 @@ def look(case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
         "scores.png": f"scores of test images: {case} is normal, all other digits are not; epochs of the generator",
         "reconstructions.png": f"test images (above), of {case} and of others, and what is made of them",
     }
-    return Findings(figures, metrics)
+    return Findings(figures, metrics, {f"Images of {case} made again: error and sharpness": _table(metrics)})
+
+
+def _table(metrics: Mapping[str, float]) -> list[tuple[str, ...]]:
+    """Error and sharpness of each scorer."""
+    names = [key.split(".")[1] for key in metrics if key.endswith(".sharpness")]
+    numbers = [
+        [f"{metrics[f'reconstruction.{name}.{key}']:.2f}" for key in ("mean_square", "sharpness")] for name in names
+    ]
+    rows = [(name, *own) for name, own in zip(names, numbers, strict=True)]
+    return [("", "mean square error", "sharpness (1: as the images themselves)"), *rows]
 
 
 def _histograms(outcomes: Sequence[Outcome]) -> Figure:

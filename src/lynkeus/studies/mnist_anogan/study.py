@@ -48,8 +48,11 @@ def mnist_anogan(smoke: bool = False) -> Comparison:
     )
     question = (
         "A generator and a critic learn one digit, an encoder finds the code of an image, and what is not made again "
-        "is the score. Do the scores of other digits separate with the epochs? Is it more than what is there without "
-        "a network? And do generators look better and reconstruct worse than autoencoders?"
+        "is the score. Do the scores of other digits separate with the epochs? Yes, they do. Is it more than what is "
+        "there without a network? Hardly: 16 principal components, or an autoencoder, come as far, and nearest "
+        "neighbours further. Do generators look better and reconstruct worse than autoencoders? Yes: they are about "
+        "twice as sharp, with more than twice the error. One training of each: another one may differ by more than the "
+        "intervals say."
     )
     return Comparison("mnist_anogan", question, {"digits": part}, _checks("mnist" if mnist else "small_digits"))
 
