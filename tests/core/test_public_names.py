@@ -10,8 +10,8 @@ from lynkeus.core import errors
 
 NAMES = [
     "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case", "Check",
-    "Classifying", "Comparison", "CrossFitted", "Evidence", "Findings", "Floats", "GoodPatch", "Inspected", "Inspecting",
-    "KINDS", "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Outcome", "Part", "Point", "Schema",
+    "Classifying", "Comparison", "CrossFitted", "Evidence", "Findings", "Floats", "GoodPatch", "Inspected",
+    "Inspecting", "KINDS", "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Outcome", "Part", "Point", "Schema",
     "SchemaError", "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study",
     "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict", "advance", "concatenate",
 ]  # fmt: skip

@@ -96,18 +96,25 @@ def _shares(
     model: Path, fitted: Fitted, source: ImageSource, settings: InspectionSettings, names: dict[str, str],
     left: Sequence[int],
 ) -> Iterator[tuple[list[Row], dict[str, str]]]:  # fmt: skip
-    """Rows and skipped files, some images at a time, in order."""
+    """Rows and skipped files, some images at a time; this process is one of those that work."""
     numbers = iter(left)
     shares = list(iter(lambda: list(islice(numbers, SHARE)), []))
-    if settings.processes == 1 or len(shares) < 2:
-        worker = _Worker(fitted, source, settings.maps, names)
+    worker = _Worker(fitted, source, settings.maps, names)
+    others = min(settings.processes, len(shares)) - 1
+    if others < 1:
         yield from map(worker.inspect, shares)
         return
     given = (settings.load, model, source.path, source.meta, source.colour, settings.maps, names)
-    with ProcessPoolExecutor(
-        min(settings.processes, len(shares)), multiprocessing.get_context("spawn"), _begin, given
-    ) as pool:
-        yield from pool.map(_inspect, shares)
+    with ProcessPoolExecutor(others, multiprocessing.get_context("spawn"), _begin, given) as pool:
+        waiting = {pool.submit(_inspect, share): share for share in shares}
+        for future, share in reversed(list(waiting.items())):  # they begin at the other end
+            if future.cancel():
+                waiting.pop(future)
+                yield worker.inspect(share)
+            for done in [future for future in waiting if future.done()]:
+                waiting.pop(done)
+                yield done.result()
+        yield from (future.result() for future in waiting)
 
 
 @dataclass

@@ -10,10 +10,10 @@ import time
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Adam
 
@@ -23,6 +23,9 @@ from lynkeus.training.history import Epoch, History
 from lynkeus.training.judge import Judge, Rows, split
 from lynkeus.training.settings import Progress, Session, TrainSettings, session
 from lynkeus.training.task import Task, in_chunks, step_size
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 CHECKPOINT_SECONDS = 2.0  # between two checkpoints: small networks would do nothing else
 TELL_SECONDS = 0.1
@@ -245,6 +248,8 @@ class _Known:
 @cache  # a new one reads the entry points of all that is installed, as long as a small network takes to learn
 def _fabric(accelerator: str, precision: str) -> Fabric:
     """One process, or as many as torchrun started."""
+    from lightning_fabric import Fabric  # takes as long to import as PyTorch, and scoring has no use for it
+
     world = int(os.environ.get("WORLD_SIZE", "1"))
     strategy = "ddp" if world > 1 else "auto"
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
