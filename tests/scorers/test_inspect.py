@@ -119,7 +119,7 @@ def test_a_saved_scorer_comes_back_without_pickle(scorer: Inspect, surface: Any,
     scorer.save(tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} <= {".safetensors", ".json"}
     loaded = Inspect.load(tmp_path)
-    assert (loaded.position, loaded.time, loaded.positions_) == ("position", "time", scorer.positions_)
+    assert (loaded.position, loaded.time, loaded.references_) == ("position", "time", scorer.references_)
     np.testing.assert_array_equal(loaded.score(surface.later), scorer.score(surface.later))
     np.testing.assert_array_equal(loaded.held_out_scores(), scorer.held_out_scores())
     assert [one.alike for one in loaded.inspect(surface.pitted)] == [
@@ -149,7 +149,7 @@ def test_images_are_compared_with_references_of_their_position(scorer: Inspect, 
     """Another position is another reference: the scores differ; one that is not known is as none."""
     right = scorer.inspect(surface.later[:1])[0].map
     place = str(surface.later.meta["position"][0])
-    references = np.flatnonzero(scorer.reference_position_ == scorer.positions_.index(place))
+    references = np.flatnonzero([one.position == place for one in scorer.references_.visits])
     of_place = surface.good.meta["position"][scorer.novelty_.reference_image[references]]
     assert set(of_place) == {place}
 
@@ -157,7 +157,7 @@ def test_images_are_compared_with_references_of_their_position(scorer: Inspect, 
         meta = {**surface.later.meta, "position": np.full(len(surface.later), name)}
         return scorer.inspect(replace(surface.later, meta=meta)[:1])[0].map
 
-    assert np.abs(elsewhere(scorer.positions_[-1]) - right).max() > 1e-3
+    assert np.abs(elsewhere(scorer.references_.visits[-1].position) - right).max() > 1e-3
     without = {name: column for name, column in surface.later.meta.items() if name != "position"}
     plain = scorer.inspect(replace(surface.later, meta=without)[:1])[0].map
     np.testing.assert_array_equal(elsewhere("nowhere"), plain)

@@ -114,7 +114,7 @@ def test_the_scores_file_and_the_maps_are_the_same_without_torch(
 
 @pytest.mark.slow
 def test_other_files_and_other_images_are_refused(file: Path, surface: Any, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="reads pixels, position, not values"):
+    with pytest.raises(ModelError, match="reads pixels, allowed, not values"):
         OnnxScorer.load(file)
     (tmp_path / "torn.onnx").write_bytes(file.read_bytes()[:100_000])
     with pytest.raises(ModelError, match=r"torn\.onnx is no ONNX file of lynkeus"):

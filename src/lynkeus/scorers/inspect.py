@@ -27,6 +27,7 @@ from lynkeus.scorers.inspect_grid import STRIDE, as_bytes
 from lynkeus.scorers.inspect_heads import HALVES, Cells, Heads, Seen
 from lynkeus.scorers.inspect_novelty import Novelty, Where
 from lynkeus.scorers.inspect_patches import Taken, from_arrays, nearest_good, to_arrays
+from lynkeus.scorers.inspect_references import References, Visit
 from lynkeus.scorers.inspect_usual import Usual
 from lynkeus.transforms.blemishes import plant_blemishes
 
@@ -40,12 +41,12 @@ THREADS = 2  # that see images at the same time; each computes on one core
 
 class Good(NamedTuple):
     """A good image as it is held for the fit: some `pixels` of it (c, row, column) that begin at cell `first` of its
-    `size` cells, `features` of all of it as float16, its position, what file it is of, and its contrast."""
+    `size` cells, `features` of all of it as float16, where and when it was taken, its file and its contrast."""
 
     pixels: Array
     first: tuple[int, int]
     features: Array
-    position: str
+    visit: Visit
     digest: int
     taken: Taken
     squares: Floats
@@ -65,7 +66,8 @@ class Inspect:
     """`anomaly` of an image: the highest point of a map with more weight on novelty, in sigmas of good images.
 
     `position`: metadata column that says where an image was taken; images of one position are compared with one another
-    (without it, or where it is not known, with those that look most alike). `backbone`: efficientnet_lite0 or
+    (without it, or where it is not known, with those that look most alike). `time`: column that says when, as a date or
+    a number; an image is then compared with earlier ones, where there are any. `backbone`: efficientnet_lite0 or
     mobilenet_v2, `weights`: a local file of them instead of those installed; `copies`: of each good image with planted
     blemishes, 0: by how many images there are; `training`: see TrainSettings.
     """
@@ -90,14 +92,13 @@ class Inspect:
         good = self._read(source)
         if len(good) < FEWEST:
             raise SchemaError(f"the scorer inspect learns from {FEWEST} good images at least, got {len(good)}")
-        self.positions_ = sorted({one.position for one in good})
         self.digests_ = np.array([one.digest for one in good], np.uint64)
         self.taken_ = [one.taken for one in good]
         self.novelty_ = Novelty.fit([one.features for one in good], self.seed)
-        self.reference_position_ = self._numbers([good[index].position for index in self.novelty_.reference_image])
+        self.references_ = References([good[index].visit for index in self.novelty_.reference_image])
         with ThreadPoolExecutor(THREADS) as pool:
             numbers = range(len(good))
-            whole = pool.map(lambda index: self._seen(good[index].as_read(), good[index].position, index), numbers)
+            whole = pool.map(lambda index: self._seen(good[index].as_read(), good[index].visit, index), numbers)
             distances = [one.distances for one in whole]
             self.heads_ = Heads.fit(self._cells(good, distances, pool), self.seed, self.training)
             held_out = list(pool.map(lambda index: self._views(good[index].seen(distances[index]), index)[0], numbers))
@@ -126,7 +127,7 @@ class Inspect:
         """What is known of the cells of an image, and its number among those learned from, -1: none of them."""
         pixels = as_bytes(batch.values[index])
         own = next(iter(np.flatnonzero(self.digests_ == _digest(pixels)).tolist()), -1)
-        return self._seen(self._features.of(pixels), self._position(batch, index), own), own
+        return self._seen(self._features.of(pixels), Visit.of(batch, index, self.position, self.time), own), own
 
     def _views(self, seen: Seen, own: int) -> Floats:
         """(halves, 5, rows, columns); an image that was learned from is judged by the half that has not seen it."""
@@ -167,14 +168,15 @@ class Inspect:
         return held
 
     def _hold(self, batch: Batch, index: int) -> Good:
-        pixels, position, taken = as_bytes(batch.values[index]), self._position(batch, index), Taken.of(batch, index)
+        pixels, taken = as_bytes(batch.values[index]), Taken.of(batch, index)
+        visit = Visit.of(batch, index, self.position, self.time)
         features = self._features.of(pixels).half().numpy()
         digest = _digest(pixels)
         random = np.random.default_rng(digest)
         first = [int(random.integers(max(length - CROP, 0) // STRIDE + 1)) for length in pixels.shape[1:]]
         rows, columns = (slice(start * STRIDE, start * STRIDE + CROP) for start in first)
         part = pixels[:, rows, columns].copy()
-        return Good(part, (first[0], first[1]), features, position, digest, taken, mean_squares(pixels))
+        return Good(part, (first[0], first[1]), features, visit, digest, taken, mean_squares(pixels))
 
     def _cells(self, good: Sequence[Good], distances: Sequence[Tensor], pool: ThreadPoolExecutor) -> list[Cells]:
         """Of each half of the images, cells as they are and with blemishes."""
@@ -191,7 +193,7 @@ class Inspect:
                 features = self._features.of(pixels)
                 size, shape = one.features.shape[:2], features.shape[:2]
                 where = Where((size[0], size[1]), (shape[0], shape[1]), one.first)
-                part = self._seen(features, one.position, index, where, learned)
+                part = self._seen(features, one.visit, index, where, learned)
                 found.add(Cells.some(part, _covered(mask, shape), random))
             return found
 
@@ -201,29 +203,19 @@ class Inspect:
         return halves
 
     def _seen(
-        self, features: Tensor, position: str, own: int = -1, where: Where | None = None, learned: Tensor | None = None
+        self, features: Tensor, visit: Visit, own: int = -1, where: Where | None = None, learned: Tensor | None = None
     ) -> Seen:
         smooth = smoothed(features)
         white = self.novelty_.white(smooth)
-        allowed = self.reference_position_ == self._numbers([position])[0] if position else None
         where = where or Where.whole(features)
-        alike = self.novelty_.alike(white, own, allowed)
+        alike = self.novelty_.alike(white, own, self.references_.allowed(visit))
         return Seen(features, smooth, self.novelty_.distances(white, where, alike, own, learned), where)
-
-    def _position(self, batch: Batch, index: int) -> str:
-        column = batch.meta.get(self.position) if self.position else None
-        return "" if column is None else str(column[index])
-
-    def _numbers(self, positions: Sequence[str]) -> Array:
-        """Positions as numbers, -1 for one that is not known."""
-        known = {name: number for number, name in enumerate(self.positions_) if name}
-        return np.array([known.get(name, -1) for name in positions])
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
         arrays = self.novelty_.to_arrays() | self.heads_.to_arrays() | self.usual_.to_arrays()
-        arrays |= {"held_out": self.held_out_, "reference_position": self.reference_position_, "digests": self.digests_}
-        arrays |= self.contrast_.to_arrays() | to_arrays(self.taken_) | _packed(self.positions_)
+        arrays |= {"held_out": self.held_out_, "digests": self.digests_}
+        arrays |= self.contrast_.to_arrays() | to_arrays(self.taken_) | self.references_.to_arrays()
         write_folder(folder, self.schema_, asdict(self), arrays)
 
     @classmethod
@@ -234,24 +226,18 @@ class Inspect:
             *Usual.__dataclass_fields__,
             *Contrast.__dataclass_fields__,
             "held_out",
-            "reference_position",
             "digests",
             "taken",
-            "positions",
+            "visits",
         )
         scorer, _ = read_scorer(cls, folder, *names)
         arrays = read_folder(folder)[2]
         scorer._features = FeatureMaps(backbone(scorer.backbone, scorer.weights))
         scorer.novelty_, scorer.heads_ = Novelty.from_arrays(arrays), Heads.from_arrays(arrays)
         scorer.usual_, scorer.contrast_ = Usual.from_arrays(arrays), Contrast.from_arrays(arrays)
-        scorer.held_out_, scorer.reference_position_ = arrays["held_out"], arrays["reference_position"]
+        scorer.held_out_, scorer.references_ = arrays["held_out"], References.from_arrays(arrays)
         scorer.digests_, scorer.taken_ = arrays["digests"], from_arrays(arrays["taken"])
-        scorer.positions_ = bytes(arrays["positions"]).decode().split("\n")
         return scorer
-
-
-def _packed(positions: Sequence[str]) -> dict[str, Array]:
-    return {"positions": np.frombuffer("\n".join(positions).encode() or b"\n", np.uint8)}
 
 
 def _digest(pixels: Array) -> int:

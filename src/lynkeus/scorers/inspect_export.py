@@ -23,7 +23,7 @@ from lynkeus.scorers.inspect import Inspect
 from lynkeus.scorers.inspect_features import BLOCK, OVERLAP
 from lynkeus.scorers.inspect_graph import Judging, Looking
 from lynkeus.scorers.inspect_grid import STRIDE
-from lynkeus.scorers.onnx_inspect import MAP, PIXELS, POSITION, OnnxInspect
+from lynkeus.scorers.onnx_inspect import ALLOWED, MAP, PIXELS, OnnxInspect
 from lynkeus.scorers.onnx_scorer import ABOUT, SCORES
 
 TOLERANCE = 1e-3  # of score and map: sigmas, or of their size where that is larger
@@ -31,7 +31,7 @@ SIZES = ((96, 128), (75, 200), (200, 40))  # of images that are drawn; one more 
 OPEN = torch.export.Dim.DYNAMIC
 STRIPS = """
 <ir_version: 10, opset_import: ["": {opset}, "lynkeus": 1]>
-inspect (uint8[1, {channels}, rows, columns] {pixels}, int64 {position})
+inspect (uint8[1, {channels}, rows, columns] {pixels}, bool[{references}] {allowed})
     => (float[1, 1] {scores}, float[cell_rows, cell_columns] {map})
 {{
     zero = Constant<value_ints = [0]>()
@@ -79,7 +79,7 @@ inspect (uint8[1, {channels}, rows, columns] {pixels}, int64 {position})
         go_on = Identity(go)
     }}>
     features = ConcatFromSequence<axis = 0>(parts)
-    {scores}, {map} = lynkeus.judging(features, {position})
+    {scores}, {map} = lynkeus.judging(features, {allowed})
 }}
 """
 
@@ -94,7 +94,7 @@ def export_inspect(scorer: Inspect, path: Path, fitted: Mapping[str, Any]) -> fl
         "schema": scorer.schema_.to_dict(),
         "outputs": scorer.outputs,
         "columns": {"position": scorer.position, "time": scorer.time},
-        "positions": scorer.positions_,
+        "references": scorer.references_.to_list(),
         "usual_contrast": scorer.contrast_.usual_contrast.tolist(),
         "fitted": dict(fitted),
     }
@@ -127,7 +127,7 @@ def difference(scorer: Inspect, other: OnnxInspect, samples: Iterable[Batch]) ->
 
 def _write(scorer: Inspect, path: Path, about: Mapping[str, Any]) -> None:
     """Both networks as functions of one graph, which cuts strips."""
-    channels = len(scorer.schema_.names)
+    channels, count = len(scorer.schema_.names), len(scorer.references_.visits)
     pixels = torch.zeros(1, channels, 96, 136, dtype=torch.uint8)
     looking = Looking(scorer._features.network)
     features = looking(pixels)
@@ -135,7 +135,7 @@ def _write(scorer: Inspect, path: Path, about: Mapping[str, Any]) -> None:
         "looking": traced(looking, {PIXELS: pixels}, ["features"], ({2: OPEN, 3: OPEN},)),
         "judging": traced(
             Judging(scorer),
-            {"features": features, POSITION: torch.tensor(0)},
+            {"features": features, ALLOWED: torch.ones(count, dtype=torch.bool)},
             [SCORES, MAP],
             ({0: OPEN, 1: OPEN}, {}),
         ),
@@ -146,8 +146,9 @@ def _write(scorer: Inspect, path: Path, about: Mapping[str, Any]) -> None:
     protos = {name: program.model_proto for name, program in parts.items()}
     opset = next(one for one in protos["looking"].opset_import if not one.domain)
     text = STRIPS.format(
-        opset=opset.version, channels=channels, pixels=PIXELS, position=POSITION, scores=SCORES, map=MAP,
-        most=inspect_features.STRIP_PIXELS, block=BLOCK, overlap=OVERLAP, stride=STRIDE, end=np.iinfo(np.int64).max,
+        opset=opset.version, channels=channels, pixels=PIXELS, allowed=ALLOWED, references=count, scores=SCORES,
+        map=MAP, most=inspect_features.STRIP_PIXELS, block=BLOCK, overlap=OVERLAP, stride=STRIDE,
+        end=np.iinfo(np.int64).max,
     )  # fmt: skip
     model = onnx.parser.parse_model(text)
     for name, proto in protos.items():
@@ -169,5 +170,8 @@ def _drawn(scorer: Inspect) -> Iterator[Batch]:
     for number, size in enumerate([*SIZES, (inspect_features.STRIP_PIXELS // wide + 50, wide)]):
         noise = gaussian_filter(random.normal(size=(1, channels, *size)), (0, 0, 2, 2))
         values = np.clip(120 + 100 * noise, 0, 255).astype(np.uint8)
-        name = scorer.positions_[number % len(scorer.positions_)]
-        yield Batch(schema, values, meta={scorer.position: np.array([name])} if scorer.position else {})
+        visit = scorer.references_.visits[number % len(scorer.references_.visits)]
+        meta = {
+            name: np.array([value]) for name, value in zip((scorer.position, scorer.time), visit, strict=True) if name
+        }
+        yield Batch(schema, values, meta=meta)

@@ -35,19 +35,18 @@ class Looking(nn.Module):
 
 
 class Judging(nn.Module):
-    """Features of cells and the number of a position (none of the known ones: any) to the score (1, 1) and the map of
-    cells in sigmas."""
+    """Features of cells and the references (r,) that are allowed, to the score (1, 1) and the map of cells in
+    sigmas."""
 
     def __init__(self, scorer: Inspect) -> None:
         super().__init__()
         self.novelty = _Novelty(**vars(scorer.novelty_))
         self.heads, self.usual = scorer.heads_, _Usual(scorer.usual_)
-        self.reference_position = torch.from_numpy(scorer.reference_position_)
 
-    def forward(self, features: Tensor, position: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
         smooth = smoothed(features)
         white, where = self.novelty.white(smooth), Where.whole(features)
-        alike = self.novelty.most_alike(white, self.reference_position == position)
+        alike = self.novelty.most_alike(white, allowed)
         seen = Seen(features, smooth, self.novelty.distances(white, where, alike), where)
         views = self.heads.views(seen)
         heights = torch.stack([self.usual.fused(half, WHETHER, 1).max() for half in views])
@@ -61,9 +60,8 @@ class _Novelty(Novelty):
         down, across = (_parts(length) for length in white.shape[:2])
         described = (down @ white.permute(2, 0, 1) @ across.T).flatten()
         far = (torch.from_numpy(self.described) - described).square().sum(dim=1)
-        usable = allowed | ~allowed.any()
-        nearest = torch.topk(torch.where(usable, far, torch.inf), min(ALIKE, len(self.described)), largest=False)
-        count = (usable.sum() - 1).clamp(min=1)
+        nearest = torch.topk(torch.where(allowed, far, torch.inf), min(ALIKE, len(self.described)), largest=False)
+        count = (allowed.sum() - 1).clamp(min=1)
         return torch.where(torch.arange(len(nearest.indices)) < count, nearest.indices, -1)
 
     def _from_place(self, white: Tensor, where: Where, own: Tensor | None) -> Tensor:

@@ -11,11 +11,11 @@ import numpy as np
 from lynkeus.core import Array, Batch, Floats, Inspected, Schema, Scores
 from lynkeus.scorers.inspect_contrast import Contrast
 from lynkeus.scorers.inspect_grid import as_bytes
+from lynkeus.scorers.inspect_references import References, Visit
 from lynkeus.scorers.onnx_scorer import SCORES, open_onnx
 
-PIXELS, POSITION = "pixels", "position"  # (1, channel, row, column) uint8; number of a position, NOWHERE, UNKNOWN
+PIXELS, ALLOWED = "pixels", "allowed"  # (1, channel, row, column) uint8; (r,) good images that it is compared with
 MAP = "map"  # of cells, in sigmas; the centre of cell k is at pixel STRIDE * k + CENTRE
-NOWHERE, UNKNOWN = -2, -1  # no position is named; one that no good image has
 
 
 class OnnxInspect:
@@ -32,12 +32,12 @@ class OnnxInspect:
         self.schema_ = Schema.from_dict(about["schema"])
         self.contrast = Contrast(np.array(about["usual_contrast"]))
         self.position, self.time = about["columns"]["position"], about["columns"]["time"]
-        self._numbers = {name: number for number, name in enumerate(about["positions"]) if name}
+        self.references = References.from_list(about["references"])
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a file. Raises ModelError where it is no file of `export_inspect`, SettingsError without onnxruntime."""
-        return cls(*open_onnx(path, (PIXELS, POSITION)))
+        return cls(*open_onnx(path, (PIXELS, ALLOWED)))
 
     def inspect(self, batch: Batch) -> list[Inspected]:
         """Score, map and spots of each image. Raises SchemaError for other images than it was fitted on."""
@@ -51,12 +51,10 @@ class OnnxInspect:
     def _look(self, batch: Batch) -> list[tuple[float, Floats]]:
         """Score and map of cells of each image."""
         self.schema_.require(batch.schema, "the exported model")
-        column = batch.meta.get(self.position) if self.position else None
-        names = [""] * len(batch) if column is None else [str(name) for name in column]
-        return [self._judged(as_bytes(pixels), name) for pixels, name in zip(batch.values, names, strict=True)]
+        visits = (Visit.of(batch, index, self.position, self.time) for index in range(len(batch)))
+        return [self._judged(as_bytes(pixels), visit) for pixels, visit in zip(batch.values, visits, strict=True)]
 
-    def _judged(self, pixels: Array, name: str) -> tuple[float, Floats]:
-        number = self._numbers.get(name, UNKNOWN) if name else NOWHERE
-        given = {PIXELS: np.ascontiguousarray(pixels[None]), POSITION: np.array(number, np.int64)}
+    def _judged(self, pixels: Array, visit: Visit) -> tuple[float, Floats]:
+        given = {PIXELS: np.ascontiguousarray(pixels[None]), ALLOWED: self.references.allowed(visit)}
         scores, grid = self.session.run([SCORES, MAP], given)
         return float(scores[0, 0]), grid

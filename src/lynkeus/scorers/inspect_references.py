@@ -1,0 +1,78 @@
+"""With which good images an image is compared place by place: those of its position that were taken before it.
+
+NumPy only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from lynkeus.core import Array, Batch, SchemaError
+
+
+class Visit(NamedTuple):
+    """Where and when an image was taken: "" and NaN where that is not known."""
+
+    position: str
+    time_s: float
+
+    @classmethod
+    def of(cls, batch: Batch, index: int, position: str, time: str) -> Self:
+        """By two metadata columns ("": none). Raises SchemaError for what is no time."""
+        where, when = (batch.meta.get(name) if name else None for name in (position, time))
+        return cls("" if where is None else str(where[index]), np.nan if when is None else _seconds(when[index], time))
+
+
+@dataclass(frozen=True)
+class References:
+    """Good images that others are compared with, `visits` (r,)."""
+
+    visits: Sequence[Visit]
+
+    def allowed(self, visit: Visit) -> Array:
+        """(r,) those of the same position, and of these the earlier ones; all where there is none."""
+        here = np.array([one.position == visit.position for one in self.visits])
+        if not visit.position or not here.any():
+            here[:] = True
+        earlier = here & np.array([one.time_s < visit.time_s for one in self.visits])
+        return earlier if earlier.any() else here
+
+    def to_list(self) -> list[list[Any]]:
+        """As plain JSON types."""
+        return [[one.position, None if np.isnan(one.time_s) else one.time_s] for one in self.visits]
+
+    @classmethod
+    def from_list(cls, visits: Sequence[Sequence[Any]]) -> Self:
+        """Inverse of `to_list`."""
+        return cls([Visit(position, np.nan if time_s is None else time_s) for position, time_s in visits])
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a model folder."""
+        return {"visits": np.frombuffer(json.dumps(self.to_list()).encode(), np.uint8)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Array]) -> Self:
+        """Inverse of `to_arrays`."""
+        return cls.from_list(json.loads(arrays["visits"].tobytes()))
+
+
+def _seconds(value: Any, column: str) -> float:
+    """Of a number as it is, of a date since 1970; NaN for an empty field."""
+    text = str(value).strip()
+    if text in ("", "NaT"):
+        return np.nan
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return float(np.datetime64(text.removesuffix("Z"), "us").astype(np.int64)) / 1e6
+    except ValueError as error:
+        raise SchemaError(
+            f"metadata column {column}: {text!r} is no time; write 2026-11-22T08:00:00, or a number"
+        ) from error
