@@ -78,6 +78,12 @@ def test_maps_are_in_sigmas_of_good_images(scorer: Inspect, surface: Any) -> Non
     assert (np.abs(held_out) < 6).all()
 
 
+def test_memory_for_a_fit_grows_with_the_images_and_is_bounded() -> None:
+    few, more = (Inspect.memory_bytes(count, 320, 768) for count in (20, 100))
+    assert 1e9 < few < more < 3.5e9
+    assert Inspect.memory_bytes(10_000, 2816, 3488) == Inspect.memory_bytes(100_000, 2816, 3488) < 3.5e9
+
+
 @pytest.mark.slow
 def test_new_good_images_score_as_those_that_were_held_out() -> None:
     """Each of another place; few images in many dimensions, where leaving one out is not to be taken lightly."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lynkeus.scorers.inspect_contrast import GAIN, LEAST, PLACES, Contrast, contrast, mean_squares
+from lynkeus.scorers.inspect_contrast import GAIN, LEAST, Contrast, contrast, mean_squares
+from lynkeus.scorers.inspect_grid import PLACES
 
 ROWS, COLUMNS = 96, 144
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lynkeus.cli.images import load_model
-from lynkeus.core import Batch, ModelError, Schema, SchemaError
+from lynkeus.cli.images import export_model, load_model
+from lynkeus.core import Batch, ModelError, Schema, SchemaError, SettingsError
 from lynkeus.evaluate.fitted import Fitted
 from lynkeus.scorers import inspect_features
 from lynkeus.scorers.inspect import Inspect
@@ -119,6 +119,10 @@ def test_other_files_and_other_images_are_refused(file: Path, surface: Any, tmp_
     (tmp_path / "torn.onnx").write_bytes(file.read_bytes()[:100_000])
     with pytest.raises(ModelError, match=r"torn\.onnx is no ONNX file of lynkeus"):
         load_model(tmp_path / "torn.onnx")
+    with pytest.raises(ModelError, match=r"none\.onnx: no such file; check the path"):
+        load_model(tmp_path / "none.onnx")
+    with pytest.raises(SettingsError, match="is a folder; give the name of a file"):
+        export_model(surface.model, tmp_path)
     with pytest.raises(SchemaError, match="names"):
         load_model(file).scorer.score(grey(48, 64))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,6 +66,7 @@ def fit_and_save(options: FitOptions) -> None:
             options.scorer, options_of(options, source), *window_of(options, source),
             kept.to_dict() if kept else None, labels=options.labels or "", judged=judged,
         )  # fmt: skip
+        _say_memory(names, source.source)
         with training(options, bar):
             if names[0] == AUTO:
                 choice = choose(source, settings, names[1:], bar.step)
@@ -81,6 +82,17 @@ def fit_and_save(options: FitOptions) -> None:
     if fitted.schema.kind != source.schema.kind:
         say(screen, [f"the {source.schema.shape[0]} columns are the pixels of images, and were read as such"])
     _say_what_was_learned(fitted, options)
+
+
+def _say_memory(names: list[str], images: Source) -> None:
+    """What a fit on images will need, before it is begun; of scorers that know it."""
+    if images.schema.kind != "image" or not isinstance(images, Sized):
+        return
+    for name in set(names) - {"auto"}:
+        needs = getattr(plugins.load("scorers", name), "memory_bytes", None)
+        if needs is not None:
+            needed = needs(len(images), *next(iter(images)).values.shape[2:])
+            say(screen, [f"{name}: about {needed / 1e9:.1f} GB of memory for {len(images)} images"])
 
 
 def options_of(options: FitOptions, source: Source) -> dict[str, Any]:

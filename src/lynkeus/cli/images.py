@@ -49,6 +49,8 @@ def export_model(model: Path, output: Path) -> float:
     from lynkeus.scorers.inspect_export import export_inspect
 
     fitted = Fitted.load(model)
+    if output.is_dir():
+        raise SettingsError(f"{output} is a folder; give the name of a file, as {output.name}/model.onnx")
     if isinstance(fitted.scorer, Inspect):
         return export_inspect(fitted.scorer, output, fitted.to_dict())
     return export_onnx(fitted.scorer, output)

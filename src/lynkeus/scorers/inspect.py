@@ -22,7 +22,7 @@ from lynkeus.core import About, Array, Batch, Evidence, Floats, Inspected, Schem
 from lynkeus.networks.backbone import backbone
 from lynkeus.scorers.folder import read_folder, read_scorer, write_folder
 from lynkeus.scorers.inspect_contrast import Contrast, mean_squares
-from lynkeus.scorers.inspect_features import FeatureMaps, smoothed
+from lynkeus.scorers.inspect_features import FeatureMaps, cells, smoothed
 from lynkeus.scorers.inspect_grid import STRIDE, as_bytes
 from lynkeus.scorers.inspect_heads import HALVES, Cells, Heads, Seen
 from lynkeus.scorers.inspect_novelty import Novelty, Where
@@ -36,6 +36,7 @@ PLANTED = 300  # images with planted blemishes to learn from at least, and two o
 COPIES = 2
 CROP = 512  # pixels: of larger images parts are planted into
 FEWEST = 8
+BASE_BYTES, CELL_BYTES = 1_500_000_000, 720  # of memory for a fit, measured on images of 0.25 and 1 megapixel
 THREADS = 2  # that see images at the same time; each computes on one core
 
 
@@ -106,6 +107,11 @@ class Inspect:
         self.contrast_ = Contrast.fit([one.squares for one in good])
         self.held_out_ = np.array([[self.usual_.height(views)] for views in held_out])
         return self
+
+    @staticmethod
+    def memory_bytes(images: int, rows: int, columns: int) -> int:
+        """About what a fit on so many images takes; bounded, as only some of many images are held."""
+        return BASE_BYTES + CELL_BYTES * min(images * cells(rows) * cells(columns), HELD_CELLS)
 
     def held_out_scores(self) -> Scores:
         """(n, 1) of the good images that were learned from, each by the networks that have not seen it."""
@@ -198,8 +204,8 @@ class Inspect:
             return found
 
         halves = [Cells.none() for _ in range(HALVES)]
-        for index, cells in enumerate(pool.map(some, range(len(good)))):
-            halves[_half(index)].add(cells)
+        for index, found in enumerate(pool.map(some, range(len(good)))):
+            halves[_half(index)].add(found)
         return halves
 
     def _seen(

@@ -10,13 +10,12 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 from lynkeus.core import Array, Floats, Spot
-from lynkeus.scorers.inspect_grid import to_pixels
+from lynkeus.scorers.inspect_grid import PLACES, between_places, middle_of_places, to_pixels
 from lynkeus.scorers.inspect_spots import SIDE, find_spots
 
-PLACES = 12  # along each side, of which the usual contrast is known
 FINE, WIDE, BLUR = 1.0, 3.0, 0.5  # squares of SIDE pixels: widths of the two means that are compared, and of the result
 LEAST = 0.5  # grey levels
 GAIN = 0.75  # by which the map is higher at most
@@ -46,9 +45,8 @@ class Contrast:
     def _in_units(self, pixels: Array) -> Floats:
         """(squares) contrast in units of what is usual at that place."""
         found = contrast(pixels)
-        at = np.meshgrid(*((np.arange(n) + 0.5) / n * PLACES - 0.5 for n in found.shape), indexing="ij", sparse=True)
-        usual = map_coordinates(self.usual_contrast, np.broadcast_arrays(*at), order=1, mode="nearest")
-        return np.asarray(gaussian_filter(found / usual.astype(np.float32), BLUR))
+        usual = between_places(self.usual_contrast, *found.shape).astype(np.float32)
+        return np.asarray(gaussian_filter(found / usual, BLUR))
 
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""
@@ -71,9 +69,7 @@ def contrast(pixels: Array) -> Floats:
 def mean_squares(pixels: Array) -> Floats:
     """(PLACES, PLACES) of the contrast of an image."""
     square = contrast(pixels) ** 2
-    mean = uniform_filter(square, [max(1, length // PLACES) for length in square.shape])
-    rows, columns = (((np.arange(PLACES) + 0.5) / PLACES * length).astype(int) for length in square.shape)
-    return np.asarray(mean[rows][:, columns])
+    return middle_of_places(uniform_filter(square, [max(1, length // PLACES) for length in square.shape]))
 
 
 def _at_pixels(squares: Floats, rows: int, columns: int) -> Floats:

@@ -18,9 +18,10 @@ from torch.nn.functional import conv2d, pad
 from lynkeus.networks.backbone import Backbone
 from lynkeus.scorers.inspect import Inspect
 from lynkeus.scorers.inspect_features import seen_by, smoothed
+from lynkeus.scorers.inspect_grid import PLACES
 from lynkeus.scorers.inspect_heads import Seen
 from lynkeus.scorers.inspect_novelty import ALIKE, DESCRIBED, GRID, REFERENCE_SIZE, SIZE, UNIT, Novelty, Where
-from lynkeus.scorers.inspect_usual import PLACES, SMOOTH, WHERE, WHETHER, Usual
+from lynkeus.scorers.inspect_usual import SMOOTH, WHERE, WHETHER, Usual
 
 
 class Looking(nn.Module):

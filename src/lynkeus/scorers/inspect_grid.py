@@ -1,14 +1,19 @@
-"""Cells: the grid on which an image is judged, and how it lies on the pixels. NumPy only."""
+"""Cells: the grid on which an image is judged, how it lies on the pixels, and places of which what is usual is kept.
+
+NumPy only.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 from scipy.sparse import csr_array
 
 from lynkeus.core import Array, Floats
 
 STRIDE = 8  # pixels from cell to cell; the centre of cell k is at pixel STRIDE * k + CENTRE
 CENTRE = 3.5
+PLACES = 12  # along each side of an image, of which it is known what is usual
 
 
 def as_bytes(pixels: Array) -> Array:
@@ -21,6 +26,18 @@ def to_pixels(grid: Floats, rows: int, columns: int, side: int = 1) -> Floats:
     smooth, no seams, at any size."""
     down, across = (_weights(count, length, side) for count, length in zip(grid.shape, (rows, columns), strict=True))
     return np.ascontiguousarray((across @ (down @ grid.astype(np.float32)).T).T)
+
+
+def middle_of_places(image: Floats) -> Floats:
+    """(..., PLACES, PLACES) of what is known everywhere (..., rows, columns)."""
+    rows, columns = (((np.arange(PLACES) + 0.5) / PLACES * length).astype(int) for length in image.shape[-2:])
+    return image[..., rows, :][..., columns]
+
+
+def between_places(usual: Floats, rows: int, columns: int) -> Floats:
+    """(rows, columns) of what is known of places (PLACES, PLACES), linear between them."""
+    at = np.meshgrid(*((np.arange(n) + 0.5) / n * PLACES - 0.5 for n in (rows, columns)), indexing="ij")
+    return np.asarray(map_coordinates(usual, at, order=1, mode="nearest"))
 
 
 def _weights(count: int, length: int, side: int) -> csr_array:

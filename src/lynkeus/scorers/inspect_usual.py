@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
-from scipy.ndimage import convolve1d, gaussian_filter, map_coordinates
+from scipy.ndimage import convolve1d, gaussian_filter
 
 from lynkeus.core import Array, Floats
+from lynkeus.scorers.inspect_grid import between_places, middle_of_places
 
-PLACES = 12  # along each side, of which the usual views are known
 BLUR = 0.7  # places over which these are averaged
 SMOOTH = 0.3  # cells
 # The views: log odds by features and by novelty, logarithms of the distances to bank, place, alike images.
@@ -33,8 +33,7 @@ class Usual:
     @classmethod
     def fit(cls, views: Sequence[Floats]) -> Self:
         """From the views (5, rows, columns) of good images, each by networks that have not seen it."""
-        at = [[((np.arange(PLACES) + 0.5) / PLACES * n).astype(int) for n in one.shape[1:]] for one in views]
-        sampled = [one[:, rows][:, :, columns] for one, (rows, columns) in zip(views, at, strict=True)]
+        sampled = [middle_of_places(one) for one in views]
         wide = (0, BLUR, BLUR)
         mean = gaussian_filter(np.mean(sampled, axis=0), wide)
         variance = gaussian_filter(np.mean((np.stack(sampled) - mean) ** 2, axis=0), wide)
@@ -56,12 +55,12 @@ class Usual:
 
     def _fused(self, views: Floats, weights: Sequence[float]) -> Floats:
         """Deviations from what is usual at that place, the weighted sum of all views, over about a cell."""
-        at = np.meshgrid(*((np.arange(n) + 0.5) / n * PLACES - 0.5 for n in views.shape[1:]), indexing="ij")
-        found = np.zeros(views.shape[1:])
+        rows, columns = views.shape[1:]
+        found = np.zeros((rows, columns))
         for weight, one, mean, sigma in zip(weights, views, self.view_mean, self.view_sigma, strict=True):
             if weight:
-                off = one - map_coordinates(mean, at, order=1, mode="nearest")
-                found += weight * off / map_coordinates(sigma, at, order=1, mode="nearest")
+                off = one - between_places(mean, rows, columns)
+                found += weight * off / between_places(sigma, rows, columns)
         return np.asarray(gaussian_filter(found, SMOOTH))
 
     def to_arrays(self) -> dict[str, Array]:

@@ -47,6 +47,8 @@ def open_onnx(path: Path, inputs: tuple[str, ...]) -> tuple[Any, dict[str, Any]]
         import onnxruntime
     except ImportError as error:
         raise SettingsError("scoring by ONNX needs onnxruntime; pip install 'lynkeus[vision]'") from error
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; check the path")
     try:
         options = onnxruntime.SessionOptions()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other processes have work, too
