@@ -92,7 +92,7 @@ def _say_memory(names: list[str], images: Source) -> None:
         needs = getattr(plugins.load("scorers", name), "memory_bytes", None)
         if needs is not None:
             needed = needs(len(images), *next(iter(images)).values.shape[2:])
-            say(screen, [f"{name}: about {needed / 1e9:.1f} GB of memory for {len(images)} images"])
+            typer.echo(f"{name}: about {needed / 1e9:.1f} GB of memory for {len(images)} images")
 
 
 def options_of(options: FitOptions, source: Source) -> dict[str, Any]:
