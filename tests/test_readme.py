@@ -15,8 +15,9 @@ README = (ROOT / "README.md").read_text("utf-8")
 PACKAGE = ROOT / "src" / "lynkeus"
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 CONTRACT = {
-    "fit": {"--layout", "-s", "--window", "-o"},
-    "score": {"-o"},
+    "fit": {"--layout", "-s", "--window", "-o", "--run-per-file"},
+    "score": {"-o", "--run-per-file", "--store"},
+    "report": {"-o"},
     "commission": {"--budget", "-o"},
     "watch": {"--store", "--replay"},
     "serve": {"--store"},

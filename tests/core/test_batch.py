@@ -121,7 +121,7 @@ def test_a_schema_survives_json(schema: Schema) -> None:
 
 
 def test_edges_survive_json() -> None:
-    schema = Schema("histogram", shape=(2, 1), edges=((0.0, 1.0, 2.0), (0.0, 0.1)))
+    schema = Schema("histogram", ("area",), shape=(12,), edges=(((0.0, 1.0, 2.0), (0.0, 0.1)),))
     assert Schema.from_dict(json.loads(json.dumps(schema.to_dict()))) == schema
 
 

@@ -9,11 +9,12 @@ import lynkeus.core
 from lynkeus.core import errors
 
 NAMES = [
-    "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case", "Check",
-    "Classifying", "Comparison", "CrossFitted", "Evidence", "Findings", "Floats", "GoodPatch", "Inspected",
-    "Inspecting", "KINDS", "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Outcome", "Part", "Point", "Schema",
-    "SchemaError", "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study",
-    "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict", "advance", "concatenate",
+    "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Book", "Calibration", "CalibrationError", "Case",
+    "Change", "Check", "Classifying", "Comparison", "CrossFitted", "Evidence", "Findings", "Floats", "GoodPatch",
+    "Inspected", "Inspecting", "Judged", "Judging", "KINDS", "Locating", "LynkeusError", "ModelError", "OpenAlarm",
+    "Outcome", "Part", "Plot", "PlotRecord", "Point", "RunRecord", "Schema", "SchemaError", "Scorer", "Scores",
+    "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study", "Suspecting", "Tail", "Telling",
+    "TimesNs", "Tracking", "Verdict", "advance", "concatenate",
 ]  # fmt: skip
 
 

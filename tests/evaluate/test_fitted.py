@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from lynkeus.core import CalibrationError, ModelError, SchemaError, concatenate
-from lynkeus.evaluate.fitted import SUMS, Fitted, _digest
+from lynkeus.evaluate.fitted import Fitted
 from lynkeus.evaluate.fitting import FitSettings, fit
+from lynkeus.evaluate.model_folder import SUMS, _digest
 from lynkeus.sources import InMemory, open_source
 
 

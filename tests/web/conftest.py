@@ -1,4 +1,4 @@
-"""A store with a plausible hour of orbits (206 channels in x and y, alarms, verdicts); scored images of two scans."""
+"""A store with a plausible hour of orbits (206 channels, alarms, verdicts); scored images of two scans; judged runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from pyarrow import parquet
 
-from lynkeus.core import Alarm
+from lynkeus.core import Alarm, Change, Plot, PlotRecord, RunRecord, Verdict
 from lynkeus.monitor import tables
 from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
 from lynkeus.monitor.store import Store
@@ -230,6 +230,86 @@ def scores(tmp_path: Path) -> Path:
     folder = tmp_path / "surfaces"
     folder.mkdir()
     return write_surfaces(folder)
+
+
+CLASSES = {"S1": (1.5, "phd"), "S2": (4.0, "phd"), "SPE": (0.0, "phd"), "MPE": (0.6, "phd"), "SE": (1.9, "phd")}
+HOSTILE = """S2 </title><script>alert("1")</script>'&/../% [MS]"""
+
+
+def book_of_plots(per_class: int = 4, bins: int = 50) -> tuple[Plot, ...]:
+    """Area (log) and width (linear) of each pulse class and of its sub-plots, and area against width of S2."""
+    plots = []
+    for group, (place, unit) in CLASSES.items():
+        area, width = np.logspace(place - 1.5, place + 1.5, bins + 1), np.linspace(0.0, 10.0, bins + 1)
+        for k in range(per_class):
+            suffix = f" [{'SS' if k < 2 else f'section {k // 2}'}]" if k else ""
+            name, edges, log = ("area", area, True) if k % 2 == 0 else ("width", width, False)
+            title = HOSTILE if (group, k) == ("S2", 3) else f"{group} {name}{suffix}"
+            plots.append(Plot(title, (f"{group} {name}",), (tuple(edges.tolist()),), group, (log,), unit))
+    edges = (tuple(np.logspace(2.5, 5.5, 31).tolist()), tuple(np.linspace(0.0, 10.0, 25).tolist()))
+    return (*plots, Plot("S2 area / width", ("S2 area", "S2 width"), edges, "S2", (True, False), "phd"))
+
+
+def good_shape(plot: Plot) -> np.ndarray:
+    """The share of each bin of a good run."""
+    shares = []
+    for edges in plot.edges:
+        bins = np.arange(len(edges) + 1)
+        shares.append(np.exp(-0.5 * ((bins - 0.45 * len(edges)) / (0.12 * len(edges))) ** 2))
+    shape = np.multiply.outer(*shares).ravel() if len(shares) == 2 else shares[0]
+    return shape / shape.sum()
+
+
+def judged_run(run: str, plots: tuple[Plot, ...], seed: int, change: Change | None = None, **more: Any) -> RunRecord:
+    """A run of 2,000 events a plot; `change` moves the area of S2, or adds events to it."""
+    rng = np.random.default_rng(seed)
+    records = []
+    for plot in plots:
+        expected = 2000 * good_shape(plot)
+        spread = np.sqrt(expected + (0.03 * expected) ** 2)
+        truth, region = expected, {}
+        if change and plot.variables[0] == change.variable:
+            grid = expected.reshape(plot.shape)
+            moved = np.roll(grid, 2, axis=0) if change.kind == "shifted" else grid.copy()
+            if change.kind == "new":
+                moved[-8:-4] += 12.0
+            truth, region = moved.ravel(), dict(change.region)
+        counts = rng.poisson(truth).astype(float)
+        pulls = (counts - expected) / np.sqrt(spread**2 + 1)
+        sigma = float(np.abs(pulls).max() if change and region else rng.gamma(2.0, 0.5))
+        band = (expected - spread, expected + spread)
+        flagged = bool(region) and sigma > 4
+        records.append(PlotRecord(plot, counts, expected, *band, pulls, sigma, flagged, region))
+    stable = tuple(Change("none", f"{name} <b>[SS]</b>") for name in CLASSES)
+    given = {"verdict": Verdict.BAD if change else Verdict.GOOD, "p_value": 1e-5 if change else float(rng.uniform())}
+    given |= {"score": 1.0, "events": 2000.0, "model": "populations", "plots": tuple(records)}
+    given |= {"reason": "no population changed" if change is None else "S2 <i>moved</i> or grew in its area"}
+    return RunRecord(run, changes=(change, *stable) if change else stable, **given | more)
+
+
+SHIFTED = Change("shifted", "S2", "S2 area", "around 10 000 phd", 1.3, "x", 9.1, {"S2 area": (5000.0, 40000.0)})
+NEW = Change(
+    "new", "S2 <b>lines</b>", "S2 area", "above 100 000 phd", 48.0, "", 6.4, {"S2 area": (1.2e5, float("inf"))}
+)
+
+
+def judged_runs(count: int = 12) -> list[RunRecord]:
+    """An hour each; the third is shifted, the sixth has a new population and a hostile name, the eighth is short."""
+    plots, records = book_of_plots(), []
+    for k in range(count):
+        name, change = {3: ("run 1003", SHIFTED), 6: (f"{HOSTILE}/run", NEW)}.get(k, (f"run {1000 + k}", None))
+        more: dict[str, Any] = {"start_ns": 1_790_000_000_000_000_000 + k * 3600 * SECOND_NS}
+        if k == 8:
+            more |= {"verdict": Verdict.NOT_ENOUGH_DATA, "p_value": float("nan"), "events": 1.0}
+            more |= {"messages": ("the file is still being written",), "reason": "1 event is not enough"}
+        records.append(judged_run(name, plots, k, change, **more))
+    return records
+
+
+@pytest.fixture
+def run_records() -> Callable[..., list[RunRecord]]:
+    """Makes judged runs."""
+    return judged_runs
 
 
 @pytest.fixture(scope="module")

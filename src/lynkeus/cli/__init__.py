@@ -17,16 +17,12 @@ from lynkeus.cli.fit import FitOptions, fit_and_save
 from lynkeus.cli.images import (
     BundleOptions,
     CorrelateOptions,
-    ImageOptions,
     export_model,
-    load_model,
-    score_images,
     write_any_bundle,
     write_latent_maps,
 )
 from lynkeus.cli.options import (
     Data,
-    LayoutName,
     MetaTable,
     ModelFolder,
     SiteFile,
@@ -35,8 +31,10 @@ from lynkeus.cli.options import (
     screen,
     takes,
 )
+from lynkeus.cli.runs import ReportOptions, fit_runs_and_save, report_run
+from lynkeus.cli.score import CommissionOptions, ScoreOptions, commission_model, score_data
 from lynkeus.core import Comparison, LynkeusError, SettingsError, plugins
-from lynkeus.progress import Passes, passes_bar, say
+from lynkeus.progress import passes_bar, say
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate, commission, test, write its page.")
@@ -49,63 +47,28 @@ INTERRUPTED = 130  # what Typer makes of Ctrl-C
 @takes(FitOptions)
 def fit(options: FitOptions) -> None:
     """Learn what is normal from DATA, leave its own incidents out, and calibrate how rare every score is."""
-    fit_and_save(options)
+    if options.run_per_file:
+        fit_runs_and_save(options)
+    else:
+        fit_and_save(options)
 
 
 @app.command()
-def score(
-    model: Annotated[Path, typer.Argument(help="Folder written by lynkeus fit; images: or file of lynkeus export")],
-    data: Data,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Parquet file to write")],
-    layout: LayoutName = None,
-    meta: MetaTable = None,
-    maps: Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")] = None,
-    processes: Annotated[int, typer.Option(help="Images: how many processes share the work")] = 1,
-) -> None:
+@takes(ScoreOptions)
+def score(options: ScoreOptions) -> None:
     """Score DATA: one row per sample or window, with p-values, alarms per hour and where to look.
 
-    Images: one row per image with its spots in pixels; killed and started again, it goes on.
+    Images: one row per image with its spots in pixels; killed and started again, it goes on. Runs: one verdict each;
+    with --store the pages show them.
     """
-    from lynkeus.core import Inspecting
-    from lynkeus.evaluate.scores import write_scores
-
-    fitted = load_model(model)
-    if isinstance(fitted.scorer, Inspecting):
-        score_images(fitted, model, data, ImageOptions(output, meta, maps, processes))
-        return
-    if maps is not None:
-        raise SettingsError(f"--maps: the scorer {fitted.name} makes none; fit with -s inspect")
-    with passes_bar(screen, "score") as bar:
-        prepared = fitted.prepare(Passes(open_as_fitted(fitted, data, layout), bar))
-        rows = write_scores(fitted, fitted.score_prepared(prepared), output)
-    say(screen, [*getattr(prepared, "messages", ()), f"{output}: {rows} rows"])
+    score_data(options)
 
 
 @app.command()
-def commission(
-    model: ModelFolder,
-    data: Data,
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML report; the table goes beside it as Parquet")],
-    budget: Annotated[str, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = "1/h",
-    layout: LayoutName = None,
-    compare: Annotated[list[Path] | None, typer.Option(help="Further models for the same figure")] = None,
-    quick: Annotated[bool, typer.Option(help="Few faults, wide intervals")] = False,
-) -> None:
+@takes(CommissionOptions)
+def commission(options: CommissionOptions) -> None:
     """Prove a model by planted faults: how small a fault it finds at a stated rate of false alarms, and where."""
-    from lynkeus.evaluate.commission import CommissionSettings
-    from lynkeus.evaluate.commission import commission as run
-    from lynkeus.evaluate.commission_report import write_report
-    from lynkeus.evaluate.fitted import Fitted
-    from lynkeus.monitor.site import parse_budget
-
-    fitted = Fitted.load(model)
-    others = {folder.name: Fitted.load(folder) for folder in compare or []}
-    settings = CommissionSettings.quick() if quick else CommissionSettings()
-    with passes_bar(screen, "commission") as bar:
-        source = open_as_fitted(fitted, data, layout)
-        found = run(fitted, source, settings.at(parse_budget(budget)), others, bar.step)
-        write_report(found, output)
-    say(screen, [f"{output}: {len(found.rows)} turn-on points at {budget}"])
+    commission_model(options)
 
 
 @app.command()
@@ -155,6 +118,13 @@ def serve(
     facts = Site.read(site).but(store=store, host=host, port=port, token_file=token_file, reports=reports)
     shown = Path(facts.reports) if facts.reports else None
     run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()))
+
+
+@app.command()
+@takes(ReportOptions)
+def report(options: ReportOptions) -> None:
+    """Judge one run and write its page as one file: all plots beside good runs, what changed, and why."""
+    report_run(options)
 
 
 @app.command("list")

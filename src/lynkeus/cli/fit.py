@@ -40,6 +40,8 @@ class FitOptions:
     meta: MetaTable = None
     position: Annotated[str, typer.Option(help="Images: metadata column that says where one was taken")] = ""
     time: Annotated[str, typer.Option(help="Images: metadata column that says when")] = ""
+    run_per_file: Annotated[bool, typer.Option("--run-per-file", help="DATA: a folder of runs of events")] = False
+    group: Annotated[str, typer.Option(help="Runs: column of classes; without, the first column of text")] = ""
     device: Annotated[str, typer.Option(help="Where networks are trained: auto, cpu, cuda")] = "auto"
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed")] = "32-true"
 
@@ -47,9 +49,9 @@ class FitOptions:
 def fit_and_save(options: FitOptions) -> None:
     """Run the command."""
     from lynkeus.evaluate.choose import AUTO, choose
-    from lynkeus.evaluate.fitted import check_output
     from lynkeus.evaluate.fitting import FitSettings
     from lynkeus.evaluate.fitting import fit as fit_model
+    from lynkeus.evaluate.model_folder import check_output
     from lynkeus.monitor.judged import judged_intervals
     from lynkeus.sources import open_source, read_layout
 

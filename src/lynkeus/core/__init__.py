@@ -29,12 +29,14 @@ from lynkeus.core.protocols import (
     Telling,
     Tracking,
 )  # fmt: skip
+from lynkeus.core.runs import Book, Change, Judged, Judging, Plot, PlotRecord, RunRecord
 from lynkeus.core.study import Baseline, Case, Check, Comparison, Findings, Outcome, Part, Study
 
 __all__ = [
-    "KINDS", "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Calibration", "CalibrationError", "Case",
-    "Check", "Classifying", "Comparison", "CrossFitted", "Evidence", "Findings", "Floats", "GoodPatch", "Inspected",
-    "Inspecting", "Locating", "LynkeusError", "ModelError", "OpenAlarm", "Outcome", "Part", "Point", "Schema",
-    "SchemaError", "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study",
-    "Suspecting", "Tail", "Telling", "TimesNs", "Tracking", "Verdict", "advance", "concatenate",
+    "KINDS", "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Book", "Calibration", "CalibrationError",
+    "Case", "Change", "Check", "Classifying", "Comparison", "CrossFitted", "Evidence", "Findings", "Floats",
+    "GoodPatch", "Inspected", "Inspecting", "Judged", "Judging", "Locating", "LynkeusError", "ModelError",
+    "OpenAlarm", "Outcome", "Part", "Plot", "PlotRecord", "Point", "RunRecord", "Schema", "SchemaError", "Scorer",
+    "Scores", "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study", "Suspecting", "Tail",
+    "Telling", "TimesNs", "Tracking", "Verdict", "advance", "concatenate",
 ]  # fmt: skip

@@ -15,11 +15,11 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.floating[Any]]
 TimesNs = npt.NDArray[np.int64]
 
-# Kind -> names of the axes after the sample axis; None: any number of axes (histograms of any dimension).
-KINDS: dict[str, tuple[str, ...] | None] = {
+# Kind -> names of the axes after the sample axis.
+KINDS: dict[str, tuple[str, ...]] = {
     "image": ("channel", "row", "column"),
     "waveform": ("channel", "time"),
-    "histogram": None,
+    "histogram": ("bin",),
     "table": ("column",),
     "cloud": ("particle", "feature"),
     "text": (),
@@ -33,7 +33,8 @@ class Schema:
     `names` label the channels (table: columns; waveform: channels), `units` is either one unit for all or one
     per name, `shape` is the shape of one sample with None for "any length", `sample_rate_hz` the rate of the
     time axis of a waveform, or of the rows of a table that was sampled at a fixed rate (None: not known).
-    `edges` are the bin edges of a histogram, one tuple per axis. Raises SchemaError for an inconsistent schema.
+    `edges` are the bin edges of histograms: of each plot, of each of its axes. Raises SchemaError for an inconsistent
+    schema.
     """
 
     kind: str
@@ -41,14 +42,14 @@ class Schema:
     units: tuple[str, ...] = ()
     shape: tuple[int | None, ...] = ()
     sample_rate_hz: float | None = None
-    edges: tuple[tuple[float, ...], ...] = ()
+    edges: tuple[tuple[tuple[float, ...], ...], ...] = ()
     instrument: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise SchemaError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         axes = KINDS[self.kind]
-        if axes is not None and len(self.shape) != len(axes):
+        if len(self.shape) != len(axes):
             raise SchemaError(f"a {self.kind} sample has the axes {axes}, but shape is {self.shape}")
         if len(set(self.names)) != len(self.names):
             twice = sorted({name for name in self.names if self.names.count(name) > 1})
@@ -130,7 +131,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         shape = self.values.shape[1:]
-        if self.schema.kind != "histogram" and not _same_shape(self.schema.shape, shape):
+        if not _same_shape(self.schema.shape, shape):
             raise SchemaError(f"values have shape (n, {shape}), the schema says {self.schema.shape}")
         for name, column in self._columns().items():
             if len(column) != len(self.values):

@@ -6,9 +6,7 @@ samples, and `SHA256SUMS` over all of them: a flipped byte is found before a num
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,18 +14,18 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from lynkeus.core import Batch, Calibration, Floats, ModelError, Schema, Scorer, Scores, Source, Tracking, plugins
 from lynkeus.core.protocols import Classifying, Locating
+from lynkeus.evaluate.model_folder import MODEL, verify_model, write_model
 from lynkeus.sources import Window
 from lynkeus.sources.live import Live
 from lynkeus.sources.pictures import Pictures
 from lynkeus.transforms.live_channels import LiveChannels
 
 FORMAT = 1
-MODEL, SUMS, REFERENCE = "model.json", "SHA256SUMS", "reference.safetensors"
+REFERENCE = "reference.safetensors"
 WORTH_LOCATING = 0.01  # a scorer that must explain to locate does so only for rows at most this probable
 
 
@@ -138,32 +136,12 @@ class Fitted:
 
         Raises ModelError otherwise.
         """
-        check_output(folder)
-        partial, old = folder.with_name(folder.name + ".partial"), folder.with_name(folder.name + ".old")
-        try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            for name, content in (more or {}).items():
-                (partial / name).write_bytes(content)
-            self._write(partial)
-            if folder.exists():
-                shutil.rmtree(old, ignore_errors=True)
-                folder.rename(old)
-            partial.rename(folder)
-        except (OSError, SafetensorError) as error:
-            raise ModelError(
-                f"{folder}: the model cannot be written ({error}); free some space or choose another -o"
-            ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        write_model(folder, self._write, more)
 
     def _write(self, partial: Path) -> None:
         self.scorer.save(partial / "scorer")
         save_file({"reference": np.ascontiguousarray(self.reference)}, str(partial / REFERENCE))
         (partial / MODEL).write_text(json.dumps(self.to_dict(), indent=1), encoding="utf-8")
-        lines = [f"{_digest(path)}  {path.relative_to(partial).as_posix()}" for path in _files(partial)]
-        (partial / SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def to_dict(self) -> dict[str, Any]:
         """All but scorer and reference, as plain JSON types."""
@@ -198,40 +176,9 @@ class Fitted:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a model folder. Raises ModelError naming the file that is missing, damaged or of another version."""
-        _verify(folder)
+        verify_model(folder)
         content = json.loads((folder / MODEL).read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise ModelError(f"{folder / MODEL}: format {content['format']}, this version reads {FORMAT}; fit it again")
         scorer = plugins.load("scorers", content["scorer"]).load(folder / "scorer")
         return cls.from_dict(content, scorer, load_file(str(folder / REFERENCE))["reference"])
-
-
-def check_output(folder: Path) -> None:
-    """Raise ModelError where something that is no model folder is in the way of a new one."""
-    if folder.exists() and not (folder / MODEL).is_file():
-        raise ModelError(f"{folder} exists and is not a model folder: choose another name with -o")
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _verify(folder: Path) -> None:
-    """Every file is there and as it was written."""
-    if not (folder / MODEL).is_file() or not (folder / SUMS).is_file():
-        raise ModelError(f"{folder} is not a model folder ({MODEL} or {SUMS} is missing); make one with lynkeus fit")
-    listed = {}
-    for line in (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
-        digest, _, name = line.partition("  ")
-        listed[name] = digest
-    for path in _files(folder):
-        name = path.relative_to(folder).as_posix()
-        if listed.pop(name, None) != _digest(path):
-            raise ModelError(f"{path} is not what was saved (its checksum differs): the model is damaged; fit it again")
-    if listed:
-        raise ModelError(f"{folder / next(iter(listed))} is missing: the model is incomplete; fit it again")

@@ -63,12 +63,14 @@ class Store:
         self.engine.dispose()
 
     @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection that only reads."""
         with one_line_errors(self.address), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def writing(self) -> Iterator[sa.Connection]:
+        """One transaction that writes: all of it is kept, or nothing."""
         with one_line_errors(self.address), self.engine.connect() as plain:
             connection = plain.execution_options(writes=True)
             with connection.begin():
@@ -79,7 +81,7 @@ class Store:
 
         Raises StoreError while another living process holds it.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             began = {"monitor": monitor.name, "at_ns": time.time_ns(), "host": owner.host, "pid": owner.pid}
             began["description"] = json.dumps(plain(asdict(monitor)), allow_nan=False)
             start_id = connection.execute(start.insert().values(began).returning(start.c.id)).scalar_one()
@@ -102,7 +104,7 @@ class Store:
 
         Raises StoreError where another process has taken the monitor over meanwhile.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             row = self._held_row(connection, name, owner)
             numbers = _series_numbers(connection, name, commit)
             if commit.points:
@@ -122,7 +124,7 @@ class Store:
 
     def release(self, name: str, owner: Owner, finished: bool = False) -> None:
         """Let go of a monitor, so that the next start need not wait; `finished`: its source has ended."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             self._held_row(connection, name, owner)
             _update(connection, name, {"token": "", "finished": finished, "heartbeat_ns": time.time_ns()})
 
@@ -130,7 +132,7 @@ class Store:
         """Append what a person says of an alarm: "real", "not real" or "unsure"."""
         if said not in VERDICTS:
             raise StoreError(f"verdict {said!r} is not one of {', '.join(VERDICTS)}")
-        with self._writing() as connection:
+        with self.writing() as connection:
             if connection.scalar(sa.select(alarm_opened.c.id).where(alarm_opened.c.id == alarm_id)) is None:
                 raise StoreError(f"no alarm {alarm_id} in {self.address}")
             row = {"alarm_id": alarm_id, "verdict": said, "who": who, "note": note, "at_ns": time.time_ns()}
@@ -140,7 +142,7 @@ class Store:
         """Append what a person says of an image."""
         if said.label not in LABELS:
             raise StoreError(f"label {said.label!r} is not one of {', '.join(LABELS)}")
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(image_label.insert(), asdict(said))
 
     def image_labels(self, images: str | None = None, file: str | None = None) -> list[ImageLabel]:
@@ -148,12 +150,12 @@ class Store:
         query = sa.select(*(image_label.c[one.name] for one in fields(ImageLabel))).order_by(image_label.c.id)
         for column, wanted in ((image_label.c.images, images), (image_label.c.file, file)):
             query = query if wanted is None else query.where(column == wanted)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [ImageLabel(*row) for row in connection.execute(query)]
 
     def prune_points(self, name: str, older_than_ns: int) -> int:
         """Delete the points of windows that ended before a time (never alarms or verdicts); how many that were."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             mine = sa.select(series.c.id).where(series.c.monitor == name)
             old = point.delete().where(point.c.series_id.in_(mine), point.c.end_ns < older_than_ns)
             return connection.execute(old).rowcount
@@ -161,7 +163,7 @@ class Store:
     def monitors(self) -> list[Pulse]:
         """Every monitor that ever started, by name."""
         query = sa.select(progress, start.c.description).join(start, start.c.id == progress.c.start_id)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [read_pulse(row) for row in connection.execute(query.order_by(progress.c.monitor))]
 
     def monitor(self, name: str) -> Pulse | None:
@@ -177,13 +179,13 @@ class Store:
         before: int | None = None,
     ) -> list[StoredAlarm]:
         """Alarms as they stand, newest first; `before`: only those with a smaller id, to page back."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(queries.recent_alarms(name, output, status, limit, before))
             return [queries.stored_alarm(row) for row in rows]
 
     def alarm_counts(self) -> list[AlarmCount]:
         """Open and total alarms of every monitor and output that ever had one."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [AlarmCount(*row) for row in connection.execute(queries.alarm_counts())]
 
     def alarm(self, alarm_id: int) -> AlarmFile | None:
@@ -192,7 +194,7 @@ class Store:
         about = sa.select(alarm_opened.c.evidence, start.c.description).join(
             start, start.c.id == alarm_opened.c.start_id
         )
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute(queries.alarms_now().where(one)).one_or_none()
             if row is None:
                 return None
@@ -202,7 +204,7 @@ class Store:
 
     def verdicts(self, name: str) -> list[StoredVerdict]:
         """Everything people said of the alarms of a monitor, oldest first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [StoredVerdict(*row) for row in connection.execute(_verdicts().where(series.c.monitor == name))]
 
     def points(
@@ -210,7 +212,7 @@ class Store:
     ) -> list[ScoredPoint]:
         """Scored windows in time order, thinned to the highest score of each of `at_most` equal bins."""
         mine = sa.select(series.c.id).where(series.c.monitor == name, series.c.output == output)
-        with self._reading() as connection:
+        with self.reading() as connection:
             number = connection.scalar(mine)
             if number is None:
                 return []

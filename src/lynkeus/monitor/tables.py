@@ -133,3 +133,60 @@ image_label = Table(
     Column("at_ns", BigInteger, nullable=False),
     Index("label_by_image", "images", "file", "id"),
 )
+
+# The plots of runs with their edges (JSON, packed): once for all runs that have the same.
+run_book = Table(
+    "run_book",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("book", LargeBinary, nullable=False),
+)
+
+# A run as a model judged it. The latest row of a (model, run) holds. `record`: RunRecord without plots, as JSON;
+# `sigmas`: how conspicuous each plot is, float32.
+run_judged = Table(
+    "run_judged",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("book_id", _Id, ForeignKey("run_book.id"), nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("change", Text, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),  # start of the run, or when it was judged
+    Column("at_ns", BigInteger, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("sigmas", LargeBinary, nullable=False),
+    Index("run_by_name", "model", "run", "id"),
+)
+
+# Apart from `run_judged`, so that lists of runs do not wade through the bins of their plots.
+run_plots = Table(
+    "run_plots",
+    metadata,
+    Column("run_id", _Id, ForeignKey("run_judged.id"), primary_key=True),
+    Column("plots", LargeBinary, nullable=False),
+)
+
+# The groups of plots (S1, S2, ...) in which a run has flagged plots.
+run_flagged = Table(
+    "run_flagged",
+    metadata,
+    Column("run_id", _Id, ForeignKey("run_judged.id"), primary_key=True),
+    Column("group_name", Text, primary_key=True),
+    Column("plots", BigInteger, nullable=False),
+)
+
+# The verdicts of people on runs, with a reason. The latest row of a (model, run) holds.
+run_override = Table(
+    "run_override",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("run_id", _Id, ForeignKey("run_judged.id"), nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("override_by_run", "run_id", "id"),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -120,7 +121,7 @@ class Mixture:
     log_volume: Floats
 
     @classmethod
-    def fit(cls, points: Floats, seed: int) -> tuple[Self, Floats]:
+    def fit(cls, points: Floats, seed: int, components: Sequence[int] = COMPONENTS) -> tuple[Self, Floats]:
         """Also the scores of the quarter of the points that was held out, which chose the number of components.
 
         Each covariance is widened by columns / rows per component: many columns known from few rows are not trusted.
@@ -129,7 +130,7 @@ class Mixture:
         drawn = np.random.default_rng(seed).permutation(n)
         learn, held = points[drawn[n // 4 :]], points[drawn[: n // 4]]
         best, likelihood = None, -np.inf
-        for count in COMPONENTS:
+        for count in components:
             if count > 1 and (len(learn) < ROWS_PER_COMPONENT * count or count * columns**2 > MOST_NUMBERS):
                 break
             wider = min(1.0, max(1e-3, columns * count / len(learn)))
@@ -149,11 +150,16 @@ class Mixture:
 
     def score(self, points: Floats) -> tuple[Floats, Array]:
         """-log of the density (n,), but for a constant, and the component that each point is most likely of."""
+        log_density = self.log_parts(points)
+        return -logsumexp(log_density, axis=0), log_density.argmax(axis=0)
+
+    def log_parts(self, points: Floats) -> Floats:
+        """(k, n) log of the density of each component at each point, but for the constant that `score` leaves out."""
         log_density = np.empty((len(self.centre), len(points)))
         for k, (centre, whiten) in enumerate(zip(self.centre, self.whiten, strict=True)):
             white = (points - centre) @ whiten
             log_density[k] = self.log_weight[k] + self.log_volume[k] - 0.5 * (white * white).sum(axis=1)
-        return -logsumexp(log_density, axis=0), log_density.argmax(axis=0)
+        return log_density
 
     def parts(self, points: Floats, component: Array) -> Floats:
         """(n, c) by how much the squared distance to its component falls when a column is left out."""

@@ -21,7 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
 from lynkeus.monitor.store import Store
-from lynkeus.web import api, inspect, pages
+from lynkeus.web import api, inspect, pages, runs
 from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
 from lynkeus.web.scans import ScoredImages
 from lynkeus.web.site import HERE, Site, templates
@@ -51,6 +51,7 @@ def create_app(
     app.include_router(api.router)
     app.include_router(pages.router)
     app.include_router(inspect.router)
+    app.include_router(runs.router)
     app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.add_exception_handler(StarletteHTTPException, _error_page)

@@ -11,9 +11,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.templating import Jinja2Templates
 
+from lynkeus.core import StoreError, Verdict
+from lynkeus.monitor import run_records
 from lynkeus.monitor.records import LABELS, VERDICTS
 from lynkeus.monitor.store import Store
-from lynkeus.web import words
+from lynkeus.web import run_figures, run_words, words
 from lynkeus.web.scans import ScoredImages
 
 HERE = Path(__file__).parent
@@ -30,6 +32,13 @@ templates.env.filters |= {
     "count": words.count,
     "significant": words.significant,
     "per_second": words.per_second,
+    "happened": run_words.happened,
+    "in_short": run_words.in_short,
+    "how_rare_run": run_words.how_rare_run,
+    "events": run_words.events,
+    "sigmas": run_words.sigmas,
+    "outlined": run_words.outlined,
+    "figure": run_figures.figure,
     "ago": lambda at_ns: words.ago(at_ns, time.time_ns()),
     "seconds": lambda alarm: None if alarm.end_ns is None else (alarm.end_ns - alarm.start_ns) / 1e9,
 }
@@ -37,6 +46,9 @@ templates.env.globals |= {
     "plotly_version": version("plotly"),
     "verdicts": VERDICTS,
     "labels": LABELS,
+    "run_verdicts": tuple(verdict.value for verdict in Verdict),
+    "run_address": run_words.run_address,
+    "plot_address": run_words.plot_address,
     "who_length": WHO_LENGTH,
     "note_length": NOTE_LENGTH,
 }
@@ -50,6 +62,14 @@ class Site:
     token: str | None
     reports: Path | None
     scans: ScoredImages | None = None
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether there are runs to show; not where the store fails, which another part of the page says."""
+        try:
+            return bool(run_records.models(self.store))
+        except StoreError:
+            return False
 
 
 def _site_of(request: Request) -> Site:

@@ -1,0 +1,92 @@
+"""lynkeus score and lynkeus commission: of tables and windows, images, and runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lynkeus.cli.images import ImageOptions, load_model, score_images
+from lynkeus.cli.options import Data, LayoutName, MetaTable, ModelFolder, StoreUrl, open_as_fitted, screen
+from lynkeus.cli.runs import FalseAlarms, RunPerFile, RunScoreOptions, commission_runs_of, score_runs
+from lynkeus.core import SettingsError
+from lynkeus.progress import Passes, passes_bar, say
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """What `lynkeus score` is told."""
+
+    model: Annotated[Path, typer.Argument(help="Folder written by lynkeus fit; images: or file of lynkeus export")]
+    data: Data
+    output: Annotated[Path, typer.Option("-o", "--output", help="Parquet file to write")]
+    layout: LayoutName = None
+    meta: MetaTable = None
+    maps: Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")] = None
+    processes: Annotated[int, typer.Option(help="Images: how many processes share the work")] = 1
+    run_per_file: RunPerFile = False
+    store: StoreUrl = None
+    false_alarms: FalseAlarms = 0.01
+
+
+@dataclass(frozen=True)
+class CommissionOptions:
+    """What `lynkeus commission` is told."""
+
+    model: ModelFolder
+    data: Data
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML report; the table goes beside it as Parquet")]
+    budget: Annotated[str, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = "1/h"
+    layout: LayoutName = None
+    compare: Annotated[list[Path] | None, typer.Option(help="Further models for the same figure")] = None
+    quick: Annotated[bool, typer.Option(help="Few faults, wide intervals")] = False
+    run_per_file: RunPerFile = False
+    false_alarms: FalseAlarms = 0.01
+
+
+def score_data(options: ScoreOptions) -> None:
+    """Run the command."""
+    from lynkeus.core import Inspecting
+    from lynkeus.evaluate.fitted_runs import is_of_runs
+    from lynkeus.evaluate.scores import write_scores
+
+    if options.run_per_file or is_of_runs(options.model):
+        score_runs(options.model, options.data, RunScoreOptions(options.output, options.store, options.false_alarms))
+        return
+    if options.store:
+        raise SettingsError("--store: keeps verdicts on runs; this model is not of runs, for others use lynkeus watch")
+    fitted = load_model(options.model)
+    if isinstance(fitted.scorer, Inspecting):
+        image_options = ImageOptions(options.output, options.meta, options.maps, options.processes)
+        score_images(fitted, options.model, options.data, image_options)
+        return
+    if options.maps is not None:
+        raise SettingsError(f"--maps: the scorer {fitted.name} makes none; fit with -s inspect")
+    with passes_bar(screen, "score") as bar:
+        prepared = fitted.prepare(Passes(open_as_fitted(fitted, options.data, options.layout), bar))
+        rows = write_scores(fitted, fitted.score_prepared(prepared), options.output)
+    say(screen, [*getattr(prepared, "messages", ()), f"{options.output}: {rows} rows"])
+
+
+def commission_model(options: CommissionOptions) -> None:
+    """Run the command."""
+    from lynkeus.evaluate.commission import CommissionSettings, commission
+    from lynkeus.evaluate.commission_report import write_report
+    from lynkeus.evaluate.fitted import Fitted
+    from lynkeus.evaluate.fitted_runs import is_of_runs
+    from lynkeus.monitor.site import parse_budget
+
+    compare = options.compare or []
+    if options.run_per_file or is_of_runs(options.model):
+        commission_runs_of([options.model, *compare], options)
+        return
+    fitted = Fitted.load(options.model)
+    others = {folder.name: Fitted.load(folder) for folder in compare}
+    settings = CommissionSettings.quick() if options.quick else CommissionSettings()
+    with passes_bar(screen, "commission") as bar:
+        source = open_as_fitted(fitted, options.data, options.layout)
+        found = commission(fitted, source, settings.at(parse_budget(options.budget)), others, bar.step)
+        write_report(found, options.output)
+    say(screen, [f"{options.output}: {len(found.rows)} turn-on points at {options.budget}"])

@@ -1,0 +1,87 @@
+"""The plots of a run beside what good runs have: expectation, band, pulls, and how conspicuous each plot is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.stats import chi2, norm
+
+from lynkeus.core import Book, Change, Floats, PlotRecord
+
+LEAST_EXPECTED = 1.0  # counts of a bin that counts by itself; emptier ones are one bin together
+MOST_SIGMA = 35.0
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class ReferencePlots:
+    """Of good runs: `share` (bins,) of the events in each bin, `between` (bins,) how much it differs from run to run
+    more than counting explains, `events` in all."""
+
+    share: Floats
+    between: Floats
+    events: float
+
+    @classmethod
+    def fit(cls, counts: Floats, events: Floats) -> Self:
+        """Learn from (runs, bins) counts and (runs,) events."""
+        known = events > 0
+        counts, events = counts[known], events[known]
+        share = counts.sum(axis=0) / events.sum()
+        each = counts / events[:, None]
+        expected = share[None] / events[:, None]
+        excess = ((each - share) ** 2 - expected).mean(axis=0)
+        noise = np.sqrt(((2.0 * expected**2) + expected / events[:, None] ** 2).sum(axis=0)) / len(events)
+        between = np.sqrt(np.where(excess > 2.0 * noise, np.maximum(excess, 0.0), 0.0))
+        return cls(share, between, float(events.sum()))
+
+    def expected(self, events: float) -> tuple[Floats, Floats]:
+        """(bins,) counts that a good run of so many events has, and their variance."""
+        mean = self.share * events
+        return mean, mean + mean * events / self.events + (self.between * events) ** 2
+
+    def pulls(self, counts: Floats, events: float) -> Floats:
+        """(bins,) signed sigmas; by the Poisson likelihood ratio, so that sparse bins do not cry wolf."""
+        mean, variance = self.expected(events)
+        known = np.maximum(mean, max(0.5 * events / self.events, TINY))  # a run may be empty
+        ratio = np.where(counts > 0, np.maximum(counts, 1e-9) / known, 1.0)
+        deviance = 2.0 * np.maximum(counts * np.log(ratio) - (counts - known), 0.0)
+        wider = np.sqrt(known / np.maximum(variance, known))
+        result: Floats = np.sign(counts - known) * np.sqrt(deviance) * wider
+        return result
+
+    def records(self, book: Book, counts: Floats, events: float, change: Change) -> tuple[PlotRecord, ...]:
+        """Every plot of a run; those in which the `change` shows are flagged and have its region."""
+        mean, variance = self.expected(events)
+        pulls = self.pulls(counts, events)
+        sigma = np.sqrt(variance)
+        found = []
+        for plot, where in zip(book.plots, book.slices(), strict=True):
+            flagged = change.kind != "none" and plot.group == change.group and _shows(change, plot.variables)
+            region = {name: change.region[name] for name in plot.variables} if flagged and change.region else {}
+            found.append(
+                PlotRecord(
+                    plot, counts[where], mean[where], np.maximum(mean[where] - sigma[where], 0.0),
+                    mean[where] + sigma[where], pulls[where], plot_sigma(pulls[where], mean[where]), flagged, region,
+                )
+            )  # fmt: skip
+        return tuple(found)
+
+
+def _shows(change: Change, variables: tuple[str, ...]) -> bool:
+    if change.kind == "shifted":
+        return change.variable in variables and set(variables) <= set(change.region)
+    return set(variables) <= set(change.region)
+
+
+def plot_sigma(pulls: Floats, expected: Floats) -> float:
+    """The chi-square of a plot as a normal deviate; bins that expect next to nothing are left out."""
+    counted = expected >= LEAST_EXPECTED
+    if not counted.any():
+        return 0.0
+    log_p = chi2.logsf(float((pulls[counted] ** 2).sum()), int(counted.sum()))
+    if log_p > np.log(0.5):
+        return 0.0
+    return float(min(norm.isf(np.exp(log_p)) if log_p > -600.0 else np.sqrt(-2.0 * log_p), MOST_SIGMA))

@@ -1,0 +1,250 @@
+"""Runs in the store: added as they are judged, listed, read with their plots, and overridden by people."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from lynkeus.core import Book, Floats, Plot, RunRecord, StoreError, Verdict
+from lynkeus.monitor.database import insert_new
+from lynkeus.monitor.run_packing import (
+    pack_book,
+    pack_plots,
+    pack_sigmas,
+    unpack_book,
+    unpack_plots,
+    unpack_sigmas,
+)
+from lynkeus.monitor.store import Store
+from lynkeus.monitor.tables import run_book, run_flagged, run_judged, run_override, run_plots
+
+FLAGGED = (Verdict.WARN, Verdict.BAD)
+_RECORD = (run_judged.c.record, run_judged.c.at_ns, run_judged.c.time_ns)
+
+
+@dataclass(frozen=True)
+class Override:
+    """What a person says of a run, against the verdict of the model."""
+
+    verdict: Verdict
+    reason: str
+    who: str
+    at_ns: int = field(default_factory=time.time_ns)
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as judged. `number` is that of the judgement; `time_ns` when the run began, or when it was judged at
+    `at_ns`; `override` the latest verdict of a person."""
+
+    number: int
+    record: RunRecord
+    at_ns: int
+    time_ns: int
+    override: Override | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of a person where there is one, else of the model."""
+        return self.override.verdict if self.override else self.record.verdict
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs of a model. `verdict`: "flagged" (WARN and BAD) or one of Verdict, as people left it; `change`: a
+    kind of change; `group`: runs with a flagged plot in that group; `search`: in the name of the run."""
+
+    model: str
+    verdict: str = ""
+    change: str = ""
+    group: str = ""
+    search: str = ""
+
+
+@dataclass(frozen=True)
+class PlotScores:
+    """How conspicuous every plot was in some runs: names and verdicts of the `runs` in order of time, `plots` of the
+    run judged last, `sigmas` (run, plot), NaN where a run has no such plot."""
+
+    runs: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    plots: tuple[Plot, ...]
+    sigmas: Floats
+
+
+def add_runs(store: Store, records: Sequence[RunRecord]) -> None:
+    """Append runs, all or none. A run that is there already is judged anew: the newest counts, the older ones stay.
+
+    Raises StoreError for a run without a name, SchemaError where a plot has not as many numbers as bins.
+    """
+    if not all(record.run for record in records):
+        raise StoreError("a run without a name cannot be stored: give every run a name")
+    with store.writing() as connection:
+        books: dict[tuple[Plot, ...], int] = {}
+        for record in records:
+            plots = tuple(one.plot for one in record.plots)
+            if plots not in books:
+                books[plots] = _book_id(connection, plots)
+            _add_run(connection, record, books[plots])
+
+
+def add_override(store: Store, number: int, said: Override) -> None:
+    """Append what a person says of a run. Raises StoreError where there is no such judgement, or no reason."""
+    if not said.reason.strip():
+        raise StoreError("an override needs a reason")
+    with store.writing() as connection:
+        if connection.scalar(sa.select(run_judged.c.id).where(run_judged.c.id == number)) is None:
+            raise StoreError(f"no run was judged under the number {number} in {store.address}")
+        row = {"run_id": number, "verdict": said.verdict.value, "reason": said.reason, "who": said.who}
+        connection.execute(run_override.insert(), row | {"at_ns": said.at_ns})
+
+
+def models(store: Store) -> list[str]:
+    """The models that judged runs, the one that judged last first."""
+    query = sa.select(run_judged.c.model).group_by(run_judged.c.model).order_by(sa.func.max(run_judged.c.id).desc())
+    with store.reading() as connection:
+        return list(connection.scalars(query))
+
+
+def runs(store: Store, wanted: RunFilter, limit: int = 50, offset: int = 0) -> tuple[list[StoredRun], int]:
+    """A page of runs without plots, the latest first, and how many there are in all."""
+    query = _filtered(wanted, *_RECORD)
+    with store.reading() as connection:
+        total = connection.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+        page = query.order_by(run_judged.c.time_ns.desc(), run_judged.c.id.desc()).limit(limit).offset(offset)
+        return [_stored(row) for row in connection.execute(page)], total
+
+
+def run(store: Store, model: str, name: str, number: int | None = None) -> StoredRun | None:
+    """A run with its plots, as judged last or under a `number`; None where there is none."""
+    query = _with_overrides(*_RECORD, run_judged.c.book_id, run_judged.c.sigmas, run_plots.c.plots)
+    query = query.join(run_plots, run_plots.c.run_id == run_judged.c.id).order_by(run_judged.c.id.desc()).limit(1)
+    query = query.where(run_judged.c.model == model, run_judged.c.run == name)
+    query = query if number is None else query.where(run_judged.c.id == number)
+    with store.reading() as connection:
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return _stored(row, _book(connection, row.book_id))
+
+
+def model_of(store: Store, name: str) -> str | None:
+    """The model that judged a run last."""
+    query = sa.select(run_judged.c.model).where(run_judged.c.run == name).order_by(run_judged.c.id.desc()).limit(1)
+    with store.reading() as connection:
+        return connection.scalar(query)
+
+
+def judgements(store: Store, model: str, name: str) -> list[tuple[int, int, Verdict]]:
+    """Number, time and verdict of every time that a run was judged, the latest first."""
+    query = sa.select(run_judged.c.id, run_judged.c.at_ns, run_judged.c.verdict).order_by(run_judged.c.id.desc())
+    with store.reading() as connection:
+        rows = connection.execute(query.where(run_judged.c.model == model, run_judged.c.run == name))
+        return [(row.id, row.at_ns, Verdict(row.verdict)) for row in rows]
+
+
+def overrides(store: Store, model: str, name: str) -> list[Override]:
+    """Everything people said of a run, the latest first."""
+    said = (run_override.c.verdict, run_override.c.reason, run_override.c.who, run_override.c.at_ns)
+    query = sa.select(*said).join(run_judged, run_judged.c.id == run_override.c.run_id)
+    query = query.where(run_judged.c.model == model, run_judged.c.run == name).order_by(run_override.c.id.desc())
+    with store.reading() as connection:
+        return [Override(Verdict(verdict), *rest) for verdict, *rest in connection.execute(query)]
+
+
+def neighbours(store: Store, stored: StoredRun) -> tuple[str | None, str | None]:
+    """The names of the run before and of the run after one, as judged by its model."""
+    order = sa.tuple_(run_judged.c.time_ns, run_judged.c.id)
+    own = (stored.time_ns, stored.number)
+    newest = sa.select(run_judged.c.run).where(run_judged.c.id.in_(_newest(stored.record.model)))
+    newest = newest.where(run_judged.c.run != stored.record.run)
+    with store.reading() as connection:
+        before = newest.where(order < own).order_by(run_judged.c.time_ns.desc(), run_judged.c.id.desc())
+        after = newest.where(order > own).order_by(run_judged.c.time_ns, run_judged.c.id)
+        return connection.scalar(before.limit(1)), connection.scalar(after.limit(1))
+
+
+def plot_scores(store: Store, wanted: RunFilter, last: int) -> PlotScores:
+    """The scores of every plot over the last runs."""
+    query = _filtered(wanted, run_judged.c.run, run_judged.c.verdict, run_judged.c.book_id, run_judged.c.sigmas)
+    query = query.order_by(run_judged.c.time_ns.desc(), run_judged.c.id.desc()).limit(last)
+    with store.reading() as connection:
+        rows = connection.execute(query).all()[::-1]
+        books = {number: _book(connection, number).plots for number in {row.book_id for row in rows}}
+    plots = books[max(rows, key=lambda row: row.id).book_id] if rows else ()
+    place = {plot.name: k for k, plot in enumerate(plots)}
+    where = {n: np.array([place.get(plot.name, -1) for plot in own], int) for n, own in books.items()}
+    sigmas = np.full((len(rows), len(plots)), np.nan, np.float32)
+    for line, row in zip(sigmas, rows, strict=True):
+        known = where[row.book_id] >= 0
+        line[where[row.book_id][known]] = unpack_sigmas(row.sigmas)[known]
+    verdicts = tuple(Verdict(row.said or row.verdict) for row in rows)
+    return PlotScores(tuple(row.run for row in rows), verdicts, plots, sigmas)
+
+
+def _add_run(connection: sa.Connection, record: RunRecord, book_id: int) -> None:
+    at_ns = time.time_ns()
+    row: dict[str, Any] = {"model": record.model, "run": record.run, "book_id": book_id, "at_ns": at_ns}
+    row |= {"verdict": record.verdict.value, "change": record.change.kind, "sigmas": pack_sigmas(record.plots)}
+    row["time_ns"] = at_ns if record.start_ns is None else record.start_ns
+    row["record"] = json.dumps(record.to_dict(), default=float)  # NaN and infinity stay: Python alone reads it
+    number = connection.execute(run_judged.insert().values(row).returning(run_judged.c.id)).scalar_one()
+    connection.execute(run_plots.insert(), {"run_id": number, "plots": pack_plots(record.plots)})
+    groups = [one.plot.group for one in record.plots if one.flagged]
+    flagged = [{"run_id": number, "group_name": name, "plots": groups.count(name)} for name in sorted(set(groups))]
+    if flagged:
+        connection.execute(run_flagged.insert(), flagged)
+
+
+def _book_id(connection: sa.Connection, plots: tuple[Plot, ...]) -> int:
+    digest, packed = pack_book(plots)
+    connection.execute(insert_new(connection, run_book), {"digest": digest, "book": packed})
+    return int(connection.execute(sa.select(run_book.c.id).where(run_book.c.digest == digest)).scalar_one())
+
+
+def _book(connection: sa.Connection, number: int) -> Book:
+    return unpack_book(connection.execute(sa.select(run_book.c.book).where(run_book.c.id == number)).scalar_one())
+
+
+def _newest(model: str) -> sa.Select[Any]:
+    return sa.select(sa.func.max(run_judged.c.id)).where(run_judged.c.model == model).group_by(run_judged.c.run)
+
+
+def _with_overrides(*columns: Any) -> sa.Select[Any]:
+    """Judgements, each with the latest override of its run (whichever judgement it was said of)."""
+    other = run_judged.alias()
+    last = sa.select(other.c.model, other.c.run, sa.func.max(run_override.c.id).label("id"))
+    newest = last.join(other, other.c.id == run_override.c.run_id).group_by(other.c.model, other.c.run).subquery()
+    same = (newest.c.model == run_judged.c.model) & (newest.c.run == run_judged.c.run)
+    said = (run_override.c.verdict.label("said"), run_override.c.reason, run_override.c.who)
+    query = sa.select(run_judged.c.id, *columns, *said, run_override.c.at_ns.label("said_ns")).select_from(run_judged)
+    return query.outerjoin(newest, same).outerjoin(run_override, run_override.c.id == newest.c.id)
+
+
+def _filtered(wanted: RunFilter, *columns: Any) -> sa.Select[Any]:
+    query = _with_overrides(*columns).where(run_judged.c.id.in_(_newest(wanted.model)))
+    verdict = sa.func.coalesce(run_override.c.verdict, run_judged.c.verdict)
+    if wanted.verdict:
+        among = FLAGGED if wanted.verdict == "flagged" else (wanted.verdict,)
+        query = query.where(verdict.in_([str(one) for one in among]))
+    if wanted.change:
+        query = query.where(run_judged.c.change == wanted.change)
+    if wanted.group:
+        groups = sa.select(run_flagged.c.run_id).where(run_flagged.c.group_name == wanted.group)
+        query = query.where(run_judged.c.id.in_(groups))
+    if wanted.search:
+        query = query.where(run_judged.c.run.icontains(wanted.search, autoescape=True))
+    return query
+
+
+def _stored(row: Any, book: Book | None = None) -> StoredRun:
+    fields = json.loads(row.record)
+    plots = () if book is None else unpack_plots(book, row.plots, unpack_sigmas(row.sigmas))
+    said = None if row.said is None else Override(Verdict(row.said), row.reason, row.who, row.said_ns)
+    return StoredRun(row.id, RunRecord.from_dict(fields, plots), row.at_ns, row.time_ns, said)

@@ -1,0 +1,1 @@
+"""cms_run_flags"""

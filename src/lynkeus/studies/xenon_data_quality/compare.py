@@ -1,0 +1,137 @@
+"""Every scorer on the same runs: the table of targets, runs with every fault, and what each of them costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lynkeus.core import Floats
+from lynkeus.evaluate.fit_runs import RunFitSettings, fit_runs
+from lynkeus.evaluate.fitted_runs import FALSE_ALARMS, FittedRuns
+from lynkeus.evaluate.metrics import auroc, bootstrap_auroc, wilson_interval
+from lynkeus.evaluate.run_turn_on import Case, RunOutcome, RunTurnOn, names_place, run_turn_on
+from lynkeus.sources.runs import Run, Runs
+from lynkeus.studies.xenon_data_quality.runs import GOOD, Made, SimulatedRun, Truths, Wanted
+
+Metrics = dict[str, float]
+
+
+class Target(NamedTuple):
+    """A line of the table of targets: in words, the runs, the AUROC to reach."""
+
+    says: str
+    wanted: Wanted
+    reach: float
+
+
+TARGETS = (
+    Target("5 % S2 shift, 200", Wanted("s2_shift", 0.05, 200), 0.97),
+    Target("2 % new NR, 1,000", Wanted("new_nr", 0.02, 1000), 0.95),
+    Target("2 % new NR, 200", Wanted("new_nr", 0.02, 200), 0.80),
+    Target("2 % new NR, 5,000", Wanted("new_nr", 0.02, 5000), 0.999),
+    Target("line gone, 200", Wanted("no_kr83m", 1.0, 200), 0.999),
+)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """`reference` to learn from, `targets` and `judged` runs, what is true of them, and good runs of the same sizes."""
+
+    reference: Made
+    targets: Made
+    judged: Made
+    truths: Truths
+
+    def fit(self, scorer: str, options: Mapping[str, Any]) -> tuple[FittedRuns, float]:
+        """A model with its calibration, and the seconds of processor time of all of it."""
+        begun = time.process_time()
+        files = [made.file for made in self.reference]
+        fitted = fit_runs(files, RunFitSettings(scorer, options), lambda what, share: None).fitted
+        return fitted, time.process_time() - begun
+
+    def measure(self, fitted: FittedRuns) -> Metrics:
+        """All numbers of one scorer, by name."""
+        return self.of_targets(fitted) | self.of_judged(fitted)
+
+    def of_targets(self, fitted: FittedRuns) -> Metrics:
+        """AUROC of each line of the table of targets, with its interval."""
+        scores = scores_of(fitted, self.targets)
+        metrics: Metrics = {}
+        for target in TARGETS:
+            wanted = target.wanted
+            good, bad = (
+                [s for s, made in zip(scores, self.targets, strict=True) if _is(made, kind, wanted)]
+                for kind in (GOOD, wanted.fault)
+            )
+            if good and bad:
+                metrics |= {
+                    f"{target.says}.{name}": value
+                    for name, value in with_interval(np.array(good), np.array(bad)).items()
+                }
+        return metrics
+
+    def of_judged(self, fitted: FittedRuns) -> Metrics:
+        """Over all runs with a fault: AUROC, efficiency at the promised rate, names, and milliseconds a run."""
+        read = [fitted.reader.read(made.file) for made in self.judged]
+        begun = time.process_time()
+        outcomes = [outcome_of(fitted, run, made, self.truths) for run, made in zip(read, self.judged, strict=True)]
+        spent = time.process_time() - begun
+        good = [one for one in outcomes if one.truth.change == "none"]
+        bad = [one for one in outcomes if one.truth.change != "none"]
+        flagged = [one for one in bad if one.p_value < FALSE_ALARMS]
+        low, high = wilson_interval(len(flagged), len(bad))
+        metrics = with_interval(np.array([one.score for one in good]), np.array([one.score for one in bad]))
+        return {f"judged.{name}": value for name, value in metrics.items()} | {
+            "judged.efficiency": len(flagged) / len(bad), "judged.efficiency.low": low, "judged.efficiency.high": high,
+            "judged.kind": _share([one.change.kind == one.truth.change for one in flagged]),
+            "judged.place": _share([names_place(one.change, one.truth) for one in flagged]),
+            "judged.false_alarms": _share([one.p_value < FALSE_ALARMS for one in good]),
+            "judged.ms": 1e3 * spent / len(outcomes),
+        }  # fmt: skip
+
+
+def outcome_of(fitted: FittedRuns, run: Run, made: SimulatedRun, truths: Truths) -> RunOutcome:
+    """What a scorer says of a run, beside the truth."""
+    judged = fitted.judge(run)
+    return RunOutcome(judged.score, judged.p_value, judged.chief, truths.of(made))
+
+
+def turn_on(fitted: FittedRuns, name: str, made: Made, good: Made, truths: Truths) -> list[RunTurnOn]:
+    """Points of the turn-on curves; `good`: runs of all these sizes."""
+    scores = scores_of(fitted, good)
+    by_case: dict[Wanted, list[RunOutcome]] = {}
+    for one in made:
+        run = fitted.reader.read(one.file)
+        by_case.setdefault(one.wanted, []).append(outcome_of(fitted, run, one, truths))
+    rows = []
+    for wanted, outcomes in by_case.items():
+        own = np.array([s for s, one in zip(scores, good, strict=True) if one.wanted.events == wanted.events])
+        case = Case(wanted.fault, wanted.size, float(wanted.events), name)
+        rows.append(run_turn_on(case, outcomes, own, FALSE_ALARMS))
+    return rows
+
+
+def scores_of(fitted: FittedRuns, made: Made) -> Floats:
+    """(n,) of the scorer alone, without naming what changed."""
+    runs = Runs(fitted.reader, [fitted.reader.read(one.file) for one in made], fitted.kind)
+    return np.array([fitted.scorer.score(batch)[0, 0] for batch in runs])
+
+
+def with_interval(good: Floats, bad: Floats) -> Metrics:
+    """AUROC and its 90 % interval, runs drawn again."""
+    scores, wrong = np.concatenate([good, bad]), np.arange(len(good) + len(bad)) >= len(good)
+    copies = bootstrap_auroc(wrong, scores)
+    low, high = np.nanquantile(copies, [0.05, 0.95])
+    return {"auroc": auroc(wrong, scores), "auroc.low": float(low), "auroc.high": float(high)}
+
+
+def _is(made: SimulatedRun, fault: str, wanted: Wanted) -> bool:
+    return made.wanted.fault == fault and made.wanted.events == wanted.events
+
+
+def _share(found: Sequence[bool]) -> float:
+    return float(np.mean(found)) if found else float("nan")

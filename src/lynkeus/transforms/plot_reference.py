@@ -1,0 +1,168 @@
+"""What good runs look like in every plot: shape, how well it is known, and how much it moves from run to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+
+from lynkeus.core import Array, Floats, Schema, SchemaError, Source
+
+FEWEST = 20  # events of a plot below which it is not judged
+PLOT_ARRAYS = ("share", "events", "variation", "fano")
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Where the bins of each plot of a schema are (`slices`), and how many each axis has (`shapes`), with flow bins."""
+
+    slices: tuple[slice, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, schema: Schema, who: str) -> Self:
+        """The plots of runs. Raises SchemaError for another kind, or where edges and bins do not agree."""
+        if schema.kind != "histogram":
+            raise SchemaError(f"the scorer {who} reads runs as histograms, not a {schema.kind}")
+        shapes = tuple(tuple(len(axis) + 1 for axis in axes) for axes in schema.edges)
+        ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
+        if ends[-1] != schema.shape[0] or not shapes:
+            raise SchemaError(
+                f"the edges of the {len(shapes)} plots make {ends[-1]} bins, but runs have {schema.shape[0]}"
+            )
+        return cls(tuple(slice(int(a), int(b)) for a, b in pairwise(ends)), shapes)
+
+    def per_bin(self, per_plot: Floats) -> Floats:
+        """(..., plots) as (..., all bins)."""
+        return np.repeat(per_plot, [part.stop - part.start for part in self.slices], axis=-1)
+
+    def events(self, values: Array) -> Floats:
+        """(n, plots) sum of the bins; NaN where a plot has missing or negative bins, or too few events to be judged."""
+        starts = [part.start for part in self.slices]
+        total = np.add.reduceat(values.astype(np.float64), starts, axis=1)
+        bad = np.logical_or.reduceat(~np.isfinite(values) | (values < 0), starts, axis=1)
+        return np.where(bad | ~(total >= FEWEST), np.nan, total)
+
+
+@dataclass(frozen=True)
+class PlotReference:
+    """The mean of good runs: `share` (bins,) of a plot's events in each bin, learned from `events` (plots,);
+    `variation` (bins,): variance of the share from run to run beyond counting; `fano` (plots,): variance of a count in
+    units of its mean, 1 unless counts are sums of weights."""
+
+    plots: Plots
+    share: Floats
+    events: Floats
+    variation: Floats
+    fano: Floats
+
+    @classmethod
+    def fit(cls, source: Source, who: str) -> Self:
+        """Learn in one pass over a stream of good runs. Raises SchemaError where no run has enough events."""
+        plots = Plots.of(source.schema, who)
+        bins, count = int(source.schema.shape[0] or 0), len(plots.shapes)
+        events, runs, whole = np.zeros(count), np.zeros(count), np.ones(count, bool)
+        first, second = np.zeros(bins), np.zeros(bins)
+        for batch in source:
+            own = plots.events(batch.values)
+            usable = np.isfinite(own)
+            counts = np.where(plots.per_bin(usable), batch.values, 0.0)
+            size = np.where(usable, own, 1.0)
+            events += np.where(usable, own, 0.0).sum(axis=0)
+            runs += usable.sum(axis=0)
+            first += counts.sum(axis=0)
+            second += (counts**2 / plots.per_bin(size)).sum(axis=0)
+            starts = [part.start for part in plots.slices]
+            whole &= np.logical_and.reduceat((counts == np.round(counts)).all(axis=0), starts)
+        if not events.any():
+            raise SchemaError(f"no plot of any run has {FEWEST} events or more: {who} has nothing to learn from")
+        return cls(plots, *_moments(plots, first, second, (events, runs, whole)))
+
+    def judged(self, values: Array) -> Floats:
+        """(n, plots) events of each plot; NaN where it cannot be judged, or no good run had enough events there."""
+        return np.where(self.events > 0, self.plots.events(values), np.nan)
+
+    def expected(self, events: Floats) -> Floats:
+        """(n, bins) of good runs with that many events in each plot (n, plots)."""
+        return self.plots.per_bin(events) * self.share
+
+    def variance(self, events: Floats) -> Floats:
+        """(n, bins) of the difference to what is expected: counting, the reference itself, from run to run."""
+        size = self.plots.per_bin(events)
+        known = self.plots.per_bin(np.maximum(self.events, 1.0))
+        return self.plots.per_bin(self.fano) * self.share * size * (1 + size / known) + size**2 * self.variation
+
+    def pulls(self, values: Array) -> Floats:
+        """(n, bins) signed sigmas of every bin, sound for few counts too; 0 in plots that are not judged."""
+        events = self.judged(values)
+        least = 0.5 / np.maximum(self.events, 1.0)  # a bin that no good run has filled is not known to be impossible
+        share = np.maximum(self.share, self.plots.per_bin(least))
+        size = self.plots.per_bin(np.nan_to_num(events))
+        expected, variance = share * size, self.variance(np.nan_to_num(events))
+        judged = size > 0
+        expected = np.where(judged, expected, 1.0)
+        counts = np.where(judged, values, 1.0)
+        deviance = counts * np.log(np.where(counts > 0, counts, 1.0) / expected) - (counts - expected)
+        pull = np.sign(counts - expected) * np.sqrt(2 * np.maximum(deviance, 0.0))
+        return np.where(judged, pull * np.sqrt(expected / np.maximum(variance, expected)), 0.0)
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a model folder."""
+        return {name: getattr(self, name) for name in PLOT_ARRAYS}
+
+    @classmethod
+    def from_arrays(cls, schema: Schema, arrays: Mapping[str, Array]) -> Self:
+        """Inverse of `to_arrays`."""
+        return cls(Plots.of(schema, "it"), *(arrays[name] for name in PLOT_ARRAYS))
+
+
+def _moments(plots: Plots, first: Floats, second: Floats, seen: tuple[Floats, Floats, Array]) -> tuple[Floats, ...]:
+    """share, events, variation, fano from the sums of counts and of counts squared over size."""
+    events, runs, whole = seen
+    total, number = plots.per_bin(np.maximum(events, 1.0)), plots.per_bin(np.maximum(runs, 2.0))
+    share = first / total
+    scatter = np.maximum(second - share**2 * total, 0.0)  # sum over runs of (count - expected)^2 / size
+    starts = [part.start for part in plots.slices]
+    fano = np.where(whole, 1.0, np.add.reduceat(scatter, starts) / np.maximum(runs - 1, 1.0))
+    counting = plots.per_bin(fano) * share * (1 - share)
+    excess = scatter - (number - 1) * counting
+    per_run = np.maximum(share * total / number, 1e-9)
+    noise = counting * np.sqrt((number - 1) * (2 + 1 / per_run))
+    variation = np.where(excess > 2 * noise, excess, 0.0) / total
+    return share, events, variation, fano
+
+
+def merged(expected: Floats, least: float) -> Array:
+    """(bins,) number of the group of each bin, such that all groups expect `least` or more: sparse bins are merged in
+    the order of what they expect, so that the emptiest regions of a plot of any dimension are counted together."""
+    order = np.argsort(expected, kind="stable")
+    below = np.cumsum(expected[order]) - expected[order]
+    sparse = expected[order] < least
+    begins = np.ones(len(order), bool)
+    begins[1:] = ~sparse[1:] | (np.diff(np.floor(below / least)) > 0)
+    group = np.cumsum(begins) - 1
+    groups = np.empty(len(order), np.intp)
+    groups[order] = _joined(group, expected[order], least)
+    return groups
+
+
+def summed(group: Array, numbers: Floats) -> Floats:
+    """(groups,) the sum of the numbers of each group."""
+    return np.bincount(group, numbers).astype(np.float64)
+
+
+def _joined(group: Array, expected: Floats, least: float) -> Array:
+    """Groups that came out too small are joined to the next, the last one to the one before."""
+    sums = np.bincount(group, expected)
+    target, held, number = np.empty(len(sums), np.intp), 0.0, 0
+    for place, own in enumerate(sums):
+        target[place] = number
+        held += own
+        if held >= least:
+            number, held = number + 1, 0.0
+    if held and number:
+        target[target == number] = number - 1
+    return target[group]

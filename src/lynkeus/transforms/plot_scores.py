@@ -1,0 +1,74 @@
+"""From a deviate of each plot to one number of a run: the worst plot, with the look-elsewhere effect taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.special import log_ndtr, ndtri_exp
+from scipy.stats import chi2
+
+from lynkeus.core import Array, Floats, Scores
+
+FEWEST_RUNS = 20  # from which the usual deviates are learned
+USUAL_ARRAYS = ("usual_centre", "usual_sigma")
+
+
+@dataclass(frozen=True)
+class Usual:
+    """`centre`, `sigma` (plots,) of the deviates of good runs: 0 and 1 where a test is exact and nothing drifts."""
+
+    centre: Floats
+    sigma: Floats
+
+    @classmethod
+    def fit(cls, deviates: Floats) -> Self:
+        """From (runs, plots), NaN left out; a plot of too few runs is taken as it is."""
+        enough = np.isfinite(deviates).sum(axis=0) >= FEWEST_RUNS
+        low, centre, high = np.full((3, deviates.shape[1]), np.array([[-1.0], [0.0], [1.0]]))
+        if enough.any():
+            low[enough], centre[enough], high[enough] = np.nanquantile(deviates[:, enough], [0.16, 0.5, 0.84], axis=0)
+        return cls(centre, np.maximum((high - low) / 2, 0.1))
+
+    def of(self, deviates: Floats) -> Floats:
+        """(n, plots) in sigmas of good runs."""
+        return (deviates - self.centre) / self.sigma
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a model folder."""
+        return {"usual_centre": self.centre, "usual_sigma": self.sigma}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """Inverse of `to_arrays`."""
+        return cls(*(arrays[name] for name in USUAL_ARRAYS))
+
+
+def deviate_of(log_p: Floats) -> Floats:
+    """Normal deviate of a p-value that is given by its natural logarithm: of any smallness."""
+    return -ndtri_exp(np.minimum(log_p, -1e-12))
+
+
+def chi2_deviate(value: Floats, degrees: Floats) -> Floats:
+    """Normal deviate of a chi-square with so many degrees of freedom."""
+    value, degrees = np.asarray(value, float), np.asarray(degrees, float)
+    found = deviate_of(chi2.logsf(value, np.maximum(degrees, 1)))
+    # Far out logsf underflows; Wilson & Hilferty (1931) goes on.
+    far = (np.cbrt(value / np.maximum(degrees, 1)) - (1 - 2 / (9 * np.maximum(degrees, 1)))) / np.sqrt(
+        2 / (9 * np.maximum(degrees, 1))
+    )
+    return np.where(degrees < 1, np.nan, np.where(np.isfinite(found), found, far))
+
+
+def worst_plot(deviates: Floats) -> Scores:
+    """(n, 1) -log10 of the chance that the worst of the plots (n, plots) is that bad in a good run (Sidak 1967); NaN:
+    no plot was judged."""
+    judged = np.isfinite(deviates).sum(axis=1)
+    worst = np.where(np.isfinite(deviates), deviates, -np.inf).max(axis=1, initial=-np.inf)
+    log_p = log_ndtr(-worst)
+    any_of = np.log(np.maximum(judged, 1)) + log_p
+    exact = np.log(-np.expm1(np.maximum(judged, 1) * np.log1p(-np.exp(np.clip(log_p, -700.0, -1e-12)))))
+    score = -np.where(log_p < -30, any_of, exact) / np.log(10)
+    return np.where(judged > 0, score + 0.0, np.nan)[:, None]
