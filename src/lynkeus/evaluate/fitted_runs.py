@@ -30,7 +30,7 @@ from lynkeus.evaluate.fitting import about_of
 from lynkeus.evaluate.model_folder import MODEL, verify_model, write_model
 from lynkeus.evaluate.run_plots import ReferencePlots
 from lynkeus.sources.run_histograms import reader_of
-from lynkeus.sources.runs import Run, Runs
+from lynkeus.sources.runs import MOST_EVENTS, Run, Runs
 from lynkeus.transforms.event_columns import EventColumns
 from lynkeus.transforms.plot_change import change_of
 
@@ -57,9 +57,9 @@ class FittedRuns:
     lineage: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.reader = reader_of(self.columns, self.book)
-        self.plots = ReferencePlots.fit(self.counts, self.events)
         self.kind = run_kind(self.name)
+        self.reader = reader_of(self.columns, self.book, MOST_EVENTS if self.kind == "cloud" else 1)
+        self.plots = ReferencePlots.fit(self.counts, self.events)
 
     def record(self, run: Run, false_alarms: float = FALSE_ALARMS) -> RunRecord:
         """The verdict on one run, with its plots. Raises SettingsError for a rate that is not between 0 and 1."""

@@ -33,6 +33,8 @@ NOT_GIVEN = 0.02  # of the variance of a column that others must leave open
 MOST_TOGETHER = 6  # columns of one density
 FEWEST_TO_FIT = 200  # events of a view, of all good runs together
 QUESTIONS = 4  # p-values of a view
+ANSWERS = (("shifted",), ("gone", "new"), ("new",), ("new",))  # kinds of stories, question by question
+AS_ODD = 100.0  # ratio to the smallest p-value up to which a question is as loud
 GOOD_KEPT = 2000  # events in the model
 SEEDS = 2  # of numbers drawn again and again for one run: the same run gives the same answer
 
@@ -137,14 +139,13 @@ class View:
         return self.gains.p_value(self._new_gain(events, strange), len(events))
 
     def tell(self, scaled: Floats, asked: Asked) -> list[Story]:
-        """What may have happened, the most likely first; where none is likely, the kind that was `asked` for first."""
+        """What may have happened, likeliest first: first the kinds that answer the loudest of the questions `asked`."""
         events = _complete(scaled[:, self.columns])
         strange = log_sum(self.density.log_parts(events)) < asked.level
         told = stories(self.density, Told(events, strange, self.good), np.random.default_rng((SEEDS, len(events))))
-        if told[0].gain > 0.0:
-            return told
-        kinds = (("shifted",), ("gone", "new"), ("new",), ("new",))[int(np.argmin(asked[:QUESTIONS]))]
-        return sorted(told, key=lambda story: (story.kind not in kinds, -story.gain))
+        least = min(asked[:QUESTIONS])
+        fitting = {kind for p, kinds in zip(asked, ANSWERS, strict=False) if p <= AS_ODD * least for kind in kinds}
+        return sorted(told, key=lambda story: (story.kind not in fitting, -story.gain))
 
     def to_arrays(self, name: str) -> dict[str, Array]:
         """For a model folder."""

@@ -34,7 +34,7 @@ def read_events(path: Path) -> Iterator[Events]:
 
 def _parquet(path: Path) -> Iterator[Events]:
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:  # else all of a long run would be in memory
             for piece in file.iter_batches(PIECE_ROWS):
                 yield _arrays(piece)
             if not file.metadata.num_rows:

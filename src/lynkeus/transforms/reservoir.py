@@ -28,7 +28,9 @@ def reservoir(parts: Iterable[Array], size: int, seed: int) -> Array:
         places = np.concatenate([places, seen + np.arange(min(room, len(part)))])
         if len(late):
             stay = np.argpartition(np.concatenate([draws, own[late]]), size - 1)[:size]
-            new, gone = late[stay[stay >= size] - size], np.setdiff1d(np.arange(size), stay)
+            goes = np.ones(size, bool)
+            goes[stay[stay < size]] = False
+            new, gone = late[stay[stay >= size] - size], np.flatnonzero(goes)
             kept[gone], draws[gone], places[gone] = part[new], own[new], seen + new
         seen += len(part)
     if kept is None or not seen:
