@@ -63,7 +63,7 @@ def test_the_interval_holds_the_area_and_all_five_families_stand_side_by_side() 
     assert found["auroc.low"] < found["auroc"] < found["auroc.high"]
     names = list(every(smoke=False))
     assert sum(name.startswith("run_histograms ") for name in names) == 5
-    assert sum(name.startswith("run_events ") for name in names) == 5
+    assert sum(name.startswith("run_events ") for name in names) == 3
 
 
 def test_pulses_are_classified_and_counted() -> None:

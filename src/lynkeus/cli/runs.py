@@ -34,6 +34,7 @@ class RunScoreOptions:
     output: Path
     store: str | None
     false_alarms: float
+    section: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,27 +74,37 @@ def fit_runs_and_save(options: FitOptions) -> None:
     plots, columns = len(fitted.book.plots), ", ".join(fitted.columns.names)
     groups = f" in {len(fitted.columns.groups)} groups by {fitted.columns.group}" if fitted.columns.group else ""
     say(screen, found.messages)
-    say(screen, [f"{len(fitted.events)} good runs, {fitted.events.sum():.0f} events, columns {columns}{groups}"])
+    read = f"columns {columns}{groups}" if columns else "runs of histograms"
+    say(screen, [f"{len(fitted.events)} good runs, {fitted.events.sum():.0f} events, {read}"])
     say(screen, [f"{options.output}: {fitted.name}, {plots} plots a run"])
 
 
 def score_runs(model: Path, data: str, options: RunScoreOptions) -> None:
     """A verdict on each run, as a table; with a store also with all plots for the pages."""
     from lynkeus.evaluate.fit_runs import judge_runs, verdict_row, write_verdicts
-    from lynkeus.evaluate.fitted_runs import FittedRuns
+    from lynkeus.evaluate.fitted_runs import FittedRuns, check_rate
+    from lynkeus.evaluate.run_journal import RunJournal
     from lynkeus.sources.runs import open_runs
 
     if options.output.is_dir():
         raise SourceError(f"{options.output} is a folder: give a file name with -o")
-    fitted, files = FittedRuns.load(model), open_runs(data)
-    rows, flagged = [], []
+    fitted, files, flagged = FittedRuns.load(model), open_runs(data), []
+    check_rate(options.false_alarms)
+    about = {"false_alarms": options.false_alarms, "section": options.section, "store": options.store}
+    journal = RunJournal.open(options.output, model, files, **about)
+    left = journal.left(files)
     with passes_bar(screen, "score") as bar, _keeper(options.store) as keep:
-        for record in judge_runs(fitted, files, bar.step, options.false_alarms):
-            rows.append(verdict_row(record))
-            keep(record)
+        for record in judge_runs(fitted, left, bar.step, options.false_alarms, options.section):
+            journal.add(verdict_row(record))
+            if keep(record):
+                journal.commit()
             if record.change.kind != "none" or record.verdict == Verdict.NOT_ENOUGH_DATA:
                 flagged.append(f"{record.run}: {record.verdict.value.upper()}, {record.reason}")
+    if len(left) < len(files):
+        say(screen, [f"{len(files) - len(left)} runs were judged before; the others now"])
+    rows = journal.rows
     write_verdicts(rows, options.output)
+    journal.remove()
     counted = Counter(row["verdict"] for row in rows)
     say(screen, [*flagged[:SHOWN], *([f"... and {len(flagged) - SHOWN} more"] if len(flagged) > SHOWN else [])])
     say(screen, [f"{options.output}: {len(rows)} runs, " + ", ".join(f"{n} {name}" for name, n in counted.items())])
@@ -120,11 +131,13 @@ class _Keep:
         self.store = store
         self.waiting: list[RunRecord] = []
 
-    def __call__(self, record: RunRecord) -> None:
+    def __call__(self, record: RunRecord) -> bool:
+        """Whether nothing waits any more."""
         if self.store is not None:
             self.waiting.append(record)
             if len(self.waiting) >= STORED_TOGETHER:
                 self.flush()
+        return not self.waiting
 
     def flush(self) -> None:
         from lynkeus.monitor.run_records import add_runs

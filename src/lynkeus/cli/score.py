@@ -29,6 +29,7 @@ class ScoreOptions:
     run_per_file: RunPerFile = False
     store: StoreUrl = None
     false_alarms: FalseAlarms = 0.01
+    section: Annotated[str, typer.Option(help="Runs: column of sections to judge too; time_ns: by minutes")] = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def score_data(options: ScoreOptions) -> None:
     from lynkeus.evaluate.scores import write_scores
 
     if options.run_per_file or is_of_runs(options.model):
-        score_runs(options.model, options.data, RunScoreOptions(options.output, options.store, options.false_alarms))
+        given = RunScoreOptions(options.output, options.store, options.false_alarms, options.section)
+        score_runs(options.model, options.data, given)
         return
     if options.store:
         raise SettingsError("--store: keeps verdicts on runs; this model is not of runs, for others use lynkeus watch")

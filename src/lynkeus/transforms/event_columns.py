@@ -79,7 +79,8 @@ class EventColumns:
             else:
                 kept.append(name)
         if not kept:
-            raise SchemaError(f"no column of the runs holds numbers that vary; columns are {', '.join(every)}")
+            there = ", ".join(every) or ", ".join(sorted(runs[0])) + ", and they differ from run to run"
+            raise SchemaError(f"no column that the runs share holds numbers that vary; columns are {there}")
         pooled = np.stack([np.concatenate([np.asarray(run[name], float) for run in whole]) for name in kept], axis=1)
         return cls(tuple(kept), Scale.fit(pooled), chosen, groups, left_out)
 
