@@ -38,6 +38,7 @@ FORMAT = 1
 RUN_KINDS = ("cloud", "histogram")
 REFERENCE = "reference.safetensors"
 FALSE_ALARMS = 0.01  # of good runs that are not called GOOD, over all plots together
+WORTH_NAMING = 0.2  # p-value up to which it is asked what changed
 SURELY_BAD = 0.1  # of these: rarer runs are BAD, the others WARN
 
 
@@ -90,6 +91,8 @@ class FittedRuns:
             return Judged(score, np.nan, (), f"only {run.events:g} events: not enough for the scorer {self.name}")
         assert self.calibration is not None
         p_value = float(self.calibration.p_value(np.array([score]))[0])
+        if p_value > WORTH_NAMING:
+            return Judged(score, p_value, (), "no plot is odd beside those of good runs")
         changes, reason = self._change(run, batch)
         return Judged(score, p_value, changes, reason)
 
