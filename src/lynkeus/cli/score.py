@@ -50,7 +50,7 @@ class CommissionOptions:
 def score_data(options: ScoreOptions) -> None:
     """Run the command."""
     from lynkeus.core import Inspecting
-    from lynkeus.evaluate.fitted_runs import is_of_runs
+    from lynkeus.evaluate.model_folder import is_of_runs
     from lynkeus.evaluate.scores import write_scores
 
     if options.run_per_file or is_of_runs(options.model):
@@ -77,7 +77,7 @@ def commission_model(options: CommissionOptions) -> None:
     from lynkeus.evaluate.commission import CommissionSettings, commission
     from lynkeus.evaluate.commission_report import write_report
     from lynkeus.evaluate.fitted import Fitted
-    from lynkeus.evaluate.fitted_runs import is_of_runs
+    from lynkeus.evaluate.model_folder import is_of_runs
     from lynkeus.monitor.site import parse_budget
 
     compare = options.compare or []

@@ -156,14 +156,6 @@ def run_kind(scorer: str) -> str:
     return next((kind for kind in kinds if kind in RUN_KINDS), "")
 
 
-def is_of_runs(folder: Path) -> bool:
-    """Whether a model folder is one of runs."""
-    try:
-        return "runs" in json.loads((folder / MODEL).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-
-
 def check_rate(false_alarms: float) -> None:
     """Raise SettingsError for a rate of false alarms that is none."""
     if not 0.0 < false_alarms < 1.0:

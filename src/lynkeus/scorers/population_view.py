@@ -35,6 +35,7 @@ FEWEST_TO_FIT = 200  # events of a view, of all good runs together
 QUESTIONS = 4  # p-values of a view
 ANSWERS = (("shifted",), ("gone", "new"), ("new",), ("new",))  # kinds of stories, question by question
 AS_ODD = 100.0  # ratio to the smallest p-value up to which a question is as loud
+CERTAIN = 1e-6  # p-value from which no question is louder than another
 GOOD_KEPT = 2000  # events in the model
 SEEDS = 2  # of numbers drawn again and again for one run: the same run gives the same answer
 
@@ -143,8 +144,8 @@ class View:
         events = _complete(scaled[:, self.columns])
         strange = log_sum(self.density.log_parts(events)) < asked.level
         told = stories(self.density, Told(events, strange, self.good), np.random.default_rng((SEEDS, len(events))))
-        least = min(asked[:QUESTIONS])
-        fitting = {kind for p, kinds in zip(asked, ANSWERS, strict=False) if p <= AS_ODD * least for kind in kinds}
+        loud = max(AS_ODD * min(asked[:QUESTIONS]), CERTAIN)
+        fitting = {kind for p, kinds in zip(asked, ANSWERS, strict=False) if p <= loud for kind in kinds}
         return sorted(told, key=lambda story: (story.kind not in fitting, -story.gain))
 
     def to_arrays(self, name: str) -> dict[str, Array]:
