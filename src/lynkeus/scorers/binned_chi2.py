@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import About, Array, Batch, Evidence, Floats, Scores, Source
-from lynkeus.scorers.folder import read_scorer, write_folder
-from lynkeus.transforms.plot_reference import PLOT_ARRAYS, PlotReference, merged, summed
-from lynkeus.transforms.plot_scores import USUAL_ARRAYS, Usual, chi2_deviate, worst_plot
+from lynkeus.core import About, Array, Floats, Source
+from lynkeus.scorers.by_plots import ByPlots
+from lynkeus.transforms.plot_reference import PlotReference, merged, summed
+from lynkeus.transforms.plot_scores import Usual, chi2_deviate
 
 
 @dataclass
-class BinnedChi2:
+class BinnedChi2(ByPlots):
     """`anomaly` of a run: -log10 of how often the worst plot of a good run is that bad; flow bins are included.
 
     Bins that expect less than `least` events are merged. The variance is that of counting, of the reference and
     from run to run. Learned: `reference_`, `usual_` deviates of each plot.
     """
 
-    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    name: ClassVar[str] = "binned_chi2"
     about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "a second")
     least: float = 1.0
 
@@ -32,32 +31,6 @@ class BinnedChi2:
         self.reference_ = PlotReference.fit(source, "binned_chi2")
         self.usual_ = Usual.fit(np.concatenate([self._deviates(batch.values) for batch in source]))
         return self
-
-    def plot_sigma(self, batch: Batch) -> Floats:
-        """(n, plots) how conspicuous each plot is, in sigmas; NaN for too few events."""
-        self.schema_.require(batch.schema, "the scorer binned_chi2")
-        return self.usual_.of(self._deviates(batch.values))
-
-    def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a run in which no plot has enough events."""
-        return worst_plot(self.plot_sigma(batch))
-
-    def explain(self, batch: Batch) -> Evidence:
-        """Signed pull of each bin in sigmas."""
-        self.schema_.require(batch.schema, "the scorer binned_chi2")
-        return self.reference_.pulls(batch.values)
-
-    def save(self, folder: Path) -> None:
-        """Write to a folder."""
-        write_folder(folder, self.schema_, asdict(self), self.reference_.to_arrays() | self.usual_.to_arrays())
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, *PLOT_ARRAYS, *USUAL_ARRAYS)
-        scorer.reference_ = PlotReference.from_arrays(scorer.schema_, arrays)
-        scorer.usual_ = Usual.from_arrays(arrays)
-        return scorer
 
     def _deviates(self, values: Array) -> Floats:
         events = self.reference_.judged(values)

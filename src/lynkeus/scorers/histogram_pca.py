@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import About, Array, Batch, Evidence, Floats, Scores, Source
-from lynkeus.scorers.folder import read_scorer, write_folder
-from lynkeus.transforms.plot_reference import PLOT_ARRAYS, PlotReference, merged, summed
-from lynkeus.transforms.plot_scores import USUAL_ARRAYS, Usual, chi2_deviate, worst_plot
+from lynkeus.core import About, Array, Floats, Source
+from lynkeus.scorers.by_plots import ByPlots
+from lynkeus.transforms.plot_reference import PlotReference, merged, summed
+from lynkeus.transforms.plot_scores import Usual, chi2_deviate
 from lynkeus.transforms.reservoir import reservoir
 
 
 @dataclass
-class HistogramPca:
+class HistogramPca(ByPlots):
     """`anomaly` of a run: -log10 of how often the worst plot of a good run leaves so large a chi-square.
 
     Histograms are normalised; deviations count in units of what Poisson lets expect for the size of the run. At most
@@ -25,7 +24,8 @@ class HistogramPca:
     runs: `reference_`, `groups_` (bins,), `directions_` (plots, components, groups), `spread_` (plots, components).
     """
 
-    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    name: ClassVar[str] = "histogram_pca"
+    own: ClassVar[tuple[str, ...]] = ("groups", "directions", "spread")
     about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "seconds")
     components: int = 3
     least: float = 2.0
@@ -49,35 +49,6 @@ class HistogramPca:
             self._learn(plot, runs[np.isfinite(events[:, plot])])
         self.usual_ = Usual.fit(np.concatenate([self._deviates(batch.values) for batch in source]))
         return self
-
-    def plot_sigma(self, batch: Batch) -> Floats:
-        """(n, plots) how conspicuous each plot is, in sigmas; NaN for too few events."""
-        self.schema_.require(batch.schema, "the scorer histogram_pca")
-        return self.usual_.of(self._deviates(batch.values))
-
-    def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a run in which no plot has enough events."""
-        return worst_plot(self.plot_sigma(batch))
-
-    def explain(self, batch: Batch) -> Evidence:
-        """Signed pull of each bin in sigmas."""
-        self.schema_.require(batch.schema, "the scorer histogram_pca")
-        return self.reference_.pulls(batch.values)
-
-    def save(self, folder: Path) -> None:
-        """Write to a folder."""
-        own = {"groups": self.groups_, "directions": self.directions_, "spread": self.spread_}
-        write_folder(folder, self.schema_, asdict(self), self.reference_.to_arrays() | self.usual_.to_arrays() | own)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read from a folder. Raises ModelError naming what is damaged."""
-        own = ("groups", "directions", "spread")
-        scorer, arrays = read_scorer(cls, folder, *PLOT_ARRAYS, *USUAL_ARRAYS, *own)
-        scorer.reference_ = PlotReference.from_arrays(scorer.schema_, arrays)
-        scorer.usual_ = Usual.from_arrays(arrays)
-        scorer.groups_, scorer.directions_, scorer.spread_ = (arrays[name] for name in own)
-        return scorer
 
     def _learn(self, plot: int, runs: Floats) -> None:
         """The directions in which the normalised plot moves by more than counting (Marchenko & Pastur 1967)."""
