@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from fastapi.testclient import TestClient
 
-from lynkeus.core import Change, Plot, PlotRecord, RunRecord, Verdict
+from lynkeus.core import Finding, Plot, PlotRecord, RunRecord, Verdict
 from lynkeus.monitor import run_records
 from lynkeus.monitor.store import Store
 from lynkeus.web.app import create_app
@@ -60,8 +60,8 @@ def synthetic(plots: tuple[Plot, ...], seed: int) -> RunRecord:
         band = (expected - spread, expected + spread)
         records.append(PlotRecord(plot, counts, expected, *band, pulls, rng.gamma(2.0, 0.5), flagged, region))
     verdict = Verdict.BAD if is_bad else Verdict.GOOD
-    gone = Change("gone" if is_bad else "none", "S1", "S1 area", "everywhere", 0.5, "", 8.0)
-    stable = tuple(Change("none", name) for name in GROUPS)
+    gone = Finding("gone" if is_bad else "none", "S1", "S1 area", "everywhere", 0.5, "", 8.0)
+    stable = tuple(Finding("none", name) for name in GROUPS)
     return RunRecord("", verdict, 0.5, 1.0, (gone, *stable), "synthetic", EVENTS, "m", plots=tuple(records))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lynkeus.core import Change, Plot, PlotRecord, RunRecord, SchemaError, StoreError, Verdict
+from lynkeus.core import Finding, Plot, PlotRecord, RunRecord, SchemaError, StoreError, Verdict
 from lynkeus.monitor import run_records
 from lynkeus.monitor.run_packing import pack_plots, unpack_plots
 from lynkeus.monitor.run_records import Override, RunFilter
@@ -21,7 +21,7 @@ HOUR_NS = 3600 * 10**9
 AREA = Plot("S2 area [SS]", ("area",), ((1.0, 10.0, 100.0, 1000.0),), "S2", (True,), "phd")
 WIDTH = Plot("S1 <b>'width'</b> / \"x\"", ("width",), ((0.0, 0.5, 1.0),), "S1")
 MAP = Plot("S2 map", ("area", "width"), ((0.0, 1.0, 2.0), (0.0, 1.0)), "S2")
-SHIFTED = Change("shifted", "S2", "area", "at 100", 1.05, "x", 7.5, {"area": (10.0, math.inf)})
+SHIFTED = Finding("shifted", "S2", "area", "at 100", 1.05, "x", 7.5, {"area": (10.0, math.inf)})
 MODEL = RunFilter("m")
 
 
@@ -35,7 +35,7 @@ def plot_record(plot: Plot, sigma: float, flagged: bool = False) -> PlotRecord:
 def judged(run: str, hour: int | None, verdict: Verdict = Verdict.GOOD, plots: tuple[Plot, ...] = ()) -> RunRecord:
     is_bad = verdict is Verdict.BAD
     records = tuple(plot_record(plot, 1.0 + k, is_bad and k == 0) for k, plot in enumerate(plots or (AREA, WIDTH, MAP)))
-    changes = (SHIFTED,) if is_bad else (Change("none", "S2", sigma=math.nan),)
+    changes = (SHIFTED,) if is_bad else (Finding("none", "S2", sigma=math.nan),)
     when = None if hour is None else hour * HOUR_NS
     return RunRecord(run, verdict, 0.5, 1.5, changes, "because", 1000.0, "m", when, ("a warning",), records)
 

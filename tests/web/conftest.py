@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from pyarrow import parquet
 
-from lynkeus.core import Alarm, Change, Plot, PlotRecord, RunRecord, Verdict
+from lynkeus.core import Alarm, Finding, Plot, PlotRecord, RunRecord, Verdict
 from lynkeus.monitor import tables
 from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
 from lynkeus.monitor.store import Store
@@ -260,7 +260,7 @@ def good_shape(plot: Plot) -> np.ndarray:
     return shape / shape.sum()
 
 
-def judged_run(run: str, plots: tuple[Plot, ...], seed: int, change: Change | None = None, **more: Any) -> RunRecord:
+def judged_run(run: str, plots: tuple[Plot, ...], seed: int, change: Finding | None = None, **more: Any) -> RunRecord:
     """A run of 2,000 events a plot; `change` moves the area of S2, or adds events to it."""
     rng = np.random.default_rng(seed)
     records = []
@@ -280,15 +280,15 @@ def judged_run(run: str, plots: tuple[Plot, ...], seed: int, change: Change | No
         band = (expected - spread, expected + spread)
         flagged = bool(region) and sigma > 4
         records.append(PlotRecord(plot, counts, expected, *band, pulls, sigma, flagged, region))
-    stable = tuple(Change("none", f"{name} <b>[SS]</b>") for name in CLASSES)
+    stable = tuple(Finding("none", f"{name} <b>[SS]</b>") for name in CLASSES)
     given = {"verdict": Verdict.BAD if change else Verdict.GOOD, "p_value": 1e-5 if change else float(rng.uniform())}
     given |= {"score": 1.0, "events": 2000.0, "model": "populations", "plots": tuple(records)}
     given |= {"reason": "no population changed" if change is None else "S2 <i>moved</i> or grew in its area"}
     return RunRecord(run, changes=(change, *stable) if change else stable, **given | more)
 
 
-SHIFTED = Change("shifted", "S2", "S2 area", "around 10 000 phd", 1.3, "x", 9.1, {"S2 area": (5000.0, 40000.0)})
-NEW = Change(
+SHIFTED = Finding("shifted", "S2", "S2 area", "around 10 000 phd", 1.3, "x", 9.1, {"S2 area": (5000.0, 40000.0)})
+NEW = Finding(
     "new", "S2 <b>lines</b>", "S2 area", "above 100 000 phd", 48.0, "", 6.4, {"S2 area": (1.2e5, float("inf"))}
 )
 

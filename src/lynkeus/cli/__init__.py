@@ -31,9 +31,9 @@ from lynkeus.cli.options import (
     screen,
     takes,
 )
-from lynkeus.cli.runs import ReportOptions, fit_runs_and_save, report_run
+from lynkeus.cli.runs import ReportOptions, report_run
 from lynkeus.cli.score import CommissionOptions, ScoreOptions, commission_model, score_data
-from lynkeus.core import Comparison, LynkeusError, SettingsError, plugins
+from lynkeus.core import Comparison, LynkeusError, SettingsError, about_of, plugins
 from lynkeus.progress import passes_bar, say
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -47,10 +47,7 @@ INTERRUPTED = 130  # what Typer makes of Ctrl-C
 @takes(FitOptions)
 def fit(options: FitOptions) -> None:
     """Learn what is normal from DATA, leave its own incidents out, and calibrate how rare every score is."""
-    if options.run_per_file:
-        fit_runs_and_save(options)
-    else:
-        fit_and_save(options)
+    fit_and_save(options)
 
 
 @app.command()
@@ -150,8 +147,6 @@ def _first_line(found: Any) -> str:
 
 def _about(scorer: Any) -> tuple[str, ...]:
     """What a scorer says of itself, as cells."""
-    from lynkeus.fitting.fit import about_of
-
     about = about_of(scorer)
     kinds = {"": "none", "optional": "if there are any", "known": "good or anomalous", "classes": "classes of anomaly"}
     labels = kinds[about.labels]

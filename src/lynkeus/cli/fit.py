@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lynkeus.cli.options import Data, LayoutName, MetaTable, screen
-from lynkeus.core import About, SettingsError, Source, plugins
+from lynkeus.core import About, SettingsError, Source, about_of, plugins
 from lynkeus.progress import Bar, Passes, passes_bar, say
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.sources import open_source, read_layout
 
     check_output(options.output)
+    if options.run_per_file:
+        _fit_runs(options)
+        return
     names, choice = options.scorer.split(","), None
     layout = read_layout(options.layout)
     if options.labels:
@@ -81,9 +84,41 @@ def fit_and_save(options: FitOptions) -> None:
     say(screen, source.messages)
     if choice is not None:
         say(screen, [*(candidate.line() for candidate in choice.candidates), choice.why])
-    if fitted.schema.kind != source.schema.kind:
+    if fitted.view.schema.kind != source.schema.kind:
         say(screen, [f"the {source.schema.shape[0]} columns are the pixels of images, and were read as such"])
     _say_what_was_learned(fitted, options)
+
+
+def _fit_runs(options: FitOptions) -> None:
+    """Learn from a folder of good runs."""
+    from lynkeus.fitting.fit import FitSettings
+    from lynkeus.fitting.fit import fit as fit_model
+    from lynkeus.fitting.verdicts import view_of_runs
+    from lynkeus.sources.runs.folder import open_runs
+    from lynkeus.sources.runs.read import RunFolder
+
+    refused = {
+        "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
+        "--labels": options.labels, "--verdicts": options.verdicts, "--meta": options.meta,
+        "--position": options.position, "--time": options.time,
+    }  # fmt: skip
+    for name, given in refused.items():
+        if given:
+            raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
+    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group)
+    folder = RunFolder(open_runs(options.data))
+    with passes_bar(screen, "fit") as bar, training(options, bar):
+        fitted = fit_model(folder, settings, progress=bar.step)
+    if int(os.environ.get("RANK", "0")):
+        return
+    fitted.save(options.output)
+    view = view_of_runs(fitted)
+    columns, groups = view.columns, view.columns.groups
+    by = f" in {len(groups)} groups by {columns.group}" if columns.group else ""
+    read = f"columns {', '.join(columns.names)}{by}" if columns.names else "runs of histograms"
+    events = fitted.reference["events"]
+    say(screen, [*fitted.messages, f"{len(events)} good runs, {events.sum():.0f} events, {read}"])
+    say(screen, [f"{options.output}: {fitted.name}, {len(view.book.plots)} plots a run"])
 
 
 def _say_memory(names: list[str], images: Source) -> None:
@@ -146,8 +181,6 @@ def window_of(options: FitOptions, source: Source) -> tuple[int, int]:
 
 
 def _about(name: str) -> About:
-    from lynkeus.fitting.fit import about_of
-
     return about_of(plugins.load("scorers", name))
 
 
@@ -189,8 +222,8 @@ def _report(fitted: Fitted) -> dict[str, bytes]:
 
 
 def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
-    say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.channels.asleep.items()])
-    samples, width = fitted.lineage["samples"], int(fitted.channels.live.sum())
+    say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.lineage["set_aside"].items()])
+    samples, width = fitted.lineage["samples"], fitted.lineage["channels"]
     if samples < width:
         say(screen, [f"only {samples} samples for {width} columns: what they do not show is guessed"])
     known = fitted.lineage["known_anomalies"]
@@ -212,8 +245,8 @@ def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
     say(screen, [f"  {_incident(incident)}" for incident in shown])
     if len(incidents) > SHOWN:
         say(screen, [f"  ... and {len(incidents) - SHOWN} smaller ones: see model.json"])
-    shape = fitted.schema.shape
-    size = f" of {shape[2]} x {shape[1]} pixels" if fitted.schema.kind == "image" and shape[1] and shape[2] else ""
+    shape = fitted.view.schema.shape
+    size = f" of {shape[2]} x {shape[1]} pixels" if fitted.view.schema.kind == "image" and shape[1] and shape[2] else ""
     say(screen, [f"{options.output}: {fitted.name}, {width} channels{size}"])
 
 

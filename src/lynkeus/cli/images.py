@@ -38,22 +38,17 @@ def load_model(model: Path) -> Fitted:
     from lynkeus.scorers.inspect.onnx import OnnxInspect
 
     scorer: Any = OnnxInspect.load(model)
-    return Fitted.from_dict(scorer.fitted, scorer, np.empty((0, 0)))
+    return Fitted.from_dict(scorer.fitted, scorer, {})
 
 
 def export_model(model: Path, output: Path) -> float:
     """As ONNX, with all that is needed to score images; the largest difference of what both find."""
-    from lynkeus.fitting.fitted import Fitted
-    from lynkeus.scorers.inspect.export import export_inspect
-    from lynkeus.scorers.inspect.scorer import Inspect
-    from lynkeus.scorers.onnx.export import export_onnx
+    from lynkeus.fitting.fitted import Fitted, export
 
     fitted = Fitted.load(model)
     if output.is_dir():
         raise SettingsError(f"{output} is a folder; give the name of a file, as {output.name}/model.onnx")
-    if isinstance(fitted.scorer, Inspect):
-        return export_inspect(fitted.scorer, output, fitted.to_dict())
-    return export_onnx(fitted.scorer, output)
+    return export(fitted, output)
 
 
 def score_images(fitted: Fitted, model: Path, data: str, options: ImageOptions) -> None:
@@ -77,7 +72,7 @@ def _images_for(fitted: Fitted, data: str, meta: str | None) -> ImageSource:
 
     if is_image_bundle(Path(data)):
         raise SettingsError(f"{data}: is a bundle, from which a model is fitted; give the folder of its images here")
-    return ImageSource(data, meta, colour=len(fitted.schema.names) == 3)
+    return ImageSource(data, meta, colour=len(fitted.view.schema.names) == 3)
 
 
 @dataclass(frozen=True)

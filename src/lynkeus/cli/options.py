@@ -56,5 +56,5 @@ def open_as_fitted(fitted: Fitted, data: str, layout: str | None) -> Source:
     """Open data the way the model was fitted, unless the user says otherwise."""
     from lynkeus.sources import Layout, open_source
 
-    kept = Layout.from_dict(fitted.layout) if fitted.layout and "://" not in data else None
+    kept = Layout.from_dict(fitted.view.layout) if fitted.view.layout and "://" not in data else None
     return open_source(data, layout or kept)

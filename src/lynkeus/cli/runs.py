@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lynkeus.cli.fit import FitOptions, settings_of, training
 from lynkeus.cli.options import ModelFolder, StoreUrl, screen
 from lynkeus.core import RunRecord, SettingsError, SourceError, Verdict
 from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
+    from lynkeus.fitting.fitted import Fitted
     from lynkeus.cli.score import CommissionOptions
     from lynkeus.monitor.store import Store
 
@@ -48,53 +48,22 @@ class ReportOptions:
     false_alarms: FalseAlarms = 0.01
 
 
-def fit_runs_and_save(options: FitOptions) -> None:
-    """Learn from a folder of good runs."""
-    from lynkeus.files.model_folder import check_output
-    from lynkeus.fitting.fit_runs import RunFitSettings, fit_runs
-    from lynkeus.sources.runs.folder import open_runs
-
-    refused = {
-        "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
-        "--labels": options.labels, "--verdicts": options.verdicts, "--meta": options.meta,
-        "--position": options.position, "--time": options.time,
-    }  # fmt: skip
-    for name, given in refused.items():
-        if given:
-            raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
-    check_output(options.output)
-    files = open_runs(options.data)
-    settings = RunFitSettings(options.scorer, settings_of(options.set or []), options.group)
-    with passes_bar(screen, "fit") as bar, training(options, bar):
-        found = fit_runs(files, settings, bar.step)
-    if int(os.environ.get("RANK", "0")):
-        return
-    found.fitted.save(options.output)
-    fitted = found.fitted
-    plots, columns = len(fitted.book.plots), ", ".join(fitted.columns.names)
-    groups = f" in {len(fitted.columns.groups)} groups by {fitted.columns.group}" if fitted.columns.group else ""
-    say(screen, found.messages)
-    read = f"columns {columns}{groups}" if columns else "runs of histograms"
-    say(screen, [f"{len(fitted.events)} good runs, {fitted.events.sum():.0f} events, {read}"])
-    say(screen, [f"{options.output}: {fitted.name}, {plots} plots a run"])
-
-
-def score_runs(model: Path, data: str, options: RunScoreOptions) -> None:
+def score_runs(fitted: Fitted, model: Path, data: str, options: RunScoreOptions) -> None:
     """A verdict on each run, as a table; with a store also with all plots for the pages."""
-    from lynkeus.fitting.fit_runs import judge_runs, verdict_row, write_verdicts
-    from lynkeus.fitting.fitted_runs import FittedRuns, check_rate
     from lynkeus.fitting.run_journal import RunJournal
+    from lynkeus.fitting.scores import write_verdicts
+    from lynkeus.fitting.verdicts import RunVerdicts, verdict_row
     from lynkeus.sources.runs.folder import open_runs
 
     if options.output.is_dir():
         raise SourceError(f"{options.output} is a folder: give a file name with -o")
-    fitted, files, flagged = FittedRuns.load(model), open_runs(data), []
-    check_rate(options.false_alarms)
+    verdicts = RunVerdicts(fitted, options.false_alarms, options.section)
+    files, flagged = open_runs(data), []
     about = {"false_alarms": options.false_alarms, "section": options.section, "store": options.store}
     journal = RunJournal.open(options.output, model, files, **about)
     left = journal.left(files)
     with passes_bar(screen, "score") as bar, _keeper(options.store) as keep:
-        for record in judge_runs(fitted, left, bar.step, options.false_alarms, options.section):
+        for record in verdicts.of(left, bar.step):
             journal.add(verdict_row(record))
             if keep(record):
                 journal.commit()
@@ -149,33 +118,33 @@ class _Keep:
 
 def report_run(options: ReportOptions) -> None:
     """The page of one run as a file."""
-    from lynkeus.fitting.fitted_runs import FittedRuns
+    from lynkeus.fitting.fitted import Fitted
+    from lynkeus.fitting.verdicts import RunVerdicts
     from lynkeus.sources.runs.folder import open_runs
+    from lynkeus.sources.runs.read import RunFolder
     from lynkeus.web.runs.report import render_run
 
-    fitted, files = FittedRuns.load(options.model), open_runs(options.run)
+    verdicts = RunVerdicts(Fitted.load(options.model), options.false_alarms)
+    files = open_runs(options.run)
     if len(files) != 1:
         raise SettingsError(f"{options.run}: holds {len(files)} runs; name one")
-    run = fitted.reader.read(files[0])
-    if run.problem and not run.events:
-        raise SourceError(run.problem)
-    record = fitted.record(run, options.false_alarms)
+    (batch,) = verdicts.view.of(RunFolder(files))
+    problem = str(batch.meta["problem"][0])
+    if problem and not batch.meta["events"][0]:
+        raise SourceError(problem)
+    record = verdicts.record(batch)
     render_run(record, options.output)
     with _keeper(options.store) as keep:
         keep(record)
     say(screen, [f"{record.run}: {record.verdict.value.upper()}, {record.reason}", f"{options.output}: the page"])
 
 
-def commission_runs_of(models: Sequence[Path], options: CommissionOptions) -> None:
+def commission_runs_of(fitted: Mapping[str, Fitted], options: CommissionOptions) -> None:
     """Turn-on curves of one or more models of runs, side by side."""
     from lynkeus.commission.runs.commission import QUICK, RunCommissionSettings, commission_runs
     from lynkeus.commission.runs.report import write_run_report
-    from lynkeus.fitting.fitted_runs import FittedRuns
     from lynkeus.sources.runs.folder import open_runs
 
-    if len({folder.name for folder in models}) < len(models):
-        raise SettingsError("--compare: two models have the same name; rename a folder")
-    fitted = {folder.name: FittedRuns.load(folder) for folder in models}
     settings = RunCommissionSettings(false_alarms=options.false_alarms)
     settings = replace(settings, per_case=QUICK) if options.quick else settings
     with passes_bar(screen, "commission") as bar:

@@ -49,18 +49,17 @@ class CommissionOptions:
 
 def score_data(options: ScoreOptions) -> None:
     """Run the command."""
-    from lynkeus.core import Inspecting
-    from lynkeus.files.model_folder import is_of_runs
+    from lynkeus.fitting.fitted import shows_maps
     from lynkeus.fitting.scores import write_scores
 
-    if options.run_per_file or is_of_runs(options.model):
+    fitted = load_model(options.model)
+    if options.run_per_file or fitted.view.alone:
         given = RunScoreOptions(options.output, options.store, options.false_alarms, options.section)
-        score_runs(options.model, options.data, given)
+        score_runs(fitted, options.model, options.data, given)
         return
     if options.store:
         raise SettingsError("--store: keeps verdicts on runs; this model is not of runs, for others use lynkeus watch")
-    fitted = load_model(options.model)
-    if isinstance(fitted.scorer, Inspecting):
+    if shows_maps(fitted):
         image_options = ImageOptions(options.output, options.meta, options.maps, options.processes)
         score_images(fitted, options.model, options.data, image_options)
         return
@@ -76,16 +75,17 @@ def commission_model(options: CommissionOptions) -> None:
     """Run the command."""
     from lynkeus.commission.commission import CommissionSettings, commission
     from lynkeus.commission.report import write_report
-    from lynkeus.files.model_folder import is_of_runs
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.monitor.site import parse_budget
 
-    compare = options.compare or []
-    if options.run_per_file or is_of_runs(options.model):
-        commission_runs_of([options.model, *compare], options)
-        return
     fitted = Fitted.load(options.model)
+    compare = options.compare or []
     others = {folder.name: Fitted.load(folder) for folder in compare}
+    if options.run_per_file or fitted.view.alone:
+        if len(others) < len(compare) or options.model.name in others:
+            raise SettingsError("--compare: two models have the same name; rename a folder")
+        commission_runs_of({options.model.name: fitted} | others, options)
+        return
     settings = CommissionSettings.quick() if options.quick else CommissionSettings()
     with passes_bar(screen, "commission") as bar:
         source = open_as_fitted(fitted, options.data, options.layout)

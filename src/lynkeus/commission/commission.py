@@ -20,6 +20,7 @@ from lynkeus.commission.turn_on import CHANCE, Outcome, TurnOn, by_chance, is_me
 from lynkeus.core import Alarm, SettingsError, Source
 from lynkeus.core.calibration import NS_PER_HOUR
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.views.channels import channels_of
 from lynkeus.metrics.rates import false_alarms_per_hour
 from lynkeus.sources import Inject, files_of
 
@@ -82,8 +83,9 @@ def commission(
     for candidate in scorers.values():
         _check(candidate, source, settings)
     tell("jitter of the data", 0.0)
-    known = measure_jitter(source, fitted.channels.live)
-    channels = np.flatnonzero(fitted.channels.live & (known.jitter > 0)).tolist()
+    live = channels_of(fitted).live
+    known = measure_jitter(source, live)
+    channels = np.flatnonzero(live & (known.jitter > 0)).tolist()
     passes = plan_passes(settings, known, channels)
     rows: list[TurnOn] = []
     false_alarms: list[FalseAlarms] = []
@@ -122,10 +124,11 @@ def _by_name(fitted: Fitted, compare: Mapping[str, Fitted]) -> dict[str, Fitted]
 
 def _check(fitted: Fitted, source: Source, settings: CommissionSettings) -> None:
     """Refuse before anything long begins."""
-    fitted.schema.require(source.schema, f"the model ({fitted.name})")
-    if fitted.window > settings.length:
+    fitted.view.schema.require(source.schema, f"the model ({fitted.name})")
+    window = fitted.view.window
+    if window > settings.length:
         raise SettingsError(
-            f"faults of {settings.length} rows are shorter than the windows of {fitted.window} rows: plant longer ones"
+            f"faults of {settings.length} rows are shorter than the windows of {window} rows: plant longer ones"
         )
     for calibration in fitted.calibrations.values():
         calibration.threshold(settings.budget_per_hour)

@@ -13,6 +13,7 @@ from lynkeus.core import Alarm, AlarmRule, Array, Batch, Floats, OpenAlarm, Poin
 from lynkeus.core.calibration import NS_PER_HOUR
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.reference import end_times
+from lynkeus.fitting.views.channels import channels_of
 from lynkeus.sources import Inject
 from lynkeus.sources.wrappers.wrapper import Wrapper
 
@@ -98,28 +99,29 @@ def _watched(scored: Scored, k: int, start_ns: Array, end_ns: Array) -> Iterator
     rows = zip(
         start_ns.tolist(), end_ns.tolist(), scored.scores[:, k].tolist(), scored.rates[:, k].tolist(), strict=True
     )
-    for numbers, where in zip(rows, scored.where[:, k].tolist(), strict=True):
+    for numbers, where in zip(rows, scored.where(k).tolist(), strict=True):
         yield Point(*numbers, where)
 
 
 def score_planted(fitted: Fitted, planted: Planted, budget_per_hour: float) -> list[Outcome]:
     """What a scorer makes of the faults of one pass, on each output."""
-    parts = []
+    parts, outputs = [], fitted.scorer.outputs
     for scored in fitted.score(planted):
         truth, rates = scored.batch.truth, scored.rates
         assert truth is not None  # Inject gives it
         assert rates is not None  # a reference with times has them
         rows = np.flatnonzero(truth)
         end_ns = _times(scored.batch)[1][rows]
-        parts.append(_Faulty(truth[rows], scored.scores[rows], rates[rows], scored.where[rows], end_ns))
+        where = np.stack([scored.where(k)[rows] for k in range(len(outputs))], axis=1)
+        parts.append(_Faulty(truth[rows], scored.scores[rows], rates[rows], where, end_ns))
     faulty = _Faulty(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     found = []
     for number in np.unique(faulty.number).tolist():
         rows = faulty.number == number
         own = _Faulty(*(column[rows] for column in faulty))
         fault, start_ns = planted.faults[number - 1], planted.start_ns[number]
-        places = {fitted.channels.names[channel] for channel in (fault.channel, fault.other) if channel >= 0}
-        for k, output in enumerate(fitted.scorer.outputs):
+        places = {channels_of(fitted).names[channel] for channel in (fault.channel, fault.other) if channel >= 0}
+        for k, output in enumerate(outputs):
             alarming = np.flatnonzero(own.rates[:, k] <= budget_per_hour)
             right = np.isin(own.where[:, k], list(places))
             detect_s, named = np.nan, False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core.batch import Array, Batch, Floats, Schema
+from lynkeus.core.batch import Array, Batch, Schema
+from lynkeus.core.finding import Finding
 
 Scores = npt.NDArray[np.float64]  # (n, outputs), higher = more like that output's name, NaN = not enough data
 Evidence = npt.NDArray[np.floating[Any]]  # the shape of Batch.values: how much each number speaks for the alarm
@@ -23,7 +24,10 @@ class About:
     `kinds` of samples it reads, whether it is `learned` (a network is trained), what its explanation shows, the `cost`
     of a fit in words; which `labels` it uses: none, good or anomalous where there are any ("optional"), or
     needs ("known"), or many "classes"; `constants`: columns that never change in the reference
-    are not set aside for it.
+    are not set aside for it; `scale`: "-log10 p" where its score is already the decimal logarithm of how rare a
+    good sample scores this high, so that nothing has to be calibrated; `recommended` for its kind of data: `-s auto`
+    keeps it where nothing else is better beyond chance; `names_kinds`: it says which kind of fault it is; `runs`: the
+    samples that it reads are whole runs.
     """
 
     kinds: tuple[str, ...]
@@ -32,6 +36,10 @@ class About:
     cost: str
     labels: Literal["", "optional", "known", "classes"] = ""
     constants: bool = False
+    scale: Literal["", "-log10 p"] = ""
+    recommended: bool = False
+    names_kinds: bool = False
+    runs: bool = False
 
 
 @runtime_checkable
@@ -52,8 +60,9 @@ class Source(Protocol):
 class Scorer(Protocol):
     """Learns from a Source what is normal (or what is what), then gives each sample one number per output.
 
-    No logic in `__init__`; learned names end in `_`. `score` refuses a schema it was not fitted on. `explain`
-    has the shape of `batch.values`. A model folder holds safetensors and JSON, never pickle.
+    No logic in `__init__`; learned names end in `_`. `score` refuses a schema it was not fitted on. `explain` says
+    what speaks for one of the outputs, in the shape of `batch.values`. A model folder holds safetensors and JSON, never
+    pickle.
     """
 
     @property
@@ -63,7 +72,7 @@ class Scorer(Protocol):
 
     def score(self, batch: Batch) -> Scores: ...
 
-    def explain(self, batch: Batch) -> Evidence: ...
+    def explain(self, batch: Batch, output: str) -> Evidence: ...
 
     def save(self, folder: Path) -> None: ...
 
@@ -75,7 +84,7 @@ class Scorer(Protocol):
 class Tracking(Protocol):
     """A Scorer that follows its instrument in time (a slowly moving baseline, the last windows).
 
-    `score`, `explain` and `locate` depend on what was learned and on the state, and leave both alone; `update`
+    `score`, `explain` and `find` depend on what was learned and on the state, and leave both alone; `update`
     moves the state past a batch that was scored. Samples come in time order. `state` and `resume` carry the
     state over a restart: after `resume(state())` a freshly loaded scorer goes on as if it had never stopped;
     `resume({})` starts afresh, as at the beginning of a new file.
@@ -89,79 +98,43 @@ class Tracking(Protocol):
 
 
 @runtime_checkable
-class Locating(Protocol):
-    """A Scorer that names the place itself: (n, outputs) channel names, '' where it has none."""
+class Finds(Protocol):
+    """A Scorer that says more of a sample than a number: where, which kind of fault, how sure, and in words.
 
-    def locate(self, batch: Batch) -> npt.NDArray[np.str_]: ...
-
-
-@runtime_checkable
-class Telling(Protocol):
-    """A Scorer that says in half a sentence what is wrong with one sample, and where."""
-
-    def tell(self, batch: Batch, row: int, output: str) -> str: ...
-
-
-@runtime_checkable
-class Suspecting(Protocol):
-    """A Scorer that knows what cannot be noise, whatever the reference holds: (n, outputs) channel names, '' where all
-    may be well.
-
-    Such windows are left out of the calibration. Its fit must be robust against them by itself.
+    `find` gives what it found in each sample of a batch on one output, the most conspicuous first, nothing where all
+    looks well. What `score` has just computed for the same batch need not be computed again: see `LastBatch`.
     """
 
-    def suspects(self, batch: Batch) -> npt.NDArray[np.str_]: ...
+    def find(self, batch: Batch, output: str) -> list[tuple[Finding, ...]]: ...
 
 
-class Spot(NamedTuple):
-    """A conspicuous place of an image: pixels to the right and down from its upper left, height in sigmas, area in
-    pixels."""
+class Unseen(NamedTuple):
+    """What a scorer says of good samples that it learned from: (n, outputs) `scores` as if it had not seen them, NaN
+    where it has none; (n, outputs) `left_out`: the channel, or in a word why, where a sample is no good data, else
+    ''."""
 
-    x: float
-    y: float
-    sigma: float
-    area: float
-
-
-class GoodPatch(NamedTuple):
-    """A place of a good image, in pixels of the `file` ("": not known), and how far it is from what it is compared
-    with."""
-
-    file: str
-    x: float
-    y: float
-    distance: float
-
-
-class Inspected(NamedTuple):
-    """An image as an Inspecting scorer sees it: `map` (row, column) float32 of its size, in sigmas of good images;
-    `alike`: the good patches most like each of the spots, nearest first, by scorers that know them."""
-
-    score: float
-    map: Floats
-    spots: tuple[Spot, ...]
-    alike: tuple[tuple[GoodPatch, ...], ...] = ()
+    scores: Scores
+    left_out: npt.NDArray[np.str_]
 
 
 @runtime_checkable
-class Inspecting(Protocol):
-    """A Scorer of images that says where: score, map and spots of each image of a batch."""
+class Refers(Protocol):
+    """A Scorer that knows how it would score the data that it learned from if it had not seen them, and which of them
+    are no good data; those are left out of the calibration. Its fit must be robust against them by itself."""
 
-    def inspect(self, batch: Batch) -> list[Inspected]: ...
+    def unseen(self, batch: Batch) -> Unseen: ...
 
 
 @runtime_checkable
-class CrossFitted(Protocol):
-    """A Scorer that knows (n, outputs) scores of what it learned from, each by parts of it that have not seen it.
+class Exports(Protocol):
+    """A Scorer that can be written as a file for other programs (ONNX), with `model`: what its model folder says.
 
-    Its calibration is made from these: what it was trained on it knows too well.
+    `export` returns the largest difference of the scores of the file, relative to their size.
     """
 
-    def held_out_scores(self) -> Scores: ...
+    def export(self, path: Path, model: Mapping[str, Any]) -> float: ...
 
 
-@runtime_checkable
-class Classifying(Protocol):
-    """A Scorer that names the kind of fault: (n,) names, '' where a sample looks good."""
-
-    def classify(self, batch: Batch) -> npt.NDArray[np.str_]: ...
+def about_of(scorer: object) -> About:
+    """Return what a scorer says of itself; a plug-in may leave that out."""
+    return getattr(scorer, "about", About(("table", "waveform"), False, "", ""))

@@ -1,4 +1,4 @@
-"""What is booked, asked and answered about a run: plots, changes of populations, and the record that the pages show.
+"""What is booked and answered about a run: its plots, and the record that the pages show.
 
 A run is a set of events (a Batch of kind cloud, one sample per run) or a set of histograms (a Batch of kind histogram,
 one sample per run: the bins of all its plots in a row).
@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
-from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import numpy as np
 
 from lynkeus.core.alarm import Verdict
-from lynkeus.core.batch import Batch, Floats, Schema
+from lynkeus.core.batch import Floats, Schema
 from lynkeus.core.errors import SchemaError
+from lynkeus.core.finding import NOTHING, Finding, Region
 
 KINDS_OF_CHANGE = ("none", "shifted", "gone", "new")
-Region = Mapping[str, tuple[float, float]]  # of each variable that matters: from, to
+OF_FINDING = ("says", "like")  # fields of a Finding that a record of a run does not hold
 
 
 @dataclass(frozen=True)
@@ -100,47 +100,6 @@ def _plot(fields: Mapping[str, Any]) -> Plot:
     return Plot(**{**fields, "variables": tuple(fields["variables"]), "edges": edges, "log": tuple(fields["log"])})
 
 
-class Change(NamedTuple):
-    """What happened to a population: `kind` "none" (stable), "shifted", "gone" or "new"; `sigma`: how sure.
-
-    `size`: shifted: by how much, as a ratio where `unit` is "x", else in `unit`; gone: the share that is missing; new:
-    events. `where` in words; `region`: from, to in each variable that matters, to outline it in the plots of
-    its `group`.
-    """
-
-    kind: str
-    population: str
-    variable: str = ""
-    where: str = ""
-    size: float = 0.0
-    unit: str = ""
-    sigma: float = 0.0
-    region: Region = MappingProxyType({})
-    group: str = ""
-
-
-class Judged(NamedTuple):
-    """A run as a Judging scorer sees it. `p_value`: how often a good run of its size looks this bad in any plot, any
-    bin (NaN: not enough data); `changes`: every population, the most conspicuous first; `reason` in a sentence."""
-
-    score: float
-    p_value: float
-    changes: tuple[Change, ...]
-    reason: str
-
-    @property
-    def chief(self) -> Change:
-        """The change that matters most; of kind none where there is no population."""
-        return self.changes[0] if self.changes else Change("none", "")
-
-
-@runtime_checkable
-class Judging(Protocol):
-    """A Scorer of runs that says which population changed, how, and how rare that is."""
-
-    def judge(self, batch: Batch) -> list[Judged]: ...
-
-
 @dataclass(frozen=True)
 class PlotRecord:
     """One plot of one run: (bins,) `counts`, what is `expected` of a good run of its size, the band `low` to `high`
@@ -168,7 +127,7 @@ class RunRecord:
     verdict: Verdict
     p_value: float
     score: float
-    changes: tuple[Change, ...]
+    changes: tuple[Finding, ...]
     reason: str
     events: float
     model: str = ""
@@ -177,10 +136,10 @@ class RunRecord:
     plots: tuple[PlotRecord, ...] = field(default=(), repr=False)
 
     @property
-    def change(self) -> Change:
+    def change(self) -> Finding:
         """The chief change; of kind none in a run that is good."""
         flagged = self.verdict in (Verdict.WARN, Verdict.BAD)
-        return self.changes[0] if flagged and self.changes else Change("none", "")
+        return self.changes[0] if flagged and self.changes else NOTHING
 
     def without_plots(self) -> RunRecord:
         """For lists of many runs."""
@@ -189,7 +148,7 @@ class RunRecord:
     def to_dict(self) -> dict[str, Any]:
         """All but the plots, as plain JSON types (NaN as None)."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "plots"}
-        changes = [change._asdict() | {"region": dict(change.region)} for change in self.changes]
+        changes = [_plain(change) for change in self.changes]
         numbers = {name: _number(fields[name]) for name in ("p_value", "score", "events")}
         return fields | numbers | {"verdict": self.verdict.value, "changes": changes, "messages": list(self.messages)}
 
@@ -204,8 +163,13 @@ class RunRecord:
         return cls(**{**fields, **numbers, **given, "plots": plots})
 
 
-def _change(fields: Mapping[str, Any]) -> Change:
-    return Change(**{**fields, "region": {name: (low, high) for name, (low, high) in fields["region"].items()}})
+def _plain(change: Finding) -> dict[str, Any]:
+    fields = change._asdict() | {"region": dict(change.region)}
+    return {name: value for name, value in fields.items() if name not in OF_FINDING}
+
+
+def _change(fields: Mapping[str, Any]) -> Finding:
+    return Finding(**{**fields, "region": {name: (low, high) for name, (low, high) in fields["region"].items()}})
 
 
 def _number(value: float) -> float | None:

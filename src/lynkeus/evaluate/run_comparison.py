@@ -16,7 +16,6 @@ from lynkeus.core import (
     Array,
     Batch,
     Case,
-    Classifying,
     Comparison,
     Floats,
     Outcome,
@@ -25,12 +24,13 @@ from lynkeus.core import (
     Source,
     SourceError,
     Tracking,
+    about_of,
     concatenate,
     plugins,
 )
 from lynkeus.evaluate.comparison_page import comparison_page
 from lynkeus.evaluate.run_study import Progress, StudyRun, record
-from lynkeus.fitting.fit import about_of
+from lynkeus.fitting.kinds import kinds_of
 from lynkeus.metrics.rates import COVERAGE, auroc, average_precision, bootstrap_auroc
 from lynkeus.sources import Good
 
@@ -95,7 +95,7 @@ def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
         fitted = time.process_time()
         scores = _scores(scorer, case)
         scored = time.process_time()
-        kinds = scorer.classify(test) if isinstance(scorer, Classifying) else None
+        kinds = kinds_of(scorer, test)
         yield Outcome(name, scorer, test, scores, kinds, fitted - begun, scored - fitted)
     if not part.baselines:
         return

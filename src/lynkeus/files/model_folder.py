@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,14 +46,6 @@ def check_output(folder: Path) -> None:
     """Raise ModelError where something that is no model folder is in the way of a new one."""
     if folder.exists() and not (folder / MODEL).is_file():
         raise ModelError(f"{folder} exists and is not a model folder: choose another name with -o")
-
-
-def is_of_runs(folder: Path) -> bool:
-    """Whether a model folder is one of runs."""
-    try:
-        return "runs" in json.loads((folder / MODEL).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
 
 
 def _files(folder: Path) -> list[Path]:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.core import Array, Batch, Floats, LynkeusError, Scorer, SettingsError, Source, Tracking, plugins
-from lynkeus.fitting.fit import FOLDS, FitSettings, about_of
-from lynkeus.fitting.views.live import Live
-from lynkeus.fitting.views.live_channels import LiveChannels
+from lynkeus.core import Array, Batch, Floats, LynkeusError, Scorer, SettingsError, Source, Tracking, about_of, plugins
+from lynkeus.fitting.fit import FitSettings, view_of
+from lynkeus.fitting.reference import FOLDS
 from lynkeus.metrics.rates import wilson_interval
-from lynkeus.sources import Blocks, Labelled, Window
+from lynkeus.sources import Blocks, Labelled
 from lynkeus.transforms.inputs import Inputs
 from lynkeus.transforms.planting import FALSE_POSITIVES, plant
 
@@ -22,7 +21,6 @@ AUTO = "auto"
 EVERY = 4
 SCALE_SAMPLES = 2000  # good samples that say what a sigma is
 FAULTS = 300  # to plant at least, in several rounds where few samples are held out
-RECOMMENDED = ("cavity", "table")  # made for their kind of data: kept where nothing else is better beyond chance
 FEWEST = 10  # held-out samples of each kind, without which nothing can be told
 
 
@@ -78,10 +76,10 @@ def choose(
         raise SettingsError(f"no scorer can be fitted on these data; the first says: {found[0].refused}")
     most = max(tried, key=lambda candidate: candidate.efficiency)
     as_good = [candidate for candidate in tried if candidate.efficiency >= most.low]
-    best = min(as_good, key=lambda candidate: (candidate.name not in RECOMMENDED, candidate.seconds))
+    best = min(as_good, key=lambda candidate: (not _about(candidate.name).recommended, candidate.seconds))
     why = f"{best.name} is chosen: {best.line().partition(': ')[2]}"
     if best is not most:
-        reason = "is the recommended one" if best.name in RECOMMENDED else "is cheaper"
+        reason = "is the recommended one" if _about(best.name).recommended else "is cheaper"
         why += f"; {most.name} finds {most.efficiency:.0%}, no more than chance explains, and {best.name} {reason}"
     return Choice(best.name, tuple(sorted(found, key=lambda c: -np.nan_to_num(c.efficiency, nan=-1.0))), why)
 
@@ -92,9 +90,7 @@ def _about(name: str) -> Any:
 
 def _try(name: str, source: Source, settings: FitSettings) -> Candidate:
     about = _about(name)
-    channels = LiveChannels.fit(source, constants=about.constants and not settings.window)
-    live = Live(source, channels)
-    prepared = Window(live, settings.window, settings.stride or None) if settings.window else live
+    prepared = view_of(source, settings, about).of(source)
     if prepared.schema.kind not in about.kinds:
         raise SettingsError(f"it reads {', '.join(about.kinds)}")
     labelled = Labelled(prepared, settings.labels, settings.judged)

@@ -1,42 +1,49 @@
 """fit: from a source to a Fitted scorer, on a reference that nobody has cleaned.
 
 A first scorer finds the incidents in its own training data; the second is fitted without them, and its calibration
-leaves them out and says so. What a network was trained on it knows too well: it is calibrated on other stretches.
+leaves them out and says so. How good data are scored that it has not seen depends on what it is: a scorer that knows it
+says so itself (Refers), or states p-values; samples that stand alone are scored by folds; a network, which knows too
+well what it was trained on, by other stretches; all others in place.
 """
 
 from __future__ import annotations
 
-import datetime
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-import lynkeus
-from lynkeus.core import About, Calibration, CalibrationError, CrossFitted, Source, Suspecting, plugins
+from lynkeus.core import About, Calibration, CalibrationError, Refers, Scorer, Source, about_of, plugins
 from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
+from lynkeus.core.stated import SCALE, Stated
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.good_runs import GoodRuns, good_runs, two_kinds_line
 from lynkeus.fitting.incidents import Incident, find_incidents
-from lynkeus.fitting.reference import Reference, score_reference
+from lynkeus.fitting.lineage import lineage_of
+from lynkeus.fitting.reference import FOLDS, Reference, fold_scores, score_reference
+from lynkeus.fitting.views.as_read import AsRead, Images
+from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.live_channels import LiveChannels
-from lynkeus.sources import Blocks, Exclude, Labelled, files_of, origin_of
+from lynkeus.fitting.views.view import View
+from lynkeus.sources import Blocks, Exclude, Labelled
+from lynkeus.sources.formats.tables import listed
+from lynkeus.sources.runs.read import RunFolder
 from lynkeus.sources.wrappers.labelled import Intervals, Known
 from lynkeus.sources.wrappers.pictures import as_pictures
 
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
-SMALL_FILE = 1 << 30
 FEWEST_TO_SPLIT = 1000  # with fewer samples a network is calibrated on what it was trained on, and that is said
-FOLDS = 5  # a network is calibrated on every fifth stretch
+FEWEST_RUNS = 20  # for a calibration by folds; scorers that give p-values themselves need fewer
+Progress = Callable[[str, float | None], None]
 
 
 @dataclass(frozen=True)
 class FitSettings:
     """How to fit: `scorer` by name with `options`, windows of `window` rows every `stride`, `quiet_s`: crossings closer
     than that are one alarm. `labels`: name of those that may be used (the truth of the source); `judged`: intervals
-    that people called real (1) or not real (0)."""
+    that people called real (1) or not real (0); `group`: of runs, the column of classes ("": the first of text)."""
 
     scorer: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -46,62 +53,110 @@ class FitSettings:
     quiet_s: float = 10.0
     labels: str = ""
     judged: Intervals = ()
+    group: str = ""
 
 
-def fit(source: Source, settings: FitSettings, quiet: Source | None = None) -> Fitted:
+def fit(source: Source, settings: FitSettings, quiet: Source | None = None, progress: Progress | None = None) -> Fitted:
     """Fit a scorer and its calibrations; streams, so the data may be larger than memory.
 
     `quiet`: data to calibrate on, if not the training data themselves. Known anomalies teach a scorer that learns from
     labels; from all others they are kept away, as from the calibration. Raises SettingsError where a scorer that needs
     labels gets none.
     """
+    tell = progress or (lambda what, share: None)
     scorer = plugins.make_scorer(settings.scorer, settings.options)
+    if isinstance(source, RunFolder):
+        return _fit_runs(source, settings, scorer, tell)
     about = about_of(scorer)
-    if "image" in about.kinds and not settings.window:
-        source = as_pictures(source)
-    channels = LiveChannels.fit(source, constants=about.constants and not settings.window)
-    fitted = Fitted(
-        settings.scorer, scorer, source.schema, channels, {}, np.empty((0, int(channels.live.sum())), np.float32),
-        settings.window, settings.stride, settings.layout,
-    )  # fmt: skip
-    labelled = Labelled(fitted.prepare(source), settings.labels, settings.judged)
+    view = view_of(source, settings, about)
+    labelled = Labelled(view.training(source), settings.labels, settings.judged)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
     _require_enough(known)
     prepared: Source = labelled if about.labels else labelled.good
-    split = about.learned and quiet is None and known.good >= FEWEST_TO_SPLIT
+    split = about.learned and quiet is None and known.good >= FEWEST_TO_SPLIT and not isinstance(scorer, Refers)
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
     scorer.fit(training)
-    reference = _reference(fitted, labelled.good)
-    incidents = _not_judged(find_incidents(reference, scorer.outputs, settings.quiet_s), settings.judged)
-    if incidents and not isinstance(scorer, Suspecting):
+    reference, incidents = _reference(scorer, labelled.good, settings)
+    if incidents and not isinstance(scorer, Refers):
         scorer.fit(Exclude(training, [(incident.start_ns, incident.end_ns) for incident in incidents]))
-        reference = score_reference(fitted, labelled.good)
-        incidents = _not_judged(find_incidents(reference, scorer.outputs, settings.quiet_s), settings.judged)
+        reference, incidents = _reference(scorer, labelled.good, settings)
     if quiet is not None:
-        reference = score_reference(fitted, fitted.prepare(quiet))
+        reference = score_reference(scorer, view.of(quiet))
         incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
     elif split:
         reference = reference.only(Blocks.held_out(len(reference.scores), FOLDS))
-    fitted.calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
-    fitted.reference = _good_samples(fitted, reference)
-    fitted.lineage = _lineage(source, settings, fitted, reference) | {
+    calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
+    kept = {"reference": _good_samples(calibrations, reference)}
+    lineage = lineage_of(source, settings.scorer, settings.options) | _learned(view, calibrations, reference)
+    lineage |= {
         "incidents": [incident.to_dict() for incident in incidents],
         "known_anomalies": known.anomalies,
         "held_out": split,
     }
-    return fitted
+    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage)
 
 
-def _reference(fitted: Fitted, prepared: Source) -> Reference:
-    """The training data as scored, by parts of the scorer that have not seen them, where it has such."""
-    if isinstance(fitted.scorer, CrossFitted):
-        return Reference.of_scores(fitted.scorer.held_out_scores(), prepared.schema.names)
-    return score_reference(fitted, prepared)
+def view_of(source: Source, settings: FitSettings, about: About) -> View:
+    """Choose how a scorer sees data: channels of tables and waveforms, images, or samples as they are read."""
+    layout = None if settings.layout is None else dict(settings.layout)
+    if "image" in about.kinds and not settings.window:
+        source = as_pictures(source)
+    if source.schema.kind in ("table", "waveform"):
+        channels = LiveChannels.fit(source, constants=about.constants and not settings.window)
+        return Channels(source.schema, channels, settings.window, settings.stride, layout)
+    return (Images if source.schema.kind == "image" else AsRead)(source.schema, layout)
 
 
-def about_of(scorer: object) -> About:
-    """What a scorer says of itself; a plug-in may leave that out."""
-    return getattr(scorer, "about", About(("table", "waveform"), False, "", ""))
+def _fit_runs(folder: RunFolder, settings: FitSettings, scorer: Scorer, tell: Progress) -> Fitted:
+    """Fit on whole runs; calibrated by folds, unless the scorer states p-values itself."""
+    found = good_runs(folder, settings.scorer, settings.group, tell)
+    runs = found.view.training(folder)
+    tell(f"learn from {len(runs)} runs", None)
+    scorer.fit(runs)
+    kept = _kept_runs(scorer, found)
+    calibration: Calibration | Stated
+    if about_of(scorer).scale == SCALE:
+        calibration = Stated(len(kept), len(found.far) + len(runs) - len(kept))
+    else:
+        if len(runs) < FEWEST_RUNS:
+            raise CalibrationError(
+                f"only {len(runs)} good runs; the scorer {settings.scorer} needs {FEWEST_RUNS} to know how rare a "
+                f"score is (fewer do for {', '.join(_stating())})"
+            )
+        scores = fold_scores(lambda: plugins.make_scorer(settings.scorer, settings.options), runs, tell)
+        calibration = Calibration.fit(scores[:, 0], None)
+    own = [run for run in found.view.read if run.name in kept]
+    outlying = [*found.far, *(run.name for run in found.view.read if run.name not in kept)]
+    messages = list(found.messages)
+    if outlying:
+        messages.append(f"runs of the reference that are not like the others, and were left out: {listed(outlying)}")
+    messages += two_kinds_line(found.view, own)
+    reference = {
+        "counts": np.stack([run.counts for run in own]).astype(np.float32),
+        "events": np.array([run.events for run in own], float),
+    }
+    lineage = lineage_of(folder, settings.scorer, settings.options) | {
+        "files": [str(file.path or file.name) for file in folder.runs],
+        "runs": [run.name for run in own],
+        "outlying": outlying,
+        "events": float(sum(run.events for run in own)),
+    }
+    view = replace(found.view, read=())
+    return Fitted(settings.scorer, scorer, view, {scorer.outputs[0]: calibration}, reference, lineage, messages)
+
+
+def _kept_runs(scorer: Scorer, found: GoodRuns) -> set[str]:
+    """Names of the runs that are good data also by what the scorer says of them."""
+    names = {run.name for run in found.view.read}
+    if not isinstance(scorer, Refers):
+        return names
+    batches = map(found.view.batch, found.view.read)
+    return names - {str(batch.meta["run"][0]) for batch in batches if scorer.unseen(batch).left_out[0, 0]}
+
+
+def _stating() -> list[str]:
+    """Names of scorers that state p-values themselves."""
+    return [name for name in plugins.entries("scorers") if about_of(plugins.load("scorers", name)).scale == SCALE]
 
 
 def _require_enough(known: Known) -> None:
@@ -114,15 +169,17 @@ def _require_enough(known: Known) -> None:
         )
 
 
-def _not_judged(incidents: list[Incident], judged: Intervals) -> list[Incident]:
-    """Without those that a person has looked at and called not real: they are good data."""
-    fine = [(start, end) for start, end, label in judged if not label]
-    return [i for i in incidents if not any(start < i.end_ns and end > i.start_ns for start, end in fine)]
+def _reference(scorer: Scorer, good: Source, settings: FitSettings) -> tuple[Reference, list[Incident]]:
+    """The training data as scored, and the incidents in them that nobody has called good."""
+    reference = score_reference(scorer, good)
+    incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
+    fine = [(start, end) for start, end, label in settings.judged if not label]
+    return reference, [i for i in incidents if not any(start < i.end_ns and end > i.start_ns for start, end in fine)]
 
 
-def _good_samples(fitted: Fitted, reference: Reference) -> Any:
+def _good_samples(calibrations: Mapping[str, Calibration | Stated], reference: Reference) -> Any:
     """Some samples that are not rare, to show beside an alarm."""
-    columns = enumerate(fitted.calibrations.values())
+    columns = enumerate(calibrations.values())
     good = np.all([c.p_value(reference.scores[:, k]) > RARE for k, c in columns], axis=0)
     usable = reference.samples.columns[0][good[reference.samples.index]]
     return usable[:: max(1, len(usable) // REFERENCES)]
@@ -130,9 +187,9 @@ def _good_samples(fitted: Fitted, reference: Reference) -> Any:
 
 def calibrate(
     reference: Reference, outputs: tuple[str, ...], incidents: list[Incident], quiet_s: float
-) -> dict[str, Calibration]:
-    """One calibration per output, without the incidents of that output."""
-    found = {}
+) -> dict[str, Calibration | Stated]:
+    """Return one calibration per output, without the incidents of that output."""
+    found: dict[str, Calibration | Stated] = {}
     for k, output in enumerate(outputs):
         own = [incident for incident in incidents if incident.output == output]
         scores = reference.scores[:, k].copy()
@@ -144,31 +201,18 @@ def calibrate(
     return found
 
 
-def _lineage(source: Source, settings: FitSettings, fitted: Fitted, reference: Reference) -> dict[str, Any]:
-    files = []
-    for path in files_of(source):
-        size = path.stat().st_size if path.is_file() else None
-        digest = None
-        if size is not None and size <= SMALL_FILE:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        files.append({"path": str(path), "bytes": size, "sha256": digest})
-    excluded = {
-        output: {"incidents": c.excluded, "seconds": round(c.excluded_s, 1)}
-        for output, c in fitted.calibrations.items()
-    }
-    hours = next(iter(fitted.calibrations.values())).hours
+def _learned(view: View, calibrations: Mapping[str, Calibration | Stated], reference: Reference) -> dict[str, Any]:
+    """What was learned from, and what was left out of it, in numbers."""
+    hours = next(iter(calibrations.values())).hours
+    channels = view.channels if isinstance(view, Channels) else None
     return {
-        "scorer": settings.scorer,
-        "options": dict(settings.options),
-        "fitted_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "version": lynkeus.__version__,
-        "data": origin_of(source) or files or str(getattr(source, "url", type(source).__name__)),
         "samples": len(reference.scores),
         "start_ns": None if reference.time_ns is None else int(reference.time_ns[0]),
         "end_ns": None if reference.end_ns is None else int(reference.end_ns[-1]),
         "reference_hours": None if hours is None else round(hours, 3),
-        "excluded": excluded,
-        "channels": int(fitted.channels.live.sum()),
-        "set_aside": dict(fitted.channels.asleep),
+        "excluded": {
+            output: {"incidents": c.excluded, "seconds": round(c.excluded_s, 1)} for output, c in calibrations.items()
+        },
+        "channels": int(channels.live.sum()) if channels else len(view.schema.names),
+        "set_aside": dict(channels.asleep) if channels else {},
     }

@@ -20,9 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lynkeus.core import Array, Batch, SettingsError, SourceError
-from lynkeus.core.protocols import Inspected
-from lynkeus.fitting.fitted import Fitted
+from lynkeus.core import Array, SettingsError, SourceError
+from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.sources.images.files import map_names, read_pixels
 from lynkeus.sources.images.folder import ImageSource
 
@@ -63,7 +62,7 @@ def inspect_images(
     Raises SourceError where nothing can be read or written.
     """
     fitted = settings.load(model)
-    fitted.schema.require(source.schema, f"the model ({fitted.name})")
+    fitted.prepare(source)  # are these images such as it was fitted on?
     names = dict(zip(source.images, map_names(source.images), strict=True)) if settings.maps else {}
     settings.output.parent.mkdir(parents=True, exist_ok=True)
     journal = settings.output.with_name(settings.output.name + ".partial.jsonl")
@@ -137,28 +136,27 @@ class _Worker:
                 skipped[file] = str(reason)
                 continue
             batch = self.source.batch([pixels], [number])
-            scorer: Any = self.fitted.scorer
-            rows.append(self._row(batch, scorer.inspect(batch)[0]))
+            rows.append(self._row(self.fitted.score_batch(batch)))
         return rows, skipped
 
-    def _row(self, batch: Batch, found: Inspected) -> Row:
-        file, output = str(batch.meta["file"][0]), self.fitted.scorer.outputs[0]
+    def _row(self, scored: Scored) -> Row:
+        batch, output, found = scored.batch, self.fitted.scorer.outputs[0], scored.found[0][0]
+        file, p_value = str(batch.meta["file"][0]), float(scored.p_values[0, 0])
         row: Row = {name: column[0].item() for name, column in batch.meta.items() if column.ndim == 1}
-        row |= {
-            output: found.score,
-            "p_value": float(self.fitted.calibrations[output].p_value(np.array([found.score]))[0]),
-        }
+        row |= {output: float(scored.scores[0, 0]), "p_value": p_value, f"{output}_p_value": p_value}
+        spots = [one for one in found if "x" in one.region]
         for number in range(SPOTS):
-            spot = found.spots[number] if number < len(found.spots) else (np.nan,) * 4
+            spot = spots[number] if number < len(spots) else None
+            place = (spot.region["x"][0], spot.region["y"][0], spot.sigma, spot.size) if spot else (np.nan,) * 4
             names = (f"spot{number + 1}_{name}" for name in ("x", "y", "sigma", "area"))
-            row |= dict(zip(names, map(float, spot), strict=True))
-            alike = found.alike[number] if number < len(found.alike) else ()
+            row |= dict(zip(names, map(float, place), strict=True))
+            alike = spot.like if spot else ()
             row[f"spot{number + 1}_good"] = json.dumps([one._asdict() for one in alike]) if alike else ""
         if batch.truth is not None:
             row["truth"] = int(batch.truth[0])
         row["map"] = self.names.get(file, "")
         if self.maps is not None:
-            _save(self.maps / row["map"], found.map)
+            _save(self.maps / row["map"], self.fitted.explain(batch, output)[0, 0])
         return row
 
 

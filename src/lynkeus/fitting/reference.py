@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core import Batch, CalibrationError, Floats, Locating, Source, Suspecting, TimesNs, Tracking
+from lynkeus.core import (
+    Batch,
+    CalibrationError,
+    Finds,
+    Floats,
+    Refers,
+    Schema,
+    Scorer,
+    Source,
+    TimesNs,
+    Tracking,
+)
 from lynkeus.core.calibration import NS_PER_HOUR
-from lynkeus.fitting.fitted import Fitted
 from lynkeus.transforms.thinned import Thinned
 
+Progress = Callable[[str, float | None], None]
+FOLDS = 5  # of samples that stand alone, and of stretches for a network
 WIDEST_GAP = 20.0  # a pause longer than this many samples does not count as livetime
 
 
@@ -29,14 +42,6 @@ class Reference:
     samples: Thinned
     names: tuple[str, ...]
 
-    @classmethod
-    def of_scores(cls, scores: Floats, names: tuple[str, ...]) -> Reference:
-        """Of scores alone (n, outputs), without times, places or samples."""
-        samples = Thinned()
-        samples.add(np.zeros((len(scores), len(names)), np.float32))
-        nowhere = np.full(scores.shape, -1, np.int32)
-        return cls(scores, np.zeros(scores.shape, bool), nowhere, None, None, samples, names)
-
     @property
     def hours(self) -> float | None:
         """Livetime: the spans of all samples, pauses left out; None without times."""
@@ -49,21 +54,21 @@ class Reference:
         return replace(self, scores=np.where(chosen[:, None], self.scores, np.nan))
 
 
-def score_reference(fitted: Fitted, prepared: Source) -> Reference:
-    """Score every sample of the training data, from a fresh start."""
-    scorer = fitted.scorer
+def score_reference(scorer: Scorer, prepared: Source) -> Reference:
+    """Score every sample of the training data, from a fresh start: by what the scorer says of data that it has seen,
+    where it knows that."""
     if isinstance(scorer, Tracking):
         scorer.resume({})
     parts: list[tuple[Any, ...]] = []
     samples = Thinned()
     for batch in prepared:
-        scores = scorer.score(batch)
-        nowhere = np.full(scores.shape, "")
-        suspects = scorer.suspects(batch) if isinstance(scorer, Suspecting) else nowhere
-        where = scorer.locate(batch) if isinstance(scorer, Locating) else nowhere
+        scores, left_out = scorer.unseen(batch) if isinstance(scorer, Refers) else (scorer.score(batch), None)
+        places = (
+            _places(scorer, batch) if left_out is None else np.where(left_out != "", left_out, _places(scorer, batch))
+        )
+        suspects = np.zeros(scores.shape, bool) if left_out is None else left_out != ""
         ends = None if batch.time_ns is None else end_times(batch)
-        places = np.where(suspects != "", suspects, where)
-        parts.append((scores, suspects != "", _numbers(places, batch.schema.names), batch.time_ns, ends))
+        parts.append((scores, suspects, _numbers(places, batch.schema.names), batch.time_ns, ends))
         samples.add(mean_sample(batch))
         if isinstance(scorer, Tracking):
             scorer.update(batch)
@@ -72,6 +77,44 @@ def score_reference(fitted: Fitted, prepared: Source) -> Reference:
     joined: list[Any] = [None if part[0] is None else np.concatenate(part) for part in zip(*parts, strict=True)]
     scores, suspects, place, time_ns, end_ns = joined
     return Reference(scores, suspects, place, time_ns, end_ns, samples, prepared.schema.names)
+
+
+def _places(scorer: Scorer, batch: Batch) -> npt.NDArray[np.str_]:
+    """(n, outputs) channel that the scorer names, '' where it names none; asked only of data with times, which may hold
+    incidents."""
+    if batch.time_ns is None or not isinstance(scorer, Finds):
+        return np.full((len(batch), len(scorer.outputs)), "")
+    found = [scorer.find(batch, output) for output in scorer.outputs]
+    return np.array([[own[0].where if own else "" for own in column] for column in found]).T
+
+
+def fold_scores(make: Callable[[], Scorer], source: Source, progress: Progress) -> Floats:
+    """Return (n, outputs) scores of all samples, each by a scorer that has not seen it: by FOLDS folds."""
+    samples = [batch[k : k + 1] for batch in source for k in range(len(batch))]
+    scores: Floats | None = None
+    for fold in range(FOLDS):
+        progress(f"calibrate {fold + 1} of {FOLDS}", fold / FOLDS)
+        scorer = make().fit(InBatches(source.schema, [one for k, one in enumerate(samples) if k % FOLDS != fold]))
+        if scores is None:
+            scores = np.full((len(samples), len(scorer.outputs)), np.nan)
+        for k in range(fold, len(samples), FOLDS):
+            scores[k] = scorer.score(samples[k])[0]
+    assert scores is not None
+    return scores
+
+
+@dataclass(frozen=True)
+class InBatches:
+    """A Source of batches that are held in memory, each as it is: samples may differ in size."""
+
+    schema: Schema
+    batches: list[Batch]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.batches))
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.batches)
 
 
 def _numbers(where: npt.NDArray[np.str_], names: tuple[str, ...]) -> npt.NDArray[np.int32]:
@@ -83,6 +126,8 @@ def _numbers(where: npt.NDArray[np.str_], names: tuple[str, ...]) -> npt.NDArray
 
 def mean_sample(batch: Batch) -> Floats:
     """(n, channel) float32: rows as they are, windows as their mean over time, images over pixels, NaN left out."""
+    if batch.schema.kind in ("cloud", "text"):
+        return np.empty((len(batch), 0), np.float32)  # of these there is no sample in the middle
     if batch.values.ndim == 2:
         return batch.values.astype(np.float32)
     axes = tuple(range(2, batch.values.ndim))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lynkeus.core import SourceError
+from lynkeus.core import SourceError, about_of
 from lynkeus.fitting.fitted import Fitted, Scored
 
 ROWS_PER_GROUP = 50_000
@@ -36,9 +37,9 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
         found[f"{output}_p_value"] = scored.p_values[:, k]
         if scored.rates is not None:
             found[f"{output}_alarms_per_hour"] = scored.rates[:, k]
-    if scored.kinds is not None:
+    if about_of(fitted.scorer).names_kinds:
         found["fault"] = scored.kinds.tolist()
-    found["where"] = scored.where[:, 0].tolist()
+    found["where"] = scored.where(0).tolist()
     if batch.truth is not None:
         found["truth"] = batch.truth
     return found
@@ -90,3 +91,10 @@ def _flush(writer: pq.ParquetWriter | None, held: list[pa.Table], path: Path) ->
         writer = pq.ParquetWriter(path, table.schema)
     writer.write_table(table)
     return writer
+
+
+def write_verdicts(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """The table as Parquet, complete or not at all."""
+    table = pa.Table.from_pylist([dict(row) for row in rows])
+    at = table.schema.get_field_index("start_ns")
+    write_parquet(table.set_column(at, "start_ns", table.column(at).cast(pa.int64())), path)

@@ -60,7 +60,7 @@ def check(fitted: Fitted, source: Source, settings: WatchSettings) -> Source:
     Raises CalibrationError where the reference cannot support the budget, SchemaError where the data are others.
     """
     fitted.require_budget(settings.rule.budget_per_hour)
-    return fitted.prepare(Replay(source, settings.speed, COMMIT_WINDOWS * max(fitted.window, 1)))
+    return fitted.prepare(Replay(source, settings.speed, COMMIT_WINDOWS * max(fitted.view.window, 1)))
 
 
 def watch(
@@ -80,9 +80,8 @@ def watch(
         run = _go_on(fitted, rows, progress)
         for batch in prepared:
             for part in _parts(batch):
-                commit = _commit(fitted, fitted.judge(part), settings.rule, run)
-                if isinstance(fitted.scorer, Tracking):
-                    fitted.scorer.update(part)
+                commit = _commit(fitted, fitted.score_batch(part), settings.rule, run)
+                fitted.move_past(part)
                 run.position = int(_done_ns(part)[-1])
                 missed = rows.missed_until(run.position)
                 store.commit(settings.name, owner, replace(commit, progress=_progress(fitted, run), missed=missed))
@@ -114,8 +113,8 @@ def _commit(fitted: Fitted, scored: Scored, rule: AlarmRule, run: Watched) -> Co
     starts, ends = scored.batch.time_ns, _end_ns(scored.batch)
     assert starts is not None
     for k, output in enumerate(fitted.scorer.outputs):
-        for row in range(len(scored.batch)):
-            where = str(scored.where[row, k])
+        places = scored.where(k).tolist()
+        for row, where in enumerate(places):
             numbers = (float(scored.scores[row, k]), float(scored.rates[row, k]))
             point = Point(int(starts[row]), int(ends[row]), *numbers, where)
             state, over = advance(rule, output, run.open.get(output), point)
@@ -137,7 +136,7 @@ def _commit(fitted: Fitted, scored: Scored, rule: AlarmRule, run: Watched) -> Co
         if state.alarm not in (alarm for alarm, _ in opened)
         and (output not in before or before[output].alarm != state.alarm)
     ]
-    samples = len(scored.batch) * max(fitted.stride or fitted.window, 1)
+    samples = len(scored.batch) * max(fitted.view.stride or fitted.view.window, 1)
     nowhere_yet = Progress(0, run.end_ns)
     return Commit(nowhere_yet, tuple(points), tuple(opened), tuple(peaks), tuple(closed), samples)
 
@@ -173,14 +172,15 @@ def _end_ns(batch: Batch) -> Any:
 
 
 def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
-    names = fitted.channels.schema(fitted.schema).names
+    schema = fitted.view.schema
+    names = fitted.view.names
     return Monitor(
         settings.name,
-        settings.title or f"{fitted.schema.instrument or 'data'}: {fitted.name}",
+        settings.title or f"{schema.instrument or 'data'}: {fitted.name}",
         tuple(fitted.scorer.outputs),
         names,
         line_positions(names),
-        fitted.schema.units[0] if fitted.schema.units else "",
+        schema.units[0] if schema.units else "",
         settings.rule.budget_per_hour,
         fitted.lineage,
     )

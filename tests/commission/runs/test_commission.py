@@ -12,7 +12,7 @@ from lynkeus.commission.plant.good_events import RunTruth
 from lynkeus.commission.runs.commission import RunCommissionSettings, commission_runs
 from lynkeus.commission.runs.report import by_epoch, overall, write_run_report
 from lynkeus.commission.runs.turn_on import Case, RunOutcome, names_place, run_turn_on
-from lynkeus.core import Change, SettingsError, SourceError
+from lynkeus.core import Finding, SettingsError, SourceError
 from lynkeus.fitting.fit_runs import RunFitSettings, fit_runs
 from lynkeus.sources.runs.folder import RunFile
 
@@ -91,20 +91,20 @@ def test_models_that_differ_in_their_epochs_are_one_family(found) -> None:
 
 def test_names_of_kind_and_place_are_judged() -> None:
     shift = RunTruth("shifted", ("s2", "s2c"))
-    assert names_place(Change("shifted", "all", "s2c"), shift)
-    assert not names_place(Change("shifted", "all", "s1"), shift)
+    assert names_place(Finding("shifted", "all", "s2c"), shift)
+    assert not names_place(Finding("shifted", "all", "s1"), shift)
     new = RunTruth("new", ("x", "y"), {"x": (1.0, 2.0), "y": (10.0, 30.0)})
-    assert names_place(Change("new", "", "x, y", region={"x": (0.9, 2.5), "y": (5.0, 40.0)}), new)
-    assert names_place(Change("new", "", "x", region={"x": (0.9, 2.5)}), new)
-    assert not names_place(Change("new", "", "x", region={"x": (1.9, 2.5)}), new)
-    assert not names_place(Change("new", "", "x, y", region={"x": (-90.0, 90.0), "y": (-500.0, 500.0)}), new)
+    assert names_place(Finding("new", "", "x, y", region={"x": (0.9, 2.5), "y": (5.0, 40.0)}), new)
+    assert names_place(Finding("new", "", "x", region={"x": (0.9, 2.5)}), new)
+    assert not names_place(Finding("new", "", "x", region={"x": (1.9, 2.5)}), new)
+    assert not names_place(Finding("new", "", "x, y", region={"x": (-90.0, 90.0), "y": (-500.0, 500.0)}), new)
     of_group = RunTruth("gone", (), {"x": (1.0, 2.0)}, "S2")
-    assert names_place(Change("gone", "S2", group="S2"), of_group)
-    assert not names_place(Change("gone", "S1", region={"x": (1.0, 2.0)}, group="S1"), of_group)
+    assert names_place(Finding("gone", "S2", group="S2"), of_group)
+    assert not names_place(Finding("gone", "S1", region={"x": (1.0, 2.0)}, group="S1"), of_group)
 
 
 def test_a_point_counts_runs_that_are_not_called_good() -> None:
-    truth, change = RunTruth("new", ("x",)), Change("new", "", "x")
+    truth, change = RunTruth("new", ("x",)), Finding("new", "", "x")
     outcomes = [RunOutcome(score, p, change, truth) for score, p in ((5.0, 1e-5), (1.0, 0.2), (np.nan, np.nan))]
     row = run_turn_on(Case("more", 0.1, 100.0, "a"), outcomes, np.array([0.0, 2.0]), 0.01)
     assert row.efficiency == pytest.approx(1 / 3)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from lynkeus.core import Change, Plot, PlotRecord, RunRecord
+from lynkeus.core import Finding, Plot, PlotRecord, RunRecord
 from lynkeus.web.runs.axes import Axis, short
 from lynkeus.web.runs.compare import compare_plots
 from lynkeus.web.runs.figures import figure, said_of
@@ -140,18 +140,18 @@ def test_ticks_are_round_values() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (Change("none", "S2"), "stable"),
-        (Change("shifted", "S2", size=1.05, unit="x"), "shifted by +5 %"),
-        (Change("shifted", "S2", size=0.98, unit="x"), "shifted by -2 %"),
-        (Change("shifted", "S2", size=3.0, unit="x"), "shifted by a factor 3"),
-        (Change("shifted", "S2", size=-12.5, unit="mm"), "shifted by -12.5 mm"),
-        (Change("shifted", "S2", size=math.nan, unit="x"), "shifted"),
-        (Change("gone", "S2", size=1.0), "gone"),
-        (Change("gone", "S2", size=0.4), "40 % missing"),
-        (Change("new", "S2", size=1234.0), "new: about 1\N{NARROW NO-BREAK SPACE}234 events"),
+        (Finding("none", "S2"), "stable"),
+        (Finding("shifted", "S2", size=1.05, unit="x"), "shifted by +5 %"),
+        (Finding("shifted", "S2", size=0.98, unit="x"), "shifted by -2 %"),
+        (Finding("shifted", "S2", size=3.0, unit="x"), "shifted by a factor 3"),
+        (Finding("shifted", "S2", size=-12.5, unit="mm"), "shifted by -12.5 mm"),
+        (Finding("shifted", "S2", size=math.nan, unit="x"), "shifted"),
+        (Finding("gone", "S2", size=1.0), "gone"),
+        (Finding("gone", "S2", size=0.4), "40 % missing"),
+        (Finding("new", "S2", size=1234.0), "new: about 1\N{NARROW NO-BREAK SPACE}234 events"),
     ],
 )
-def test_changes_in_words(change: Change, words: str) -> None:
+def test_changes_in_words(change: Finding, words: str) -> None:
     assert happened(change) == words
 
 

@@ -13,7 +13,7 @@ from sklearn.metrics import mutual_info_score
 from sklearn.mixture import GaussianMixture
 
 from lynkeus.core import Array, Floats, SettingsError
-from lynkeus.core.runs import Region
+from lynkeus.core.finding import Region
 from lynkeus.transforms.event_columns import EventColumns
 
 POOL = 20_000  # good events that are kept

@@ -14,10 +14,12 @@ from lynkeus.commission.plant.good_events import GoodEvents, RunTruth
 from lynkeus.commission.plant.runs import FAULTS, plant
 from lynkeus.commission.runs.turn_on import Case, RunOutcome, RunTurnOn, run_turn_on
 from lynkeus.core import Array, Floats, SettingsError, SourceError
-from lynkeus.fitting.fitted_runs import FALSE_ALARMS, FittedRuns
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.verdicts import FALSE_ALARMS, answer, view_of_runs
 from lynkeus.metrics.rates import wilson_interval
 from lynkeus.sources.runs.events import Events
 from lynkeus.sources.runs.folder import Run, RunFile, RunReader
+from lynkeus.sources.runs.read import RunFolder
 from lynkeus.transforms.event_columns import EventColumns
 
 EVENTS = (200, 1000, 5000)  # in a run, as far as the good runs have as many
@@ -91,7 +93,7 @@ class RunCommissioning:
 
 
 def commission_runs(
-    models: Mapping[str, FittedRuns],
+    models: Mapping[str, Fitted],
     files: Sequence[RunFile],
     settings: RunCommissionSettings | None = None,
     progress: Progress | None = None,
@@ -104,14 +106,15 @@ def commission_runs(
     settings, tell = settings or RunCommissionSettings(), progress or (lambda what, share: None)
     first = next(iter(models.values()))
     _check(models, first)
-    reader = RunReader(first.columns, first.book, MOST_EVENTS)
+    columns = view_of_runs(first).columns
+    reader = RunReader(columns, view_of_runs(first).book, MOST_EVENTS)
     tell("read good runs", 0.0)
     read = [(file, reader.read(file)) for file in files]
     runs = [run for _, run in read if not run.problem]
     messages = [run.problem for _, run in read if run.problem]
     if not runs:
         raise SourceError(f"none of the {len(files)} good runs can be read; the first: {messages[0]}")
-    ground = GoodEvents.fit(first.columns, [(run.values, run.group) for run in runs], settings.seed)
+    ground = GoodEvents.fit(columns, [(run.values, run.group) for run in runs], settings.seed)
     numbers = _numbers(runs, settings)
     rows: list[RunTurnOn] = []
     good: list[GoodRuns] = []
@@ -133,15 +136,17 @@ def commission_runs(
     return RunCommissioning(tuple(rows), tuple(good), settings, lineages, paths, _widths(ground), tuple(messages))
 
 
-def _check(models: Mapping[str, FittedRuns], first: FittedRuns) -> None:
+def _check(models: Mapping[str, Fitted], first: Fitted) -> None:
     """Refuse before anything long begins."""
+    wanted = view_of_runs(first).columns
     for name, model in models.items():
-        if not model.columns.names:
+        columns = view_of_runs(model).columns
+        if not columns.names:
             raise SettingsError(f"{name}: judges runs of histograms; changes can be planted into runs of events only")
-        other = set(model.columns.names) - set(first.columns.names)
-        if other or model.columns.group not in ("", first.columns.group):
+        other = set(columns.names) - set(wanted.names)
+        if other or columns.group not in ("", wanted.group):
             raise SettingsError(
-                f"{name}: was fitted on other columns ({', '.join(model.columns.names)}); fit it on the same runs"
+                f"{name}: was fitted on other columns ({', '.join(columns.names)}); fit it on the same runs"
             )
 
 
@@ -180,18 +185,18 @@ def _planted(
 
 
 def _judge_all(
-    name: str, model: FittedRuns, runs: Iterator[tuple[tuple[str, float], RunFile, RunTruth]], false_alarms: float
+    name: str, model: Fitted, runs: Iterator[tuple[tuple[str, float], RunFile, RunTruth]], false_alarms: float
 ) -> tuple[dict[tuple[str, float], list[RunOutcome]], GoodRuns]:
     """Outcomes of each kind and size, and what was said of the good ones."""
     found: dict[tuple[str, float], list[RunOutcome]] = defaultdict(list)
     events, good_s = [], 0.0
     for case, file, truth in runs:
         begun = time.process_time()
-        run = model.reader.read(file)
-        judged = model.judge(run)
+        (batch,) = model.prepare(RunFolder([file]))
+        judged = answer(model, batch)
         if not case[0]:
             good_s += time.process_time() - begun
-            events.append(run.events)
+            events.append(float(batch.meta["events"][0]))
         found[case].append(RunOutcome(judged.score, judged.p_value, judged.chief, truth))
     good = found["", 0.0]
     counted = _count(name, float(np.median(events)), good, false_alarms)
@@ -204,7 +209,7 @@ def _count(name: str, events: float, good: Sequence[RunOutcome], false_alarms: f
     return GoodRuns(name, events, len(good) - unjudged, flagged, 0, unjudged, 0.0)
 
 
-def _as_they_are(name: str, model: FittedRuns, read: Sequence[RunFile], false_alarms: float) -> GoodRuns:
+def _as_they_are(name: str, model: Fitted, read: Sequence[RunFile], false_alarms: float) -> GoodRuns:
     learned = set(model.lineage.get("files", ()))
     seen = sum(str(file.path) in learned for file in read)
     _, counted = _judge_all(name, model, ((("", 0.0), file, RunTruth()) for file in read), false_alarms)

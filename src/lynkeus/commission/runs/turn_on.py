@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lynkeus.commission.plant.good_events import RunTruth
 from lynkeus.commission.turn_on import write_parquet
-from lynkeus.core import Change, Floats
+from lynkeus.core import Finding, Floats
 from lynkeus.metrics.rates import auroc, bootstrap_auroc, wilson_interval
 
 WIDEST = 5.0  # times the range of the events concerned: a wider one says nothing of the place
@@ -24,7 +24,7 @@ class RunOutcome(NamedTuple):
 
     score: float
     p_value: float
-    change: Change
+    change: Finding
     truth: RunTruth
 
 
@@ -82,7 +82,7 @@ def run_turn_on(case: Case, outcomes: Sequence[RunOutcome], good: Floats, false_
     )  # fmt: skip
 
 
-def names_place(change: Change, truth: RunTruth) -> bool:
+def names_place(change: Finding, truth: RunTruth) -> bool:
     """Whether a change names what was planted: the variable of a shift, else the group or the place.
 
     A place is right where it holds the middle of the events concerned in all columns that it names, and is not much

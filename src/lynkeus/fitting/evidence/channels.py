@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lynkeus.core import Alarm, Floats
-from lynkeus.core.protocols import Telling
+from lynkeus.fitting.explanation import per_channel
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.reference import mean_sample
 
@@ -53,14 +53,14 @@ def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm) -> dict[str
     batch = scored.batch[np.array([row])]
     k = fitted.scorer.outputs.index(alarm.output)
     names = batch.schema.names
-    speaks = fitted.explain(scored.batch, alarm.output)[row]
+    speaks = per_channel(fitted.explain(scored.batch, alarm.output))[row]
     sample = mean_sample(batch)[0]
     places = [place_of(name) for name in names]
     calibration = fitted.calibrations[alarm.output]
     order = np.argsort(-np.abs(speaks))[:TOP]
-    told = ""
-    if isinstance(fitted.scorer, Telling):
-        told = fitted.scorer.tell(scored.batch, row, alarm.output)
+    found = scored.found[k][row]
+    says = found[0].says if found else ""
+    where = found[0].where if found else ""
     return {
         "unit": batch.schema.units[0] if batch.schema.units else "",
         "channels": list(names),
@@ -68,11 +68,11 @@ def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm) -> dict[str
         "line": [place.line for place in places],
         "plane": [place.plane for place in places],
         "sample": sample,
-        "reference": nearest_reference(fitted.reference, sample),
+        "reference": nearest_reference(fitted.reference["reference"], sample),
         "evidence": speaks,
         "evidence_label": _label(fitted.scorer, alarm.output),
         "top": [{"channel": names[i], "evidence": float(speaks[i])} for i in order],
-        "text": f"{told or f'{scored.where[row, k]} speaks most for it'}; {in_words(alarm.alarms_per_hour)}.",
+        "text": f"{says or f'{where} speaks most for it'}; {in_words(alarm.alarms_per_hour)}.",
         "extrapolated": calibration.extrapolates(alarm.alarms_per_hour),
         "interval": list(calibration.alarms_per_hour_interval(alarm.peak_score)),
     }

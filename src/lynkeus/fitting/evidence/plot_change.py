@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from lynkeus.core import Array, Change, Floats, Plot
+from lynkeus.core import Array, Finding, Floats, Plot
 
 LEAST_GAIN = 9.0  # of likelihood, beyond what trying many places gives: three sigmas
 STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # bins by which something may have shifted
@@ -42,7 +42,7 @@ class Found(NamedTuple):
         return self.gain - 2 * np.log(self.trials)
 
 
-def change_of(plot: Plot, counts: Floats, expected: Floats, variance: Floats) -> Change:
+def change_of(plot: Plot, counts: Floats, expected: Floats, variance: Floats) -> Finding:
     """What happened, from (bins,) counts, what is expected of a good run of this size, and the variance of both.
 
     1-D and 2-D plots; of kind none where nothing explains the counts by three sigmas better. `size`: by how
@@ -51,14 +51,14 @@ def change_of(plot: Plot, counts: Floats, expected: Floats, variance: Floats) ->
     shape = plot.shape
     counts, expected, variance = (np.asarray(row, float).reshape(shape) for row in (counts, expected, variance))
     if not (np.isfinite(counts).all() and counts.sum() > 0 and expected.sum() > 0):
-        return Change("none", plot.name)
+        return Finding("none", plot.name)
     expected = expected + GROUND * (1 + expected.mean())  # nothing is impossible
     if np.isclose(counts.sum(), expected.sum(), rtol=0.02):
         expected *= counts.sum() / expected.sum()
     seen = Seen(counts, expected, expected / np.maximum(variance, expected), counts.sum() == expected.sum())
     populations = _populations(expected)
     best = max([*_shifts(plot, seen, populations), *_gone(seen, populations), *_new(seen)], key=lambda one: one.worth)
-    return Change("none", plot.name) if best.worth < LEAST_GAIN else _in_words(plot, best)
+    return Finding("none", plot.name) if best.worth < LEAST_GAIN else _in_words(plot, best)
 
 
 class Seen(NamedTuple):
@@ -203,7 +203,7 @@ def _moved(population: Floats, edges: Floats, shift: float, axis: int) -> Floats
     return moved
 
 
-def _in_words(plot: Plot, found: Found) -> Change:
+def _in_words(plot: Plot, found: Found) -> Finding:
     region = {variable: _range(plot, axis, found.place) for axis, variable in enumerate(plot.variables)}
     where = ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in region.items())
     size, unit, variable = found.size, "", ""
@@ -214,7 +214,7 @@ def _in_words(plot: Plot, found: Found) -> Change:
     elif found.kind == "new":
         unit = "events"
     sigma = float(np.sqrt(max(found.worth, 0.0)))
-    return Change(found.kind, plot.name, variable or ", ".join(plot.variables), where, size, unit, sigma, region)
+    return Finding(found.kind, plot.name, variable or ", ".join(plot.variables), where, size, unit, sigma, region)
 
 
 def _range(plot: Plot, axis: int, place: Array) -> tuple[float, float]:

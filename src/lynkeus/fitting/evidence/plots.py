@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from scipy.stats import chi2, norm
 
-from lynkeus.core import Book, Change, Floats, PlotRecord
+from lynkeus.core import Book, Finding, Floats, PlotRecord
 
 LEAST_EXPECTED = 1.0  # counts of a bin that counts by itself; emptier ones are one bin together
 MOST_SIGMA = 35.0
@@ -52,7 +52,7 @@ class ReferencePlots:
         result: Floats = np.sign(counts - known) * np.sqrt(deviance) * wider
         return result
 
-    def records(self, book: Book, counts: Floats, events: float, change: Change) -> tuple[PlotRecord, ...]:
+    def records(self, book: Book, counts: Floats, events: float, change: Finding) -> tuple[PlotRecord, ...]:
         """Every plot of a run; those in which the `change` shows are flagged and have its region."""
         mean, variance = self.expected(events)
         pulls = self.pulls(counts, events)
@@ -70,7 +70,7 @@ class ReferencePlots:
         return tuple(found)
 
 
-def _shows(change: Change, variables: tuple[str, ...]) -> bool:
+def _shows(change: Finding, variables: tuple[str, ...]) -> bool:
     if change.kind == "shifted":
         return change.variable in variables and set(variables) <= set(change.region)
     return set(variables) <= set(change.region)

@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core import Array, Batch, Evidence, ModelError, Schema, SchemaError, Scores, Source
+from lynkeus.core import Array, Batch, Evidence, Finding, ModelError, Schema, SchemaError, Scores, Source
 from lynkeus.core.protocols import About
 from lynkeus.files.arrays import read_folder, write_folder
 from lynkeus.scorers.cavity.baseline import FAULTS, Baseline, Findings
@@ -27,6 +27,7 @@ AT_ONCE = 256  # pulses computed together
 OWN_PULSES = 50  # from which a cavity has a baseline of its own
 LEAST_PULSES = 20
 KEPT, KEPT_PER_CAVITY = 16384, 512  # pulses of the reference that are kept for the fit
+WORTH_SAYING = 3.0  # sigmas
 SHORTEST = 40  # samples of a pulse
 REAL, IMAGINARY = ".re", ".im"  # safetensors know no complex numbers
 
@@ -42,7 +43,15 @@ class Cavity:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly", *FAULTS)
-    about: ClassVar[About] = About(("waveform",), False, "when and in which signal", "1 ms a pulse", constants=True)
+    about: ClassVar[About] = About(
+        ("waveform",),
+        False,
+        "when and in which signal",
+        "1 ms a pulse",
+        constants=True,
+        recommended=True,
+        names_kinds=True,
+    )  # fmt: skip
     level: float = 5.0
 
     def fit(self, source: Source) -> Self:
@@ -79,7 +88,9 @@ class Cavity:
 
     def classify(self, batch: Batch) -> npt.NDArray[np.str_]:
         """(n,) the fault that each pulse is most like, '' where it looks healthy."""
-        scores = self.score(batch)
+        return self._kinds(self.score(batch))
+
+    def _kinds(self, scores: Scores) -> npt.NDArray[np.str_]:
         names = np.array(FAULTS)[np.argmax(np.nan_to_num(scores[:, 1:], nan=-np.inf), axis=1)]
         return np.where(scores[:, 0] > self.level, names, "")
 
@@ -90,13 +101,18 @@ class Cavity:
             shown[rows] = evidence(baseline, signals_of(batch.values[rows]), found, output)
         return shown
 
-    def tell(self, batch: Batch, row: int, output: str) -> str:
-        """Such as "half bandwidth up 40 % from 0.9 ms (217 -> 304 Hz), detuning +12 Hz"."""
-        for _, baseline, found in self._found(batch[np.array([row])]):
-            if output == "anomaly":
-                output = FAULTS[int(np.argmax(baseline.scores(found)[0, 1:]))]
-            return words(baseline, found, output)
-        return ""
+    def find(self, batch: Batch, output: str = "anomaly") -> list[tuple[Finding, ...]]:
+        """Name the fault of each pulse beyond `level`; of those beyond WORTH_SAYING sigmas also say what it is, such as
+        "half bandwidth up 40 % from 0.9 ms (217 -> 304 Hz), detuning +12 Hz"."""
+        scores, column = self.score(batch), self.outputs.index(output)
+        kinds = self._kinds(scores)
+        said: list[tuple[Finding, ...]] = [()] * len(batch)
+        for row in np.flatnonzero(np.nan_to_num(scores[:, column]) > min(WORTH_SAYING, self.level)):
+            of = FAULTS[int(np.argmax(scores[row, 1:]))] if output == "anomaly" else output
+            for _, baseline, looked in self._found(batch[np.array([row])]):
+                sigma = float(scores[row, column])
+                said[row] = (Finding(kind=str(kinds[row]), sigma=sigma, says=words(baseline, looked, of)),)
+        return said
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""

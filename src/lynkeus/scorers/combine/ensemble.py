@@ -81,11 +81,11 @@ class Ensemble:
             total = np.where(known, nats, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         return np.where(known.any(axis=0), total, np.nan)[:, None]
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Each member's evidence, brought to a sum of 1 over the sample and weighted by its nats."""
         evidence = np.zeros(batch.values.shape)
         for member, nats in zip(self.members_, np.nan_to_num(self._nats(batch)), strict=True):
-            own = np.abs(np.nan_to_num(member.explain(batch)))
+            own = np.abs(np.nan_to_num(member.explain(batch, member.outputs[0])))
             total = own.reshape(len(own), -1).sum(axis=1)
             evidence += own * (nats / np.where(total > 0, total, 1.0)).reshape(-1, *[1] * (own.ndim - 1))
         return evidence

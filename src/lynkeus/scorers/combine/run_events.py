@@ -33,7 +33,7 @@ class RunEvents:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("cloud",), True, "what the inner scorer explains", "seconds to minutes")
+    about: ClassVar[About] = About(("cloud",), True, "what the inner scorer explains", "seconds to minutes", runs=True)
     scorer: str = "autoencoder"
     options: Mapping[str, Any] = field(default_factory=dict)
     sample: int = 20_000
@@ -59,11 +59,13 @@ class RunEvents:
         self.schema_.require(batch.schema, "the scorer run_events")
         return worst_plot(self.usual_.of(self._deviates(batch)))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """What the inner scorer explains of every event."""
         self.schema_.require(batch.schema, "the scorer run_events")
         shape = batch.values.shape[2]
-        runs = [self.inner_.explain(self._as_batch(run)).reshape(-1, shape) for run in self.events_.runs(batch)]
+        runs = [
+            self.inner_.explain(self._as_batch(run), "anomaly").reshape(-1, shape) for run in self.events_.runs(batch)
+        ]
         return evidence_of(batch, runs)
 
     def save(self, folder: Path) -> None:

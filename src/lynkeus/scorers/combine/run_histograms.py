@@ -37,7 +37,7 @@ class RunHistograms:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("histogram",), True, "signed pull of each bin", "seconds to minutes")
+    about: ClassVar[About] = About(("histogram",), True, "signed pull of each bin", "seconds to minutes", runs=True)
     scorer: str = "autoencoder"
     options: Mapping[str, Any] = field(default_factory=dict)
     kept: int = 3000
@@ -66,7 +66,7 @@ class RunHistograms:
         scores = self.inner_.score(self._as_batch(self._deviations(batch.values)))
         return np.where(known[:, None], scores, np.nan)
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Signed pull of each bin in sigmas."""
         self.schema_.require(batch.schema, "the scorer run_histograms")
         return self.reference_.pulls(batch.values)

@@ -42,7 +42,7 @@ class Smoothed:
     run: its state is the last sections. Learned: `inner_`, `correction_`.
     """
 
-    about: ClassVar[About] = About(KINDS, False, "the corrected map", "that of its scorer")
+    about: ClassVar[About] = About(KINDS, False, "the corrected map", "that of its scorer", runs=True)
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
     scorer: str = "binned_chi2"
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Smoothed:
         highest = np.where(np.isfinite(corrected), corrected, -np.inf).max(axis=places, initial=-np.inf)
         return np.where(np.isfinite(highest), highest, np.nan)[:, None]
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """The corrected map, 0 where there is no data."""
         return np.nan_to_num(self._corrected(batch))
 
@@ -120,7 +120,7 @@ class Smoothed:
 
     def _maps(self, batch: Batch) -> Floats:
         """Of the shape of the values; NaN where a value is missing, and in sections that are not judged."""
-        maps = np.abs(np.asarray(self.inner_.explain(batch), np.float64))
+        maps = np.abs(np.asarray(self.inner_.explain(batch, self.inner_.outputs[0]), np.float64))
         judged = np.isfinite(self.inner_.score(batch)).any(axis=1)
         there = np.isfinite(batch.values) & judged.reshape(-1, *[1] * (maps.ndim - 1))
         return np.where(there, maps, np.nan)

@@ -35,7 +35,9 @@ class EnergyDistance:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("cloud",), False, "density against the reference where an event is", "seconds")
+    about: ClassVar[About] = About(
+        ("cloud",), False, "density against the reference where an event is", "seconds", runs=True
+    )
     kernel: str = "energy"
     most: int = 2000
     seed: int = 0
@@ -61,7 +63,7 @@ class EnergyDistance:
         self.schema_.require(batch.schema, "the scorer energy_distance")
         return worst_plot(self.usual_.of(self._deviates(batch)))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """How much denser the run is than the reference where an event is, the same for all of its values."""
         self.schema_.require(batch.schema, "the scorer energy_distance")
         return evidence_of(batch, [self._witness(run @ self.mix_) for run in self.events_.runs(batch)])

@@ -39,7 +39,9 @@ class EventMixture:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("cloud",), False, "distance of each value from its population", "seconds")
+    about: ClassVar[About] = About(
+        ("cloud",), False, "distance of each value from its population", "seconds", runs=True
+    )
     seed: int = 0
 
     def fit(self, source: Source) -> Self:
@@ -69,7 +71,7 @@ class EventMixture:
         self.schema_.require(batch.schema, "the scorer mixture")
         return worst_plot(self.usual_.of(self._deviates(batch)))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """By how much the squared distance of an event to its population falls when one of its values is left out."""
         self.schema_.require(batch.schema, "the scorer mixture")
         runs = list(self.events_.runs(batch))

@@ -38,7 +38,9 @@ class TwoSampleClassifier:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("cloud",), False, "learned density ratio where an event is", "seconds to minutes")
+    about: ClassVar[About] = About(
+        ("cloud",), False, "learned density ratio where an event is", "seconds to minutes", runs=True
+    )
     model: str = "logistic"
     most: int = 5000
     seed: int = 0
@@ -64,7 +66,7 @@ class TwoSampleClassifier:
         self.schema_.require(batch.schema, "the scorer two_sample_classifier")
         return worst_plot(self.usual_.of(self._deviates(batch)))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Logarithm of the learned ratio of densities at each event, the same for all of its values."""
         self.schema_.require(batch.schema, "the scorer two_sample_classifier")
         found = [self._ratio(run)[0] for run in self.events_.runs(batch)]

@@ -36,7 +36,7 @@ class BetaBinomial:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "seconds")
+    about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "seconds", runs=True)
     references: int = 8
     tolerance: float = 0.01
     least: float = 3.0
@@ -64,7 +64,7 @@ class BetaBinomial:
         """(n, 1); NaN for a run in which no plot has enough events."""
         return worst_plot(self._usual(batch))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Signed pull of each bin, not merged, in sigmas."""
         self.schema_.require(batch.schema, "the scorer beta_binomial")
         pulls: Floats = np.zeros(batch.values.shape)

@@ -22,7 +22,7 @@ class BinnedChi2(ByPlots):
     """
 
     name: ClassVar[str] = "binned_chi2"
-    about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "a second")
+    about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "a second", runs=True)
     least: float = 1.0
 
     def fit(self, source: Source) -> Self:

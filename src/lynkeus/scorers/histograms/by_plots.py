@@ -39,7 +39,7 @@ class ByPlots(ABC):
         """(n, 1); NaN for a run in which no plot has enough events."""
         return worst_plot(self.plot_sigma(batch))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Signed pull of each bin in sigmas."""
         self.schema_.require(batch.schema, f"the scorer {self.name}")
         return self.reference_.pulls(batch.values)

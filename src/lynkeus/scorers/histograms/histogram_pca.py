@@ -26,7 +26,7 @@ class HistogramPca(ByPlots):
 
     name: ClassVar[str] = "histogram_pca"
     own: ClassVar[tuple[str, ...]] = ("groups", "directions", "spread")
-    about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "seconds")
+    about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "seconds", runs=True)
     components: int = 3
     least: float = 2.0
     kept: int = 1000

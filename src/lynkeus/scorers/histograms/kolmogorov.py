@@ -23,7 +23,7 @@ class Kolmogorov(ByPlots):
     """
 
     name: ClassVar[str] = "kolmogorov"
-    about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "a second")
+    about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "a second", runs=True)
 
     def fit(self, source: Source) -> Self:
         """Learn in two passes over good runs. Raises SchemaError where nothing can be learned."""

@@ -8,10 +8,22 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import Array, Batch, Floats, Inspected, Schema, Scores
+from lynkeus.core import (
+    Array,
+    Batch,
+    Evidence,
+    Finding,
+    Floats,
+    LastBatch,
+    Schema,
+    Scores,
+    SettingsError,
+    Source,
+)
 from lynkeus.scorers.inspect.contrast import Contrast
 from lynkeus.scorers.inspect.grid import as_bytes
 from lynkeus.scorers.inspect.references import References, Visit
+from lynkeus.scorers.inspect.spots import Inspected, spot_findings
 from lynkeus.scorers.onnx.onnx_scorer import SCORES, open_onnx
 
 PIXELS, ALLOWED = "pixels", "allowed"  # (1, channel, row, column) uint8; (r,) good images that it is compared with
@@ -28,6 +40,7 @@ class OnnxInspect:
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
 
     def __init__(self, session: Any, about: Mapping[str, Any]) -> None:
+        self._memo: LastBatch[list[tuple[float, Floats]]] = LastBatch()
         self.session, self.fitted = session, about["fitted"]
         self.schema_ = Schema.from_dict(about["schema"])
         self.contrast = Contrast(np.array(about["usual_contrast"]))
@@ -41,12 +54,29 @@ class OnnxInspect:
 
     def inspect(self, batch: Batch) -> list[Inspected]:
         """Score, map and spots of each image. Raises SchemaError for other images than it was fitted on."""
-        found = zip(batch.values, self._look(batch), strict=True)
+        found = zip(batch.values, self._memo.of(batch, self._look), strict=True)
         return [Inspected(score, *self.contrast.show(grid, as_bytes(pixels))) for pixels, (score, grid) in found]
 
     def score(self, batch: Batch) -> Scores:
         """(n, 1) as the scorer."""
-        return np.array([score for score, _ in self._look(batch)], float).reshape(-1, 1)
+        return np.array([score for score, _ in self._memo.of(batch, self._look)], float).reshape(-1, 1)
+
+    def find(self, batch: Batch, output: str = "anomaly") -> list[tuple[Finding, ...]]:
+        """Return the spots of each image, highest first."""
+        return [spot_findings(one) for one in self.inspect(batch)]
+
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
+        """Return the map of each image, the same for all channels."""
+        maps = np.stack([one.map for one in self.inspect(batch)])
+        return np.broadcast_to(maps[:, None], batch.values.shape)
+
+    def fit(self, source: Source) -> Self:
+        """Raise SettingsError: a file of an exported model can be scored with, not fitted."""
+        raise SettingsError("an exported model cannot be fitted; fit with -s inspect")
+
+    def save(self, folder: Path) -> None:
+        """Raise SettingsError: the file is already there."""
+        raise SettingsError("an exported model is kept as its file; copy it")
 
     def _look(self, batch: Batch) -> list[tuple[float, Floats]]:
         """Score and map of cells of each image."""

@@ -9,8 +9,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from torch import Tensor
 
-from lynkeus.core import Array, Batch
-from lynkeus.core.protocols import GoodPatch, Spot
+from lynkeus.core import Array, Batch, GoodPatch, Spot
 from lynkeus.scorers.inspect.grid import CENTRE, STRIDE
 from lynkeus.scorers.inspect.novelty import Novelty
 

@@ -18,7 +18,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lynkeus.core import About, Array, Batch, Evidence, Floats, Inspected, SchemaError, Scores, Source
+from lynkeus.core import (
+    About,
+    Array,
+    Batch,
+    Evidence,
+    Finding,
+    Floats,
+    LastBatch,
+    SchemaError,
+    Scores,
+    Source,
+    Unseen,
+)
 from lynkeus.files.arrays import read_folder, read_scorer, write_folder
 from lynkeus.networks.backbone import backbone
 from lynkeus.scorers.inspect.blemishes import plant_blemishes
@@ -29,6 +41,7 @@ from lynkeus.scorers.inspect.heads import HALVES, Cells, Heads, Seen
 from lynkeus.scorers.inspect.novelty import Novelty, Where
 from lynkeus.scorers.inspect.patches import Taken, from_arrays, nearest_good, to_arrays
 from lynkeus.scorers.inspect.references import References, Visit
+from lynkeus.scorers.inspect.spots import Inspected, spot_findings
 from lynkeus.scorers.inspect.usual import Usual
 
 HELD_CELLS = 2_500_000  # cells of good images that are held in memory, 400 bytes each
@@ -83,6 +96,9 @@ class Inspect:
     seed: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._memo: LastBatch[list[tuple[Seen, int, Floats]]] = LastBatch()
+
     def fit(self, source: Source) -> Self:
         """Learn from good images, in one pass. Raises SchemaError where they are too few, or no images."""
         if source.schema.kind != "image" or len(source.schema.names) not in (1, 3):
@@ -113,21 +129,42 @@ class Inspect:
         """About what a fit on so many images takes; bounded, as only some of many images are held."""
         return BASE_BYTES + CELL_BYTES * min(images * cells(rows) * cells(columns), HELD_CELLS)
 
-    def held_out_scores(self) -> Scores:
-        """(n, 1) of the good images that were learned from, each by the networks that have not seen it."""
-        return self.held_out_
+    def unseen(self, batch: Batch) -> Unseen:
+        """Scores of good images that were learned from, each by the networks that have not seen it; of images of which
+        others were learned from, by both."""
+        own = [next(iter(np.flatnonzero(self.digests_ == _digest(as_bytes(one))).tolist()), -1) for one in batch.values]
+        scores = np.stack(
+            [
+                self.held_out_[number] if number >= 0 else self.score(batch[index : index + 1])[0]
+                for index, number in enumerate(own)
+            ]
+        )
+        return Unseen(scores, np.full(scores.shape, ""))
+
+    def export(self, path: Path, model: Mapping[str, Any]) -> float:
+        """Write one ONNX graph from pixels to map and score; see `export_inspect`."""
+        from lynkeus.scorers.inspect.export import export_inspect  # it needs packages that a fit does not
+
+        return export_inspect(self, path, model)
 
     def inspect(self, batch: Batch) -> list[Inspected]:
-        """Score, map and spots of each image. Raises SchemaError for other images than it was fitted on."""
-        self.schema_.require(batch.schema, "the scorer inspect")
+        """Return score, map and spots of each image. Raises SchemaError for other images than it was fitted on."""
         found = []
-        for index in range(len(batch)):
-            seen, own = self._look(batch, index)
-            views = self._views(seen, own)
+        for index, (seen, own, views) in enumerate(self._memo.of(batch, self._all_views)):
             shown, spots = self.contrast_.show(self.usual_.map(views.mean(axis=0)), as_bytes(batch.values[index]))
             alike = tuple(nearest_good(self.novelty_, seen.smooth, spot, self.taken_, own) for spot in spots)
             found.append(Inspected(self._height(views), shown, spots, alike))
         return found
+
+    def find(self, batch: Batch, output: str = "anomaly") -> list[tuple[Finding, ...]]:
+        """Return the spots of each image, highest first, each with the good patches that it is most like."""
+        return [spot_findings(one) for one in self.inspect(batch)]
+
+    def _all_views(self, batch: Batch) -> list[tuple[Seen, int, Floats]]:
+        """What is known of each image, its number among those learned from, and its views."""
+        self.schema_.require(batch.schema, "the scorer inspect")
+        looked = [self._look(batch, index) for index in range(len(batch))]
+        return [(seen, own, self._views(seen, own)) for seen, own in looked]
 
     def _look(self, batch: Batch, index: int) -> tuple[Seen, int]:
         """What is known of the cells of an image, and its number among those learned from, -1: none of them."""
@@ -146,11 +183,9 @@ class Inspect:
 
     def score(self, batch: Batch) -> Scores:
         """(n, 1), see Usual.height."""
-        self.schema_.require(batch.schema, "the scorer inspect")
-        heights = [self._height(self._views(*self._look(batch, index))) for index in range(len(batch))]
-        return np.array(heights).reshape(-1, 1)
+        return np.array([self._height(views) for _, _, views in self._memo.of(batch, self._all_views)]).reshape(-1, 1)
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """The map of each image, the same for all channels."""
         maps = np.stack([one.map for one in self.inspect(batch)])
         return np.broadcast_to(maps[:, None], batch.values.shape)

@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.ndimage import label, maximum_filter
 
-from lynkeus.core import Floats, Spot
+from lynkeus.core import Finding, Floats, GoodPatch, Spot
 
 SIDE = 2  # pixels of the squares on which spots are looked for
 SPOTS = 3
 FAINTEST = 3.0  # sigmas of a spot
 APART = 20  # pixels: what is nearer belongs to the same spot
+
+
+class Inspected(NamedTuple):
+    """An image as it was inspected: `map` (row, column) float32 of its size, in sigmas of good images; `alike`: the
+    good patches most like each of the spots, nearest first, where they are known."""
+
+    score: float
+    map: Floats
+    spots: tuple[Spot, ...]
+    alike: tuple[tuple[GoodPatch, ...], ...] = ()
+
+
+def spot_findings(one: Inspected) -> tuple[Finding, ...]:
+    """Return the spots of an image as findings, at a pixel each, their areas in square pixels."""
+    alike = (*one.alike, *[()] * (len(one.spots) - len(one.alike)))
+    return tuple(
+        Finding(
+            where=f"x {spot.x:.0f}, y {spot.y:.0f}",
+            size=spot.area,
+            unit="px",
+            sigma=spot.sigma,
+            region={"x": (spot.x, spot.x), "y": (spot.y, spot.y)},
+            like=like,
+        )
+        for spot, like in zip(one.spots, alike, strict=True)
+    )
 
 
 def find_spots(squares: Floats, rows: int, columns: int) -> tuple[Spot, ...]:

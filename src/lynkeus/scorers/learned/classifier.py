@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lynkeus.core import About, Batch, Evidence, Scores, SettingsError, Source
+from lynkeus.core import About, Batch, Evidence, Finding, Scores, SettingsError, Source
 from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.build import architecture
 from lynkeus.scorers.learned.trained import FromRaw, Trained, learn, per_sample
@@ -73,7 +73,13 @@ class Classifier(Trained):
     """
 
     about: ClassVar[About] = About(
-        ("table", "waveform", "image"), True, "gradient", "seconds to minutes", labels="classes", constants=True
+        ("table", "waveform", "image"),
+        True,
+        "gradient",
+        "seconds to minutes",
+        labels="classes",
+        constants=True,
+        names_kinds=True,
     )
     classes: tuple[str, ...] = ("anomalous",)
     network: str = "auto"
@@ -132,6 +138,10 @@ class Classifier(Trained):
         odds = per_sample(self, batch, self.task_.logits)[:, 1:]
         best = odds.argmax(axis=1)
         return np.where(odds.max(axis=1, initial=-np.inf) > 0, np.array(self.classes)[best], "")
+
+    def find(self, batch: Batch, output: str = "anomaly") -> list[tuple[Finding, ...]]:
+        """Name the most probable class of each sample that does not look good."""
+        return [(Finding(kind=str(name)),) if name else () for name in self.classify(batch)]
 
 
 def _labels(source: Source) -> set[int]:

@@ -118,6 +118,6 @@ class DeepSvdd(Trained):
         """(n, 1) distances; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, per_sample(self, batch, self.task_.score))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Gradient of the score times the deviation from the mean, of every number."""
         return per_sample(self, batch, input_gradient(self.task_.score))

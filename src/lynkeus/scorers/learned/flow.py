@@ -88,6 +88,6 @@ class Flow(Trained):
         """(n, 1) nats; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, per_sample(self, batch, self.task_.score))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """The share of every number in the score, in nats above the mean sample."""
         return per_sample(self, batch, input_gradient(self.task_.score))

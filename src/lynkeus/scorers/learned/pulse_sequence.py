@@ -136,7 +136,7 @@ class PulseSequence:
         """(n, 1) distances; NaN for a pulse that misses more than half of its values."""
         return with_enough_data(batch, self._of_each(batch, self.task_.score))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Integrated gradients of the distance, of every number of the pulse itself."""
         gradient = input_gradient(self.task_.score)
         return self._of_each(batch, lambda x: gradient(x)[:, -1]).reshape(batch.values.shape)

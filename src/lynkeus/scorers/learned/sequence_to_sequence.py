@@ -124,6 +124,6 @@ class SequenceToSequence(Trained):
         """(n, 1); NaN for a window that misses more than half of its values."""
         return with_enough_data(batch, per_sample(self, batch, self.task_.score))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Signed residual of every number, in sigmas of what is usually left of its channel."""
         return per_sample(self, batch, self.task_.residual)

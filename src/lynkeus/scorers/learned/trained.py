@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
@@ -43,6 +43,12 @@ class Trained:
     def as_module(self) -> nn.Module:
         """From raw values (n, ...) to scores (n, 1), with all that is done to them before."""
         return FromRaw(self.inputs_, self.task_.networks, self.task_.score)
+
+    def export(self, path: Path, model: Mapping[str, Any]) -> float:
+        """Write the network as ONNX, from raw values to scores; see `export_onnx`."""
+        from lynkeus.scorers.onnx.export import export_onnx  # it needs packages that a fit does not
+
+        return export_onnx(self, path)
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lynkeus.core import Batch, ModelError, Schema, Scorer, SettingsError
+from lynkeus.core import Batch, ModelError, Schema, Scores, SettingsError
 from lynkeus.scorers.onnx.onnx_scorer import ABOUT, SCORES, VALUES, OnnxScorer
 
 TOLERANCE = 1e-4  # of a score, relative to its size or to how much scores differ, whichever is larger
@@ -31,10 +31,15 @@ class Exportable(Protocol):
 
     schema_: Schema
 
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+
+    def score(self, batch: Batch) -> Scores: ...
+
     def as_module(self) -> nn.Module: ...
 
 
-def export_onnx(scorer: Scorer, path: Path, samples: Batch | None = None) -> float:
+def export_onnx(scorer: Any, path: Path, samples: Batch | None = None) -> float:
     """Write `path`, for `OnnxScorer`; the largest difference of scores of `samples` (None: drawn), as TOLERANCE has it.
 
     The number of samples is free, all else is fixed. Raises SettingsError for a scorer without a network or without
@@ -59,7 +64,7 @@ def export_onnx(scorer: Scorer, path: Path, samples: Batch | None = None) -> flo
     return off
 
 
-def difference(one: Scorer, other: OnnxScorer, batch: Batch) -> float:
+def difference(one: Any, other: OnnxScorer, batch: Batch) -> float:
     """Largest difference of two scores of a batch, relative to the larger of a score and how much scores differ.
 
     Infinite where only one of them has a score.

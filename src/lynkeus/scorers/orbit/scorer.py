@@ -12,39 +12,38 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from lynkeus.core import About, Array, Batch, Evidence, Floats, ModelError, Scores, Source
+from lynkeus.core import (
+    About,
+    Array,
+    Batch,
+    Evidence,
+    Finding,
+    Floats,
+    LastBatch,
+    ModelError,
+    Scores,
+    Source,
+    Unseen,
+)
 from lynkeus.files.arrays import read_folder, write_folder
 from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Baseline, Gate, Pace, Walk, walk
 from lynkeus.scorers.orbit.judge import MEMORY, QUIET_NATS, Judge
 from lynkeus.scorers.orbit.tails import Kept, Tails, fit_tails
 from lynkeus.scorers.orbit.windows import WindowStatistics, window_statistics
+from lynkeus.scorers.orbit.words import MOSTLY, Found, Words
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.rows import like_values
 from lynkeus.transforms.thinned import Thinned
 
 GAP_S = 60.0  # after a longer gap the baseline is found anew
 GATE_WIDTHS, NOTICE_WIDTHS = 6.0, 2.0  # robust sigmas of the energy of all channels
-FROZEN_NATS, MOSTLY = 200.0, 0.5
-MOVED_SIGMA = 4.0
+FROZEN_NATS = 200.0
+WORTH_SAYING = 2.0  # nats: one window in seven
 SURE_SIGMA, SURE_NATS = 8.0, 16.0  # beyond this no chance is left in weeks of windows
-
-
-class Found(NamedTuple):
-    """What `score`, `explain` and `locate` share for one batch."""
-
-    statistics: WindowStatistics
-    deviation: Floats  # (n, c) mean minus baseline, conditional sigmas
-    nats: Floats  # (n, c) evidence that the channel is wrong
-    place: npt.NDArray[np.intp]  # (n,) the channel that `monitor` speaks of
-    frozen: Floats  # (n,) share of the channels that repeat their value all through the window
-    mirrored: Floats  # (n,) nats for a mirrored orbit
-    scores: Scores  # (n, 2)
-    after: Baseline
 
 
 @dataclass
@@ -61,7 +60,7 @@ class Orbit:
         "beam": "shift against the baseline (sigma)",
     }
     pace: Pace = field(default_factory=Pace)
-    _memo: tuple[Batch, Found] | None = field(default=None, init=False, repr=False)
+    _memo: LastBatch[Found] = field(default_factory=LastBatch, init=False, repr=False)
 
     def fit(self, source: Source) -> Self:
         """Learn from windows (or rows) in time order. Raises SchemaError where nothing can be learned."""
@@ -92,67 +91,43 @@ class Orbit:
 
     def score(self, batch: Batch) -> Scores:
         """(n, 2) nats: `monitor`, `beam`; NaN for a window that misses more than half of its values."""
-        return self._find(batch).scores
+        return self._found(batch).scores
 
     def explain(self, batch: Batch, output: str = "monitor") -> Evidence:
         """Evidence of each channel in the shape of `values`: nats for `monitor`, deviations in sigmas for `beam`."""
-        found = self._find(batch)
+        found = self._found(batch)
         evidence = found.nats if output == "monitor" else found.deviation / self.gate_.sigma
         return like_values(batch, evidence[:, None, :])
 
-    def locate(self, batch: Batch) -> npt.NDArray[np.str_]:
-        """(n, 2) channel names: the monitor that is wrong, and the channel that moved most."""
-        found = self._find(batch)
-        names = np.array(self.schema_.names)
-        moved = np.abs(found.deviation / self.gate_.sigma)
-        return np.stack([names[found.place], names[moved.argmax(axis=1)]], axis=1)
+    def find(self, batch: Batch, output: str = "monitor") -> list[tuple[Finding, ...]]:
+        """Name the monitor that is wrong, or the channel that moved most; from WORTH_SAYING nats on in words too."""
+        found, names = self._found(batch), self.schema_.names
+        moved = np.abs(found.deviation / self.gate_.sigma).argmax(axis=1)
+        monitor = output == "monitor"
+        place, nats = (found.place if monitor else moved), found.scores[:, 0 if monitor else 1]
+        words = Words(
+            names, (self.schema_.units or ("",))[0], self.model_.conditional_sigma, self.tails_, self.gate_.sigma
+        )
+        say = words.monitor if monitor else words.beam
+        return [
+            (Finding(where=names[channel], says=say(found, row) if nats[row] > WORTH_SAYING else ""),)
+            for row, channel in enumerate(place.tolist())
+        ]
 
-    def suspects(self, batch: Batch) -> npt.NDArray[np.str_]:
-        """(n, 2) channel names: one beyond SURE_SIGMA of its quiet deviation; where the orbit moved by SURE_NATS."""
-        found = self._find(batch)
+    def unseen(self, batch: Batch) -> Unseen:
+        """Scores as they are; no good data is a channel beyond SURE_SIGMA of its quiet deviation, and where the orbit
+        moved by SURE_NATS."""
+        found = self._found(batch)
         sigma = np.abs(found.deviation * self.gate_.per_sigma)
         most = np.array(self.schema_.names)[sigma.argmax(axis=1)]
         moved = found.scores[:, 1] > SURE_NATS
         wrong = (sigma.max(axis=1) > SURE_SIGMA) & ~moved
-        return np.stack([np.where(wrong, most, ""), np.where(moved, most, "")], axis=1)
-
-    def tell(self, batch: Batch, row: int, output: str) -> str:
-        """Half a sentence on the strongest test of one window."""
-        found = self._find(batch)
-        names, unit = self.schema_.names, (self.schema_.units or ("",))[0]
-        if output == "beam":
-            return self._tell_beam(found, row)
-        channel = int(found.place[row])
-        sigma = float(self.model_.conditional_sigma[channel])
-        said = self.tails_.strongest_test(
-            found.deviation[row : row + 1], found.statistics.rows(np.array([row])), channel
-        )
-        if said == "mean":
-            off = float(found.deviation[row, channel])
-            return f"{names[channel]} is off by {off * sigma:+.3g} {unit} from what all the others say of it"
-        spread = float(np.sqrt(found.statistics.spread[row, channel] / max(found.statistics.length - 1, 1)))
-        words = {
-            "wide": f"{spread:.2g} times as noisy as usual",
-            "narrow": f"too quiet ({spread:.2g} of its usual noise)",
-        }
-        words |= {"repeat": "stuck: it repeats its value", "missing": "giving no values"}
-        return f"{names[channel]} is {words[said]}"
-
-    def _tell_beam(self, found: Found, row: int) -> str:
-        moved = np.abs(found.deviation[row] / self.gate_.sigma)
-        many = int((moved > MOVED_SIGMA).sum())
-        if found.frozen[row] > MOSTLY:
-            return f"the readout is frozen: {found.frozen[row]:.0%} of the channels repeat their values"
-        if found.mirrored[row] > QUIET_NATS:
-            return "the orbit looks like a mirror image of what it was"
-        if not many:
-            return "the whole orbit moved along its usual modes, all monitors agree"
-        return f"{many} channels moved, most of all {self.schema_.names[int(moved.argmax())]}"
+        return Unseen(found.scores, np.stack([np.where(wrong, most, ""), np.where(moved, most, "")], axis=1))
 
     def update(self, batch: Batch) -> None:
         """Move the baseline past a batch."""
-        self._baseline = self._find(batch).after
-        self._memo = None
+        self._baseline = self._found(batch).after
+        self._memo.forget()
 
     def state(self) -> dict[str, Array]:
         """The baseline as arrays."""
@@ -160,7 +135,7 @@ class Orbit:
 
     def resume(self, state: dict[str, Array]) -> None:
         """Go on from a state; from the fitted baseline where it is empty."""
-        self._memo = None
+        self._memo.forget()
         if state:
             self._baseline = Baseline.from_arrays(state)
         else:
@@ -207,7 +182,7 @@ class Orbit:
         whiten = vectors / np.sqrt(values)
         self.flip_ = np.linalg.solve(model.to_residual, whiten).astype(np.float32)
         self._to_jitter = (np.linalg.inv(model.to_residual) / model.jitter).astype(np.float32)
-        self._memo = None
+        self._memo.forget()
 
     def _first_baseline(self, source: Source) -> Baseline:
         channels = len(self.model_.centre)
@@ -257,10 +232,11 @@ class Orbit:
             self._baseline.end_ns = int(ends[-1])
         return np.asarray(batch.time_ns - before > GAP_S * 1e9)
 
-    def _find(self, batch: Batch) -> Found:
-        """Everything about a batch, kept until the next batch or `update`."""
-        if self._memo is not None and self._memo[0] is batch:
-            return self._memo[1]
+    def _found(self, batch: Batch) -> Found:
+        """Return everything about a batch, from memory until the next batch or `update`."""
+        return self._memo.of(batch, self._look)
+
+    def _look(self, batch: Batch) -> Found:
         self.schema_.require(batch.schema, "the scorer orbit")
         before = self._baseline
         self._baseline = before.copy()
@@ -284,9 +260,7 @@ class Orbit:
         scores = np.stack([monitor, beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
         nats = np.maximum(moved.nats, misshapen.nats)
-        found = Found(statistics, walked.deviation, nats, place, frozen, mirrored, scores, after)
-        self._memo = (batch, found)
-        return found
+        return Found(statistics, walked.deviation, nats, place, frozen, mirrored, scores, after)
 
     def _flip_likeness(self, deviation: Floats, towards: Floats) -> Floats:
         """(k,) how much better a mirror image about a long-term centre explains the deviation than standing still."""

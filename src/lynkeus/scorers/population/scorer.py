@@ -13,15 +13,16 @@ from lynkeus.core import (
     About,
     Array,
     Batch,
-    Change,
     Evidence,
+    Finding,
     Floats,
-    Judged,
+    LastBatch,
     ModelError,
     SchemaError,
     Scores,
     SettingsError,
     Source,
+    Unseen,
 )
 from lynkeus.files.arrays import read_folder, read_scorer, write_folder
 from lynkeus.scorers.population.questions import TINY, Family
@@ -61,11 +62,14 @@ class Population:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("cloud",), False, "emptiness of an event's place", "a minute", constants=True)
+    about: ClassVar[About] = About(
+        ("cloud",), False, "emptiness of an event's place", "a minute", constants=True, scale="-log10 p", runs=True
+    )
     fewest: int = 20
     seed: int = 0
 
     def __post_init__(self) -> None:
+        self._memo: LastBatch[list[_Asked | None]] = LastBatch()
         if self.fewest < 2:
             raise SettingsError(f"fewest is a number of events, at least 2, not {self.fewest}")
 
@@ -113,15 +117,23 @@ class Population:
 
     def score(self, batch: Batch) -> Scores:
         """(n, 1); NaN for a run of fewer than `fewest` events."""
-        found = [self._of(batch, row) for row in range(len(batch))]
-        p_values = [self._ask(*run).p_value() if len(run[0]) >= self.fewest else np.nan for run in found]
+        p_values = [asked.p_value() if asked else np.nan for asked in self._memo.of(batch, self._all)]
         return -np.log10(np.array(p_values, float)).reshape(-1, 1)
 
-    def judge(self, batch: Batch) -> list[Judged]:
-        """Each run with its p-value and what became of every population."""
-        return [self._judge(*self._of(batch, row)) for row in range(len(batch))]
+    def find(self, batch: Batch, output: str = "anomaly") -> list[tuple[Finding, ...]]:
+        """Say of each run what became of every population, the one that changed most first; nothing of a run of fewer
+        than `fewest` events."""
+        runs = [self._of(batch, row) for row in range(len(batch))]
+        return [self._findings(*run, asked) for run, asked in zip(runs, self._memo.of(batch, self._all), strict=True)]
 
-    def explain(self, batch: Batch) -> Evidence:
+    def unseen(self, batch: Batch) -> Unseen:
+        """Name the runs that are far from all others, which are no good data; scores are not needed, as they state
+        p-values."""
+        names = batch.meta.get("run", np.full(len(batch), ""))
+        outlying = np.isin(names, self.outlying_)
+        return Unseen(np.full((len(batch), 1), np.nan), np.where(outlying, "outlying", "")[:, None])
+
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """(n, event, column) how far each value is from the middle of good events, in their range, for events in
         places where one of a hundred good ones is; 0 for all others."""
         evidence = np.zeros(batch.values.shape)
@@ -162,6 +174,11 @@ class Population:
             raise ModelError(f"{folder} does not hold a whole Population ({error}); fit it again") from error
         return scorer
 
+    def _all(self, batch: Batch) -> list[_Asked | None]:
+        """The answers for each run, None where it has too few events."""
+        runs = [self._of(batch, row) for row in range(len(batch))]
+        return [self._ask(*run) if len(run[0]) >= self.fewest else None for run in runs]
+
     def _of(self, batch: Batch, row: int) -> tuple[Floats, Array]:
         """Scaled values and groups of the events of one run."""
         self.schema_.require(batch.schema, "the scorer population")
@@ -184,27 +201,26 @@ class Population:
         kinds = self._kinds(scaled, group)
         return _Asked(views, kinds, self.kinds_.p_value(self.kinds_.sigmas(kinds), len(kinds)))
 
-    def _judge(self, scaled: Floats, group: Array) -> Judged:
-        if len(scaled) < self.fewest:
-            return Judged(np.nan, np.nan, (), f"only {len(scaled)} events; {self.fewest} are needed")
-        asked = self._ask(scaled, group)
+    def _findings(self, scaled: Floats, group: Array, asked: _Asked | None) -> tuple[Finding, ...]:
+        if asked is None:
+            return (Finding("none", says=f"only {len(scaled)} events; {self.fewest} are needed"),)
         p_value = asked.p_value()
-        found: list[tuple[float, list[Change]]] = []
-        chief = min([min(answer[:QUESTIONS]) for answer in asked.views if answer] + [asked.kinds_p_value])
+        found: list[tuple[float, list[Finding]]] = []
+        oddest = min([min(answer[:QUESTIONS]) for answer in asked.views if answer] + [asked.kinds_p_value])
         for view, answer in zip(self.views_, asked.views, strict=True):
             least = min(answer[:QUESTIONS]) if answer else 1.0
-            changed = answer and p_value < RARE and (least < RARE_BESIDE or least == chief)
+            changed = answer and p_value < RARE and (least < RARE_BESIDE or least == oddest)
             told = view.tell(scaled[group == view.group], answer) if answer and changed else []
             found.append((least, self._words(view).changes(view.density, told)))
         sigmas = self.kinds_.sigmas(asked.kinds)
-        if asked.kinds_p_value == chief or asked.kinds_p_value < RARE_BESIDE:
+        if asked.kinds_p_value == oddest or asked.kinds_p_value < RARE_BESIDE:
             shares, names = asked.kinds.mean(axis=0), self.schema_.names
             found.append((asked.kinds_p_value, [kind_change(sigmas, shares, self.kinds_.usual, self.groups_, names)]))
         found.sort(key=lambda item: item[0])
         changes = tuple(change for _, part in found for change in part)
         changes = tuple(sorted(changes[1:], key=lambda change: change.kind == "none"))
-        changes = (found[0][1][0], *changes)
-        return Judged(float(-np.log10(p_value)), p_value, changes, sentence(changes[0], p_value))
+        chief = found[0][1][0]
+        return (chief._replace(says=sentence(chief, p_value)), *changes)
 
     def _words(self, view: View) -> Words:
         names = tuple(self.schema_.names[k] for k in view.columns)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lynkeus.core import Array, Change, Floats
+from lynkeus.core import Array, Finding, Floats
 from lynkeus.scorers.population.changes import Story
 from lynkeus.scorers.population.density import Density
 from lynkeus.transforms.event_columns import Scale
@@ -25,7 +25,7 @@ class Words:
     scale: Scale
     group: str
 
-    def changes(self, density: Density, told: Sequence[Story]) -> list[Change]:
+    def changes(self, density: Density, told: Sequence[Story]) -> list[Finding]:
         """One of every population, the most conspicuous first; all stable where no story is told."""
         populations = np.argsort(-density.share)
         chief = told[0] if told else None
@@ -42,7 +42,7 @@ class Words:
                 found.append(self._stable(density, p))
         return found
 
-    def change(self, story: Story, density: Density) -> Change:
+    def change(self, story: Story, density: Density) -> Finding:
         """One story."""
         sigma = float(np.sqrt(2.0 * max(story.gain, 0.0)))
         region = self._region(story.low, story.high)
@@ -51,12 +51,12 @@ class Words:
             name, log = self.names[story.column], self.scale.log[story.column]
             size, unit = (10.0**story.size, "x") if log else (story.size, self.units[story.column])
             whose = self._title("all events") if story.population < 0 else self.population(density, story.population)
-            return Change("shifted", whose, name, where, float(size), unit, sigma, region, self.group)
+            return Finding("shifted", whose, name, where, float(size), unit, sigma, region, self.group)
         variables = ", ".join(self.names)
         if story.kind == "gone":
             whose = self.population(density, story.population)
-            return Change("gone", whose, variables, where, float(story.size), "of it", sigma, region, self.group)
-        return Change(
+            return Finding("gone", whose, variables, where, float(story.size), "of it", sigma, region, self.group)
+        return Finding(
             "new", self._title("new population"), variables, where, float(story.size), "events", sigma, region
         )
 
@@ -70,10 +70,10 @@ class Words:
         """In words."""
         return ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in region.items())
 
-    def _stable(self, density: Density, number: int, why: str = "") -> Change:
+    def _stable(self, density: Density, number: int, why: str = "") -> Finding:
         weight = np.exp(density.mixture.log_weight) * (density.population == number)
         region = self._region(*density.region(weight))
-        return Change(
+        return Finding(
             "none", self.population(density, number), "", why or self.place(region), region=region, group=self.group
         )
 
@@ -88,7 +88,7 @@ class Words:
         return f"{self.group}: {what}" if self.group else what
 
 
-def kind_change(sigmas: Floats, shares: Floats, usual: Floats, groups: Sequence[str], names: Sequence[str]) -> Change:
+def kind_change(sigmas: Floats, shares: Floats, usual: Floats, groups: Sequence[str], names: Sequence[str]) -> Finding:
     """The group whose share changed most, or the column of which most values are missing: of (groups + 1 + columns,)
     `shares` of a run, how far they are from `usual`."""
     k = int(np.abs(sigmas).argmax())
@@ -96,18 +96,18 @@ def kind_change(sigmas: Floats, shares: Floats, usual: Floats, groups: Sequence[
     if k > len(groups):
         name = names[k - len(groups) - 1]
         where = f"missing in {shares[k]:.2%} of the events, {usual[k]:.2%} in good runs"
-        return Change(
+        return Finding(
             "gone" if sigmas[k] > 0 else "new", f"values of {name}", name, where, float(shares[k]), "of it", sigma
         )
     group = groups[k] if k < len(groups) else ""
     whose = group or "events of no known group"
     where = f"{shares[k]:.2%} of the events, {usual[k]:.2%} in good runs"
     if sigmas[k] < 0:
-        return Change("gone", whose, "", where, 1.0 - ratio, "of it", sigma, group=group)
-    return Change("new", whose, "", where, float(shares[k] - usual[k]), "of the events", sigma, group=group)
+        return Finding("gone", whose, "", where, 1.0 - ratio, "of it", sigma, group=group)
+    return Finding("new", whose, "", where, float(shares[k] - usual[k]), "of the events", sigma, group=group)
 
 
-def sentence(change: Change, p_value: float) -> str:
+def sentence(change: Finding, p_value: float) -> str:
     """Why, for the table of verdicts and the page."""
     rare = f"a good run of this size looks as odd {_how_often(p_value)}"
     if change.kind == "shifted":

@@ -65,7 +65,7 @@ class Discord:
         """(n, 1); NaN for a window that misses more than half of its values, or that overlaps all of the reference."""
         return with_enough_data(batch, self._of(batch).sum(axis=1))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """What each value adds to the score: squared differences to the nearest windows."""
         return np.nan_to_num(self._of(batch)).reshape(batch.values.shape)
 

@@ -49,7 +49,7 @@ class IsolationForest:
         """(n, 1); NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, self._of_shots(self._residuals(batch)))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """How much the score drops when a channel is not there, the same for all its shots."""
         evidence = occlusion(self._of_shots, self._residuals(batch), self.features_.model.correlation)
         return like_values(batch, evidence[:, None, :])

@@ -46,7 +46,7 @@ class Mahalanobis:
         squared = self._contributions(batch).sum(axis=2).mean(axis=1)
         return with_enough_data(batch, np.sqrt(np.maximum(squared, 0.0)))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """What each value x_j adds to the squared distance, x_j (P x)_j; may be negative."""
         return like_values(batch, self._contributions(batch))
 

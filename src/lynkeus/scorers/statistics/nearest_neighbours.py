@@ -46,7 +46,7 @@ class NearestNeighbours:
         """(n, 1) distances in sigmas; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, self._nearest(self._points(batch))[0].mean(axis=1))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Each channel's squared difference to the mean of the nearest neighbours, the same for all its shots.
 
         Of an image the difference of each pixel, positive where it is too bright.

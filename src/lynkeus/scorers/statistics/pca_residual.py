@@ -50,7 +50,7 @@ class PcaResidual:
         """(n, 1) sigmas; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, np.sqrt((self._residual(batch) ** 2).mean(axis=1)).max(axis=1))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Signed residual of each value in sigmas of its channel's residual."""
         return like_values(batch, self._residual(batch))
 

@@ -32,7 +32,9 @@ class Table:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("table",), False, "shares of distance and density", "a second", constants=True)
+    about: ClassVar[About] = About(
+        ("table",), False, "shares of distance and density", "a second", constants=True, recommended=True
+    )
     neighbours: int = 3
     region: int = 20
     sample: int = 5000
@@ -66,7 +68,7 @@ class Table:
         thin, _ = self.mixture_.score(sigmas)
         return with_enough_data(batch, 0.5 * (self.surprise_[0](far) + self.surprise_[1](thin)))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """The score of each row, shared out among its columns; 0 for values that are missing.
 
         A column's share of the distance is that of its squared difference to the mean of the nearest rows; its share of

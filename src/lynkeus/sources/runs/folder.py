@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from zlib import crc32
 
 import numpy as np
 
-from lynkeus.core.batch import Array, Batch, Floats, Schema
+from lynkeus.core.batch import Array, Batch, Floats
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.runs import Book
 from lynkeus.sources.open import open_source
@@ -216,37 +216,3 @@ def _codes(group: Array, groups: tuple[str, ...]) -> Floats:
     known = order < len(groups)
     known[known] = np.asarray(groups)[order[known]] == group[known]
     return np.where(known, order + 1.0, len(groups) + 1.0)
-
-
-@dataclass
-class Runs:
-    """A Source of runs that have been read: `kind` "cloud" (their events) or "histogram" (their plots).
-
-    One batch per run, so that long runs never lie side by side. `most`: events of a cloud.
-    """
-
-    reader: Reader
-    runs: Sequence[Run]
-    kind: str
-    schema: Schema = field(init=False)
-
-    def __post_init__(self) -> None:
-        names = self.reader.columns.names
-        cloud = Schema("cloud", names, shape=(None, len(names)))
-        self.schema = cloud if self.kind == "cloud" else replace(self.reader.book.schema)
-
-    def __len__(self) -> int:
-        return len(self.runs)
-
-    def __iter__(self) -> Iterator[Batch]:
-        for run in self.runs:
-            yield self.batch(run)
-
-    def batch(self, run: Run) -> Batch:
-        """One run as a batch of one sample."""
-        meta: dict[str, Any] = {"run": np.array([run.name]), "events": np.array([run.events])}
-        if self.kind == "histogram":
-            return Batch(self.schema, run.counts[None], meta=meta)
-        if self.reader.columns.group:
-            meta["group"] = run.group[None]
-        return Batch(self.schema, run.values[None], mask=np.ones((1, len(run.values)), bool), meta=meta)

@@ -81,7 +81,9 @@ def image_maps(case: str, outcomes: Sequence[Outcome], folder: Path, digits: Seq
         axes.set_title(f"{digits[truth] if truth else case}\n{said}")
     for line, outcome in zip(grid[1:], outcomes, strict=True):
         assert outcome.scorer is not None
-        for axes, evidence in zip(line, outcome.scorer.explain(test).sum(axis=1), strict=True):
+        for axes, evidence in zip(
+            line, outcome.scorer.explain(test, outcome.scorer.outputs[0]).sum(axis=1), strict=True
+        ):
             most = max(float(np.quantile(np.abs(evidence), 0.995)), 1e-12)
             axes.imshow(evidence, cmap="RdBu_r", vmin=-most, vmax=most)
         line[0].set_ylabel(outcome.name)

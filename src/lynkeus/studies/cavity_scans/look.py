@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
-from lynkeus.core import Batch, Findings, Floats, Inspecting, Outcome, Scorer
+from lynkeus.core import Batch, Findings, Floats, Outcome, Scorer
+from lynkeus.fitting.explanation import explanation
 from lynkeus.scans.correlation import correlate
 from lynkeus.scans.image_scores import ImageScores
 from lynkeus.scans.quench import REGIONS
+from lynkeus.scorers.inspect.scorer import Inspect
 from lynkeus.studies.cavity_scans.answers import FIELD, ONE_CELL, Answers, ask
 from lynkeus.studies.cavity_scans.figures import aggregation_figure, locality_figure, standing_figure
 from lynkeus.studies.cavity_scans.latent import Space, colours_of, lay_flat, space_of
@@ -85,7 +87,7 @@ class CavityLook:
     def _finder(self, outcome: Outcome) -> Finder:
         """Spots of maps in sigma of good images: a scorer's own, of its evidence, or of local contrast."""
         scorer = outcome.scorer
-        if isinstance(scorer, Inspecting):
+        if isinstance(scorer, Inspect):
             return lambda batch: told_spots([one.spots for one in scorer.inspect(batch)])
         good = self.good.batch[:: max(1, len(self.good.batch) // GOOD_MAPS)]
         if scorer is None:
@@ -108,7 +110,7 @@ class CavityLook:
 
 
 def _shown(scorer: Scorer, batch: Batch) -> Floats:
-    evidence = np.abs(scorer.explain(batch)).mean(axis=1, dtype=np.float32)
+    evidence = np.abs(explanation(scorer, batch, scorer.outputs[0])).mean(axis=1, dtype=np.float32)
     return np.asarray(gaussian_filter(evidence, (0, SMOOTH, SMOOTH)))
 
 

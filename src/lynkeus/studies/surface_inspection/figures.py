@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lynkeus.commission.figures import COLOURS, DASHES, MARKERS, SERIES, finished, save
-from lynkeus.core import Array, Floats, Inspected
+from lynkeus.core import Array, Floats
+from lynkeus.scorers.inspect.spots import Inspected
 
 SIGMAS = 10.0  # of the colour scale, for every image
 ABREAST = 2  # examples in a line

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lynkeus.core import Array, Batch, Findings, Inspected, Outcome
+from lynkeus.core import Array, Batch, Findings, Outcome
 from lynkeus.metrics.images import LocatedImages
 from lynkeus.metrics.rates import auroc
 from lynkeus.scorers.inspect.scorer import Inspect
+from lynkeus.scorers.inspect.spots import Inspected
 from lynkeus.studies.surface_inspection.controls import CONTRAST
 from lynkeus.studies.surface_inspection.figures import Example, efficiency_figure, examples_figure, standing_figure
 from lynkeus.studies.surface_inspection.maps import (

@@ -13,12 +13,14 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, maximum_filter, zoom
 
-from lynkeus.core import Array, Batch, Floats, Inspected, Scorer, Spot
+from lynkeus.core import Array, Batch, Floats, Scorer, Spot
+from lynkeus.fitting.explanation import explanation
 from lynkeus.networks.backbone import LITE0, backbone
 from lynkeus.scorers.inspect.features import FeatureMaps, smoothed
 from lynkeus.scorers.inspect.grid import to_pixels
 from lynkeus.scorers.inspect.novelty import Novelty, Where
 from lynkeus.scorers.inspect.scorer import Inspect
+from lynkeus.scorers.inspect.spots import Inspected
 from lynkeus.sources import Select
 from lynkeus.studies.cavity_scans.spots import Standard
 from lynkeus.studies.surface_inspection.controls import local_contrast
@@ -101,7 +103,7 @@ class Residuals:
         return scorer.schema_
 
     def _shown(self, images: Array) -> Floats:
-        residual = np.abs(self.scorer.explain(Batch(self._schema, images)))[:, 0]
+        residual = np.abs(explanation(self.scorer, Batch(self._schema, images), "anomaly"))[:, 0]
         return np.asarray(gaussian_filter(residual, (0, SMOOTH, SMOOTH)))
 
 

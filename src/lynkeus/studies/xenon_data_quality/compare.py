@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lynkeus.commission.runs.turn_on import Case, RunOutcome, RunTurnOn, names_place, run_turn_on
-from lynkeus.core import Floats
-from lynkeus.fitting.fit_runs import RunFitSettings, fit_runs
-from lynkeus.fitting.fitted_runs import FALSE_ALARMS, FittedRuns
+from lynkeus.core import Batch, Floats
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.verdicts import FALSE_ALARMS, answer
 from lynkeus.metrics.rates import auroc, bootstrap_auroc, wilson_interval
-from lynkeus.sources.runs.folder import Run, Runs
+from lynkeus.sources.runs.read import RunFolder
 from lynkeus.studies.xenon_data_quality.runs import GOOD, Made, SimulatedRun, Truths, Wanted
 
 Metrics = dict[str, float]
@@ -46,18 +47,17 @@ class Contest:
     judged: Made
     truths: Truths
 
-    def fit(self, scorer: str, options: Mapping[str, Any]) -> tuple[FittedRuns, float]:
+    def fit(self, scorer: str, options: Mapping[str, Any]) -> tuple[Fitted, float]:
         """A model with its calibration, and the seconds of processor time of all of it."""
         begun = time.process_time()
-        files = [made.file for made in self.reference]
-        fitted = fit_runs(files, RunFitSettings(scorer, options), lambda what, share: None).fitted
+        fitted = fit(RunFolder([made.file for made in self.reference]), FitSettings(scorer, options))
         return fitted, time.process_time() - begun
 
-    def measure(self, fitted: FittedRuns) -> Metrics:
+    def measure(self, fitted: Fitted) -> Metrics:
         """All numbers of one scorer, by name."""
         return self.of_targets(fitted) | self.of_judged(fitted)
 
-    def of_targets(self, fitted: FittedRuns) -> Metrics:
+    def of_targets(self, fitted: Fitted) -> Metrics:
         """AUROC of each line of the table of targets, with its interval."""
         scores = scores_of(fitted, self.targets)
         metrics: Metrics = {}
@@ -74,9 +74,9 @@ class Contest:
                 }
         return metrics
 
-    def of_judged(self, fitted: FittedRuns) -> Metrics:
+    def of_judged(self, fitted: Fitted) -> Metrics:
         """Over all runs with a fault: AUROC, efficiency at the promised rate, names, and milliseconds a run."""
-        read = [fitted.reader.read(made.file) for made in self.judged]
+        read = [batch_of(fitted, made) for made in self.judged]
         begun = time.process_time()
         outcomes = [outcome_of(fitted, run, made, self.truths) for run, made in zip(read, self.judged, strict=True)]
         spent = time.process_time() - begun
@@ -94,18 +94,23 @@ class Contest:
         }  # fmt: skip
 
 
-def outcome_of(fitted: FittedRuns, run: Run, made: SimulatedRun, truths: Truths) -> RunOutcome:
+def batch_of(fitted: Fitted, made: SimulatedRun) -> Batch:
+    """Return a run as a model sees it."""
+    return next(iter(fitted.prepare(RunFolder([made.file]))))
+
+
+def outcome_of(fitted: Fitted, run: Batch, made: SimulatedRun, truths: Truths) -> RunOutcome:
     """What a scorer says of a run, beside the truth."""
-    judged = fitted.judge(run)
+    judged = answer(fitted, run)
     return RunOutcome(judged.score, judged.p_value, judged.chief, truths.of(made))
 
 
-def turn_on(fitted: FittedRuns, name: str, made: Made, good: Made, truths: Truths) -> list[RunTurnOn]:
+def turn_on(fitted: Fitted, name: str, made: Made, good: Made, truths: Truths) -> list[RunTurnOn]:
     """Points of the turn-on curves; `good`: runs of all these sizes."""
     scores = scores_of(fitted, good)
     by_case: dict[Wanted, list[RunOutcome]] = {}
     for one in made:
-        run = fitted.reader.read(one.file)
+        run = batch_of(fitted, one)
         by_case.setdefault(one.wanted, []).append(outcome_of(fitted, run, one, truths))
     rows = []
     for wanted, outcomes in by_case.items():
@@ -115,10 +120,9 @@ def turn_on(fitted: FittedRuns, name: str, made: Made, good: Made, truths: Truth
     return rows
 
 
-def scores_of(fitted: FittedRuns, made: Made) -> Floats:
+def scores_of(fitted: Fitted, made: Made) -> Floats:
     """(n,) of the scorer alone, without naming what changed."""
-    runs = Runs(fitted.reader, [fitted.reader.read(one.file) for one in made], fitted.kind)
-    return np.array([fitted.scorer.score(batch)[0, 0] for batch in runs])
+    return np.array([fitted.scorer.score(batch_of(fitted, one))[0, 0] for one in made])
 
 
 def with_interval(good: Floats, bad: Floats) -> Metrics:

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from lynkeus.commission.figures import COLOURS, MARKERS, SERIES, finished, save
 from lynkeus.commission.runs.turn_on import RunTurnOn
-from lynkeus.core import Change, PlotRecord, RunRecord
+from lynkeus.core import Finding, PlotRecord, RunRecord
 from lynkeus.simulate.xenon.populations import NAMES
 from lynkeus.simulate.xenon.source import NobleRun
 
@@ -77,7 +77,7 @@ def _log_axes(axes: Axes) -> None:
     axes.grid(True)
 
 
-def _plot_of(record: RunRecord, change: Change) -> PlotRecord:
+def _plot_of(record: RunRecord, change: Finding) -> PlotRecord:
     """The plot of one variable in which the change shows most; of a good run that of the charge."""
     single = [plot for plot in record.plots if len(plot.plot.variables) == 1]
     wanted = set(change.variable.split(", ")) & set(AREAS) or {AREAS[1]}

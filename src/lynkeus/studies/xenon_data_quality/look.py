@@ -12,9 +12,17 @@ import numpy as np
 
 from lynkeus.commission.runs.turn_on import RunTurnOn, write_run_table
 from lynkeus.core import Findings, Outcome
-from lynkeus.fitting.fitted_runs import FALSE_ALARMS, FittedRuns
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.verdicts import FALSE_ALARMS, RunVerdicts, answer
 from lynkeus.metrics.rates import wilson_interval
-from lynkeus.studies.xenon_data_quality.compare import TARGETS, Contest, Metrics, turn_on, with_interval
+from lynkeus.studies.xenon_data_quality.compare import (
+    TARGETS,
+    Contest,
+    Metrics,
+    batch_of,
+    turn_on,
+    with_interval,
+)
 from lynkeus.studies.xenon_data_quality.figures import Example, bands_figure, examples_figure, turn_on_figure
 from lynkeus.studies.xenon_data_quality.pulses import pulse_findings
 from lynkeus.studies.xenon_data_quality.runs import GOOD, Made, Wanted
@@ -79,10 +87,10 @@ class RunsLook:
                 found |= {f"{target.says}.{name}": value for name, value in numbers.items()}
         return found
 
-    def _false_alarms(self, fitted: FittedRuns) -> tuple[Metrics, Lines]:
+    def _false_alarms(self, fitted: Fitted) -> tuple[Metrics, Lines]:
         """Over many good runs, and their kinds."""
         begun = time.process_time()
-        judged = [fitted.judge(fitted.reader.read(made.file)) for made in self.good]
+        judged = [answer(fitted, batch_of(fitted, made)) for made in self.good]
         spent = time.process_time() - begun
         p_values = np.array([one.p_value for one in judged])
         lines: list[tuple[str, ...]] = [("promised", "flagged", "90 % interval", "runs")]
@@ -96,10 +104,10 @@ class RunsLook:
             )
         return metrics, lines
 
-    def _figures(self, fitted: FittedRuns, folder: Path) -> None:
-        examples = []
+    def _figures(self, fitted: Fitted, folder: Path) -> None:
+        examples, verdicts = [], RunVerdicts(fitted)
         for made in self.shown:
-            record = fitted.record(fitted.reader.read(made.file))
+            record = verdicts.record(batch_of(fitted, made))
             wanted = made.wanted
             title = "a good run" if wanted.fault == GOOD else f"{wanted.fault} {wanted.size:g}"
             examples.append(Example(title, made.run, record))

@@ -12,7 +12,7 @@ import numpy as np
 
 from lynkeus.commission.plant.good_events import RunTruth
 from lynkeus.core import Array, Batch, Schema
-from lynkeus.core.runs import Region
+from lynkeus.core.finding import Region
 from lynkeus.simulate.xenon.conditions import FAULTS
 from lynkeus.simulate.xenon.populations import NAMES
 from lynkeus.simulate.xenon.source import COLUMNS, Noble, NobleRun

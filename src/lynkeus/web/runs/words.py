@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from lynkeus.core import Change, PlotRecord, RunRecord
+from lynkeus.core import Finding, PlotRecord, RunRecord
 from lynkeus.web.words import count, significant
 
 # A browser walks up for dots, and these words are pages of their own.
@@ -16,7 +16,7 @@ _OTHER_PAGES = (".", "..", "compare", "plot", "override", "named", "file", "")
 _SUBPLOT = re.compile(r"\s*\[[^\]]*\]\s*$")
 
 
-def happened(change: Change) -> str:
+def happened(change: Finding) -> str:
     """ "stable", "shifted by +5 %", "40 % missing", "new: about 20 events"."""
     size = change.size if math.isfinite(change.size) else 0.0
     if change.kind == "shifted":

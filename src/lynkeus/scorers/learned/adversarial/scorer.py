@@ -199,6 +199,6 @@ class Adversarial(Trained):
         """(n, 1) mean squares; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, per_sample(self, batch, self.task_.score))
 
-    def explain(self, batch: Batch) -> Evidence:
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Signed residual of every number in sigmas."""
         return per_sample(self, batch, self.task_.residual)

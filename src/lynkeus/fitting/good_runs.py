@@ -1,0 +1,109 @@
+"""Good runs to learn from: how they are read, which of them can be, and which are far from all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lynkeus.core import Book, SettingsError, SourceError, about_of, plugins
+from lynkeus.fitting.reference_parts import far_runs, two_kinds
+from lynkeus.fitting.views.run_plots import RunPlots
+from lynkeus.sources.formats.tables import listed
+from lynkeus.sources.runs.folder import Run, RunFile, RunReader, first_events
+from lynkeus.sources.runs.histograms import book_of, holds_histograms
+from lynkeus.sources.runs.read import RunFolder
+from lynkeus.transforms.event_columns import NO_COLUMNS, EventColumns
+
+FIT_EVENTS = 20_000  # of each good run that are learned from; its plots count all
+RUN_KINDS = ("cloud", "histogram")
+Progress = Callable[[str, float | None], None]
+
+
+class GoodRuns(NamedTuple):
+    """How runs are read (`view`, which holds those to learn from), the names of runs `far` from all others, and what
+    there is to say of those that were left out (`messages`)."""
+
+    view: RunPlots
+    far: tuple[str, ...]
+    messages: list[str]
+
+
+def run_kind(scorer: str) -> str:
+    """Return how a scorer sees whole runs: as a "cloud" or as a "histogram"; '' where it does not."""
+    about = about_of(plugins.load("scorers", scorer))
+    return next((kind for kind in about.kinds if kind in RUN_KINDS), "") if about.runs else ""
+
+
+def run_scorers(*kinds: str) -> list[str]:
+    """Return the names of the scorers that read runs, as clouds or as histograms."""
+    return [name for name in plugins.entries("scorers") if run_kind(name) in (kinds or RUN_KINDS)]
+
+
+def good_runs(folder: RunFolder, scorer: str, group: str, progress: Progress) -> GoodRuns:
+    """Read good runs; those that cannot be read, and those that are far from all others, are left out and named.
+
+    Raises SettingsError for a scorer that does not read such runs, SourceError where no run is left.
+    """
+    columns, book, readable, messages = _booked(folder.runs, scorer, group)
+    view = RunPlots(columns, book, run_kind(scorer))
+    reader = RunReader(columns, book, FIT_EVENTS) if columns.names else view.reader
+    runs: list[Run] = []
+    for number, file in enumerate(readable):
+        run = reader.read(file)
+        progress(f"read {run.name}", (number + 1) / len(readable))
+        if run.problem:
+            messages.append(f"{run.problem}; left out")
+        else:
+            runs.append(run)
+    if not runs:
+        raise SourceError(f"none of the {len(folder)} runs can be learned from; the first: {messages[0]}")
+    counts, events = np.stack([run.counts for run in runs]), np.array([run.events for run in runs])
+    is_far = far_runs(counts, events, book.slices())
+    near = tuple(run for run, far in zip(runs, is_far, strict=True) if not far)
+    far = tuple(run.name for run, far in zip(runs, is_far, strict=True) if far)
+    messages += [f"left out {name!r}: {why}" for name, why in columns.left_out.items()]
+    return GoodRuns(RunPlots(columns, book, view.sees, near), far, messages)
+
+
+def _booked(
+    files: Sequence[RunFile], scorer: str, group: str
+) -> tuple[EventColumns, Book, Sequence[RunFile], list[str]]:
+    """The columns and plots of the runs, those that can be read, and what is wrong with the others."""
+    kind = run_kind(scorer)
+    if not kind:
+        read = about_of(plugins.load("scorers", scorer)).kinds
+        raise SettingsError(
+            f"the scorer {scorer} reads {' or '.join(read)}, not runs; with --run-per-file choose one of "
+            f"{', '.join(run_scorers())}"
+        )
+    if holds_histograms(files):
+        if kind == "cloud":
+            raise SettingsError(
+                f"the scorer {scorer} reads events, but these runs are histograms; choose one of "
+                f"{', '.join(run_scorers('histogram'))}"
+            )
+        return (NO_COLUMNS, *book_of(files))
+    found, messages = first_events(files)
+    if not found:
+        raise SourceError(f"none of the {len(files)} runs can be read; the first: {messages[0]}")
+    columns = EventColumns.fit([events for _, events in found], group)
+    samples = [events for _, events in found if not columns.problem(events)]
+    pooled = np.concatenate([columns.values(events) for events in samples])
+    book = columns.book(pooled, np.concatenate([columns.group_of(events) for events in samples]))
+    return columns, book, [run for run, _ in found], messages
+
+
+def two_kinds_line(view: RunPlots, runs: Sequence[Run]) -> list[str]:
+    """Return what is to be said where the good runs are of two kinds."""
+    counts, events = np.stack([run.counts for run in runs]), np.array([run.events for run in runs])
+    kinds = two_kinds(counts, events, view.book.slices())
+    if kinds is None:
+        return []
+    smaller, plot = kinds
+    names = [run.name for run, is_in in zip(runs, smaller, strict=True) if is_in]
+    return [
+        f"the good runs are of two kinds, {int((~smaller).sum())} and {int(smaller.sum())} of them, which differ most "
+        f"in {view.book.plots[plot].name!r}: leave one kind out unless both are good; the smaller one: {listed(names)}"
+    ]

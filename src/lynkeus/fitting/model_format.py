@@ -1,0 +1,68 @@
+"""What `model.json` of a model folder holds: written in format 2; what earlier versions wrote is read as well.
+
+Format 1 was that of tables, windows and images; `runs` 1 that of models of runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lynkeus.core import Calibration, ModelError
+from lynkeus.core.stated import Stated
+from lynkeus.fitting.good_runs import run_kind
+from lynkeus.fitting.views.as_read import AsRead, Images
+from lynkeus.fitting.views.channels import Channels
+from lynkeus.fitting.views.run_plots import RunPlots
+from lynkeus.fitting.views.view import View
+
+FORMAT = 2
+VIEWS: dict[str, Any] = {view.kind: view for view in (AsRead, Channels, Images, RunPlots)}
+
+
+def content_of(
+    name: str, view: View, calibrations: Mapping[str, Calibration | Stated], lineage: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what is written of a model, as plain JSON types."""
+    return {
+        "format": FORMAT,
+        "scorer": name,
+        "view": view.to_dict(),
+        "calibrations": {output: calibration.to_dict() for output, calibration in calibrations.items()},
+        "lineage": dict(lineage),
+    }
+
+
+def parts_of(content: Mapping[str, Any]) -> tuple[View, dict[str, Calibration | Stated]]:
+    """Return the view and the calibrations of what was written, by this version or an earlier one.
+
+    Raises ModelError for what a later version wrote.
+    """
+    fields = _now(content)
+    if fields.get("format") != FORMAT or fields["view"]["kind"] not in VIEWS:
+        raise ModelError(
+            f"the model is of format {fields.get('format')}, this version reads up to {FORMAT}; fit it again, or "
+            "install the version that wrote it"
+        )
+    calibrations = {output: _calibration(own) for output, own in fields["calibrations"].items()}
+    return VIEWS[fields["view"]["kind"]].from_dict(fields["view"]), calibrations
+
+
+def _calibration(fields: Mapping[str, Any]) -> Calibration | Stated:
+    return Stated.from_dict(fields) if "scale" in fields else Calibration.from_dict(fields)
+
+
+def _now(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an earlier version wrote, as this one would have."""
+    if content.get("runs") == 1:
+        stated = content["calibration"] is None
+        own = Stated(len(content["lineage"].get("runs", ()))).to_dict() if stated else content["calibration"]
+        view = {name: content[name] for name in ("columns", "book")}
+        view |= {"kind": RunPlots.kind, "sees": run_kind(content["scorer"])}
+        return {"format": FORMAT, "view": view, "calibrations": {"anomaly": own}}
+    if content.get("format") == 1:
+        names = ("schema", "channels", "window", "stride", "layout")
+        kind = Images.kind if content["schema"]["kind"] == "image" and not content["window"] else Channels.kind
+        view = {name: content[name] for name in names} | {"kind": kind}
+        return {"format": FORMAT, "view": view, "calibrations": content["calibrations"]}
+    return content

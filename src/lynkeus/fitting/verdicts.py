@@ -1,0 +1,182 @@
+"""Verdicts on samples that stand alone: GOOD, WARN, BAD or NOT ENOUGH DATA by their p-values; records of runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lynkeus.core import NOTHING, Batch, Finding, RunRecord, SettingsError, Verdict
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.views.run_plots import RunPlots
+from lynkeus.sources.runs.folder import RunFile
+from lynkeus.sources.runs.read import RunFolder
+from lynkeus.sources.runs.sections import Sections
+
+FALSE_ALARMS = 0.01  # of good runs that are not called GOOD, over all plots together
+SURELY_BAD = 0.1  # of these: rarer runs are BAD, the others WARN
+JOINED = 3  # sections that are looked at together, the last of them with those before it
+Progress = Callable[[str, float | None], None]
+
+
+def check_rate(false_alarms: float) -> None:
+    """Raise SettingsError for a rate of false alarms that is none."""
+    if not 0.0 < false_alarms < 1.0:
+        raise SettingsError(f"false alarms are a share of good runs, between 0 and 1, not {false_alarms}")
+
+
+def verdict_of(p_value: float, false_alarms: float) -> Verdict:
+    """Return GOOD, WARN, BAD, or NOT ENOUGH DATA where there is no p-value."""
+    if np.isnan(p_value):
+        return Verdict.NOT_ENOUGH_DATA
+    if p_value >= false_alarms:
+        return Verdict.GOOD
+    return Verdict.BAD if p_value < SURELY_BAD * false_alarms else Verdict.WARN
+
+
+class Answer(NamedTuple):
+    """What a model says of one sample that stands alone: `score`, `p_value` (NaN: not enough data), what it `found`,
+    the most conspicuous first, and the `reason` in a sentence."""
+
+    score: float
+    p_value: float
+    found: tuple[Finding, ...]
+    reason: str
+
+    @property
+    def chief(self) -> Finding:
+        """What matters most; of kind none where nothing was found."""
+        return self.found[0] if self.found else NOTHING
+
+
+def view_of_runs(fitted: Fitted) -> RunPlots:
+    """Return how a model of runs sees them. Raises SettingsError for another model."""
+    if not isinstance(fitted.view, RunPlots):
+        raise SettingsError(
+            f"the model ({fitted.name}) is not one of runs; fit one with lynkeus fit GOOD_RUNS --run-per-file"
+        )
+    return fitted.view
+
+
+def answer(fitted: Fitted, batch: Batch) -> Answer:
+    """Score a batch of one sample, and say why."""
+    scored = fitted.score_batch(batch)
+    score, p_value, found = float(scored.scores[0, 0]), float(scored.p_values[0, 0]), scored.found[0][0]
+    problem = str(batch.meta["problem"][0]) if "problem" in batch.meta else ""
+    if problem:
+        return Answer(np.nan, np.nan, (), problem)
+    if found and found[0].says:
+        return Answer(score, p_value, found, found[0].says)
+    if np.isnan(score):
+        events = float(batch.meta["events"][0]) if "events" in batch.meta else float(len(batch.values[0]))
+        return Answer(score, p_value, (), f"only {events:g} events: not enough for the scorer {fitted.name}")
+    return Answer(score, p_value, found, "no plot is odd beside those of good runs")
+
+
+class RunVerdicts:
+    """Verdicts of a model of runs at a rate of `false_alarms`; with the `section` column also of the sections of a run.
+
+    Raises SettingsError for a rate that is none, a model of others than runs, and sections of runs of histograms.
+    """
+
+    def __init__(
+        self, fitted: Fitted, false_alarms: float = FALSE_ALARMS, section: str = "", joined: int = JOINED
+    ) -> None:
+        check_rate(false_alarms)
+        if joined < 1:
+            raise SettingsError(f"joined is a number of sections, at least 1, not {joined}")
+        self.fitted, self.view = fitted, view_of_runs(fitted)
+        self.false_alarms, self.section, self.joined = false_alarms, section, joined
+        if section and not self.view.columns.names:
+            raise SettingsError("the model reads runs as histograms, which have no sections; leave --section out")
+        self.plots = self.view.plots_of(fitted.reference)
+
+    def of(self, files: Sequence[RunFile], progress: Progress) -> Iterator[RunRecord]:
+        """Yield a record of each run, after those of its sections; one run is in memory at a time.
+
+        Sections that cannot be cut are told in the messages of the run.
+        """
+        for number, file in enumerate(files):
+            messages: tuple[str, ...] = ()
+            (batch,) = self.view.of(RunFolder([file]))
+            if self.section and not batch.meta["problem"][0]:
+                try:
+                    yield from self._sections(file)
+                except SettingsError as error:
+                    messages = (str(error),)
+            yield replace(self.record(batch), messages=messages)
+            progress(f"{number + 1} of {len(files)} runs", (number + 1) / len(files))
+
+    def record(self, batch: Batch, said: Answer | None = None) -> RunRecord:
+        """Return a run as it was judged, with its verdict and its plots beside those of good runs."""
+        said = said or answer(self.fitted, batch)
+        verdict = verdict_of(said.p_value, self.false_alarms)
+        chief = said.chief if verdict in (Verdict.WARN, Verdict.BAD) else NOTHING
+        events = float(batch.meta["events"][0])
+        return RunRecord(
+            str(batch.meta["run"][0]), verdict, said.p_value, said.score, said.found, said.reason, events,
+            str(self.fitted.lineage.get("name", "")), int(batch.meta["start_ns"][0]) or None,
+            plots=self.plots.records(self.view.book, batch.meta["counts"][0], events, chief),
+        )  # fmt: skip
+
+    def _sections(self, file: RunFile) -> Iterator[RunRecord]:
+        """A record of each section, named `run/section`: its p-value, or that of the last ones together where it is
+        less, times two. Short and dead sections are NOT ENOUGH DATA."""
+        last: list[Batch] = []
+        for run in Sections(file, self.section).read(self.view.reader):
+            batch = self.view.batch(run)
+            last = [*last, batch][-self.joined :]
+            said = answer(self.fitted, batch)
+            with_data = [one for one in last if not one.meta["problem"][0]]
+            if not run.problem and len(with_data) > 1:
+                said = _the_less_likely(said, answer(self.fitted, _together(with_data)), len(with_data) - 1)
+            yield self.record(batch, said)
+
+
+def _the_less_likely(alone: Answer, together: Answer, before: int) -> Answer:
+    """Of two ways to look at a section; it was looked at twice. NaN where it has too few events itself."""
+    if np.isnan(alone.p_value):
+        return alone
+    if not together.p_value < alone.p_value:
+        return alone._replace(p_value=min(2.0 * alone.p_value, 1.0))
+    reason = f"with the {before} before it: {together.reason}"
+    return together._replace(p_value=min(2.0 * together.p_value, 1.0), reason=reason)
+
+
+def _together(sections: Sequence[Batch]) -> Batch:
+    """Several sections as one run, named as the last."""
+    last = sections[-1]
+    meta = {
+        name: np.concatenate([one.meta[name] for one in sections], axis=1) for name in ("group",) if name in last.meta
+    }
+    for name in ("counts", "events"):
+        meta[name] = np.sum([one.meta[name] for one in sections], axis=0)
+    if last.mask is None:
+        return replace(last, values=meta["counts"], meta={**last.meta, **meta})
+    values, mask = (np.concatenate([getattr(one, name) for one in sections], axis=1) for name in ("values", "mask"))
+    return replace(last, values=values, mask=mask, meta={**last.meta, **meta})
+
+
+def verdict_row(record: RunRecord) -> dict[str, Any]:
+    """Return a row of the table of verdicts."""
+    change = record.change
+    return {
+        "run": record.run,
+        "verdict": record.verdict.value.upper(),
+        "p_value": record.p_value,
+        "change": change.kind,
+        "population": change.population,
+        "variable": change.variable,
+        "where": change.where,
+        "size": change.size if change.kind != "none" else float("nan"),
+        "unit": change.unit,
+        "sigma": change.sigma,
+        "reason": record.reason,
+        "score": record.score,
+        "events": record.events,
+        "start_ns": record.start_ns,
+        "region": json.dumps({name: list(ends) for name, ends in change.region.items()}),
+    }

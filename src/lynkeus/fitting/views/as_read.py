@@ -1,0 +1,76 @@
+"""AsRead and Images: samples that a scorer sees as they are read: clouds, histograms, text; and images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from lynkeus.core import KINDS, Array, Batch, Evidence, Finding, Schema, Source
+from lynkeus.sources.wrappers.pictures import Pictures
+
+
+@dataclass(frozen=True)
+class AsRead:
+    """Samples as they are; see View."""
+
+    schema: Schema
+    layout: dict[str, Any] | None = None
+    kind: ClassVar[str] = "as_read"
+    worth: ClassVar[float] = 0.01
+    alone: ClassVar[bool] = False
+    window: ClassVar[int] = 0
+    stride: ClassVar[int] = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of channels, plots or features, as the schema has them."""
+        return self.schema.names
+
+    def of(self, source: Source, who: str = "the model") -> Source:
+        """Return the source itself. Raises SchemaError where the data are others."""
+        self.schema.require(source.schema, who)
+        return source
+
+    def training(self, source: Source) -> Source:
+        """Return the same as `of`."""
+        return self.of(source)
+
+    def places(self, batch: Batch, evidence: Evidence, reference: dict[str, Array]) -> list[Finding]:
+        """Count the axis that comes first after the samples: "particle 3", "bin 40"; nothing where there is none."""
+        axis = next(iter(KINDS[self.schema.kind]), "")
+        if not axis or evidence.ndim < 2:
+            return [Finding() for _ in evidence]
+        strongest = np.nan_to_num(np.abs(evidence)).reshape(*evidence.shape[:2], -1).max(axis=2, initial=0.0)
+        return [Finding(where=f"{axis} {index}") for index in strongest.argmax(axis=1)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {"kind": self.kind, "schema": self.schema.to_dict(), "layout": self.layout}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` was called on."""
+        return cls(Schema.from_dict(fields["schema"]), fields["layout"])
+
+
+@dataclass(frozen=True)
+class Images(AsRead):
+    """Images, grey or colour; tables whose columns are the pixels of such images are read as them."""
+
+    kind: ClassVar[str] = "images"
+
+    def of(self, source: Source, who: str = "the model") -> Source:
+        """Return images. Raises SchemaError where the data are others."""
+        if source.schema.kind == "table":
+            source = Pictures(source, int(self.schema.shape[1] or 0))
+        return super().of(source, who)
+
+    def places(self, batch: Batch, evidence: Evidence, reference: dict[str, Array]) -> list[Finding]:
+        """Name the pixel where the evidence is strongest."""
+        strength = np.abs(evidence).max(axis=1)
+        peaks = strength.reshape(len(strength), -1).argmax(axis=1)
+        rows, columns = np.unravel_index(peaks, strength.shape[1:])
+        return [Finding(where=f"x {x}, y {y}") for x, y in zip(columns, rows, strict=True)]

@@ -1,0 +1,71 @@
+"""Channels: tables and waveforms as their live channels, row by row or in windows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from lynkeus.core import Array, Batch, Evidence, Finding, Schema, SchemaError, Source
+from lynkeus.fitting.explanation import per_channel
+from lynkeus.fitting.views.live import Live
+from lynkeus.fitting.views.live_channels import LiveChannels
+from lynkeus.sources import Window
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The `channels` that carry a signal, in windows of `window` rows every `stride`; see View."""
+
+    schema: Schema
+    channels: LiveChannels
+    window: int = 0
+    stride: int = 0
+    layout: dict[str, Any] | None = None
+    kind: ClassVar[str] = "channels"
+    worth: ClassVar[float] = 0.01
+    alone: ClassVar[bool] = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the live channels."""
+        return self.channels.schema(self.schema).names
+
+    def of(self, source: Source, who: str = "the model") -> Source:
+        """Return windows, or rows, of the live channels. Raises SchemaError where the data are others."""
+        self.schema.require(source.schema, who)
+        live = Live(source, self.channels)
+        return Window(live, self.window, self.stride or None) if self.window else live
+
+    def training(self, source: Source) -> Source:
+        """Return the same as `of`."""
+        return self.of(source)
+
+    def places(self, batch: Batch, evidence: Evidence, reference: dict[str, Array]) -> list[Finding]:
+        """Name the channel that speaks most."""
+        names = batch.schema.names or tuple(f"column {k}" for k in range(batch.values.shape[1]))
+        return [Finding(where=names[channel]) for channel in np.abs(per_channel(evidence)).argmax(axis=1)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {
+            "kind": self.kind, "schema": self.schema.to_dict(), "channels": self.channels.to_dict(),
+            "window": self.window, "stride": self.stride, "layout": self.layout,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` was called on."""
+        schema, channels = Schema.from_dict(fields["schema"]), LiveChannels.from_dict(fields["channels"])
+        return cls(schema, channels, fields["window"], fields["stride"], fields["layout"])
+
+
+def channels_of(model: Any) -> LiveChannels:
+    """Return the channels of a model that sees data by channels. Raises SchemaError for another one."""
+    if not isinstance(model.view, Channels):
+        raise SchemaError(
+            f"faults are planted into rows of a table; the model {model.name} reads {model.view.schema.kind}s"
+        )
+    return model.view.channels

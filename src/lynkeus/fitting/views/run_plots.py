@@ -1,0 +1,100 @@
+"""RunPlots: whole runs as a model reads them: the columns of their events that count, and the plots of its book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from lynkeus.core import NOTHING, Array, Batch, Book, Evidence, Finding, Schema, SettingsError, Source
+from lynkeus.fitting.evidence.plot_change import change_of
+from lynkeus.fitting.evidence.plots import ReferencePlots
+from lynkeus.sources.runs.folder import MOST_EVENTS, Reader, Run
+from lynkeus.sources.runs.histograms import reader_of
+from lynkeus.sources.runs.read import ReadRuns, RunFolder
+from lynkeus.transforms.event_columns import EventColumns
+
+
+@dataclass
+class RunPlots:
+    """The `columns` of runs of events (none for runs of histograms) and the plots of their `book`; see View.
+
+    `sees`: how the scorer sees a run, as a "cloud" of its events or as the "histogram" of its plots. `read`: the good
+    runs, held while a model is fitted.
+    """
+
+    columns: EventColumns
+    book: Book
+    sees: str
+    read: tuple[Run, ...] = field(default=(), repr=False, compare=False)
+    _plots: ReferencePlots | None = field(default=None, init=False, repr=False, compare=False)
+    kind: ClassVar[str] = "runs"
+    worth: ClassVar[float] = 0.2
+    alone: ClassVar[bool] = True
+    window: ClassVar[int] = 0
+    stride: ClassVar[int] = 0
+    layout: ClassVar[None] = None
+
+    @property
+    def reader(self) -> Reader:
+        """Reads runs with these columns and this book."""
+        return reader_of(self.columns, self.book, MOST_EVENTS if self.sees == "cloud" else 1)
+
+    @property
+    def schema(self) -> Schema:
+        """Of the runs as the scorer sees them."""
+        return ReadRuns(self.reader, (), self.sees).schema
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the plots."""
+        return tuple(plot.name for plot in self.book.plots)
+
+    def of(self, source: Source, who: str = "the model") -> ReadRuns:
+        """Return one batch for each run. Raises SchemaError where the data are no runs."""
+        if not isinstance(source, RunFolder | ReadRuns):
+            raise SettingsError(f"{who} reads runs, a file of events each; give their folder")
+        return ReadRuns(self.reader, source.runs, self.sees)
+
+    def training(self, source: Source) -> ReadRuns:
+        """Return the good runs that were read when the view was chosen."""
+        return ReadRuns(self.reader, self.read, self.sees)
+
+    def batch(self, run: Run) -> Batch:
+        """Return one run as a batch of one sample."""
+        return ReadRuns(self.reader, (), self.sees).batch(run)
+
+    def plots_of(self, reference: dict[str, Array]) -> ReferencePlots:
+        """Return the plots of good runs, from the reference of the model."""
+        if self._plots is None:
+            self._plots = ReferencePlots.fit(reference["counts"].astype(float), reference["events"].astype(float))
+        return self._plots
+
+    def places(self, batch: Batch, evidence: Evidence, reference: dict[str, Array]) -> list[Finding]:
+        """Say what changed in the plot that is most conspicuous, by the scorer's own pulls or against good runs."""
+        plots = self.plots_of(reference)
+        own = evidence if self.sees == "histogram" else [None] * len(batch)
+        return [self._change(batch, row, plots, pulls) for row, pulls in enumerate(own)]
+
+    def _change(self, batch: Batch, row: int, plots: ReferencePlots, pulls: Array | None) -> Finding:
+        counts, events = batch.meta["counts"][row], float(batch.meta["events"][row])
+        records, slices = plots.records(self.book, counts, events, NOTHING), self.book.slices()
+        sigmas = np.array([record.sigma for record in records])
+        if pulls is not None:
+            sigmas = np.array([float(np.abs(pulls[where]).max()) for where in slices])
+        worst = int(sigmas.argmax())
+        record = records[worst]
+        change = change_of(record.plot, record.counts, record.expected, plots.expected(events)[1][slices[worst]])
+        says = f"{record.plot.name}: {change.kind} at {change.where} ({change.sigma:.1f} sigma)"
+        return change._replace(group=record.plot.group, says=says)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {"kind": self.kind, "columns": self.columns.to_dict(), "book": self.book.to_list(), "sees": self.sees}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` was called on."""
+        return cls(EventColumns.from_dict(fields["columns"]), Book.from_list(fields["book"]), fields["sees"])
