@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,8 +16,8 @@ from lynkeus.core import RunRecord, SettingsError, SourceError, Verdict
 from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
-    from lynkeus.fitting.fitted import Fitted
     from lynkeus.cli.score import CommissionOptions
+    from lynkeus.fitting.fitted import Fitted
     from lynkeus.monitor.store import Store
 
 RunPerFile = Annotated[bool, typer.Option("--run-per-file", help="DATA: a folder of runs, one file of events each")]

@@ -20,8 +20,9 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from lynkeus.commission.plant.rows import WITHOUT_SIZE
-from lynkeus.commission.turn_on import CHANCE, TurnOn, write_whole
+from lynkeus.commission.turn_on import CHANCE, TurnOn
 from lynkeus.core import Alarm, SettingsError
+from lynkeus.files.whole import write_whole
 
 # Name of the style sheet's variable -> colour on light paper.
 COLOURS = {

@@ -15,8 +15,9 @@ from markupsafe import Markup
 from lynkeus.commission.commission import Commissioning, FalseAlarms
 from lynkeus.commission.figures import draw_turn_on, inline_svg
 from lynkeus.commission.plant.rows import WITHOUT_SIZE
-from lynkeus.commission.turn_on import CHANCE, TurnOn, write_table, write_whole
+from lynkeus.commission.turn_on import CHANCE, TurnOn, write_table
 from lynkeus.core import SettingsError
+from lynkeus.files.whole import write_whole
 from lynkeus.transforms.faults import FAULTS
 
 TEMPLATE = "report.html"

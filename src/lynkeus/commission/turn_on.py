@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -14,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lynkeus.core import Floats, SourceError
+from lynkeus.files.whole import write_parquet
 from lynkeus.metrics.rates import bootstrap_interval, placements, wilson_interval
 from lynkeus.transforms.faults import FAULTS, Fault
 
@@ -126,23 +125,3 @@ def read_table(path: Path) -> tuple[TurnOn, ...]:
         return tuple(TurnOn(**row) for row in pq.read_table(path, columns=names).to_pylist())
     except (OSError, pa.ArrowException, TypeError) as error:
         raise SourceError(f"{path}: no table of turn-on curves ({error}); write one with lynkeus commission") from error
-
-
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write any table as Parquet; the file is complete or as it was before."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_whole(path, sink.getvalue().to_pybytes())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is complete or as it was before. Raises SourceError saying why it cannot be."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        raise SourceError(f"{path}: cannot be written ({reason}); free some space or choose another -o") from error

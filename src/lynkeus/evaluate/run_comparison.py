@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.commission.turn_on import write_whole
 from lynkeus.core import (
     Array,
     Batch,
@@ -30,6 +29,7 @@ from lynkeus.core import (
 )
 from lynkeus.evaluate.comparison_page import comparison_page
 from lynkeus.evaluate.run_study import Progress, StudyRun, record
+from lynkeus.files.whole import write_whole
 from lynkeus.fitting.kinds import kinds_of
 from lynkeus.metrics.rates import COVERAGE, auroc, average_precision, bootstrap_auroc
 from lynkeus.sources import Good

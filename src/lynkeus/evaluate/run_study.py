@@ -18,9 +18,10 @@ import lynkeus
 from lynkeus.commission.commission import Commissioning, CommissionSettings, commission
 from lynkeus.commission.figures import incident_figure, orbit_figure, turn_on_figure
 from lynkeus.commission.report import write_report
-from lynkeus.commission.turn_on import CHANCE, write_whole
+from lynkeus.commission.turn_on import CHANCE
 from lynkeus.core import Alarm, Check, Source, Study
 from lynkeus.evaluate.results_page import results_page
+from lynkeus.files.whole import write_whole
 from lynkeus.fitting.evidence.channels import evidence
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from lynkeus.core import ModelError
+from lynkeus.files.whole import disk_errors, whole_folder
 
 MODEL, SUMS = "model.json", "SHA256SUMS"
 
@@ -20,26 +18,12 @@ def write_model(folder: Path, write: Callable[[Path], None], more: Mapping[str, 
     Raises ModelError otherwise.
     """
     check_output(folder)
-    partial, old = folder.with_name(folder.name + ".partial"), folder.with_name(folder.name + ".old")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    with disk_errors(folder, "the model cannot be written", kind=ModelError), whole_folder(folder) as partial:
         for name, content in (more or {}).items():
             (partial / name).write_bytes(content)
         write(partial)
         lines = [f"{_digest(path)}  {path.relative_to(partial).as_posix()}" for path in _files(partial)]
         (partial / SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        partial.rename(folder)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"{folder}: the model cannot be written ({error}); free some space or choose another -o"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def check_output(folder: Path) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lynkeus.core import SourceError, about_of
+from lynkeus.files.whole import write_parquet
 from lynkeus.fitting.fitted import Fitted, Scored
 
 ROWS_PER_GROUP = 50_000

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from lynkeus import commission
 from lynkeus.commission.figures import COLOURS, SERIES, finished, inline_svg
-from lynkeus.commission.turn_on import write_parquet, write_whole
 from lynkeus.core import CalibrationError, Floats, SettingsError
+from lynkeus.files.whole import write_parquet, write_whole
 from lynkeus.scans.aggregate import AGGREGATIONS, LEVELS, GroupScore, aggregate
 from lynkeus.scans.cavity_properties import CavityProperties, read_properties
 from lynkeus.scans.correlation import Correlations, correlate

@@ -17,8 +17,8 @@ from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 
 from lynkeus.commission.figures import COLOURS, MARKERS, SERIES, finished, save
-from lynkeus.commission.turn_on import write_parquet
 from lynkeus.core import Array, Floats, SettingsError
+from lynkeus.files.whole import write_parquet
 
 FEATURES = "features"  # the space itself, before it is laid flat
 METHODS = ("pca", "tsne", "umap")

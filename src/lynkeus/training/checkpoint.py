@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lynkeus.core import ModelError
+from lynkeus.files.whole import beside, disk_errors
 
 FILE, BEFORE = "checkpoint", "checkpoint.before"
 
@@ -34,20 +34,11 @@ class Checkpoint:
 
 def write_checkpoint(folder: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """One file: the length of a JSON header, the header with a checksum, the tensors. Atomic."""
-    folder.mkdir(parents=True, exist_ok=True)
     body = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     header = json.dumps({"facts": facts, "sha256": hashlib.sha256(body).hexdigest()}).encode()
-    partial = folder / (FILE + ".partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(len(header).to_bytes(8, "little") + header + body)
-            file.flush()
-            os.fsync(file.fileno())
-        if (folder / FILE).exists():
-            os.replace(folder / FILE, folder / BEFORE)
-        os.replace(partial, folder / FILE)
-    except OSError as error:
-        raise ModelError(f"{folder}: the checkpoint cannot be written ({error}); free space on the disk") from error
+    told = disk_errors(folder, "the checkpoint cannot be written", "free space on the disk", ModelError)
+    with told, beside(folder / FILE, sync_first=True, before=folder / BEFORE) as partial:
+        partial.write_bytes(len(header).to_bytes(8, "little") + header + body)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint | None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
-from lynkeus.core import RunRecord, SettingsError, Verdict
+from lynkeus.core import RunRecord, SourceError, Verdict
 from lynkeus.monitor import run_records as stored_runs
 from lynkeus.monitor.run_records import Override
 from lynkeus.monitor.store import Store
@@ -227,8 +227,8 @@ def test_the_file_of_a_run_is_complete_in_itself(tmp_path: Path, run_records: Ca
     assert text.count("<svg") == 21
     assert "seen in the log" in text
     assert "2026-09-21 14:13:20 UTC" in text
-    with pytest.raises(SettingsError, match=r"cannot be written .*: give another file"):
-        render_run(record, tmp_path / "no" / "run.html")
+    with pytest.raises(SourceError, match=r"cannot be written \(.*run.html is no folder\); .* choose another -o"):
+        render_run(record, tmp_path / "run.html" / "run.html")
 
 
 def test_the_file_can_be_had_from_the_page(runs: TestClient) -> None:

@@ -16,8 +16,8 @@ from lynkeus.commission.plant.runs import FAULTS
 from lynkeus.commission.runs.commission import GoodRuns, RunCommissioning
 from lynkeus.commission.runs.figures import draw_epochs, draw_run_turn_on
 from lynkeus.commission.runs.turn_on import RunTurnOn, write_run_table
-from lynkeus.commission.turn_on import write_whole
 from lynkeus.core import SettingsError
+from lynkeus.files.whole import write_whole
 from lynkeus.metrics.rates import wilson_interval
 
 HERE = Path(__file__).parent  # the style is beside the other report, a folder above

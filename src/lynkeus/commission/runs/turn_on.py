@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from lynkeus.commission.plant.good_events import RunTruth
-from lynkeus.commission.turn_on import write_parquet
 from lynkeus.core import Finding, Floats
+from lynkeus.files.whole import write_parquet
 from lynkeus.metrics.rates import auroc, bootstrap_auroc, wilson_interval
 
 WIDEST = 5.0  # times the range of the events concerned: a wider one says nothing of the place

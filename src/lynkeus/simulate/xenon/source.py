@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Array, Batch, Floats, Schema
 from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.files.whole import disk_errors, replace_file, whole_folder
 from lynkeus.simulate.xenon.conditions import FAULTS, HEALTHY, NobleFault, RunConditions, Truth, Variation
 from lynkeus.simulate.xenon.detector import Deposits, Engine, Signals, drift_velocity, light_map, surrogate
 from lynkeus.simulate.xenon.detector import electroluminescence_map as gas_map
@@ -197,17 +198,15 @@ def write_runs(source: Noble, folder: Path | str) -> None:
     """
     folder = Path(folder)
     lines = ["run,fault,change,population,variables,size"]
-    try:
-        (folder / "runs").mkdir(parents=True)
+    if (folder / "runs").exists():
+        raise SourceError(f"{folder}: holds runs already; choose another folder")
+    told = disk_errors(folder, mend="free some space or choose another folder")
+    with told, whole_folder(folder / "runs") as runs:
         for number in range(source.runs):
             run, name = source.run(number), f"run{number:05d}"
-            pq.write_table(pa.table({key: run.columns[key] for key in COLUMNS}), folder / "runs" / f"{name}.parquet")
+            pq.write_table(pa.table({key: run.columns[key] for key in COLUMNS}), runs / f"{name}.parquet")
             truth = run.truth
             lines.append(
                 f"{name},{truth.fault},{truth.change},{truth.population},{' '.join(truth.variables)},{truth.size:g}"
             )
-        (folder / "truth.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except FileExistsError:
-        raise SourceError(f"{folder}: holds runs already; choose another folder") from None
-    except OSError as error:
-        raise SourceError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        replace_file(folder / "truth.csv", ("\n".join(lines) + "\n").encode())

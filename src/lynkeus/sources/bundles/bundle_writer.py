@@ -22,8 +22,9 @@ import lynkeus
 from lynkeus.core.batch import Array, Batch
 from lynkeus.core.errors import SourceError
 from lynkeus.core.protocols import Source
+from lynkeus.files.whole import sync
 from lynkeus.sources.bundles.bundle import META, OWN_COLUMNS, VALUES, BundleSource
-from lynkeus.sources.bundles.disk import begin, finish, on_disk, sync, write_all, write_header
+from lynkeus.sources.bundles.disk import begin, finish, on_disk, write_all, write_header
 from lynkeus.sources.wrappers.wrapper import files_of
 
 RECORDS = "records.raw"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from lynkeus.core.batch import Array
 from lynkeus.core.errors import SourceError
+from lynkeus.files.whole import disk_errors, replace_file, sync_folder
 from lynkeus.sources.bundles.bundle import SCHEMA
 
 
@@ -32,23 +33,16 @@ def begin(folder: Path, plan: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
 
 def finish(partial: Path, folder: Path, content: Mapping[str, Any]) -> None:
     """Everything has been written: complete schema.json, and give the folder its name."""
-    write_json(partial / SCHEMA, content)
+    _write_json(partial / SCHEMA, content)
     os.rename(partial, folder)
     for records in folder.glob("records*.raw"):
         records.unlink()
     sync_folder(folder.parent)
 
 
-@contextmanager
-def on_disk(partial: Path) -> Iterator[None]:
-    """Turn what the disk refuses into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise SourceError(
-            f"{partial}: cannot be written ({error.strerror or error}); what is there is kept: make room, run the same "
-            "command again and it goes on"
-        ) from error
+def on_disk(partial: Path) -> AbstractContextManager[None]:
+    """Turn what the disk refuses within into one line."""
+    return disk_errors(partial, mend="what is there is kept: make room, run the same command again and it goes on")
 
 
 def write_all(file: FileIO, rows: Array) -> None:
@@ -64,30 +58,6 @@ def write_header(file: FileIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> 
     np.lib.format.write_array_header_1_0(file, fields)
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """As a whole or not at all."""
-    beside = path.with_suffix(".new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        sync(file)
-    beside.replace(path)
-
-
-def sync(file: Any) -> None:
-    """Return when the disk has it."""
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Return when the disk has the names in it."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
 def _agree(plan: dict[str, Any], partial: Path) -> dict[str, Any]:
     path = partial / SCHEMA
     if path.exists():
@@ -97,5 +67,9 @@ def _agree(plan: dict[str, Any], partial: Path) -> dict[str, Any]:
             before = None
         if not isinstance(before, dict) or {name: before.get(name) for name in plan} != plan:
             raise SourceError(f"{partial}: was begun from another source; remove it and run the command again")
-    write_json(path, plan)
+    _write_json(path, plan)
     return plan
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    replace_file(path, json.dumps(content, indent=1).encode(), sync_first=True)

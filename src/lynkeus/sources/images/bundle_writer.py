@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import lynkeus
 from lynkeus.core.batch import Array
 from lynkeus.core.errors import SourceError
-from lynkeus.sources.bundles.disk import begin, finish, on_disk, sync, write_header
+from lynkeus.files.whole import sync
+from lynkeus.sources.bundles.disk import begin, finish, on_disk, write_header
 from lynkeus.sources.images.bundle import CROPS, IMAGES, STORED, TRUTH, ImageBundle, pixels_name
 from lynkeus.sources.images.crops import Crops
 from lynkeus.sources.images.folder import ImageSource, skipped_lines

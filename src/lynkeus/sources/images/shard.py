@@ -19,7 +19,8 @@ from PIL import Image
 
 from lynkeus.core.batch import Array
 from lynkeus.core.errors import SourceError
-from lynkeus.sources.bundles.disk import on_disk, sync, write_all, write_header
+from lynkeus.files.whole import sync
+from lynkeus.sources.bundles.disk import on_disk, write_all, write_header
 from lynkeus.sources.images.bundle import pixels_name
 from lynkeus.sources.images.crops import Crops
 from lynkeus.sources.images.files import read_picture, strips_of

@@ -9,7 +9,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 from lynkeus import __version__
-from lynkeus.core import RunRecord, SettingsError
+from lynkeus.core import RunRecord
+from lynkeus.files.whole import write_whole
 from lynkeus.monitor.run_records import Override
 from lynkeus.web.runs.words import grouped
 from lynkeus.web.site import HERE, templates
@@ -30,8 +31,5 @@ def run_html(record: RunRecord, overrides: Sequence[Override] = ()) -> str:
 
 
 def render_run(record: RunRecord, path: Path, overrides: Sequence[Override] = ()) -> None:
-    """Write the page of a run to a file. Raises SettingsError where it cannot be written."""
-    try:
-        path.write_text(run_html(record, overrides), "utf-8")
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written ({error.strerror or error}): give another file") from error
+    """Write the page of a run to a file, whole or not at all. Raises SourceError where it cannot be written."""
+    write_whole(path, run_html(record, overrides).encode())
