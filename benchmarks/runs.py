@@ -26,9 +26,13 @@ import pyarrow.parquet as pq
 from scipy.stats import ks_2samp
 
 from lynkeus.core import Book, Calibration, plugins
-from lynkeus.fitting.fitted_runs import FittedRuns, run_kind
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.good_runs import run_kind
+from lynkeus.fitting.verdicts import RunVerdicts
+from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources.runs.events import read_events
-from lynkeus.sources.runs.folder import RunFile, RunReader, Runs, first_events, open_runs
+from lynkeus.sources.runs.folder import RunFile, RunReader, first_events, open_runs
+from lynkeus.sources.runs.read import ReadRuns
 from lynkeus.transforms.event_columns import EventColumns
 
 CLASSES = tuple(f"class {number}" for number in range(10))
@@ -64,7 +68,7 @@ def write_run(path: Path, events: int, seed: int) -> Path:
     return path
 
 
-def fitted_on(good: list[RunFile], name: str) -> FittedRuns:
+def fitted_on(good: list[RunFile], name: str) -> Fitted:
     """A model that judges 200 plots of one variable; calibrated on the runs it has learned from, to be quick."""
     events = [events for _, events in first_events(good)[0]]
     columns = EventColumns.fit(events)
@@ -76,11 +80,12 @@ def fitted_on(good: list[RunFile], name: str) -> FittedRuns:
         training = {} if name == "one_class_svm" else {"training": {"epochs": EPOCHS}}
         name, options = "run_histograms", {"scorer": name, "options": training}
     runs = [reader.read(file) for file in good]
-    source = Runs(reader, runs, run_kind(name))
+    source = ReadRuns(reader, runs, run_kind(name))
     scorer = plugins.make_scorer(name, options).fit(source)
     calibration = Calibration.fit(np.concatenate([scorer.score(batch)[:, 0] for batch in source]), None)
     counts = np.stack([run.counts for run in runs])
-    return FittedRuns(name, scorer, columns, reader.book, counts, np.array([run.events for run in runs]), calibration)
+    reference = {"counts": counts, "events": np.array([run.events for run in runs])}
+    return Fitted(name, scorer, RunPlots(columns, reader.book, run_kind(name)), {"anomaly": calibration}, reference)
 
 
 def cpu_s(work: Callable[[], object]) -> float:
@@ -114,9 +119,9 @@ def compare_by_scipy(path: Path, reference: Path) -> None:
             ks_2samp(events[name][own], good[name][other], method="asymp")
 
 
-def judge(fitted: FittedRuns, file: RunFile) -> None:
+def judge(fitted: Fitted, file: RunFile) -> None:
     """Read, fill, score, record."""
-    fitted.record(fitted.reader.read(file))
+    next(RunVerdicts(fitted).of([file], lambda what, share: None))
 
 
 def peak_mb(model: Path, path: Path) -> tuple[float, float]:
@@ -177,7 +182,7 @@ def main() -> None:
     if options.judge:
         model, path = options.judge
         (file,) = open_runs(path)
-        took = cpu_s(lambda: judge(FittedRuns.load(model), file))
+        took = cpu_s(lambda: judge(Fitted.load(model), file))
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, took)
         return
     with tempfile.TemporaryDirectory() as made:

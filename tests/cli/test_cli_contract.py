@@ -58,7 +58,7 @@ def test_scores_have_the_promised_columns(lynkeus: Run, orbits: Any, tmp_path: P
     for output in ("monitor", "beam"):
         assert ((rows[f"{output}_p_value"] > 0) & (rows[f"{output}_p_value"] <= 1)).all()
         assert (np.diff(rows[f"{output}_alarms_per_hour"][np.argsort(rows[output])]) <= 1e-9).all()
-    names = Fitted.load(orbits.model).schema.names
+    names = Fitted.load(orbits.model).view.schema.names
     assert set(rows["where"]) <= set(names)
     assert set(rows["where"][61:70]) == {names[40]}
     assert rows["beam"][180:190].min() > np.quantile(rows["beam"], 0.9)

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from boost_histogram.serialization import to_uhi
 
-from lynkeus.fitting.fit_runs import RunFitSettings, fit_runs
+from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.sources.runs.folder import open_runs
+from lynkeus.sources.runs.read import RunFolder
 
 Run = Callable[..., Any]
 Columns = dict[str, np.ndarray]
@@ -84,7 +85,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
         (found.events, "binned_chi2", found.chi2),
         (found.histograms, "binned_chi2", found.of_histograms),
     ):
-        fit_runs(open_runs(data), RunFitSettings(scorer), lambda what, share: None).fitted.save(model)
+        fit(RunFolder(open_runs(data)), FitSettings(scorer)).save(model)
     return found
 
 

@@ -7,7 +7,19 @@ from typing import Self
 import numpy as np
 import pytest
 
-from lynkeus.core import Batch, Check, Locating, Schema, Scorer, SettingsError, Source, Study, Tracking, concatenate
+from lynkeus.core import (
+    Batch,
+    Check,
+    Finding,
+    Finds,
+    Schema,
+    Scorer,
+    SettingsError,
+    Source,
+    Study,
+    Tracking,
+    concatenate,
+)
 
 
 class OutsideSource:
@@ -27,7 +39,7 @@ class OutsideScorer:
     def score(self, batch: Batch) -> np.ndarray:
         return np.abs(batch.values - self.mean_)
 
-    def explain(self, batch: Batch) -> np.ndarray:
+    def explain(self, batch: Batch, output: str = "anomaly") -> np.ndarray:
         return np.abs(batch.values - self.mean_)
 
     def save(self, folder: Path) -> None:
@@ -50,8 +62,8 @@ class OutsideTracker(OutsideScorer):
     def resume(self, state: dict[str, np.ndarray]) -> None:
         self.mean_ = float(state["mean"])
 
-    def locate(self, batch: Batch) -> np.ndarray:
-        return np.full((len(batch), 1), "x")
+    def find(self, batch: Batch, output: str) -> list[tuple[Finding, ...]]:
+        return [(Finding(where="x"),)] * len(batch)
 
 
 def test_outsiders_classes_fit() -> None:
@@ -59,12 +71,12 @@ def test_outsiders_classes_fit() -> None:
     assert isinstance(OutsideScorer(), Scorer)
     assert isinstance(OutsideTracker(), Scorer)
     assert isinstance(OutsideTracker(), Tracking)
-    assert isinstance(OutsideTracker(), Locating)
+    assert isinstance(OutsideTracker(), Finds)
 
 
 def test_what_lacks_a_member_does_not() -> None:
     assert not isinstance(OutsideScorer(), Tracking)
-    assert not isinstance(OutsideScorer(), Locating)
+    assert not isinstance(OutsideScorer(), Finds)
     assert not isinstance(OutsideSource(), Scorer)
     assert not isinstance(object(), Source)
 

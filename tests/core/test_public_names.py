@@ -10,11 +10,10 @@ from lynkeus.core import errors
 
 NAMES = [
     "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Book", "Calibration", "CalibrationError", "Case",
-    "Change", "Check", "Classifying", "Comparison", "CrossFitted", "Evidence", "Findings", "Floats", "GoodPatch",
-    "Inspected", "Inspecting", "Judged", "Judging", "KINDS", "Locating", "LynkeusError", "ModelError", "OpenAlarm",
-    "Outcome", "Part", "Plot", "PlotRecord", "Point", "RunRecord", "Schema", "SchemaError", "Scorer", "Scores",
-    "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study", "Suspecting", "Tail", "Telling",
-    "TimesNs", "Tracking", "Verdict", "advance", "concatenate",
+    "Check", "Comparison", "Evidence", "Exports", "Finding", "Findings", "Finds", "Floats", "GoodPatch", "KINDS",
+    "LastBatch", "LynkeusError", "ModelError", "NOTHING", "OpenAlarm", "Outcome", "Part", "Plot", "PlotRecord", "Point", "Refers", "RunRecord", "Schema", "SchemaError", "Scorer", "Scores",
+    "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study", "Tail", "TimesNs", "Tracking",
+    "Unseen", "Verdict", "about_of", "advance", "concatenate",
 ]  # fmt: skip
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from lynkeus.core import Batch, Calibration, Schema
+from lynkeus.core import Batch, Calibration, Finding, Schema
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.inspection import InspectionSettings, inspect_images
+from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.sources import InMemory
 from lynkeus.sources.images.folder import ImageSource
@@ -37,11 +38,10 @@ class Loudest:
     def explain(self, batch, output="monitor"):
         return np.abs(np.nan_to_num(batch.values, nan=99.0))
 
-    def locate(self, batch):
+    def find(self, batch, output="monitor"):
         evidence = self.explain(batch)
         evidence = evidence if evidence.ndim == 2 else evidence.mean(axis=2)
-        names = self.names_[evidence.argmax(axis=1)]
-        return np.stack([names, names], axis=1)
+        return [(Finding(where=str(name)),) for name in self.names_[evidence.argmax(axis=1)]]
 
     def save(self, folder: Path) -> None:
         folder.mkdir()
@@ -60,7 +60,8 @@ def _gaussian(rows: int, seed: int, batch_size: int = 4000) -> InMemory:
 def _fitted(window: int = 0, name: str = "loudest", rows: int = 36_000) -> Fitted:
     source = _gaussian(rows, seed=1)
     scorer = Loudest().fit(source)
-    fitted = Fitted(name, scorer, source.schema, LiveChannels.fit(source), {}, np.empty((0, CHANNELS)), window)
+    view = Channels(source.schema, LiveChannels.fit(source), window)
+    fitted = Fitted(name, scorer, view, {}, {"reference": np.empty((0, CHANNELS))})
     batches = list(fitted.prepare(source))
     scores = np.concatenate([scorer.score(batch) for batch in batches])
     time_ns = np.concatenate([batch.time_ns for batch in batches])

@@ -41,9 +41,9 @@ def test_an_unclean_reference_gives_nearly_the_thresholds_of_a_clean_one() -> No
 
 def test_references_are_good_samples_and_lineage_says_what_was_used(orbits: Any) -> None:
     fitted = fit(open_source(orbits.good, "xfel_orbits"), FitSettings("orbit", window=10))
-    assert 100 < len(fitted.reference) <= 1024
-    assert fitted.reference.shape[1] == 206
-    assert np.isfinite(fitted.reference).all()
+    assert 100 < len(fitted.reference["reference"]) <= 1024
+    assert fitted.reference["reference"].shape[1] == 206
+    assert np.isfinite(fitted.reference["reference"]).all()
     (file,) = fitted.lineage["data"]
     assert file["path"] == str(orbits.good)
     assert len(file["sha256"]) == 64

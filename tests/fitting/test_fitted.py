@@ -23,10 +23,11 @@ def test_a_loaded_model_scores_as_the_saved_one(fitted: Fitted, orbits: Any, tmp
     loaded = Fitted.load(tmp_path / "deep" / "again")
     source = open_source(orbits.later, "xfel_orbits")
     for mine, theirs in zip(fitted.score(source), loaded.score(source), strict=True):
-        for left, right in zip(mine[1:], theirs[1:], strict=True):
-            np.testing.assert_array_equal(left, right)
+        for left, right in zip(mine[1:4], theirs[1:4], strict=True):
+            np.testing.assert_allclose(left, right, rtol=1e-9)
+        assert mine.found == theirs.found
     assert loaded.lineage == fitted.lineage
-    assert (loaded.window, loaded.stride, loaded.layout) == (fitted.window, fitted.stride, fitted.layout)
+    assert loaded.view.to_dict() == json.loads(json.dumps(fitted.view.to_dict()))
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["again"]
 
 
@@ -63,7 +64,7 @@ def test_another_format_is_named(orbits: Any, tmp_path: Path) -> None:
     (folder / "model.json").write_text(json.dumps(content | {"format": 99}))
     lines = [line for line in (folder / SUMS).read_text().splitlines() if not line.endswith("  model.json")]
     (folder / SUMS).write_text("\n".join([*lines, f"{_digest(folder / 'model.json')}  model.json"]) + "\n")
-    with pytest.raises(ModelError, match="format 99, this version reads 1; fit it again"):
+    with pytest.raises(ModelError, match="format 99, this version reads up to 2; fit it again"):
         Fitted.load(folder)
 
 

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Verdict
-from lynkeus.fitting.fit_runs import RunFitSettings, fit_runs, judge_runs, verdict_row
-from lynkeus.fitting.fitted_runs import FittedRuns
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.run_journal import RunJournal
+from lynkeus.fitting.verdicts import RunVerdicts, verdict_row
 from lynkeus.sources.runs.events import Events
 from lynkeus.sources.runs.folder import RunFile, open_runs
+from lynkeus.sources.runs.read import RunFolder
 
 SECTIONS, FAULTY = 20, (8, 9, 10)
 
@@ -38,38 +40,38 @@ def _silent(what: str, share: float | None) -> None: ...
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "m"
     files = [_file(f"good {seed}", _events(seed)) for seed in range(100)]
-    fit_runs(files, RunFitSettings("binned_chi2"), _silent).fitted.save(folder)
+    fit(RunFolder(files), FitSettings("binned_chi2")).save(folder)
     return folder
 
 
 def test_a_fault_of_three_sections_is_found_in_them(model: Path) -> None:
-    fitted = FittedRuns.load(model)
-    assert fitted.columns.names == ("energy",)
+    fitted = Fitted.load(model)
+    assert fitted.view.columns.names == ("energy",)
     verdicts = np.zeros(SECTIONS)
     for seed in range(3):
         run = _file("run", _events(1000 + seed, 8000, FAULTY))
-        *sections, whole = judge_runs(fitted, [run], _silent, section="lumi")
+        *sections, whole = RunVerdicts(fitted, section="lumi").of([run], _silent)
         assert [record.run for record in sections] == [f"run/{k}" for k in range(SECTIONS)]
         assert whole.run == "run"
         verdicts += [record.verdict in (Verdict.WARN, Verdict.BAD) for record in sections]
     before, after = verdicts[: FAULTY[0]], verdicts[FAULTY[-1] + 3 :]
     assert verdicts[FAULTY[-1]] >= 2
     assert before.sum() + after.sum() <= 2
-    together = judge_runs(fitted, [_file("run", _events(1000, 8000, FAULTY))], _silent, section="lumi")
+    together = RunVerdicts(fitted, section="lumi").of([_file("run", _events(1000, 8000, FAULTY))], _silent)
     assert any(record.reason.startswith("with the 2 before it: ") for record in together)
 
 
 def test_sections_that_are_dead_or_short_are_not_judged(model: Path) -> None:
-    fitted = FittedRuns.load(model)
-    *sections, whole = judge_runs(fitted, [_file("run", _events(7, 8000, dead=(4, 5)))], _silent, section="lumi")
+    fitted = Fitted.load(model)
+    *sections, whole = RunVerdicts(fitted, section="lumi").of([_file("run", _events(7, 8000, dead=(4, 5)))], _silent)
     assert [record.run for record in sections if record.verdict == Verdict.NOT_ENOUGH_DATA] == ["run/4", "run/5"]
     assert whole.verdict == Verdict.GOOD
-    short = list(judge_runs(fitted, [_file("run", _events(7, 100))], _silent, section="lumi"))
+    short = list(RunVerdicts(fitted, section="lumi").of([_file("run", _events(7, 100))], _silent))
     assert {record.verdict for record in short[:-1]} == {Verdict.NOT_ENOUGH_DATA}
 
 
 def test_sections_that_cannot_be_cut_are_said(model: Path) -> None:
-    records = list(judge_runs(FittedRuns.load(model), [_file("run", _events(7))], _silent, section="minute"))
+    records = list(RunVerdicts(Fitted.load(model), section="minute").of([_file("run", _events(7))], _silent))
     assert [record.run for record in records] == ["run"]
     assert "there is no column 'minute'" in records[0].messages[0]
 
@@ -88,7 +90,7 @@ def _written(folder: Path, count: int) -> list[RunFile]:
 def _judge(model: Path, journal: RunJournal, files: list[RunFile], most: int = 99) -> list[str]:
     """Names of the runs that were judged, until a kill after some of them."""
     judged = []
-    for record in judge_runs(FittedRuns.load(model), journal.left(files)[:most], _silent, section="lumi"):
+    for record in RunVerdicts(Fitted.load(model), section="lumi").of(journal.left(files)[:most], _silent):
         journal.add(verdict_row(record))
         if record.run in journal.runs:
             journal.commit()
@@ -128,6 +130,6 @@ def test_a_journal_of_other_settings_or_another_model_is_not_believed(model: Pat
     assert not RunJournal.open(tmp_path / "v", model, files, false_alarms=0.05).runs
     _judge(model, RunJournal.open(tmp_path / "v", model, files), files)
     other = tmp_path / "other"
-    fitted = FittedRuns.load(model)
+    fitted = Fitted.load(model)
     fitted.save(other)
     assert not RunJournal.open(tmp_path / "v", other, files).runs

@@ -93,7 +93,7 @@ def test_alarms_open_within_a_window_and_a_second_and_name_the_place(fitted: Fit
         assert abs(alarm.end_ns - ended) <= 2 * SECOND
         assert alarm.start_ns <= alarm.peak_ns < alarm.end_ns
         if output == "monitor":
-            assert alarm.where == fitted.schema.names[40]
+            assert alarm.where == fitted.view.schema.names[40]
     assert done.alarms == len(alarms) <= 4  # an interval each, not one row per window
     pulse = store.monitors()[0]
     assert (pulse.samples, pulse.missed, pulse.finished) == (3600, 0, True)

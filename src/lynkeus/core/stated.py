@@ -37,6 +37,10 @@ class Stated:
         """Raise CalibrationError: there are no times."""
         raise CalibrationError("the reference has no times, so rates per hour are not known; use p_value")
 
+    def alarms_per_hour_interval(self, score: float, coverage: float = 0.9) -> tuple[float, float]:
+        """Raise CalibrationError: there are no times."""
+        raise CalibrationError("the reference has no times, so rates per hour are not known; use p_value")
+
     def threshold(self, budget_per_hour: float) -> float:
         """Raise CalibrationError: there are no times."""
         raise CalibrationError("the reference has no times, so no budget per hour can be set")

@@ -13,8 +13,9 @@ from lynkeus.commission.runs.commission import RunCommissionSettings, commission
 from lynkeus.commission.runs.report import by_epoch, overall, write_run_report
 from lynkeus.commission.runs.turn_on import Case, RunOutcome, names_place, run_turn_on
 from lynkeus.core import Finding, SettingsError, SourceError
-from lynkeus.fitting.fit_runs import RunFitSettings, fit_runs
+from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.sources.runs.folder import RunFile
+from lynkeus.sources.runs.read import RunFolder
 
 SMALL = RunCommissionSettings({"shift": (0.05, 1.0), "loss": (0.3,)}, (100,), per_case=10, false_alarms=0.05)
 
@@ -28,7 +29,7 @@ def a_run(name: str, seed: int, n: int = 150) -> RunFile:
 @pytest.fixture(scope="module")
 def fitted():
     files = [a_run(f"good{k}", k) for k in range(25)]
-    return fit_runs(files, RunFitSettings("binned_chi2"), lambda what, share: None).fitted
+    return fit(RunFolder(files), FitSettings("binned_chi2"))
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +124,7 @@ def test_what_cannot_be_commissioned_is_said(fitted) -> None:
         RunCommissionSettings({"shift": (0.0,)})
     with pytest.raises(SettingsError, match="between 0 and 1"):
         RunCommissionSettings(false_alarms=1.0)
-    other = fit_runs(
-        [RunFile(f"o{k}", lambda k=k: iter([{"z": np.random.default_rng(k).normal(size=100)}])) for k in range(25)],
-        RunFitSettings("binned_chi2"), lambda what, share: None,
-    ).fitted  # fmt: skip
+    files = [RunFile(f"o{k}", lambda k=k: iter([{"z": np.random.default_rng(k).normal(size=100)}])) for k in range(25)]
+    other = fit(RunFolder(files), FitSettings("binned_chi2"))
     with pytest.raises(SettingsError, match=r"other: was fitted on other columns \(z\)"):
         commission_runs({"a": fitted, "other": other}, [a_run("held", 1)], SMALL)

@@ -126,9 +126,9 @@ def test_every_fault_is_seen_and_named(name: str) -> None:
     ],
 )
 def test_what_is_wrong_is_told(name: str, says: str) -> None:
-    told = fitted().tell(as_batch(faulty(name)), 0, "anomaly")
+    told = fitted().find(as_batch(faulty(name)), "anomaly")[0][0].says
     assert re.search(says, told), told
-    assert told == fitted().tell(as_batch(faulty(name)), 0, name)
+    assert told == fitted().find(as_batch(faulty(name)), name)[0][0].says
 
 
 def test_a_quench_is_seen_long_before_the_field_drops() -> None:
@@ -201,7 +201,7 @@ def test_a_saved_scorer_comes_back(tmp_path: Path) -> None:
     assert {file.suffix for file in tmp_path.iterdir()} <= {".safetensors", ".json"}
     loaded, batch = Cavity.load(tmp_path), as_batch(faulty("quench"))
     np.testing.assert_array_equal(loaded.score(batch), fitted().score(batch))
-    assert loaded.tell(batch, 0, "quench") == fitted().tell(batch, 0, "quench")
+    assert loaded.find(batch, "quench")[0][0].says == fitted().find(batch, "quench")[0][0].says
     (tmp_path / "scorer.json").write_text((tmp_path / "scorer.json").read_text().replace('"level"', '"limit"'))
     with pytest.raises(ModelError, match="limit"):
         Cavity.load(tmp_path)

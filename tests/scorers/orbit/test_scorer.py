@@ -72,13 +72,19 @@ def fault(kind: str, channel: int, start: int = START, length: int = LENGTH, siz
     return Fault(kind, start, length, channel, -1.0 if kind == "gain" else size, other, pattern)
 
 
+def places(scorer: Orbit, batch: Batch) -> np.ndarray:
+    """(n, 2) channels that it names."""
+    found = [scorer.find(batch, output) for output in scorer.outputs]
+    return np.array([[of_row[0].where for of_row in column] for column in found]).T
+
+
 def watch(scorer: Orbit, rows: Batch, step: int = 1500) -> tuple[np.ndarray, np.ndarray]:
     """Scores (n, 2) and names (n, 2) as a watch sees them."""
     scorer.resume({})
     scores, names = [], []
     for batch in Window(Held(rows, step), 10):
         scores.append(scorer.score(batch))
-        names.append(scorer.locate(batch))
+        names.append(places(scorer, batch))
         scorer.update(batch)
     return np.concatenate(scores), np.concatenate(names)
 
@@ -214,4 +220,4 @@ def test_single_rows_do_as_well(orbit: Orbit) -> None:
     scores = scorer.score(batch)
     assert scores.shape == (600, 2)
     assert scores[300:360, 0].min() > np.quantile(scores[:300, 0], 0.99)
-    assert (scorer.locate(batch)[300:360, 0] == machine().names[60]).all()
+    assert (places(scorer, batch)[300:360, 0] == machine().names[60]).all()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lynkeus.core import Batch, Judging, Schema, SchemaError
+from lynkeus.core import Batch, Finding, Finds, Refers, Schema, SchemaError
 from lynkeus.scorers.population.scorer import Population
 from lynkeus.scorers.population.view import dependent_columns
 
@@ -54,8 +54,14 @@ def p_values(scorer: Population, runs: list[np.ndarray]) -> np.ndarray:
     return 10.0 ** -np.array([scorer.score(batch(run))[0, 0] for run in runs])
 
 
-def test_it_judges(scorer: Population) -> None:
-    assert isinstance(scorer, Judging)
+def judged(scorer: Population, run: Batch) -> tuple[float, tuple[Finding, ...]]:
+    """p-value, and what was found."""
+    return float(10.0 ** -scorer.score(run)[0, 0]), scorer.find(run)[0]
+
+
+def test_it_finds_and_knows_its_reference(scorer: Population) -> None:
+    assert isinstance(scorer, Finds)
+    assert isinstance(scorer, Refers)
     assert not scorer.outlying_
 
 
@@ -74,21 +80,21 @@ def test_a_shift_is_named_with_its_column_and_size(scorer: Population, column: i
     for _ in range(5):
         values = events(rng)
         values[:, column] *= factor
-        judged = scorer.judge(batch(values))[0]
-        assert judged.p_value < 0.01
-        assert (judged.chief.kind, judged.chief.variable, judged.chief.unit) == ("shifted", NAMES[column], "x")
-        assert judged.chief.size == pytest.approx(factor, abs=0.02)
-        assert f"shifted in {NAMES[column]}" in judged.reason
+        p_value, found = judged(scorer, batch(values))
+        assert p_value < 0.01
+        assert (found[0].kind, found[0].variable, found[0].unit) == ("shifted", NAMES[column], "x")
+        assert found[0].size == pytest.approx(factor, abs=0.02)
+        assert f"shifted in {NAMES[column]}" in found[0].says
 
 
 def test_a_line_that_is_gone_is_named_with_its_place(scorer: Population) -> None:
     rng = np.random.default_rng(3)
     for _ in range(5):
-        judged = scorer.judge(batch(events(rng, line=0.0)))[0]
-        assert judged.p_value < 1e-6
-        assert judged.chief.kind == "gone"
-        assert judged.chief.size > 0.7
-        low, high = judged.chief.region["light"]
+        p_value, found = judged(scorer, batch(events(rng, line=0.0)))
+        assert p_value < 1e-6
+        assert found[0].kind == "gone"
+        assert found[0].size > 0.7
+        low, high = found[0].region["light"]
         assert low < 300 < high
         assert high / low < 3
 
@@ -96,11 +102,11 @@ def test_a_line_that_is_gone_is_named_with_its_place(scorer: Population) -> None
 def test_a_new_population_is_named_with_its_place_and_events(scorer: Population) -> None:
     rng = np.random.default_rng(4)
     for _ in range(5):
-        judged = scorer.judge(batch(events(rng, new=0.03)))[0]
-        assert judged.p_value < 1e-3
-        assert judged.chief.kind == "new"
-        assert judged.chief.size == pytest.approx(0.03 * EVENTS, rel=0.8)
-        low, high = judged.chief.region["charge"]
+        p_value, found = judged(scorer, batch(events(rng, new=0.03)))
+        assert p_value < 1e-3
+        assert found[0].kind == "new"
+        assert found[0].size == pytest.approx(0.03 * EVENTS, rel=0.8)
+        low, high = found[0].region["charge"]
         assert low < 3_000 < high
 
 
@@ -117,23 +123,23 @@ def test_outlying_runs_of_the_reference_are_left_out_and_named() -> None:
 def test_missing_values_are_a_change(scorer: Population) -> None:
     values = events(np.random.default_rng(6))
     values[:40, 0] = np.nan
-    judged = scorer.judge(batch(values))[0]
-    assert judged.p_value < 1e-3
-    assert any("missing" in change.where for change in judged.changes)
+    p_value, found = judged(scorer, batch(values))
+    assert p_value < 1e-3
+    assert any("missing" in change.where for change in found)
 
 
 def test_a_saved_model_says_the_same(scorer: Population, tmp_path: Path) -> None:
     scorer.save(tmp_path)
     again = Population.load(tmp_path)
     values = batch(events(np.random.default_rng(7), line=0.1))
-    assert again.judge(values) == scorer.judge(values)
+    assert again.find(values) == scorer.find(values)
     assert again.groups_ == scorer.groups_
 
 
 def test_few_events_are_not_judged(scorer: Population) -> None:
-    judged = scorer.judge(batch(events(np.random.default_rng(8), 10)))[0]
-    assert np.isnan(judged.p_value)
-    assert "only 10 events" in judged.reason
+    p_value, found = judged(scorer, batch(events(np.random.default_rng(8), 10)))
+    assert np.isnan(p_value)
+    assert "only 10 events" in found[0].says
     with pytest.raises(SchemaError, match="needs 5 good runs"):
         Population().fit(Runs(good_runs(3, 9)))
 
