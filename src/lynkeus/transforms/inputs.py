@@ -5,7 +5,7 @@ Unscaled inputs are the most common reason why a network learns nothing: orbits 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple, Self
@@ -65,16 +65,6 @@ class Inputs:
         if self.whitening is not None:
             scaled = (scaled.reshape(len(scaled), -1) @ self.whitening).reshape(scaled.shape)
         return (FAR_SIGMA * np.arcsinh(scaled / FAR_SIGMA)).astype(np.float32)
-
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        arrays = {"input_centre": self.centre, "input_sigma": self.sigma}
-        return arrays if self.whitening is None else arrays | {"input_whitening": self.whitening}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array], windows: str) -> Self:
-        """Inverse of `to_arrays`."""
-        return cls(arrays["input_centre"], arrays["input_sigma"], windows, arrays.get("input_whitening"))
 
 
 def _whitening(samples: Floats) -> Floats:

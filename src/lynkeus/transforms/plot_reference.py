@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
@@ -12,7 +11,6 @@ import numpy as np
 from lynkeus.core import Array, Floats, Schema, SchemaError, Source
 
 FEWEST = 20  # events of a plot below which it is not judged
-PLOT_ARRAYS = ("share", "events", "variation", "fano")
 
 
 @dataclass(frozen=True)
@@ -108,15 +106,6 @@ class PlotReference:
         deviance = counts * np.log(np.where(counts > 0, counts, 1.0) / expected) - (counts - expected)
         pull = np.sign(counts - expected) * np.sqrt(2 * np.maximum(deviance, 0.0))
         return np.where(judged, pull * np.sqrt(expected / np.maximum(variance, expected)), 0.0)
-
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        return {name: getattr(self, name) for name in PLOT_ARRAYS}
-
-    @classmethod
-    def from_arrays(cls, schema: Schema, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
-        return cls(Plots.of(schema, "it"), *(arrays[name] for name in PLOT_ARRAYS))
 
 
 def _moments(plots: Plots, first: Floats, second: Floats, seen: tuple[Floats, Floats, Array]) -> tuple[Floats, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,10 +9,9 @@ import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 from scipy.stats import chi2
 
-from lynkeus.core import Array, Floats, Scores
+from lynkeus.core import Floats, Scores
 
 FEWEST_RUNS = 20  # from which the usual deviates are learned
-USUAL_ARRAYS = ("usual_centre", "usual_sigma")
 
 
 @dataclass(frozen=True)
@@ -35,15 +33,6 @@ class Usual:
     def of(self, deviates: Floats) -> Floats:
         """(n, plots) in sigmas of good runs."""
         return (deviates - self.centre) / self.sigma
-
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        return {"usual_centre": self.centre, "usual_sigma": self.sigma}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
-        return cls(*(arrays[name] for name in USUAL_ARRAYS))
 
 
 def deviate_of(log_p: Floats) -> Floats:

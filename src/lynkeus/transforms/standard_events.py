@@ -9,13 +9,13 @@ from typing import Self
 import numpy as np
 
 from lynkeus.core import Array, Batch, Floats, SchemaError, Source
+from lynkeus.files.arrays import arrays_of
 from lynkeus.transforms.event_columns import Scale
 from lynkeus.transforms.reservoir import reservoir
 
 FEWEST = 20  # events of a run below which it is not judged
 FAR_SIGMA = 10.0  # no event is farther out
 LEAST_VARIANCE = 1e-3  # of a combination of columns, relative to the largest: below it is rounding
-EVENT_ARRAYS = ("event_log", "event_centre", "event_sigma")
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class StandardEvents:
 
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""
-        return {"event_log": np.array(self.scale.log), "event_centre": self.centre, "event_sigma": self.sigma}
+        return {"event_log": np.array(self.scale.log)} | arrays_of(self, "event_", ("scale",))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
         """Inverse of `to_arrays`."""
-        log = tuple(bool(flag) for flag in arrays["event_log"])
+        log = tuple(arrays["event_log"].tolist())
         return cls(Scale(log, (False,) * len(log)), arrays["event_centre"], arrays["event_sigma"])
 
 

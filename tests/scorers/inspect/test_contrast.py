@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lynkeus.files.arrays import arrays_of, part_of
 from lynkeus.scorers.inspect.contrast import GAIN, LEAST, Contrast, contrast, mean_squares
 from lynkeus.scorers.inspect.grid import PLACES
 
@@ -73,5 +74,5 @@ def test_any_size(size: tuple[int, int]) -> None:
     shown, _ = usual.show(np.ones([-(-length // 8) for length in size]), image)
     assert shown.shape == size
     assert np.isfinite(shown).all()
-    back = Contrast.from_arrays(usual.to_arrays())
+    back = part_of(Contrast, arrays_of(usual))
     np.testing.assert_array_equal(back.usual_contrast, usual.usual_contrast)

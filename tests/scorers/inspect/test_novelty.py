@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from lynkeus.files.arrays import arrays_of, part_of
 from lynkeus.scorers.inspect import novelty as inspect_novelty
 from lynkeus.scorers.inspect.novelty import FLOOR, GRID, REFERENCE_SIZE, SIZE, UNIT, Novelty, Where
 
@@ -132,7 +133,7 @@ def test_the_bank_and_the_references_are_bounded(monkeypatch: pytest.MonkeyPatch
     assert len(novelty.bank) == 50
     assert novelty.references.nbytes <= 5 * ROWS * COLUMNS * REFERENCE_SIZE
     assert novelty.reference_image.tolist() == [0, 3, 6, 9, 12]
-    back = Novelty.from_arrays(novelty.to_arrays())
+    back = part_of(Novelty, arrays_of(novelty))
     new = images(seed=1, count=1)[0]
     np.testing.assert_array_equal(distances(back, new), distances(novelty, new))
 

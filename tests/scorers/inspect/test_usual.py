@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lynkeus.files.arrays import arrays_of, part_of
 from lynkeus.scorers.inspect.grid import to_pixels
 from lynkeus.scorers.inspect.usual import LEAST_SIGMA, WHERE, WHETHER, Usual
 
@@ -46,7 +47,7 @@ def test_what_never_changes_gives_finite_maps() -> None:
     assert np.isfinite(usual.height(np.ones((VIEWS, 5, 7))))
     np.testing.assert_array_equal(usual.map(np.zeros((VIEWS, 5, 7))), 0)
     assert np.isfinite(usual.map(np.ones((VIEWS, 1, 1)))).all()
-    back = Usual.from_arrays(usual.to_arrays())
+    back = part_of(Usual, arrays_of(usual))
     np.testing.assert_array_equal(back.map(np.ones((VIEWS, 9, 9))), usual.map(np.ones((VIEWS, 9, 9))))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import SettingsError
+from lynkeus.files.arrays import arrays_of, part_of
 from lynkeus.transforms.inputs import Inputs
 
 
@@ -28,7 +29,7 @@ def test_white_pulses_show_a_small_fault_that_the_common_motion_hides() -> None:
     seen = np.abs(inputs.of(test)).reshape(200, -1).max(axis=1)
     assert seen.argmax() == 50
     assert small.argmax() != 50
-    again = Inputs.from_arrays(inputs.to_arrays(), "white")
+    again = part_of(Inputs, arrays_of(inputs, "input_", ("windows",)), "input_", windows="white")
     np.testing.assert_array_equal(again.of(test), inputs.of(test))
 
 

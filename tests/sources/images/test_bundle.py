@@ -22,7 +22,7 @@ from lynkeus.sources.images.shard import RECORD
 # Each image is on the disk before the next, and takes its time; also in the processes, which read this as well.
 SLOW = """
 import sys, time
-from lynkeus.sources.images.folder import shard as image_shard
+from lynkeus.sources.images import shard as image_shard
 from lynkeus.sources.images.crops import Crops
 from lynkeus.sources.images.bundle_writer import write_images
 from lynkeus.sources.images.folder import ImageSource

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from lynkeus.core import Array, Floats
+from lynkeus.core import Floats
 from lynkeus.scorers.cavity.equation import CavityModel, Signals, chi_square
 from lynkeus.scorers.cavity.likelihood import Change, find_changes
 from lynkeus.scorers.cavity.pulse_shapes import (
@@ -157,30 +157,6 @@ class Baseline:
             sigmas[name] = _doubted(sigmas[name], np.maximum(sigmas["pulse_cut"], sigmas["drive_shift"]))
         apart = TIE * (1e3 * found.statistics[:, 0] % 1)
         return np.stack([anomaly, *(sigmas[name] + apart for name in FAULTS)], axis=1)
-
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        parts = {"model": self.model.to_arrays(), "equation": vars(self.equation), "channels": vars(self.channels)}
-        arrays = {f"{part}.{name}": array for part, found in parts.items() for name, array in found.items()}
-        found = arrays | {"middle": self.middle, "stray": self.stray}
-        return {name: np.asarray(array) for name, array in found.items()}
-
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, Array]) -> Self:
-        """Inverse of `to_arrays`; KeyError or TypeError where something is missing."""
-        parts: dict[str, dict[str, Array]] = {"model": {}, "equation": {}, "channels": {}}
-        for name, array in arrays.items():
-            part, _, own = name.partition(".")
-            if own:
-                parts[part][own] = array
-        spread = parts["equation"] | {name: parts["equation"][name].item() for name in ("field", "reach", "varies")}
-        return cls(
-            CavityModel.from_arrays(parts["model"]),
-            EquationSpread(**spread),
-            ChannelSpread(**parts["channels"]),
-            arrays["middle"],
-            arrays["stray"],
-        )
 
 
 def _doubted(sigmas: Floats, other: Floats) -> Floats:

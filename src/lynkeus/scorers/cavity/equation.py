@@ -6,8 +6,8 @@ Complex envelopes, probe V, drive F without crosstalk, half bandwidth w and detu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -138,16 +138,6 @@ class CavityModel:
     def blocks_s(self) -> Floats:
         """Time in the middle of each block."""
         return (np.arange(len(self.detuning)) + 0.5) * self.length * self.step_s
-
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        return {field.name: np.atleast_1d(np.asarray(getattr(self, field.name))) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
-        known: dict[str, Any] = {field.name: arrays[field.name] for field in fields(cls)}
-        return cls(**{name: array if name == "detuning" else array[0].item() for name, array in known.items()})
 
 
 def chi_square(rows: Complex) -> Floats:

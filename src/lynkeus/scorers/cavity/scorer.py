@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from lynkeus.core import Array, Batch, Evidence, Finding, ModelError, Schema, SchemaError, Scores, Source
 from lynkeus.core.protocols import About
-from lynkeus.files.arrays import read_folder, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_folder, write_folder
 from lynkeus.scorers.cavity.baseline import FAULTS, Baseline, Findings
 from lynkeus.scorers.cavity.equation import signals_of
 from lynkeus.scorers.cavity.words import evidence, words
@@ -118,7 +118,7 @@ class Cavity:
         """Write to a folder."""
         arrays: dict[str, Array] = {}
         for cavity, baseline in self.baselines_.items():
-            for name, array in baseline.to_arrays().items():
+            for name, array in arrays_of(baseline).items():
                 parts = {REAL: array.real, IMAGINARY: array.imag} if np.iscomplexobj(array) else {"": array}
                 arrays |= {f"{cavity}/{name}{end}": part for end, part in parts.items()}
         write_folder(folder, self.schema_, asdict(self), arrays)
@@ -136,7 +136,7 @@ class Cavity:
                     own, array = own.removesuffix(REAL), array + 1j * arrays[name.removesuffix(REAL) + IMAGINARY]
                 if not own.endswith(IMAGINARY):
                     parts.setdefault(cavity, {})[own] = array
-            scorer.baselines_ = {cavity: Baseline.from_arrays(found) for cavity, found in parts.items()}
+            scorer.baselines_ = {cavity: part_of(Baseline, found) for cavity, found in parts.items()}
         except (KeyError, TypeError) as error:
             raise ModelError(f"{folder} does not hold a Cavity of this version ({error}); fit it again") from error
         scorer.schema_ = schema

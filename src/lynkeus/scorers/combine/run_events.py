@@ -12,11 +12,11 @@ from scipy.special import log_ndtr, ndtri
 from scipy.stats import binom
 
 from lynkeus.core import About, Batch, Evidence, Floats, Schema, Scores, Source, plugins
-from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.combine.inner import inner_scorer, layout_of
 from lynkeus.sources import InMemory
-from lynkeus.transforms.plot_scores import USUAL_ARRAYS, Usual, chi2_deviate, deviate_of, worst_plot
-from lynkeus.transforms.standard_events import EVENT_ARRAYS, FEWEST, StandardEvents, evidence_of
+from lynkeus.transforms.plot_scores import Usual, chi2_deviate, deviate_of, worst_plot
+from lynkeus.transforms.standard_events import FEWEST, StandardEvents, evidence_of
 
 PARTS = 20  # equal parts of the distribution of scores of good events
 TAILS = (0.003, 0.01, 0.03, 0.1, 0.3)  # shares of good events that score higher
@@ -70,15 +70,15 @@ class RunEvents:
 
     def save(self, folder: Path) -> None:
         """Write to a folder, the inner scorer to one of its own."""
-        arrays = self.events_.to_arrays() | self.usual_.to_arrays() | {"ranked": self.ranked_}
+        arrays = self.events_.to_arrays() | arrays_of(self.usual_, "usual_") | {"ranked": self.ranked_}
         write_folder(folder, self.schema_, asdict(self), arrays)
         self.inner_.save(folder / "inner")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, *EVENT_ARRAYS, *USUAL_ARRAYS, "ranked")
-        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), Usual.from_arrays(arrays)
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), part_of(Usual, arrays, "usual_")
         scorer.ranked_ = arrays["ranked"]
         scorer.inner_ = plugins.load("scorers", scorer.scorer).load(folder / "inner")
         return scorer

@@ -16,10 +16,10 @@ import numpy as np
 from scipy.stats import poisson
 
 from lynkeus.core import About, Array, Batch, Evidence, Floats, Schema, SchemaError, Scores, Source, plugins
-from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.combine.inner import inner_scorer, layout_of
 from lynkeus.sources import InMemory
-from lynkeus.transforms.plot_reference import PLOT_ARRAYS, PlotReference, merged
+from lynkeus.transforms.plot_reference import PlotReference, Plots, merged
 from lynkeus.transforms.reservoir import reservoir
 
 DRAWN = 3000  # runs that are drawn from the good ones, where there are fewer: a network needs many
@@ -73,14 +73,15 @@ class RunHistograms:
 
     def save(self, folder: Path) -> None:
         """Write to a folder, the inner scorer to one of its own."""
-        write_folder(folder, self.schema_, asdict(self), self.reference_.to_arrays() | {"groups": self.groups_})
+        reference = arrays_of(self.reference_, leave=("plots",))
+        write_folder(folder, self.schema_, asdict(self), reference | {"groups": self.groups_})
         self.inner_.save(folder / "inner")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, *PLOT_ARRAYS, "groups")
-        scorer.reference_ = PlotReference.from_arrays(scorer.schema_, arrays)
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.reference_ = part_of(PlotReference, arrays, plots=Plots.of(scorer.schema_, "it"))
         scorer.groups_ = arrays["groups"]
         scorer.inner_ = plugins.load("scorers", scorer.scorer).load(folder / "inner")
         return scorer

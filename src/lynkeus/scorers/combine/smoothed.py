@@ -110,7 +110,6 @@ class Smoothed:
         scorer, arrays = read_scorer(cls, folder)
         scorer.inner_ = plugins.load("scorers", scorer.scorer).load(folder / MEMBER)
         if scorer.spatial:
-            _, arrays = read_scorer(cls, folder, "usual")
             scorer.correction_ = SpatialCorrection(arrays["usual"], scorer.neighbours)
         scorer.resume({})
         return scorer

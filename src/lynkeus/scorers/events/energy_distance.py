@@ -14,9 +14,9 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from lynkeus.core import About, Batch, Evidence, Floats, Scores, SettingsError, Source
-from lynkeus.files.arrays import read_scorer, write_folder
-from lynkeus.transforms.plot_scores import USUAL_ARRAYS, Usual, worst_plot
-from lynkeus.transforms.standard_events import EVENT_ARRAYS, FEWEST, StandardEvents, decorrelated, evidence_of
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.transforms.plot_scores import Usual, worst_plot
+from lynkeus.transforms.standard_events import FEWEST, StandardEvents, decorrelated, evidence_of
 
 KERNELS = ("energy", "rbf")
 POOL = 40_000  # good events from which the reference and runs of any size are drawn
@@ -76,13 +76,14 @@ class EnergyDistance:
             "mix": self.mix_,
             "kernel": np.array([self.width_, self.within_]),
         }
-        write_folder(folder, self.schema_, asdict(self), self.events_.to_arrays() | self.usual_.to_arrays() | own)
+        own |= self.events_.to_arrays() | arrays_of(self.usual_, "usual_")
+        write_folder(folder, self.schema_, asdict(self), own)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, *EVENT_ARRAYS, *USUAL_ARRAYS, "reference", "null", "mix", "kernel")
-        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), Usual.from_arrays(arrays)
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), part_of(Usual, arrays, "usual_")
         scorer.reference_, scorer.null_, scorer.mix_ = arrays["reference"], arrays["null"], arrays["mix"]
         scorer.width_, scorer.within_ = map(float, arrays["kernel"])
         return scorer

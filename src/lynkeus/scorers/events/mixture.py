@@ -15,16 +15,15 @@ from scipy.special import logsumexp
 from scipy.stats import poisson
 
 from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
-from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.transforms.mixture import Mixture
-from lynkeus.transforms.plot_scores import USUAL_ARRAYS, Usual, chi2_deviate, deviate_of, worst_plot
-from lynkeus.transforms.standard_events import EVENT_ARRAYS, FEWEST, StandardEvents, evidence_of
+from lynkeus.transforms.plot_scores import Usual, chi2_deviate, deviate_of, worst_plot
+from lynkeus.transforms.standard_events import FEWEST, StandardEvents, evidence_of
 
 POOL = 40_000
 COMPONENTS = (1, 2, 4, 8, 16)
 RARE = (0.003, 0.01, 0.03, 0.1)  # shares of good events that are farther out
 FEWEST_HERE = np.array([5.0, 12.0, 40.0])  # events of a population in a run, for its yield, position and width
-MIXTURE_ARRAYS = ("log_weight", "centre", "whiten", "log_volume")
 LEARNED = ("mean", "scatter", "crossed", "variation", "far")
 
 
@@ -79,16 +78,16 @@ class EventMixture:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        own = {name: getattr(self.mixture_, name) for name in MIXTURE_ARRAYS}
-        own |= {name: getattr(self, f"{name}_") for name in LEARNED}
-        write_folder(folder, self.schema_, asdict(self), self.events_.to_arrays() | self.usual_.to_arrays() | own)
+        own = arrays_of(self.mixture_) | {name: getattr(self, f"{name}_") for name in LEARNED}
+        own |= self.events_.to_arrays() | arrays_of(self.usual_, "usual_")
+        write_folder(folder, self.schema_, asdict(self), own)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, *EVENT_ARRAYS, *USUAL_ARRAYS, *MIXTURE_ARRAYS, *LEARNED)
-        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), Usual.from_arrays(arrays)
-        scorer.mixture_ = Mixture(**{name: arrays[name] for name in MIXTURE_ARRAYS})
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), part_of(Usual, arrays, "usual_")
+        scorer.mixture_ = part_of(Mixture, arrays)
         for name in LEARNED:
             setattr(scorer, f"{name}_", arrays[name])
         return scorer

@@ -17,9 +17,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from lynkeus.core import About, Array, Batch, Evidence, Floats, Scores, SettingsError, Source
-from lynkeus.files.arrays import read_scorer, write_folder
-from lynkeus.transforms.plot_scores import USUAL_ARRAYS, Usual, worst_plot
-from lynkeus.transforms.standard_events import EVENT_ARRAYS, FEWEST, StandardEvents, decorrelated, evidence_of
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.transforms.plot_scores import Usual, worst_plot
+from lynkeus.transforms.standard_events import FEWEST, StandardEvents, decorrelated, evidence_of
 
 MODELS = ("logistic", "boosting")
 POOL = 20_000
@@ -75,14 +75,15 @@ class TwoSampleClassifier:
     def save(self, folder: Path) -> None:
         """Write to a folder."""
         own = {"reference": self.reference_, "landmarks": self.landmarks_, "width": self.width_, "mix": self.mix_}
-        write_folder(folder, self.schema_, asdict(self), self.events_.to_arrays() | self.usual_.to_arrays() | own)
+        own |= self.events_.to_arrays() | arrays_of(self.usual_, "usual_")
+        write_folder(folder, self.schema_, asdict(self), own)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
         own = ("reference", "landmarks", "width", "mix")
-        scorer, arrays = read_scorer(cls, folder, *EVENT_ARRAYS, *USUAL_ARRAYS, *own)
-        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), Usual.from_arrays(arrays)
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), part_of(Usual, arrays, "usual_")
         scorer.reference_, scorer.landmarks_, scorer.width_, scorer.mix_ = (arrays[name] for name in own)
         return scorer
 

@@ -16,9 +16,9 @@ import numpy as np
 from scipy.special import betaln, gammaln, log_ndtr
 
 from lynkeus.core import About, Array, Batch, Evidence, Floats, Scores, SettingsError, Source
-from lynkeus.files.arrays import read_scorer, write_folder
-from lynkeus.transforms.plot_reference import PLOT_ARRAYS, PlotReference, merged, summed
-from lynkeus.transforms.plot_scores import USUAL_ARRAYS, Usual, deviate_of, worst_plot
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.transforms.plot_reference import PlotReference, Plots, merged, summed
+from lynkeus.transforms.plot_scores import Usual, deviate_of, worst_plot
 from lynkeus.transforms.reservoir import reservoir
 
 FOREMOST = 60.0  # sigmas: a pull is no larger
@@ -79,15 +79,15 @@ class BetaBinomial:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        arrays = self.reference_.to_arrays() | self.usual_.to_arrays() | {"runs": self.runs_}
+        arrays = arrays_of(self.reference_, leave=("plots",)) | arrays_of(self.usual_, "usual_") | {"runs": self.runs_}
         write_folder(folder, self.schema_, asdict(self), arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, *PLOT_ARRAYS, *USUAL_ARRAYS, "runs")
-        scorer.reference_ = PlotReference.from_arrays(scorer.schema_, arrays)
-        scorer.usual_, scorer.runs_ = Usual.from_arrays(arrays), arrays["runs"]
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.reference_ = part_of(PlotReference, arrays, plots=Plots.of(scorer.schema_, "it"))
+        scorer.usual_, scorer.runs_ = part_of(Usual, arrays, "usual_"), arrays["runs"]
         return scorer
 
     def _usual(self, batch: Batch) -> Floats:

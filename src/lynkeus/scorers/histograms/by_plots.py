@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from lynkeus.core import Array, Batch, Evidence, Floats, Schema, Scores
-from lynkeus.files.arrays import read_scorer, write_folder
-from lynkeus.transforms.plot_reference import PLOT_ARRAYS, PlotReference
-from lynkeus.transforms.plot_scores import USUAL_ARRAYS, Usual, worst_plot
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.transforms.plot_reference import PlotReference, Plots
+from lynkeus.transforms.plot_scores import Usual, worst_plot
 
 
 class ByPlots(ABC):
@@ -48,14 +48,15 @@ class ByPlots(ABC):
         """Write to a folder."""
         own = {name: getattr(self, f"{name}_") for name in self.own}
         settings: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
-        write_folder(folder, self.schema_, settings, self.reference_.to_arrays() | self.usual_.to_arrays() | own)
+        own |= arrays_of(self.reference_, leave=("plots",)) | arrays_of(self.usual_, "usual_")
+        write_folder(folder, self.schema_, settings, own)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, *PLOT_ARRAYS, *USUAL_ARRAYS, *cls.own)
-        scorer.reference_ = PlotReference.from_arrays(scorer.schema_, arrays)
-        scorer.usual_ = Usual.from_arrays(arrays)
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.reference_ = part_of(PlotReference, arrays, plots=Plots.of(scorer.schema_, "it"))
+        scorer.usual_ = part_of(Usual, arrays, "usual_")
         for name in cls.own:
             setattr(scorer, f"{name}_", arrays[name])
         return scorer

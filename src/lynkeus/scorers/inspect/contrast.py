@@ -5,8 +5,8 @@ A cell knows that something is wrong within some ten pixels. A pit or a crack is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -47,15 +47,6 @@ class Contrast:
         found = contrast(pixels)
         usual = between_places(self.usual_contrast, *found.shape).astype(np.float32)
         return np.asarray(gaussian_filter(found / usual, BLUR))
-
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
-        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
 
 
 def contrast(pixels: Array) -> Floats:

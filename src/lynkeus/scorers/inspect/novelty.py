@@ -7,8 +7,8 @@ taken at the same position. An image that was learned from is compared with the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -150,15 +150,6 @@ class Novelty:
                     there = moved[:, (columns + across).clamp(0, shape[1] - 1)]
                     best = torch.minimum(best, (part - there).square_().sum(dim=2))
         return torch.where(torch.isfinite(best), best, best.new_tensor(float(REFERENCE_SIZE))).sqrt()
-
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
-        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
 
 
 @dataclass(frozen=True)

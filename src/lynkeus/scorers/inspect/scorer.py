@@ -31,7 +31,7 @@ from lynkeus.core import (
     Source,
     Unseen,
 )
-from lynkeus.files.arrays import read_folder, read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.networks.backbone import backbone
 from lynkeus.scorers.inspect.blemishes import plant_blemishes
 from lynkeus.scorers.inspect.contrast import Contrast, mean_squares
@@ -254,28 +254,18 @@ class Inspect:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        arrays = self.novelty_.to_arrays() | self.heads_.to_arrays() | self.usual_.to_arrays()
+        arrays = arrays_of(self.novelty_) | arrays_of(self.usual_) | arrays_of(self.contrast_)
         arrays |= {"held_out": self.held_out_, "digests": self.digests_}
-        arrays |= self.contrast_.to_arrays() | to_arrays(self.taken_) | self.references_.to_arrays()
+        arrays |= self.heads_.to_arrays() | to_arrays(self.taken_) | self.references_.to_arrays()
         write_folder(folder, self.schema_, asdict(self), arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged, SettingsError where the weights are absent."""
-        names = (
-            *Novelty.__dataclass_fields__,
-            *Usual.__dataclass_fields__,
-            *Contrast.__dataclass_fields__,
-            "held_out",
-            "digests",
-            "taken",
-            "visits",
-        )
-        scorer, _ = read_scorer(cls, folder, *names)
-        arrays = read_folder(folder)[2]
+        scorer, arrays = read_scorer(cls, folder)
         scorer._features = FeatureMaps(backbone(scorer.backbone, scorer.weights))
-        scorer.novelty_, scorer.heads_ = Novelty.from_arrays(arrays), Heads.from_arrays(arrays)
-        scorer.usual_, scorer.contrast_ = Usual.from_arrays(arrays), Contrast.from_arrays(arrays)
+        scorer.novelty_, scorer.heads_ = part_of(Novelty, arrays), Heads.from_arrays(arrays)
+        scorer.usual_, scorer.contrast_ = part_of(Usual, arrays), part_of(Contrast, arrays)
         scorer.held_out_, scorer.references_ = arrays["held_out"], References.from_arrays(arrays)
         scorer.digests_, scorer.taken_ = arrays["digests"], from_arrays(arrays["taken"])
         return scorer

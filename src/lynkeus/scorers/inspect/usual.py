@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from scipy.ndimage import convolve1d, gaussian_filter
 
-from lynkeus.core import Array, Floats
+from lynkeus.core import Floats
 from lynkeus.scorers.inspect.grid import between_places, middle_of_places
 
 BLUR = 0.7  # places over which these are averaged
@@ -62,15 +62,6 @@ class Usual:
                 off = one - between_places(mean, rows, columns)
                 found += weight * off / between_places(sigma, rows, columns)
         return np.asarray(gaussian_filter(found, SMOOTH))
-
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
-        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
 
 
 def _splined(grid: Floats) -> Floats:

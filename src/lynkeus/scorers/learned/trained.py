@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lynkeus.core import Array, Batch, Floats, ModelError, Schema, Source
-from lynkeus.files.arrays import read_folder, read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.networks.standardise import Standardise
 from lynkeus.training import History, Task, TrainSettings, in_chunks, session, train
 from lynkeus.training.seeded import seeded
@@ -143,15 +143,15 @@ def _seen(scorer: Learned, values: Array, device: torch.device) -> Tensor:
 def save_learned(scorer: Learned, folder: Path) -> None:
     """Weights and inputs as safetensors, the settings and the history of the training as JSON."""
     weights = {f"{NETWORK}{name}": tensor.numpy() for name, tensor in scorer.task_.networks.state_dict().items()}
-    write_folder(folder, scorer.schema_, asdict(scorer), weights | scorer.inputs_.to_arrays())
+    write_folder(folder, scorer.schema_, asdict(scorer), weights | arrays_of(scorer.inputs_, "input_", ("windows",)))
     (folder / HISTORY).write_text(json.dumps(scorer.history_.to_dict()), encoding="utf-8")
 
 
 def load_learned(kind: type[S], folder: Path) -> S:
     """Inverse of `save_learned`. Raises ModelError naming what is damaged."""
-    scorer: Any = read_scorer(kind, folder)[0]
-    arrays = read_folder(folder)[2]
-    scorer.inputs_ = Inputs.from_arrays(arrays, scorer.windows)
+    found, arrays = read_scorer(kind, folder)
+    scorer: Any = found
+    scorer.inputs_ = part_of(Inputs, arrays, "input_", windows=scorer.windows)
     scorer.task_ = scorer.make_task(sample_shape(scorer.schema_))
     names = [name for name in arrays if name.startswith(NETWORK)]
     try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from lynkeus.core import (
     Source,
     Unseen,
 )
-from lynkeus.files.arrays import read_folder, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_folder, write_folder
 from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Baseline, Gate, Pace, Walk, walk
 from lynkeus.scorers.orbit.judge import MEMORY, QUIET_NATS, Judge
 from lynkeus.scorers.orbit.tails import Kept, Tails, fit_tails
@@ -145,8 +145,7 @@ class Orbit:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        model = self.model_
-        arrays: dict[str, Any] = {"centre": model.centre, "jitter": model.jitter, "precision": model.precision}
+        arrays = arrays_of(self.model_)
         arrays |= {f"tails.{name}": value for name, value in self.tails_.to_arrays().items()}
         arrays |= {f"start.{name}": value for name, value in self._start.to_arrays().items()}
         arrays |= {"gate.sigma": self.gate_.sigma}
@@ -161,7 +160,7 @@ class Orbit:
         try:
             scorer = cls(Pace(**settings["pace"]))
             scorer.schema_ = schema
-            scorer.model_ = ConditionalModel(arrays["centre"], arrays["jitter"], arrays["precision"])
+            scorer.model_ = part_of(ConditionalModel, arrays)
             scorer._prepare()
             scorer.tails_ = Tails.from_arrays(_part(arrays, "tails."))
             scorer._start = Baseline.from_arrays(_part(arrays, "start."))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lynkeus.core import Array, Floats
+from lynkeus.files.arrays import arrays_of, part_of
 from lynkeus.scorers.orbit.baseline import Gate
 from lynkeus.scorers.orbit.windows import WindowStatistics
 
@@ -113,23 +114,14 @@ class Tails:
 
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""
-        lines = {"mean": self.mean, "wide": self.wide, "narrow": self.narrow}
-        arrays = {
-            f"{name}.{part}": np.atleast_1d(getattr(line, part))
-            for name, line in lines.items()
-            for part in ("level", "scale")
-        }
         energies = {name: np.array([e.centre, e.width]) for name, e in (("energy", self.energy), ("sway", self.sway))}
-        return arrays | energies | {"repeat": self.repeat}
+        return arrays_of(self, leave=energies) | energies
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> Tails:
         """Inverse of `to_arrays`."""
-        mean, wide, narrow = (
-            Line(arrays[f"{name}.level"], arrays[f"{name}.scale"]) for name in ("mean", "wide", "narrow")
-        )
-        energy, sway = (Energy(*(float(value) for value in arrays[name])) for name in ("energy", "sway"))
-        return cls(mean, wide, narrow, arrays["repeat"], energy, sway)
+        energy, sway = (Energy(*arrays[name].tolist()) for name in ("energy", "sway"))
+        return part_of(cls, arrays, energy=energy, sway=sway)
 
 
 def fit_tails(kept: Kept, gate: Gate) -> Tails:

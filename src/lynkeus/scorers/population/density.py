@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,7 +24,6 @@ MAX_STEPS = 60  # of the fit
 STEPS = 60  # uphill
 LEAST_VARIANCE = 1e-8  # of what is left of a column when all others are known
 MOST_RATIO = 50.0  # log of a ratio of densities; beyond, it would overflow
-OWN = ("centre", "units", "population", "least", "most")
 
 
 @dataclass(frozen=True)
@@ -109,17 +107,6 @@ class Density:
         own = np.flatnonzero(self.population == number)
         height = -self.mixture.score(self.mixture.centre[own])[0]
         return self.centre + self.mixture.centre[own[height.argmax()]] @ np.linalg.inv(self.units)
-
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        own = {f"density.{name}": getattr(self, name) for name in OWN}
-        return vars(self.mixture) | own
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
-        mixture = Mixture(**{name: arrays[name] for name in Mixture.__dataclass_fields__})
-        return cls(mixture, *(arrays[f"density.{name}"] for name in OWN))
 
 
 def log_sum(parts: Floats) -> Floats:

@@ -96,15 +96,6 @@ class Family:
         trials = float(np.exp(np.interp(at, np.log(SIZES), np.log(self.trials))))
         return _of_trials(2.0 * norm.sf(np.abs(sigmas).max() / width), trials)
 
-    def to_arrays(self, name: str) -> dict[str, Array]:
-        """For a model folder."""
-        return {f"{name}.{field}": value for field, value in vars(self).items()}
-
-    @classmethod
-    def from_arrays(cls, name: str, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
-        return cls(**{field: arrays[f"{name}.{field}"] for field in cls.__dataclass_fields__})
-
 
 def alike(runs: Sequence[Floats]) -> npt.NDArray[np.bool_]:
     """(runs,) which of them are not far from the median of all, by the means of the numbers (n, m) of their events."""
@@ -205,15 +196,6 @@ class Strangeness:
         trials = float(np.exp(np.interp(size, np.log(SIZES), np.log(self.trials))))
         return _of_trials(float(local.min()), trials), float(self.levels[local.argmin()])
 
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        return {f"strange.{name}": value for name, value in vars(self).items()}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
-        return cls(*(arrays[f"strange.{name}"] for name in cls.__dataclass_fields__))
-
 
 def _overdispersion(counts: Array, sizes: Array, share: Floats) -> Floats:
     """(l,) relative spread of counts from run to run, more than counting explains; 0 where that may be chance."""
@@ -246,15 +228,6 @@ class Gains:
         at, known = np.log(size), np.log(self.sizes)
         edge, scale = np.interp(at, known, self.edge), np.interp(at, known, self.scale)
         return float(np.clip(PASSED * np.exp(-(gain - edge) / scale), TINY, 1.0))
-
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        return {f"gains.{name}": value for name, value in vars(self).items()}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
-        return cls(*(arrays[f"gains.{name}"] for name in cls.__dataclass_fields__))
 
 
 def shift_numbers(density: Density, scaled: Floats, parts: Floats) -> Floats:

@@ -24,7 +24,7 @@ from lynkeus.core import (
     Source,
     Unseen,
 )
-from lynkeus.files.arrays import read_folder, read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.population.questions import TINY, Family
 from lynkeus.scorers.population.view import QUESTIONS, Asked, View, dependent_columns
 from lynkeus.scorers.population.words import Words, group_numbers, kind_change, sentence
@@ -151,9 +151,9 @@ class Population:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        arrays = self.kinds_.to_arrays("kinds")
+        arrays = arrays_of(self.kinds_, "kinds.")
         for number, view in enumerate(self.views_):
-            arrays |= view.to_arrays(f"view{number}")
+            arrays |= view.to_arrays(f"view{number}.")
         write_folder(folder, self.schema_, asdict(self), arrays)
         learned = {"scale": asdict(self.scale_), "groups": self.groups_, "outlying": self.outlying_}
         text = json.dumps(learned | {"views": [view.group for view in self.views_]})
@@ -162,14 +162,13 @@ class Population:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, _ = read_scorer(cls, folder)
-        arrays = read_folder(folder)[2]
+        scorer, arrays = read_scorer(cls, folder)
         try:
             learned = json.loads((folder / LEARNED).read_text(encoding="utf-8"))
             scorer.scale_ = Scale(tuple(learned["scale"]["log"]), tuple(learned["scale"]["whole"]))
             scorer.groups_, scorer.outlying_ = tuple(learned["groups"]), list(learned["outlying"])
-            scorer.views_ = [View.from_arrays(f"view{k}", group, arrays) for k, group in enumerate(learned["views"])]
-            scorer.kinds_ = Family.from_arrays("kinds", arrays)
+            scorer.views_ = [View.from_arrays(f"view{k}.", group, arrays) for k, group in enumerate(learned["views"])]
+            scorer.kinds_ = part_of(Family, arrays, "kinds.")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{folder} does not hold a whole Population ({error}); fit it again") from error
         return scorer

@@ -12,6 +12,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from lynkeus.core import Array, Floats
+from lynkeus.files.arrays import arrays_of, part_of
 from lynkeus.scorers.population.changes import Story, Told, new_gain, stories
 from lynkeus.scorers.population.density import Density, log_sum
 from lynkeus.scorers.population.questions import (
@@ -25,6 +26,7 @@ from lynkeus.scorers.population.questions import (
     share_numbers,
     shift_numbers,
 )
+from lynkeus.transforms.mixture import Mixture
 
 RANKED = 20_000  # events by which dependence is judged
 CELLS = 8  # of each column, equally full
@@ -150,19 +152,14 @@ class View:
 
     def to_arrays(self, name: str) -> dict[str, Array]:
         """For a model folder."""
-        own = {"columns": self.columns, "good": self.good, **self.density.to_arrays(), **self.strange.to_arrays()}
-        own |= self.shift.to_arrays("shift") | self.share.to_arrays("share")
-        own |= self.gains.to_arrays() if self.gains else {}
-        return {f"{name}.{field}": value for field, value in own.items()}
+        density = arrays_of(self.density.mixture, name) | arrays_of(self.density, f"{name}density.", ("mixture",))
+        return density | arrays_of(self, name, ("group", "density"))
 
     @classmethod
     def from_arrays(cls, name: str, group: str, arrays: Mapping[str, Array]) -> Self:
         """Inverse of `to_arrays`."""
-        own = {key.removeprefix(f"{name}."): value for key, value in arrays.items() if key.startswith(f"{name}.")}
-        shift, share = Family.from_arrays("shift", own), Family.from_arrays("share", own)
-        density, strange = Density.from_arrays(own), Strangeness.from_arrays(own)
-        gains = Gains.from_arrays(own) if "gains.edge" in own else None
-        return cls(group, own["columns"], density, shift, share, strange, own["good"], gains)
+        density = part_of(Density, arrays, f"{name}density.", mixture=part_of(Mixture, arrays, name))
+        return part_of(cls, arrays, name, group=group, density=density)
 
 
 def _complete(events: Floats) -> Floats:

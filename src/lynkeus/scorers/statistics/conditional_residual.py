@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
-from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.rows import fold, like_values, rows_of
@@ -44,15 +44,13 @@ class ConditionalResidual:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        model = self.model_
-        arrays = {"centre": model.centre, "jitter": model.jitter, "precision": model.precision}
-        write_folder(folder, self.schema_, asdict(self), arrays)
+        write_folder(folder, self.schema_, asdict(self), arrays_of(self.model_))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, "centre", "jitter", "precision")
-        scorer.model_ = ConditionalModel(**arrays)
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.model_ = part_of(ConditionalModel, arrays)
         return scorer
 
     def _residual(self, batch: Batch) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import About, Array, Batch, Evidence, Floats, SchemaError, Scores, SettingsError, Source
-from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import rows_of
@@ -71,15 +71,15 @@ class Discord:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        arrays: dict[str, Array] = {"spans": self.spans_, "clock": np.array([self.clock_]), "usual": self.usual_}
-        arrays |= {"centre": self.scale_.centre, "sigma": self.scale_.sigma, "reference": self.reference_}
+        arrays = {"spans": self.spans_, "clock": np.array([self.clock_]), "usual": self.usual_}
+        arrays |= arrays_of(self.scale_) | {"reference": self.reference_}
         write_folder(folder, self.schema_, asdict(self), arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, "centre", "sigma", "reference", "spans", "clock", "usual")
-        scorer.scale_, scorer.reference_ = RobustScale(arrays["centre"], arrays["sigma"]), arrays["reference"]
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.scale_, scorer.reference_ = part_of(RobustScale, arrays), arrays["reference"]
         scorer.spans_, scorer.clock_, scorer.usual_ = arrays["spans"], int(arrays["clock"][0]), arrays["usual"]
         return scorer
 

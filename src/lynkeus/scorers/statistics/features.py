@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from lynkeus.core import Array, Batch, Floats, SchemaError, Source
+from lynkeus.files.arrays import arrays_of, part_of
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.reservoir import reservoir
 from lynkeus.transforms.robust_scale import RobustScale
@@ -56,16 +57,12 @@ class Features:
 
     def to_arrays(self) -> dict[str, Array]:
         """For a model folder."""
-        return dict(zip(FEATURE_ARRAYS, (*vars(self.model).values(), *vars(self.scale).values()), strict=True))
+        return arrays_of(self.model) | arrays_of(self.scale, "feature_")
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
         """Inverse of `to_arrays`."""
-        given = [arrays[name] for name in FEATURE_ARRAYS]
-        return cls(ConditionalModel(*given[:3]), RobustScale(*given[3:]))
-
-
-FEATURE_ARRAYS = ("centre", "jitter", "precision", "feature_centre", "feature_sigma")
+        return cls(part_of(ConditionalModel, arrays), part_of(RobustScale, arrays, "feature_"))
 
 
 def residuals_of(batch: Batch, model: ConditionalModel) -> Floats:

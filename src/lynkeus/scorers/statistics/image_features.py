@@ -7,14 +7,13 @@ counts; brightness and contrast count as much as any pattern.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from sklearn.decomposition import PCA
 
-from lynkeus.core import Array, Batch, Floats, Source
+from lynkeus.core import Batch, Floats, Source
 from lynkeus.transforms.inputs import read_samples
 
 VARIANCE = 0.9  # share of the variance of patterns that the components carry
@@ -83,18 +82,6 @@ class ImageFeatures:
 
     def _orthonormal(self) -> Floats:
         return np.asarray(self.components / np.linalg.norm(self.components[0]))
-
-    def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
-        return cls(*(arrays[name] for name in IMAGE_ARRAYS))
-
-
-IMAGE_ARRAYS = tuple(ImageFeatures.__dataclass_fields__)
 
 
 def _light(values: Floats) -> Floats:

@@ -14,8 +14,8 @@ from sklearn import ensemble
 
 from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
 from lynkeus.explain.occlusion import occlusion
-from lynkeus.files.arrays import read_scorer, write_folder
-from lynkeus.scorers.statistics.features import FEATURE_ARRAYS, Features
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.scorers.statistics.features import Features
 from lynkeus.scorers.statistics.forest import Forest, forest_of
 from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.rows import like_values
@@ -56,15 +56,15 @@ class IsolationForest:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        arrays = self.features_.to_arrays() | self.forest_._asdict() | {"drawn": np.array([self.drawn_])}
+        arrays = self.features_.to_arrays() | arrays_of(self.forest_) | {"drawn": np.array([self.drawn_])}
         write_folder(folder, self.schema_, asdict(self), arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, *FEATURE_ARRAYS, *Forest._fields, "drawn")
+        scorer, arrays = read_scorer(cls, folder)
         scorer.features_, scorer.drawn_ = Features.from_arrays(arrays), int(arrays["drawn"][0])
-        scorer.forest_ = Forest(*(arrays[name] for name in Forest._fields))
+        scorer.forest_ = part_of(Forest, arrays)
         return scorer
 
     def _residuals(self, batch: Batch) -> Floats:

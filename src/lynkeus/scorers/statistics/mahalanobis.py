@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
-from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.statistics.covariance import Correlated
 from lynkeus.transforms.missing import fill_from_others, with_enough_data
 from lynkeus.transforms.robust_scale import RobustScale
@@ -52,15 +52,13 @@ class Mahalanobis:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        arrays = {"centre": self.scale_.centre, "sigma": self.scale_.sigma, "precision": self.precision_}
-        write_folder(folder, self.schema_, asdict(self), arrays)
+        write_folder(folder, self.schema_, asdict(self), arrays_of(self.scale_) | {"precision": self.precision_})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, "centre", "sigma", "precision")
-        scorer.precision_ = arrays["precision"]
-        scorer.scale_ = RobustScale(arrays["centre"], arrays["sigma"])
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.scale_, scorer.precision_ = part_of(RobustScale, arrays), arrays["precision"]
         return scorer
 
     def _contributions(self, batch: Batch) -> Floats:

@@ -10,9 +10,9 @@ import numpy as np
 from sklearn import neighbors
 
 from lynkeus.core import About, Array, Batch, Evidence, Floats, Scores, Source
-from lynkeus.files.arrays import read_folder, read_scorer, write_folder
-from lynkeus.scorers.statistics.features import FEATURE_ARRAYS, Features
-from lynkeus.scorers.statistics.image_features import IMAGE_ARRAYS, ImageFeatures
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.scorers.statistics.features import Features
+from lynkeus.scorers.statistics.image_features import ImageFeatures
 from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.rows import like_values
 
@@ -60,14 +60,16 @@ class NearestNeighbours:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        write_folder(folder, self.schema_, asdict(self), self.features_.to_arrays() | {"reference": self.reference_})
+        features = self.features_
+        arrays = features.to_arrays() if isinstance(features, Features) else arrays_of(features)
+        write_folder(folder, self.schema_, asdict(self), arrays | {"reference": self.reference_})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        image = read_folder(folder)[0].kind == "image"
-        scorer, arrays = read_scorer(cls, folder, *(IMAGE_ARRAYS if image else FEATURE_ARRAYS), "reference")
-        scorer.features_ = (ImageFeatures if image else Features).from_arrays(arrays)
+        scorer, arrays = read_scorer(cls, folder)
+        image = scorer.schema_.kind == "image"
+        scorer.features_ = part_of(ImageFeatures, arrays) if image else Features.from_arrays(arrays)
         scorer.reference_ = arrays["reference"]
         scorer._index()
         return scorer

@@ -18,7 +18,7 @@ from sklearn.linear_model import SGDOneClassSVM
 from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
 from lynkeus.explain.occlusion import occlusion
 from lynkeus.files.arrays import read_scorer, write_folder
-from lynkeus.scorers.statistics.features import FEATURE_ARRAYS, Features
+from lynkeus.scorers.statistics.features import Features
 from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.rows import like_values
 
@@ -67,7 +67,7 @@ class OneClassSvm:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, *FEATURE_ARRAYS, "landmarks", "weight", "offset")
+        scorer, arrays = read_scorer(cls, folder)
         scorer.features_, scorer.landmarks_ = Features.from_arrays(arrays), arrays["landmarks"]
         scorer.weight_, scorer.offset_ = arrays["weight"], float(arrays["offset"][0])
         return scorer

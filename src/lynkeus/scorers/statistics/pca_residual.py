@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
-from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.statistics.covariance import Correlated
 from lynkeus.transforms.missing import fill_from_others, with_enough_data
 from lynkeus.transforms.robust_scale import RobustScale
@@ -56,16 +56,15 @@ class PcaResidual:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        arrays = {"centre": self.scale_.centre, "sigma": self.scale_.sigma}
-        arrays |= {"components": self.components_, "residual_sigma": self.residual_sigma_}
-        write_folder(folder, self.schema_, asdict(self), arrays)
+        own = {"components": self.components_, "residual_sigma": self.residual_sigma_}
+        write_folder(folder, self.schema_, asdict(self), arrays_of(self.scale_) | own)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, "centre", "sigma", "components", "residual_sigma")
+        scorer, arrays = read_scorer(cls, folder)
         scorer.components_, scorer.residual_sigma_ = arrays["components"], arrays["residual_sigma"]
-        scorer.scale_ = RobustScale(arrays["centre"], arrays["sigma"])
+        scorer.scale_ = part_of(RobustScale, arrays)
         return scorer
 
     def _residual(self, batch: Batch) -> Floats:

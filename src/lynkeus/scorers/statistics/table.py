@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from lynkeus.core import About, Batch, Evidence, Floats, SchemaError, Scores, SettingsError, Source
-from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.statistics.columns import Columns
 from lynkeus.scorers.statistics.table_parts import LocalDistance, Surprise, nearest
 from lynkeus.transforms.missing import with_enough_data
@@ -87,19 +87,16 @@ class Table:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        arrays = vars(self.columns_) | vars(self.mixture_) | {"weight": self.weight_}
-        arrays |= {"points": self.local_.points, "spacing": self.local_.spacing}
+        arrays = arrays_of(self.columns_) | arrays_of(self.mixture_) | arrays_of(self.local_) | {"weight": self.weight_}
         arrays |= {"far": self.surprise_[0].ordered, "thin": self.surprise_[1].ordered}
         write_folder(folder, self.schema_, asdict(self), arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        columns, mixture = Columns.__dataclass_fields__, Mixture.__dataclass_fields__
-        scorer, arrays = read_scorer(cls, folder, *columns, *mixture, "weight", "points", "spacing", "far", "thin")
-        scorer.columns_ = Columns(**{name: arrays[name] for name in columns})
-        scorer.mixture_ = Mixture(**{name: arrays[name] for name in mixture})
-        scorer.weight_, scorer.local_ = arrays["weight"], LocalDistance(arrays["points"], arrays["spacing"])
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.columns_, scorer.mixture_ = part_of(Columns, arrays), part_of(Mixture, arrays)
+        scorer.weight_, scorer.local_ = arrays["weight"], part_of(LocalDistance, arrays)
         scorer.surprise_ = Surprise(arrays["far"]), Surprise(arrays["thin"])
         return scorer
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
-from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.reservoir import sample_rows
 from lynkeus.transforms.robust_scale import RobustScale
@@ -44,13 +44,13 @@ class ThreeSigma:
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""
-        write_folder(folder, self.schema_, asdict(self), {"centre": self.scale_.centre, "sigma": self.scale_.sigma})
+        write_folder(folder, self.schema_, asdict(self), arrays_of(self.scale_))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
-        scorer, arrays = read_scorer(cls, folder, "centre", "sigma")
-        scorer.scale_ = RobustScale(**arrays)
+        scorer, arrays = read_scorer(cls, folder)
+        scorer.scale_ = part_of(RobustScale, arrays)
         return scorer
 
     def _sigmas(self, batch: Batch) -> Floats:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.core.errors import SettingsError
+from lynkeus.files.whole import disk_errors, replace_file
+from lynkeus.files.workers import Work, in_order
 from lynkeus.simulate.surface.defects import CLASSES, Defect, drawn_defect
 from lynkeus.simulate.surface.limits import BARE_MV_M, Weak, limit_mv_m, vertical_test
 from lynkeus.simulate.surface.source import START, SURFACES, Shot, screw_pits, take
@@ -25,6 +26,7 @@ SHIFT = 3  # pixels by which the camera misses a place, at most
 LATER = 0.25  # share of the defects that a treatment makes
 SOFTENED = {"pit": 0.9, "bump": 0.7, "scratch": 0.6, "stain": 0.4, "cat_eye": 0.9}  # contrast that a treatment leaves
 SCREW_PITTED = 0.4  # share of the positions of a screw that get pits
+SHARE = 8  # images that a process makes at a time
 SMALLEST_PIT = 0.4  # radius of a pit when it appears, of its last
 
 
@@ -83,22 +85,15 @@ def write_scans(folder: Path | str, plan: ScanPlan | None = None, processes: int
     if (folder / "images").exists():
         raise SettingsError(f"{folder}: holds images already; give another folder")
     entries = list(niobium_entries(plan) if plan.surface == "niobium" else screw_entries(plan))
-    write = partial(_write_image, folder)
-    try:
+    shares = [entries[first : first + SHARE] for first in range(0, len(entries), SHARE)]
+    with disk_errors(folder, mend="free some space or give another folder"):
         folder.mkdir(parents=True, exist_ok=True)
-        if processes > 1:
-            with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-                found = [row for rows in pool.map(write, entries, chunksize=8) for row in rows]
-        else:
-            found = [row for entry in entries for row in write(entry)]
+        written = in_order(Work(partial, (_write_images, folder)), shares, processes)
+        found = [row for rows in written for row in rows]
         _write_table(folder / "meta.csv", [entry.row for entry in entries])
         _write_table(folder / "truth.csv", found, ("file", "kind", "x", "y", "radius", "contrast", "limit_mv_m"))
         if plan.surface == "niobium":
             _write_table(folder / "properties.csv", [properties(plan, cavity) for cavity in range(plan.cavities)])
-    except OSError as error:
-        raise SourceError(
-            f"{folder}: cannot be written ({error.strerror}); free space or give another folder"
-        ) from error
 
 
 def cavity_name(number: int) -> str:
@@ -196,6 +191,11 @@ def _row(place: tuple[str, str, str], row: Mapping[str, Any], seconds: int, defe
     return {"file": "/".join(place), "cavity": place[0], **row, "scan": place[1], "time": time, "label": label}
 
 
+def _write_images(folder: Path, entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """Write images and masks; returns the lines of truth.csv."""
+    return [row for entry in entries for row in _write_image(folder, entry)]
+
+
 def _write_image(folder: Path, entry: Entry) -> list[dict[str, Any]]:
     """Write image and mask; returns the lines of truth.csv."""
     picture, file = take(entry.shot), entry.row["file"]
@@ -219,8 +219,8 @@ def _write_image(folder: Path, entry: Entry) -> list[dict[str, Any]]:
 
 
 def _write_table(path: Path, rows: Iterable[Mapping[str, Any]], names: tuple[str, ...] = ()) -> None:
-    rows = list(rows)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names or tuple(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    rows, text = list(rows), io.StringIO(newline="")
+    writer = csv.DictWriter(text, names or tuple(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    replace_file(path, text.getvalue().encode())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ALL_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import lynkeus
 from lynkeus.core.batch import Array
 from lynkeus.core.errors import SourceError
 from lynkeus.files.whole import sync
+from lynkeus.files.workers import Work, in_order
 from lynkeus.sources.bundles.disk import begin, finish, on_disk, write_header
 from lynkeus.sources.images.bundle import CROPS, IMAGES, STORED, TRUTH, ImageBundle, pixels_name
 from lynkeus.sources.images.crops import Crops
@@ -27,7 +27,6 @@ from lynkeus.sources.images.shard import RECORD, Task, read_records, records_nam
 
 IMAGES_A_PROCESS = 100  # with fewer it is not worth to start one
 MOST_PROCESSES = 16
-POLL_S = 0.2
 WHOLE = Crops()
 
 
@@ -48,14 +47,14 @@ def write_images(
     folder = Path(folder)
     side = crops.side or None
     schema = replace(source.schema, shape=(len(source.schema.names), side, side))
-    partial, plan = begin(folder, {"schema": schema.to_dict(), "crops": asdict(crops), "origin": source.origin})
-    task = Task(source, crops, partial, _shards(partial, processes or _default_processes(len(source.images))))
+    unfinished, plan = begin(folder, {"schema": schema.to_dict(), "crops": asdict(crops), "origin": source.origin})
+    task = Task(source, crops, unfinished, _shards(unfinished, processes or _default_processes(len(source.images))))
     if task.shards == 1:
         write_shard(task, 0, progress)
     else:
         _in_processes(task, progress)
-    with on_disk(partial):
-        finish(partial, folder, plan | _complete(task) | {"lynkeus": lynkeus.__version__})
+    with on_disk(unfinished):
+        finish(unfinished, folder, plan | _complete(task) | {"lynkeus": lynkeus.__version__})
     return ImageBundle(folder)
 
 
@@ -64,25 +63,26 @@ def _default_processes(images: int) -> int:
     return min(cores, MOST_PROCESSES, 1 + images // IMAGES_A_PROCESS)
 
 
-def _shards(partial: Path, processes: int) -> int:
+def _shards(unfinished: Path, processes: int) -> int:
     """As many files of pixels as an earlier run made, each written by one process."""
-    with on_disk(partial):
-        shards = len(list(partial.glob(pixels_name("*")))) or processes
+    with on_disk(unfinished):
+        shards = len(list(unfinished.glob(pixels_name("*")))) or processes
         for shard in range(shards):
-            (partial / pixels_name(shard)).touch()
-            (partial / records_name(shard)).touch()
+            (unfinished / pixels_name(shard)).touch()
+            (unfinished / records_name(shard)).touch()
     return shards
 
 
 def _in_processes(task: Task, progress: Callable[[int], None] | None) -> None:
+    """Write each shard in a process of its own, one of them in this, which asks the files how far the others are."""
     records = [task.partial / records_name(shard) for shard in range(task.shards)]
-    with ProcessPoolExecutor(task.shards, get_context("spawn")) as pool:
-        running = [pool.submit(write_shard, task, shard, None, os.getpid()) for shard in range(task.shards)]
-        while wait(running, POLL_S, ALL_COMPLETED).not_done:
-            if progress:
-                progress(sum(path.stat().st_size for path in records) // RECORD.itemsize)
-        for future in running:
-            future.result()
+
+    def tell(_: int = 0) -> None:
+        if progress:
+            progress(sum(path.stat().st_size for path in records) // RECORD.itemsize)
+
+    here = partial(write_shard, task, report=tell)
+    in_order(Work(partial, (write_shard, task), here, tell), range(task.shards), task.shards)
     if progress:
         progress(len(task.source.images))
 

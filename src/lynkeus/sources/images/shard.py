@@ -52,8 +52,8 @@ class Task:
         return len(self.source.schema.names)
 
 
-def write_shard(task: Task, shard: int, report: Callable[[int], None] | None = None, parent: int | None = None) -> None:
-    """Write every `task.shards`-th image from `shard` on; a process ends by itself where its `parent` was killed."""
+def write_shard(task: Task, shard: int, report: Callable[[int], None] | None = None) -> None:
+    """Write every `task.shards`-th image from `shard` on; `report` is told the images done so far."""
     mine = range(shard, len(task.source.images), task.shards)
     pixels, records = task.partial / pixels_name(shard), task.partial / records_name(shard)
     # Unbuffered: what write() returned from has left this process, and a full disk is reported at once.
@@ -64,8 +64,6 @@ def write_shard(task: Task, shard: int, report: Callable[[int], None] | None = N
             growing.add(*_stored(task, number))
             if report:
                 report(done)
-            if parent and os.getppid() != parent:
-                os._exit(1)
         growing.commit()
 
 

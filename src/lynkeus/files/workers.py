@@ -1,0 +1,151 @@
+"""Work by several processes: shares of it go to spawned ones that end with their parent, which works too.
+
+A backend is a function that makes a place where shares are done elsewhere: `spawned` here, a cluster (Dask) elsewhere.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from lynkeus.core import LynkeusError
+
+Share = TypeVar("Share")
+Result = TypeVar("Result")
+AHEAD = 2  # shares that each process has: the one it does, and the next
+POLL_S = 0.2
+THREADS = tuple(f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL"))
+
+
+@dataclass(frozen=True)
+class Work(Generic[Share, Result]):
+    """What is done with each share: `begin(*given)`, called once in a process, gives the function that does it.
+
+    So a model is read once in each process; `begin` is a function of a module, and `given`, the shares and the results
+    can be pickled. `here`: that function where the asking process has it already. `tick` is called now and then while
+    the asking process only waits for others, to show how far they are.
+    """
+
+    begin: Callable[..., Callable[[Share], Result]]
+    given: tuple[Any, ...] = ()
+    here: Callable[[Share], Result] | None = None
+    tick: Callable[[], None] | None = None
+
+
+Submit = Callable[[Any], "Future[Any]"]
+Backend = Callable[[Work[Any, Any], int], AbstractContextManager[Submit]]
+
+
+def as_done(
+    work: Work[Share, Result],
+    shares: Sequence[Share],
+    processes: int = 1,
+    backend: Backend | None = None,
+) -> Iterator[tuple[int, Result]]:
+    """Give the number and the result of each share as they are done; the asking process is one of the `processes`.
+
+    What `begin` or a share raises is raised here. Raises LynkeusError where another process was killed.
+    """
+    others, here = min(processes, len(shares)) - 1, work.here
+    if others < 1:
+        here = here or work.begin(*work.given)
+        for number, share in enumerate(shares):
+            yield number, here(share)
+        return
+    left, waiting = deque(range(len(shares))), dict[Future[Result], int]()
+    with (backend or spawned)(work, others) as submit:
+        while left or waiting:
+            mine = left.pop() if left else None
+            while left and len(waiting) < AHEAD * others:
+                number = left.popleft()
+                waiting[submit(shares[number])] = number
+            if mine is None:
+                wait(waiting, POLL_S, FIRST_COMPLETED)
+                if work.tick is not None:
+                    work.tick()
+            else:
+                here = here or work.begin(*work.given)  # the others have begun by now
+                yield mine, here(shares[mine])
+            for future in [future for future in waiting if future.done()]:
+                yield waiting.pop(future), _result(future)
+
+
+def in_order(
+    work: Work[Share, Result],
+    shares: Sequence[Share],
+    processes: int = 1,
+    backend: Backend | None = None,
+) -> list[Result]:
+    """Return the results of all shares, in the order of the shares, whoever did them. Raises as `as_done`."""
+    return [result for _, result in sorted(as_done(work, shares, processes, backend), key=lambda done: done[0])]
+
+
+@contextmanager
+def spawned(work: Work[Share, Result], count: int) -> Iterator[Submit]:
+    """Spawn processes, each with one thread for linear algebra; what no process has begun is dropped at the end."""
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (work.begin, work.given))
+
+    def submit(share: Share) -> Future[Result]:
+        with _one_thread():  # a process starts at a first share, and inherits this
+            return pool.submit(_do, share)
+
+    try:
+        yield submit
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Tell what is started within to use one thread, unless the user says otherwise: what is parallel are processes."""
+    added = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def _result(future: Future[Result]) -> Result:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise LynkeusError(
+            "a process that did a part of the work was killed, perhaps for want of memory: take fewer processes"
+        ) from error
+
+
+_begun: Callable[[], Callable[[Any], Any]]
+_made: Callable[[Any], Any] | None = None
+
+
+def _begin(begin: Callable[..., Callable[[Any], Any]], given: tuple[Any, ...]) -> None:
+    """Prepare a new process; what `begin` makes is made at the first share, so that its errors are carried over."""
+    global _begun
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _begun = partial(begin, *given)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent was killed: it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _do(share: Any) -> Any:
+    global _made
+    if _made is None:
+        _made = _begun()
+    return _made(share)
