@@ -12,7 +12,7 @@ import pytest
 from lynkeus.core import About, Batch, Schema, plugins
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.scores import write_scores
+from lynkeus.fitting.score import ScoreSettings, score
 from lynkeus.fitting.verdicts import RunVerdicts
 from lynkeus.sources import InMemory
 from lynkeus.sources.runs.folder import RunFile
@@ -97,7 +97,14 @@ OWN = {"loudest": Loudest, "loudestrun": LoudestRun, "twosided": TwoSided, "as_o
 def samples(kind: str, odd: bool = False, seed: int = 0) -> InMemory:
     """Noise of each kind; of the odd ones sample ODD is ten times as large."""
     rng = np.random.default_rng(seed)
-    shapes = {"table": (4,), "waveform": (2, 16), "image": (1, 12, 12), "histogram": (30,), "cloud": (20, 3), "text": ()}
+    shapes = {
+        "table": (4,),
+        "waveform": (2, 16),
+        "image": (1, 12, 12),
+        "histogram": (30,),
+        "cloud": (20, 3),
+        "text": (),
+    }
     shape = shapes[kind]
     if kind == "text":
         lengths = rng.integers(10, 20, SAMPLES)
@@ -119,7 +126,8 @@ def test_every_kind_goes_from_fit_to_a_table(kind: str, scorer: str, tmp_path: P
     fit(samples(kind), FitSettings(scorer)).save(tmp_path / "m")
     fitted = Fitted.load(tmp_path / "m")
     assert fitted.view.schema.kind == kind
-    rows = write_scores(fitted, fitted.score(samples(kind, odd=True, seed=1)), tmp_path / "s.parquet")
+    settings = ScoreSettings(tmp_path / "s.parquet")
+    rows = score(fitted, tmp_path / "m", samples(kind, odd=True, seed=1), settings).rows
     table = pq.read_table(tmp_path / "s.parquet").to_pydict()
     output = fitted.scorer.outputs[0]
     assert rows == SAMPLES

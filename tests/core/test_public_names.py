@@ -9,11 +9,12 @@ import lynkeus.core
 from lynkeus.core import errors
 
 NAMES = [
-    "About", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Book", "Calibration", "CalibrationError", "Case",
-    "Check", "Comparison", "Evidence", "Exports", "Finding", "Findings", "Finds", "Floats", "GoodPatch", "KINDS",
-    "LastBatch", "LynkeusError", "ModelError", "NOTHING", "OpenAlarm", "Outcome", "Part", "Plot", "PlotRecord", "Point", "Refers", "RunRecord", "Schema", "SchemaError", "Scorer", "Scores",
-    "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study", "Tail", "TimesNs", "Tracking",
-    "Unseen", "Verdict", "about_of", "advance", "concatenate",
+    "About", "about_of", "advance", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Book", "Calibration",
+    "CalibrationError", "Case", "Check", "Comparison", "concatenate", "Evidence", "Exports", "Finding", "Findings",
+    "Finds", "Floats", "GoodPatch", "KINDS", "LastBatch", "LynkeusError", "ModelError", "NOTHING", "OpenAlarm",
+    "Outcome", "Part", "Plot", "PlotRecord", "Point", "Refers", "RunRecord", "Schema", "SchemaError", "Scorer",
+    "Scores", "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study", "Tail", "TimesNs", "Tracking",
+    "Unseen", "Verdict",
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from lynkeus.core import Batch, Calibration, Finding, Schema
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.inspection import InspectionSettings, inspect_images
+from lynkeus.fitting.score import ScoreSettings, score
 from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.sources import InMemory
@@ -44,7 +44,7 @@ class Loudest:
         return [(Finding(where=str(name)),) for name in self.names_[evidence.argmax(axis=1)]]
 
     def save(self, folder: Path) -> None:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
 
     @classmethod
     def load(cls, folder: Path):
@@ -107,7 +107,8 @@ def scored(surface):
 
     def rows(images: Path, folder: Path, **settings):
         output = folder / "s.parquet"
-        inspect_images(surface.model, ImageSource(images, colour=True), InspectionSettings(output, **settings))
+        source = ImageSource(images, colour=True)
+        score(Fitted.load(surface.model), surface.model, source, ScoreSettings(output, **settings))
         return pq.read_table(output).to_pylist()
 
     return rows

@@ -27,7 +27,7 @@ def test_a_loaded_model_scores_as_the_saved_one(fitted: Fitted, orbits: Any, tmp
             np.testing.assert_allclose(left, right, rtol=1e-9)
         assert mine.found == theirs.found
     assert loaded.lineage == fitted.lineage
-    assert loaded.view.to_dict() == json.loads(json.dumps(fitted.view.to_dict()))
+    assert json.dumps(loaded.view.to_dict()) == json.dumps(fitted.view.to_dict())
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["again"]
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
+from lynkeus.cli.commission import CommissionOptions, commission_model
 from lynkeus.cli.fit import FitOptions, fit_and_save
 from lynkeus.cli.images import (
     BundleOptions,
@@ -31,8 +32,8 @@ from lynkeus.cli.options import (
     screen,
     takes,
 )
-from lynkeus.cli.runs import ReportOptions, report_run
-from lynkeus.cli.score import CommissionOptions, ScoreOptions, commission_model, score_data
+from lynkeus.cli.report import ReportOptions, report_run
+from lynkeus.cli.score import ScoreOptions, score_data
 from lynkeus.core import Comparison, LynkeusError, SettingsError, about_of, plugins
 from lynkeus.progress import passes_bar, say
 

@@ -5,40 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
-from lynkeus.cli.options import Data, LayoutName, MetaTable, screen
+from lynkeus.cli.options import Data, LayoutName, MetaTable, images_for, screen
 from lynkeus.core import Array, SettingsError
 from lynkeus.progress import Passes, passes_bar, say
-
-if TYPE_CHECKING:
-    from lynkeus.fitting.fitted import Fitted
-    from lynkeus.sources.images.folder import ImageSource
-
-
-@dataclass(frozen=True)
-class ImageOptions:
-    """What `lynkeus score` is told of images."""
-
-    output: Path
-    meta: str | None
-    maps: Path | None
-    processes: int
-
-
-def load_model(model: Path) -> Fitted:
-    """From a model folder, or (images only) from a file of `lynkeus export`, named *.onnx."""
-    from lynkeus.fitting.fitted import Fitted
-
-    if model.suffix.lower() != ".onnx" or model.is_dir():
-        return Fitted.load(model)
-    from lynkeus.scorers.inspect.onnx import OnnxInspect
-
-    scorer: Any = OnnxInspect.load(model)
-    return Fitted.from_dict(scorer.fitted, scorer, {})
 
 
 def export_model(model: Path, output: Path) -> float:
@@ -49,30 +23,6 @@ def export_model(model: Path, output: Path) -> float:
     if output.is_dir():
         raise SettingsError(f"{output} is a folder; give the name of a file, as {output.name}/model.onnx")
     return export(fitted, output)
-
-
-def score_images(fitted: Fitted, model: Path, data: str, options: ImageOptions) -> None:
-    """A row per image, and maps where they are asked for."""
-    from lynkeus.fitting.inspection import InspectionSettings, inspect_images
-
-    source = _images_for(fitted, data, options.meta)
-    position, time = (getattr(fitted.scorer, name, "") for name in ("position", "time"))
-    settings = InspectionSettings(options.output, options.maps, options.processes, position, time, load_model)
-    with passes_bar(screen, "score") as bar:
-        rows = inspect_images(
-            model, source, settings, lambda done, total: bar.step(f"{done} of {total} images", done / total)
-        )
-    say(screen, [*source.messages, f"{options.output}: {rows} images"])
-
-
-def _images_for(fitted: Fitted, data: str, meta: str | None) -> ImageSource:
-    """Images as the model reads them, grey or colour. Raises SettingsError for a bundle: spots belong to files."""
-    from lynkeus.sources.images.bundle import is_image_bundle
-    from lynkeus.sources.images.folder import ImageSource
-
-    if is_image_bundle(Path(data)):
-        raise SettingsError(f"{data}: is a bundle, from which a model is fitted; give the folder of its images here")
-    return ImageSource(data, meta, colour=len(fitted.view.schema.names) == 3)
 
 
 @dataclass(frozen=True)
@@ -131,11 +81,13 @@ def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) ->
     fitted = Fitted.load(model)
     if not hasattr(fitted.scorer, "features"):
         raise SettingsError(f"the scorer {fitted.name} has no features of whole images; fit with -s inspect")
-    source = _images_for(fitted, data, meta)
+    source = images_for(fitted, data, meta)
     with passes_bar(screen, "latent") as bar:
         parts = [(fitted.scorer.features(batch), batch.meta) for batch in Passes(source, bar)]
     found = write_latent(np.concatenate([part for part, _ in parts]), _joined([m for _, m in parts]), output)
-    say(screen, [*source.messages, *(one.line() for one in found), f"{output / 'latent.png'}: the maps"])
+    say(
+        screen, [*getattr(source, "messages", ()), *(one.line() for one in found), f"{output / 'latent.png'}: the maps"]
+    )
 
 
 def _joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

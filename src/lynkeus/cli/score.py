@@ -1,18 +1,33 @@
-"""lynkeus score and lynkeus commission: of tables and windows, images, and runs."""
+"""lynkeus score: of tables and windows, images, and runs."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lynkeus.cli.images import ImageOptions, load_model, score_images
-from lynkeus.cli.options import Data, LayoutName, MetaTable, ModelFolder, StoreUrl, open_as_fitted, screen
-from lynkeus.cli.runs import FalseAlarms, RunPerFile, RunScoreOptions, commission_runs_of, score_runs
+from lynkeus.cli.options import (
+    Data,
+    FalseAlarms,
+    LayoutName,
+    MetaTable,
+    RunPerFile,
+    StoreUrl,
+    load_model,
+    open_for,
+    screen,
+)
 from lynkeus.core import SettingsError
 from lynkeus.progress import Passes, passes_bar, say
+
+if TYPE_CHECKING:
+    from lynkeus.fitting.score import Written
+
+SHOWN = 20  # flagged runs that are printed
 
 
 @dataclass(frozen=True)
@@ -32,63 +47,45 @@ class ScoreOptions:
     section: Annotated[str, typer.Option(help="Runs: column of sections to judge too; time_ns: by minutes")] = ""
 
 
-@dataclass(frozen=True)
-class CommissionOptions:
-    """What `lynkeus commission` is told."""
-
-    model: ModelFolder
-    data: Data
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML report; the table goes beside it as Parquet")]
-    budget: Annotated[str, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = "1/h"
-    layout: LayoutName = None
-    compare: Annotated[list[Path] | None, typer.Option(help="Further models for the same figure")] = None
-    quick: Annotated[bool, typer.Option(help="Few faults, wide intervals")] = False
-    run_per_file: RunPerFile = False
-    false_alarms: FalseAlarms = 0.01
-
-
 def score_data(options: ScoreOptions) -> None:
     """Run the command."""
     from lynkeus.fitting.fitted import shows_maps
-    from lynkeus.fitting.scores import write_scores
+    from lynkeus.fitting.score import ScoreSettings, score
+    from lynkeus.monitor.keeper import keeper
+    from lynkeus.sources.runs.read import RunFolder
 
     fitted = load_model(options.model)
-    if options.run_per_file or fitted.view.alone:
-        given = RunScoreOptions(options.output, options.store, options.false_alarms, options.section)
-        score_runs(fitted, options.model, options.data, given)
-        return
-    if options.store:
+    if options.store and not fitted.view.alone:
         raise SettingsError("--store: keeps verdicts on runs; this model is not of runs, for others use lynkeus watch")
-    if shows_maps(fitted):
-        image_options = ImageOptions(options.output, options.meta, options.maps, options.processes)
-        score_images(fitted, options.model, options.data, image_options)
-        return
-    if options.maps is not None:
-        raise SettingsError(f"--maps: the scorer {fitted.name} makes none; fit with -s inspect")
-    with passes_bar(screen, "score") as bar:
-        prepared = fitted.prepare(Passes(open_as_fitted(fitted, options.data, options.layout), bar))
-        rows = write_scores(fitted, fitted.score_prepared(prepared), options.output)
-    say(screen, [*getattr(prepared, "messages", ()), f"{options.output}: {rows} rows"])
+    if options.maps is not None and not shows_maps(fitted):
+        raise SettingsError(f"--maps: the scorer {fitted.name} makes none; fit with one that finds spots in images")
+    source = open_for(fitted, options.data, options.layout, options.meta, options.run_per_file)
+    runs = isinstance(source, RunFolder)
+    with passes_bar(screen, "score") as bar, keeper(options.store) as keep:
+        settings = ScoreSettings(
+            options.output, options.maps, options.processes, load_model, options.false_alarms, options.section, keep,
+            options.store,
+        )  # fmt: skip
+        whole = source if hasattr(source, "images") or runs else Passes(source, bar)
+        done = score(fitted, options.model, whole, settings, bar.step)
+    if done.done:
+        what = "runs were judged" if runs else "rows were written"
+        say(screen, [f"{done.done} {what} before; the others now"])
+    say(screen, [*done.messages, *_said(options.output, done, runs, hasattr(source, "images"))])
 
 
-def commission_model(options: CommissionOptions) -> None:
-    """Run the command."""
-    from lynkeus.commission.commission import CommissionSettings, commission
-    from lynkeus.commission.report import write_report
-    from lynkeus.fitting.fitted import Fitted
-    from lynkeus.monitor.site import parse_budget
+def _said(output: Path, done: Written, runs: bool, images: bool) -> list[str]:
+    """What was written, in a line; of runs also those that are not good."""
+    if not runs:
+        return [f"{output}: {done.rows} {'images' if images else 'rows'}"]
+    counted = Counter(row["verdict"] for row in done.table)
+    flagged = [line for row in done.table for line in _flagged(row)]
+    more = [f"... and {len(flagged) - SHOWN} more"] if len(flagged) > SHOWN else []
+    verdicts = ", ".join(f"{n} {name}" for name, n in counted.items())
+    return [*flagged[:SHOWN], *more, f"{output}: {done.rows} runs, {verdicts}"]
 
-    fitted = Fitted.load(options.model)
-    compare = options.compare or []
-    others = {folder.name: Fitted.load(folder) for folder in compare}
-    if options.run_per_file or fitted.view.alone:
-        if len(others) < len(compare) or options.model.name in others:
-            raise SettingsError("--compare: two models have the same name; rename a folder")
-        commission_runs_of({options.model.name: fitted} | others, options)
-        return
-    settings = CommissionSettings.quick() if options.quick else CommissionSettings()
-    with passes_bar(screen, "commission") as bar:
-        source = open_as_fitted(fitted, options.data, options.layout)
-        found = commission(fitted, source, settings.at(parse_budget(options.budget)), others, bar.step)
-        write_report(found, options.output)
-    say(screen, [f"{options.output}: {len(found.rows)} turn-on points at {options.budget}"])
+
+def _flagged(row: dict[str, Any]) -> Sequence[str]:
+    if row["change"] == "none" and row["verdict"] != "NOT ENOUGH DATA":
+        return ()
+    return (f"{row['run']}: {row['verdict']}, {row['reason']}",)

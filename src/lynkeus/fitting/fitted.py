@@ -155,6 +155,7 @@ class Fitted:
         write_model(folder, self._write, more)
 
     def _write(self, partial: Path) -> None:
+        (partial / "scorer").mkdir()
         self.scorer.save(partial / "scorer")
         arrays = {name: np.ascontiguousarray(array) for name, array in self.reference.items()}
         save_file(arrays, str(partial / REFERENCE))

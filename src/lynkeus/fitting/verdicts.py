@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -158,25 +157,3 @@ def _together(sections: Sequence[Batch]) -> Batch:
         return replace(last, values=meta["counts"], meta={**last.meta, **meta})
     values, mask = (np.concatenate([getattr(one, name) for one in sections], axis=1) for name in ("values", "mask"))
     return replace(last, values=values, mask=mask, meta={**last.meta, **meta})
-
-
-def verdict_row(record: RunRecord) -> dict[str, Any]:
-    """Return a row of the table of verdicts."""
-    change = record.change
-    return {
-        "run": record.run,
-        "verdict": record.verdict.value.upper(),
-        "p_value": record.p_value,
-        "change": change.kind,
-        "population": change.population,
-        "variable": change.variable,
-        "where": change.where,
-        "size": change.size if change.kind != "none" else float("nan"),
-        "unit": change.unit,
-        "sigma": change.sigma,
-        "reason": record.reason,
-        "score": record.score,
-        "events": record.events,
-        "start_ns": record.start_ns,
-        "region": json.dumps({name: list(ends) for name, ends in change.region.items()}),
-    }

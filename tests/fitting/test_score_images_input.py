@@ -16,8 +16,13 @@ from PIL import Image
 
 from lynkeus.core import SchemaError, SettingsError, SourceError
 from lynkeus.fitting.fit import FitSettings, fit
-from lynkeus.fitting.inspection import InspectionSettings, inspect_images
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.score import ScoreSettings, score
 from lynkeus.sources.images.folder import ImageSource
+
+
+def score_images(model: Path, source: ImageSource, settings: ScoreSettings, tell: Any = None) -> int:
+    return score(Fitted.load(model), model, source, settings, tell).rows
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -29,7 +34,7 @@ def test_corrupt_images_are_listed_and_skipped(surface: Any, images: Path, tmp_p
     (images / "text.jpg").write_bytes(b"this is no image")
     (images / "torn.png").write_bytes((images / "03.png").read_bytes()[:3000])
     source = ImageSource(images)
-    assert inspect_images(surface.model, source, InspectionSettings(tmp_path / "s.parquet", tmp_path / "maps")) == 12
+    assert score_images(surface.model, source, ScoreSettings(tmp_path / "s.parquet", tmp_path / "maps")) == 12
     (message,) = source.messages
     assert message.startswith("3 of 15 images were skipped: ")
     assert all(f"{name} is" in message for name in ("empty.png", "text.jpg", "torn.png"))
@@ -102,7 +107,7 @@ def test_a_grey_model_scores_colour_and_a_colour_model_grey(
         assert lynkeus("score", model, images, "-o", tmp_path / "s.parquet").code == 0
         assert len(rows(tmp_path / "s.parquet")) == count
     with pytest.raises(SchemaError, match="names"):
-        inspect_images(surface.model, ImageSource(grey), InspectionSettings(tmp_path / "s.parquet"))
+        score_images(surface.model, ImageSource(grey), ScoreSettings(tmp_path / "s.parquet"))
 
 
 def test_metadata_without_image_and_images_without_metadata_are_said(
@@ -158,9 +163,9 @@ def test_bad_requests_are_one_line(
 
 def test_settings_that_cannot_be_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="at least 1, got 0"):
-        InspectionSettings(tmp_path / "s.parquet", processes=0)
+        ScoreSettings(tmp_path / "s.parquet", processes=0)
     with pytest.raises(SettingsError, match="is a folder"):
-        InspectionSettings(tmp_path)
+        ScoreSettings(tmp_path)
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="a small file system needs root")
@@ -170,12 +175,12 @@ def test_a_full_disk_is_said_and_gone_on_from(surface: Any, images: Path, tmp_pa
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(small)], capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
     try:
-        source, settings = ImageSource(images), InspectionSettings(tmp_path / "s.parquet", small / "maps")
+        source, settings = ImageSource(images), ScoreSettings(tmp_path / "s.parquet", small / "maps")
         with pytest.raises(SourceError, match=r"maps/\d+\.npy: cannot write \(the disk is full\).*it goes on"):
-            inspect_images(surface.model, source, settings)
+            score_images(surface.model, source, settings)
         subprocess.run(["mount", "-o", "remount,size=2m", str(small)], check=True)
         seen: list[int] = []
-        assert inspect_images(surface.model, source, settings, lambda n, _: seen.append(n)) == 12
+        assert score_images(surface.model, source, settings, lambda what, _: seen.append(int(what.split()[0]))) == 12
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
     assert len(rows(tmp_path / "s.parquet")) == 12

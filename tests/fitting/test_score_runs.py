@@ -1,16 +1,19 @@
 """Judging of runs: sections, and a journal that survives a kill."""
 
+import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
-from lynkeus.core import Verdict
+from lynkeus.core import RunRecord, Verdict
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.run_journal import RunJournal
-from lynkeus.fitting.verdicts import RunVerdicts, verdict_row
+from lynkeus.fitting.score import ScoreSettings, score
+from lynkeus.fitting.verdicts import RunVerdicts
 from lynkeus.sources.runs.events import Events
 from lynkeus.sources.runs.folder import RunFile, open_runs
 from lynkeus.sources.runs.read import RunFolder
@@ -87,49 +90,58 @@ def _written(folder: Path, count: int) -> list[RunFile]:
     return files
 
 
-def _judge(model: Path, journal: RunJournal, files: list[RunFile], most: int = 99) -> list[str]:
+def _judge(model: Path, output: Path, files: list[RunFile], most: int = 99, **settings: Any) -> list[str]:
     """Names of the runs that were judged, until a kill after some of them."""
-    judged = []
-    for record in RunVerdicts(Fitted.load(model), section="lumi").of(journal.left(files)[:most], _silent):
-        journal.add(verdict_row(record))
-        if record.run in journal.runs:
-            journal.commit()
+    judged: list[str] = []
+
+    def kept(record: RunRecord) -> bool:
+        if "/" not in record.run:
+            if len(judged) == most:
+                raise KeyboardInterrupt
             judged.append(record.run)
+        return True
+
+    whole = ScoreSettings(output, section="lumi", keep=kept, **settings)
+    with contextlib.suppress(KeyboardInterrupt):
+        score(Fitted.load(model), model, RunFolder(files), whole)
     return judged
 
 
 def test_a_killed_judging_goes_on(model: Path, tmp_path: Path) -> None:
-    files, output = _written(tmp_path, 6), tmp_path / "v.parquet"
-    expected = RunJournal.open(tmp_path / "other.parquet", model, files)
-    assert _judge(model, expected, files) == list("012345")
+    files, output, other = _written(tmp_path, 6), tmp_path / "v.parquet", tmp_path / "other.parquet"
+    assert _judge(model, other, files) == list("012345")
 
-    assert _judge(model, RunJournal.open(output, model, files), files, most=4) == list("0123")
+    assert _judge(model, output, files, most=4) == list("0123")
     path = output.with_name("v.parquet.journal")
     with path.open("a", encoding="utf-8") as file:
-        file.write('{"run": "4", "stamp": [1')  # cut by the kill
+        file.write('{"name": "4", "stamp": [1')  # cut by the kill
     files[1].path.write_text("energy,lumi\n1.0,1\n", encoding="utf-8")  # and one run was written again
-    again = RunJournal.open(output, model, files)
-    assert _judge(model, again, files) == list("145")
-    names = [row["run"] for row in again.rows]
+    assert _judge(model, output, files) == list("145")
+    rows, expected = (pq.read_table(name).to_pylist() for name in (output, other))
+    names = [row["run"] for row in rows]
     assert [name for name in names if "/" not in name] == list("012345")
     assert names.index("0/0") == 1
-    same = [(a, b) for a, b in zip(_others(again), _others(expected), strict=True)]
+    same = zip(_others(rows), _others(expected), strict=True)
     assert all(json.dumps(a) == json.dumps(b) for a, b in same)
-    again.remove()
     assert not path.exists()
 
 
-def _others(journal: RunJournal) -> list[dict]:
-    return [row for row in journal.rows if row["run"].partition("/")[0] != "1"]
+def _others(rows: list[dict]) -> list[dict]:
+    return [row for row in rows if row["run"].partition("/")[0] != "1"]
 
 
 def test_a_journal_of_other_settings_or_another_model_is_not_believed(model: Path, tmp_path: Path) -> None:
-    files = _written(tmp_path, 3)
-    _judge(model, RunJournal.open(tmp_path / "v", model, files, false_alarms=0.01), files)
-    assert len(RunJournal.open(tmp_path / "v", model, files, false_alarms=0.01).runs) == 3
-    assert not RunJournal.open(tmp_path / "v", model, files, false_alarms=0.05).runs
-    _judge(model, RunJournal.open(tmp_path / "v", model, files), files)
-    other = tmp_path / "other"
+    files, output = _written(tmp_path, 4), tmp_path / "v.parquet"
+
+    def judged_again(model: Path, **settings: Any) -> int:
+        output.with_name("v.parquet.journal").unlink(missing_ok=True)
+        assert len(_judge(tmp_path / "m", output, files, most=2)) == 2
+        return len(_judge(model, output, files, **settings))
+
+    Fitted.load(model).save(tmp_path / "m")
+    assert judged_again(tmp_path / "m") == 2
+    assert judged_again(tmp_path / "m", false_alarms=0.05) == 4
     fitted = Fitted.load(model)
-    fitted.save(other)
-    assert not RunJournal.open(tmp_path / "v", other, files).runs
+    fitted.lineage["fitted_at"] = "later"
+    fitted.save(tmp_path / "n")
+    assert judged_again(tmp_path / "n") == 4

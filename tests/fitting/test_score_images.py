@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.inspection import InspectionSettings, inspect_images
+from lynkeus.fitting.score import ScoreSettings, identity, score
 from lynkeus.sources.images.folder import ImageSource
 
 SPOTS = [f"spot{number}_{name}" for number in (1, 2, 3) for name in ("x", "y", "sigma", "area", "good")]
@@ -22,20 +22,25 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from lynkeus.fitting.inspection import InspectionSettings, inspect_images
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.score import ScoreSettings, identity, score
 from lynkeus.sources.images.folder import ImageSource
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     model, images, output, maps, processes = sys.argv[1:]
 
-    def tell(done, total):
-        if done >= 8:
+    def tell(what, share):
+        if int(what.split()[0]) >= 8:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    settings = InspectionSettings(Path(output), Path(maps), int(processes))
-    inspect_images(Path(model), ImageSource(images), settings, tell)
+    settings = ScoreSettings(Path(output), Path(maps), int(processes))
+    score(Fitted.load(Path(model)), Path(model), ImageSource(images), settings, tell)
 """
+
+
+def score_images(model: Path, source: ImageSource, settings: ScoreSettings, tell: Any = None) -> int:
+    return score(Fitted.load(model), model, source, settings, tell).rows
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -56,17 +61,18 @@ def same(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
 
 def test_a_row_per_image_with_spots_maps_and_metadata(surface: Any, images: Path, tmp_path: Path) -> None:
     maps = tmp_path / "maps"
-    settings = InspectionSettings(tmp_path / "new" / "s.parquet", maps, position="position", time="time")
+    settings = ScoreSettings(tmp_path / "new" / "s.parquet", maps)
     source = ImageSource(images, tmp_path / "meta.csv")
-    assert inspect_images(surface.model, source, settings) == 12
+    assert score_images(surface.model, source, settings) == 12
     table = pq.read_table(settings.output)
-    assert table.column_names == ["file", "position", "cavity", "anomaly", "p_value", *SPOTS, "map"]
+    assert table.column_names == ["file", "position", "cavity", "anomaly", "p_value", "anomaly_p_value", *SPOTS, "map"]
+    fitted = Fitted.load(surface.model)
     about = json.loads(table.schema.metadata[b"lynkeus"])
     assert about == {
-        "images": str(images), "maps": str(maps), "normals": "", "model": str(surface.model), "position": "position",
-        "time": "time",
+        "images": str(images), "maps": str(maps), "normals": "", "model": str(surface.model),
+        **{name: str(fitted.lineage["options"].get(name, "")) for name in ("position", "time")},
     }  # fmt: skip
-    expected = Fitted.load(surface.model).scorer.inspect(surface.pitted)
+    expected = fitted.scorer.inspect(surface.pitted)
     for row, one, pit in zip(table.to_pylist(), expected, surface.pits, strict=True):
         assert row["anomaly"] == pytest.approx(one.score)
         assert np.hypot(row["spot1_x"] - pit[0], row["spot1_y"] - pit[1]) < 8
@@ -88,7 +94,7 @@ def test_the_scores_say_where_the_good_images_are(surface: Any, images: Path, tm
     fitted = Fitted.load(surface.model)
     fitted.lineage["data"] = ImageSource(images).origin
     fitted.save(tmp_path / "model")
-    inspect_images(tmp_path / "model", ImageSource(images), InspectionSettings(tmp_path / "s.parquet"))
+    score_images(tmp_path / "model", ImageSource(images), ScoreSettings(tmp_path / "s.parquet"))
     assert json.loads(pq.read_schema(tmp_path / "s.parquet").metadata[b"lynkeus"])["normals"] == str(images)
 
 
@@ -120,13 +126,16 @@ def test_killed_in_the_middle_it_goes_on(
     done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, timeout=100)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not output.exists()
-    journal = output.with_name("s.parquet.partial.jsonl")
-    before = [json.loads(line)["file"] for line in journal.read_text("utf-8").splitlines()[1:]]
+    journal = output.with_name("s.parquet.journal")
+    before = [json.loads(line)["name"] for line in journal.read_text("utf-8").splitlines()[1:]]
     assert len(before) == 8
     seen: list[int] = []
     times = {file: (maps / f"{Path(file).stem}.npy").stat().st_mtime_ns for file in before}
-    count = inspect_images(
-        surface.model, ImageSource(images), InspectionSettings(output, maps), lambda n, _: seen.append(n)
+    count = score_images(
+        surface.model,
+        ImageSource(images),
+        ScoreSettings(output, maps),
+        lambda what, _: seen.append(int(what.split()[0])),
     )
     assert (count, seen[0], seen[-1]) == (20, 12, 20)
     assert times == {file: (maps / f"{Path(file).stem}.npy").stat().st_mtime_ns for file in before}
@@ -137,19 +146,20 @@ def test_killed_in_the_middle_it_goes_on(
 
 def test_a_line_that_was_cut_is_scored_again(scored: Any, surface: Any, images: Path, tmp_path: Path) -> None:
     first = scored(images, tmp_path)
-    journal, output = tmp_path / "s.parquet.partial.jsonl", tmp_path / "s.parquet"
+    journal, output = tmp_path / "s.parquet.journal", tmp_path / "s.parquet"
     source = ImageSource(images, colour=True)
-    key = {"model": (surface.model / "SHA256SUMS").read_text(), "images": source.origin, "maps": "None"}
-    lines = [json.dumps(entry) for entry in (key, first[0], first[1])]
-    journal.write_text("\n".join(lines) + "\n" + json.dumps(first[2])[:40], "utf-8")
+    key = {"model": identity(surface.model), "images": source.origin, "maps": "None"}
+    done = [{"name": row["file"], "stamp": [], "rows": [row]} for row in first[:3]]
+    lines = [json.dumps(entry) for entry in (key, *done)]
+    journal.write_text("\n".join(lines)[:-40], "utf-8")
     output.unlink()
 
-    def stop(done: int, total: int) -> None:
+    def stop(what: str, share: float | None) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        inspect_images(surface.model, source, InspectionSettings(output), stop)
-    assert [json.loads(line).get("file") for line in journal.read_text("utf-8").splitlines()[1:]] == [
+        score_images(surface.model, source, ScoreSettings(output), stop)
+    assert [json.loads(line).get("name") for line in journal.read_text("utf-8").splitlines()[1:]] == [
         f"{number:02d}.png" for number in range(6)
     ]
     same(first, scored(images, tmp_path))
@@ -157,9 +167,10 @@ def test_a_line_that_was_cut_is_scored_again(scored: Any, surface: Any, images: 
 
 def test_what_another_model_or_folder_has_left_is_not_used(scored: Any, images: Path, tmp_path: Path) -> None:
     first = scored(images, tmp_path)
-    journal = tmp_path / "s.parquet.partial.jsonl"
+    journal = tmp_path / "s.parquet.journal"
     wrong = [{**row, "anomaly": 99.0} for row in first[:5]]
-    lines = [json.dumps(entry) for entry in ({"model": "another"}, *wrong)]
+    entries = [{"name": row["file"], "stamp": [], "rows": [row]} for row in wrong]
+    lines = [json.dumps(entry) for entry in ({"model": "another"}, *entries)]
     journal.write_text("\n".join(lines) + "\n", "utf-8")
     same(first, scored(images, tmp_path))
 

@@ -1,0 +1,89 @@
+"""A table written in parts beside its name, each with the state of the scorer after it: it goes on after a kill.
+
+A part is there wholly or not at all, and its state before it: what a kill leaves behind is a table of fewer rows.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.numpy import load_file, save
+
+from lynkeus.core import Array
+from lynkeus.files.whole import WholeParquet, disk_errors, replace_file
+
+SUFFIX = ".parts"
+HEAD = "head.json"
+ROWS_PER_PART = 50_000
+SAYS, MEND = "cannot write the scores", "mend that and start again: it goes on"
+
+
+@dataclass
+class Parts:
+    """Parts of the table `output` in a folder beside it; `rows` are in whole parts, `state` is that after the last."""
+
+    output: Path
+    folder: Path
+    count: int = 0
+    rows: int = 0
+    state: dict[str, Array] = field(default_factory=dict)
+    _held: list[pa.Table] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, output: Path, head: Mapping[str, Any]) -> Self:
+        """Find what an earlier run has left, or begin afresh where it was of another `head`: model, data, settings."""
+        parts = cls(output, output.with_name(output.name + SUFFIX))
+        wanted = json.dumps(head, sort_keys=True)
+        with disk_errors(output, SAYS, MEND):
+            at = parts.folder / HEAD
+            if not at.is_file() or at.read_text(encoding="utf-8") != wanted:
+                shutil.rmtree(parts.folder, ignore_errors=True)
+                parts.folder.mkdir(parents=True)
+                replace_file(at, wanted.encode())
+            while parts._part().is_file():
+                parts.rows += pq.read_metadata(parts._part()).num_rows
+                parts.count += 1
+            if parts.count:
+                parts.state = load_file(str(parts._state(parts.count - 1)))
+        return parts
+
+    def add(self, columns: Mapping[str, object], state: Mapping[str, Array] | None) -> None:
+        """Add rows; `state` (None: it has none) is kept with them when there are enough for a part."""
+        self._held.append(pa.table(dict(columns)))
+        if sum(table.num_rows for table in self._held) >= ROWS_PER_PART:
+            self._write(state or {})
+
+    def finish(self) -> int:
+        """Write the table as a whole, and remove the parts. Returns the number of rows."""
+        held, self._held = self._held, []
+        with WholeParquet(self.output, SAYS, MEND) as table:
+            for number in range(self.count):
+                table.add(pq.read_table(self._part(number)))
+            for part in held:
+                table.add(part)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return table.rows
+
+    def _write(self, state: Mapping[str, Array]) -> None:
+        held, self._held = pa.concat_tables(self._held), []
+        sink = pa.BufferOutputStream()
+        pq.write_table(held, sink)
+        arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
+        with disk_errors(self.output, SAYS, MEND):
+            replace_file(self._state(self.count), save(arrays))
+            replace_file(self._part(), sink.getvalue().to_pybytes())
+        self.count, self.rows = self.count + 1, self.rows + held.num_rows
+
+    def _part(self, number: int | None = None) -> Path:
+        return self.folder / f"{self.count if number is None else number:06d}.parquet"
+
+    def _state(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.safetensors"

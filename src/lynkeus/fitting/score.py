@@ -1,0 +1,240 @@
+"""score: from a model and data to a table, one way for windows, images and runs; killed and started again, it goes on.
+
+A window, or a sample as it is read, becomes a row of a table that is written in parts; an image and a run have a name,
+and what is done of them stands in a journal beside the table. Maps and the store are kept along the way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lynkeus.core import Array, RunRecord, SettingsError, Source, SourceError, Tracking
+from lynkeus.files.journal import Journal, stamp_of
+from lynkeus.files.model_folder import SUMS
+from lynkeus.files.whole import disk_errors, replace_file, write_parquet
+from lynkeus.files.workers import Work, as_done
+from lynkeus.fitting.fitted import Fitted, shows_maps
+from lynkeus.fitting.parts import Parts
+from lynkeus.fitting.tables import Row, columns, image_row, verdict_row, verdict_table
+from lynkeus.fitting.verdicts import FALSE_ALARMS, RunVerdicts
+from lynkeus.sources import files_of, origin_of
+from lynkeus.sources.images.files import map_names, read_pixels
+from lynkeus.sources.images.folder import ImageSource
+from lynkeus.sources.runs.folder import RunFile
+from lynkeus.sources.runs.read import RunFolder
+
+SHARE = 4  # images that a process is given at a time
+ABOUT = b"lynkeus"  # of a table of images: where they are, and their maps
+GOES_ON = "mend that and start again: it goes on"
+Progress = Callable[[str, float | None], None]
+Keep = Callable[[RunRecord], bool]
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """Where the table goes (`output`). Images: a folder for `maps` (None: none are kept), by how many `processes`, and
+    how each of them reads the model (`load`). Runs: the share of `false_alarms`, the column of a `section`, and `keep`,
+    which is given each record and says whether all that it was given is safe; `kept_in`: where that is.
+    """
+
+    output: Path
+    maps: Path | None = None
+    processes: int = 1
+    load: Callable[[Path], Fitted] = Fitted.load
+    false_alarms: float = FALSE_ALARMS
+    section: str = ""
+    keep: Keep | None = None
+    kept_in: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.processes < 1:
+            raise SettingsError(f"processes must be at least 1, got {self.processes}")
+        for path in (self.output.parent, self.maps):
+            if path is not None and path.exists() and not path.is_dir():
+                raise SettingsError(f"{path} is a file: give a folder")
+        if self.output.is_dir():
+            raise SourceError(f"{self.output} is a folder: give a file name with -o")
+
+
+@dataclass
+class Written:
+    """What was written: `rows` of the table, those of named samples also as they are (`table`), `messages`, and how
+    many samples an earlier run had `done`."""
+
+    rows: int
+    table: list[Row] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    done: int = 0
+
+
+def score(
+    fitted: Fitted, model: Path, source: Source, settings: ScoreSettings, progress: Progress | None = None
+) -> Written:
+    """Score all of a source by a model, as it lies in the folder or file `model`.
+
+    Raises SourceError where nothing can be read or written, SettingsError for what the model cannot do.
+    """
+    tell = progress or (lambda what, share: None)
+    if isinstance(source, RunFolder):
+        return _runs(fitted, model, source, settings, tell)
+    if shows_maps(fitted) and isinstance(source, ImageSource):
+        return _images(fitted, model, source, settings, tell)
+    return _samples(fitted, model, source, settings)
+
+
+def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSettings) -> Written:
+    """Windows, or samples as they are read, in their order; a Tracking scorer goes on from where it was."""
+    prepared = fitted.prepare(source)
+    parts = Parts.open(settings.output, {"model": identity(model), "data": _data(source)})
+    done = skip = parts.rows
+    scorer = fitted.scorer
+    if isinstance(scorer, Tracking):
+        scorer.resume(parts.state)
+    for batch in prepared:
+        if skip >= len(batch):
+            skip -= len(batch)
+            continue
+        batch, skip = batch[skip:] if skip else batch, 0
+        scored = fitted.score_batch(batch)
+        first = parts.rows + sum(table.num_rows for table in parts._held)
+        fitted.move_past(batch)
+        parts.add(columns(fitted, scored, first), scorer.state() if isinstance(scorer, Tracking) else None)
+    if not parts.rows and not parts._held:
+        raise SourceError("the data give not a single sample to score: check that they are longer than one window")
+    return Written(parts.finish(), messages=list(getattr(prepared, "messages", ())), done=done)
+
+
+def _data(source: Source) -> Any:
+    """What the data are, by names, sizes and times of files: so that other data are not taken for the same."""
+    files = [[str(path), *stamp_of(path)] for path in files_of(source) if path.is_file()]
+    return files or origin_of(source) or str(getattr(source, "url", type(source).__name__))
+
+
+def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSettings, tell: Progress) -> Written:
+    """A verdict on each run, and on its sections before it."""
+    verdicts = RunVerdicts(fitted, settings.false_alarms, settings.section)
+    stamps = {run.name: stamp_of(run.path) for run in folder.runs}
+    head = {
+        "model": identity(model), "false_alarms": settings.false_alarms, "section": settings.section,
+        "store": settings.kept_in,
+    }  # fmt: skip
+    journal = Journal.open(settings.output, head, stamps.items())
+    names = set(journal.left())
+    left = [run for run in folder.runs if run.name in names]
+    for name, rows, safe in _judged(verdicts, left, settings.keep, tell):
+        journal.add(name, stamps[name], rows)
+        if safe:
+            journal.commit()
+    table = journal.rows
+    write_parquet(verdict_table(table), settings.output)
+    journal.remove()
+    return Written(len(table), table, done=len(folder) - len(left))
+
+
+def _judged(
+    verdicts: RunVerdicts, runs: Sequence[RunFile], keep: Keep | None, tell: Progress
+) -> Iterator[tuple[str, list[Row], bool]]:
+    """Each run with its rows, its own before those of its sections, and whether all of them are safe elsewhere."""
+    names, sections = {run.name for run in runs}, list[Row]()
+    for record in verdicts.of(runs, tell):
+        safe = keep is None or keep(record)
+        if record.run in names:
+            yield record.run, [verdict_row(record), *sections], safe
+            sections = []
+        else:
+            sections.append(verdict_row(record))
+
+
+def _images(fitted: Fitted, model: Path, source: ImageSource, settings: ScoreSettings, tell: Progress) -> Written:
+    """A row of each image, by one or more processes, and its map where maps are kept."""
+    fitted.prepare(source)  # are these images such as it was fitted on?
+    names = dict(zip(source.images, map_names(source.images), strict=True)) if settings.maps else {}
+    head = {"model": identity(model), "images": source.origin, "maps": str(settings.maps)}
+    journal = Journal.open(settings.output, head, ((file, ()) for file in source.images))
+    done = len(journal)
+    left = [k for k, file in enumerate(source.images) if file not in journal and file not in source.skipped]
+    shares = [left[start : start + SHARE] for start in range(0, len(left), SHARE)]
+    given = (settings.load, model, source.path, source.meta, source.colour, settings.maps, names)
+    work: Work[list[int], Share] = Work(_begin, given, partial(_share, fitted, source, settings.maps, names))
+    for _, (rows, skipped) in as_done(work, shares, settings.processes):
+        source.skipped.update(skipped)
+        for row in rows:
+            journal.add(row["file"], (), [row])
+        journal.commit()
+        tell(f"{len(journal)} of {len(source.images)} images", len(journal) / len(source.images))
+    table = journal.rows
+    if not table:
+        raise SourceError(f"{source.path}: not a single image can be read; {source.messages[0]}")
+    about = {ABOUT: json.dumps(_about(model, fitted, source, settings)).encode()}
+    arrow = pa.table({name: [row.get(name) for row in table] for name in table[0]}).replace_schema_metadata(about)
+    write_parquet(arrow, settings.output)
+    journal.remove()
+    return Written(len(table), table, list(source.messages), done)
+
+
+Share = tuple[list[Row], dict[str, str]]  # rows of images, and why others cannot be read
+
+
+def _begin(
+    load: Callable[[Path], Fitted], model: Path, path: Path, meta: Path | None, colour: bool, maps: Path | None,
+    names: dict[str, str],
+) -> Callable[[Iterable[int]], Share]:  # fmt: skip
+    """Once in every process: read the model."""
+    return partial(_share, load(model), ImageSource(path, meta, colour), maps, names)
+
+
+def _share(
+    fitted: Fitted, source: ImageSource, maps: Path | None, names: dict[str, str], numbers: Iterable[int]
+) -> Share:
+    """Rows of images by their numbers, and those that cannot be read with the reason."""
+    rows, skipped = [], {}
+    for number in numbers:
+        file = source.images[number]
+        try:
+            pixels = read_pixels(source.folder / file, source.colour)
+        except SourceError as reason:
+            skipped[file] = str(reason)
+            continue
+        scored = fitted.score_batch(source.batch([pixels], [number]))
+        row = image_row(fitted, scored) | {"map": names.get(file, "")}
+        if maps is not None:
+            _save(maps / row["map"], fitted.explain(scored.batch, fitted.scorer.outputs[0])[0, 0])
+        rows.append(row)
+    return rows, skipped
+
+
+def _save(path: Path, values: Array) -> None:
+    """As .npy; by way of memory, because of a full disk NumPy does not say that it is full."""
+    held = io.BytesIO()
+    np.save(held, values)
+    with disk_errors(path, "cannot write", GOES_ON):
+        replace_file(path, held.getvalue())
+
+
+def identity(model: Path) -> str:
+    """Return a checksum of all that a model is, a folder or a file."""
+    with (model / SUMS if model.is_dir() else model).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _about(model: Path, fitted: Fitted, source: ImageSource, settings: ScoreSettings) -> dict[str, str]:
+    """What those who read the scores must know; `normals`: folder of the good images, as it was when fitting."""
+    learned_from = fitted.lineage.get("data")
+    return {
+        "images": str(source.folder.absolute()),
+        "maps": str(settings.maps.absolute()) if settings.maps else "",
+        "normals": learned_from.get("folder", "") if isinstance(learned_from, dict) else "",
+        "model": str(model.absolute()),
+        "position": str(fitted.lineage.get("options", {}).get("position", "")),
+        "time": str(fitted.lineage.get("options", {}).get("time", "")),
+    }

@@ -1,0 +1,94 @@
+"""The rows of the tables that `score` writes: of a window or sample, of an image with its spots, of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lynkeus.core import Finding, RunRecord, about_of
+from lynkeus.fitting.fitted import Fitted, Scored
+
+BOOKKEEPING = ("end_ns", "done_ns", "position", "fault_fraction")  # in meta, but nothing that names the sample
+SPOTS = 3
+Row = dict[str, Any]
+
+
+def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]:
+    """Return one batch as columns: `start_ns`, `end_ns` (without times: `row`), what the source calls the sample
+    (`cavity`, `pid`), then for each output its name, `<output>_p_value`, and `<output>_alarms_per_hour` where the
+    reference has a duration; `fault`: its kind, of scorers that name one; `where` of the first output."""
+    batch = scored.batch
+    found: dict[str, object] = {}
+    if batch.time_ns is not None:
+        found["start_ns"] = batch.time_ns
+        rate = batch.schema.sample_rate_hz
+        found["end_ns"] = batch.meta.get("end_ns", batch.time_ns + (round(1e9 / rate) if rate else 0))
+    else:
+        found["row"] = range(first_row, first_row + len(batch))
+    found |= {name: column for name, column in batch.meta.items() if name not in BOOKKEEPING and column.ndim == 1}
+    for k, output in enumerate(fitted.scorer.outputs):
+        found[output] = scored.scores[:, k]
+        found[f"{output}_p_value"] = scored.p_values[:, k]
+        if scored.rates is not None:
+            found[f"{output}_alarms_per_hour"] = scored.rates[:, k]
+    if about_of(fitted.scorer).names_kinds:
+        found["fault"] = scored.kinds.tolist()
+    found["where"] = scored.where(0).tolist()
+    if batch.truth is not None:
+        found["truth"] = batch.truth
+    return found
+
+
+def image_row(fitted: Fitted, scored: Scored) -> Row:
+    """Return the row of an image: what is known of it, its score, `p_value` (and the same as `<output>_p_value`), and
+    at most SPOTS spots with place, height in sigmas, area in pixels and the good patches that they are most like."""
+    batch, output, found = scored.batch, fitted.scorer.outputs[0], scored.found[0][0]
+    p_value = float(scored.p_values[0, 0])
+    row: Row = {name: column[0].item() for name, column in batch.meta.items() if column.ndim == 1}
+    row |= {output: float(scored.scores[0, 0]), "p_value": p_value, f"{output}_p_value": p_value}
+    spots = [one for one in found if "x" in one.region]
+    for number in range(SPOTS):
+        row |= _spot(f"spot{number + 1}", spots[number] if number < len(spots) else None)
+    if batch.truth is not None:
+        row["truth"] = int(batch.truth[0])
+    return row
+
+
+def _spot(name: str, spot: Finding | None) -> Row:
+    place = (spot.region["x"][0], spot.region["y"][0], spot.sigma, spot.size) if spot else (np.nan,) * 4
+    row: Row = {f"{name}_{key}": float(value) for key, value in zip(("x", "y", "sigma", "area"), place, strict=True)}
+    like = spot.like if spot else ()
+    return row | {f"{name}_good": json.dumps([one._asdict() for one in like]) if like else ""}
+
+
+def verdict_row(record: RunRecord) -> Row:
+    """Return a row of the table of verdicts on runs."""
+    change = record.change
+    return {
+        "run": record.run,
+        "verdict": record.verdict.value.upper(),
+        "p_value": record.p_value,
+        "change": change.kind,
+        "population": change.population,
+        "variable": change.variable,
+        "where": change.where,
+        "size": change.size if change.kind != "none" else float("nan"),
+        "unit": change.unit,
+        "sigma": change.sigma,
+        "reason": record.reason,
+        "score": record.score,
+        "events": record.events,
+        "start_ns": record.start_ns,
+        "region": json.dumps({name: list(ends) for name, ends in change.region.items()}),
+    }
+
+
+def verdict_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return rows of verdicts as a table; times are whole numbers also where none is known."""
+    table = pa.Table.from_pylist([dict(row) for row in rows])
+    at = table.schema.get_field_index("start_ns")
+    return table.set_column(at, "start_ns", table.column(at).cast(pa.int64()))
