@@ -36,10 +36,8 @@ def write(path: Path, name: str, weight: np.ndarray = WEIGHT) -> Path:
         if path.suffix == ".parquet":
             pq.write_table(pa.table(columns), path)
         else:
-            lines = [
-                ",".join(columns),
-                *(",".join(map(repr, map(float, row))) for row in np.column_stack(list(columns.values()))),
-            ]
+            table = np.column_stack(list(columns.values()))
+            lines = [",".join(columns), *(",".join(map(repr, map(float, row))) for row in table)]
             path.write_text("\n".join(lines))
     return path
 

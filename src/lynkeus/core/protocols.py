@@ -23,7 +23,7 @@ class About:
     `kinds` of samples it reads, whether it is `learned` (a network is trained), what its explanation shows, the `cost`
     of a fit in words; which `labels` it uses: none, good or anomalous where there are any ("optional"), or
     needs ("known"), or many "classes"; `constants`: columns that never change in the reference
-    are not set aside for it.
+    are not set aside for it; `weights`: whether samples count by their weights in its fit.
     """
 
     kinds: tuple[str, ...]
@@ -32,6 +32,7 @@ class About:
     cost: str
     labels: Literal["", "optional", "known", "classes"] = ""
     constants: bool = False
+    weights: bool = False
 
 
 @runtime_checkable
