@@ -19,7 +19,7 @@ from lynkeus.core import Array
 from lynkeus.scorers.inspect_features import smoothed
 from lynkeus.scorers.inspect_novelty import Where
 from lynkeus.scorers.learned import seeded
-from lynkeus.training import ADAM, Losses, TrainSettings, Update, train
+from lynkeus.training import ADAM, Losses, TrainingSet, TrainSettings, Update, train
 
 VIEWS = ("blemish", "novelty")
 HALVES = 2
@@ -137,7 +137,7 @@ class Heads:
                     found[name] = Blemished(inputs.shape[1])
                 title = f"inspect, {name}, half {half + 1}"
                 settings = SETTINGS.but({"epochs": EPOCHS[name], **training})
-                train(found[name], inputs, labels, settings, seed + half, title)
+                train(found[name], TrainingSet(inputs, labels), settings, seed + half, title)
             tasks.append(found)
         return cls(tasks)
 

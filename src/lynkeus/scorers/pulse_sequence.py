@@ -21,7 +21,7 @@ from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.recurrent import SequenceEncoder
 from lynkeus.scorers.deep_svdd import NEAREST, OneClass
 from lynkeus.scorers.learned import CHUNK_NUMBERS, load_learned, save_learned, seeded
-from lynkeus.training import ADAM, Losses, TrainSettings, Update, in_chunks, session, train
+from lynkeus.training import ADAM, Losses, TrainingSet, TrainSettings, Update, in_chunks, session, train
 from lynkeus.transforms.inputs import Inputs, sample_shape
 from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.pulse_field import relative_to_field
@@ -128,7 +128,7 @@ class PulseSequence:
         with seeded(self.seed):
             self.task_ = self.make_task(shape)
         samples = self.inputs_.of(pulses.reshape(-1, pulses.shape[2])).reshape(pulses.shape)
-        self.history_ = train(self.task_, samples, labels, settings, self.seed, "pulse_sequence")
+        self.history_ = train(self.task_, TrainingSet(samples, labels), settings, self.seed, "pulse_sequence")
         return self
 
     def score(self, batch: Batch) -> Scores:
