@@ -56,8 +56,8 @@ def fit_runs_and_save(options: FitOptions) -> None:
 
     refused = {
         "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
-        "--labels": options.labels, "--verdicts": options.verdicts, "--meta": options.meta,
-        "--position": options.position, "--time": options.time,
+        "--labels": options.labels, "--weights": options.weights, "--verdicts": options.verdicts,
+        "--meta": options.meta, "--position": options.position, "--time": options.time,
     }  # fmt: skip
     for name, given in refused.items():
         if given:

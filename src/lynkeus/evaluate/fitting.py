@@ -20,6 +20,7 @@ from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
 from lynkeus.evaluate.fitted import Fitted
 from lynkeus.evaluate.incidents import Incident, find_incidents
 from lynkeus.evaluate.reference import Reference, score_reference
+from lynkeus.evaluate.weights import check_weights_used
 from lynkeus.sources import Blocks, Exclude, Labelled, files_of, origin_of
 from lynkeus.sources.labelled import Intervals, Known
 from lynkeus.sources.pictures import as_pictures
@@ -53,10 +54,11 @@ def fit(source: Source, settings: FitSettings, quiet: Source | None = None) -> F
 
     `quiet`: data to calibrate on, if not the training data themselves. Known anomalies teach a scorer that learns from
     labels; from all others they are kept away, as from the calibration. Raises SettingsError where a scorer that needs
-    labels gets none.
+    labels gets none, or one that counts all samples alike gets samples with weights.
     """
     scorer = plugins.make_scorer(settings.scorer, settings.options)
     about = about_of(scorer)
+    check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     if "image" in about.kinds and not settings.window:
         source = as_pictures(source)
     channels = LiveChannels.fit(source, constants=about.constants and not settings.window)
@@ -138,7 +140,7 @@ def calibrate(
         scores = reference.scores[:, k].copy()
         for incident in own:
             scores[incident.rows] = np.nan
-        fit = Calibration.fit(scores, reference.hours, reference.time_ns, quiet_s)
+        fit = Calibration.fit(scores, reference.hours, reference.time_ns, quiet_s, weight=reference.weight)
         seconds = sum(incident.seconds for incident in own)
         found[output] = replace(fit, excluded=fit.excluded + len(own), excluded_s=fit.excluded_s + seconds)
     return found
@@ -157,7 +159,8 @@ def _lineage(source: Source, settings: FitSettings, fitted: Fitted, reference: R
         output: {"incidents": c.excluded, "seconds": round(c.excluded_s, 1)}
         for output, c in fitted.calibrations.items()
     }
-    hours = next(iter(fitted.calibrations.values())).hours
+    first = next(iter(fitted.calibrations.values()))
+    worth = {} if first.effective is None else {"effective_samples": round(first.effective, 1)}
     return {
         "scorer": settings.scorer,
         "options": dict(settings.options),
@@ -165,9 +168,10 @@ def _lineage(source: Source, settings: FitSettings, fitted: Fitted, reference: R
         "version": lynkeus.__version__,
         "data": origin_of(source) or files or str(getattr(source, "url", type(source).__name__)),
         "samples": len(reference.scores),
+        **worth,
         "start_ns": None if reference.time_ns is None else int(reference.time_ns[0]),
         "end_ns": None if reference.end_ns is None else int(reference.end_ns[-1]),
-        "reference_hours": None if hours is None else round(hours, 3),
+        "reference_hours": None if first.hours is None else round(first.hours, 3),
         "excluded": excluded,
         "channels": int(fitted.channels.live.sum()),
         "set_aside": dict(fitted.channels.asleep),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lynkeus.core import Batch, CalibrationError, Floats, Locating, Source, Suspecting, TimesNs, Tracking
 from lynkeus.core.calibration import NS_PER_HOUR
+from lynkeus.core.weights import joined_weights
 from lynkeus.evaluate.fitted import Fitted
 from lynkeus.transforms.thinned import Thinned
 
@@ -19,7 +20,8 @@ WIDEST_GAP = 20.0  # a pause longer than this many samples does not count as liv
 @dataclass(frozen=True)
 class Reference:
     """The training data as scored, in time order: `scores`, `suspects`, `place` (n, outputs), the last as numbers into
-    `names`, -1 for none; `time_ns`, `end_ns` (n,) or None; some of the `samples`."""
+    `names`, -1 for none; `time_ns`, `end_ns` (n,) or None; some of the `samples`; `weight` (n,) or None: how much each
+    counts. A sample that weighs nothing has no score."""
 
     scores: Floats
     suspects: npt.NDArray[np.bool_]
@@ -28,6 +30,7 @@ class Reference:
     end_ns: TimesNs | None
     samples: Thinned
     names: tuple[str, ...]
+    weight: Floats | None = None
 
     @classmethod
     def of_scores(cls, scores: Floats, names: tuple[str, ...]) -> Reference:
@@ -55,9 +58,13 @@ def score_reference(fitted: Fitted, prepared: Source) -> Reference:
     if isinstance(scorer, Tracking):
         scorer.resume({})
     parts: list[tuple[Any, ...]] = []
+    weights: list[Floats | None] = []
     samples = Thinned()
     for batch in prepared:
         scores = scorer.score(batch)
+        if batch.weight is not None:
+            scores = np.where(batch.weight[:, None] > 0, scores, np.nan)
+        weights.append(batch.weight)
         nowhere = np.full(scores.shape, "")
         suspects = scorer.suspects(batch) if isinstance(scorer, Suspecting) else nowhere
         where = scorer.locate(batch) if isinstance(scorer, Locating) else nowhere
@@ -71,7 +78,8 @@ def score_reference(fitted: Fitted, prepared: Source) -> Reference:
         raise CalibrationError("the source has no samples to calibrate on; are there fewer rows than one window?")
     joined: list[Any] = [None if part[0] is None else np.concatenate(part) for part in zip(*parts, strict=True)]
     scores, suspects, place, time_ns, end_ns = joined
-    return Reference(scores, suspects, place, time_ns, end_ns, samples, prepared.schema.names)
+    weight = joined_weights(weights, [len(part[0]) for part in parts])
+    return Reference(scores, suspects, place, time_ns, end_ns, samples, prepared.schema.names, weight)
 
 
 def _numbers(where: npt.NDArray[np.str_], names: tuple[str, ...]) -> npt.NDArray[np.int32]:

@@ -94,7 +94,7 @@ def fit_conditional(source: Source) -> ConditionalModel:
     for block, weight in weighted_blocks(source):
         medians.append(_nanmedian(block, weight))
         spreads.append(1.4826 * _nanmedian(np.abs(block - medians[-1]), weight))
-        heavy.append(None if weight is None else np.array([weight.sum()]))
+        heavy.append(None if weight is None else np.array([weight.mean()]))
     if not medians:
         raise SchemaError("the source has no rows to learn from")
     of_blocks = joined_weights(heavy, [1] * len(heavy))
