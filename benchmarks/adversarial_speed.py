@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 
 from lynkeus.networks.standardise import Standardise
-from lynkeus.scorers.adversarial import Adversarial, Inversion
-from lynkeus.scorers.adversarial_families import FAMILIES
-from lynkeus.scorers.adversarial_game import Game
+from lynkeus.scorers.learned.adversarial.families import FAMILIES
+from lynkeus.scorers.learned.adversarial.game import Game
+from lynkeus.scorers.learned.adversarial.scorer import Adversarial, Inversion
 from lynkeus.training import Losses, Session, TrainSettings, Update, train, use_session
 from lynkeus.training.task import step_size
 from lynkeus.transforms.inputs import Inputs

@@ -22,9 +22,9 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from lynkeus.sources.crops import Crops
-from lynkeus.sources.image_bundle_writer import write_images
-from lynkeus.sources.images import ImageSource
+from lynkeus.sources.images.bundle_writer import write_images
+from lynkeus.sources.images.crops import Crops
+from lynkeus.sources.images.folder import ImageSource
 
 COLUMNS, ROWS, QUALITY = 3488, 2816, 90
 ROUNDS = 3  # the best of them counts: other jobs can only slow one down

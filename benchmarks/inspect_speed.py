@@ -28,9 +28,9 @@ import torch
 from PIL import Image
 
 from lynkeus.core import Array, Batch
-from lynkeus.evaluate.fitted import Fitted
+from lynkeus.fitting.fitted import Fitted
 from lynkeus.networks.backbone import Backbone, backbone
-from lynkeus.simulate.surface import SurfaceSource
+from lynkeus.simulate.surface.source import SurfaceSource
 from lynkeus.sources import ImageSource
 
 SCORED_SIZE, LARGE_SIZE = "320x768", "2816x3488"  # rows x columns

@@ -13,11 +13,11 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from lynkeus.core import Batch, Source
-from lynkeus.evaluate.fitted import Fitted
-from lynkeus.evaluate.fitting import FitSettings, fit
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.watch import WatchSettings, watch
-from lynkeus.simulate.orbit import RATE_HZ, OrbitSource
+from lynkeus.simulate.beam.orbit import RATE_HZ, OrbitSource
 from lynkeus.sources import InMemory
 
 REPEATS = 7

@@ -25,7 +25,7 @@ from lynkeus.core import Change, Plot, PlotRecord, RunRecord, Verdict
 from lynkeus.monitor import run_records
 from lynkeus.monitor.store import Store
 from lynkeus.web.app import create_app
-from lynkeus.web.run_report import run_html
+from lynkeus.web.runs.report import run_html
 
 GROUPS = ("S1", "S2", "SPE", "MPE", "SE")
 TOGETHER = 100  # runs that are added in one transaction

@@ -26,9 +26,9 @@ import pyarrow.parquet as pq
 from scipy.stats import ks_2samp
 
 from lynkeus.core import Book, Calibration, plugins
-from lynkeus.evaluate.fitted_runs import FittedRuns, run_kind
-from lynkeus.sources.events import read_events
-from lynkeus.sources.runs import RunFile, RunReader, Runs, first_events, open_runs
+from lynkeus.fitting.fitted_runs import FittedRuns, run_kind
+from lynkeus.sources.runs.events import read_events
+from lynkeus.sources.runs.folder import RunFile, RunReader, Runs, first_events, open_runs
 from lynkeus.transforms.event_columns import EventColumns
 
 CLASSES = tuple(f"class {number}" for number in range(10))

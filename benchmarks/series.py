@@ -28,7 +28,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import maximum_filter1d
 
 from lynkeus.core import Batch, Floats, Schema, plugins
-from lynkeus.evaluate.metrics import bootstrap_interval, vus_pr
+from lynkeus.metrics.rates import bootstrap_interval, vus_pr
 from lynkeus.sources import InMemory, Window
 from lynkeus.transforms.period import NO_PERIOD, autocorrelation_period, window_length
 from lynkeus.transforms.row_scores import row_scores

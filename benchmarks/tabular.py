@@ -33,7 +33,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from lynkeus.core import Batch, Schema, plugins
-from lynkeus.evaluate.metrics import bootstrap_interval
+from lynkeus.metrics.rates import bootstrap_interval
 from lynkeus.sources import InMemory
 
 SCORERS = ("table", "nearest_neighbours", "isolation_forest", "mahalanobis", "pca_residual", "one_class_svm")

@@ -15,10 +15,10 @@ from PIL import Image
 
 from lynkeus.cli import main
 from lynkeus.core import Batch, concatenate
-from lynkeus.evaluate.fitted import Fitted
-from lynkeus.evaluate.fitting import FitSettings, fit
-from lynkeus.simulate.orbit import START_NS, OrbitSource, write_orbits_h5
-from lynkeus.simulate.surface import SurfaceSource
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.simulate.beam.orbit import START_NS, OrbitSource, write_orbits_h5
+from lynkeus.simulate.surface.source import SurfaceSource
 from lynkeus.sources import InMemory, open_source, read_layout
 from lynkeus.transforms.faults import Fault
 

@@ -12,7 +12,7 @@ import pytest
 
 from lynkeus.demo import FAULTS, HOURS
 from lynkeus.monitor.store import Store
-from lynkeus.simulate.orbit import START_NS, machine
+from lynkeus.simulate.beam.orbit import START_NS, machine
 
 LATER_NS = START_NS + round(HOURS * 3600 * 10**9)
 

@@ -71,7 +71,8 @@ def test_the_page_of_the_store_names_every_table_and_column() -> None:
 
 
 def test_the_page_of_http_names_every_address() -> None:
-    from lynkeus.web import api, pages
+    from lynkeus.web import api
+    from lynkeus.web.alarms import pages
 
     text = (DOCS / "reference" / "http_api.md").read_text("utf-8")
     missing = [
@@ -108,10 +109,10 @@ def constants() -> list[tuple[str, str]]:
 def held_constants() -> dict[str, Any]:
     """Constants of all files of `orbit` by name, and the defaults of its Pace."""
     package = Path(lynkeus.__file__).parent
-    files = [package / "transforms" / "conditional.py", *sorted((package / "scorers").glob("orbit*.py"))]
+    files = [package / "transforms" / "conditional.py", *sorted((package / "scorers" / "orbit").glob("*.py"))]
     held: dict[str, Any] = {}
     for path in files:
-        module = importlib.import_module(f"lynkeus.{path.parent.name}.{path.stem}")
+        module = importlib.import_module(".".join(("lynkeus", *path.relative_to(package).with_suffix("").parts)))
         held |= {name: value for name, value in vars(module).items() if name.isupper()}
         held |= {f"Pace.{field.name}": field.default for field in fields(module.Pace)} if "Pace" in vars(module) else {}
     return held

@@ -1,6 +1,7 @@
 """The maxima of the house: lines of a file, lines of a function, arguments of a function."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,27 @@ def test_nothing_in_the_package_is_larger_than_the_house_allows() -> None:
     excesses = [line for file in files for line in too_large(file.read_text("utf-8"), str(file.relative_to(ROOT)))]
     assert files
     assert not excesses, "\n".join(["larger than the house allows:", *excesses])
+
+
+def families(names: list[str]) -> list[str]:
+    """First words that three or more files of a folder share: they want to be a folder."""
+    first = Counter(name.split("_")[0] for name in names)
+    return [word for word, times in first.items() if word and times > 2]
+
+
+def test_three_siblings_with_one_prefix_are_a_folder() -> None:
+    folders = sorted({path.parent for path in (ROOT / "src").rglob("*.py")})
+    found = {
+        str(folder.relative_to(ROOT)): families([path.stem for path in folder.glob("*.py") if path.stem[0] != "_"])
+        for folder in folders
+    }
+    assert folders
+    assert not {folder: words for folder, words in found.items() if words}
+
+
+def test_a_third_sibling_is_refused() -> None:
+    assert families(["orbit", "orbit_judge", "table"]) == []
+    assert families(["orbit", "orbit_judge", "orbit_tails"]) == ["orbit"]
 
 
 @pytest.mark.parametrize(

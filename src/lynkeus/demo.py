@@ -11,15 +11,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lynkeus.commission.commission import CommissionSettings, commission
+from lynkeus.commission.report import write_report
 from lynkeus.core import SettingsError
-from lynkeus.evaluate.commission import CommissionSettings, commission
-from lynkeus.evaluate.commission_report import write_report
-from lynkeus.evaluate.fitted import Fitted
-from lynkeus.evaluate.fitting import FitSettings, fit
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.watch import WatchSettings, watch
 from lynkeus.progress import passes_bar, say, watch_line
-from lynkeus.simulate.orbit import RATE_HZ, START_NS, OrbitSource, write_orbits_h5
+from lynkeus.simulate.beam.orbit import RATE_HZ, START_NS, OrbitSource, write_orbits_h5
 from lynkeus.sources import open_source, read_layout
 from lynkeus.transforms.faults import Fault
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from lynkeus.core import Batch, Source
 from lynkeus.monitor.watch import Watched
-from lynkeus.sources.wrapper import Wrapper
+from lynkeus.sources.wrappers.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from lynkeus.training import Progress as Training

@@ -14,7 +14,7 @@ import pytest
 
 from lynkeus import __version__
 from lynkeus.core import plugins
-from lynkeus.evaluate.fitted import Fitted
+from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.store import Store
 
 COLUMNS = [

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lynkeus.evaluate.fitted import Fitted
+from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.store import Store
 
 Run = Callable[..., Any]

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from lynkeus.evaluate.fitted import Fitted
-from lynkeus.evaluate.metrics import auroc
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.metrics.rates import auroc
 from lynkeus.monitor.store import Store
-from lynkeus.simulate.cavity import CavitySource, write_pulses
+from lynkeus.simulate.cavity.source import CavitySource, write_pulses
 
 Run = Callable[..., Any]
 COLUMNS = 8

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from boost_histogram.serialization import to_uhi
 
-from lynkeus.evaluate.fit_runs import RunFitSettings, fit_runs
-from lynkeus.sources.runs import open_runs
+from lynkeus.fitting.fit_runs import RunFitSettings, fit_runs
+from lynkeus.sources.runs.folder import open_runs
 
 Run = Callable[..., Any]
 Columns = dict[str, np.ndarray]

@@ -14,10 +14,12 @@ import lynkeus
 HEAVY = ("torch", "lynkeus.scorers", "lynkeus.networks", "lynkeus.training")
 
 
-@pytest.mark.parametrize("package", ["web", "monitor", "evaluate"])
+@pytest.mark.parametrize("package", ["web", "monitor", "evaluate", "scans", "commission", "fitting"])
 def test_it_imports_without_scorers_and_torch(package: str) -> None:
-    files = (Path(lynkeus.__file__).parent / package).glob("*.py")
-    modules = [f"lynkeus.{package}.{file.stem}".removesuffix(".__init__") for file in sorted(files)]
+    root = Path(lynkeus.__file__).parent
+    files = sorted((root / package).rglob("*.py"))
+    modules = [".".join(("lynkeus", *file.relative_to(root).with_suffix("").parts)) for file in files]
+    modules = [module.removesuffix(".__init__") for module in modules]
     assert modules
     code = f"import sys, {', '.join(modules)}; print(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, Book, Plot, Schema, SchemaError, Scorer, Source, plugins
-from lynkeus.evaluate.fitting import about_of
+from lynkeus.fitting.fit import about_of
 from lynkeus.sources import InMemory
 
 QUICK = {"options": {"training": {"epochs": 5}}}  # for wrappers around networks

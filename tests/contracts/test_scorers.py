@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, Schema, SchemaError, Scorer, Source, Tracking, concatenate, plugins
-from lynkeus.evaluate.fitting import about_of
+from lynkeus.fitting.fit import about_of
 
 CHANNELS, SHOTS, FAULTY = 20, 6000, 7
 FAULT = slice(300, 305)

@@ -13,10 +13,10 @@ import pytest
 from scipy.stats import kstest
 
 from lynkeus.core import Batch, CalibrationError, Schema, Scorer, SettingsError, plugins
-from lynkeus.evaluate.choose import choose
-from lynkeus.evaluate.fitting import FitSettings, about_of, fit
-from lynkeus.evaluate.metrics import auroc
-from lynkeus.evaluate.weights import scorers_with_weights
+from lynkeus.fitting.choose import choose
+from lynkeus.fitting.fit import FitSettings, about_of, fit
+from lynkeus.fitting.weights import scorers_with_weights
+from lynkeus.metrics.rates import auroc
 from lynkeus.sources import InMemory, Layout, open_source
 
 COLUMNS, OF_EACH, HEAVY = 6, 600, 25

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, Case, Check, Comparison, Findings, Part, Schema, SettingsError, SourceError
-from lynkeus.evaluate.metrics import auroc
 from lynkeus.evaluate.run_comparison import run_comparison
+from lynkeus.metrics.rates import auroc
 from lynkeus.sources import InMemory
 
 CLASSES = ("normal", "far", "between")

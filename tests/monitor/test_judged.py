@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from lynkeus.core import StoreError
-from lynkeus.evaluate.fitted import Fitted
+from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.judged import judged_intervals
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.watch import WatchSettings, watch
-from lynkeus.simulate.orbit import OrbitSource
+from lynkeus.simulate.beam.orbit import OrbitSource
 from lynkeus.transforms.faults import Fault
 
 FAULTS = tuple(Fault("noisy", start, 60, channel=40, size=8.0) for start in (1000, 2000, 3000))

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Alarm, AlarmRule, Batch, CalibrationError, SchemaError, concatenate
-from lynkeus.evaluate.fitted import Fitted
-from lynkeus.evaluate.fitting import FitSettings, fit
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor import watch as watching
 from lynkeus.monitor.records import ScoredPoint
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.unseen import Unseen
 from lynkeus.monitor.watch import Watched, WatchSettings, watch
-from lynkeus.simulate.orbit import OrbitSource
+from lynkeus.simulate.beam.orbit import OrbitSource
 from lynkeus.sources import InMemory, open_source
-from lynkeus.sources.time_order import Ordered
+from lynkeus.sources.wrappers.time_order import Ordered
 
 SECOND = 10**9
 SETTINGS = WatchSettings()

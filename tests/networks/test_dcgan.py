@@ -5,7 +5,7 @@ import torch
 
 from lynkeus.core import SettingsError
 from lynkeus.networks.dcgan import DcganEncoder, DcganGenerator, dcgan_critic
-from lynkeus.scorers.adversarial import Adversarial
+from lynkeus.scorers.learned.adversarial.scorer import Adversarial
 
 
 @pytest.mark.parametrize(("side", "channels"), [(28, 1), (64, 1), (128, 3), (256, 3)])

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, Schema, SchemaError
-from lynkeus.evaluate.metrics import auroc
-from lynkeus.scorers.autoencoder import Autoencoder
-from lynkeus.scorers.deep_svdd import DeepSvdd
-from lynkeus.scorers.nearest_neighbours import NearestNeighbours
+from lynkeus.metrics.rates import auroc
+from lynkeus.scorers.learned.autoencoder import Autoencoder
+from lynkeus.scorers.learned.deep_svdd import DeepSvdd
+from lynkeus.scorers.statistics.nearest_neighbours import NearestNeighbours
 from lynkeus.sources import InMemory
 from lynkeus.transforms.planting import plant
 

@@ -9,15 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from lynkeus.core import Batch, Schema, SettingsError, Source, SourceError, concatenate
+from lynkeus.fitting.views.live import Live
+from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.sources import Blocks, Exclude, Inject, InMemory, Labelled, Select, Window, open_source
-from lynkeus.sources.finite import Finite
-from lynkeus.sources.layout import Layout
-from lynkeus.sources.live import Live
-from lynkeus.sources.pictures import Pictures
-from lynkeus.sources.replay import Replay
-from lynkeus.sources.time_order import Ordered
-from lynkeus.sources.window import Accumulate
-from lynkeus.transforms.live_channels import LiveChannels
+from lynkeus.sources.formats.layout import Layout
+from lynkeus.sources.wrappers.finite import Finite
+from lynkeus.sources.wrappers.pictures import Pictures
+from lynkeus.sources.wrappers.replay import Replay
+from lynkeus.sources.wrappers.time_order import Ordered
+from lynkeus.sources.wrappers.window import Accumulate
 
 ROWS = 60
 VALUES = np.random.default_rng(0).normal(size=(ROWS, 4)) * 100

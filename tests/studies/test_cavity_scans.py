@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Spot
-from lynkeus.evaluate.image_scores import ImageScores
 from lynkeus.evaluate.run_comparison import run_comparison
-from lynkeus.simulate.surface_scans import ScanPlan
+from lynkeus.scans.image_scores import ImageScores
+from lynkeus.simulate.surface.scans import ScanPlan
 from lynkeus.studies.cavity_scans.answers import above_alike, dealt
 from lynkeus.studies.cavity_scans.latent import Space, lay_flat
 from lynkeus.studies.cavity_scans.pointing import pointing

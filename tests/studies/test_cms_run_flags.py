@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lynkeus.core import SourceError
-from lynkeus.evaluate.metrics import auroc
 from lynkeus.evaluate.run_comparison import run_comparison
+from lynkeus.metrics.rates import auroc
 from lynkeus.studies.cms_run_flags.crossed import Held, crossed, partitions
 from lynkeus.studies.cms_run_flags.methods import (
     Chosen,

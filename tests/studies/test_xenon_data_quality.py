@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lynkeus.evaluate.run_comparison import run_comparison
-from lynkeus.simulate.noble_conditions import FAULTS
+from lynkeus.simulate.xenon.conditions import FAULTS
 from lynkeus.studies.xenon_data_quality.compare import TARGETS, with_interval
 from lynkeus.studies.xenon_data_quality.pulses import pulse_findings
 from lynkeus.studies.xenon_data_quality.runs import GOOD, SIZES, Padded, Simulated, Truths, Wanted, every_fault

@@ -8,8 +8,8 @@ import pytest
 
 from lynkeus.core import Batch
 from lynkeus.evaluate.run_comparison import run_comparison
-from lynkeus.simulate.cavity import SCHEMA
-from lynkeus.simulate.cavity_faults import CLASSES
+from lynkeus.simulate.cavity.faults import CLASSES
+from lynkeus.simulate.cavity.source import SCHEMA
 from lynkeus.studies.xfel_cavities.baselines import components_taken_out, largest_deviation
 from lynkeus.studies.xfel_cavities.look import precursors, pulses_ahead
 from lynkeus.studies.xfel_cavities.pulses import Chosen, Simulated

@@ -181,7 +181,7 @@ FIT = """
 import sys, numpy as np
 from pathlib import Path
 from lynkeus.core import Batch, Schema
-from lynkeus.scorers.autoencoder import Autoencoder
+from lynkeus.scorers.learned.autoencoder import Autoencoder
 from lynkeus.sources import InMemory
 from lynkeus.training import Session, loop, use_session
 loop.CHECKPOINT_SECONDS = 0.0

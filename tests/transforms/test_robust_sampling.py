@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lynkeus.core import Batch, Schema, SchemaError
-from lynkeus.transforms.covariance import CLIP_SIGMA, Correlated
-from lynkeus.transforms.features import features_of
+from lynkeus.scorers.statistics.covariance import CLIP_SIGMA, Correlated
+from lynkeus.scorers.statistics.features import features_of
 from lynkeus.transforms.reservoir import reservoir, sample_rows
 from lynkeus.transforms.robust_scale import RobustScale
 

@@ -82,7 +82,7 @@ def watch(
     site: SiteFile = None,
 ) -> None:
     """Watch DATA and keep alarms in the store; started again, it goes on after the last window it committed."""
-    from lynkeus.evaluate.fitted import Fitted
+    from lynkeus.fitting.fitted import Fitted
     from lynkeus.monitor.site import Site
     from lynkeus.monitor.store import Store
     from lynkeus.monitor.watch import WatchSettings, check
@@ -150,7 +150,7 @@ def _first_line(found: Any) -> str:
 
 def _about(scorer: Any) -> tuple[str, ...]:
     """What a scorer says of itself, as cells."""
-    from lynkeus.evaluate.fitting import about_of
+    from lynkeus.fitting.fit import about_of
 
     about = about_of(scorer)
     kinds = {"": "none", "optional": "if there are any", "known": "good or anomalous", "classes": "classes of anomaly"}
@@ -169,7 +169,7 @@ def bundle(options: BundleOptions) -> None:
 @takes(CorrelateOptions)
 def correlate(options: CorrelateOptions) -> None:
     """Do the scores of images say something of the cavity? Correlates them with a table of cavities, and says so."""
-    from lynkeus.evaluate.correlation_report import write_correlation
+    from lynkeus.scans.correlation_report import write_correlation
 
     found = write_correlation(options.scores, options.properties, options.output, options.scan)
     say(screen, [found.words(), f"{options.output}: the report, and its tables beside it"])

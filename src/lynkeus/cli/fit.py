@@ -18,7 +18,7 @@ from lynkeus.core import About, SettingsError, Source, plugins
 from lynkeus.progress import Bar, Passes, passes_bar, say
 
 if TYPE_CHECKING:
-    from lynkeus.evaluate.fitted import Fitted
+    from lynkeus.fitting.fitted import Fitted
 
 SHOWN = 30  # incidents of the training data that are printed
 
@@ -49,10 +49,10 @@ class FitOptions:
 
 def fit_and_save(options: FitOptions) -> None:
     """Run the command."""
-    from lynkeus.evaluate.choose import AUTO, choose
-    from lynkeus.evaluate.fitting import FitSettings
-    from lynkeus.evaluate.fitting import fit as fit_model
-    from lynkeus.evaluate.model_folder import check_output
+    from lynkeus.files.model_folder import check_output
+    from lynkeus.fitting.choose import AUTO, choose
+    from lynkeus.fitting.fit import FitSettings
+    from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.monitor.judged import judged_intervals
     from lynkeus.sources import open_source, read_layout
 
@@ -152,7 +152,7 @@ def window_of(options: FitOptions, source: Source) -> tuple[int, int]:
 
 
 def _about(name: str) -> About:
-    from lynkeus.evaluate.fitting import about_of
+    from lynkeus.fitting.fit import about_of
 
     return about_of(plugins.load("scorers", name))
 

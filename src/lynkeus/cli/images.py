@@ -15,8 +15,8 @@ from lynkeus.core import Array, SettingsError
 from lynkeus.progress import Passes, passes_bar, say
 
 if TYPE_CHECKING:
-    from lynkeus.evaluate.fitted import Fitted
-    from lynkeus.sources.images import ImageSource
+    from lynkeus.fitting.fitted import Fitted
+    from lynkeus.sources.images.folder import ImageSource
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class ImageOptions:
 
 def load_model(model: Path) -> Fitted:
     """From a model folder, or (images only) from a file of `lynkeus export`, named *.onnx."""
-    from lynkeus.evaluate.fitted import Fitted
+    from lynkeus.fitting.fitted import Fitted
 
     if model.suffix.lower() != ".onnx" or model.is_dir():
         return Fitted.load(model)
-    from lynkeus.scorers.onnx_inspect import OnnxInspect
+    from lynkeus.scorers.inspect.onnx import OnnxInspect
 
     scorer: Any = OnnxInspect.load(model)
     return Fitted.from_dict(scorer.fitted, scorer, np.empty((0, 0)))
@@ -43,10 +43,10 @@ def load_model(model: Path) -> Fitted:
 
 def export_model(model: Path, output: Path) -> float:
     """As ONNX, with all that is needed to score images; the largest difference of what both find."""
-    from lynkeus.evaluate.fitted import Fitted
-    from lynkeus.scorers.export import export_onnx
-    from lynkeus.scorers.inspect import Inspect
-    from lynkeus.scorers.inspect_export import export_inspect
+    from lynkeus.fitting.fitted import Fitted
+    from lynkeus.scorers.inspect.export import export_inspect
+    from lynkeus.scorers.inspect.scorer import Inspect
+    from lynkeus.scorers.onnx.export import export_onnx
 
     fitted = Fitted.load(model)
     if output.is_dir():
@@ -58,7 +58,7 @@ def export_model(model: Path, output: Path) -> float:
 
 def score_images(fitted: Fitted, model: Path, data: str, options: ImageOptions) -> None:
     """A row per image, and maps where they are asked for."""
-    from lynkeus.evaluate.inspection import InspectionSettings, inspect_images
+    from lynkeus.fitting.inspection import InspectionSettings, inspect_images
 
     source = _images_for(fitted, data, options.meta)
     position, time = (getattr(fitted.scorer, name, "") for name in ("position", "time"))
@@ -72,8 +72,8 @@ def score_images(fitted: Fitted, model: Path, data: str, options: ImageOptions) 
 
 def _images_for(fitted: Fitted, data: str, meta: str | None) -> ImageSource:
     """Images as the model reads them, grey or colour. Raises SettingsError for a bundle: spots belong to files."""
-    from lynkeus.sources.image_bundle import is_image_bundle
-    from lynkeus.sources.images import ImageSource
+    from lynkeus.sources.images.bundle import is_image_bundle
+    from lynkeus.sources.images.folder import ImageSource
 
     if is_image_bundle(Path(data)):
         raise SettingsError(f"{data}: is a bundle, from which a model is fitted; give the folder of its images here")
@@ -108,7 +108,7 @@ class CorrelateOptions:
 def write_any_bundle(options: BundleOptions) -> None:
     """Of tables, or of images: each stored once, crops cut when they are read."""
     from lynkeus.sources import Crops, ImageSource, open_source, write_bundle
-    from lynkeus.sources.image_bundle_writer import write_images
+    from lynkeus.sources.images.bundle_writer import write_images
 
     source = open_source(options.data, options.layout, options.meta)
     with passes_bar(screen, "bundle") as bar:
@@ -130,8 +130,8 @@ def write_any_bundle(options: BundleOptions) -> None:
 
 def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) -> None:
     """Features of images by a model that has them, as maps and as numbers."""
-    from lynkeus.evaluate.fitted import Fitted
-    from lynkeus.evaluate.latent import write_latent
+    from lynkeus.fitting.fitted import Fitted
+    from lynkeus.scans.latent import write_latent
 
     fitted = Fitted.load(model)
     if not hasattr(fitted.scorer, "features"):

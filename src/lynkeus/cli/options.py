@@ -15,7 +15,7 @@ from rich.console import Console
 from lynkeus.core import Source
 
 if TYPE_CHECKING:
-    from lynkeus.evaluate.fitted import Fitted
+    from lynkeus.fitting.fitted import Fitted
 
 screen = Console(stderr=True)
 

@@ -50,9 +50,9 @@ class ReportOptions:
 
 def fit_runs_and_save(options: FitOptions) -> None:
     """Learn from a folder of good runs."""
-    from lynkeus.evaluate.fit_runs import RunFitSettings, fit_runs
-    from lynkeus.evaluate.model_folder import check_output
-    from lynkeus.sources.runs import open_runs
+    from lynkeus.files.model_folder import check_output
+    from lynkeus.fitting.fit_runs import RunFitSettings, fit_runs
+    from lynkeus.sources.runs.folder import open_runs
 
     refused = {
         "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
@@ -81,10 +81,10 @@ def fit_runs_and_save(options: FitOptions) -> None:
 
 def score_runs(model: Path, data: str, options: RunScoreOptions) -> None:
     """A verdict on each run, as a table; with a store also with all plots for the pages."""
-    from lynkeus.evaluate.fit_runs import judge_runs, verdict_row, write_verdicts
-    from lynkeus.evaluate.fitted_runs import FittedRuns, check_rate
-    from lynkeus.evaluate.run_journal import RunJournal
-    from lynkeus.sources.runs import open_runs
+    from lynkeus.fitting.fit_runs import judge_runs, verdict_row, write_verdicts
+    from lynkeus.fitting.fitted_runs import FittedRuns, check_rate
+    from lynkeus.fitting.run_journal import RunJournal
+    from lynkeus.sources.runs.folder import open_runs
 
     if options.output.is_dir():
         raise SourceError(f"{options.output} is a folder: give a file name with -o")
@@ -149,9 +149,9 @@ class _Keep:
 
 def report_run(options: ReportOptions) -> None:
     """The page of one run as a file."""
-    from lynkeus.evaluate.fitted_runs import FittedRuns
-    from lynkeus.sources.runs import open_runs
-    from lynkeus.web.run_report import render_run
+    from lynkeus.fitting.fitted_runs import FittedRuns
+    from lynkeus.sources.runs.folder import open_runs
+    from lynkeus.web.runs.report import render_run
 
     fitted, files = FittedRuns.load(options.model), open_runs(options.run)
     if len(files) != 1:
@@ -168,10 +168,10 @@ def report_run(options: ReportOptions) -> None:
 
 def commission_runs_of(models: Sequence[Path], options: CommissionOptions) -> None:
     """Turn-on curves of one or more models of runs, side by side."""
-    from lynkeus.evaluate.commission_runs import QUICK, RunCommissionSettings, commission_runs
-    from lynkeus.evaluate.commission_runs_report import write_run_report
-    from lynkeus.evaluate.fitted_runs import FittedRuns
-    from lynkeus.sources.runs import open_runs
+    from lynkeus.commission.runs.commission import QUICK, RunCommissionSettings, commission_runs
+    from lynkeus.commission.runs.report import write_run_report
+    from lynkeus.fitting.fitted_runs import FittedRuns
+    from lynkeus.sources.runs.folder import open_runs
 
     if len({folder.name for folder in models}) < len(models):
         raise SettingsError("--compare: two models have the same name; rename a folder")

@@ -50,8 +50,8 @@ class CommissionOptions:
 def score_data(options: ScoreOptions) -> None:
     """Run the command."""
     from lynkeus.core import Inspecting
-    from lynkeus.evaluate.model_folder import is_of_runs
-    from lynkeus.evaluate.scores import write_scores
+    from lynkeus.files.model_folder import is_of_runs
+    from lynkeus.fitting.scores import write_scores
 
     if options.run_per_file or is_of_runs(options.model):
         given = RunScoreOptions(options.output, options.store, options.false_alarms, options.section)
@@ -74,10 +74,10 @@ def score_data(options: ScoreOptions) -> None:
 
 def commission_model(options: CommissionOptions) -> None:
     """Run the command."""
-    from lynkeus.evaluate.commission import CommissionSettings, commission
-    from lynkeus.evaluate.commission_report import write_report
-    from lynkeus.evaluate.fitted import Fitted
-    from lynkeus.evaluate.model_folder import is_of_runs
+    from lynkeus.commission.commission import CommissionSettings, commission
+    from lynkeus.commission.report import write_report
+    from lynkeus.files.model_folder import is_of_runs
+    from lynkeus.fitting.fitted import Fitted
     from lynkeus.monitor.site import parse_budget
 
     compare = options.compare or []

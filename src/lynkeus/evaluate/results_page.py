@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from lynkeus.commission.commission import Commissioning
+from lynkeus.commission.turn_on import CHANCE, TurnOn
 from lynkeus.core import Study
-from lynkeus.evaluate.commission import Commissioning
-from lynkeus.evaluate.fitted import Fitted
-from lynkeus.evaluate.turn_on import CHANCE, TurnOn
+from lynkeus.fitting.fitted import Fitted
 
 
 def results_page(

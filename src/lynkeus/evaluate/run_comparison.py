@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lynkeus.commission.turn_on import write_whole
 from lynkeus.core import (
     Array,
     Batch,
@@ -28,11 +29,10 @@ from lynkeus.core import (
     plugins,
 )
 from lynkeus.evaluate.comparison_page import comparison_page
-from lynkeus.evaluate.fitting import about_of
-from lynkeus.evaluate.metrics import COVERAGE, auroc, average_precision, bootstrap_auroc
 from lynkeus.evaluate.run_study import Progress, StudyRun, record
-from lynkeus.evaluate.turn_on import write_whole
-from lynkeus.evaluate.weights import check_weights_used
+from lynkeus.fitting.fit import about_of
+from lynkeus.fitting.weights import check_weights_used
+from lynkeus.metrics.rates import COVERAGE, auroc, average_precision, bootstrap_auroc
 from lynkeus.sources import Good
 
 MEAN = "mean"  # the case that stands for all cases of a part

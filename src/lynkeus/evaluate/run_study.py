@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 
 import lynkeus
+from lynkeus.commission.commission import Commissioning, CommissionSettings, commission
+from lynkeus.commission.figures import incident_figure, orbit_figure, turn_on_figure
+from lynkeus.commission.report import write_report
+from lynkeus.commission.turn_on import CHANCE, write_whole
 from lynkeus.core import Alarm, Check, Source, Study
-from lynkeus.evaluate.commission import Commissioning, CommissionSettings, commission
-from lynkeus.evaluate.commission_report import write_report
-from lynkeus.evaluate.evidence import evidence
-from lynkeus.evaluate.figures import incident_figure, orbit_figure, turn_on_figure
-from lynkeus.evaluate.fitted import Fitted
-from lynkeus.evaluate.fitting import FitSettings, fit
 from lynkeus.evaluate.results_page import results_page
-from lynkeus.evaluate.turn_on import CHANCE, write_whole
+from lynkeus.fitting.evidence.channels import evidence
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.fitted import Fitted
 from lynkeus.sources import files_of
 
 Progress = Callable[[str, float], None]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from lynkeus.core import Batch, SettingsError, Source
-from lynkeus.sources.time_order import GAP_PERIODS
-from lynkeus.sources.wrapper import Wrapper
+from lynkeus.sources.wrappers.time_order import GAP_PERIODS
+from lynkeus.sources.wrappers.wrapper import Wrapper
 
 
 class Unseen(Wrapper):

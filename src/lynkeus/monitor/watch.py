@@ -18,8 +18,8 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, TimesNs, Tracking, advance
-from lynkeus.evaluate.evidence import evidence, line_positions
-from lynkeus.evaluate.fitted import Fitted, Scored
+from lynkeus.fitting.evidence.channels import evidence, line_positions
+from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
 from lynkeus.monitor.rows import plain
 from lynkeus.monitor.store import Store

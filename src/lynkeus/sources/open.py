@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, urlsplit
 from lynkeus.core import plugins
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.protocols import Source
-from lynkeus.sources.bundle import is_bundle
-from lynkeus.sources.files import Files
-from lynkeus.sources.finite import Finite
-from lynkeus.sources.image_bundle import ImageBundle, is_image_bundle
-from lynkeus.sources.image_files import ENDINGS, find_images
-from lynkeus.sources.layout import Layout, read_layout
-from lynkeus.sources.time_order import Ordered
+from lynkeus.sources.bundles.bundle import is_bundle
+from lynkeus.sources.formats.files import Files
+from lynkeus.sources.formats.layout import Layout, read_layout
+from lynkeus.sources.images.bundle import ImageBundle, is_image_bundle
+from lynkeus.sources.images.files import ENDINGS, find_images
+from lynkeus.sources.wrappers.finite import Finite
+from lynkeus.sources.wrappers.time_order import Ordered
 
 FORMATS = {
     ".h5": "hdf5",

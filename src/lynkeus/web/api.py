@@ -12,9 +12,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator, StringConstraints
 
 from lynkeus.monitor.records import AlarmFile, ImageLabel, Pulse, Status, StoredAlarm, StoredVerdict
-from lynkeus.web.evidence import drawable, finite
+from lynkeus.web.alarms.evidence import drawable, finite
+from lynkeus.web.alarms.reports import turn_on_curves
 from lynkeus.web.guard import may_post
-from lynkeus.web.reports import turn_on_curves
 from lynkeus.web.site import NOTE_LENGTH, WHO_LENGTH, SiteDep
 
 router = APIRouter(prefix="/api/v1", tags=["lynkeus"])

@@ -21,9 +21,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
 from lynkeus.monitor.store import Store
-from lynkeus.web import api, inspect, pages, runs
+from lynkeus.web import api
+from lynkeus.web.alarms import pages
 from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
-from lynkeus.web.scans import ScoredImages
+from lynkeus.web.images import pages as inspect
+from lynkeus.web.images.scans import ScoredImages
+from lynkeus.web.runs import pages as runs
 from lynkeus.web.site import HERE, Site, templates
 
 

@@ -15,8 +15,10 @@ from lynkeus.core import StoreError, Verdict
 from lynkeus.monitor import run_records
 from lynkeus.monitor.records import LABELS, VERDICTS
 from lynkeus.monitor.store import Store
-from lynkeus.web import run_figures, run_words, words
-from lynkeus.web.scans import ScoredImages
+from lynkeus.web import words
+from lynkeus.web.images.scans import ScoredImages
+from lynkeus.web.runs import figures as run_figures
+from lynkeus.web.runs import words as run_words
 
 HERE = Path(__file__).parent
 WHO_LENGTH, NOTE_LENGTH = 80, 2000

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+from lynkeus.commission.figures import COLOURS, SERIES, finished, save
 from lynkeus.core import Batch, Findings, Outcome
-from lynkeus.evaluate.figures import COLOURS, SERIES, finished, save
 
 GRID = 80
 SHARES = (0.5, 0.9, 0.99)  # of the good test samples that lie within a contour

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from lynkeus.core import Floats
-from lynkeus.evaluate.aggregate import aggregate
-from lynkeus.evaluate.cavity_properties import CavityProperties
-from lynkeus.evaluate.correlation import LEVEL, Correlations, Pair, correlate
-from lynkeus.evaluate.correlation_report import ALIKE, correlate_cavities
-from lynkeus.evaluate.image_scores import ImageScores
-from lynkeus.evaluate.metrics import COVERAGE, auroc, bootstrap_auroc
-from lynkeus.evaluate.quench import REGIONS, Joined, QuenchRank, quench_ranks, scores_near_quench, worst_sigma
+from lynkeus.metrics.rates import COVERAGE, auroc, bootstrap_auroc
+from lynkeus.scans.aggregate import aggregate
+from lynkeus.scans.cavity_properties import CavityProperties
+from lynkeus.scans.correlation import LEVEL, Correlations, Pair, correlate
+from lynkeus.scans.correlation_report import ALIKE, correlate_cavities
+from lynkeus.scans.image_scores import ImageScores
+from lynkeus.scans.quench import REGIONS, Joined, QuenchRank, quench_ranks, scores_near_quench, worst_sigma
 from lynkeus.studies.cavity_scans.pointing import pointing
 from lynkeus.studies.cavity_scans.scans import MEASURED, Scans
 

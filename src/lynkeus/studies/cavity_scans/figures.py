@@ -9,9 +9,9 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lynkeus.evaluate.aggregate import AGGREGATIONS
-from lynkeus.evaluate.correlation import Pair
-from lynkeus.evaluate.figures import COLOURS, MARKERS, SERIES, finished, save
+from lynkeus.commission.figures import COLOURS, MARKERS, SERIES, finished, save
+from lynkeus.scans.aggregate import AGGREGATIONS
+from lynkeus.scans.correlation import Pair
 from lynkeus.studies.cavity_scans.answers import MEAN, PLACES, WORST, Answers
 from lynkeus.studies.cavity_scans.pointing import ANOTHER
 from lynkeus.studies.cavity_scans.scans import MEASURED

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lynkeus.commission.figures import save
 from lynkeus.core import Array, Batch, Floats, Outcome
-from lynkeus.evaluate.figures import save
-from lynkeus.evaluate.latent import Purity, draw_latent, latent_maps, purity
-from lynkeus.scorers.adversarial import Adversarial
-from lynkeus.scorers.learned import per_sample
+from lynkeus.scans.latent import Purity, draw_latent, latent_maps, purity
+from lynkeus.scorers.learned.adversarial.scorer import Adversarial
+from lynkeus.scorers.learned.trained import per_sample
 
 CAVITIES = 6  # that are shown: two of each vendor
 FLAT = 3  # numbers: a space of so few needs no map

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
 from lynkeus.core import Batch, Findings, Floats, Inspecting, Outcome, Scorer
-from lynkeus.evaluate.correlation import correlate
-from lynkeus.evaluate.image_scores import ImageScores
-from lynkeus.evaluate.quench import REGIONS
+from lynkeus.scans.correlation import correlate
+from lynkeus.scans.image_scores import ImageScores
+from lynkeus.scans.quench import REGIONS
 from lynkeus.studies.cavity_scans.answers import FIELD, ONE_CELL, Answers, ask
 from lynkeus.studies.cavity_scans.figures import aggregation_figure, locality_figure, standing_figure
 from lynkeus.studies.cavity_scans.latent import Space, colours_of, lay_flat, space_of

@@ -8,9 +8,9 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from lynkeus.core import Array, Floats
-from lynkeus.evaluate.image_metrics import NEAR_PIXELS
-from lynkeus.evaluate.image_scores import ImageScores
-from lynkeus.evaluate.metrics import wilson_interval
+from lynkeus.metrics.images import NEAR_PIXELS
+from lynkeus.metrics.rates import wilson_interval
+from lynkeus.scans.image_scores import ImageScores
 
 ANOTHER = "of another image"
 

@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from lynkeus.core import Array, Batch, Floats, Schema
-from lynkeus.evaluate.cavity_properties import CavityProperties
-from lynkeus.simulate.surface import SCHEMA, take
-from lynkeus.simulate.surface_limits import BARE_MV_M, Test, Weak, limit_mv_m, vertical_test
-from lynkeus.simulate.surface_scans import ScanPlan, cavity_name, niobium_entries, properties, weak_spots
+from lynkeus.scans.cavity_properties import CavityProperties
+from lynkeus.simulate.surface.limits import BARE_MV_M, Test, Weak, limit_mv_m, vertical_test
+from lynkeus.simulate.surface.scans import ScanPlan, cavity_name, niobium_entries, properties, weak_spots
+from lynkeus.simulate.surface.source import SCHEMA, take
 from lynkeus.sources import InMemory
-from lynkeus.sources.wrapper import Wrapper
+from lynkeus.sources.wrappers.wrapper import Wrapper
 
 BATCH = 64
 NUMBERS = ("max_field_mv_m", "q0", "quench_cell", "quench_angle_deg")

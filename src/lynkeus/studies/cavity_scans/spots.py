@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, label, maximum_position, sum_labels
 
 from lynkeus.core import Array, Floats, Spot
-from lynkeus.evaluate.image_scores import CLEAR_SIGMA, SPOTS
+from lynkeus.scans.image_scores import CLEAR_SIGMA, SPOTS
 
 EDGE_SIGMA = 3.0  # of a spot
 SCALES = (1.5, 3.0, 6.0)  # pixels

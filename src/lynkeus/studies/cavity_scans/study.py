@@ -8,8 +8,8 @@ from importlib import resources
 from typing import Any
 
 from lynkeus.core import Case, Check, Comparison, Part
-from lynkeus.evaluate.latent import METHODS
-from lynkeus.simulate.surface_scans import ScanPlan
+from lynkeus.scans.latent import METHODS
+from lynkeus.simulate.surface.scans import ScanPlan
 from lynkeus.studies.anomaly_taxonomy.baselines import grey_level
 from lynkeus.studies.cavity_scans.look import CONTRAST, CavityLook
 from lynkeus.studies.cavity_scans.scans import Halved, Scans

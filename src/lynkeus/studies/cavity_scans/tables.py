@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lynkeus.evaluate.aggregate import AGGREGATIONS
-from lynkeus.evaluate.correlation import LEVEL, Correlations, Pair
-from lynkeus.evaluate.latent import Purity
-from lynkeus.evaluate.metrics import wilson_interval
+from lynkeus.metrics.rates import wilson_interval
+from lynkeus.scans.aggregate import AGGREGATIONS
+from lynkeus.scans.correlation import LEVEL, Correlations, Pair
+from lynkeus.scans.latent import Purity
 from lynkeus.studies.cavity_scans.answers import FIELD, MEAN, PLACES, TOP, WORST, Answers
 from lynkeus.studies.cavity_scans.pointing import ANOTHER
 from lynkeus.studies.cavity_scans.scans import MEASURED

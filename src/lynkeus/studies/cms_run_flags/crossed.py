@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from lynkeus.core import Array, Floats
-from lynkeus.evaluate.metrics import COVERAGE, auroc, bootstrap_auroc, placements
+from lynkeus.metrics.rates import COVERAGE, auroc, bootstrap_auroc, placements
 from lynkeus.studies.cms_run_flags.methods import FOLDS, Method, beyond_quantile, flagged
 from lynkeus.studies.cms_run_flags.table import BAD, GOOD, UNKNOWN, RunTable
 

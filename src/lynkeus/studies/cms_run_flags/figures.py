@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from lynkeus.evaluate.figures import COLOURS, SERIES, finished, save
+from lynkeus.commission.figures import COLOURS, SERIES, finished, save
 from lynkeus.studies.cms_run_flags.crossed import Held
 
 

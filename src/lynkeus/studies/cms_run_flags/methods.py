@@ -14,10 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lynkeus.core import Array, Floats, plugins
-from lynkeus.evaluate.metrics import auroc
+from lynkeus.metrics.rates import auroc
 from lynkeus.sources import InMemory
+from lynkeus.studies.cms_run_flags.combine_plots import COMBINATIONS, FLAGGED, CombinedPlots, Ranks, SizeCorrection
 from lynkeus.studies.cms_run_flags.table import BAD, GOOD, RunTable
-from lynkeus.transforms.combine_plots import COMBINATIONS, FLAGGED, CombinedPlots, Ranks, SizeCorrection
 
 FOLDS = 5
 STRENGTHS = {"logisticregression__C": [1e-4, 1e-3, 1e-2, 1e-1]}

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from lynkeus.commission.figures import COLOURS, SERIES, finished, save
 from lynkeus.core import Batch, Findings, Floats, Outcome
-from lynkeus.evaluate.figures import COLOURS, SERIES, finished, save
-from lynkeus.evaluate.metrics import auroc
-from lynkeus.evaluate.reconstruction import mean_square_error, sharpness
-from lynkeus.scorers.learned import per_sample
+from lynkeus.metrics.rates import auroc
+from lynkeus.scorers.learned.trained import per_sample
+from lynkeus.studies.mnist_anogan.reconstruction import mean_square_error, sharpness
 
 BINS = 50
 SHOWN = 5  # images of the normal digit, and as many of others

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lynkeus.commission.figures import COLOURS, DASHES, MARKERS, SERIES, finished, save
 from lynkeus.core import Array, Floats, Inspected
-from lynkeus.evaluate.figures import COLOURS, DASHES, MARKERS, SERIES, finished, save
 
 SIGMAS = 10.0  # of the colour scale, for every image
 ABREAST = 2  # examples in a line

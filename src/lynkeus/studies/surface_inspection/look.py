@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from lynkeus.core import Array, Batch, Findings, Inspected, Outcome
-from lynkeus.evaluate.image_metrics import LocatedImages
-from lynkeus.evaluate.metrics import auroc
-from lynkeus.scorers.inspect import Inspect
+from lynkeus.metrics.images import LocatedImages
+from lynkeus.metrics.rates import auroc
+from lynkeus.scorers.inspect.scorer import Inspect
 from lynkeus.studies.surface_inspection.controls import CONTRAST
 from lynkeus.studies.surface_inspection.figures import Example, efficiency_figure, examples_figure, standing_figure
 from lynkeus.studies.surface_inspection.maps import (

@@ -15,10 +15,10 @@ from scipy.ndimage import gaussian_filter, maximum_filter, zoom
 
 from lynkeus.core import Array, Batch, Floats, Inspected, Scorer, Spot
 from lynkeus.networks.backbone import LITE0, backbone
-from lynkeus.scorers.inspect import Inspect
-from lynkeus.scorers.inspect_features import FeatureMaps, smoothed
-from lynkeus.scorers.inspect_grid import to_pixels
-from lynkeus.scorers.inspect_novelty import Novelty, Where
+from lynkeus.scorers.inspect.features import FeatureMaps, smoothed
+from lynkeus.scorers.inspect.grid import to_pixels
+from lynkeus.scorers.inspect.novelty import Novelty, Where
+from lynkeus.scorers.inspect.scorer import Inspect
 from lynkeus.sources import Select
 from lynkeus.studies.cavity_scans.spots import Standard
 from lynkeus.studies.surface_inspection.controls import local_contrast

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lynkeus.core import Baseline, Case, Check, Comparison, Part
-from lynkeus.simulate.surface_defects import CLASSES
+from lynkeus.simulate.surface.defects import CLASSES
 from lynkeus.studies.surface_inspection.controls import CONTRAST, DESCRIBED, Control, StrongestContrast
 from lynkeus.studies.surface_inspection.look import SurfaceLook
 from lynkeus.studies.surface_inspection.tiles import SIDE, TILE_CLASSES, Niobium, Surface, Thumbnails, Tiles

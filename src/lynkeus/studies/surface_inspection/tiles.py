@@ -14,10 +14,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from lynkeus.core import Array, Batch, Schema, SourceError
-from lynkeus.simulate.surface import SurfaceSource, take
-from lynkeus.simulate.surface_defects import CLASSES
+from lynkeus.simulate.surface.defects import CLASSES
+from lynkeus.simulate.surface.source import SurfaceSource, take
 from lynkeus.sources import ImageSource, InMemory, Select
-from lynkeus.sources.wrapper import Wrapper
+from lynkeus.sources.wrappers.wrapper import Wrapper
 
 TILE_CLASSES = ("good", "blowhole", "break", "crack", "fray", "uneven")
 FOLDERS = ("MT_Free", "MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Uneven")

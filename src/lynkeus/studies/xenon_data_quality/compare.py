@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lynkeus.commission.runs.turn_on import Case, RunOutcome, RunTurnOn, names_place, run_turn_on
 from lynkeus.core import Floats
-from lynkeus.evaluate.fit_runs import RunFitSettings, fit_runs
-from lynkeus.evaluate.fitted_runs import FALSE_ALARMS, FittedRuns
-from lynkeus.evaluate.metrics import auroc, bootstrap_auroc, wilson_interval
-from lynkeus.evaluate.run_turn_on import Case, RunOutcome, RunTurnOn, names_place, run_turn_on
-from lynkeus.sources.runs import Run, Runs
+from lynkeus.fitting.fit_runs import RunFitSettings, fit_runs
+from lynkeus.fitting.fitted_runs import FALSE_ALARMS, FittedRuns
+from lynkeus.metrics.rates import auroc, bootstrap_auroc, wilson_interval
+from lynkeus.sources.runs.folder import Run, Runs
 from lynkeus.studies.xenon_data_quality.runs import GOOD, Made, SimulatedRun, Truths, Wanted
 
 Metrics = dict[str, float]

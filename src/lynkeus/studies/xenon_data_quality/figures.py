@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from lynkeus.commission.figures import COLOURS, MARKERS, SERIES, finished, save
+from lynkeus.commission.runs.turn_on import RunTurnOn
 from lynkeus.core import Change, PlotRecord, RunRecord
-from lynkeus.evaluate.figures import COLOURS, MARKERS, SERIES, finished, save
-from lynkeus.evaluate.run_turn_on import RunTurnOn
-from lynkeus.simulate.noble import NobleRun
-from lynkeus.simulate.noble_populations import NAMES
+from lynkeus.simulate.xenon.populations import NAMES
+from lynkeus.simulate.xenon.source import NobleRun
 
 AREAS = ("s1c_phd", "s2c_phd")
 LINES = 5  # panels abreast

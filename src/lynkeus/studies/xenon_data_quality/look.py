@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from lynkeus.commission.runs.turn_on import RunTurnOn, write_run_table
 from lynkeus.core import Findings, Outcome
-from lynkeus.evaluate.fitted_runs import FALSE_ALARMS, FittedRuns
-from lynkeus.evaluate.metrics import wilson_interval
-from lynkeus.evaluate.run_turn_on import RunTurnOn, write_run_table
+from lynkeus.fitting.fitted_runs import FALSE_ALARMS, FittedRuns
+from lynkeus.metrics.rates import wilson_interval
 from lynkeus.studies.xenon_data_quality.compare import TARGETS, Contest, Metrics, turn_on, with_interval
 from lynkeus.studies.xenon_data_quality.figures import Example, bands_figure, examples_figure, turn_on_figure
 from lynkeus.studies.xenon_data_quality.pulses import pulse_findings

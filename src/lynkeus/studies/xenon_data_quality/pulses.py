@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.metrics import f1_score
 
 from lynkeus.core import Array, Floats, concatenate
-from lynkeus.simulate.pulses import CLASSES, MIX, THRESHOLD_PHD, PulseRuns
-from lynkeus.simulate.pulses_light import STEP_NS
-from lynkeus.transforms.class_fractions import class_fractions, confusion_counts
-from lynkeus.transforms.pulse_classes import PulseClassifier
+from lynkeus.simulate.pulses.light import STEP_NS
+from lynkeus.simulate.pulses.source import CLASSES, MIX, THRESHOLD_PHD, PulseRuns
+from lynkeus.studies.xenon_data_quality.class_fractions import class_fractions, confusion_counts
+from lynkeus.studies.xenon_data_quality.pulse_classes import PulseClassifier
 from lynkeus.transforms.pulse_quantities import measure_pulses
 
 WAYS = ("quantities", "waveforms")

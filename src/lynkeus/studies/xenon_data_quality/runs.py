@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lynkeus.commission.plant.good_events import RunTruth
 from lynkeus.core import Array, Batch, Schema
 from lynkeus.core.runs import Region
-from lynkeus.simulate.noble import COLUMNS, Noble, NobleRun
-from lynkeus.simulate.noble_conditions import FAULTS
-from lynkeus.simulate.noble_populations import NAMES
-from lynkeus.sources.runs import RunFile
-from lynkeus.transforms.good_events import RunTruth
+from lynkeus.simulate.xenon.conditions import FAULTS
+from lynkeus.simulate.xenon.populations import NAMES
+from lynkeus.simulate.xenon.source import COLUMNS, Noble, NobleRun
+from lynkeus.sources.runs.folder import RunFile
 
 GOOD = "healthy"
 SIZES: dict[str, tuple[float, ...]] = {

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from lynkeus.commission.figures import COLOURS, DASHES, MARKERS, SERIES, finished, save
 from lynkeus.core import Array, Floats
-from lynkeus.evaluate.figures import COLOURS, DASHES, MARKERS, SERIES, finished, save
-from lynkeus.simulate.cavity_faults import CLASSES
+from lynkeus.simulate.cavity.faults import CLASSES
 
 Efficiencies = dict[str, dict[int, list[float]]]  # scorer -> number of labels -> efficiency of each seed
 ABREAST = 4

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lynkeus.core import Batch, Findings, Floats, Outcome, Source, plugins
-from lynkeus.simulate.cavity_faults import CLASSES
+from lynkeus.simulate.cavity.faults import CLASSES
 from lynkeus.sources import Good
 from lynkeus.studies.xfel_cavities.figures import Efficiencies, label_figure
 from lynkeus.studies.xfel_cavities.pulses import Chosen, Simulated

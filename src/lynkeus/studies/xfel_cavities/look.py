@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from lynkeus.core import Array, Baseline, Batch, Findings, Floats, Outcome, Tracking
-from lynkeus.evaluate.metrics import auroc, bootstrap_auroc, bootstrap_interval, wilson_interval
-from lynkeus.simulate.cavity_faults import CLASSES
+from lynkeus.metrics.rates import auroc, bootstrap_auroc, bootstrap_interval, wilson_interval
+from lynkeus.simulate.cavity.faults import CLASSES
 from lynkeus.studies.xfel_cavities.figures import ahead_figure, turn_on_figure
 from lynkeus.studies.xfel_cavities.pulses import Simulated
 

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from lynkeus.core import Array, Batch, Schema, concatenate
-from lynkeus.simulate.cavity import SCHEMA, CavitySource
-from lynkeus.simulate.cavity_faults import CLASSES
+from lynkeus.simulate.cavity.faults import CLASSES
+from lynkeus.simulate.cavity.source import SCHEMA, CavitySource
 from lynkeus.sources import InMemory
 
 STREAM_PULSES = 10_000_000  # between the pulse numbers of two streams: none follows on another

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from lynkeus.core import Case, Check, Comparison, Part
-from lynkeus.simulate.cavity_faults import CLASSES
+from lynkeus.simulate.cavity.faults import CLASSES
 from lynkeus.studies.xfel_cavities.baselines import components_taken_out, largest_deviation
 from lynkeus.studies.xfel_cavities.labels import LabelCurve
 from lynkeus.studies.xfel_cavities.look import FurtherLook

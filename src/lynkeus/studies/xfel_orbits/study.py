@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lynkeus.core import Check, Source, Study
-from lynkeus.simulate.orbit import OrbitSource
+from lynkeus.simulate.beam.orbit import OrbitSource
 from lynkeus.sources import Select, open_source
 
 MINUTE = 600  # rows at 10 Hz

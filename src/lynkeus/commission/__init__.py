@@ -1,0 +1,1 @@
+"""Proving a model by planted faults."""

@@ -1,0 +1,1 @@
+"""What is shown of a sample that was flagged."""

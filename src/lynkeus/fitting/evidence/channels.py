@@ -1,0 +1,99 @@
+"""Evidence of an alarm, written once when it opens: the sample, its nearest good reference, who speaks for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lynkeus.core import Alarm, Floats
+from lynkeus.core.protocols import Telling
+from lynkeus.fitting.fitted import Fitted, Scored
+from lynkeus.fitting.reference import mean_sample
+
+TOP = 8
+ALIKE = 0.9  # share of the channels, the best fitting ones, by which the nearest good reference is chosen
+PLACE = re.compile(r"\.(?P<position>\d+(?:\.\d+)?)\.(?P<line>\w+)(?:/(?P<plane>\w+))?$")
+
+
+class Place(NamedTuple):
+    """Where a channel is: position along the beam line in m (None: not known), beam line, plane."""
+
+    position_m: float | None
+    line: str
+    plane: str
+
+
+def place_of(name: str) -> Place:
+    """From names like `BPME.2241.SA1/x` (type, metres, line, plane); any other name keeps its plane after the slash."""
+    found = PLACE.search(name)
+    if found is None:
+        return Place(None, "", name.rpartition("/")[2] if "/" in name else "")
+    return Place(float(found["position"]), found["line"], found["plane"] or "")
+
+
+def in_words(alarms_per_hour: float) -> str:
+    """How rare: "good data does this once in 40 h"."""
+    if not alarms_per_hour > 0:
+        return "good data never does this"
+    if alarms_per_hour >= 1:
+        return f"good data does this {alarms_per_hour:.2g} times an hour"
+    hours = 1.0 / alarms_per_hour
+    if hours < 72:
+        return f"good data does this once in {hours:.2g} h"
+    if hours < 24 * 365:
+        return f"good data does this once in {hours / 24:.2g} days"
+    return "good data does this less than once a year"
+
+
+def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm) -> dict[str, Any]:
+    """Everything the alarm page shows of the window that opened an alarm; plain JSON types and NumPy arrays."""
+    batch = scored.batch[np.array([row])]
+    k = fitted.scorer.outputs.index(alarm.output)
+    names = batch.schema.names
+    speaks = fitted.explain(scored.batch, alarm.output)[row]
+    sample = mean_sample(batch)[0]
+    places = [place_of(name) for name in names]
+    calibration = fitted.calibrations[alarm.output]
+    order = np.argsort(-np.abs(speaks))[:TOP]
+    told = ""
+    if isinstance(fitted.scorer, Telling):
+        told = fitted.scorer.tell(scored.batch, row, alarm.output)
+    return {
+        "unit": batch.schema.units[0] if batch.schema.units else "",
+        "channels": list(names),
+        "position_m": [place.position_m for place in places],
+        "line": [place.line for place in places],
+        "plane": [place.plane for place in places],
+        "sample": sample,
+        "reference": nearest_reference(fitted.reference, sample),
+        "evidence": speaks,
+        "evidence_label": _label(fitted.scorer, alarm.output),
+        "top": [{"channel": names[i], "evidence": float(speaks[i])} for i in order],
+        "text": f"{told or f'{scored.where[row, k]} speaks most for it'}; {in_words(alarm.alarms_per_hour)}.",
+        "extrapolated": calibration.extrapolates(alarm.alarms_per_hour),
+        "interval": list(calibration.alarms_per_hour_interval(alarm.peak_score)),
+    }
+
+
+def nearest_reference(references: Floats, sample: Floats) -> Floats:
+    """The good sample (channel,) that is most alike where the sample is not odd: the odd channels do not choose it."""
+    if not len(references):
+        return np.full_like(sample, np.nan)
+    scale = np.maximum(references.std(axis=0), 1e-12)
+    distance = np.nan_to_num(((references - sample) / scale) ** 2, nan=0.0)
+    kept = max(1, int(ALIKE * len(sample)))
+    return references[np.partition(distance, kept - 1, axis=1)[:, :kept].sum(axis=1).argmin()]
+
+
+def _label(scorer: object, output: str) -> str:
+    labels: dict[str, str] = getattr(scorer, "evidence_labels", {})
+    return labels.get(output, "evidence")
+
+
+def line_positions(names: Sequence[str]) -> tuple[float, ...]:
+    """Position of every channel in m; empty where any is not known."""
+    positions = [place_of(name).position_m for name in names]
+    return () if None in positions else tuple(float(position or 0.0) for position in positions)

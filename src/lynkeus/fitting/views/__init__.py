@@ -1,0 +1,1 @@
+"""What a model does to data before its scorer sees them."""

@@ -1,0 +1,1 @@
+"""Scores of images of a cavity: joined, ranked and correlated."""

@@ -1,0 +1,1 @@
+"""RF pulses of a superconducting cavity."""

@@ -1,0 +1,192 @@
+"""What one cavity looks like when all is well: its equation, its noise, and how far its healthy pulses stray."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from lynkeus.core import Array, Floats
+from lynkeus.scorers.cavity.equation import CavityModel, Signals, chi_square
+from lynkeus.scorers.cavity.likelihood import Change, find_changes
+from lynkeus.scorers.cavity.pulse_shapes import (
+    ChannelSpread,
+    Found,
+    find_cut,
+    find_drive_shift,
+    find_gain,
+    find_jump,
+    find_ringing,
+    find_shift,
+    longest_rest,
+    without_slow,
+)
+from lynkeus.scorers.cavity.spread import EquationSpread
+
+FAULTS = ("quench", "detuning", "probe_jump", "misalignment", "ringing", "pulse_cut", "hardware", "beam_loss")
+# Statistics that are compared with each other: of the cavity equation, of the contradiction of channels, of the drive.
+FAMILIES = {
+    "equation": ("equation", "quench", "detuning", "beam_loss"),
+    "channels": ("channels", "probe_jump", "misalignment", "ringing", "hardware"),
+    "drive": ("drive",),
+    "drive_shift": ("drive_shift",),
+    "drive_ringing": ("drive_ringing",),
+    "pulse_cut": ("pulse_cut",),
+    "rest": ("rest",),
+}
+STATISTICS = tuple(name for family in FAMILIES.values() for name in family)
+SHIFTED = 0.75  # a shift must explain more of a contradiction than averaging neighbours takes from noise
+UNEXPLAINED = 0.5  # a jump, a shift or a ringing must explain more of a contradiction than this, or it is the hardware
+BY_QUENCH = 0.7  # how much of the detuning counts beside a quench, which detunes through the Lorentz force as well
+WHOLE = 1.001  # a step at the very start of the pulse is a gain
+CERTAIN = 6.0  # sigmas from which a fault of the channels or of the drive explains what the cavity seems to do
+CONTRADICTS = 30.0  # sigmas from which channels that contradict each other make a resting channel a stuck one
+LONGEST_REST = (
+    12.0  # samples more than healthy pulses have: the channel is stuck or saturated, whatever else it looks like
+)
+TIE = (
+    0.5  # sigmas: where most pulses show no trace of a fault, a random part, from digits that mean nothing, lets it be
+)
+# calibrated (a randomised p-value); it is the same for all faults of a pulse
+NARROWEST = 0.5  # sigmas: a healthy spread below this is taken as this
+UPPER, UPPER_SIGMAS = 0.9, 1.2816  # the quantile that says how far healthy pulses stray, and where a Gaussian has it
+
+
+class Findings(NamedTuple):
+    """Every statistic of some pulses (n, statistic), and what was found in detail."""
+
+    statistics: Floats
+    change: Change
+    jump: Found
+    shift: Found
+    drive_shift: Found
+    ringing: Found
+    drive_ringing: Found
+    cut: Found
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Learned from the healthy pulses of one cavity, or of all: `middle` and `stray` (statistic,) of each statistic."""
+
+    model: CavityModel
+    equation: EquationSpread
+    channels: ChannelSpread
+    middle: Floats
+    stray: Floats
+
+    @classmethod
+    def fit(cls, signals: Signals, step_s: float) -> Self:
+        """Each half of the pulses is judged by the spread of the other half, so that nothing judges itself."""
+        model = CavityModel.fit(signals, step_s)
+        unit = np.ones(len(STATISTICS))
+        halves = []
+        for own, other in ((0, 1), (1, 0)):
+            part = _some(signals, slice(own, None, 2))
+            spread = EquationSpread.fit(model, part), ChannelSpread.fit(model, part)
+            halves.append(cls(model, *spread, 0 * unit, unit).find(_some(signals, slice(other, None, 2))).statistics)
+        statistics = np.concatenate(halves)
+        middle = np.median(statistics, axis=0)
+        stray = (np.quantile(statistics, UPPER, axis=0) - middle) / UPPER_SIGMAS
+        return cls(
+            model,
+            EquationSpread.fit(model, signals),
+            ChannelSpread.fit(model, signals),
+            middle,
+            np.maximum(stray, NARROWEST),
+        )
+
+    def find(self, signals: Signals) -> Findings:
+        """Every likelihood ratio."""
+        change = find_changes(self.model, self.equation, signals)
+        white = self.channels.contradicts(self.model, signals)
+        driven = self.channels.drives(signals)
+        jump = find_jump(self.model, self.channels, signals, white)
+        shift = find_shift(self.model, self.channels, signals, white)
+        drive_shift = find_drive_shift(self.model, self.channels, signals, driven)
+        fast = without_slow(self.model, driven)
+        ringing, drive_ringing = find_ringing(self.model, white), find_ringing(self.model, fast)
+        gain = find_gain(self.model, self.channels, signals, white)
+        rest = longest_rest(self.model, signals, self.channels.resting)
+        cut = find_cut(self.model, self.channels, signals)
+        contradiction, drive = np.sqrt(chi_square(white)), np.sqrt(chi_square(driven))
+        share = np.clip(2 * drive_ringing.sigmas**2 / np.maximum(chi_square(fast), 1e-12) - 0.5, 0, 1)
+        found = {
+            "equation": change.total,
+            "quench": change.quench,
+            "detuning": change.detuning,
+            "beam_loss": change.beam_loss,
+            "channels": contradiction,
+            "probe_jump": jump.sigmas,
+            "misalignment": np.where(shift.sigmas > np.sqrt(SHIFTED) * contradiction, shift.sigmas, 0),
+            "ringing": ringing.sigmas,
+            "hardware": np.maximum(np.sqrt(UNEXPLAINED) * contradiction, WHOLE * gain),
+            "drive": drive,
+            "drive_shift": drive_shift.sigmas,
+            "drive_ringing": drive_ringing.sigmas * share,
+            "pulse_cut": cut.sigmas,
+            "rest": rest,
+        }
+        statistics = np.stack([found[name] for name in STATISTICS], axis=1)
+        return Findings(statistics, change, jump, shift, drive_shift, ringing, drive_ringing, cut)
+
+    def scores(self, found: Findings) -> Floats:
+        """(n, 1 + FAULTS): anomaly, then each fault, in sigmas of healthy pulses."""
+        sigmas = {}
+        for family in FAMILIES.values():
+            at = [STATISTICS.index(name) for name in family]
+            wide = self.stray[at].max()
+            for k in at:
+                sigmas[STATISTICS[k]] = (found.statistics[:, k] - self.middle[k]) / wide
+        lossy = sigmas["quench"] > CERTAIN
+        sigmas["detuning"] = np.where(lossy, BY_QUENCH * sigmas["detuning"], sigmas["detuning"])
+        stuck = (sigmas.pop("rest") * self.stray[-1] > LONGEST_REST) & (sigmas["channels"] > CONTRADICTS)
+        sigmas.pop("drive")  # what the drive does for a reason is no fault
+        anomaly = np.max(np.stack(list(sigmas.values())), axis=0)
+        reasons = ("pulse_cut", "drive_shift", "quench", "detuning", "beam_loss")  # for the drive to do what it does
+        drive_ringing = _doubted(sigmas["drive_ringing"], np.max([sigmas[name] for name in reasons], axis=0))
+        sigmas["misalignment"] = np.maximum(sigmas["misalignment"], sigmas["drive_shift"])
+        sigmas["ringing"] = np.maximum(sigmas["ringing"], drive_ringing)
+        sigmas["hardware"] = np.where(stuck, anomaly, sigmas["hardware"])
+        for name in ("probe_jump", "misalignment", "ringing"):
+            sigmas[name] = _doubted(sigmas[name], np.where(stuck, sigmas["channels"], 0))
+        for name in ("pulse_cut", *FAMILIES["equation"]):
+            sigmas[name] = _doubted(sigmas[name], sigmas["channels"])
+        for name in FAMILIES["equation"]:
+            sigmas[name] = _doubted(sigmas[name], np.maximum(sigmas["pulse_cut"], sigmas["drive_shift"]))
+        apart = TIE * (1e3 * found.statistics[:, 0] % 1)
+        return np.stack([anomaly, *(sigmas[name] + apart for name in FAULTS)], axis=1)
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a model folder."""
+        parts = {"model": self.model.to_arrays(), "equation": vars(self.equation), "channels": vars(self.channels)}
+        arrays = {f"{part}.{name}": array for part, found in parts.items() for name, array in found.items()}
+        found = arrays | {"middle": self.middle, "stray": self.stray}
+        return {name: np.asarray(array) for name, array in found.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Array]) -> Self:
+        """Inverse of `to_arrays`; KeyError or TypeError where something is missing."""
+        parts: dict[str, dict[str, Array]] = {"model": {}, "equation": {}, "channels": {}}
+        for name, array in arrays.items():
+            part, _, own = name.partition(".")
+            if own:
+                parts[part][own] = array
+        spread = parts["equation"] | {name: parts["equation"][name].item() for name in ("field", "reach", "varies")}
+        return cls(
+            CavityModel.from_arrays(parts["model"]),
+            EquationSpread(**spread),
+            ChannelSpread(**parts["channels"]),
+            arrays["middle"],
+            arrays["stray"],
+        )
+
+
+def _doubted(sigmas: Floats, other: Floats) -> Floats:
+    """Smaller the more another fault explains."""
+    return np.where(sigmas > 0, sigmas / np.maximum(1, other / CERTAIN), sigmas)
+
+
+def _some(signals: Signals, which: slice) -> Signals:
+    return Signals(*(column[which] for column in vars(signals).values()))

@@ -1,0 +1,174 @@
+"""Beta-binomial: every bin against the same bin of several good runs, as AutoDQM does (arXiv 2501.13789).
+
+What a bin of the references holds says how likely every count is in the run judged, with the uncertainty of both (a
+binomial count of which the rate has the Beta posterior of the reference). How likely the count is relative to the
+likeliest one gives the pull. Several references count as one of their size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy.special import betaln, gammaln, log_ndtr
+
+from lynkeus.core import About, Array, Batch, Evidence, Floats, Scores, SettingsError, Source
+from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.transforms.plot_reference import PLOT_ARRAYS, PlotReference, merged, summed
+from lynkeus.transforms.plot_scores import USUAL_ARRAYS, Usual, deviate_of, worst_plot
+from lynkeus.transforms.reservoir import reservoir
+
+FOREMOST = 60.0  # sigmas: a pull is no larger
+COARSE = 0.05  # share of a plot in a bin, when it is asked which runs are alike: rare counts must not choose
+FEWEST_TIMES = 4.0  # as many events are to be expected of the references as of the run in a bin, or more are merged
+
+
+@dataclass
+class BetaBinomial:
+    """`anomaly` of a run: -log10 of how often mean square or largest pull of the worst plot of a good run are so large.
+
+    `references`: how many good runs it is compared with, those most like it of the `kept` ones; `tolerance`: relative
+    difference of a rate between runs that is no fault; bins that expect less than `least` are merged. Learned:
+    `reference_` (the mean of all), `runs_` (k, bins), `usual_` mean square and largest pull of each plot.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "seconds")
+    references: int = 8
+    tolerance: float = 0.01
+    least: float = 3.0
+    kept: int = 100
+    seed: int = 0
+
+    def fit(self, source: Source) -> Self:
+        """Learn in three passes over good runs. Raises SchemaError where nothing can be learned."""
+        if self.references < 1 or self.kept < 2:
+            raise SettingsError(f"references must be 1 or more, kept 2 or more: {self.references}, {self.kept}")
+        self.schema_ = source.schema
+        self.reference_ = PlotReference.fit(source, "beta_binomial")
+        self.runs_ = reservoir((batch.values.astype(np.float64) for batch in source), self.kept, self.seed)
+        self.runs_ = self.runs_[np.isfinite(self.reference_.judged(self.runs_)).any(axis=1)]
+        own = [self._statistics(run, np.delete(self.runs_, row, axis=0)) for row, run in enumerate(self.runs_)]
+        self.usual_ = Usual.fit(np.stack(own))
+        return self
+
+    def plot_sigma(self, batch: Batch) -> Floats:
+        """(n, plots) how conspicuous each plot is, in sigmas; NaN for too few events."""
+        both = self._usual(batch)
+        return np.fmax(both[:, ::2], both[:, 1::2])
+
+    def score(self, batch: Batch) -> Scores:
+        """(n, 1); NaN for a run in which no plot has enough events."""
+        return worst_plot(self._usual(batch))
+
+    def explain(self, batch: Batch) -> Evidence:
+        """Signed pull of each bin, not merged, in sigmas."""
+        self.schema_.require(batch.schema, "the scorer beta_binomial")
+        pulls: Floats = np.zeros(batch.values.shape)
+        events = self.reference_.judged(batch.values)
+        for row, run in enumerate(batch.values):
+            alike, expected = self._alike(run, self.runs_), self.reference_.expected(events[[row]])[0]
+            for plot in np.flatnonzero(np.isfinite(events[row])):
+                where = self.reference_.plots.slices[plot]
+                loose = self._loose(int(plot), np.arange(where.stop - where.start))
+                pulls[row, where] = self._pulls(run[where], alike[where], expected[where], loose)
+        return pulls
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder."""
+        arrays = self.reference_.to_arrays() | self.usual_.to_arrays() | {"runs": self.runs_}
+        write_folder(folder, self.schema_, asdict(self), arrays)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read from a folder. Raises ModelError naming what is damaged."""
+        scorer, arrays = read_scorer(cls, folder, *PLOT_ARRAYS, *USUAL_ARRAYS, "runs")
+        scorer.reference_ = PlotReference.from_arrays(scorer.schema_, arrays)
+        scorer.usual_, scorer.runs_ = Usual.from_arrays(arrays), arrays["runs"]
+        return scorer
+
+    def _usual(self, batch: Batch) -> Floats:
+        self.schema_.require(batch.schema, "the scorer beta_binomial")
+        own = [self._statistics(run, self.runs_) for run in batch.values]
+        return self.usual_.of(np.stack(own) if own else np.empty((0, len(self.usual_.centre))))
+
+    def _statistics(self, run: Array, runs: Floats) -> Floats:
+        """(2 plots,) of each plot its root mean square and its largest pull; NaN where it is not judged."""
+        plots = self.reference_.plots
+        events = self.reference_.judged(run[None])
+        expected = self.reference_.expected(events)
+        found = np.full(2 * len(plots.slices), np.nan)
+        alike = self._alike(run, runs)
+        for plot in np.flatnonzero(np.isfinite(events[0])):
+            where = plots.slices[plot]
+            known = expected[0, where] * min(1.0, alike[where].sum() / events[0, plot] / FEWEST_TIMES)
+            group = merged(known, self.least)
+            counts, usual, references = (summed(group, row[where]) for row in (run, expected[0], alike))
+            pulls = self._pulls(counts, references, usual, self._loose(int(plot), group))
+            mean, variance = _moments_of_pull(usual)
+            square = ((pulls**2 - mean).sum()) / np.sqrt(variance.sum())
+            largest = np.log(2) + log_ndtr(-np.abs(pulls).max()) + np.log(len(pulls))
+            found[2 * plot : 2 * plot + 2] = square, deviate_of(largest)
+        return found
+
+    def _alike(self, run: Array, runs: Floats) -> Floats:
+        """(bins,) the sum of those of `runs` whose plots are most like those of the run."""
+        distance = np.zeros(len(runs))
+        for where in self.reference_.plots.slices:
+            group = merged(self.reference_.share[where], COARSE)
+            share = summed(group, self.reference_.share[where])
+            both = [np.stack([summed(group, row[where]) for row in rows]) for rows in (run[None], runs)]
+            own, theirs = (np.maximum(np.nansum(rows, axis=1, keepdims=True), 1.0) for rows in both)
+            scale = np.maximum(share, 1e-12) * (1 / own + 1 / theirs)
+            distance += np.nan_to_num(((both[0] / own - both[1] / theirs) ** 2 / scale).sum(axis=1))
+        alike = runs[np.argsort(distance, kind="stable")[: self.references]]
+        found: Floats = np.where(np.isfinite(alike), alike, 0.0).sum(axis=0)
+        return found
+
+    def _loose(self, plot: int, group: Array) -> Floats:
+        """(groups,) variance of the share of a group that is no fault: tolerance, and what good runs do."""
+        where = self.reference_.plots.slices[plot]
+        share = summed(group, self.reference_.share[where])
+        found: Floats = (self.tolerance * share) ** 2 + summed(group, self.reference_.variation[where])
+        return found
+
+    def _pulls(self, counts: Floats, references: Floats, expected: Floats, loose: Floats) -> Floats:
+        """(bins,) signed pulls of counts: how likely, given the references, relative to the likeliest count."""
+        events, size = counts.sum(), references.sum()
+        # One event a bin, spread as good runs are, stands for what is known before the reference is looked at.
+        rate = (references + len(counts) * expected / expected.sum()) / (size + len(counts))
+        rate = np.clip(rate, 1e-12, 1 - 1e-12)
+        known = rate * (1 - rate) / (rate * (1 - rate) / (size + len(counts) + 1) + loose) - 1
+        a, b = np.maximum(rate * known, 1e-9), np.maximum((1 - rate) * known, 1e-9)
+        most = events if a.size == 1 else np.floor((events + 1) * (a - 1) / np.maximum(a + b - 2, 1e-9))
+        likely = np.clip(most, 0, events)
+        gain = _log_p(likely, events, a, b) - _log_p(counts, events, a, b)
+        pull = np.sqrt(2 * np.clip(gain, 0.0, FOREMOST**2 / 2))
+        return np.where(counts >= rate * events, pull, -pull)
+
+
+def _log_p(counts: Floats, events: float, a: Floats, b: Floats) -> Floats:
+    """Of a count out of so many events with a rate of Beta(a, b)."""
+    ways = gammaln(events + 1) - gammaln(counts + 1) - gammaln(events - counts + 1)
+    found: Floats = ways + betaln(counts + a, events - counts + b) - betaln(a, b)
+    return found
+
+
+@cache
+def _table() -> tuple[Floats, Floats, Floats]:
+    """Logarithm of expected counts; mean and variance of the square of the pull of a Poisson count."""
+    rates = np.geomspace(0.01, 100.0, 60)
+    counts = np.arange(300)
+    log_p = counts * np.log(rates)[:, None] - rates[:, None] - gammaln(counts + 1)
+    square = 2 * (log_p.max(axis=1, keepdims=True) - log_p)
+    mean = (np.exp(log_p) * square).sum(axis=1)
+    return np.log(rates), mean, (np.exp(log_p) * (square - mean[:, None]) ** 2).sum(axis=1)
+
+
+def _moments_of_pull(expected: Floats) -> tuple[Floats, Floats]:
+    rates, mean, variance = _table()
+    at = np.log(np.maximum(expected, 1e-12))
+    return np.interp(at, rates, mean), np.interp(at, rates, variance)

@@ -1,0 +1,93 @@
+"""What a pretrained network sees at every place of an image, on one grid of cells, for images of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, pad
+
+from lynkeus.core import Array
+from lynkeus.networks.backbone import Backbone
+from lynkeus.scorers.inspect.grid import CENTRE, STRIDE
+from lynkeus.scorers.inspect.memory import keep_freed_memory
+
+NEAR = 0.05  # of a cell: nearer than that is there
+BLOCK = 16  # sides of what the network reads are multiples of it, with one more on the right and below
+STRIP_PIXELS = 3_000_000  # larger images are read in strips
+OVERLAP = 128  # rows on either side of a strip that are read too: beyond it hardly anything is felt
+
+
+class FeatureMaps:
+    """A backbone and how its three taps are brought to one grid."""
+
+    def __init__(self, network: Backbone) -> None:
+        keep_freed_memory()
+        torch.set_num_threads(1)  # two wait for one another; images are seen side by side
+        self.network = network
+
+    def of(self, pixels: Array) -> Tensor:
+        """(rows, columns, features) of an image (channel, row, column) of 0 ... 255, grey or colour."""
+        rows, columns = pixels.shape[1:]
+        if rows * columns <= STRIP_PIXELS:
+            return self._strip(pixels, 0, rows)
+        height = max(BLOCK, STRIP_PIXELS // columns // BLOCK * BLOCK)
+        return torch.cat([self._strip(pixels, top, min(top + height, rows)) for top in range(0, rows, height)])
+
+    def _strip(self, pixels: Array, top: int, bottom: int) -> Tensor:
+        """The cells whose rows lie between two rows of pixels."""
+        above = min(OVERLAP, top)
+        part = pixels[:, top - above : min(bottom + OVERLAP, pixels.shape[1])]
+        with torch.inference_mode():
+            found = seen_by(self.network, torch.tensor(np.ascontiguousarray(part))[None])[above // STRIDE :]
+        return found[: (bottom - top) // STRIDE] if bottom < pixels.shape[1] else found
+
+
+def seen_by(network: Backbone, pixels: Tensor) -> Tensor:
+    """(rows, columns, features) of an image (1, channel, row, column) as a whole; a graph that holds for any size."""
+    rows, columns = pixels.shape[2:]
+    for axis in (2, 3):
+        pixels = pixels.index_select(axis, _mirrored(pixels.shape[axis]))
+    fine, middle, coarse = network(pixels.expand(1, 3, -1, -1))
+    fine = pad(fine, (1, 1, 1, 1), mode="replicate")
+    mean = avg_pool2d(fine, 3, 1)
+    spread = (avg_pool2d(fine * fine, 3, 1) - mean * mean).clamp(min=0).sqrt()
+    taps = zip((torch.cat([mean, spread], 1), middle, coarse), (4, 8, 16), network.offsets, strict=True)
+    return torch.cat([_resampled(tap, (cells(rows), cells(columns)), stride, at) for tap, stride, at in taps], dim=2)
+
+
+def _mirrored(length: int) -> Tensor:
+    """Which pixels the network reads along an axis: at the end BLOCK and what lacks to a multiple of it, mirrored."""
+    at = torch.arange(((length + BLOCK - 1) // BLOCK + 1) * BLOCK)
+    at = at.remainder(torch.full_like(at, 2 * length))
+    return torch.minimum(at, 2 * length - 1 - at)
+
+
+def cells(length: int) -> int:
+    """How many cells have their centre within so many pixels, at least one."""
+    return torch.sym_max(1, (length + 3) // STRIDE)
+
+
+def _resampled(tap: Tensor, shape: tuple[int, int], stride: int, offset: float) -> Tensor:
+    """A tap (1, c, ...) as (rows, columns, c) at the centres of the cells, linear in between."""
+    found = tap[0].permute(1, 2, 0)
+    between = any(
+        abs(at - round(at)) >= NEAR for at in ((CENTRE - offset) / stride, (STRIDE + CENTRE - offset) / stride)
+    )
+    for axis, count in enumerate(shape):
+        at = (STRIDE * torch.arange(count) + CENTRE - offset) / stride
+        at = torch.where((at - at.round()).abs() < NEAR, at.round(), at).clamp(0, found.shape[axis] - 1)
+        low = at.floor().long()
+        share = (at - low).view(-1, *[1] * (2 - axis))
+        first = found.index_select(axis, low)
+        if between:
+            next_ = found.index_select(axis, (low + 1).clamp(max=found.shape[axis] - 1))
+            first = first + share * (next_ - first)
+        found = first
+    return found
+
+
+def smoothed(features: Tensor, size: int = 3) -> Tensor:
+    """(rows, columns, features) mean over so many cells around each."""
+    x = pad(features.permute(2, 0, 1)[None], [size // 2] * 4, mode="replicate")
+    return avg_pool2d(x, size, 1)[0].permute(1, 2, 0)

@@ -1,0 +1,256 @@
+"""How unlike all good images a place of an image is, in three ways, from pretrained features.
+
+Against a bounded bank of patches from anywhere (as PatchCore, arXiv:2106.08265), against a Gaussian of its own place
+(as PaDiM, arXiv:2011.08785), and against the same place in the good images that are most like this one, or that were
+taken at the same position. An image that was learned from is compared with the others only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lynkeus.core import Array, Floats
+from lynkeus.scorers.inspect.features import smoothed
+
+SIZE = 64  # whitened components that are compared
+REFERENCE_SIZE = 32  # of which the references keep the first, in 8 bits
+NOISE = 0.02  # of the mean variance, added before whitening
+BANK, CANDIDATES = 2000, 20_000  # patches kept, and those they are chosen from
+GRID = 24  # places along each side that have a Gaussian of their own
+LEAST_VARIANCE = 0.05
+LEAST_LEFT = 1e-3  # of a precision without an image
+DESCRIBED = 6  # parts along each side by whose mean an image is known
+ALIKE = 4  # references that a place is compared with
+UNIT = 20.0  # steps of a reference in one sigma
+REFERENCE_BYTES = 64_000_000
+FLOOR = 1e-3
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """`centre` (f,), `basis` (f, SIZE) of whitening; `bank` (m, SIZE) with `bank_image` (m,) and
+    `bank_cell` (m, 2) row and column; `place_mean`,
+    `place_precision` (GRID, GRID, SIZE[, SIZE]) of `images` (1,); `references` (cells, REFERENCE_SIZE) int8 of images
+    with `reference_shape` (r, 2), number `reference_image` (r,) and `described` (r, DESCRIBED^2 SIZE)."""
+
+    centre: Floats
+    basis: Floats
+    bank: Floats
+    bank_image: Array
+    bank_cell: Array
+    place_mean: Floats
+    place_precision: Floats
+    images: Array
+    references: Array
+    reference_shape: Array
+    reference_image: Array
+    described: Floats
+
+    @classmethod
+    def fit(cls, features: Sequence[Array], seed: int) -> Self:
+        """Learn from features (rows, columns, f) of good images."""
+        random = np.random.default_rng(seed)
+        centre, basis = _whitening(features, random)
+        whole = [_white(smoothed(torch.from_numpy(one).float()), centre, basis) for one in features]
+        bank, owner, cell = _bank(whole, random)
+        mean, precision = _places(whole)
+        every = max(1, -(-sum(one[..., 0].numel() for one in whole) * REFERENCE_SIZE // REFERENCE_BYTES))
+        kept = list(range(0, len(whole), every))
+        steps = [(whole[index][..., :REFERENCE_SIZE] * UNIT).round().clamp(-127, 127) for index in kept]
+        return cls(
+            centre, basis, bank, owner, cell, mean, precision, np.array([len(whole)]),
+            torch.cat([one.reshape(-1, REFERENCE_SIZE) for one in steps]).to(torch.int8).numpy(),
+            np.array([one.shape[:2] for one in steps]), np.array(kept),
+            np.stack([_description(whole[index]) for index in kept]),
+        )  # fmt: skip
+
+    def white(self, smooth: Tensor) -> Tensor:
+        """(rows, columns, SIZE) whitened, of smoothed features."""
+        return _white(smooth, self.centre, self.basis)
+
+    def distances(
+        self, white: Tensor, where: Where, alike: Sequence[int], own: int = -1, learned: Tensor | None = None
+    ) -> Tensor:
+        """(rows, columns, 3) logarithms of the distances to the bank, to the place's Gaussian, to the place in the
+        references `alike`; `own`: number of the image among those learned from, which is left out; `learned`: what was
+        learned from it, see `at_places` (None: it is the image itself)."""
+        if own >= 0 and learned is None:
+            learned = self.at_places(white)
+        parts = (
+            self._from_bank(white, own),
+            self._from_place(white, where, learned),
+            self._from_same(white, where, alike),
+        )
+        return torch.log(torch.stack(parts, dim=2) + FLOOR)
+
+    def alike(self, white: Tensor, own: int = -1, allowed: Array | None = None) -> list[int]:
+        """References most like a whole image, of the `allowed` ones (r,) where there are any; of a new image one less
+        than there are, as many as one that was learned from has."""
+        far = ((self.described - _description(white)) ** 2).sum(axis=1)
+        usable = self.reference_image != own
+        if allowed is not None and (usable & allowed).any():
+            usable &= allowed
+        order = np.argsort(np.where(usable, far, np.inf), kind="stable")
+        count = min(ALIKE, int(usable.sum()) - (own not in self.reference_image))
+        return [int(index) for index in order[: max(count, 1)] if usable[index]]
+
+    def _from_bank(self, white: Tensor, own: int) -> Tensor:
+        bank = torch.from_numpy(self.bank)
+        flat = white.reshape(-1, SIZE)
+        found = torch.addmm((bank**2).sum(dim=1), flat, bank.T, alpha=-2.0)
+        if own >= 0:
+            found[:, torch.from_numpy(self.bank_image == own)] = torch.inf
+        return (found.amin(dim=1) + (flat**2).sum(dim=1)).clamp(min=0).sqrt().reshape(white.shape[:2])
+
+    @staticmethod
+    def at_places(white: Tensor) -> Tensor:
+        """(GRID, GRID, SIZE) the cells in the middle of the places, of a whole image."""
+        rows, columns = (((torch.arange(GRID) + 0.5) / GRID * length).long() for length in white.shape[:2])
+        return white[rows][:, columns]
+
+    def _from_place(self, white: Tensor, where: Where, own: Tensor | None) -> Tensor:
+        """As if `own` (GRID, GRID, SIZE) had not been learned from (Sherman and Morrison)."""
+        mean, precision = torch.from_numpy(self.place_mean), torch.from_numpy(self.place_precision)
+        rows, columns = where.places(GRID)
+        others = int(self.images[0]) - 1
+        if own is not None:
+            mean = mean - (own - mean) / others
+        off = white - mean[rows][:, columns]
+        found = torch.empty(white.shape[:2])
+        for row in rows.unique():
+            here = rows == row
+            part = off[here].transpose(0, 1)
+            found[here] = (torch.bmm(part, precision[row][columns]) * part).sum(dim=2).T
+        if own is not None:
+            apart = (own - mean) * others / (others + 1)  # from the mean with it
+            along = torch.einsum("rcij,rcj->rci", precision, apart)
+            left = (others - (along * apart).sum(dim=2)).clamp(min=LEAST_LEFT * others)
+            found += (along[rows][:, columns] * off).sum(dim=2) ** 2 / left[rows][:, columns]
+            found *= others / (others + 1)
+        return found.clamp(min=0).sqrt()
+
+    def _from_same(self, white: Tensor, where: Where, alike: Sequence[int]) -> Tensor:
+        part = white[..., :REFERENCE_SIZE]
+        best = torch.full(part.shape[:2], torch.inf)
+        ends = np.cumsum(np.prod(self.reference_shape, axis=1))
+        for index in alike:
+            shape = tuple(self.reference_shape[index])
+            flat = self.references[ends[index] - shape[0] * shape[1] : ends[index]]
+            one = torch.from_numpy(flat).float().div_(UNIT).reshape(*shape, REFERENCE_SIZE)
+            rows, columns = where.nearest(shape)
+            for down in (-1, 0, 1):
+                moved = one[(rows + down).clamp(0, shape[0] - 1)]
+                for across in (-1, 0, 1):
+                    there = moved[:, (columns + across).clamp(0, shape[1] - 1)]
+                    best = torch.minimum(best, (part - there).square_().sum(dim=2))
+        return torch.where(torch.isfinite(best), best, best.new_tensor(float(REFERENCE_SIZE))).sqrt()
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a model folder."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """Inverse of `to_arrays`."""
+        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which cells of an image of `size` (rows, columns) of cells these are: all, or a part that begins at `first`."""
+
+    size: tuple[int, int]
+    shape: tuple[int, int]
+    first: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def whole(cls, grid: Tensor) -> Self:
+        """All cells of an image."""
+        return cls((grid.shape[0], grid.shape[1]), (grid.shape[0], grid.shape[1]))
+
+    def relative(self) -> tuple[Tensor, Tensor]:
+        """Centres of rows and of columns, from 0 to 1 across the image."""
+        parts = zip(self.first, self.shape, self.size, strict=True)
+        rows, columns = ((torch.arange(start, start + count) + 0.5) / size for start, count, size in parts)
+        return rows, columns
+
+    def places(self, count: int) -> tuple[Tensor, Tensor]:
+        """The same as indices into so many places along each side."""
+        rows, columns = ((axis * count).long().clamp(max=count - 1) for axis in self.relative())
+        return rows, columns
+
+    def nearest(self, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Indices of the same places in a grid of another shape."""
+        pairs = zip(self.relative(), shape, strict=True)
+        rows, columns = ((axis * count).long().clamp(max=count - 1) for axis, count in pairs)
+        return rows, columns
+
+    def features(self) -> Tensor:
+        """(rows, columns, 6) where in the image each cell is: across it, and cells from each edge up to eight."""
+        found = []
+        for axis, (start, count, size) in enumerate(zip(self.first, self.shape, self.size, strict=True)):
+            at = torch.arange(start, start + count).float()
+            for part in ((at + 0.5) / size - 0.5, at.clamp(max=8) / 8, (size - 1 - at).clamp(max=8) / 8):
+                found.append(part.view(*((-1, 1) if axis == 0 else (1, -1))).expand(self.shape))
+        return torch.stack(found, dim=2)
+
+
+def _whitening(features: Sequence[Array], random: np.random.Generator) -> tuple[Floats, Floats]:
+    """Centre and basis of the strongest components of single cells, all of the same spread."""
+    each = max(2 * SIZE // len(features), 100_000 // len(features))
+    rows = []
+    for one in features:
+        flat = smoothed(torch.from_numpy(one).float()).reshape(-1, one.shape[2]).numpy()
+        rows.append(flat[random.permutation(len(flat))[:each]])
+    cells = np.concatenate(rows)
+    centre, sigma = cells.mean(axis=0), np.maximum(cells.std(axis=0), 1e-6)
+    variance, direction = np.linalg.eigh(np.cov(((cells - centre) / sigma).T.astype(np.float64)))
+    variance, direction = variance[::-1][:SIZE].clip(min=0), direction[:, ::-1][:, :SIZE]
+    basis = direction / np.sqrt(variance + NOISE * variance.mean()) / sigma[:, None]
+    return centre.astype(np.float32), np.ascontiguousarray(basis, np.float32)
+
+
+def _white(smooth: Tensor, centre: Floats, basis: Floats) -> Tensor:
+    matrix = torch.from_numpy(basis)
+    flat = torch.addmm(-(torch.from_numpy(centre) @ matrix), smooth.reshape(-1, smooth.shape[2]), matrix)
+    return flat.reshape(*smooth.shape[:2], -1)
+
+
+def _bank(whole: Sequence[Tensor], random: np.random.Generator) -> tuple[Floats, Array, Array]:
+    """Patches that leave no good patch far from all of them (farthest point first), and image and cell of each."""
+    each = max(1, CANDIDATES // len(whole))
+    flat = [one.reshape(-1, SIZE) for one in whole]
+    chosen = [random.permutation(len(one))[:each] for one in flat]
+    points = torch.cat([one[torch.from_numpy(index)] for one, index in zip(flat, chosen, strict=True)])
+    owner = np.repeat(np.arange(len(whole)), [len(index) for index in chosen])
+    cells = [np.stack(np.unravel_index(index, one.shape[:2]), 1) for index, one in zip(chosen, whole, strict=True)]
+    kept = [int(random.integers(len(points)))]
+    far = ((points - points[kept[0]]) ** 2).sum(dim=1)
+    while len(kept) < min(BANK, len(points)):
+        kept.append(int(far.argmax()))
+        far = torch.minimum(far, ((points - points[kept[-1]]) ** 2).sum(dim=1))
+    return points[kept].numpy(), owner[kept], np.concatenate(cells)[kept].astype(np.int32)
+
+
+def _places(whole: Sequence[Tensor]) -> tuple[Floats, Floats]:
+    """Mean and precision of each place."""
+    total, square = torch.zeros(GRID, GRID, SIZE), torch.zeros(GRID, GRID, SIZE, SIZE)
+    for one in whole:
+        here = Novelty.at_places(one)
+        total += here
+        square += here[..., :, None] * here[..., None, :]
+    mean = total / len(whole)
+    covariance = square / len(whole) - mean[..., :, None] * mean[..., None, :] + LEAST_VARIANCE * torch.eye(SIZE)
+    return mean.numpy(), torch.linalg.inv(covariance).numpy()
+
+
+def _description(white: Tensor) -> Floats:
+    """(DESCRIBED^2 SIZE,) what an image looks like, roughly and where."""
+    parts = torch.nn.functional.adaptive_avg_pool2d(white.permute(2, 0, 1)[None], DESCRIBED)
+    return np.asarray(parts.flatten().numpy())

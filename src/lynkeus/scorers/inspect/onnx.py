@@ -1,0 +1,60 @@
+"""OnnxInspect: inspects images by onnxruntime, from a file of `export_inspect`, where there is no PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from lynkeus.core import Array, Batch, Floats, Inspected, Schema, Scores
+from lynkeus.scorers.inspect.contrast import Contrast
+from lynkeus.scorers.inspect.grid import as_bytes
+from lynkeus.scorers.inspect.references import References, Visit
+from lynkeus.scorers.onnx.onnx_scorer import SCORES, open_onnx
+
+PIXELS, ALLOWED = "pixels", "allowed"  # (1, channel, row, column) uint8; (r,) good images that it is compared with
+MAP = "map"  # of cells, in sigmas; the centre of cell k is at pixel STRIDE * k + CENTRE
+
+
+class OnnxInspect:
+    """The scorer inspect as it was exported, `fitted` as its model folder says; `position` and `time` are columns.
+
+    It finds what the scorer finds, but does not know images again that were learned from: these look better than good.
+    Nor does it name good patches beside spots.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+
+    def __init__(self, session: Any, about: Mapping[str, Any]) -> None:
+        self.session, self.fitted = session, about["fitted"]
+        self.schema_ = Schema.from_dict(about["schema"])
+        self.contrast = Contrast(np.array(about["usual_contrast"]))
+        self.position, self.time = about["columns"]["position"], about["columns"]["time"]
+        self.references = References.from_list(about["references"])
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a file. Raises ModelError where it is no file of `export_inspect`, SettingsError without onnxruntime."""
+        return cls(*open_onnx(path, (PIXELS, ALLOWED)))
+
+    def inspect(self, batch: Batch) -> list[Inspected]:
+        """Score, map and spots of each image. Raises SchemaError for other images than it was fitted on."""
+        found = zip(batch.values, self._look(batch), strict=True)
+        return [Inspected(score, *self.contrast.show(grid, as_bytes(pixels))) for pixels, (score, grid) in found]
+
+    def score(self, batch: Batch) -> Scores:
+        """(n, 1) as the scorer."""
+        return np.array([score for score, _ in self._look(batch)], float).reshape(-1, 1)
+
+    def _look(self, batch: Batch) -> list[tuple[float, Floats]]:
+        """Score and map of cells of each image."""
+        self.schema_.require(batch.schema, "the exported model")
+        visits = (Visit.of(batch, index, self.position, self.time) for index in range(len(batch)))
+        return [self._judged(as_bytes(pixels), visit) for pixels, visit in zip(batch.values, visits, strict=True)]
+
+    def _judged(self, pixels: Array, visit: Visit) -> tuple[float, Floats]:
+        given = {PIXELS: np.ascontiguousarray(pixels[None]), ALLOWED: self.references.allowed(visit)}
+        scores, grid = self.session.run([SCORES, MAP], given)
+        return float(scores[0, 0]), grid

@@ -1,0 +1,263 @@
+"""Inspect: which image of a surface is wrong, and where; learned from good images only, in a minute or two.
+
+Features of a pretrained network at every place, how novel each is, and two small networks that were shown planted
+blemishes. Maps are in sigmas of good images at that place, and never rescaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from math import ceil
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lynkeus.core import About, Array, Batch, Evidence, Floats, Inspected, SchemaError, Scores, Source
+from lynkeus.files.arrays import read_folder, read_scorer, write_folder
+from lynkeus.networks.backbone import backbone
+from lynkeus.scorers.inspect.blemishes import plant_blemishes
+from lynkeus.scorers.inspect.contrast import Contrast, mean_squares
+from lynkeus.scorers.inspect.features import FeatureMaps, cells, smoothed
+from lynkeus.scorers.inspect.grid import STRIDE, as_bytes
+from lynkeus.scorers.inspect.heads import HALVES, Cells, Heads, Seen
+from lynkeus.scorers.inspect.novelty import Novelty, Where
+from lynkeus.scorers.inspect.patches import Taken, from_arrays, nearest_good, to_arrays
+from lynkeus.scorers.inspect.references import References, Visit
+from lynkeus.scorers.inspect.usual import Usual
+
+HELD_CELLS = 2_500_000  # cells of good images that are held in memory, 400 bytes each
+PLANTED = 300  # images with planted blemishes to learn from at least, and two of each good one at most
+COPIES = 2
+CROP = 512  # pixels: of larger images parts are planted into
+FEWEST = 8
+BASE_BYTES, CELL_BYTES = 1_500_000_000, 720  # of memory for a fit, measured on images of 0.25 and 1 megapixel
+THREADS = 2  # that see images at the same time; each computes on one core
+
+
+class Good(NamedTuple):
+    """A good image as it is held for the fit: some `pixels` of it (c, row, column) that begin at cell `first` of its
+    `size` cells, `features` of all of it as float16, where and when it was taken, its file and its contrast."""
+
+    pixels: Array
+    first: tuple[int, int]
+    features: Array
+    visit: Visit
+    digest: int
+    taken: Taken
+    squares: Floats
+
+    def as_read(self) -> Tensor:
+        """The features."""
+        return torch.from_numpy(self.features).float()
+
+    def seen(self, distances: Tensor) -> Seen:
+        """All of it, with distances that are known."""
+        features = self.as_read()
+        return Seen(features, smoothed(features), distances, Where.whole(features))
+
+
+@dataclass
+class Inspect:
+    """`anomaly` of an image: the highest point of a map with more weight on novelty, in sigmas of good images.
+
+    `position`: metadata column that says where an image was taken; images of one position are compared with one another
+    (without it, or where it is not known, with those that look most alike). `time`: column that says when, as a date or
+    a number; an image is then compared with earlier ones, where there are any. `backbone`: efficientnet_lite0 or
+    mobilenet_v2, `weights`: a local file of them instead of those installed; `copies`: of each good image with planted
+    blemishes, 0: by how many images there are; `training`: see TrainSettings.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(("image",), True, "map in sigmas", "a minute or two")
+    position: str = ""
+    time: str = ""
+    backbone: str = "efficientnet_lite0"
+    weights: str = ""
+    copies: int = 0
+    seed: int = 0
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def fit(self, source: Source) -> Self:
+        """Learn from good images, in one pass. Raises SchemaError where they are too few, or no images."""
+        if source.schema.kind != "image" or len(source.schema.names) not in (1, 3):
+            kind = source.schema.kind
+            raise SchemaError(f"the scorer inspect reads grey or colour images, a folder or a bundle, not a {kind}")
+        self.schema_ = source.schema
+        self._features = FeatureMaps(backbone(self.backbone, self.weights))
+        good = self._read(source)
+        if len(good) < FEWEST:
+            raise SchemaError(f"the scorer inspect learns from {FEWEST} good images at least, got {len(good)}")
+        self.digests_ = np.array([one.digest for one in good], np.uint64)
+        self.taken_ = [one.taken for one in good]
+        self.novelty_ = Novelty.fit([one.features for one in good], self.seed)
+        self.references_ = References([good[index].visit for index in self.novelty_.reference_image])
+        with ThreadPoolExecutor(THREADS) as pool:
+            numbers = range(len(good))
+            whole = pool.map(lambda index: self._seen(good[index].as_read(), good[index].visit, index), numbers)
+            distances = [one.distances for one in whole]
+            self.heads_ = Heads.fit(self._cells(good, distances, pool), self.seed, self.training)
+            held_out = list(pool.map(lambda index: self._views(good[index].seen(distances[index]), index)[0], numbers))
+        self.usual_ = Usual.fit(held_out)
+        self.contrast_ = Contrast.fit([one.squares for one in good])
+        self.held_out_ = np.array([[self.usual_.height(views)] for views in held_out])
+        return self
+
+    @staticmethod
+    def memory_bytes(images: int, rows: int, columns: int) -> int:
+        """About what a fit on so many images takes; bounded, as only some of many images are held."""
+        return BASE_BYTES + CELL_BYTES * min(images * cells(rows) * cells(columns), HELD_CELLS)
+
+    def held_out_scores(self) -> Scores:
+        """(n, 1) of the good images that were learned from, each by the networks that have not seen it."""
+        return self.held_out_
+
+    def inspect(self, batch: Batch) -> list[Inspected]:
+        """Score, map and spots of each image. Raises SchemaError for other images than it was fitted on."""
+        self.schema_.require(batch.schema, "the scorer inspect")
+        found = []
+        for index in range(len(batch)):
+            seen, own = self._look(batch, index)
+            views = self._views(seen, own)
+            shown, spots = self.contrast_.show(self.usual_.map(views.mean(axis=0)), as_bytes(batch.values[index]))
+            alike = tuple(nearest_good(self.novelty_, seen.smooth, spot, self.taken_, own) for spot in spots)
+            found.append(Inspected(self._height(views), shown, spots, alike))
+        return found
+
+    def _look(self, batch: Batch, index: int) -> tuple[Seen, int]:
+        """What is known of the cells of an image, and its number among those learned from, -1: none of them."""
+        pixels = as_bytes(batch.values[index])
+        own = next(iter(np.flatnonzero(self.digests_ == _digest(pixels)).tolist()), -1)
+        return self._seen(self._features.of(pixels), Visit.of(batch, index, self.position, self.time), own), own
+
+    def _views(self, seen: Seen, own: int) -> Floats:
+        """(halves, 5, rows, columns); an image that was learned from is judged by the half that has not seen it."""
+        halves = range(HALVES) if own < 0 else [1 - _half(own)]
+        return np.asarray(self.heads_.views(seen, halves).numpy())
+
+    def _height(self, views: Floats) -> float:
+        """The mean over halves: as high as those by which it is calibrated, each of one half."""
+        return float(np.mean([self.usual_.height(one) for one in views]))
+
+    def score(self, batch: Batch) -> Scores:
+        """(n, 1), see Usual.height."""
+        self.schema_.require(batch.schema, "the scorer inspect")
+        heights = [self._height(self._views(*self._look(batch, index))) for index in range(len(batch))]
+        return np.array(heights).reshape(-1, 1)
+
+    def explain(self, batch: Batch) -> Evidence:
+        """The map of each image, the same for all channels."""
+        maps = np.stack([one.map for one in self.inspect(batch)])
+        return np.broadcast_to(maps[:, None], batch.values.shape)
+
+    def features(self, batch: Batch) -> Floats:
+        """(n, f) what each image looks like as a whole, for maps of many."""
+        found = [self._features.of(as_bytes(image)).mean(dim=(0, 1)).numpy() for image in batch.values]
+        return np.array(found)
+
+    def _read(self, source: Source) -> list[Good]:
+        """Good images, every one, or every second, fourth ... where they are too many to hold."""
+        held: list[Good] = []
+        every, number = 1, 0
+        with ThreadPoolExecutor(THREADS) as pool:
+            for batch in source:
+                chosen = [index for index in range(len(batch)) if (number + index) % every == 0]
+                held += pool.map(lambda index, batch=batch: self._hold(batch, index), chosen)
+                number += len(batch)
+                while sum(one.features[..., 0].size for one in held) > HELD_CELLS and len(held) > 2 * FEWEST:
+                    held, every = held[::2], 2 * every
+        return held
+
+    def _hold(self, batch: Batch, index: int) -> Good:
+        pixels, taken = as_bytes(batch.values[index]), Taken.of(batch, index)
+        visit = Visit.of(batch, index, self.position, self.time)
+        features = self._features.of(pixels).half().numpy()
+        digest = _digest(pixels)
+        random = np.random.default_rng(digest)
+        first = [int(random.integers(max(length - CROP, 0) // STRIDE + 1)) for length in pixels.shape[1:]]
+        rows, columns = (slice(start * STRIDE, start * STRIDE + CROP) for start in first)
+        part = pixels[:, rows, columns].copy()
+        return Good(part, (first[0], first[1]), features, visit, digest, taken, mean_squares(pixels))
+
+    def _cells(self, good: Sequence[Good], distances: Sequence[Tensor], pool: ThreadPoolExecutor) -> list[Cells]:
+        """Of each half of the images, cells as they are and with blemishes."""
+        copies = self.copies or max(COPIES, ceil(PLANTED / len(good)))
+        others = [one.pixels for one in good]
+
+        def some(index: int) -> Cells:
+            random, one = np.random.default_rng((self.seed, index)), good[index]
+            whole = one.seen(distances[index])
+            found = Cells.some(whole, None, random)
+            learned = self.novelty_.at_places(self.novelty_.white(whole.smooth))
+            for _ in range(copies):
+                pixels, mask = plant_blemishes(one.pixels, others, random)
+                features = self._features.of(pixels)
+                size, shape = one.features.shape[:2], features.shape[:2]
+                where = Where((size[0], size[1]), (shape[0], shape[1]), one.first)
+                part = self._seen(features, one.visit, index, where, learned)
+                found.add(Cells.some(part, _covered(mask, shape), random))
+            return found
+
+        halves = [Cells.none() for _ in range(HALVES)]
+        for index, found in enumerate(pool.map(some, range(len(good)))):
+            halves[_half(index)].add(found)
+        return halves
+
+    def _seen(
+        self, features: Tensor, visit: Visit, own: int = -1, where: Where | None = None, learned: Tensor | None = None
+    ) -> Seen:
+        smooth = smoothed(features)
+        white = self.novelty_.white(smooth)
+        where = where or Where.whole(features)
+        alike = self.novelty_.alike(white, own, self.references_.allowed(visit))
+        return Seen(features, smooth, self.novelty_.distances(white, where, alike, own, learned), where)
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder."""
+        arrays = self.novelty_.to_arrays() | self.heads_.to_arrays() | self.usual_.to_arrays()
+        arrays |= {"held_out": self.held_out_, "digests": self.digests_}
+        arrays |= self.contrast_.to_arrays() | to_arrays(self.taken_) | self.references_.to_arrays()
+        write_folder(folder, self.schema_, asdict(self), arrays)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read from a folder. Raises ModelError naming what is damaged, SettingsError where the weights are absent."""
+        names = (
+            *Novelty.__dataclass_fields__,
+            *Usual.__dataclass_fields__,
+            *Contrast.__dataclass_fields__,
+            "held_out",
+            "digests",
+            "taken",
+            "visits",
+        )
+        scorer, _ = read_scorer(cls, folder, *names)
+        arrays = read_folder(folder)[2]
+        scorer._features = FeatureMaps(backbone(scorer.backbone, scorer.weights))
+        scorer.novelty_, scorer.heads_ = Novelty.from_arrays(arrays), Heads.from_arrays(arrays)
+        scorer.usual_, scorer.contrast_ = Usual.from_arrays(arrays), Contrast.from_arrays(arrays)
+        scorer.held_out_, scorer.references_ = arrays["held_out"], References.from_arrays(arrays)
+        scorer.digests_, scorer.taken_ = arrays["digests"], from_arrays(arrays["taken"])
+        return scorer
+
+
+def _digest(pixels: Array) -> int:
+    """By which an image is known again."""
+    return int.from_bytes(blake2b(np.ascontiguousarray(pixels).tobytes(), digest_size=8).digest(), "little")
+
+
+def _half(index: int) -> int:
+    """Neighbours in the folder are alike, so they stay together."""
+    return index // 4 % HALVES
+
+
+def _covered(mask: Array, shape: Sequence[int]) -> Floats:
+    """(rows, columns) share of each cell that is blemished."""
+    rows, columns = shape[0] * STRIDE, shape[1] * STRIDE
+    whole = np.pad(mask, [(0, max(0, length - size)) for length, size in zip((rows, columns), mask.shape, strict=True)])
+    return whole[:rows, :columns].reshape(shape[0], STRIDE, shape[1], STRIDE).mean(axis=(1, 3))

@@ -1,0 +1,1 @@
+"""Adversarial networks: critics, generators and encoders that play against each other."""

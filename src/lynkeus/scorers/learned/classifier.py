@@ -1,0 +1,144 @@
+"""Classifier: good or anomalous, or which kind of fault, learned from labelled samples.
+
+It knows the faults it was shown and no others: commission it on kinds that were left out before trusting it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lynkeus.core import About, Batch, Evidence, Scores, SettingsError, Source
+from lynkeus.explain.gradient import input_gradient
+from lynkeus.networks.build import architecture
+from lynkeus.scorers.learned.trained import FromRaw, Trained, learn, per_sample
+from lynkeus.training import ADAM, Losses, TrainSettings, Update, mean_loss
+from lynkeus.training.soften import softened
+from lynkeus.transforms.missing import with_enough_data
+
+DEFAULTS = TrainSettings(epochs=60, decay=1e-5, known_share=1.0)
+SLOPE = 0.1
+
+
+class Classes:
+    """The task: cross-entropy of good samples (class 0) and of each class of anomaly."""
+
+    betas = ADAM
+
+    def __init__(self, encoder: nn.Module, latent: int, classes: int, soften: float) -> None:
+        last = nn.Linear(latent, classes + 1)
+        self.soften = soften
+        self.networks = nn.ModuleDict({"classifier": nn.Sequential(encoder, nn.LeakyReLU(SLOPE), last)})
+
+    def start(self, x: Tensor) -> None:
+        """Nothing to look at."""
+
+    def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
+        """As many anomalies as good samples are in a batch, so no class has a weight."""
+        logits = self.networks["classifier"](softened(x, y, self.soften))
+        loss = mean_loss(functional.cross_entropy(logits, y, reduction="none"), weight)
+        update("classifier", loss)
+        return {"cross_entropy": loss}
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(b, 1 + classes): log odds of any anomaly, then of each class, against being good."""
+        out = self.networks["classifier"](x)
+        against = out[:, 1:] - out[:, :1]
+        return torch.cat([torch.logsumexp(against, dim=1, keepdim=True), against], dim=1)
+
+    def score(self, x: Tensor) -> Tensor:
+        """(b,) log odds of any anomaly."""
+        return self.logits(x)[:, 0]
+
+    def loss(self, x: Tensor) -> Tensor:
+        """(b,) minus the log probability of being good."""
+        return functional.softplus(self.score(x))
+
+    def spread(self, x: Tensor) -> Tensor:
+        """How much the log odds differ from sample to sample."""
+        return self.score(x).std()
+
+
+@dataclass
+class Classifier(Trained):
+    """`anomaly`: log odds against a sample being good; with several `classes` one output for each.
+
+    `classes`: names of the labels 1, 2, ...; `soften`: see DeepSad; the rest: see Autoencoder.
+    """
+
+    about: ClassVar[About] = About(
+        ("table", "waveform", "image"), True, "gradient", "seconds to minutes", labels="classes", constants=True,
+        weights=True,
+    )  # fmt: skip
+    classes: tuple[str, ...] = ("anomalous",)
+    network: str = "auto"
+    latent: int = 32
+    width: int = 0
+    soften: float = 0.5
+    windows: str = "auto"
+    seed: int = 0
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.classes = tuple(self.classes.split(",") if isinstance(self.classes, str) else self.classes)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """`anomaly`, and the classes where there are several."""
+        return ("anomaly", *self.classes) if len(self.classes) > 1 else ("anomaly",)
+
+    def make_task(self, shape: tuple[int, ...]) -> Classes:
+        """The network for samples of that shape, untrained."""
+        parts = architecture(self.network, shape)
+        encoder = parts.encoder(shape, self.latent, self.width or parts.width, True)
+        return Classes(encoder, self.latent, len(self.classes), self.soften)
+
+    def fit(self, source: Source) -> Self:
+        """Train on samples with truth 0, 1, ... Raises SettingsError for labels beyond the classes, or of one kind."""
+        labels = _labels(source)
+        most = max(labels)
+        if min(labels) < 0:
+            raise SettingsError(f"label {min(labels)} is negative: good samples have 0, classes of anomalies 1, 2, ...")
+        if self.classes == ("anomalous",) and most > 1:
+            self.classes = tuple(f"class_{number}" for number in range(1, most + 1))
+        if most > len(self.classes):
+            raise SettingsError(f"label {most} has no name, only {len(self.classes)} have: give --set classes=A,B,...")
+        if len(labels) < 2:
+            raise SettingsError(f"a classifier needs good samples (0) and anomalous ones; all labels are {most}")
+        self.task_ = learn(self, source, DEFAULTS)
+        return self
+
+    def score(self, batch: Batch) -> Scores:
+        """(n, outputs) log odds; NaN for a sample that misses more than half of its values."""
+        odds = per_sample(self, batch, self.task_.logits)[:, : len(self.outputs)]
+        return np.where(np.isnan(with_enough_data(batch, odds[:, 0])), np.nan, odds)
+
+    def as_module(self) -> nn.Module:
+        """See Trained."""
+        return FromRaw(self.inputs_, self.task_.networks, lambda x: self.task_.logits(x)[:, : len(self.outputs)])
+
+    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
+        """Integrated gradients of one output, of every number."""
+        column = self.outputs.index(output)
+        return per_sample(self, batch, input_gradient(lambda x: self.task_.logits(x)[:, column]))
+
+    def classify(self, batch: Batch) -> npt.NDArray[np.str_]:
+        """(n,) the most probable class, '' where that is good."""
+        odds = per_sample(self, batch, self.task_.logits)[:, 1:]
+        best = odds.argmax(axis=1)
+        return np.where(odds.max(axis=1, initial=-np.inf) > 0, np.array(self.classes)[best], "")
+
+
+def _labels(source: Source) -> set[int]:
+    """All labels of a source; samples without one are good."""
+    found: set[int] = set()
+    for batch in source:
+        found |= {0} if batch.truth is None else {int(label) for label in np.unique(batch.truth)}
+    return found or {0}

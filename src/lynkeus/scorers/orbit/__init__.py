@@ -1,0 +1,1 @@
+"""Channels that see one beam."""

@@ -1,0 +1,129 @@
+"""One broken channel, or a moved beam: the strongest channel is judged by what it leaves unexplained.
+
+A fault in channel i shows in the residual of every channel j that is predicted from it, in the known ratio given by
+the correlation of their residuals: its shadow. Taken out together with its shadow, a broken monitor leaves quiet
+channels behind; a beam that moved does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lynkeus.core import Floats
+from lynkeus.scorers.orbit.baseline import Gate, Walk
+from lynkeus.scorers.orbit.tails import Tails
+from lynkeus.scorers.orbit.windows import WindowStatistics
+
+SEVERAL = 3  # a broken monitor may take its other plane along; three channels are more than one monitor
+QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
+MEMORY = (1.0, 0.7, 0.4)  # a fault lasts: weights of what was held against the same channel one, two, three windows ago
+REMEMBERED_NATS = (2.0, 6.0)  # of earlier nats, what lies above the first counts, up to the second
+LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is always taken off the others
+
+
+class Moved(NamedTuple):
+    """`nats` (n, c) that a channel moved; (n,): `strongest`, less what it leaves unexplained, at the channel `place`;
+    nats that the `rest` of the channels moved, and that the whole orbit did, as all channels agree: its `sway`."""
+
+    nats: Floats
+    strongest: Floats
+    place: npt.NDArray[np.intp]
+    rest: Floats
+    sway: Floats
+
+
+class Misshapen(NamedTuple):
+    """`nats` (n, c) that a channel is too noisy, too quiet, stuck or gone; `alone` (n,): that one channel alone is;
+    `recent` (k, c) for the windows that follow."""
+
+    nats: Floats
+    alone: Floats
+    recent: Floats
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Tells one channel's fault from a movement of all; `to_jitter` (c, c) turns residuals into the shift of each
+    channel in units of its jitter."""
+
+    tails: Tails
+    gate: Gate
+    to_jitter: Floats
+
+    def sway(self, away: Floats) -> Floats:
+        """(n,) sum over channels of the squared shift in jitters, of residuals (n, c) away from a centre."""
+        return np.square(away @ self.to_jitter).sum(axis=1)
+
+    def moved(self, walked: Walk) -> Moved:
+        """Judge the means of n windows."""
+        deviation, energy = walked.deviation, walked.energy
+        nats = self.tails.mean_nats(deviation)
+        strongest, place, energy = nats.max(axis=1), nats.argmax(axis=1), energy.copy()
+        sway = self.sway(walked.away)
+        look = np.flatnonzero((strongest > LOUD_NATS) | _several(nats) | (energy > self.gate.energy))
+        if len(look):
+            top, left = self._best_suspect(deviation[look], nats[look])
+            place[look] = top
+            energy[look] = self._energy(left)
+            fault = deviation[look, top][:, None] * self.gate.correlation[top]
+            sway[look] = self.sway(walked.away[look] - fault)
+            strongest[look] -= _unexplained(self.tails.mean_nats(left))
+        return Moved(nats, strongest, place, self.tails.energy.nats(energy), self.tails.sway.nats(sway))
+
+    def _best_suspect(self, deviation: Floats, nats: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+        """The channel (n,) whose fault explains most, and what is left (n, c) without it and its shadow.
+
+        Asked are the channel that stands out most in its own tails and the one that does in sigmas.
+        """
+        rows = np.arange(len(nats))
+        found = []
+        for top in (nats.argmax(axis=1), np.abs(deviation * self.gate.per_sigma).argmax(axis=1)):
+            left = deviation - deviation[rows, top][:, None] * self.gate.correlation[top]
+            left[rows, top] = 0.0
+            found.append((top, left, self._energy(left)))
+        second = found[1][2] < found[0][2]
+        return np.where(second, found[1][0], found[0][0]), np.where(second[:, None], found[1][1], found[0][1])
+
+    def misshapen(self, statistics: WindowStatistics, recent: Floats) -> Misshapen:
+        """Judge the spread of n windows; `recent` (k, c): nats of the k windows before them, the last one last."""
+        nats = self.tails.shape_nats(statistics)
+        alone = -self._others_misshapen(statistics, nats)
+        history = np.concatenate([recent, nats])
+        history[len(recent) :][statistics.mostly_missing()] = 0.0
+        held_against = np.clip(history - np.float32(REMEMBERED_NATS[0]), 0.0, REMEMBERED_NATS[1])
+        for back, weight in enumerate(MEMORY, start=1):
+            nats += np.float32(weight) * held_against[len(recent) - back : len(history) - back]
+        return Misshapen(nats, alone + nats.max(axis=1), history[len(history) - len(recent) :])
+
+    def _others_misshapen(self, statistics: WindowStatistics, nats: Floats) -> Floats:
+        """Nats (n,) that the spread of other channels leaves unexplained by the strongest."""
+        unexplained = np.zeros(len(nats), nats.dtype)
+        look = np.flatnonzero(_several(nats))
+        if len(look):
+            rows, top = np.arange(len(look)), nats[look].argmax(axis=1)
+            shadow = self.gate.correlation[top] ** 2
+            excess = np.maximum(statistics.spread[look, top] - statistics.length + 1, 0.0)
+            spread = np.maximum(statistics.spread[look] - excess[:, None] * shadow, 1e-3)
+            rest = statistics.rows(look)._replace(spread=spread)
+            others = self.tails.shape_nats(rest)
+            others[rows, top] = 0.0
+            unexplained[look] = _unexplained(others)
+        return unexplained
+
+    def _energy(self, deviation: Floats) -> Floats:
+        return np.minimum((deviation * self.gate.per_sigma) ** 2, self.gate.energy_clip).sum(axis=1)
+
+
+def _several(nats: Floats) -> npt.NDArray[np.bool_]:
+    """(n,) whether the third strongest channel is louder than in good data."""
+    return (nats > QUIET_NATS).sum(axis=1) >= SEVERAL
+
+
+def _unexplained(nats: Floats) -> Floats:
+    """(n,) nats that others have beyond good data, but for one: a broken monitor may take its other plane along."""
+    excess = np.maximum(nats - QUIET_NATS, 0.0)
+    return excess.sum(axis=1) - excess.max(axis=1)

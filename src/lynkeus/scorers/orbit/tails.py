@@ -1,0 +1,174 @@
+"""Every channel's own tails: how improbable a mean, a spread or a repeat is for this channel in good data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lynkeus.core import Array, Floats
+from lynkeus.scorers.orbit.baseline import Gate
+from lynkeus.scorers.orbit.windows import WindowStatistics
+
+TAIL = 0.02  # share of the windows beyond the level from which a tail is fitted
+START_NATS = float(-np.log(TAIL))
+TRIM = 0.05  # largest excesses left out of a tail's scale: the reference is not clean
+WIDEN = 1.15  # what the trimming takes from an exponential tail's mean
+FEW = 10  # repeats seen fewer times than this are extrapolated
+STEEPEST = 5.0  # nats per further repeat, at most
+
+
+def spread_statistic(spread: Floats) -> Floats:
+    """Rises when the spread is too small."""
+    return -np.log(spread)
+
+
+class Kept(NamedTuple):
+    """Windows of a reference as they are along the moving baseline: an even sample of at most a few thousand."""
+
+    deviation: Floats
+    energy: Floats
+    sway: Floats
+    spread: Floats
+    repeats: Floats
+    length: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """Nats as a straight line in a statistic: exponential tail from `level` on, with `scale`; both (c,) or scalar."""
+
+    level: Floats
+    scale: Floats
+
+    def nats(self, statistic: Floats) -> Floats:
+        """-ln of the chance in good data; a lower bound below the level, where it does not matter."""
+        nats = (statistic - self.level) * (1.0 / self.scale)
+        nats += np.float32(START_NATS)
+        return nats
+
+    def at(self, channel: Array | int) -> Line:
+        """The line of one channel, or of some."""
+        return Line(self.level[channel], self.scale[channel])
+
+    @classmethod
+    def fit(cls, statistic: Floats) -> Line:
+        """Tail of each column of (n, c)."""
+        level = np.quantile(statistic, 1.0 - TAIL, axis=0)
+        ordered = np.sort(statistic, axis=0)
+        first = int(np.ceil(len(ordered) * (1.0 - TAIL)))
+        last = max(first + 1, round(len(ordered) * (1.0 - TAIL * TRIM)))
+        scale = np.maximum((ordered[first:last] - level).mean(axis=0) * WIDEN, 1e-6)
+        return cls(np.asarray(level, np.float32), np.asarray(scale, np.float32))
+
+
+@dataclass(frozen=True)
+class Tails:
+    """Lines for the squared mean, the spread and its inverse; energies of all residuals and of the `sway`; `repeat`:
+    nats of 0, 1, 2 ... repeats."""
+
+    mean: Line
+    wide: Line
+    narrow: Line
+    repeat: Floats
+    energy: Energy
+    sway: Energy
+
+    def mean_nats(self, deviation: Floats) -> Floats:
+        """(n, c) evidence that a channel's mean moved."""
+        return self.mean.nats(deviation * deviation)
+
+    def shape_nats(self, statistics: WindowStatistics) -> Floats:
+        """(n, c) evidence that a channel is too noisy, too quiet, repeats its value or gives none.
+
+        The last three are rare, so they are looked at only where they could speak.
+        """
+        if statistics.length <= 2:
+            nats = np.zeros_like(statistics.spread)
+        else:
+            nats = self.wide.nats(statistics.spread)
+            flat, channels = nats.reshape(-1), nats.shape[1]
+            quiet = np.flatnonzero(statistics.spread < np.exp(-self.narrow.level))
+            narrow = self.narrow.at(quiet % channels).nats(spread_statistic(statistics.spread.reshape(-1)[quiet]))
+            flat[quiet] = np.maximum(flat[quiet], narrow)
+            held = np.flatnonzero(statistics.repeats)
+            repeats = statistics.repeats.reshape(-1)[held].astype(np.intp)
+            flat[held] = np.maximum(flat[held], self.repeat[repeats])
+        if statistics.missing is not None:
+            np.maximum(nats, statistics.missing * np.float32(START_NATS), out=nats)
+        return nats
+
+    def strongest_test(self, deviation: Floats, statistics: WindowStatistics, channel: int) -> str:
+        """Which test speaks most against a channel in one window: mean, wide, narrow, repeat or missing."""
+        spread, repeats = statistics.spread[0, channel], int(statistics.repeats[0, channel])
+        gaps = 0.0 if statistics.missing is None else float(statistics.missing[0, channel])
+        tests: dict[str, Any] = {"missing": gaps * START_NATS}
+        tests["mean"] = self.mean.at(channel).nats(deviation[0, channel] ** 2)
+        if statistics.length > 2:
+            tests["wide"] = self.wide.at(channel).nats(spread)
+            tests["narrow"] = self.narrow.at(channel).nats(spread_statistic(spread))
+            tests["repeat"] = self.repeat[repeats]
+        return max(tests, key=lambda name: float(tests[name]))
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a model folder."""
+        lines = {"mean": self.mean, "wide": self.wide, "narrow": self.narrow}
+        arrays = {
+            f"{name}.{part}": np.atleast_1d(getattr(line, part))
+            for name, line in lines.items()
+            for part in ("level", "scale")
+        }
+        energies = {name: np.array([e.centre, e.width]) for name, e in (("energy", self.energy), ("sway", self.sway))}
+        return arrays | energies | {"repeat": self.repeat}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Array]) -> Tails:
+        """Inverse of `to_arrays`."""
+        mean, wide, narrow = (
+            Line(arrays[f"{name}.level"], arrays[f"{name}.scale"]) for name in ("mean", "wide", "narrow")
+        )
+        energy, sway = (Energy(*(float(value) for value in arrays[name])) for name in ("energy", "sway"))
+        return cls(mean, wide, narrow, arrays["repeat"], energy, sway)
+
+
+def fit_tails(kept: Kept, gate: Gate) -> Tails:
+    """Learn the tails from the quiet windows of a reference."""
+    quiet = kept.energy <= gate.energy
+    mean = Line.fit(kept.deviation[quiet] ** 2)
+    wide = Line.fit(kept.spread[quiet])
+    narrow = Line.fit(spread_statistic(kept.spread[quiet]))
+    repeat = _repeat_nats(kept.repeats[quiet], kept.length)
+    energies = Energy.fit(kept.energy), Energy.fit(kept.sway)
+    return Tails(mean, wide, narrow, repeat, *energies)
+
+
+@dataclass(frozen=True)
+class Energy:
+    """A sum of many squares: its cube root is nearly Gaussian (Wilson & Hilferty 1931), with `centre` and `width`."""
+
+    centre: float
+    width: float
+
+    @classmethod
+    def fit(cls, energy: Floats) -> Energy:
+        """Median and upper sigma of the cube root; one window in twenty may be anything."""
+        centre, high, higher = np.quantile(np.cbrt(energy), [0.5, 0.841, 0.95])
+        return cls(float(centre), max(float(high - centre), float(higher - centre) / 1.645, 1e-6))
+
+    def nats(self, energy: Floats) -> Floats:
+        """(n,) evidence that many terms are too large."""
+        excess = np.maximum((np.cbrt(energy) - self.centre) / self.width, 0.0)
+        return excess * excess / 2.0
+
+
+def _repeat_nats(repeats: Floats, length: int) -> Floats:
+    """Nats of 0, 1, ... length - 1 repeats: counted over all channels, beyond what was seen going on as steeply."""
+    counts = np.bincount(repeats.astype(np.intp).ravel(), minlength=length)
+    at_least = counts[::-1].cumsum()[::-1]
+    nats = -np.log(np.maximum(at_least, 1) / repeats.size)
+    seen = max(int(np.flatnonzero(at_least >= FEW)[-1]), 1) if length > 1 else 0
+    steepness = min(max(nats[seen] - nats[seen - 1], 1.0), STEEPEST) if length > 1 else 0.0
+    nats[seen:] = nats[seen] + steepness * np.arange(length - seen)
+    nats[:2] = 0.0
+    return nats.astype(np.float32)

@@ -1,0 +1,213 @@
+"""What happened to the populations of a run: the likelihoods of three stories, told of each population, are compared.
+
+Shifted: the events are those of good data, moved along a column. Gone: a share of one population is missing. New: a
+further population, whose place and width are fitted. Each story pays for what it may choose, and for what it would
+gain of good events: no density is perfect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import multivariate_normal
+
+from lynkeus.core import Array, Floats
+from lynkeus.scorers.population.density import Density, log_sum
+
+MOST_EVENTS = 5000  # of a run that the stories are told of
+LARGEST = 10.0  # log likelihood ratio that one event may contribute
+WIDTHS = 0.1 * 1.7 ** np.arange(9)  # of shifts that are tried, in widths of the narrowest component
+MISSING = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0])
+ADDED = np.concatenate([[0.0], np.geomspace(1e-4, 0.5, 20)])
+LEAST_SHARE, MOST_SHARE = 0.01, 0.95  # of a population that may be gone or shifted
+FEWEST_NEW = 4.0  # events of a new population
+MEMBER = 0.5  # probability from which an event is one of it
+EM_STEPS = 30
+NO_GAIN = -10.0
+
+
+class Story(NamedTuple):
+    """`kind` shifted, gone or new; `gain` in log likelihood over good data, less what it chose; `population` number
+    (-1: all, or a new one); shifted: `column` and `size` in scaled columns; gone: `size` the missing share; new:
+    `size` in events; `low`, `high` (c,) of the place in scaled columns."""
+
+    kind: str
+    gain: float
+    population: int
+    column: int
+    size: float
+    low: Floats
+    high: Floats
+
+
+class Told(NamedTuple):
+    """The `events` (n, c) of a run, `strange` (n,): those in nearly empty places, and `good` events (m, c)."""
+
+    events: Floats
+    strange: Array
+    good: Floats
+
+
+class _Seen(NamedTuple):
+    """Events with their log densities: `parts` (k, n) of each component, `whole` (n,); `inside` (populations, n): how
+    likely each is one of them; each stands for `factor`."""
+
+    events: Floats
+    parts: Floats
+    whole: Floats
+    inside: Floats
+    factor: float
+
+    @classmethod
+    def of(cls, density: Density, events: Floats, factor: float) -> _Seen:
+        parts = density.log_parts(events)
+        whole = log_sum(parts)
+        return cls(events, parts, whole, density.members() @ np.exp(parts - whole), factor)
+
+
+def stories(density: Density, told: Told, rng: np.random.Generator) -> list[Story]:
+    """All stories of the events of a run, the most likely first."""
+    run, good, strange = _seen(density, told, rng)
+    found = [*_shifted(density, run, good), *_gone(density, run, good), *_new(density, run, good, strange)]
+    return sorted(found, key=lambda story: -story.gain)
+
+
+def new_gain(density: Density, told: Told, rng: np.random.Generator) -> float:
+    """How much the likeliest new population gains; NO_GAIN where there is none."""
+    found = _new(density, *_seen(density, told, rng))
+    return found[0].gain if found else NO_GAIN
+
+
+def _seen(density: Density, told: Told, rng: np.random.Generator) -> tuple[_Seen, _Seen, Array]:
+    """The events of the run and the good ones with their densities, and which of the run's are strange."""
+    events, strange = told.events, told.strange
+    if len(events) > MOST_EVENTS:
+        chosen = rng.choice(len(events), MOST_EVENTS, replace=False)
+        events, strange = events[chosen], strange[chosen]
+    run = _Seen.of(density, events, len(told.events) / len(events))
+    return run, _Seen.of(density, told.good, len(events) / len(told.good)), strange
+
+
+def _populations(density: Density) -> Array:
+    return np.flatnonzero(density.share >= LEAST_SHARE)
+
+
+def _shifted(density: Density, run: _Seen, good: _Seen) -> Iterator[Story]:
+    """The best shift of everything, and of each population alone, along each column."""
+    populations = [-1, *_populations(density)] if len(_populations(density)) > 1 else [-1]
+    weight = np.exp(density.mixture.log_weight)
+    for column, width in enumerate(density.widths()):
+        direction = np.eye(run.events.shape[1])[column]
+        sizes = np.concatenate([-width * WIDTHS[::-1], width * WIDTHS])
+        gains = np.empty((len(populations), len(sizes)))
+        for s, size in enumerate(sizes):
+            own, usual = (_moved(density, seen, size * direction) for seen in (run, good))
+            gains[:, s] = (own - np.maximum(usual, 0.0) * good.factor)[populations]
+        for row, p in enumerate(populations):
+            size, gain = _peak(sizes, gains[row])
+            price = 1.0 + np.log(2 * run.events.shape[1]) + (np.log(len(populations)) if p >= 0 else 0.0)
+            mask = density.population == p if p >= 0 else np.ones(len(weight), bool)
+            yield Story("shifted", gain - price, int(p), column, size, *density.region(weight * mask))
+
+
+def _moved(density: Density, seen: _Seen, shift: Floats) -> Floats:
+    """(populations + 1,) gain of a shift of each of them, and, the last, of all."""
+    moved = density.relative(seen.events, seen.whole, shift)
+    ratio = np.vstack([1.0 - seen.inside + moved, moved.sum(axis=0)])
+    gain: Floats = np.clip(np.log(np.maximum(ratio, 1e-30)), -LARGEST, LARGEST).sum(axis=1)
+    return gain
+
+
+def _peak(sizes: Floats, gains: Floats) -> tuple[float, float]:
+    """Where a parabola through the highest point and its neighbours peaks, and how high the highest point is."""
+    at = int(gains.argmax())
+    if 0 < at < len(sizes) - 1:
+        a, b, _ = np.polyfit(sizes[at - 1 : at + 2] - sizes[at], gains[at - 1 : at + 2], 2)
+        if a < 0:
+            low, high = sizes[at - 1], sizes[at + 1]
+            return float(np.clip(sizes[at] - b / (2 * a), low, high)), float(gains[at])
+    return float(sizes[at]), float(gains[at])
+
+
+def _gone(density: Density, run: _Seen, good: _Seen) -> list[Story]:
+    """The most likely missing share of each population, or of a branch of its tree: a line may lie on others."""
+    weight = np.exp(density.mixture.log_weight)
+    populations = [density.population == p for p in _populations(density)]
+    masks = [*populations, *(density.branches() > 0)]
+    masks = [mask for mask in masks if LEAST_SHARE <= weight[mask].sum() < MOST_SHARE]
+    inside = [np.exp(seen.parts - seen.whole) for seen in (run, good)]
+    best: dict[int, Story] = {}
+    for mask in masks:
+        own, usual = (_lost(part[mask].sum(axis=0), float(weight[mask].sum())) for part in inside)
+        gains = own - np.maximum(usual, 0.0) * good.factor
+        at = int(gains.argmax())
+        p = int(np.bincount(density.population[mask], weight[mask]).argmax())
+        gain = float(gains[at]) - 1.0 - np.log(len(masks))
+        if p not in best or gain > best[p].gain:
+            best[p] = Story("gone", gain, p, -1, float(MISSING[at]), *density.region(weight * mask))
+    return list(best.values())
+
+
+def _lost(inside: Floats, weight: float) -> Floats:
+    """(missing shares,) gain where so much of a population is missing, of which each event is with some probability."""
+    left = np.log(np.maximum(1.0 - MISSING[:, None] * inside, 1e-6)).sum(axis=1)
+    return left - len(inside) * np.log(1.0 - MISSING * weight)
+
+
+def _new(density: Density, run: _Seen, good: _Seen, strange: Array) -> list[Story]:
+    """One more Gaussian, fitted from several beginnings; the best of them."""
+    beginnings = [strange]
+    inside, weight = np.exp(run.parts - run.whole), np.exp(density.mixture.log_weight)
+    excess = np.where(weight * len(run.whole) > 1.0, inside.mean(axis=1) / weight, 0.0)
+    beginnings += [inside[k] > 0.3 for k in np.argsort(-excess)[:2]]
+    found = [_fitted(density, run, good, start) for start in beginnings if start.sum() >= 3]
+    known = [story for story in found if story is not None]
+    return [max(known, key=lambda story: story.gain)] if known else []
+
+
+def _fitted(density: Density, run: _Seen, good: _Seen, start: Array) -> Story | None:
+    """A new population by expectation and maximisation from the events `start`; None where it vanishes."""
+    units, whole = (run.events - density.centre) @ density.units, run.whole
+    n, columns = units.shape
+    floor = np.eye(columns) * (0.3 * _narrowest(density)) ** 2
+    share, own = min(float(start.mean()), 0.5), start.astype(float)
+    mean, covariance = np.median(units[start], axis=0), np.cov(units[start].T).reshape(columns, columns) + floor
+    for _ in range(EM_STEPS):
+        new = _log_gaussian(units, mean, covariance)
+        own = np.exp(np.log(share) + new - np.logaddexp(np.log1p(-share) + whole, np.log(share) + new))
+        events = own.sum()
+        share = float(events / n)
+        if events < FEWEST_NEW or share > 0.9:
+            return None
+        mean = own @ units / events
+        covariance = ((own[:, None] * (units - mean)).T @ (units - mean)) / events + floor
+    usual = _log_gaussian((good.events - density.centre) @ density.units, mean, covariance)
+    gains = [_added(log_ratio) for log_ratio in (_log_gaussian(units, mean, covariance) - whole, usual - good.whole)]
+    at = int(gains[0].argmax())
+    beside = int(gains[1].argmax())
+    gain = float(gains[0][at] - max(gains[1][beside], 0.0) * good.factor)
+    price = 2.0 + columns + 0.5 * columns * (columns + 1)
+    excess = max(share - float(ADDED[beside]), 0.0) * n * run.factor
+    members = own > MEMBER if (own > MEMBER).sum() >= FEWEST_NEW else own >= np.sort(own)[-int(FEWEST_NEW)]
+    low, high = np.quantile(run.events[members], [0.05, 0.95], axis=0)
+    return Story("new", gain - price, -1, -1, excess, low, high)
+
+
+def _log_gaussian(units: Floats, mean: Floats, covariance: Floats) -> Floats:
+    """(n,) less the constant that the mixture leaves out."""
+    constant = 0.5 * units.shape[1] * np.log(2 * np.pi)
+    return multivariate_normal.logpdf(units, mean, covariance).reshape(len(units)) + constant
+
+
+def _added(log_ratio: Floats) -> Floats:
+    """(shares,) gain where so large a share of all events is of a density that is so much higher at each event."""
+    ratio = np.exp(np.minimum(log_ratio, 50.0))
+    return np.log1p(ADDED[:, None] * (ratio - 1.0)).sum(axis=1)
+
+
+def _narrowest(density: Density) -> float:
+    """The smallest width of any component of weight, in its units."""
+    heavy = np.exp(density.mixture.log_weight) > 0.02
+    return float(1.0 / np.linalg.svd(density.mixture.whiten[heavy], compute_uv=False).max())

@@ -1,0 +1,224 @@
+"""The density of good events as a mixture of Gaussians, and its populations: the hills of that density."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.cluster.hierarchy import linkage
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from lynkeus.core import Array, Floats
+from lynkeus.transforms.mixture import Mixture
+
+COMPONENTS = (1, 2, 4, 8, 16, 24)
+COMPONENTS_OF_ONE = (1, 2, 4, 8)  # of a single column
+MOST_FITTED = 30_000  # events; more make the fit slow, not better
+SADDLE = 0.7  # two hills are one where the density between them stays above this share of the lower one
+CORE = np.log(4.0)  # below the top of a hill its slope begins
+EVENTS_PER_COMPONENT = 20
+MAX_STEPS = 60  # of the fit
+STEPS = 60  # uphill
+LEAST_VARIANCE = 1e-8  # of what is left of a column when all others are known
+MOST_RATIO = 50.0  # log of a ratio of densities; beyond, it would overflow
+OWN = ("centre", "units", "population", "least", "most")
+
+
+@dataclass(frozen=True)
+class Density:
+    """`mixture` of events in units in which they are uncorrelated: scaled columns less `centre` (c,), times `units`
+    (c, c); `population` (k,): the hill that each component belongs to, numbered by their size; `least`, `most` (c,):
+    where good events are."""
+
+    mixture: Mixture
+    centre: Floats
+    units: Floats
+    population: Array
+    least: Floats
+    most: Floats
+
+    @classmethod
+    def fit(cls, scaled: Floats, seed: int) -> Self:
+        """Learn from complete events (n, c)."""
+        rng = np.random.default_rng(seed)
+        drawn = scaled if len(scaled) <= MOST_FITTED else scaled[rng.choice(len(scaled), MOST_FITTED, replace=False)]
+        centre = np.median(drawn, axis=0)
+        units = _uncorrelated(drawn)
+        mixture = _mixture((drawn - centre) @ units, seed)
+        least, most = np.quantile(scaled, [0.001, 0.999], axis=0)
+        return cls(mixture, centre, units, _hills(mixture), least, most)
+
+    @property
+    def share(self) -> Floats:
+        """(populations,) of all events."""
+        share: Floats = self.members() @ np.exp(self.mixture.log_weight)
+        return share
+
+    def members(self) -> Floats:
+        """(populations, k) 0 or 1: the components of each population."""
+        return (self.population == np.arange(self.population.max() + 1)[:, None]).astype(float)
+
+    def relative(self, scaled: Floats, whole: Floats, shift: Floats | float = 0.0) -> Floats:
+        """(populations, n) density of each population, moved by `shift`, in units of exp(`whole`) (n,)."""
+        parts = np.exp(np.minimum(self.log_parts(scaled, shift) - whole, MOST_RATIO))
+        relative: Floats = self.members() @ parts
+        return relative
+
+    def points(self, scaled: Floats) -> Floats:
+        """(n, c) in units in which good events are uncorrelated."""
+        return (scaled - self.centre) @ self.units
+
+    def log_parts(self, scaled: Floats, shift: Floats | float = 0.0) -> Floats:
+        """(k, n) log density of each component, of events moved back by `shift` (c,) in scaled columns."""
+        return self.mixture.log_parts(self.points(scaled - shift))
+
+    def widths(self) -> Floats:
+        """(c,) in scaled columns: the narrowest of any component of weight, all other columns known."""
+        along = np.einsum("ce,kef->kcf", self.units, self.mixture.whiten)
+        heavy = np.exp(self.mixture.log_weight) > 0.02
+        return 1.0 / np.sqrt((along[heavy] ** 2).sum(axis=2).max(axis=0))
+
+    def branches(self) -> Floats:
+        """(2 k - 1, k) 0 or 1: the components in every branch of the tree that joins those that overlap first."""
+        k = len(self.mixture.centre)
+        branches = np.eye(k)
+        if k > 1:
+            distance = _distances(self.mixture)
+            for first, second, *_ in linkage(distance[np.triu_indices(k, 1)], "average"):
+                branches = np.vstack([branches, branches[int(first)] + branches[int(second)]])
+        return branches[:-1] if k > 1 else branches
+
+    def region(self, weight: Floats) -> tuple[Floats, Floats]:
+        """(c,) from and to in scaled columns: two sigmas around the components with these weights (k,)."""
+        weight = weight / weight.sum()
+        back = np.linalg.inv(self.units)
+        centres = self.mixture.centre @ back
+        mean = weight @ centres
+        inverse = np.linalg.inv(self.mixture.whiten) @ back
+        within = np.einsum("k,kij,kij->j", weight, inverse, inverse)
+        sigma = np.sqrt(within + weight @ (centres - mean) ** 2)
+        low, high = self.centre + mean - 2 * sigma, self.centre + mean + 2 * sigma
+        return np.maximum(low, self.least), np.minimum(high, self.most)
+
+    def top(self, number: int) -> Floats:
+        """(c,) in scaled columns: the highest component of a population."""
+        own = np.flatnonzero(self.population == number)
+        height = -self.mixture.score(self.mixture.centre[own])[0]
+        return self.centre + self.mixture.centre[own[height.argmax()]] @ np.linalg.inv(self.units)
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a model folder."""
+        own = {f"density.{name}": getattr(self, name) for name in OWN}
+        return vars(self.mixture) | own
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """Inverse of `to_arrays`."""
+        mixture = Mixture(**{name: arrays[name] for name in Mixture.__dataclass_fields__})
+        return cls(mixture, *(arrays[f"density.{name}"] for name in OWN))
+
+
+def log_sum(parts: Floats) -> Floats:
+    """(n,) log of the sum of exp of (k, n); several times quicker than that of SciPy, which expects infinities."""
+    largest = parts.max(axis=0)
+    result: Floats = largest + np.log(np.exp(parts - largest).sum(axis=0))
+    return result
+
+
+def _uncorrelated(scaled: Floats) -> Floats:
+    """(c, c) that makes columns uncorrelated, of unit variance: what nearly says the same keeps its difference."""
+    covariance = np.atleast_2d(np.cov(scaled.T))
+    sigma = np.sqrt(np.diag(covariance))
+    sigma = np.where(sigma > 0, sigma, 1.0)
+    value, vector = np.linalg.eigh(covariance / np.outer(sigma, sigma))
+    return (vector / np.sqrt(np.maximum(value, LEAST_VARIANCE))) / sigma[:, None]
+
+
+def _mixture(points: Floats, seed: int) -> Mixture:
+    """As many components as a quarter of the events, held out, is the likelier for; narrow ones are left narrow."""
+    drawn = np.random.default_rng(seed).permutation(len(points))
+    learn, held = points[drawn[len(points) // 4 :]], points[drawn[: len(points) // 4]]
+    best: Mixture | None = None
+    likelihood, worse = -np.inf, 0
+    for count in COMPONENTS if points.shape[1] > 1 else COMPONENTS_OF_ONE:
+        if count > 1 and len(learn) < EVENTS_PER_COMPONENT * count:
+            break
+        wider = min(1.0, max(1e-4, 0.05 * points.shape[1] * count / len(learn)))
+        fitted = _as_mixture(GaussianMixture(count, reg_covar=wider, max_iter=MAX_STEPS, random_state=seed), learn)
+        reached = float(-fitted.score(held)[0].mean())
+        if reached > likelihood:
+            best, likelihood, worse = fitted, reached, 0
+        elif worse:
+            break
+        else:
+            worse = 1
+    assert best is not None
+    return best
+
+
+def _as_mixture(estimator: GaussianMixture, points: Floats) -> Mixture:
+    with warnings.catch_warnings():  # converged or not, others judge
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimator.fit(points)
+    whiten = estimator.precisions_cholesky_
+    volume = np.log(np.diagonal(whiten, axis1=1, axis2=2)).sum(axis=1)
+    return Mixture(np.log(estimator.weights_), estimator.means_, whiten, volume)
+
+
+def _hills(mixture: Mixture) -> Array:
+    """(k,) the hill of each component: where its centre climbs to (modal EM, Li, Ray & Lindsay 2007), largest first."""
+    precision = mixture.whiten @ np.swapaxes(mixture.whiten, 1, 2)
+    at = mixture.centre.copy()
+    for _ in range(STEPS):
+        parts = mixture.log_parts(at)
+        share = np.exp(parts - log_sum(parts)).T
+        left = np.einsum("nk,kij->nij", share, precision)
+        right = np.einsum("nk,kij,kj->ni", share, precision, mixture.centre)
+        at = np.linalg.solve(left, right[:, :, None])[:, :, 0]
+    height = -mixture.score(at)[0]
+    hill = np.full(len(at), -1)
+    tops: list[int] = []
+    for k in np.argsort(-height):
+        joined = [n for n, top in enumerate(tops) if _saddle(mixture, at[k], at[top]) > height[k] + np.log(SADDLE)]
+        if not joined:
+            tops.append(int(k))
+        hill[k] = joined[0] if joined else len(tops) - 1
+    hill = _without_slopes(mixture, hill)
+    size = np.bincount(hill, np.exp(mixture.log_weight), minlength=len(tops))
+    rank = np.empty(len(tops), int)
+    rank[np.argsort(-size)] = np.arange(len(tops))
+    return rank[hill]
+
+
+def _without_slopes(mixture: Mixture, hill: Array) -> Array:
+    """(k,) as `hill`, but that a line keeps only its core: a component on the slope of a hill, far below its top, goes
+    to the nearest component of another hill that is about as high."""
+    height = -mixture.score(mixture.centre)[0]
+    top = np.array([height[hill == n].max() for n in range(hill.max() + 1)])
+    distance, moved = _distances(mixture), hill.copy()
+    for k in np.flatnonzero(height < top[hill] - CORE):
+        others = np.flatnonzero((hill != hill[k]) & (np.abs(height - height[k]) < CORE))
+        if len(others):
+            moved[k] = hill[others[distance[k, others].argmin()]]
+    return moved
+
+
+def _saddle(mixture: Mixture, a: Floats, b: Floats) -> float:
+    """The lowest log density on the way from one point to another."""
+    path = a + np.linspace(0.0, 1.0, 41)[:, None] * (b - a)
+    return float((-mixture.score(path)[0]).min())
+
+
+def _distances(mixture: Mixture) -> Floats:
+    """(k, k) Bhattacharyya distances between the components."""
+    covariance = np.linalg.inv(mixture.whiten @ np.swapaxes(mixture.whiten, 1, 2))
+    between = 0.5 * (covariance[:, None] + covariance[None])
+    away = mixture.centre[:, None] - mixture.centre[None]
+    square = np.einsum("kli,klij,klj->kl", away, np.linalg.inv(between), away)
+    volume = np.linalg.slogdet(between)[1] + (mixture.log_volume[:, None] + mixture.log_volume[None])
+    distance = square / 8 + 0.5 * np.maximum(volume, 0.0)
+    return 0.5 * (distance + distance.T)

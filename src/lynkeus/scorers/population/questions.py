@@ -1,0 +1,278 @@
+"""Three questions to the events of a run, each a family of tests with one p-value: shifted, of other shares, strange?
+
+All tests are means over events of numbers that each event has by itself, so that runs of any size are compared: what
+is usual, its spread from event to event and from run to run are learned; how large the largest of many tests is in a
+good run of that size is drawn from the events of good runs. Nothing is counted twice, nothing is tried for free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import nbinom, norm, pearson3
+
+from lynkeus.core import Array, Floats
+from lynkeus.scorers.population.density import Density, log_sum
+
+STEPS = (0.1, 0.4, 1.6)  # of a shift, in widths of the narrowest component
+LARGEST = 10.0  # log likelihood ratio that one event may contribute
+LEVELS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)  # shares of good events in a place as empty as this
+FEWEST_BEYOND = 5  # good events beyond a level that is used
+SIZES = (30, 100, 300, 1000, 3000)  # of the runs that are drawn from good events
+DRAWS = 300
+SIZES_OF_GAINS, DRAWS_OF_GAINS, PASSED = (100, 300, 1000, 3000), 100, 0.4
+MOST_EVENTS = 20_000  # of a run; more make its means no better, as runs differ among themselves
+LEAST_SHARE = 0.02  # of a population that is asked for a shift of its own
+FAR_SIGMA = 10.0  # of a run that is not learned from
+MOST_SKEWED = 1.5  # a mean that is more skewed is that of a handful of events
+TINY, BEYOND = 1e-300, 37.0  # probability, and its normal deviate
+
+
+@dataclass(frozen=True)
+class Family:
+    """Means of a run in sigmas: `usual` (m,), `spread` and `skewness` (m,) from event to event, `between` (m,) from run
+    to run; `reference` (3,): events in all, events of a usual run, and runs.
+
+    `trials`, `width` (sizes,): the largest of the tests in good runs of these sizes is that of so many independent
+    normal deviates of this width.
+    """
+
+    usual: Floats
+    spread: Floats
+    skewness: Floats
+    between: Floats
+    reference: Floats
+    trials: Floats
+    width: Floats
+
+    @classmethod
+    def fit(cls, runs: Sequence[Floats], rng: np.random.Generator) -> Self:
+        """Learn from the numbers (n, m) of the events of each good run."""
+        pooled = np.concatenate(runs)
+        usual, spread = pooled.mean(axis=0), np.maximum(pooled.std(axis=0), 1e-9)
+        sizes = np.array([len(run) for run in runs])
+        means = np.stack([run.mean(axis=0) for run in runs])
+        skewness = (((pooled - usual) / spread) ** 3).mean(axis=0)
+        nothing = np.zeros(len(SIZES))
+        family = cls(
+            usual, spread, skewness, _between(means - usual, spread, sizes), _reference(sizes), nothing, nothing
+        )
+        found = []
+        for size in SIZES:
+            drawn = np.stack([pooled[rng.integers(0, len(pooled), size)].mean(axis=0) for _ in range(DRAWS)])
+            alone = replace(family, between=np.zeros(len(usual)))
+            found.append(_as_trials(np.abs(alone._normal(drawn, size)).max(axis=1)))
+        trials, width = np.array(found).T
+        return replace(family, trials=trials, width=width)
+
+    def sigmas(self, numbers: Floats) -> Floats:
+        """(m,) of a run, from (n, m) of its events."""
+        return self._normal(numbers.mean(axis=0), len(numbers))
+
+    def _normal(self, means: Floats, size: int) -> Floats:
+        """(..., m) means of so many events as normal deviates; 0 for what so few events cannot tell.
+
+        A mean of skewed numbers, such as a count of rare events, is nearly of Pearson's third type.
+        """
+        chance = self.spread**2 * (1.0 / size + 1.0 / self.reference[0])
+        sigma = np.sqrt(chance + self.between**2 + self.spread**2 * _unseen(self.reference, size))
+        skewness = self.skewness / np.sqrt(size) * (chance / sigma**2) ** 1.5
+        away = (means - self.usual) / sigma
+        known = np.abs(skewness) < MOST_SKEWED
+        above = away > 0
+        tail = np.where(above, pearson3.sf(away, skewness), pearson3.cdf(away, skewness))
+        straight = np.abs(away) * np.exp(-np.abs(skewness))  # where the tail is beyond what a float holds
+        deviate = np.where(tail > TINY, norm.isf(np.clip(tail, TINY, 0.5)), np.maximum(straight, BEYOND))
+        return np.where(known, np.where(above, deviate, -deviate), 0.0)
+
+    def p_value(self, sigmas: Floats, size: int) -> float:
+        """Of the largest of all the tests."""
+        at = np.log(np.clip(size, SIZES[0], SIZES[-1]))
+        width = float(np.interp(at, np.log(SIZES), self.width))
+        trials = float(np.exp(np.interp(at, np.log(SIZES), np.log(self.trials))))
+        return _of_trials(2.0 * norm.sf(np.abs(sigmas).max() / width), trials)
+
+    def to_arrays(self, name: str) -> dict[str, Array]:
+        """For a model folder."""
+        return {f"{name}.{field}": value for field, value in vars(self).items()}
+
+    @classmethod
+    def from_arrays(cls, name: str, arrays: Mapping[str, Array]) -> Self:
+        """Inverse of `to_arrays`."""
+        return cls(**{field: arrays[f"{name}.{field}"] for field in cls.__dataclass_fields__})
+
+
+def alike(runs: Sequence[Floats]) -> npt.NDArray[np.bool_]:
+    """(runs,) which of them are not far from the median of all, by the means of the numbers (n, m) of their events."""
+    spread = np.maximum(np.concatenate(runs).std(axis=0), 1e-9)
+    means = np.stack([run.mean(axis=0) for run in runs])
+    away = np.abs(means - np.median(means, axis=0)) / (spread / np.sqrt([[len(run)] for run in runs]))
+    usual = np.maximum(1.4826 * np.median(away, axis=0), 1.0)
+    return (away / usual).max(axis=1) < FAR_SIGMA
+
+
+def _between(away: Floats, spread: Floats, sizes: Array) -> Floats:
+    """(m,) how much more runs differ among themselves than events explain; 0 where that may be chance.
+
+    By the median, so that a few bad runs in the reference do not count.
+    """
+    if len(sizes) < 5:
+        return np.zeros(len(spread))
+    square = (1.4826 * np.median(np.abs(away / (spread / np.sqrt(sizes)[:, None])), axis=0)) ** 2
+    chance = 1.0 + 2.0 * np.sqrt(2.7 / len(sizes))  # two sigmas of a squared median deviation
+    return np.where(square > chance, np.sqrt(np.maximum(square - 1.0, 0.0)) * spread / np.sqrt(np.median(sizes)), 0.0)
+
+
+def _reference(sizes: Array) -> Floats:
+    return np.array([sizes.sum(), np.median(sizes), len(sizes)], float)
+
+
+def _unseen(reference: Floats, size: int) -> float:
+    """Variance between runs, in units of that of one event, that would not have been seen in the shorter good runs.
+
+    A long run shows differences that the reference is too short to know: they are not held against it.
+    """
+    _, usual, runs = reference
+    return float(np.sqrt(2.7 / runs) * max(1.0 - usual / size, 0.0) / usual)
+
+
+def _as_trials(largest: Floats) -> tuple[float, float]:
+    """Number and width of the independent normal deviates whose largest has this median and this 95 % quantile."""
+    middle, high = np.quantile(largest, [0.5, 0.95])
+    best, found = np.inf, (1.0, 1.0)
+    for trials in np.geomspace(1.0, 1000.0, 121):
+        expected = [norm.isf(0.5 * -np.expm1(np.log(q) / trials)) for q in (0.5, 0.95)]
+        width = max(high / expected[1], 1.0)
+        away = abs(middle - width * expected[0]) + abs(high - width * expected[1])
+        if away < best:
+            best, found = away, (float(trials), float(width))
+    return found
+
+
+def _of_trials(p_value: float, trials: float) -> float:
+    """That the smallest of so many p-values is this small (Sidak)."""
+    return float(np.clip(-np.expm1(trials * np.log1p(-min(p_value, 1 - 1e-12))), TINY, 1.0))
+
+
+@dataclass(frozen=True)
+class Strangeness:
+    """How many events of a run are in places where few good ones are: `levels` (l,) of the log density, `beyond` (l,)
+    of those of the `reference` (3,), which were not used to learn it; `between` (l,) relative spread from run to run;
+    `trials` (sizes,): the least p-value in good runs of these sizes is that of so many."""
+
+    levels: Floats
+    beyond: Floats
+    reference: Floats
+    between: Floats
+    trials: Floats
+
+    @classmethod
+    def fit(cls, runs: Sequence[Floats], rng: np.random.Generator) -> Self:
+        """Learn from the log density (n,) of the events of each good run."""
+        pooled = np.sort(np.concatenate(runs))
+        ranks = np.unique([max(FEWEST_BEYOND, round(level * len(pooled))) for level in LEVELS])
+        ranks = ranks[ranks <= max(FEWEST_BEYOND, len(pooled) // 2)]
+        levels, share = pooled[np.minimum(ranks, len(pooled) - 1)], ranks / len(pooled)
+        sizes = np.array([len(run) for run in runs])
+        counts = np.stack([np.searchsorted(np.sort(run), levels) for run in runs])
+        between = _overdispersion(counts, sizes, share)
+        steady = cls(levels, ranks.astype(float), _reference(sizes), np.zeros(len(levels)), np.ones(len(SIZES)))
+        trials = []
+        for size in SIZES:
+            parts = np.diff(np.concatenate([[0.0], share, [1.0]]))
+            drawn = np.cumsum(rng.multinomial(size, parts, 1000)[:, :-1], axis=1)
+            least = float(np.quantile(steady.local(drawn, size).min(axis=1), 0.05))
+            trials.append(max(1.0, 0.05 / max(least, 1e-4)))
+        return replace(steady, between=between, trials=np.array(trials))
+
+    def local(self, counts: Array, size: int) -> Floats:
+        """(..., l) p-value of so many events beyond each level, in a run of `size` (negative binomial: what the good
+        events leave open and what differs between runs widen the Poisson)."""
+        share = (self.beyond + 0.5) / self.reference[0]
+        shape = 1.0 / (1.0 / (self.beyond + 0.5) + self.between**2 + _unseen(self.reference, size) / share)
+        expected = size * share
+        result: Floats = nbinom.sf(counts - 1, shape, shape / (shape + expected))
+        return result
+
+    def test(self, log_density: Floats) -> tuple[float, float]:
+        """p-value of a run, and the level of the log density that it is due to."""
+        local = self.local(np.searchsorted(np.sort(log_density), self.levels), len(log_density))
+        size = np.log(np.clip(len(log_density), SIZES[0], SIZES[-1]))
+        trials = float(np.exp(np.interp(size, np.log(SIZES), np.log(self.trials))))
+        return _of_trials(float(local.min()), trials), float(self.levels[local.argmin()])
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a model folder."""
+        return {f"strange.{name}": value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """Inverse of `to_arrays`."""
+        return cls(*(arrays[f"strange.{name}"] for name in cls.__dataclass_fields__))
+
+
+def _overdispersion(counts: Array, sizes: Array, share: Floats) -> Floats:
+    """(l,) relative spread of counts from run to run, more than counting explains; 0 where that may be chance."""
+    if len(sizes) < 5:
+        return np.zeros(len(share))
+    expected = sizes[:, None] * share
+    excess = ((counts - expected) ** 2 - expected).mean(axis=0)
+    noise = 2.0 * np.sqrt((2.0 * expected**2 + expected).mean(axis=0) / len(sizes))
+    return np.where(excess > noise, np.sqrt(np.maximum(excess, 0.0)) / expected.mean(axis=0), 0.0)
+
+
+@dataclass(frozen=True)
+class Gains:
+    """What the likeliest new population gains in good runs of `sizes` events: `edge` is passed by a share of PASSED of
+    them, and beyond it is `scale` more on average (an exponential tail, as of any likelihood ratio)."""
+
+    sizes: Floats
+    edge: Floats
+    scale: Floats
+
+    @classmethod
+    def fit(cls, drawn: Mapping[int, Floats]) -> Self:
+        """Learn from the gains of good runs of each size."""
+        edge = np.array([np.quantile(gains, 1.0 - PASSED) for gains in drawn.values()])
+        scale = [np.mean(gains[gains >= at] - at) for gains, at in zip(drawn.values(), edge, strict=True)]
+        return cls(np.array(list(drawn), float), edge, np.maximum(scale, 1.0))
+
+    def p_value(self, gain: float, size: int) -> float:
+        """How often a good run of this size gains so much."""
+        at, known = np.log(size), np.log(self.sizes)
+        edge, scale = np.interp(at, known, self.edge), np.interp(at, known, self.scale)
+        return float(np.clip(PASSED * np.exp(-(gain - edge) / scale), TINY, 1.0))
+
+    def to_arrays(self) -> dict[str, Array]:
+        """For a model folder."""
+        return {f"gains.{name}": value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """Inverse of `to_arrays`."""
+        return cls(*(arrays[f"gains.{name}"] for name in cls.__dataclass_fields__))
+
+
+def shift_numbers(density: Density, scaled: Floats, parts: Floats) -> Floats:
+    """(n, m) log likelihood ratio of each event for a shift of the whole run, and of each population, along each
+    column, by each step either way; `parts` (k, n) are its log densities where it is."""
+    whole = log_sum(parts)
+    several = np.flatnonzero(density.share >= LEAST_SHARE)
+    several = several if len(several) > 1 else several[:0]
+    inside = density.members() @ np.exp(parts - whole)
+    found = []
+    for column in np.diag(density.widths()):
+        for step in (sign * size for size in STEPS for sign in (1.0, -1.0)):
+            moved = density.relative(scaled, whole, step * column)
+            found += [moved.sum(axis=0), *(1.0 - inside + moved)[several]]
+    numbers = np.log(np.maximum(np.stack(found, axis=1), np.exp(-LARGEST)))
+    return np.minimum(numbers, LARGEST)
+
+
+def share_numbers(branches: Floats, parts: Floats) -> Floats:
+    """(n, m) how much of each event belongs to each branch of the tree of components."""
+    return np.exp(parts - log_sum(parts)).T @ branches.T

@@ -1,0 +1,252 @@
+"""The recommended scorer of runs of events: did a population shift, disappear or appear, and how rare is that?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from lynkeus.core import (
+    About,
+    Array,
+    Batch,
+    Change,
+    Evidence,
+    Floats,
+    Judged,
+    ModelError,
+    SchemaError,
+    Scores,
+    SettingsError,
+    Source,
+)
+from lynkeus.files.arrays import read_folder, read_scorer, write_folder
+from lynkeus.scorers.population.questions import TINY, Family
+from lynkeus.scorers.population.view import QUESTIONS, Asked, View, dependent_columns
+from lynkeus.scorers.population.words import Words, group_numbers, kind_change, sentence
+from lynkeus.transforms.event_columns import Scale
+
+FEWEST_RUNS = 5
+OUTLYING = 0.01  # expected number of good runs in the whole reference that are as bad as one that is left out
+RARE = 0.05  # p-value of a run from which stories are told of it
+RARE_BESIDE = 0.001  # p-value of a view from which it has a story of its own beside that of the oddest
+LEARNED = "learned.json"
+
+
+class _Asked(NamedTuple):
+    """The answers of all views and of the shares of groups and missing values; `families` p-values in all."""
+
+    views: list[Asked | None]
+    kinds: Floats
+    kinds_p_value: float
+
+    def p_value(self) -> float:
+        """That of the least one of all (Sidak)."""
+        found = [p for asked in self.views if asked for p in asked[:QUESTIONS]] + [self.kinds_p_value]
+        least = min(found)
+        return float(max(-np.expm1(len(found) * np.log1p(-min(least, 1 - 1e-12))), TINY))
+
+
+@dataclass
+class Population:
+    """`anomaly` of a run: -log10 of how often a good run of as many events has any population as odd as its oddest.
+
+    The density of pooled good events, on the scale of each column and for each group of events, gives likelihood ratios
+    for shifts, the shares of its populations, and the places where good events are few. `fewest`: events below which
+    nothing is said. Learned: `scale_`, `groups_`, `views_`, `kinds_` (shares of groups and of missing values),
+    `outlying_` runs of the reference, which were left out.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(("cloud",), False, "emptiness of an event's place", "a minute", constants=True)
+    fewest: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.fewest < 2:
+            raise SettingsError(f"fewest is a number of events, at least 2, not {self.fewest}")
+
+    def fit(self, source: Source) -> Self:
+        """Learn from good runs; those that are far from all others are left out, and named in `outlying_`.
+
+        Raises SchemaError where the source has no clouds, or too few runs or events.
+        """
+        if source.schema.kind != "cloud":
+            raise SchemaError(f"the scorer population reads runs of events, not a {source.schema.kind}")
+        self.schema_ = source.schema
+        names, runs, groups = _runs_of(source, self.fewest)
+        if len(runs) < FEWEST_RUNS:
+            raise SchemaError(
+                f"the scorer population needs {FEWEST_RUNS} good runs of {self.fewest} events or more, got {len(runs)}"
+            )
+        self.scale_ = Scale.fit(np.concatenate(runs))
+        scaled = [self._scaled(run) for run in runs]
+        self.groups_ = tuple(sorted({str(g) for group in groups for g in np.unique(group)}))
+        self._learn(scaled, groups)
+        p_values = np.array([self._ask(run, group).p_value() for run, group in zip(scaled, groups, strict=True)])
+        kept = p_values * len(runs) > OUTLYING
+        self.outlying_ = [name for name, good in zip(names, kept, strict=True) if not good]
+        if self.outlying_ and kept.sum() >= FEWEST_RUNS:
+            chosen = np.flatnonzero(kept)
+            self._learn([scaled[k] for k in chosen], [groups[k] for k in chosen])
+        return self
+
+    def _learn(self, scaled: list[Floats], groups: list[Array]) -> None:
+        self.views_ = []
+        for name in self.groups_:
+            own = [run[group == name] for run, group in zip(scaled, groups, strict=True)]
+            known = np.isfinite(np.concatenate(own)).mean(axis=0) > 0.5 if sum(map(len, own)) else np.zeros(0, bool)
+            columns = np.flatnonzero(known)
+            if not len(columns):
+                continue
+            for part in dependent_columns(np.concatenate(own)[:, columns]):
+                view = View.fit(name, columns[part], own, self.seed)
+                if view is not None:
+                    self.views_.append(view)
+        if not self.views_:
+            raise SchemaError("the good runs hold too few events to learn a density from: give more or longer runs")
+        kinds = [self._kinds(run, group) for run, group in zip(scaled, groups, strict=True)]
+        self.kinds_ = _with_rare(Family.fit(kinds, np.random.default_rng(self.seed)), sum(map(len, kinds)))
+
+    def score(self, batch: Batch) -> Scores:
+        """(n, 1); NaN for a run of fewer than `fewest` events."""
+        found = [self._of(batch, row) for row in range(len(batch))]
+        p_values = [self._ask(*run).p_value() if len(run[0]) >= self.fewest else np.nan for run in found]
+        return -np.log10(np.array(p_values, float)).reshape(-1, 1)
+
+    def judge(self, batch: Batch) -> list[Judged]:
+        """Each run with its p-value and what became of every population."""
+        return [self._judge(*self._of(batch, row)) for row in range(len(batch))]
+
+    def explain(self, batch: Batch) -> Evidence:
+        """(n, event, column) how far each value is from the middle of good events, in their range, for events in
+        places where one of a hundred good ones is; 0 for all others."""
+        evidence = np.zeros(batch.values.shape)
+        for row in range(len(batch)):
+            there = _there(batch, row)
+            scaled, group = self._of(batch, row)
+            for view in self.views_:
+                own = np.flatnonzero(group == view.group)
+                events = scaled[own][:, view.columns]
+                density = np.logaddexp.reduce(view.density.log_parts(np.nan_to_num(events)), axis=0)
+                rare = np.isfinite(events).all(axis=1) & (density < _one_percent(view))
+                away = (events[rare] - view.density.centre) / (view.density.most - view.density.least)
+                evidence[row, np.flatnonzero(there)[own[rare]][:, None], view.columns] = away
+        return evidence
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder."""
+        arrays = self.kinds_.to_arrays("kinds")
+        for number, view in enumerate(self.views_):
+            arrays |= view.to_arrays(f"view{number}")
+        write_folder(folder, self.schema_, asdict(self), arrays)
+        learned = {"scale": asdict(self.scale_), "groups": self.groups_, "outlying": self.outlying_}
+        text = json.dumps(learned | {"views": [view.group for view in self.views_]})
+        (folder / LEARNED).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read from a folder. Raises ModelError naming what is damaged."""
+        scorer, _ = read_scorer(cls, folder)
+        arrays = read_folder(folder)[2]
+        try:
+            learned = json.loads((folder / LEARNED).read_text(encoding="utf-8"))
+            scorer.scale_ = Scale(tuple(learned["scale"]["log"]), tuple(learned["scale"]["whole"]))
+            scorer.groups_, scorer.outlying_ = tuple(learned["groups"]), list(learned["outlying"])
+            scorer.views_ = [View.from_arrays(f"view{k}", group, arrays) for k, group in enumerate(learned["views"])]
+            scorer.kinds_ = Family.from_arrays("kinds", arrays)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{folder} does not hold a whole Population ({error}); fit it again") from error
+        return scorer
+
+    def _of(self, batch: Batch, row: int) -> tuple[Floats, Array]:
+        """Scaled values and groups of the events of one run."""
+        self.schema_.require(batch.schema, "the scorer population")
+        there = _there(batch, row)
+        return self._scaled(batch.values[row][there]), _groups_of(batch, row)[there]
+
+    def _scaled(self, values: Floats) -> Floats:
+        """(n, column); whole numbers are spread over their bin, the same in every run."""
+        scaled = self.scale_.of(values)
+        whole = np.array(self.scale_.whole) & ~np.array(self.scale_.log)
+        spread = np.random.default_rng(self.seed).random((len(values), int(whole.sum()))) - 0.5
+        scaled[:, whole] += spread
+        return scaled
+
+    def _kinds(self, scaled: Floats, group: Array) -> Floats:
+        return group_numbers(group, scaled, self.groups_)
+
+    def _ask(self, scaled: Floats, group: Array) -> _Asked:
+        views = [view.ask(scaled[group == view.group]) for view in self.views_]
+        kinds = self._kinds(scaled, group)
+        return _Asked(views, kinds, self.kinds_.p_value(self.kinds_.sigmas(kinds), len(kinds)))
+
+    def _judge(self, scaled: Floats, group: Array) -> Judged:
+        if len(scaled) < self.fewest:
+            return Judged(np.nan, np.nan, (), f"only {len(scaled)} events; {self.fewest} are needed")
+        asked = self._ask(scaled, group)
+        p_value = asked.p_value()
+        found: list[tuple[float, list[Change]]] = []
+        chief = min([min(answer[:QUESTIONS]) for answer in asked.views if answer] + [asked.kinds_p_value])
+        for view, answer in zip(self.views_, asked.views, strict=True):
+            least = min(answer[:QUESTIONS]) if answer else 1.0
+            changed = answer and p_value < RARE and (least < RARE_BESIDE or least == chief)
+            told = view.tell(scaled[group == view.group], answer) if answer and changed else []
+            found.append((least, self._words(view).changes(view.density, told)))
+        sigmas = self.kinds_.sigmas(asked.kinds)
+        if asked.kinds_p_value == chief or asked.kinds_p_value < RARE_BESIDE:
+            shares, names = asked.kinds.mean(axis=0), self.schema_.names
+            found.append((asked.kinds_p_value, [kind_change(sigmas, shares, self.kinds_.usual, self.groups_, names)]))
+        found.sort(key=lambda item: item[0])
+        changes = tuple(change for _, part in found for change in part)
+        changes = tuple(sorted(changes[1:], key=lambda change: change.kind == "none"))
+        changes = (found[0][1][0], *changes)
+        return Judged(float(-np.log10(p_value)), p_value, changes, sentence(changes[0], p_value))
+
+    def _words(self, view: View) -> Words:
+        names = tuple(self.schema_.names[k] for k in view.columns)
+        units = self.schema_.units * len(self.schema_.names) if len(self.schema_.units) == 1 else self.schema_.units
+        own = tuple(units[k] for k in view.columns) if units else ("",) * len(names)
+        log, whole = self.scale_.log, self.scale_.whole
+        scale = Scale(tuple(log[k] for k in view.columns), tuple(whole[k] for k in view.columns))
+        return Words(names, own, scale, view.group)
+
+
+def _there(batch: Batch, row: int) -> Array:
+    return np.ones(batch.values.shape[1], bool) if batch.mask is None else np.asarray(batch.mask[row], bool)
+
+
+def _groups_of(batch: Batch, row: int) -> Array:
+    found = batch.meta.get("group")
+    return np.full(batch.values.shape[1], "") if found is None else found[row]
+
+
+def _runs_of(source: Source, fewest: int) -> tuple[list[str], list[Floats], list[Array]]:
+    """Names, values and groups of all runs with enough events."""
+    names: list[str] = []
+    runs: list[Floats] = []
+    groups: list[Array] = []
+    for batch in source:
+        for row in range(len(batch)):
+            there = _there(batch, row)
+            if there.sum() < fewest:
+                continue
+            names.append(str(batch.meta["run"][row]) if "run" in batch.meta else str(len(names)))
+            runs.append(batch.values[row][there].astype(float))
+            groups.append(_groups_of(batch, row)[there])
+    return names, runs, groups
+
+
+def _with_rare(family: Family, events: int) -> Family:
+    """The shares of what is rarely or never seen are not known to be nothing."""
+    rare = (family.usual * events + 0.5) / (events + 1.0)
+    return replace(family, usual=rare, spread=np.maximum(family.spread, np.sqrt(rare * (1.0 - rare))))
+
+
+def _one_percent(view: View) -> float:
+    """The log density below which one of a hundred good events is."""
+    share = view.strange.beyond / view.strange.reference[0]
+    return float(np.interp(0.01, share, view.strange.levels))

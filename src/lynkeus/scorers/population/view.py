@@ -1,0 +1,228 @@
+"""A view of a run: some columns of the events of one group, their density, and what is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import NamedTuple, Self
+
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from lynkeus.core import Array, Floats
+from lynkeus.scorers.population.changes import Story, Told, new_gain, stories
+from lynkeus.scorers.population.density import Density, log_sum
+from lynkeus.scorers.population.questions import (
+    DRAWS_OF_GAINS,
+    MOST_EVENTS,
+    SIZES_OF_GAINS,
+    Family,
+    Gains,
+    Strangeness,
+    alike,
+    share_numbers,
+    shift_numbers,
+)
+
+RANKED = 20_000  # events by which dependence is judged
+CELLS = 8  # of each column, equally full
+DEPENDENT = 0.01  # mutual information in nats from which two columns belong together
+NOT_GIVEN = 0.02  # of the variance of a column that others must leave open
+MOST_TOGETHER = 6  # columns of one density
+FEWEST_TO_FIT = 200  # events of a view, of all good runs together
+QUESTIONS = 4  # p-values of a view
+ANSWERS = (("shifted",), ("gone", "new"), ("new",), ("new",))  # kinds of stories, question by question
+AS_ODD = 100.0  # ratio to the smallest p-value up to which a question is as loud
+CERTAIN = 1e-6  # p-value from which no question is louder than another
+GOOD_KEPT = 2000  # events in the model
+SEEDS = 2  # of numbers drawn again and again for one run: the same run gives the same answer
+
+
+class Asked(NamedTuple):
+    """p-values of a run in one view: of a shift, of other shares, of a new population, of events in nearly empty
+    places: those whose log density is below `level`."""
+
+    shift: float
+    share: float
+    new: float
+    strange: float
+    level: float
+
+
+@dataclass(frozen=True)
+class View:
+    """`columns` (c,) indices, of events of `group` ('': all); `good` (n, c) scaled events, not of the density, beside
+    which stories are told; `gains` of a new population in good runs (None for a single column, where
+    shares and strangeness say as much)."""
+
+    group: str
+    columns: Array
+    density: Density
+    shift: Family
+    share: Family
+    strange: Strangeness
+    good: Floats
+    gains: Gains | None = None
+
+    @classmethod
+    def fit(cls, group: str, columns: Array, runs: Sequence[Floats], seed: int) -> Self | None:
+        """Learn the density from every other run and its tests from the others; None where there are too few events.
+
+        `runs`: (n, column) scaled, all columns, complete or not.
+        """
+        complete = [_complete(run[:, columns]) for run in runs]
+        if len(complete) < 4:
+            pooled = np.concatenate(complete)
+            complete = [pooled[k::4] for k in range(4)]
+        learn, judge = np.concatenate(complete[::2]), [run for run in complete[1::2] if len(run)]
+        if len(learn) < FEWEST_TO_FIT // 2 or sum(map(len, judge)) < FEWEST_TO_FIT // 2:
+            return None
+        density = Density.fit(learn, seed)
+        rng = np.random.default_rng(seed)
+        parts = [density.log_parts(run) for run in judge]
+        few = [(run[:MOST_EVENTS], own[:, :MOST_EVENTS]) for run, own in zip(judge, parts, strict=True)]
+        branches = density.branches()
+        shifts = [shift_numbers(density, run, own) for run, own in few]
+        shares = [share_numbers(branches, own) for _, own in few]
+        kept = alike(shifts) & alike(shares)
+        judge, parts, shifts, shares = (list(compress(part, kept)) for part in (judge, parts, shifts, shares))
+        shift, share = Family.fit(shifts, rng), Family.fit(shares, rng)
+        strange = Strangeness.fit([log_sum(own) for own in parts], rng)
+        beside, drawn_from = (judge[::2], judge[1::2]) if len(judge) >= 8 else (judge, judge)
+        pooled = np.concatenate(beside)
+        good = pooled[rng.choice(len(pooled), min(len(pooled), GOOD_KEPT), replace=False)]
+        view = cls(group, columns, density, shift, share, strange, good)
+        if len(columns) == 1:
+            return view
+        most = max(SIZES_OF_GAINS[0], sum(map(len, drawn_from)) // 2)
+        drawn = {size: view._gains_of(drawn_from, size, rng) for size in SIZES_OF_GAINS if size <= most}
+        return replace(view, gains=Gains.fit(drawn))
+
+    def _gains_of(self, runs: Sequence[Floats], size: int, rng: np.random.Generator) -> Floats:
+        """What new populations gain in good runs of so many events; no event is twice in one, runs stay together."""
+        found = []
+        for _ in range(DRAWS_OF_GAINS):
+            order = rng.permutation(len(runs))
+            enough = int(np.searchsorted(np.cumsum([len(runs[k]) for k in order]), size)) + 1
+            events = np.concatenate([runs[k] for k in order[:enough]])
+            events = events[rng.permutation(len(events))[:size]]
+            log_density = log_sum(self.density.log_parts(events))
+            found.append(self._new_gain(events, log_density < self.strange.test(log_density)[1]))
+        return np.array(found)
+
+    def _new_gain(self, events: Floats, strange: Array) -> float:
+        return new_gain(self.density, Told(events, strange, self.good), np.random.default_rng((SEEDS, len(events))))
+
+    def ask(self, scaled: Floats) -> Asked | None:
+        """The p-values of the events (n, column) of a run; None where there are none."""
+        events = _complete(scaled[:, self.columns])
+        if not len(events):
+            return None
+        parts = self.density.log_parts(events)
+        n = len(events)
+        few, own = events[:MOST_EVENTS], parts[:, :MOST_EVENTS]
+        shift = self.shift.p_value(self.shift.sigmas(shift_numbers(self.density, few, own)), len(few))
+        share = self.share.p_value(self.share.sigmas(share_numbers(self.density.branches(), parts)), n)
+        density = log_sum(parts)
+        strange, level = self.strange.test(density)
+        new = self._new(events, density < level) if self.gains else 1.0
+        return Asked(shift, share, new, strange, level)
+
+    def _new(self, events: Floats, strange: Array) -> float:
+        """p-value of a new population, of at most so many events as a usual good run has twice."""
+        assert self.gains is not None
+        most = 2 * int(self.strange.reference[1])
+        if len(events) > most:
+            chosen = np.random.default_rng(SEEDS).choice(len(events), most, replace=False)
+            events, strange = events[chosen], strange[chosen]
+        return self.gains.p_value(self._new_gain(events, strange), len(events))
+
+    def tell(self, scaled: Floats, asked: Asked) -> list[Story]:
+        """What may have happened, likeliest first: first the kinds that answer the loudest of the questions `asked`."""
+        events = _complete(scaled[:, self.columns])
+        strange = log_sum(self.density.log_parts(events)) < asked.level
+        told = stories(self.density, Told(events, strange, self.good), np.random.default_rng((SEEDS, len(events))))
+        loud = max(AS_ODD * min(asked[:QUESTIONS]), CERTAIN)
+        fitting = {kind for p, kinds in zip(asked, ANSWERS, strict=False) if p <= loud for kind in kinds}
+        return sorted(told, key=lambda story: (story.kind not in fitting, -story.gain))
+
+    def to_arrays(self, name: str) -> dict[str, Array]:
+        """For a model folder."""
+        own = {"columns": self.columns, "good": self.good, **self.density.to_arrays(), **self.strange.to_arrays()}
+        own |= self.shift.to_arrays("shift") | self.share.to_arrays("share")
+        own |= self.gains.to_arrays() if self.gains else {}
+        return {f"{name}.{field}": value for field, value in own.items()}
+
+    @classmethod
+    def from_arrays(cls, name: str, group: str, arrays: Mapping[str, Array]) -> Self:
+        """Inverse of `to_arrays`."""
+        own = {key.removeprefix(f"{name}."): value for key, value in arrays.items() if key.startswith(f"{name}.")}
+        shift, share = Family.from_arrays("shift", own), Family.from_arrays("share", own)
+        density, strange = Density.from_arrays(own), Strangeness.from_arrays(own)
+        gains = Gains.from_arrays(own) if "gains.edge" in own else None
+        return cls(group, own["columns"], density, shift, share, strange, own["good"], gains)
+
+
+def _complete(events: Floats) -> Floats:
+    complete = np.isfinite(events).all(axis=1)
+    return events if complete.all() else events[complete]
+
+
+def dependent_columns(scaled: Floats) -> list[Array]:
+    """The columns that say something of each other, at most MOST_TOGETHER in each part; by mutual information.
+
+    What does not depend on the others is no place for a population; its density alone says all. A column that the
+    others of a part give (an area before and after its correction) is alone, too.
+    """
+    columns = scaled.shape[1]
+    known = _complete(scaled)[:RANKED]
+    if columns == 1 or len(known) < FEWEST_TO_FIT:
+        return [np.array([k]) for k in range(columns)]
+    own, given = _not_given(known)
+    cells = np.stack([_cell(known[:, k]) for k in own])
+    distance = np.zeros((len(own), len(own)))
+    for i in range(len(own)):
+        for j in range(i):
+            distance[i, j] = distance[j, i] = np.exp(-max(_information(cells[i], cells[j]), 0.0) / DEPENDENT)
+    parts = [np.array([k]) for k in own]
+    tree = linkage(squareform(distance), "single") if len(own) > 1 else np.empty((0, 4))
+    for most in np.geomspace(np.exp(-1.0), 1e-12, 40) if len(own) > 1 else ():
+        part = fcluster(tree, most, "distance")
+        if np.bincount(part).max() <= MOST_TOGETHER:
+            parts = [np.sort(own[part == p]) for p in np.unique(part)]
+            break
+    return [*parts, *(np.array([k]) for k in given)]
+
+
+def _not_given(known: Floats) -> tuple[Array, Array]:
+    """Columns that others do not give, and those that they do; of such a set the one with the sharpest peaks stays."""
+    order = sorted(range(known.shape[1]), key=lambda k: _entropy(known[:, k]))
+    own: list[int] = []
+    for k in order:
+        others = np.column_stack([np.ones(len(known)), known[:, own]])
+        left = known[:, k] - others @ np.linalg.lstsq(others, known[:, k], rcond=None)[0]
+        if left.var() > NOT_GIVEN * known[:, k].var():
+            own.append(k)
+    return np.array(sorted(own)), np.array(sorted(set(order) - set(own)), int)
+
+
+def _entropy(column: Floats) -> float:
+    """Of a column in units of its range without tails, in nats: low where there are peaks."""
+    low, high = np.quantile(column, [0.01, 0.99])
+    share = np.histogram(column, 100, (low, high if high > low else low + 1.0))[0] / len(column)
+    return float(-(share[share > 0] * np.log(share[share > 0])).sum())
+
+
+def _cell(column: Floats) -> Array:
+    return np.searchsorted(np.quantile(column, np.arange(1, CELLS) / CELLS), column)
+
+
+def _information(a: Array, b: Array) -> float:
+    """Mutual information in nats, less what chance gives."""
+    n = len(a)
+    joint = np.bincount(a * CELLS + b, minlength=CELLS * CELLS).reshape(CELLS, CELLS) / n
+    outer = joint.sum(axis=1)[:, None] * joint.sum(axis=0)[None]
+    there = joint > 0
+    return float((joint[there] * np.log(joint[there] / outer[there])).sum()) - (CELLS - 1) ** 2 / (2 * n)

@@ -1,0 +1,133 @@
+"""From stories of the events of a run to changes of named populations, and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lynkeus.core import Array, Change, Floats
+from lynkeus.scorers.population.changes import Story
+from lynkeus.scorers.population.density import Density
+from lynkeus.transforms.event_columns import Scale
+
+SURE = 4.5  # gain from which a population that is not the chief one is said to have changed (three sigma)
+BESIDE = 0.5  # of the chief gain that another change must reach: what one change leaves over looks like others
+
+
+@dataclass(frozen=True)
+class Words:
+    """`names` and `units` of the columns of a view, their `scale`, and the group of events that it is of."""
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    scale: Scale
+    group: str
+
+    def changes(self, density: Density, told: Sequence[Story]) -> list[Change]:
+        """One of every population, the most conspicuous first; all stable where no story is told."""
+        populations = np.argsort(-density.share)
+        chief = told[0] if told else None
+        found = [] if chief is None else [self.change(chief, density)]
+        for p in map(int, populations):
+            own = next((story for story in told if story.population == p), None)
+            if chief is not None and chief.population in (-1, p) and chief.kind != "new":
+                if chief.population == p:
+                    continue
+                found.append(self._stable(density, p, "moved with all others"))
+            elif own is not None and own.gain > max(SURE, BESIDE * (chief.gain if chief else 0.0)):
+                found.append(self.change(own, density))
+            else:
+                found.append(self._stable(density, p))
+        return found
+
+    def change(self, story: Story, density: Density) -> Change:
+        """One story."""
+        sigma = float(np.sqrt(2.0 * max(story.gain, 0.0)))
+        region = self._region(story.low, story.high)
+        where = self.place(region)
+        if story.kind == "shifted":
+            name, log = self.names[story.column], self.scale.log[story.column]
+            size, unit = (10.0**story.size, "x") if log else (story.size, self.units[story.column])
+            whose = self._title("all events") if story.population < 0 else self.population(density, story.population)
+            return Change("shifted", whose, name, where, float(size), unit, sigma, region, self.group)
+        variables = ", ".join(self.names)
+        if story.kind == "gone":
+            whose = self.population(density, story.population)
+            return Change("gone", whose, variables, where, float(story.size), "of it", sigma, region, self.group)
+        return Change(
+            "new", self._title("new population"), variables, where, float(story.size), "events", sigma, region
+        )
+
+    def population(self, density: Density, number: int) -> str:
+        """A name by its place: that of its highest component."""
+        raw = self._raw(density.top(number))
+        at = ", ".join(f"{name} {value:.3g}" for name, value in zip(self.names, raw, strict=True))
+        return self._title(f"population near {at}")
+
+    def place(self, region: dict[str, tuple[float, float]]) -> str:
+        """In words."""
+        return ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in region.items())
+
+    def _stable(self, density: Density, number: int, why: str = "") -> Change:
+        weight = np.exp(density.mixture.log_weight) * (density.population == number)
+        region = self._region(*density.region(weight))
+        return Change(
+            "none", self.population(density, number), "", why or self.place(region), region=region, group=self.group
+        )
+
+    def _region(self, low: Floats, high: Floats) -> dict[str, tuple[float, float]]:
+        ends = zip(self.names, self._raw(low), self._raw(high), strict=True)
+        return {name: (float(a), float(b)) for name, a, b in ends}
+
+    def _raw(self, scaled: Floats) -> Floats:
+        return np.where(self.scale.log, 10.0 ** np.where(self.scale.log, scaled, 0.0), scaled)
+
+    def _title(self, what: str) -> str:
+        return f"{self.group}: {what}" if self.group else what
+
+
+def kind_change(sigmas: Floats, shares: Floats, usual: Floats, groups: Sequence[str], names: Sequence[str]) -> Change:
+    """The group whose share changed most, or the column of which most values are missing: of (groups + 1 + columns,)
+    `shares` of a run, how far they are from `usual`."""
+    k = int(np.abs(sigmas).argmax())
+    sigma, ratio = float(abs(sigmas[k])), float(shares[k] / max(usual[k], 1e-12))
+    if k > len(groups):
+        name = names[k - len(groups) - 1]
+        where = f"missing in {shares[k]:.2%} of the events, {usual[k]:.2%} in good runs"
+        return Change(
+            "gone" if sigmas[k] > 0 else "new", f"values of {name}", name, where, float(shares[k]), "of it", sigma
+        )
+    group = groups[k] if k < len(groups) else ""
+    whose = group or "events of no known group"
+    where = f"{shares[k]:.2%} of the events, {usual[k]:.2%} in good runs"
+    if sigmas[k] < 0:
+        return Change("gone", whose, "", where, 1.0 - ratio, "of it", sigma, group=group)
+    return Change("new", whose, "", where, float(shares[k] - usual[k]), "of the events", sigma, group=group)
+
+
+def sentence(change: Change, p_value: float) -> str:
+    """Why, for the table of verdicts and the page."""
+    rare = f"a good run of this size looks as odd {_how_often(p_value)}"
+    if change.kind == "shifted":
+        by = f"by a factor {change.size:.4g}" if change.unit == "x" else f"by {change.size:+.4g} {change.unit}".rstrip()
+        return f"{change.population} shifted in {change.variable} {by} ({change.sigma:.1f} sigma); {rare}"
+    if change.kind == "gone":
+        return f"{change.population}: {change.size:.0%} missing, {change.where} ({change.sigma:.1f} sigma); {rare}"
+    if change.kind == "new":
+        size = f"{change.size:.3g} {change.unit}"
+        return f"{change.population}: {size} more than expected at {change.where} ({change.sigma:.1f} sigma); {rare}"
+    return f"all populations as in good runs; {rare}"
+
+
+def _how_often(p_value: float) -> str:
+    if p_value > 0.1:
+        return "often"
+    return f"once in {float(f'{1 / p_value:.2g}'):,.0f}" if p_value > 1e-6 else "less than once in a million"
+
+
+def group_numbers(group: Array, scaled: Floats, groups: Sequence[str]) -> Floats:
+    """(n, groups + 1 + columns) 0 or 1: the group of each event, none of them, and which of its values are missing."""
+    own = np.stack([group == name for name in groups], axis=1)
+    return np.column_stack([own, ~own.any(axis=1), ~np.isfinite(scaled)]).astype(float)

@@ -1,0 +1,78 @@
+"""Isolation forest: how few random cuts part a sample from all others (Liu, Ting & Zhou 2008).
+
+scikit-learn grows the trees. They are kept and scored as plain arrays, so that no pickle is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from sklearn import ensemble
+
+from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
+from lynkeus.explain.occlusion import occlusion
+from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.scorers.statistics.features import FEATURE_ARRAYS, Features
+from lynkeus.scorers.statistics.forest import Forest, forest_of
+from lynkeus.transforms.missing import with_enough_data
+from lynkeus.transforms.reservoir import copies_by_weight
+from lynkeus.transforms.rows import like_values
+
+
+@dataclass
+class IsolationForest:
+    """`anomaly` of a row, or a window, of a table: between 0 and 1, about 0.5 for any usual sample.
+
+    `trees` trees see `points_per_tree` of at most `sample` reference points each; of points with weights the forest
+    sees copies, as many as they weigh. Learned: `features_`, `forest_`, `drawn_`: points that each tree got.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
+    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds", weights=True)
+    trees: int = 200
+    points_per_tree: int = 512
+    sample: int = 10_000
+    seed: int = 0
+
+    def fit(self, source: Source) -> Self:
+        """Learn in three passes over a stream. Raises SchemaError where nothing can be learned."""
+        self.schema_ = source.schema
+        self.features_, reference, weight = Features.weighted(source, self.sample, self.seed)
+        if weight is not None:
+            reference = copies_by_weight(reference, weight, self.seed)
+        self.drawn_ = min(self.points_per_tree, len(reference))
+        grown = ensemble.IsolationForest(n_estimators=self.trees, max_samples=self.drawn_, random_state=self.seed)
+        self.forest_ = forest_of([tree.tree_ for tree in grown.fit(reference).estimators_])
+        return self
+
+    def score(self, batch: Batch) -> Scores:
+        """(n, 1); NaN for a sample that misses more than half of its values."""
+        return with_enough_data(batch, self._of_shots(self._residuals(batch)))
+
+    def explain(self, batch: Batch) -> Evidence:
+        """How much the score drops when a channel is not there, the same for all its shots."""
+        evidence = occlusion(self._of_shots, self._residuals(batch), self.features_.model.correlation)
+        return like_values(batch, evidence[:, None, :])
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder."""
+        arrays = self.features_.to_arrays() | self.forest_._asdict() | {"drawn": np.array([self.drawn_])}
+        write_folder(folder, self.schema_, asdict(self), arrays)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read from a folder. Raises ModelError naming what is damaged."""
+        scorer, arrays = read_scorer(cls, folder, *FEATURE_ARRAYS, *Forest._fields, "drawn")
+        scorer.features_, scorer.drawn_ = Features.from_arrays(arrays), int(arrays["drawn"][0])
+        scorer.forest_ = Forest(*(arrays[name] for name in Forest._fields))
+        return scorer
+
+    def _residuals(self, batch: Batch) -> Floats:
+        self.schema_.require(batch.schema, "the scorer isolation_forest")
+        return self.features_.residuals(batch)
+
+    def _of_shots(self, residuals: Floats) -> Floats:
+        return self.forest_.score(self.features_.points(residuals), self.drawn_)

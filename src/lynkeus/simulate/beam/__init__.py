@@ -1,0 +1,1 @@
+"""Orbits of a beam."""

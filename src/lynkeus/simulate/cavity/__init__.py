@@ -1,0 +1,1 @@
+"""Pulses of superconducting cavities."""

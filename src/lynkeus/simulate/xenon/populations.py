@@ -1,0 +1,73 @@
+"""Populations of events in a two-phase xenon TPC: what each deposits and where, or which pulses it fakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lynkeus.core.batch import Floats
+from lynkeus.simulate.xenon.detector import WALL_MM, Deposits
+
+DEPTH_MM = (130.0, 1420.0)  # between which events are taken: 86 to 934 us at 193 V/cm
+
+
+@dataclass(frozen=True)
+class Population:
+    """`species` of the deposits; `lines` (keV, share), or a spectrum in `range_kev` that is flat, or falls with
+    `slope_kev`. Those `at_wall` lose charge; of `pulses` (S1 median, S2 median in phd, spread in ln of each) nothing
+    is deposited: both are chance."""
+
+    species: str = ""
+    lines: tuple[tuple[float, float], ...] = ()
+    range_kev: tuple[float, float] = (1.0, 100.0)
+    slope_kev: float = np.inf
+    at_wall: bool = False
+    pulses: tuple[float, ...] = ()
+
+
+POPULATIONS = {
+    "beta": Population("beta"),  # 214Pb, 85Kr
+    "kr83m": Population("kr83m", lines=((41.5, 1.0),)),
+    "xe131m": Population("gamma", lines=((163.9, 1.0),)),
+    "alpha": Population("alpha", lines=((5590.0, 0.4), (6115.0, 0.4), (7834.0, 0.2))),  # 222Rn, 218Po, 214Po
+    "wall": Population("beta", range_kev=(1.0, 60.0), at_wall=True),
+    "accidental": Population(pulses=(6.0, 2500.0, 0.7, 1.1)),
+    "nr": Population("nr", range_kev=(3.0, 100.0), slope_kev=18.0),
+    "line": Population("gamma", lines=((236.1, 1.0),)),  # 129mXe
+    "blob": Population(pulses=(40.0, 1300.0, 0.25, 0.2)),  # above the gate or in the gas: little charge
+}
+NAMES = tuple(POPULATIONS)
+# Share of each in the events of a good run, and what a calibration source adds.
+RATES = {"beta": 0.60, "xe131m": 0.16, "alpha": 0.03, "wall": 0.02, "accidental": 0.01}
+SOURCES: dict[str, dict[str, float]] = {"": {}, "kr83m": {"kr83m": 0.18}, "ambe": {"nr": 0.18}}
+
+
+def draw_deposits(population: Population, n: int, rng: np.random.Generator) -> Deposits:
+    """n deposits of a population."""
+    radius, charge = WALL_MM * np.sqrt(rng.random(n)), np.ones(n)
+    if population.at_wall:
+        radius, charge = WALL_MM - rng.exponential(6.0, n).clip(max=WALL_MM), rng.uniform(0.03, 0.6, n)
+    angle = rng.uniform(0, 2 * np.pi, n)
+    energy = _energies(population, n, rng)
+    depth = rng.uniform(*DEPTH_MM, n)
+    return Deposits(population.species, energy, radius * np.cos(angle), radius * np.sin(angle), depth, charge)
+
+
+def draw_pulses(population: Population, n: int, rng: np.random.Generator) -> tuple[Deposits, Floats, Floats]:
+    """Where n chance events seem to be, and areas of their S1 and S2, as if corrected."""
+    s1, s2, spread1, spread2 = population.pulses
+    seeming = draw_deposits(Population("beta"), n, rng)
+    return seeming, s1 * np.exp(spread1 * rng.standard_normal(n)), s2 * np.exp(spread2 * rng.standard_normal(n))
+
+
+def _energies(population: Population, n: int, rng: np.random.Generator) -> Floats:
+    if population.lines:
+        energies, shares = np.array(population.lines).T
+        return rng.choice(energies, n, p=shares / shares.sum())
+    low, high = population.range_kev
+    u = rng.random(n)
+    if np.isinf(population.slope_kev):
+        return low + (high - low) * u
+    falls = -np.expm1(-(high - low) / population.slope_kev)
+    return np.asarray(low - population.slope_kev * np.log1p(-u * falls))

@@ -1,0 +1,1 @@
+"""Files of tables, waveforms and histograms."""

@@ -1,0 +1,142 @@
+"""write_images: a folder of images into an ImageBundle, by several processes, going on where one was stopped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ALL_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import lynkeus
+from lynkeus.core.batch import Array
+from lynkeus.core.errors import SourceError
+from lynkeus.sources.bundles.disk import begin, finish, on_disk, sync, write_header
+from lynkeus.sources.images.bundle import CROPS, IMAGES, STORED, TRUTH, ImageBundle, pixels_name
+from lynkeus.sources.images.crops import Crops
+from lynkeus.sources.images.folder import ImageSource, skipped_lines
+from lynkeus.sources.images.metadata import FILE
+from lynkeus.sources.images.shard import RECORD, Task, read_records, records_name, stored_bytes, write_shard
+
+IMAGES_A_PROCESS = 100  # with fewer it is not worth to start one
+MOST_PROCESSES = 16
+POLL_S = 0.2
+WHOLE = Crops()
+
+
+def write_images(
+    source: ImageSource,
+    folder: str | Path,
+    crops: Crops = WHOLE,
+    progress: Callable[[int], None] | None = None,
+    processes: int | None = None,
+) -> ImageBundle:
+    """Write each image to `folder` once, and the index of its crops; `progress` is told the images done so far.
+
+    Images that cannot be read, or are smaller than a crop, are left out; `messages` of the bundle count them and
+    `provenance["skipped"]` says why. `processes`: None for one per core (one for few images); a run that goes on has as
+    many as the first one. Raises SourceError where the folder exists, an unfinished bundle is of other images or crops,
+    another run is writing it, or the disk is full: what was written is kept, and the same call goes on after it.
+    """
+    folder = Path(folder)
+    side = crops.side or None
+    schema = replace(source.schema, shape=(len(source.schema.names), side, side))
+    partial, plan = begin(folder, {"schema": schema.to_dict(), "crops": asdict(crops), "origin": source.origin})
+    task = Task(source, crops, partial, _shards(partial, processes or _default_processes(len(source.images))))
+    if task.shards == 1:
+        write_shard(task, 0, progress)
+    else:
+        _in_processes(task, progress)
+    with on_disk(partial):
+        finish(partial, folder, plan | _complete(task) | {"lynkeus": lynkeus.__version__})
+    return ImageBundle(folder)
+
+
+def _default_processes(images: int) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_PROCESSES, 1 + images // IMAGES_A_PROCESS)
+
+
+def _shards(partial: Path, processes: int) -> int:
+    """As many files of pixels as an earlier run made, each written by one process."""
+    with on_disk(partial):
+        shards = len(list(partial.glob(pixels_name("*")))) or processes
+        for shard in range(shards):
+            (partial / pixels_name(shard)).touch()
+            (partial / records_name(shard)).touch()
+    return shards
+
+
+def _in_processes(task: Task, progress: Callable[[int], None] | None) -> None:
+    records = [task.partial / records_name(shard) for shard in range(task.shards)]
+    with ProcessPoolExecutor(task.shards, get_context("spawn")) as pool:
+        running = [pool.submit(write_shard, task, shard, None, os.getpid()) for shard in range(task.shards)]
+        while wait(running, POLL_S, ALL_COMPLETED).not_done:
+            if progress:
+                progress(sum(path.stat().st_size for path in records) // RECORD.itemsize)
+        for future in running:
+            future.result()
+    if progress:
+        progress(len(task.source.images))
+
+
+def _complete(task: Task) -> dict[str, Any]:
+    """The number of bytes into the headers, images.parquet, crops.npy; what schema.json says of them."""
+    source = task.source
+    records, shard, at = _join(task)
+    kept = np.flatnonzero(records["rows"])
+    left_out = np.flatnonzero(records["rows"] == 0)
+    skipped = {source.images[k]: records["reason"][k].decode(errors="ignore") for k in left_out}
+    messages = [*skipped_lines(skipped, len(records)), *source.metadata.messages]
+    if not len(kept):
+        raise SourceError(f"{source.path}: {messages[0]}; nothing is left to be bundled")
+    records = records[kept]
+    places = [shard[kept], at[kept], *(records[name] for name in ("rows", "columns", "x", "y", "scale"))]
+    columns = {FILE: np.array(source.images)[kept], **dict(zip(STORED, map(np.ascontiguousarray, places), strict=True))}
+    if source.metadata.truth is not None:
+        columns[TRUTH] = source.metadata.truth[kept]
+    columns |= {name: column[kept] for name, column in source.metadata.columns.items()}
+    with (task.partial / IMAGES).open("wb") as file:
+        pq.write_table(pa.table(columns), file)
+        sync(file)
+    count = stored_bytes(records, 1).sum()
+    total, squares = records["sums"].sum(axis=0)[:, : task.channels]
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    rows = _write_crops(task, records)
+    made = {"rows": rows, "images": len(kept), "shards": task.shards, "mean": mean.tolist(), "std": std.tolist()}
+    return made | {"skipped": skipped, "messages": messages}
+
+
+def _join(task: Task) -> tuple[Array, Array, Array]:
+    """Of each image the record, which file it is in, and where it begins there."""
+    records = np.empty(len(task.source.images), RECORD)
+    shards, at = np.empty(len(records), np.int32), np.empty(len(records), np.int64)
+    for shard in range(task.shards):
+        mine = read_records(task.partial, shard)
+        sizes = stored_bytes(mine, task.channels)
+        chosen = slice(shard, None, task.shards)
+        records[chosen], shards[chosen], at[chosen] = mine, shard, np.cumsum(sizes) - sizes
+        with (task.partial / pixels_name(shard)).open("r+b", buffering=0) as file:
+            write_header(file, np.dtype(np.uint8), (int(sizes.sum()),))
+            sync(file)
+    return records, shards, at
+
+
+def _write_crops(task: Task, records: Array) -> int:
+    corners: dict[tuple[int, int], Array] = {}
+    rows = []
+    for number, size in enumerate(zip(records["rows"].tolist(), records["columns"].tolist(), strict=True)):
+        if size not in corners:
+            corners[size] = task.crops.corners(*size)
+        rows.append(np.insert(corners[size], 0, number, axis=1))
+    with (task.partial / CROPS).open("wb") as file:
+        np.save(file, np.concatenate(rows))
+        sync(file)
+    return sum(map(len, rows))

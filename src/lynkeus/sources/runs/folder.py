@@ -1,0 +1,252 @@
+"""Runs: a folder of files with the events of one run each, or a simulator, as batches of one sample per run."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+from zlib import crc32
+
+import numpy as np
+
+from lynkeus.core.batch import Array, Batch, Floats, Schema
+from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.core.runs import Book
+from lynkeus.sources.open import open_source
+from lynkeus.sources.runs.accumulate import Accumulator
+from lynkeus.sources.runs.events import READERS, Events, read_events
+from lynkeus.transforms.event_columns import EventColumns, is_text
+from lynkeus.transforms.reservoir import reservoir
+
+MOST_EVENTS = 1_000_000  # of a run that are kept as events; its plots count them all
+FIRST_EVENTS = 20_000  # of each good run, from which the columns and the plots are chosen
+EMPTY = "the run holds no events; take it out, or write it again"
+TINY = 1e-300
+WEIGHT, TIME, JSON = "weight", "time_ns", ".json"
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """Where the events of a run are: `pieces` reads them from the beginning."""
+
+    name: str
+    pieces: Callable[[], Iterator[Events]]
+    path: Path | None = None
+
+    @property
+    def where(self) -> str:
+        """The file, for messages; of a simulator the name of the run."""
+        return str(self.path or self.name)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as read: `values` (n, column) of at most MOST_EVENTS events drawn at random, their `group`; `counts`
+    (bins,) of all events in the book, `events` how many those are; `problem`: why there is nothing to judge."""
+
+    name: str
+    values: Floats
+    group: Array
+    counts: Floats
+    events: float = 0.0
+    start_ns: int | None = None
+    problem: str = ""
+
+
+def open_runs(data: str | Path) -> list[RunFile]:
+    """The runs of a folder, a pattern, one file, or a simulator (`sim://noble?runs=20`), sorted by name.
+
+    Files of JSON are runs of histograms where a folder holds no others. Raises SourceError where there are none, and
+    where two files give a run one name.
+    """
+    if "://" in str(data):
+        return _simulated(str(data))
+    path = Path(data).expanduser()
+    if path.is_dir():
+        files = sorted(item for item in path.iterdir() if item.is_file())
+        found = [item for item in files if item.suffix.lower() in READERS]
+        found = found or [item for item in files if item.suffix.lower() == JSON]
+    else:
+        found = sorted(Path(name) for name in glob.glob(str(path)) if Path(name).is_file())
+        found = [path] if path.is_file() else found  # a name may hold brackets
+    if not found:
+        raise SourceError(f"{path}: no run there; a run is a file of {', '.join([*READERS, JSON])}; give their folder")
+    names: dict[str, Path] = {}
+    for item in found:
+        if item.stem in names:
+            raise SourceError(
+                f"{item}: the run {item.stem!r} is there twice, also as {names[item.stem].name}; rename or remove one"
+            )
+        names[item.stem] = item
+    return [_of_file(name, item) for name, item in names.items()]
+
+
+def _of_file(name: str, path: Path) -> RunFile:
+    return RunFile(name, lambda: read_events(path), path)
+
+
+def _simulated(url: str) -> list[RunFile]:
+    source = open_source(url)
+    if source.schema.kind != "cloud":
+        raise SettingsError(f"{url}: gives a {source.schema.kind}, not runs of events; leave --run-per-file out")
+    return [_of_batch(batch[k : k + 1]) for batch in source for k in range(len(batch))]
+
+
+def _of_batch(batch: Batch) -> RunFile:
+    there = batch.mask[0] if batch.mask is not None else slice(None)
+    events: Events = dict(zip(batch.schema.names, batch.values[0][there].T, strict=True))
+    if "group" in batch.meta:
+        events["class"] = batch.meta["group"][0][there]
+    return RunFile(str(batch.meta["run"][0]), lambda: iter([events]))
+
+
+def first_events(runs: Sequence[RunFile], most: int = FIRST_EVENTS) -> tuple[list[tuple[RunFile, Events]], list[str]]:
+    """The runs that can be read, with some events of each, and what is wrong with the others."""
+    found, messages = [], []
+    for run in runs:
+        try:
+            piece = next(run.pieces(), {})
+        except SourceError as error:
+            messages.append(f"{error}; left out")
+            continue
+        if len(next(iter(piece.values()), ())) == 0:
+            messages.append(f"{run.where}: {EMPTY}; left out")
+            continue
+        found.append((run, {name: column[:most] for name, column in piece.items() if name not in (WEIGHT, TIME)}))
+    return found, messages
+
+
+class Reader(Protocol):
+    """Reads runs as a model wants them: the values of some `columns` of events, the counts of a `book`."""
+
+    @property
+    def columns(self) -> EventColumns: ...
+
+    @property
+    def book(self) -> Book: ...
+
+    def read(self, run: RunFile) -> Run: ...
+
+
+@dataclass(frozen=True)
+class RunReader:
+    """Reads runs of events with the `columns` and the `book` of a model; at most `most` events are kept as such."""
+
+    columns: EventColumns
+    book: Book
+    most: int = MOST_EVENTS
+
+    def read(self, run: RunFile) -> Run:
+        """One run. A run that cannot be read, or has no events, says so in its `problem`."""
+        totals = _Totals(Accumulator(self.book, self.columns.names))
+        try:
+            sample = reservoir(self._rows(run, totals), self.most, seed=crc32(run.name.encode()))
+        except SourceError as error:
+            return unreadable(run, self, str(error))
+        sample = sample[sample[:, -1] > totals.heaviest]
+        values, codes = sample[:, :-2], sample[:, -2].astype(int)
+        group = np.array(("", *self.columns.groups, "other"))[codes]
+        return Run(run.name, values, group, totals.plots.row(), totals.events, totals.start_ns)
+
+    def _rows(self, run: RunFile, totals: _Totals) -> Iterator[Floats]:
+        """(n, column + 2) of events as they come: values, the code of the group, and the weight over a random number.
+
+        Those stay whose last number is above the heaviest weight of the run: as many as if each were kept as likely
+        as it weighs. That weight is known at the end only; until then those stay that may.
+        """
+        rng = np.random.default_rng(crc32(run.name.encode()))
+        for piece in run.pieces():
+            problem = self.columns.problem(piece)
+            if problem:
+                raise SourceError(f"{run.where}: {problem}")
+            values, group = self.columns.values(piece), self.columns.group_of(piece)
+            weight = _weights(piece, run)
+            totals.add(values, group, weight, piece.get(TIME))
+            codes = np.zeros(len(group)) if not self.columns.group else _codes(group, self.columns.groups)
+            draws = np.inf if weight is None else weight / np.maximum(rng.random(len(weight)), TINY)
+            rows = np.column_stack([values, codes, np.broadcast_to(draws, len(values))])
+            yield rows[rows[:, -1] > totals.heaviest]
+        if not totals.events:
+            raise SourceError(f"{run.where}: {EMPTY}")
+
+
+def unreadable(run: RunFile, reader: Reader, problem: str) -> Run:
+    """A run of which nothing is known but what is wrong with it."""
+    bins = int(reader.book.schema.shape[0] or 0)
+    return Run(run.name, np.empty((0, len(reader.columns.names))), np.empty(0, "U1"), np.zeros(bins), problem=problem)
+
+
+@dataclass
+class _Totals:
+    """What is summed over the pieces of a run."""
+
+    plots: Accumulator
+    events: float = 0.0
+    heaviest: float = 0.0
+    start_ns: int | None = None
+
+    def add(self, values: Floats, group: Array, weight: Floats | None, time_ns: Array | None) -> None:
+        self.plots.add(values, group, weight)
+        self.events += len(values) if weight is None else float(weight.sum())
+        self.heaviest = max(self.heaviest, 0.0 if weight is None else float(weight.max(initial=0.0)))
+        if time_ns is not None and not is_text(time_ns) and np.isfinite(time_ns).any():
+            first = int(np.min(time_ns[np.isfinite(time_ns)]))
+            self.start_ns = first if self.start_ns is None else min(self.start_ns, first)
+
+
+def _weights(piece: Events, run: RunFile) -> Floats | None:
+    if WEIGHT not in piece:
+        return None
+    if is_text(piece[WEIGHT]):
+        raise SourceError(f"{run.where}: the column {WEIGHT!r} holds text, not numbers; mend the file")
+    weight = np.asarray(piece[WEIGHT], float)
+    good = np.isfinite(weight) & (weight >= 0)
+    if not good.all():
+        raise SourceError(
+            f"{run.where}: the column {WEIGHT!r} holds {weight[~good][0]:g}; weights are numbers, at least 0"
+        )
+    return weight
+
+
+def _codes(group: Array, groups: tuple[str, ...]) -> Floats:
+    """1-based number of the group of each event; a group that the reference does not have comes after the last."""
+    order = np.searchsorted(groups, group)
+    known = order < len(groups)
+    known[known] = np.asarray(groups)[order[known]] == group[known]
+    return np.where(known, order + 1.0, len(groups) + 1.0)
+
+
+@dataclass
+class Runs:
+    """A Source of runs that have been read: `kind` "cloud" (their events) or "histogram" (their plots).
+
+    One batch per run, so that long runs never lie side by side. `most`: events of a cloud.
+    """
+
+    reader: Reader
+    runs: Sequence[Run]
+    kind: str
+    schema: Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = self.reader.columns.names
+        cloud = Schema("cloud", names, shape=(None, len(names)))
+        self.schema = cloud if self.kind == "cloud" else replace(self.reader.book.schema)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for run in self.runs:
+            yield self.batch(run)
+
+    def batch(self, run: Run) -> Batch:
+        """One run as a batch of one sample."""
+        meta: dict[str, Any] = {"run": np.array([run.name]), "events": np.array([run.events])}
+        if self.kind == "histogram":
+            return Batch(self.schema, run.counts[None], meta=meta)
+        if self.reader.columns.group:
+            meta["group"] = run.group[None]
+        return Batch(self.schema, run.values[None], mask=np.ones((1, len(run.values)), bool), meta=meta)

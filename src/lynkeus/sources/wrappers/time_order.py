@@ -1,0 +1,85 @@
+"""Ordered: a Source whose times only go forward; duplicates are dropped, gaps are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lynkeus.core.batch import Batch, TimesNs
+from lynkeus.core.errors import SourceError
+from lynkeus.core.protocols import Source
+from lynkeus.sources.wrappers.wrapper import Wrapper, files_of
+
+GAP_PERIODS = 1.5  # a longer step between two rows means that samples were missed
+
+
+class Ordered(Wrapper):
+    """The same rows in time order: of rows with one time the first stays, missed samples are counted.
+
+    Raises SourceError where time goes backwards. `len` counts the rows before duplicates are dropped.
+    """
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        rate_hz = source.schema.sample_rate_hz if source.schema.kind == "table" else None
+        self.period_ns = 1e9 / rate_hz if rate_hz else None
+        self.duplicates = self.gaps = self.longest_ns = 0
+
+    def __len__(self) -> int:
+        return len(self.source)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Batch]:
+        self.duplicates = self.gaps = self.longest_ns = self.own_missed = 0
+        self.own_messages.clear()
+        last_ns: int | None = None
+        first_row = 0
+        for batch in self.source:
+            read = len(batch)
+            if batch.time_ns is not None and read:
+                before = batch.time_ns[0] - 1 if last_ns is None else last_ns
+                steps = np.diff(batch.time_ns, prepend=before)
+                if steps.min() <= 0:
+                    self._refuse_backwards(batch, steps, first_row)
+                    batch = batch[steps > 0]
+                    self.duplicates += read - len(batch)
+                self._count_gaps(steps)
+                last_ns = int(before + steps.sum())
+                self.own_messages[:] = self._say()
+            first_row += read
+            if len(batch):
+                yield batch
+
+    def _refuse_backwards(self, batch: Batch, steps: TimesNs, first_row: int) -> None:
+        if steps.min() == 0:
+            return
+        row = int(np.argmax(steps < 0))
+        assert batch.time_ns is not None
+        now = int(batch.time_ns[row])
+        earlier = now - int(steps[row])
+        files = files_of(self.source)
+        number = int(batch.meta["file"][row]) if "file" in batch.meta and files else 0
+        where = f"{files[number]}: " if files else ""
+        position = int(batch.meta["position"][row]) if "position" in batch.meta else first_row + row
+        raise SourceError(
+            f"{where}time goes backwards at row {position}, from {np.datetime64(earlier, 'ns')} to "
+            f"{np.datetime64(now, 'ns')}; sort the rows by time, or split the data there"
+        )
+
+    def _count_gaps(self, steps: TimesNs) -> None:
+        if self.period_ns is None:
+            return
+        long = steps[steps > GAP_PERIODS * self.period_ns]
+        if len(long):
+            self.gaps += len(long)
+            self.own_missed += int(np.rint(long / self.period_ns).sum()) - len(long)
+            self.longest_ns = max(self.longest_ns, int(long.max()))
+
+    def _say(self) -> list[str]:
+        said = []
+        if self.duplicates:
+            said.append(f"{self.duplicates} rows with the time of the row before were dropped")
+        if self.gaps:
+            longest = f"the longest {self.longest_ns / 1e9:g} s"
+            said.append(f"{self.own_missed} samples were missed in {self.gaps} gaps, {longest}")
+        return said

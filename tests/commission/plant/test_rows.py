@@ -1,0 +1,75 @@
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lynkeus.commission.jitter import Jitter
+from lynkeus.commission.plant.rows import FAULT_SIZES, CommissionSettings, plan_passes
+from lynkeus.core import SettingsError, SourceError
+from lynkeus.transforms.faults import FAULTS
+
+
+def _known(rows: int) -> Jitter:
+    return Jitter(np.ones(8), np.zeros(8), np.eye(8)[:6], rows)
+
+
+@given(st.integers(600, 100_000), st.integers(1, 30), st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_every_case_is_planted_equally_often_and_no_faults_overlap(rows, per_case, seed):
+    chosen = CommissionSettings(per_case=per_case, seed=seed)
+    passes = plan_passes(chosen, _known(rows), range(2, 7))
+    counts = Counter((fault.kind, fault.size) for faults in passes for fault in faults)
+    assert counts == dict.fromkeys(chosen.cases, per_case)
+    for faults in passes:
+        assert faults[0].start >= 0
+        assert faults[-1].stop <= rows
+        assert all(before.stop <= after.start for before, after in pairwise(faults))
+        monitor = [fault for fault in faults if fault.concerns == "monitor"]
+        assert all(2 <= fault.channel < 7 for fault in monitor)
+        assert all(len(fault.pattern) == 8 for fault in faults if fault.kind in ("kick", "step"))
+
+
+def test_the_plan_is_that_of_its_seed_and_mixes_the_kinds():
+    chosen = CommissionSettings(per_case=5)
+    first, again = (plan_passes(chosen, _known(24_000), range(8)) for _ in range(2))
+    assert first == again
+    assert first != plan_passes(CommissionSettings(per_case=5, seed=1), _known(24_000), range(8))
+    assert len({fault.kind for fault in first[0]}) > 6
+
+
+def test_long_data_are_passed_once_and_planted_thinly():
+    (faults,) = plan_passes(CommissionSettings(per_case=2), _known(10_000_000), range(8))
+    assert len(faults) == 2 * len(CommissionSettings().cases)
+    assert faults[-1].start > 9_000_000
+
+
+def test_every_kind_of_fault_is_planted_by_default_and_quick_means_fewer():
+    assert set(FAULT_SIZES) == set(FAULTS)
+    quick = CommissionSettings.quick().at(3.0)
+    assert quick.per_case < CommissionSettings().per_case
+    assert quick.budget_per_hour == 3.0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"faults": {"melted": (1.0,)}}, "no fault called 'melted'"),
+        ({"faults": {"noisy": ()}}, "at least one size"),
+        ({"faults": {"noisy": (float("nan"),)}}, "finite"),
+        ({"faults": {}}, "at least one kind"),
+        ({"per_case": 0}, "at least once"),
+        ({"budget_per_hour": 0.0}, "budget must be positive"),
+        ({"length": 700}, "does not fit"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(wrong, says):
+    with pytest.raises(SettingsError, match=says):
+        CommissionSettings(**wrong)
+
+
+def test_data_shorter_than_one_stretch_are_refused():
+    with pytest.raises(SourceError, match="give more data"):
+        plan_passes(CommissionSettings(every=2000), _known(1999), range(8))

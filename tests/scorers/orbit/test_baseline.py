@@ -1,0 +1,135 @@
+"""The moving baseline on window means that are made up."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Baseline, Gate, Pace, walk
+
+CHANNELS = 20
+SIGMA = 0.3
+PACE = Pace()
+
+
+def gate(correlation: np.ndarray | None = None) -> Gate:
+    sigma = np.full(CHANNELS, SIGMA, np.float32)
+    shadow = np.eye(CHANNELS) if correlation is None else correlation
+    return Gate(sigma, 6.0, 60.0, shadow.astype(np.float32))
+
+
+def start() -> Baseline:
+    zeros = np.zeros(CHANNELS, np.float32)
+    centres = np.zeros((len(CENTRE_WINDOWS), CHANNELS), np.float32)
+    return Baseline(zeros, centres, zeros.copy(), centres[:0], np.zeros((3, CHANNELS), np.float32))
+
+
+def means(windows: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, SIGMA, (windows, CHANNELS)).astype(np.float32)
+
+
+def no_gap(rows: np.ndarray) -> np.ndarray:
+    return np.zeros(len(rows), bool)
+
+
+def test_slow_drift_is_followed() -> None:
+    rows, state = means(2000), start()
+    rows[:, 3] += np.linspace(0, 20, 2000, dtype=np.float32)  # 0.1 sigma a block times 3
+    walked = walk(state, rows, no_gap(rows), gate(), PACE)
+    assert abs(state.level[3] - 20) < 1.0
+    assert np.abs(walked.deviation[:, 3]).max() < 6 * SIGMA
+    assert np.abs(np.delete(state.level, 3)).max() < 4 * SIGMA
+
+
+def test_a_wrong_channel_is_held_and_adopted_in_the_end() -> None:
+    rows, state = means(1000), start()
+    rows[100:, 3] += 10.0
+    walked = walk(state, rows, no_gap(rows), gate(), PACE)
+    assert walked.deviation[100 : 100 + PACE.monitor_adopt, 3].min() > 8.0
+    assert np.abs(walked.deviation[-100:, 3]).max() < 6 * SIGMA
+    assert state.held[3] == 0
+
+
+@pytest.mark.parametrize("windows", [6, 25, 400, 900])
+def test_the_shadow_of_a_wrong_channel_is_not_followed(windows: int) -> None:
+    shadow = np.eye(CHANNELS)
+    shadow[3, [4, 5, 9]] = shadow[[4, 5, 9], 3] = [-0.3, 0.2, 0.1]
+    rows = means(1200)
+    faulty = rows.copy()
+    faulty[100 : 100 + windows] += 5.0 * shadow[3].astype(np.float32)
+    state, undisturbed = start(), start()
+    walked = walk(state, faulty, no_gap(rows), gate(shadow), PACE)
+    clean = walk(undisturbed, rows, no_gap(rows), gate(shadow), PACE)
+    if windows < PACE.monitor_adopt:
+        others = np.delete(np.arange(CHANNELS), 3)
+        after = slice(100 + windows, None)
+        np.testing.assert_allclose(walked.deviation[after][:, others], clean.deviation[after][:, others], atol=0.25)
+    else:  # adopted with its shadow, so that nothing is left of it
+        adopted = slice(100 + PACE.monitor_adopt + 2 * PACE.block, 100 + windows)
+        np.testing.assert_allclose(walked.deviation[adopted], clean.deviation[adopted], atol=1.0)
+
+
+def test_two_wrong_channels_in_each_others_shadow() -> None:
+    shadow = np.eye(CHANNELS)
+    shadow[3, 4] = shadow[4, 3] = -0.4
+    shadow[[3, 4], 5] = shadow[5, [3, 4]] = 0.3
+    rows, state = means(200), start()
+    rows[100:110] += (5.0 * shadow[3] + 4.0 * shadow[4]).astype(np.float32)
+    walk(state, rows[:110], no_gap(rows[:110]), gate(shadow), PACE)
+    assert (state.held[[3, 4]] == PACE.block).all()
+    assert np.abs(state.level).max() < 2 * SIGMA
+
+
+def test_an_orbit_that_moved_is_adopted_soon_and_known_afterwards() -> None:
+    rows, state = means(400), start()
+    orbit = np.where(np.arange(CHANNELS) % 2, 3.0, -3.0).astype(np.float32)
+    rows[100:200] += orbit
+    rows[300:] += orbit
+    walked = walk(state, rows, no_gap(rows), gate(), PACE)
+    high = walked.energy > 60.0
+    adopted = 100 + PACE.beam_adopt + 2 * PACE.block
+    assert high[100:115].all()
+    assert not high[adopted:200].any()
+    assert not high[200:].any()  # back where it was, and there again
+    assert len(state.known) == 1
+
+
+def test_a_gap_lets_it_learn_anew() -> None:
+    rows, state = means(200), start()
+    rows[100:] += 5.0
+    restart = no_gap(rows)
+    restart[100] = True
+    walked = walk(state, rows, restart, gate(), PACE)
+    assert (walked.energy[101:] < 60.0).all()
+    np.testing.assert_allclose(state.level, 5.0, atol=4 * SIGMA)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 299), max_size=8), st.integers(0, 5))
+def test_how_the_stream_is_cut_does_not_matter(cuts: list[int], seed: int) -> None:
+    rows = means(300, seed)
+    rows[50:120, 3] += 10.0
+    rows[150:200] += 3.0
+    restart = no_gap(rows)
+    restart[220] = True
+    whole, pieces = start(), start()
+    expected = walk(whole, rows, restart, gate(), PACE)
+    ends = sorted({0, *cuts, 300})
+    parts = []
+    for first, last in pairwise(ends):
+        pieces = Baseline.from_arrays(pieces.to_arrays())  # also through a store
+        parts.append(walk(pieces, rows[first:last], restart[first:last], gate(), PACE))
+    np.testing.assert_allclose(np.concatenate([part.deviation for part in parts]), expected.deviation, atol=1e-4)
+    np.testing.assert_allclose(pieces.level, whole.level, atol=1e-4)
+
+
+def test_walking_changes_neither_the_means_nor_the_gaps() -> None:
+    rows = means(60)
+    rows[20:40] += 3.0
+    before, restart = rows.copy(), no_gap(rows)
+    restart[30] = True
+    walk(start(), rows, restart, gate(), PACE)
+    np.testing.assert_array_equal(rows, before)
+    assert restart.sum() == 1

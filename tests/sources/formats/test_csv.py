@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lynkeus.core import SourceError, concatenate
+from lynkeus.sources.formats import csv as csv_module
+from lynkeus.sources.formats.csv import CsvSource
+from lynkeus.sources.formats.layout import Block, Layout, Times
+
+
+def _written(folder: Path, text: str) -> Path:
+    path = folder / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_numbers_times_and_truth_are_read(tmp_path: Path):
+    path = _written(tmp_path, "\ufefftime_ns,a,b,truth\n0,1,2.5,0\n1000,,3,1\n2000,7,4e-3,0\n")
+    (batch,) = CsvSource(path)
+    assert batch.schema.names == ("a", "b")
+    np.testing.assert_array_equal(batch.values, [[1, 2.5], [np.nan, 3], [7, 0.004]])
+    assert batch.time_ns.tolist() == [0, 1000, 2000]
+    assert batch.truth.tolist() == [0, 1, 0]
+
+
+def test_iso_dates_and_seconds_are_times(tmp_path: Path):
+    (batch,) = CsvSource(_written(tmp_path, "when,a\n2022-02-25 00:00:00,1\n2022-02-25 00:00:00.100,2\n"))
+    assert batch.time_ns.tolist() == [1645747200_000_000_000, 1645747200_100_000_000]
+    layout = Layout(blocks=(Block("a", unit="K"),), times=Times("when", "s"))
+    (batch,) = CsvSource(_written(tmp_path, "when,a,note\n0.5,1,fine\n1.5,2,bad\n"), layout)
+    assert batch.time_ns.tolist() == [500_000_000, 1_500_000_000]
+    assert batch.schema.units == ("K",)
+
+
+def test_large_files_are_read_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(csv_module, "BLOCK_BYTES", 2000)
+    rows = [f"{row},{row / 2}" for row in range(1000)]
+    batches = list(CsvSource(_written(tmp_path, "time_ns,a\n" + "\n".join(rows) + "\n")))
+    read = concatenate(batches)
+    assert len(batches) > 3
+    assert read.values[:, 0].tolist() == [row / 2 for row in range(1000)]
+    np.testing.assert_array_equal(read.meta["position"], np.arange(1000))
+
+
+@pytest.mark.parametrize("row", [0, 5, 900])
+def test_what_is_not_a_number_is_named_by_line_and_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: int):
+    monkeypatch.setattr(csv_module, "BLOCK_BYTES", 2000)
+    rows = [f"{number},{number / 2},3" for number in range(1000)]
+    rows[row] = f"{row},broken,3"
+    with pytest.raises(SourceError, match=f"line {row + 2}, column a: 'broken' is not a number"):
+        list(CsvSource(_written(tmp_path, "time_ns,a,b\n" + "\n".join(rows) + "\n")))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "0 bytes"),
+        ("1,2\n3,4\n", "line 1 must name the columns"),
+        ("a,a\n1,2\n", "names a column twice: a"),
+        ("a,b\n", "no rows"),
+        ("a,b\n1,2\n3\n", "Expected 2 columns, got 1"),
+        ("time_ns,a\nsoon,1\n", "line 2, column time_ns: 'soon'"),
+        ("time_ns,a\n1,1\n,2\n", "time_ns has no time in row 1"),
+    ],
+)
+def test_bad_tables_are_refused_in_one_line(tmp_path: Path, text: str, said: str):
+    path = _written(tmp_path, text)
+    with pytest.raises(SourceError, match=said) as caught:
+        list(CsvSource(path))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
+    (tmp_path / "image.csv").write_bytes(b"\x89PNG\xff\xfe\x00" * 50)
+    with pytest.raises(SourceError, match="not a CSV file"):
+        CsvSource(tmp_path / "image.csv")

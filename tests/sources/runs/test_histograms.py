@@ -1,0 +1,93 @@
+"""Histograms of runs from ROOT and from JSON: bin by bin what was filled."""
+
+import json
+from pathlib import Path
+
+import boost_histogram as bh
+import numpy as np
+import pytest
+from boost_histogram.serialization import to_uhi
+
+from lynkeus.sources.runs.folder import open_runs
+from lynkeus.sources.runs.histograms import HistogramReader, book_of, read_histograms
+
+NAMES = ("S2 area [SS]", "S2/deep/x : y", 'a;1 "é" <b>')
+
+
+def _filled(seed: int, weighted: bool = False) -> dict[str, bh.Histogram]:
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(0.5, 1, (2, 500))
+    weight = rng.uniform(0.5, 2, 500) if weighted else None
+    kind = {"storage": bh.storage.Weight()} if weighted else {}
+    edges = np.geomspace(0.01, 10, 9)
+    plots = (
+        bh.Histogram(bh.axis.Regular(10, -1, 2), **kind).fill(x, weight=weight),
+        bh.Histogram(bh.axis.Regular(4, -1, 2), bh.axis.Variable([-1, 0, 0.5, 2]), **kind).fill(x, y, weight=weight),
+        bh.Histogram(bh.axis.Variable(edges), **kind).fill(np.abs(x), weight=weight),
+    )
+    return dict(zip(NAMES, plots, strict=True))
+
+
+def _json(path: Path, plots: dict[str, bh.Histogram]) -> Path:
+    content = {name: to_uhi(plot) for name, plot in plots.items()}
+    path.write_text(json.dumps(content, default=lambda array: array.tolist()), encoding="utf-8")
+    return path
+
+
+def _root(path: Path, plots: dict[str, bh.Histogram]) -> Path:
+    uproot = pytest.importorskip("uproot", reason="ROOT files need lynkeus[hep]")
+    with uproot.recreate(path) as file:
+        for name, plot in plots.items():
+            file[name] = plot
+    return path
+
+
+@pytest.mark.parametrize("write", [_json, _root])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_histograms_are_read_bin_by_bin(tmp_path: Path, write, weighted: bool) -> None:
+    plots = _filled(1, weighted)
+    found = read_histograms(write(tmp_path / f"run:1.{write.__name__[1:]}", plots))
+    assert set(found) == set(NAMES)
+    for name, plot in plots.items():
+        np.testing.assert_allclose(found[name].counts, plot.values(flow=True).ravel(), rtol=1e-12)
+        assert found[name].plot.shape == plot.values(flow=True).shape
+    assert found["S2/deep/x : y"].plot.group == "S2/deep"
+    assert found["S2/deep/x : y"].plot.variables == ("S2/deep/x : y: x", "S2/deep/x : y: y")
+    assert [found[name].plot.log[0] for name in NAMES] == [False, False, True]
+
+
+def test_histograms_without_flow_of_categories_and_of_means(tmp_path: Path) -> None:
+    plots = {
+        "bare": bh.Histogram(bh.axis.Regular(3, 0, 3, underflow=False, overflow=False)).fill([0.5, 9.0]),
+        "kinds": bh.Histogram(bh.axis.StrCategory(["S1", "S2"])).fill(["S1", "S2", "S2"]),
+        "mean": bh.Histogram(bh.axis.Regular(3, 0, 3), storage=bh.storage.Mean()).fill([0.5], sample=[1.0]),
+    }
+    found = read_histograms(_json(tmp_path / "run.json", plots))
+    assert set(found) == {"bare", "kinds"}
+    np.testing.assert_array_equal(found["bare"].counts, [0, 1, 0, 0, 0])
+    np.testing.assert_array_equal(found["kinds"].counts, [0, 1, 2, 0])
+
+
+def test_one_histogram_alone_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps(to_uhi(_filled(0)[NAMES[0]]), default=list), encoding="utf-8")
+    assert list(read_histograms(tmp_path / "run.json")) == ["histogram"]
+
+
+def test_the_book_is_what_most_runs_have(tmp_path: Path) -> None:
+    for seed in range(20):
+        plots = _filled(seed)
+        if seed == 3:
+            del plots[NAMES[0]]
+        if seed % 2:
+            plots["rare"] = plots[NAMES[1]]
+        _json(tmp_path / f"{seed:02}.json", plots)
+    (tmp_path / "99.json").write_text("{", encoding="utf-8")
+    book, readable, messages = book_of(open_runs(tmp_path))
+    assert tuple(plot.name for plot in book.plots) == NAMES
+    assert len(readable) == 20
+    assert "99.json" in messages[0]
+    assert "left out: rare" in messages[1]
+    runs = {file.name: HistogramReader(book).read(file) for file in readable}
+    assert [name for name, run in runs.items() if run.problem] == ["03"]
+    assert runs["04"].events == 500
+    assert len(runs["04"].counts) == book.schema.shape[0]
