@@ -25,7 +25,7 @@ from lynkeus.networks.standardise import Standardise
 from lynkeus.scorers.learned.adversarial.families import FAMILIES
 from lynkeus.scorers.learned.adversarial.game import Game
 from lynkeus.scorers.learned.adversarial.scorer import Adversarial, Inversion
-from lynkeus.training import Losses, Session, TrainSettings, Update, train, use_session
+from lynkeus.training import Losses, Session, TrainingSet, TrainSettings, Update, train, use_session
 from lynkeus.training.task import step_size
 from lynkeus.transforms.inputs import Inputs
 
@@ -74,7 +74,8 @@ def steps_per_s(task: Game | Inversion, shape: tuple[int, ...], batch: int, step
     epochs = -(-(steps + WARM_UP) // each)
     settings = TrainSettings(epochs=epochs, batch_size=batch, held_out=HELD_OUT, learning_rate=1e-5, patience=epochs)
     inputs = Standardise(Inputs(np.full(shape[0], 127.5), np.full(shape[0], 74.0)))
-    train(watch, images, np.zeros(len(images), np.int64), settings, seed=0, title="benchmark", inputs=inputs)
+    taught = TrainingSet(images, np.zeros(len(images), np.int64), inputs=inputs)
+    train(watch, taught, settings, seed=0, title="benchmark")
     took = np.diff(watch.moments_s[WARM_UP - 1 :])
     return float(1 / np.median(took))
 

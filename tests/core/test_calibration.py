@@ -7,7 +7,8 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from lynkeus.core import AlarmRule, Calibration, CalibrationError, Floats, Point, advance
-from lynkeus.core.calibration import _Reference, fit_pareto
+from lynkeus.core.calibration import fit_pareto
+from lynkeus.core.reference_windows import ReferenceWindows
 
 HOUR = 3600
 ALL = np.array([-np.inf, np.inf])
@@ -55,7 +56,7 @@ def test_clusters_are_counted_at_every_level_as_one_by_one(step: float) -> None:
     scores = noise.normal(size=1500)
     scores = np.round(scores / step) * step if step else scores
     time_ns = (np.cumsum(noise.exponential(1.0, 1500)) * 1e9).astype(np.int64)
-    reference = _Reference(scores, time_ns, 0.4, 10.0)
+    reference = ReferenceWindows(scores, time_ns, 0.4, 10.0)
     levels = reference.levels()
     singly = np.array([len(reference.clusters(level)[1]) for level in levels])
     np.testing.assert_array_equal(reference.counts(levels), np.maximum.accumulate(singly[::-1])[::-1])

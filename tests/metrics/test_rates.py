@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm, poisson
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from lynkeus.core import SettingsError
+from lynkeus.core import SchemaError, SettingsError
 from lynkeus.metrics.rates import (
     auroc,
     average_precision,
+    bootstrap_auroc,
     bootstrap_interval,
     false_alarms_per_hour,
     placements,
@@ -27,6 +28,7 @@ def _faults(seed: int, rows: int = 600) -> tuple[np.ndarray, np.ndarray]:
     return truth, rng.normal(size=rows) + 1.5 * np.roll(truth, 3)
 
 
+@settings(deadline=None)  # scikit-learn checks its input, on a busy machine for longer
 @given(SAMPLES)
 def test_auroc_and_average_precision_are_those_of_scikit_learn_with_ties(samples):
     truth, scores = (np.array(column) for column in zip(*samples, strict=True))
@@ -108,3 +110,19 @@ def test_bootstrap_draws_whole_groups():
     assert interval != bootstrap_interval(np.mean, groups, seed=2, copies=1000)
     assert np.diff(interval)[0] == pytest.approx(2 * 1.645 / np.sqrt(200), rel=0.15)
     assert np.isnan(bootstrap_interval(np.mean, groups[:1])).all()
+
+
+def test_a_sample_of_weight_two_is_measured_as_if_it_were_there_twice() -> None:
+    noise = np.random.default_rng(7)
+    truth, weight = noise.random(300) < 0.2, noise.integers(0, 4, 300)
+    scores = np.round(noise.normal(size=300) + truth, 1)
+    scores[:3] = np.nan
+    twice = np.repeat(truth, weight), np.repeat(scores, weight)
+    assert auroc(truth, scores, weight) == pytest.approx(auroc(*twice), abs=1e-12)
+    assert average_precision(truth, scores, weight) == pytest.approx(average_precision(*twice), abs=1e-12)
+    assert np.isnan(auroc(truth, scores, np.where(truth, 0, 1)))
+    assert np.isnan(average_precision(truth, scores, np.where(truth, 0, 1)))
+    spread = bootstrap_auroc(truth, scores, weight=weight)
+    assert np.quantile(spread, 0.05) < auroc(truth, scores, weight) < np.quantile(spread, 0.95)
+    with pytest.raises(SchemaError, match="weight of sample 0 is -1"):
+        auroc(truth, scores, np.full(300, -1.0))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lynkeus.core import ModelError, SettingsError
-from lynkeus.training import ADAM, History, Session, TrainSettings, train, use_session
+from lynkeus.training import ADAM, History, Session, TrainingSet, TrainSettings, mean_loss, train, use_session
 from lynkeus.training.checkpoint import BEFORE, FILE
 
 QUICK = TrainSettings(epochs=6, batch_size=64)
@@ -63,7 +63,7 @@ def samples(n: int = 600, columns: int = 6) -> np.ndarray:
 def run(task: Line, settings: TrainSettings = QUICK, **session: object) -> History:
     x = samples()
     with use_session(Session(device="cpu", **session)):  # type: ignore[arg-type]
-        return train(task, x, np.zeros(len(x), np.int64), settings, 0, "line")
+        return train(task, TrainingSet(x, np.zeros(len(x), np.int64)), settings, 0, "line")
 
 
 def test_it_learns_says_so_and_gives_the_same_weights_again() -> None:
@@ -228,3 +228,58 @@ def test_batches_by_the_number_of_samples_make_some_steps_of_few() -> None:
     assert history.epochs[history.best].held_out < 0.1
     with pytest.raises(SettingsError, match=r"training.batch_size must be at least 0, got -1"):
         TrainSettings(batch_size=-1)
+
+
+class Weighing(Line):
+    """Learns from samples with weights."""
+
+    def step(self, x, y, update, weight=None):
+        loss = mean_loss((self.networks["line"](x) - x) ** 2, weight)
+        update("line", loss)
+        return {"error": loss}
+
+
+def two_kinds() -> tuple[np.ndarray, np.ndarray]:
+    """Samples along one line, and as many along another, of which each weighs a tenth."""
+    x = samples()
+    x[::2] *= np.array([1, -1, 1, -1, 1, -1], np.float32)
+    return x, np.where(np.arange(len(x)) % 2, 1.0, 0.1)
+
+
+def trained(task: Line, taught: TrainingSet) -> tuple[np.ndarray, History]:
+    """Loss (n,) of the two kinds of samples."""
+    with use_session(Session(device="cpu")):
+        history = train(task, taught, TrainSettings(epochs=40, batch_size=64, learning_rate=0.03), 0, "line")
+    with torch.no_grad():
+        return task.loss(torch.from_numpy(two_kinds()[0])).numpy(), history
+
+
+def test_samples_count_by_their_weights() -> None:
+    x, weight = two_kinds()
+    labels = np.zeros(len(x), np.int64)
+    as_they_weigh = np.repeat(np.arange(len(x)), np.where(weight == 1, 10, 1))
+    alike, _ = trained(Weighing(), TrainingSet(x, labels))
+    weighted, history = trained(Weighing(), TrainingSet(x, labels, weight))
+    copied, of_copies = trained(Weighing(), TrainingSet(x[as_they_weigh], labels[as_they_weigh]))
+    # One number cannot describe two lines: the kind that weighs more is described.
+    assert weighted[1::2].mean() < 0.2 * weighted[::2].mean()
+    assert alike[1::2].mean() > 2 * weighted[1::2].mean()
+    # The held-out loss that stops it early is weighted too, as if the heavy samples were there ten times.
+    least, of_copies_least = (min(epoch.held_out for epoch in one.epochs) for one in (history, of_copies))
+    assert least == pytest.approx(of_copies_least, rel=0.2)
+    assert np.average(copied, weights=weight) == pytest.approx(of_copies_least, rel=0.2)
+    assert history.epochs[history.best].held_out == pytest.approx(np.average(weighted, weights=weight), rel=0.2)
+
+
+def test_equal_weights_train_as_none_bit_for_bit() -> None:
+    x, _ = two_kinds()
+    one, other = Weighing(), Weighing()
+    trained(one, TrainingSet(x, np.zeros(len(x), np.int64)))
+    trained(other, TrainingSet(x, np.zeros(len(x), np.int64), np.full(len(x), 0.3)))
+    np.testing.assert_array_equal(one.weights(), other.weights())
+
+
+def test_a_task_that_takes_no_weights_refuses_them_in_a_line() -> None:
+    x, weight = two_kinds()
+    with pytest.raises(SettingsError, match="line counts all samples alike and cannot use weights"):
+        trained(Line(), TrainingSet(x, np.zeros(len(x), np.int64), weight))

@@ -129,7 +129,7 @@ def report(options: ReportOptions) -> None:
 def list_(group: Annotated[str | None, typer.Argument(help="scorers, sources, simulators or studies")] = None) -> None:
     """List what there is to name on the command line."""
     for chosen in [group] if group else plugins.BUILT_IN:
-        more = ("reads", "learned", "explains by", "a fit takes", "labels") if chosen == "scorers" else ()
+        more = ("reads", "learned", "explains by", "a fit takes", "labels", "weights") if chosen == "scorers" else ()
         table = Table("name", "what it is", *more, title=chosen, title_justify="left")
         for name in plugins.entries(chosen):
             try:
@@ -150,8 +150,8 @@ def _about(scorer: Any) -> tuple[str, ...]:
     """What a scorer says of itself, as cells."""
     about = about_of(scorer)
     kinds = {"": "none", "optional": "if there are any", "known": "good or anomalous", "classes": "classes of anomaly"}
-    labels = kinds[about.labels]
-    return ", ".join(about.kinds), "yes" if about.learned else "no", about.explains, about.cost, labels
+    learned, weights = ("yes" if it else "no" for it in (about.learned, about.weights))
+    return ", ".join(about.kinds), learned, about.explains, about.cost, kinds[about.labels], weights
 
 
 @app.command()

@@ -34,6 +34,7 @@ class FitOptions:
     window: Annotated[str, typer.Option(help="Rows per window; 0: single rows; auto: by the period of the data")] = "0"
     stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: no overlap (auto: an eighth)")] = 0
     labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
+    weights: Annotated[str | None, typer.Option(help="Array or column that says how much each row counts")] = None
     verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
     monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
     set: Annotated[list[str] | None, typer.Option("--set", help="Of the scorer: latent=8, training.epochs=20")] = None
@@ -63,8 +64,13 @@ def fit_and_save(options: FitOptions) -> None:
     layout = read_layout(options.layout)
     if options.labels:
         layout = replace(layout, truth=options.labels)
+    if options.weights:
+        layout = replace(layout, weight=options.weights)
     judged = judged_intervals(options.verdicts, options.monitor) if options.verdicts else ()
-    kept = layout if options.layout or (options.labels and not options.meta and "://" not in options.data) else None
+    named = options.labels or options.weights
+    kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
+    if options.weights and kept is None:
+        raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
         source = Passes(open_source(options.data, kept, options.meta), bar)
         settings = FitSettings(
@@ -99,8 +105,8 @@ def _fit_runs(options: FitOptions) -> None:
 
     refused = {
         "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
-        "--labels": options.labels, "--verdicts": options.verdicts, "--meta": options.meta,
-        "--position": options.position, "--time": options.time,
+        "--labels": options.labels, "--weights": options.weights, "--verdicts": options.verdicts,
+        "--meta": options.meta, "--position": options.position, "--time": options.time,
     }  # fmt: skip
     for name, given in refused.items():
         if given:
@@ -236,6 +242,8 @@ def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
             say(screen, ["few samples: calibrated on those it was trained on, so p-values are a little too small"])
     for name, calibration in fitted.calibrations.items():
         seen = f"{calibration.samples} samples"
+        if calibration.effective is not None:
+            seen = f"{seen} with weights, worth {calibration.effective:.0f} that weigh alike"
         if calibration.hours is not None:
             seen = f"{calibration.hours:.2f} h of reference"
         left_out = f"{calibration.excluded} incidents of its own left out ({calibration.excluded_s:.0f} s)"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core.errors import SchemaError
+from lynkeus.core.weights import check_weights, joined_weights
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.floating[Any]]
@@ -116,9 +117,11 @@ class Batch:
 
     `values` (n, *schema.shape); NaN means missing. `time_ns` (n,) int64, UTC, start of the sample. `mask` as
     values or (n, particle): True where valid. `truth` (n,) integers: 0 normal, else the class or the 1-based
-    number of the planted fault. `weight` (n,). `meta`: arrays of length n that trace each sample to its origin,
-    e.g. `end_ns` (exclusive end of a window) or `position` (row in the file). Raises SchemaError where lengths
-    or shapes disagree.
+    number of the planted fault. `weight` (n,): how much each sample counts, finite and at least 0 (None: each counts
+    once; 0: as if it were not there); negative weights, of generators of next-to-leading order, are refused: what has
+    been learned from would have no density. `meta`: arrays of length n that trace each sample to its origin, e.g.
+    `end_ns` (exclusive end of a window) or `position` (row in the file). Raises SchemaError where lengths or shapes
+    disagree, or for such a weight.
     """
 
     schema: Schema
@@ -136,6 +139,8 @@ class Batch:
         for name, column in self._columns().items():
             if len(column) != len(self.values):
                 raise SchemaError(f"{name} has {len(column)} entries for {len(self.values)} samples")
+        if self.weight is not None:
+            check_weights(self.weight)
 
     def _columns(self) -> dict[str, Array]:
         own = {name: getattr(self, name) for name in ("time_ns", "mask", "truth", "weight")}
@@ -156,7 +161,7 @@ class Batch:
 
 
 def concatenate(batches: Sequence[Batch]) -> Batch:
-    """Join batches of one schema; a column survives only where every batch has it."""
+    """Join batches of one schema; a column survives only where every batch has it, but no weight counts as 1."""
     if not batches:
         raise SchemaError("no batches to join: the source is empty")
     first = batches[0]
@@ -164,10 +169,11 @@ def concatenate(batches: Sequence[Batch]) -> Batch:
         differs = first.schema.difference(other.schema)
         if differs:
             raise SchemaError(f"batches of two schemas cannot be joined; {differs}")
-    own = {}
-    for name in ("time_ns", "mask", "truth", "weight"):
+    own: dict[str, Array | None] = {}
+    for name in ("time_ns", "mask", "truth"):
         columns = [getattr(batch, name) for batch in batches]
         own[name] = None if any(column is None for column in columns) else np.concatenate(columns)
+    own["weight"] = joined_weights([batch.weight for batch in batches], [len(batch) for batch in batches])
     shared = set.intersection(*(set(batch.meta) for batch in batches))
     meta = {name: np.concatenate([batch.meta[name] for batch in batches]) for name in sorted(shared)}
     return Batch(first.schema, np.concatenate([batch.values for batch in batches]), meta=meta, **own)

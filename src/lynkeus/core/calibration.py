@@ -9,7 +9,7 @@ Intervals: block bootstrap (Kuensch 1989).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from lynkeus.core.batch import Floats, TimesNs
 from lynkeus.core.errors import CalibrationError
+from lynkeus.core.reference_windows import ReferenceWindows
+from lynkeus.core.weights import check_weights, differ, effective_number
 
 NS_PER_HOUR = 3.6e12
 TAIL_PEAKS = 40  # cluster peaks in the tail: fewer are noisy, more lie too deep in the body to extrapolate from
@@ -50,67 +52,19 @@ class Tail:
         return self.threshold + self.scale / self.shape * float(ratio**self.shape - 1.0)
 
 
-def fit_pareto(excesses: Floats) -> tuple[float, float]:
+def fit_pareto(excesses: Floats, worth: Floats | None = None) -> tuple[float, float]:
     """(scale, shape) of a generalised Pareto distribution by probability-weighted moments (Hosking & Wallis 1987).
 
-    The shape is kept in [0, 0.5]: a score has no sharpest possible value, and a heavier tail than that is an
-    unclean reference, not a tail.
+    `worth` (n,): how much each excess counts (None: all alike). The shape is kept in [0, 0.5]: a score has no sharpest
+    possible value, and a heavier tail than that is an unclean reference, not a tail.
     """
-    y = np.sort(np.asarray(excesses, float))
-    n = len(y)
-    weight = 1.0 - (np.arange(1, n + 1) - 0.35) / n
-    a0, a1 = float(y.mean()), float((weight * y).mean())
+    order = np.argsort(excesses, kind="stable")
+    y, w = np.asarray(excesses, float)[order], np.ones(len(order)) if worth is None else worth[order]
+    rarer = 1.0 - (np.cumsum(w) - 0.35 * w) / w.sum()
+    a0, a1 = float(np.average(y, weights=w)), float(np.average(rarer * y, weights=w))
     shape = 2.0 - a0 / max(a0 - 2.0 * a1, 1e-12)
     shape = float(np.clip(shape, 0.0, 0.5))
     return max(a0 * (1.0 - shape), 1e-9), shape
-
-
-@dataclass(frozen=True)
-class _Reference:
-    """Scores in time order; crossings of a level less than `quiet_s` apart are one cluster, as they are one alarm."""
-
-    scores: Floats
-    time_ns: TimesNs
-    hours: float
-    quiet_s: float
-
-    def keep(self, kept: npt.NDArray[np.bool_]) -> _Reference:
-        """The windows kept, with the livetime that they share."""
-        return _Reference(self.scores[kept], self.time_ns[kept], self.hours * float(kept.mean()), self.quiet_s)
-
-    def clusters(self, level: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Windows that reach the level, and where in that list each cluster starts."""
-        high = np.flatnonzero(self.scores >= level)
-        new = np.flatnonzero(np.diff(self.time_ns[high]) > self.quiet_s * 1e9) + 1
-        return high, np.concatenate([[0], new])[: len(high)]
-
-    def counts(self, levels: Floats) -> npt.NDArray[np.intp]:
-        """Clusters that reach each level, or any higher one (low levels merge what higher ones count apart).
-
-        A window starts a cluster at the levels between its own score and the highest score in the quiet time
-        before it, so that two sorted lists count the clusters of all levels at once.
-        """
-        before = np.minimum(self.scores, self._highest_before())
-        found = np.searchsorted(np.sort(before), levels) - np.searchsorted(np.sort(self.scores), levels)
-        return np.maximum.accumulate(found[::-1])[::-1]
-
-    def _highest_before(self) -> Floats:
-        """Highest score within `quiet_s` before each window, by maxima over 1, 2, 4 ... windows."""
-        position = np.arange(len(self.scores))
-        first = np.searchsorted(self.time_ns, self.time_ns - int(self.quiet_s * 1e9))
-        span, highest = position - first, np.full(len(self.scores), -np.inf)
-        maxima, width = self.scores.copy(), 1
-        while width <= span.max():
-            here = position[(span >= width) & (span < 2 * width)]
-            highest[here] = np.maximum(maxima[here - 1], maxima[first[here] + width - 1])
-            maxima[width:] = np.maximum(maxima[width:], maxima[:-width])
-            width *= 2
-        return highest
-
-    def levels(self) -> Floats:
-        """Rising scores at which the survival curve is kept: dense where it is rare."""
-        grid = np.quantile(self.scores, np.linspace(0.0, 1.0, 1001))
-        return np.unique(np.concatenate([grid, np.sort(self.scores)[-500:]]))
 
 
 @dataclass(frozen=True)
@@ -119,7 +73,8 @@ class Calibration:
 
     `hours` is the livetime of the reference after exclusions (None: samples without times; only p-values then).
     `excluded` counts the incidents found in the reference itself and left out. `replicas` are tails fitted to
-    block-bootstrap copies of the reference.
+    block-bootstrap copies of the reference. `effective`: number of windows of one weight that say as much as these, and
+    `hours` that of so many; None where all weigh alike.
     """
 
     levels: Floats = field(repr=False)  # rising scores
@@ -133,6 +88,7 @@ class Calibration:
     excluded: int = 0
     excluded_s: float = 0.0
     replicas: tuple[Tail, ...] = field(default=(), repr=False)
+    effective: float | None = None
 
     @classmethod
     def fit(
@@ -142,39 +98,33 @@ class Calibration:
         time_ns: TimesNs | None = None,
         quiet_s: float = 10.0,
         seed: int = 0,
+        weight: Floats | None = None,
     ) -> Self:
         """Fit to the scores (n,) of reference windows in time order; NaN scores are left out.
 
-        `time_ns` (n,) start of each window; without it the windows share `hours` evenly. Incidents in the
-        reference (peaks the tail of the rest expects less than 0.02 times) are excluded and counted. Raises
-        CalibrationError where fewer than FEWEST windows have a score.
+        `time_ns` (n,) start of each window; without it the windows share `hours` evenly. `weight` (n,): how much each
+        counts; what the reference supports follows their effective number (Kish 1965). Incidents in the reference
+        (peaks the tail of the rest expects less than 0.02 times) are excluded and counted. Raises CalibrationError
+        where fewer than FEWEST windows have a score, SchemaError for a weight that is none.
         """
-        good = np.isfinite(scores)
+        good, heavy = _usable(scores, weight)
         found = np.asarray(scores, float)[good]
-        least = FEWEST if hours else FEWEST_WITHOUT_TIMES
-        if len(found) < least:
-            raise CalibrationError(
-                f"only {len(found)} reference windows have a score; a calibration needs {least}: give more data"
-            )
-        if found.min() == found.max():
-            raise CalibrationError(
-                f"all {len(found)} reference windows have the same score {found[0]:g}: is the data frozen?"
-            )
+        _require_enough(found, heavy, FEWEST if hours else FEWEST_WITHOUT_TIMES)
         span = hours * len(found) / len(good) if hours else len(found) / 3600.0
         if time_ns is None:
             times = np.linspace(0, span * NS_PER_HOUR, len(found), endpoint=False).astype(np.int64)
         else:
             times = np.asarray(time_ns, np.int64)[good]
-        everything = _Reference(found, times, span, quiet_s if hours else 0.0)
+        everything = ReferenceWindows(found, times, span, quiet_s if hours else 0.0, heavy)
         kept, incidents = _without_incidents(everything)
         clean = everything.keep(kept)
         levels = clean.levels()
-        counts = clean.counts(levels)
-        survival = 1.0 - np.searchsorted(np.sort(clean.scores), levels) / (len(clean.scores) + 1)
-        tail, replicas = _tail(clean, float(levels[_rank(counts, TAIL_PEAKS)]), seed)
+        survival = 1.0 - clean.below(levels) / (clean.effective + 1.0)
+        tail, replicas = _tail(clean, float(levels[_rank(clean.distinct(levels), TAIL_PEAKS)]), seed)
         return cls(
-            levels, survival, counts / clean.hours, tail, float(clean.scores.max()), len(clean.scores),
-            clean.hours if hours else None, clean.quiet_s, incidents, (span - clean.hours) * 3600.0, replicas,
+            levels, survival, clean.counts(levels) / clean.worth_hours, tail, float(clean.scores.max()),
+            len(clean.scores), clean.worth_hours if hours else None, clean.quiet_s, incidents,
+            (span - clean.hours) * 3600.0, replicas, None if heavy is None else clean.effective,
         )  # fmt: skip
 
     def p_value(self, scores: Floats) -> Floats:
@@ -183,6 +133,10 @@ class Calibration:
         body = np.interp(s, self.levels, self.survival)
         at_threshold = np.interp(self.tail.threshold, self.levels, self.survival)
         beyond = at_threshold * self.tail.rate(s) / self.tail.clusters_per_hour
+        if self.effective is not None:  # a tail does not know of a single heavy window: it is lifted to the highest one
+            highest = float(at_threshold * self.tail.rate(np.array([self.maximum]))[0] / self.tail.clusters_per_hour)
+            lifted = beyond * max(self.survival[-1] / highest, 1.0)
+            beyond = np.where(s > self.maximum, lifted, np.maximum(beyond, body))
         return np.where(np.isnan(s), np.nan, np.maximum(np.where(s > self.tail.threshold, beyond, body), 1e-300))
 
     def alarms_per_hour(self, scores: Floats) -> Floats:
@@ -241,31 +195,64 @@ class Calibration:
         return cls(**given)
 
 
-def _rank(counts: npt.NDArray[np.intp], peaks: int) -> int:
+def _usable(scores: Floats, weight: Floats | None) -> tuple[npt.NDArray[np.bool_], Floats | None]:
+    """Which windows have a score and count, and how much these count; None where all alike."""
+    good = np.isfinite(scores)
+    if weight is None:
+        return good, None
+    given = np.asarray(weight)
+    check_weights(given)
+    if len(given) != len(good):
+        raise CalibrationError(f"{len(given)} weights for {len(good)} scores: give one for each")
+    good &= given > 0
+    heavy = given[good].astype(float)
+    return good, heavy if differ(heavy) else None
+
+
+def _require_enough(found: Floats, weight: Floats | None, least: int) -> None:
+    worth = len(found) if weight is None else effective_number(weight)
+    if worth < least:
+        count = f"only {len(found)}" if weight is None else f"the {len(found)} weighted"
+        but = "" if weight is None else f", which are worth {worth:.1f} of one weight"
+        raise CalibrationError(
+            f"{count} reference windows have a score{but}; a calibration needs {least}: give more data"
+        )
+    if found.min() == found.max():
+        raise CalibrationError(
+            f"all {len(found)} reference windows have the same score {found[0]:g}: is the data frozen?"
+        )
+
+
+def _rank(counts: Floats, peaks: int) -> int:
     """Index of the highest level that so many clusters reach, at most half of those there are at any level."""
-    return int(np.flatnonzero(counts >= min(peaks, counts[0] / 2))[-1])
+    enough = min(peaks, float(counts[0]) / 2) - 1e-3  # sums of weights are not whole numbers to the last digit
+    return int(np.flatnonzero(counts >= enough)[-1])
 
 
-def _tail(reference: _Reference, threshold: float, seed: int, copies: int = 100) -> tuple[Tail, tuple[Tail, ...]]:
+def _tail(reference: ReferenceWindows, threshold: float, seed: int, copies: int = 100) -> tuple[Tail, tuple[Tail, ...]]:
     """The tail above a threshold, and those of block-bootstrap copies; a block is a sixtieth of the reference."""
     high, starts = reference.clusters(threshold)
     excesses = np.maximum.reduceat(reference.scores[high], starts) - threshold
+    worth = np.ones(len(starts)) if reference.worth is None else reference.worth[high[starts]]
     block = high[starts] * 60 // len(reference.scores)
     rng = np.random.default_rng(seed)
     tails = []
     for times_drawn in [np.ones(60, int), *rng.multinomial(60, np.full(60, 1 / 60), copies)]:
-        drawn = np.repeat(excesses, times_drawn[block])
-        scale, shape = fit_pareto(drawn) if len(drawn) > 1 else fit_pareto(excesses)
-        tails.append(Tail(threshold, scale, shape, max(len(drawn), 1) / reference.hours))
+        drawn = np.repeat(np.arange(len(excesses)), times_drawn[block])
+        of = drawn if len(drawn) > 1 else np.arange(len(excesses))
+        scale, shape = fit_pareto(excesses[of], worth[of])
+        tails.append(Tail(threshold, scale, shape, (worth[drawn].sum() or 1.0) / reference.worth_hours))
     return tails[0], tuple(tails[1:])
 
 
-def _without_incidents(reference: _Reference) -> tuple[npt.NDArray[np.bool_], int]:
+def _without_incidents(reference: ReferenceWindows) -> tuple[npt.NDArray[np.bool_], int]:
     """Which windows to keep, and how many incidents were left out: clusters far outside the tail of all the others.
 
     A heavy tail would explain its own outliers, so clusters are judged by a nearly exponential tail whose scale is
     the median excess of a quarter of all clusters: incidents are few clusters even where they are many windows.
+    Weights do not count: light windows that a generator drew far out, to know the tail, are no incidents.
     """
+    reference = replace(reference, weight=None)
     keep, incidents = np.ones(len(reference.scores), bool), 0
     for _ in range(20):
         rest = reference.keep(keep)

@@ -24,10 +24,10 @@ class About:
     `kinds` of samples it reads, whether it is `learned` (a network is trained), what its explanation shows, the `cost`
     of a fit in words; which `labels` it uses: none, good or anomalous where there are any ("optional"), or
     needs ("known"), or many "classes"; `constants`: columns that never change in the reference
-    are not set aside for it; `scale`: "-log10 p" where its score is already the decimal logarithm of how rare a
-    good sample scores this high, so that nothing has to be calibrated; `recommended` for its kind of data: `-s auto`
-    keeps it where nothing else is better beyond chance; `names_kinds`: it says which kind of fault it is; `runs`: the
-    samples that it reads are whole runs.
+    are not set aside for it; `weights`: whether samples count by their weights in its fit; `scale`: "-log10 p" where
+    its score is already the decimal logarithm of how rare a good sample scores this high, so that nothing has to be
+    calibrated; `recommended` for its kind of data: `-s auto` keeps it where nothing else is better beyond chance;
+    `names_kinds`: it says which kind of fault it is; `runs`: the samples that it reads are whole runs.
     """
 
     kinds: tuple[str, ...]
@@ -36,6 +36,7 @@ class About:
     cost: str
     labels: Literal["", "optional", "known", "classes"] = ""
     constants: bool = False
+    weights: bool = False
     scale: Literal["", "-log10 p"] = ""
     recommended: bool = False
     names_kinds: bool = False

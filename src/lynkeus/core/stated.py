@@ -27,6 +27,7 @@ class Stated:
     hours: None = None
     quiet_s: float = 0.0
     excluded_s: float = 0.0
+    effective: float | None = None
 
     def p_value(self, scores: Floats) -> Floats:
         """Return P(a good sample scores this high), in (0, 1]; NaN stays NaN."""

@@ -31,6 +31,7 @@ from lynkeus.evaluate.comparison_page import comparison_page
 from lynkeus.evaluate.run_study import Progress, StudyRun, record
 from lynkeus.files.whole import write_whole
 from lynkeus.fitting.kinds import kinds_of
+from lynkeus.fitting.weights import check_weights_used
 from lynkeus.metrics.rates import COVERAGE, auroc, average_precision, bootstrap_auroc
 from lynkeus.sources import Good
 
@@ -90,6 +91,7 @@ def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
         raise SourceError("the test samples of a comparison need labels (truth), with normal ones (0) and others")
     for name, options in part.scorers.items():
         scorer = plugins.load("scorers", name.split()[0])(**options)
+        check_weights_used(case.train, f"the scorer {name}", about_of(scorer))
         begun = time.process_time()
         scorer.fit(case.train if about_of(scorer).labels else Good(case.train))
         fitted = time.process_time()
@@ -127,17 +129,17 @@ def _measure(part: Part, case: str, outcome: Outcome, found: Found) -> None:
     """AUROC of every class against the normal samples, and of all of them, with its interval; confusion of kinds."""
     test, scores = outcome.test, outcome.scores[:, 0]
     assert test.truth is not None
-    start = f"{case}.{outcome.name}"
-    copies = bootstrap_auroc(test.truth, scores, _groups(part, test))
+    start, weight = f"{case}.{outcome.name}", test.weight
+    copies = bootstrap_auroc(test.truth, scores, _groups(part, test), weight=weight)
     found.copies.setdefault(outcome.name, []).append(copies)
     low, high = _interval(copies)
-    metrics = {"auroc": auroc(test.truth, scores), "low": float(low), "high": float(high)}
-    metrics["average_precision"] = average_precision(test.truth, scores)
+    metrics = {"auroc": auroc(test.truth, scores, weight), "low": float(low), "high": float(high)}
+    metrics["average_precision"] = average_precision(test.truth, scores, weight)
     metrics |= {"fit_s": outcome.fit_s, "score_s": outcome.score_s}
     for number, name in enumerate(part.classes):
         rows = (test.truth == 0) | (test.truth == number)
         if number and len(part.classes) > 2 and (test.truth == number).any():
-            metrics[f"{name}.auroc"] = auroc(test.truth[rows], scores[rows])
+            metrics[f"{name}.auroc"] = auroc(test.truth[rows], scores[rows], None if weight is None else weight[rows])
     if outcome.kinds is not None:
         counts = _confusion(part, test.truth, outcome.kinds)
         faulty = counts[1:]

@@ -9,9 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.core import Array, Batch, Floats, LynkeusError, Scorer, SettingsError, Source, Tracking, about_of, plugins
+from lynkeus.core import (
+    About,
+    Array,
+    Batch,
+    Floats,
+    LynkeusError,
+    Scorer,
+    SettingsError,
+    Source,
+    Tracking,
+    about_of,
+    plugins,
+)
 from lynkeus.fitting.fit import FitSettings, view_of
 from lynkeus.fitting.reference import FOLDS
+from lynkeus.fitting.weights import check_weights_used
 from lynkeus.metrics.rates import wilson_interval
 from lynkeus.sources import Blocks, Labelled
 from lynkeus.transforms.inputs import Inputs
@@ -21,6 +34,7 @@ AUTO = "auto"
 EVERY = 4
 SCALE_SAMPLES = 2000  # good samples that say what a sigma is
 FAULTS = 300  # to plant at least, in several rounds where few samples are held out
+NOTHING = About((), False, "", "")
 FEWEST = 10  # held-out samples of each kind, without which nothing can be told
 
 
@@ -60,8 +74,9 @@ def choose(
     """Fit all scorers that train no network, and the `learned` ones asked for, on four fifths of the data; plant faults
     into the rest, or take known anomalies where there are enough, and keep the best; a cheaper one where it is as good.
 
-    Raises SettingsError where none can be used.
+    Raises SettingsError where none can be used, or samples have weights, which do not count here.
     """
+    check_weights_used(source, "-s auto", NOTHING, dict(settings.layout or {}).get("weight", ""))
     names = [name for name in plugins.entries("scorers") if not _about(name).learned] + list(learned)
     found = []
     for number, name in enumerate(names):

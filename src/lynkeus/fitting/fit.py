@@ -26,6 +26,7 @@ from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.fitting.views.view import View
+from lynkeus.fitting.weights import check_weights_used
 from lynkeus.sources import Blocks, Exclude, Labelled
 from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.runs.read import RunFolder
@@ -61,13 +62,14 @@ def fit(source: Source, settings: FitSettings, quiet: Source | None = None, prog
 
     `quiet`: data to calibrate on, if not the training data themselves. Known anomalies teach a scorer that learns from
     labels; from all others they are kept away, as from the calibration. Raises SettingsError where a scorer that needs
-    labels gets none.
+    labels gets none, or one that counts all samples alike gets samples with weights.
     """
     tell = progress or (lambda what, share: None)
     scorer = plugins.make_scorer(settings.scorer, settings.options)
     if isinstance(source, RunFolder):
         return _fit_runs(source, settings, scorer, tell)
     about = about_of(scorer)
+    check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     view = view_of(source, settings, about)
     labelled = Labelled(view.training(source), settings.labels, settings.judged)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
@@ -195,7 +197,7 @@ def calibrate(
         scores = reference.scores[:, k].copy()
         for incident in own:
             scores[incident.rows] = np.nan
-        fit = Calibration.fit(scores, reference.hours, reference.time_ns, quiet_s)
+        fit = Calibration.fit(scores, reference.hours, reference.time_ns, quiet_s, weight=reference.weight)
         seconds = sum(incident.seconds for incident in own)
         found[output] = replace(fit, excluded=fit.excluded + len(own), excluded_s=fit.excluded_s + seconds)
     return found
@@ -203,13 +205,15 @@ def calibrate(
 
 def _learned(view: View, calibrations: Mapping[str, Calibration | Stated], reference: Reference) -> dict[str, Any]:
     """What was learned from, and what was left out of it, in numbers."""
-    hours = next(iter(calibrations.values())).hours
+    first = next(iter(calibrations.values()))
+    worth = {} if first.effective is None else {"effective_samples": round(first.effective, 1)}
     channels = view.channels if isinstance(view, Channels) else None
     return {
         "samples": len(reference.scores),
+        **worth,
         "start_ns": None if reference.time_ns is None else int(reference.time_ns[0]),
         "end_ns": None if reference.end_ns is None else int(reference.end_ns[-1]),
-        "reference_hours": None if hours is None else round(hours, 3),
+        "reference_hours": None if first.hours is None else round(first.hours, 3),
         "excluded": {
             output: {"incidents": c.excluded, "seconds": round(c.excluded_s, 1)} for output, c in calibrations.items()
         },

@@ -22,6 +22,7 @@ from lynkeus.core import (
     Tracking,
 )
 from lynkeus.core.calibration import NS_PER_HOUR
+from lynkeus.core.weights import joined_weights
 from lynkeus.transforms.thinned import Thinned
 
 Progress = Callable[[str, float | None], None]
@@ -32,7 +33,8 @@ WIDEST_GAP = 20.0  # a pause longer than this many samples does not count as liv
 @dataclass(frozen=True)
 class Reference:
     """The training data as scored, in time order: `scores`, `suspects`, `place` (n, outputs), the last as numbers into
-    `names`, -1 for none; `time_ns`, `end_ns` (n,) or None; some of the `samples`."""
+    `names`, -1 for none; `time_ns`, `end_ns` (n,) or None; some of the `samples`; `weight` (n,) or None: how much each
+    counts. A sample that weighs nothing has no score."""
 
     scores: Floats
     suspects: npt.NDArray[np.bool_]
@@ -41,6 +43,7 @@ class Reference:
     end_ns: TimesNs | None
     samples: Thinned
     names: tuple[str, ...]
+    weight: Floats | None = None
 
     @property
     def hours(self) -> float | None:
@@ -60,12 +63,15 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
     if isinstance(scorer, Tracking):
         scorer.resume({})
     parts: list[tuple[Any, ...]] = []
+    weights: list[Floats | None] = []
     samples = Thinned()
     for batch in prepared:
         scores, left_out = scorer.unseen(batch) if isinstance(scorer, Refers) else (scorer.score(batch), None)
-        places = (
-            _places(scorer, batch) if left_out is None else np.where(left_out != "", left_out, _places(scorer, batch))
-        )
+        if batch.weight is not None:
+            scores = np.where(batch.weight[:, None] > 0, scores, np.nan)
+        weights.append(batch.weight)
+        places = _places(scorer, batch)
+        places = places if left_out is None else np.where(left_out != "", left_out, places)
         suspects = np.zeros(scores.shape, bool) if left_out is None else left_out != ""
         ends = None if batch.time_ns is None else end_times(batch)
         parts.append((scores, suspects, _numbers(places, batch.schema.names), batch.time_ns, ends))
@@ -76,7 +82,8 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
         raise CalibrationError("the source has no samples to calibrate on; are there fewer rows than one window?")
     joined: list[Any] = [None if part[0] is None else np.concatenate(part) for part in zip(*parts, strict=True)]
     scores, suspects, place, time_ns, end_ns = joined
-    return Reference(scores, suspects, place, time_ns, end_ns, samples, prepared.schema.names)
+    weight = joined_weights(weights, [len(part[0]) for part in parts])
+    return Reference(scores, suspects, place, time_ns, end_ns, samples, prepared.schema.names, weight)
 
 
 def _places(scorer: Scorer, batch: Batch) -> npt.NDArray[np.str_]:

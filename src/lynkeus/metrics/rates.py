@@ -10,26 +10,26 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import find_objects, label
-from scipy.stats import chi2, norm, rankdata
+from scipy.stats import binomtest, chi2, rankdata
 
 from lynkeus.core import Floats, SettingsError
+from lynkeus.core.weights import check_weights
 
 Truth = npt.ArrayLike  # (n,) bool or 0/1: True where faulty
 COVERAGE = 0.9
 THRESHOLDS = 250  # of the surface under which vus_pr takes the volume, as in TSB-AD
 
 
-def auroc(truth: Truth, scores: npt.ArrayLike) -> float:
+def auroc(truth: Truth, scores: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
     """Area under the ROC curve: the chance that a faulty sample scores higher than a good one, ties counting half.
 
-    NaN where one of the two classes is absent. A NaN score raises no alarm, so it ranks lowest.
+    `weight` (n,): how much each sample counts. NaN where one of the two classes is absent. A NaN score raises no alarm,
+    so it ranks lowest.
     """
-    wrong, values = _checked(truth, scores)
-    positives, negatives = int(wrong.sum()), int((~wrong).sum())
-    if not positives or not negatives:
-        return float("nan")
-    ranks = rankdata(values)
-    return float((ranks[wrong].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    from sklearn.metrics import roc_auc_score  # takes a second to import, and most commands measure nothing
+
+    wrong, ranks, counts = _counted(truth, scores, weight)
+    return float(roc_auc_score(wrong, ranks, sample_weight=counts)) if 0 < wrong.sum() < len(wrong) else float("nan")
 
 
 def placements(faulty: npt.ArrayLike, good: npt.ArrayLike) -> Floats:
@@ -40,37 +40,39 @@ def placements(faulty: npt.ArrayLike, good: npt.ArrayLike) -> Floats:
 
 
 def bootstrap_auroc(
-    truth: Truth, scores: npt.ArrayLike, groups: npt.ArrayLike | None = None, seed: int = 0, copies: int = 300
-) -> Floats:
+    truth: Truth, scores: npt.ArrayLike, groups: npt.ArrayLike | None = None, seed: int = 0, copies: int = 300,
+    weight: npt.ArrayLike | None = None,
+) -> Floats:  # fmt: skip
     """(copies,) AUROC of samples drawn again with replacement: their quantiles are its interval.
 
-    `groups` (n,): samples of one group are not independent, and are drawn together. NaN where a class is absent.
+    `groups` (n,): samples of one group are not independent, and are drawn together; `weight` (n,): how much each
+    sample counts. NaN where a class is absent.
     """
     wrong, values = _checked(truth, scores)
+    heavy = 1 if weight is None else np.asarray(weight, float)
     _, group = np.unique(np.arange(len(values)) if groups is None else groups, return_inverse=True)
     number, rng = int(group.max(initial=-1)) + 1, np.random.default_rng(seed)
     good = np.flatnonzero(~wrong)[np.argsort(values[~wrong], kind="stable")]
     below, reached = (np.searchsorted(values[good], values[wrong], side) for side in ("left", "right"))
     drawn = np.full(copies, np.nan)
     for copy in range(copies if wrong.any() and len(good) else 0):
-        weight = np.bincount(rng.integers(number, size=number), minlength=number)[group]
-        count = np.append(0, np.cumsum(weight[good]))
-        pairs = float(count[-1] * weight[wrong].sum())
+        times = np.bincount(rng.integers(number, size=number), minlength=number)[group] * heavy
+        count = np.append(0, np.cumsum(times[good]))
+        pairs = float(count[-1] * times[wrong].sum())
         if pairs:
-            drawn[copy] = weight[wrong] @ (count[below] + count[reached]) / (2.0 * pairs)
+            drawn[copy] = times[wrong] @ (count[below] + count[reached]) / (2.0 * pairs)
     return drawn
 
 
-def average_precision(truth: Truth, scores: npt.ArrayLike) -> float:
-    """Area under the precision-recall curve as a sum over steps of recall (no interpolation); NaN without faults."""
-    wrong, values = _checked(truth, scores)
-    if not wrong.any():
-        return float("nan")
-    order = np.argsort(-values, kind="stable")
-    last = np.append(np.diff(values[order]) != 0, True)  # tied scores are one threshold
-    hits = np.cumsum(wrong[order])[last]
-    found = np.flatnonzero(last) + 1
-    return float(np.sum(np.diff(hits, prepend=0) / wrong.sum() * hits / found))
+def average_precision(truth: Truth, scores: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
+    """Area under the precision-recall curve as a sum over steps of recall (no interpolation); NaN without faults.
+
+    `weight` (n,): how much each sample counts.
+    """
+    from sklearn.metrics import average_precision_score  # see auroc
+
+    wrong, ranks, counts = _counted(truth, scores, weight)
+    return float(average_precision_score(wrong, ranks, sample_weight=counts)) if wrong.any() else float("nan")
 
 
 def vus_pr(truth: Truth, scores: npt.ArrayLike, longest_buffer: int = 100) -> float:
@@ -105,10 +107,8 @@ def wilson_interval(hits: int, trials: int, coverage: float = COVERAGE) -> tuple
         raise SettingsError(f"{hits} hits in {trials} trials cannot be")
     if not trials:
         return 0.0, 1.0
-    z, share = float(norm.ppf((1 + coverage) / 2)), hits / trials
-    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * np.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2)
-    return (0.0 if hits == 0 else float(middle - half)), (1.0 if hits == trials else float(middle + half))
+    interval = binomtest(int(hits), int(trials)).proportion_ci(coverage, "wilson")
+    return float(interval.low), float(interval.high)
 
 
 def bootstrap_interval(
@@ -142,6 +142,21 @@ def _checked(truth: Truth, scores: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_]
     if wrong.shape != values.shape or wrong.ndim != 1:
         raise SettingsError(f"truth {wrong.shape} and scores {values.shape} must be two columns of one length")
     return wrong, values
+
+
+def _counted(
+    truth: Truth, scores: npt.ArrayLike, weight: npt.ArrayLike | None
+) -> tuple[npt.NDArray[np.bool_], Floats, Floats | None]:
+    """Truth, ranks of the scores, which are finite, and weights: of the samples that count."""
+    wrong, values = _checked(truth, scores)
+    if weight is None:
+        return wrong, rankdata(values, "dense"), None
+    counts = np.asarray(weight)
+    if counts.shape != wrong.shape:
+        raise SettingsError(f"weights {counts.shape} and truth {wrong.shape} must be two columns of one length")
+    check_weights(counts)
+    there = counts > 0
+    return wrong[there], rankdata(values[there], "dense"), counts[there].astype(float)
 
 
 def _range_precision(wrong: npt.NDArray[np.bool_], scores: Floats, thresholds: Floats, buffer: int) -> float:

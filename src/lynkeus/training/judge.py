@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 
 from lynkeus.core import Array, Floats
+from lynkeus.core.weights import differ
 from lynkeus.training.task import Task, in_chunks
 from lynkeus.transforms.planting import COPIES, efficiency, plant
 
@@ -37,19 +38,31 @@ def split(labels: Array, share: float, seed: int) -> tuple[Rows, Rows, Rows]:
 
 
 class Judge:
-    """What `look` asks of a task, on the same samples in every epoch; faulty are known anomalies, or planted faults."""
+    """What `look` asks of a task, on the same samples in every epoch; faulty are known anomalies, or planted faults.
 
-    def __init__(self, good: Floats, known: Floats, seed: int, device: torch.device) -> None:
+    `weight` (n,) of the good samples, None: each counts once. Faults are planted into samples drawn by their weights.
+    """
+
+    def __init__(
+        self, good: Floats, known: Floats, seed: int, device: torch.device, weight: Floats | None = None
+    ) -> None:
         rng = np.random.default_rng(seed)
         chosen = np.sort(rng.permutation(len(good))[: 4 * COPIES])
-        faulty = known if len(known) >= FEWEST_KNOWN else plant(good[rng.integers(len(good), size=COPIES)], rng)
+        share = None if weight is None or not differ(weight) else weight / weight.sum()
+        if len(known) >= FEWEST_KNOWN:
+            faulty = known
+        else:
+            where = rng.integers(len(good), size=COPIES) if share is None else rng.choice(len(good), COPIES, p=share)
+            faulty = plant(good[where], rng)
+        self.weight = None if share is None else share[chosen]
         self.good = torch.from_numpy(good[chosen]).to(device)
         self.faulty = torch.from_numpy(faulty).to(device)
 
     def look(self, task: Task) -> tuple[float, float, float]:
         """Held-out loss, efficiency for planted faults, spread of what comes out."""
-        loss = float(in_chunks(task.loss, self.good).double().mean())
+        losses = in_chunks(task.loss, self.good).double()
+        loss = float(losses.mean() if self.weight is None else np.average(losses.cpu().numpy(), weights=self.weight))
         good, faulty = (in_chunks(task.score, x).cpu().double().numpy() for x in (self.good, self.faulty))
         with torch.no_grad():
             spread = float(task.spread(self.good))
-        return loss, efficiency(good, faulty), spread
+        return loss, efficiency(good, faulty, self.weight), spread

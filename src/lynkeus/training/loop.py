@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 import os
@@ -18,11 +19,12 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from lynkeus.core import Array, Floats, SettingsError
+from lynkeus.core.weights import differ
 from lynkeus.training.checkpoint import pack, read_checkpoint, unpack, write_checkpoint
 from lynkeus.training.history import Epoch, History
 from lynkeus.training.judge import Judge, Rows, split
 from lynkeus.training.settings import Progress, Session, TrainSettings, session
-from lynkeus.training.task import Task, in_chunks, step_size
+from lynkeus.training.task import Task, TrainingSet, in_chunks, step_size
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -33,27 +35,18 @@ FIRST, SOME_NUMBERS = 4096, 100_000_000  # samples, and numbers of samples, that
 LAST_RATE = 0.01  # the learning rate falls along a cosine to this part of the first one
 
 
-def train(
-    task: Task,
-    samples: Array,
-    labels: Array,
-    settings: TrainSettings,
-    seed: int,
-    title: str,
-    inputs: nn.Module | None = None,
-) -> History:
-    """Train on samples (n, ...) float32 with labels (n,); the networks of the task end as those of the best epoch.
-
-    With `inputs` the samples are what this makes float32 of, on the device, a batch at a time: images of 8 bits.
+def train(task: Task, samples: TrainingSet, settings: TrainSettings, seed: int, title: str) -> History:
+    """Train on samples; the networks of the task end as those of the best epoch.
 
     Deterministic on a CPU, also when it was killed and started again with the same session folder. Raises SettingsError
-    for a device that is absent, or a loss that is no number from the start, ModelError for a damaged checkpoint.
+    for a device that is absent, a loss that is no number from the start, or samples with weights and a task that takes
+    none; ModelError for a damaged checkpoint.
     """
     where = session()
     torch.set_num_threads(1)  # two were slower than one, measured on networks of this size
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
-        run = _Run(task, samples, labels, settings, seed, title, inputs or nn.Identity(), where)
+        run = _Run(task, samples, settings, seed, title, where)
         try:
             return run.run()
         finally:
@@ -65,15 +58,16 @@ class _Run:
     """One training under way."""
 
     task: Task
-    samples: Array
-    labels: Array
+    taught: TrainingSet
     settings: TrainSettings
     seed: int
     title: str
-    inputs: nn.Module
     where: Session
 
     def __post_init__(self) -> None:
+        self.samples, self.labels = self.taught.values, self.taught.labels
+        self.inputs = self.taught.inputs or nn.Identity()
+        self.counts = _usable_weight(self.task, self.taught, self.title)
         self.fabric = _fabric(self.where.torch_device.type, self.where.precision)
         self.folder = self._folder() if self.where.folder else None
         device = self.fabric.device
@@ -81,10 +75,13 @@ class _Run:
         self.training = torch.from_numpy(training).to(device)
         self.x, self.y = torch.from_numpy(self.samples).to(device), torch.from_numpy(self.labels).to(device)
         self.inputs.to(device)
-        self.known = _Known(self.labels[training])
-        self.judge = Judge(self._floats(held_out), self._floats(known), self.seed, device)
+        self.weight = None if self.counts is None else torch.from_numpy(self.counts).to(device)
+        self.known = _Known(self.labels[training], None if self.counts is None else self.counts[training])
+        held_out = self._few(held_out)
+        of_good = None if self.counts is None else self.counts[held_out]
+        self.judge = Judge(self._floats(held_out), self._floats(self._few(known)), self.seed, device, of_good)
         self.task.networks.to(device)
-        self.task.start(self._seen(self.training[: min(FIRST, _some(self.samples))]))
+        self.task.start(self._seen(self._first()))
         decay = self.settings.decay
         self.plain = nn.ModuleDict(dict(self.task.networks.items()))  # without what Fabric puts around them
         self.optimisers = {}
@@ -145,9 +142,10 @@ class _Run:
             self.task.networks[name].train()
         for index, rows in enumerate(batches):
             self._set_rate((number + index / len(batches)) / self.settings.epochs)
-            rows = self.known.added(rows, self.settings.known_share, draw)
+            own, rows = len(rows), self.known.added(rows, self.settings.known_share, draw)
             rows = self.training[rows]
-            for name, loss in self.task.step(self._seen(rows), self.y[rows], self._update).items():
+            weight = () if self.weight is None else (self._weight_of(rows, own),)
+            for name, loss in self.task.step(self._seen(rows), self.y[rows], self._update, *weight).items():
                 total[name] = total.get(name, torch.zeros_like(loss)) + loss.detach() / len(batches)
             self._tell(number, index * size)
         self.task.networks.eval()
@@ -159,10 +157,32 @@ class _Run:
         x: Tensor = self.inputs(self.x[rows])
         return x.to(memory_format=torch.channels_last) if self.where.channels_last and x.ndim == 4 else x
 
+    def _first(self) -> Tensor:
+        """The rows that the task may look at before it begins; drawn by their weights where there are such."""
+        many = min(FIRST, _some(self.samples))
+        if self.weight is None:
+            return self.training[:many]
+        draw = torch.Generator().manual_seed(self.seed)
+        heavy = self.weight[self.training].double().cpu()
+        chosen = torch.multinomial(heavy, min(many, len(heavy)), replacement=True, generator=draw)
+        return self.training[chosen.to(self.training.device)]
+
+    def _weight_of(self, rows: Tensor, own: int) -> Tensor:
+        """Of a batch; anomalies added to its `own` samples were drawn by their weights, and count as a good sample."""
+        assert self.weight is not None
+        weight = self.weight[rows]
+        weight[own:] = 1.0
+        return weight
+
+    def _few(self, rows: Rows) -> Rows:
+        """As many of some samples as fit into memory."""
+        return rows[:: max(1, len(rows) // _some(self.samples))]
+
     def _floats(self, rows: Rows) -> Floats:
-        """As many of some samples as fit into memory, for the judge."""
-        few = rows[:: max(1, len(rows) // _some(self.samples))]
-        found: Floats = in_chunks(self.inputs, torch.from_numpy(self.samples[few]).to(self.fabric.device)).cpu().numpy()
+        """Some samples, for the judge."""
+        found: Floats = (
+            in_chunks(self.inputs, torch.from_numpy(self.samples[rows]).to(self.fabric.device)).cpu().numpy()
+        )
         return found
 
     def _update(self, name: str, loss: Tensor) -> None:
@@ -219,7 +239,7 @@ class _Run:
         own = {name: value for name, value in vars(self.task).items() if isinstance(value, bool | int | float | str)}
         facts += [own]
         digest = hashlib.sha256(json.dumps(facts).encode())
-        for array in (self.samples, self.labels):
+        for array in (self.samples, self.labels, *(() if self.counts is None else (self.counts,))):
             digest.update(np.ascontiguousarray(array).data)
         return self.where.folder / digest.hexdigest()[:16]
 
@@ -229,13 +249,28 @@ def _some(samples: Array) -> int:
     return max(1, SOME_NUMBERS // max(1, math.prod(samples.shape[1:])))
 
 
-class _Known:
-    """Known anomalies of the training samples, to be added to batches."""
+def _usable_weight(task: Task, taught: TrainingSet, title: str) -> Floats | None:
+    """(n,) float32, 1 on average over the good samples; None where all count alike. Raises SettingsError, see train."""
+    weight = taught.weight
+    if weight is None or not differ(weight):
+        return None
+    if "weight" not in inspect.signature(task.step).parameters:
+        raise SettingsError(f"{title} counts all samples alike and cannot use weights; choose another scorer")
+    good = weight[taught.labels == 0]
+    return np.asarray(weight / (good if good.any() else weight).mean(), np.float32)
 
-    def __init__(self, labels: Array) -> None:
+
+class _Known:
+    """Known anomalies of the training samples, to be added to batches, each class as often, by weights within it."""
+
+    def __init__(self, labels: Array, weight: Floats | None = None) -> None:
         self.rows = torch.from_numpy(np.flatnonzero(labels))
+        heavy = None if weight is None else weight[labels != 0].astype(float)
         classes, which, counts = np.unique(labels[labels != 0], return_inverse=True, return_counts=True)
-        self.weights = torch.from_numpy(1.0 / (len(classes) * counts[which])) if len(classes) else torch.empty(0)
+        shares = 1.0 / (len(classes) * counts[which]) if len(classes) else np.empty(0)
+        if heavy is not None and len(classes):
+            shares = heavy / (len(classes) * np.bincount(which, heavy)[which])
+        self.weights = torch.from_numpy(shares)
 
     def added(self, rows: Tensor, share: float, draw: torch.Generator) -> Tensor:
         """The rows, and as many known anomalies as this share of them."""

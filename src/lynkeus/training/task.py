@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+from lynkeus.core import Array, Floats
 
 CHUNK, CHUNK_NUMBERS = 4096, 4_000_000  # samples, and numbers of samples, that go through a network at a time
 ADAM = (0.9, 0.999)  # the usual memories of Adam
@@ -15,8 +18,25 @@ Losses = dict[str, Tensor]
 Update = Callable[[str, Tensor], None]
 
 
+@dataclass(frozen=True)
+class TrainingSet:
+    """Samples `values` (n, ...) float32 with `labels` (n,), 0 good; `weight` (n,): how much each counts (None: once).
+
+    With `inputs` the samples are what this makes float32 of, on the device, a batch at a time: images of 8 bits.
+    """
+
+    values: Array
+    labels: Array
+    weight: Floats | None = None
+    inputs: nn.Module | None = None
+
+
 class Task(Protocol):
-    """Networks by name, each with an optimiser of the same name that steps its parameters."""
+    """Networks by name, each with an optimiser of the same name that steps its parameters.
+
+    A task whose `step` takes a last argument `weight` can learn from samples with weights: the tensor (b,), 1 for a
+    good sample on average, or None; `mean_loss` is for that.
+    """
 
     networks: nn.ModuleDict
     betas: tuple[float, float]  # of Adam; less memory than ADAM where two networks chase each other
@@ -35,6 +55,18 @@ class Task(Protocol):
 
     def spread(self, x: Tensor) -> Tensor:
         """Scalar: how differently different samples come out, relative to what went in; near 0 is a collapse."""
+
+
+def mean_loss(losses: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Scalar: the mean of losses (b, ...), those of each sample counted by its weight (b,)."""
+    if weight is None:
+        return losses.mean()
+    return (losses.reshape(len(losses), -1).mean(dim=1) * weight).sum() / len(losses)
+
+
+def weights_of(rows: Tensor, weight: Tensor | None) -> Tensor | None:
+    """The weights of some samples, by index or mask."""
+    return None if weight is None else weight[rows]
 
 
 def step_size(task: Task) -> int:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lynkeus.core import Floats, SchemaError, Source
+from lynkeus.core.weights import joined_weights, weighted_median
 from lynkeus.transforms.missing import fill_from_others
+from lynkeus.transforms.reservoir import Weighted, row_weights
 from lynkeus.transforms.rows import fill_missing, rows_of
 
 BLOCK_ROWS = 600
@@ -53,42 +55,61 @@ class ConditionalModel:
 
 def blocks(source: Source, rows: int = BLOCK_ROWS) -> Iterator[Floats]:
     """Stretches of about `rows` consecutive rows, float64, NaN kept; a last short stretch is given too."""
-    held: list[Floats] = []
+    return (block for block, _ in weighted_blocks(source, rows))
+
+
+def weighted_blocks(source: Source, rows: int = BLOCK_ROWS) -> Iterator[Weighted]:
+    """As `blocks`, with the weights of the rows, None where a block has none; rows of weight 0 are not there."""
+    held: list[Weighted] = []
     count = 0
     for batch in source:
-        part, _ = rows_of(batch)
+        part, length = rows_of(batch)
+        weight = row_weights(batch, length)
+        if weight is not None and not weight.all():
+            part, weight = part[weight > 0], weight[weight > 0]
         for start in range(0, len(part), rows):
-            held.append(part[start : start + rows])
-            count += len(held[-1])
+            stop = start + rows
+            held.append((part[start:stop], None if weight is None else weight[start:stop]))
+            count += len(held[-1][0])
             if count >= rows:
-                yield np.concatenate(held).astype(np.float64)
+                yield _joined(held)
                 held, count = [], 0
     if count >= 10:
-        yield np.concatenate(held).astype(np.float64)
+        yield _joined(held)
+
+
+def _joined(held: list[Weighted]) -> Weighted:
+    rows = [part for part, _ in held]
+    weight = joined_weights([own for _, own in held], [len(part) for part in rows])
+    return np.concatenate(rows).astype(np.float64), weight
 
 
 def fit_conditional(source: Source) -> ConditionalModel:
-    """Learn centre, jitter and precision in two streaming passes; memory does not grow with the data.
+    """Learn centre, jitter and precision in two streaming passes, rows counted by their weights; memory does not grow
+    with the data.
 
     Raises SchemaError where the source has no rows.
     """
-    medians, spreads = [], []
-    for block in blocks(source):
-        medians.append(_nanmedian(block))
-        spreads.append(1.4826 * _nanmedian(np.abs(block - medians[-1])))
+    medians, spreads, heavy = [], [], []
+    for block, weight in weighted_blocks(source):
+        medians.append(_nanmedian(block, weight))
+        spreads.append(1.4826 * _nanmedian(np.abs(block - medians[-1]), weight))
+        heavy.append(None if weight is None else np.array([weight.mean()]))
     if not medians:
         raise SchemaError("the source has no rows to learn from")
-    centre = _nanmedian(np.array(medians))
-    jitter = np.maximum(_nanmedian(np.array(spreads)), 1e-12)
-    total, count = np.zeros((len(centre), len(centre))), 0
-    for block in blocks(source):
+    of_blocks = joined_weights(heavy, [1] * len(heavy))
+    centre = _nanmedian(np.array(medians), of_blocks)
+    jitter = np.maximum(_nanmedian(np.array(spreads), of_blocks), 1e-12)
+    total, summed, squares = np.zeros((len(centre), len(centre))), 0.0, 0.0
+    for block, weight in weighted_blocks(source):
         block, _ = fill_missing(block, centre)
-        scaled = (block - np.median(block, axis=0)) / jitter
-        scaled = scaled[(np.abs(scaled) < GLITCH_SIGMA).all(axis=1)]
-        total += scaled.T @ scaled
-        count += len(scaled)
-    correlation = total / max(count, 1)
-    shrink = RIDGE + len(centre) / max(count, 1) * 0.01
+        scaled = (block - _nanmedian(block, weight)) / jitter
+        near = (np.abs(scaled) < GLITCH_SIGMA).all(axis=1)
+        scaled, own = scaled[near], np.ones(int(near.sum())) if weight is None else weight[near]
+        total += scaled.T @ (scaled if weight is None else scaled * own[:, None])
+        summed, squares = summed + float(own.sum()), squares + float((own**2).sum())
+    correlation = total / (summed or 1.0)
+    shrink = RIDGE + len(centre) / max(summed**2 / (squares or 1.0), 1.0) * 0.01
     correlation += shrink * np.diag(np.maximum(np.diag(correlation), 1e-6))
     scale = np.sqrt(np.diag(correlation))
     precision = np.linalg.inv(correlation / np.outer(scale, scale))
@@ -96,8 +117,10 @@ def fit_conditional(source: Source) -> ConditionalModel:
     return ConditionalModel(centre, jitter, precision / np.outer(jitter, jitter))
 
 
-def _nanmedian(values: Floats) -> Floats:
+def _nanmedian(values: Floats, weight: Floats | None = None) -> Floats:
     """Median over rows; 0 for a column without any number."""
+    if weight is not None:
+        return np.nan_to_num(weighted_median(values, weight))
     if not np.isnan(values).any():
         return np.median(values, axis=0)
     empty = np.isnan(values).all(axis=0)

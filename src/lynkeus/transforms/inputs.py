@@ -13,7 +13,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from lynkeus.core import Array, Batch, Floats, Schema, SchemaError, SettingsError, Source
-from lynkeus.transforms.reservoir import reservoir
+from lynkeus.core.weights import weighted_mean
+from lynkeus.transforms.reservoir import Weighted, weighted_reservoir
 
 FAR_SIGMA = 20.0  # beyond this deviations grow only logarithmically: one wild value must not be all that is seen
 KINDS = ("table", "waveform", "image")
@@ -38,19 +39,24 @@ class Inputs:
     whitening: Floats | None = None
 
     @classmethod
-    def fit(cls, samples: Array, windows: str = "raw") -> Self:
-        """Learn from good samples (n, c, ...), NaN left out. Raises SettingsError for other `windows`."""
+    def fit(cls, samples: Array, windows: str = "raw", weight: Floats | None = None) -> Self:
+        """Learn from good samples (n, c, ...), NaN left out, each counted by its `weight` (n,).
+
+        Raises SettingsError for other `windows`.
+        """
         if windows not in WINDOWS:
             raise SettingsError(f"windows must be one of {', '.join(WINDOWS)}, got {windows!r}")
-        samples = samples[:: -(-samples.size // MOST_MEASURED)]
+        every = -(-samples.size // MOST_MEASURED)
+        samples, weight = samples[::every], None if weight is None else weight[::every]
         by_channel = samples.swapaxes(0, 1).reshape(samples.shape[1], -1).T
         numbers = (samples if windows in ("deviation", "white") else by_channel).astype(np.float64)
         numbers[:, np.isnan(numbers).all(axis=0)] = 0.0
-        sigma = np.nanstd(numbers, axis=0)
-        centre = np.nanmean(numbers, axis=0)
+        repeated = None if weight is None else np.repeat(weight, numbers.shape[0] // len(samples))
+        centre = weighted_mean(numbers, repeated)
+        sigma = np.nanstd(numbers, axis=0) if weight is None else _spread(numbers, centre, repeated)
         # A channel that never changed is kept in its own unit: when it moves, it is seen.
         inputs = cls(centre, np.where(sigma > 1e-12 * np.abs(centre), sigma, 1.0), windows)
-        return replace(inputs, whitening=_whitening(inputs.of(samples))) if windows == "white" else inputs
+        return replace(inputs, whitening=_whitening(inputs.of(samples), weight)) if windows == "white" else inputs
 
     def of(self, values: Array) -> Floats:
         """(n, c, ...) float32."""
@@ -67,29 +73,36 @@ class Inputs:
         return (FAR_SIGMA * np.arcsinh(scaled / FAR_SIGMA)).astype(np.float32)
 
 
-def _whitening(samples: Floats) -> Floats:
+def _spread(numbers: Floats, centre: Floats, weight: Floats | None) -> Floats:
+    return np.sqrt(weighted_mean((numbers - centre) ** 2, weight))
+
+
+def _whitening(samples: Floats, weight: Floats | None) -> Floats:
     """(numbers, numbers) symmetric, each number stays where it is; weak directions count as noise of one size."""
     flat = samples.reshape(len(samples), -1).astype(np.float64)
     if flat.shape[1] > MOST_NUMBERS:
         raise SettingsError(f"windows = white is for at most {MOST_NUMBERS} numbers a sample, not {flat.shape[1]}")
-    variance, direction = np.linalg.eigh(flat.T @ flat / len(flat))
+    counted = flat if weight is None else flat * (weight / weight.mean())[:, None]
+    variance, direction = np.linalg.eigh(counted.T @ flat / len(flat))
     noise = variance[-1 - min(flat.shape) // 2]
     return np.asarray(direction / np.sqrt(variance + noise) @ direction.T)
 
 
 class Read(NamedTuple):
-    """Samples `values` (n, c, ...) of a stream of `seen` of them, in its order; `labels` (n,): 0 without one."""
+    """Samples `values` (n, c, ...) of a stream of `seen` of them, in its order; `labels` (n,): 0 without one; `weight`
+    (n,): how much each counts, None where they have none."""
 
     values: Array
     labels: Array
     seen: int
+    weight: Floats | None = None
 
 
 def read_samples(source: Source, size: int, seed: int, who: str) -> Read:
     """At most `size` samples, and 2 GB of them, drawn from a stream: float32, images of 8 bits as they are.
 
-    Samples that miss more than half of their values teach nothing. Raises SchemaError for a kind without channels,
-    shapes that differ from sample to sample, or no usable sample.
+    Samples that miss more than half of their values, or weigh nothing, teach nothing. Raises SchemaError for a kind
+    without channels, shapes that differ from sample to sample, or no usable sample.
     """
     if source.schema.kind not in KINDS:
         raise SchemaError(f"{who} reads {', '.join(KINDS)}, not a {source.schema.kind}")
@@ -101,18 +114,19 @@ def read_samples(source: Source, size: int, seed: int, who: str) -> Read:
     record = _record(first)
     seen = 0
 
-    def packed() -> Iterator[Array]:
+    def packed() -> Iterator[Weighted]:
         nonlocal seen
         for batch in chain((first,), stream):
             seen += len(batch)
-            yield _pack(batch, record)
+            yield _pack(batch, record), batch.weight
 
-    kept = reservoir(packed(), max(2, min(size, MOST_BYTES // record.itemsize)), seed)
+    kept, weight = weighted_reservoir(packed(), max(2, min(size, MOST_BYTES // record.itemsize)), seed)
     usable = kept["usable"]
     if not usable.any():
         raise SchemaError("no sample of the source has half of its values: nothing to learn from")
     everything = slice(None) if usable.all() else usable
-    return Read(kept["values"][everything], kept["label"][everything], seen)
+    heavy = None if weight is None else weight[everything]
+    return Read(kept["values"][everything], kept["label"][everything], seen, heavy)
 
 
 def sample_shape(schema: Schema) -> tuple[int, ...]:

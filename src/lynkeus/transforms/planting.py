@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from lynkeus.core import Floats
+from lynkeus.core.weights import weighted_quantile
 
 FALSE_POSITIVES = 0.05
 COPIES = 512  # faulty samples that an epoch is judged by, and good ones that set the threshold
@@ -45,9 +46,12 @@ def _as_bright(image: Floats, before: Floats) -> Floats:
     return np.asarray(usual[0] + usual[1] * (image - mean) / np.maximum(spread, np.finfo(np.float32).tiny))
 
 
-def efficiency(good: Floats, faulty: Floats) -> float:
-    """Share of faulty scores above all but FALSE_POSITIVES of the good ones; what ties with them is not found."""
-    limit = np.quantile(good, 1.0 - FALSE_POSITIVES)
+def efficiency(good: Floats, faulty: Floats, weight: Floats | None = None) -> float:
+    """Share of faulty scores above all but FALSE_POSITIVES of the good ones; what ties with them is not found.
+
+    `weight` (n,): how much each good sample counts.
+    """
+    limit = weighted_quantile(good, np.array(1.0 - FALSE_POSITIVES), weight)
     return float(np.mean(faulty > limit))
 
 

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from lynkeus.core import Floats
+from lynkeus.core.weights import weighted_mean, weighted_median
 
 MAD_TO_SIGMA = 1.4826  # of a Gaussian
 
@@ -20,12 +21,16 @@ class RobustScale:
     sigma: Floats
 
     @classmethod
-    def fit(cls, sample: Floats) -> Self:
-        """Learn from (n, c), NaN left out. Where more than half of a column is one value, sigma is the plain one."""
+    def fit(cls, sample: Floats, weight: Floats | None = None) -> Self:
+        """Learn from (n, c), NaN left out. Where more than half of a column is one value, sigma is the plain one.
+
+        `weight` (n,), positive: how much each row counts.
+        """
         sample = np.where(np.isnan(sample).all(axis=0), 0.0, sample)
-        centre = np.nanmedian(sample, axis=0)
-        sigma = MAD_TO_SIGMA * np.nanmedian(np.abs(sample - centre), axis=0)
-        sigma = np.where(sigma > 0, sigma, np.nanstd(sample, axis=0))
+        centre = weighted_median(sample, weight)
+        sigma = MAD_TO_SIGMA * weighted_median(np.abs(sample - centre), weight)
+        plain = np.sqrt(weighted_mean((sample - weighted_mean(sample, weight)) ** 2, weight))
+        sigma = np.where(sigma > 0, sigma, plain)
         constant = np.nanmin(sample, axis=0) == np.nanmax(sample, axis=0)
         return cls(centre, np.where(constant, np.inf, sigma))
 

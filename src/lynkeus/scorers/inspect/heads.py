@@ -18,7 +18,7 @@ from torch.nn import functional
 from lynkeus.core import Array
 from lynkeus.scorers.inspect.features import smoothed
 from lynkeus.scorers.inspect.novelty import Where
-from lynkeus.training import ADAM, Losses, TrainSettings, Update, train
+from lynkeus.training import ADAM, Losses, TrainingSet, TrainSettings, Update, train
 from lynkeus.training.seeded import seeded
 
 VIEWS = ("blemish", "novelty")
@@ -137,7 +137,7 @@ class Heads:
                     found[name] = Blemished(inputs.shape[1])
                 title = f"inspect, {name}, half {half + 1}"
                 settings = SETTINGS.but({"epochs": EPOCHS[name], **training})
-                train(found[name], inputs, labels, settings, seed + half, title)
+                train(found[name], TrainingSet(inputs, labels), settings, seed + half, title)
             tasks.append(found)
         return cls(tasks)
 

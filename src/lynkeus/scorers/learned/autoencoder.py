@@ -17,7 +17,7 @@ from lynkeus.core import About, Batch, Evidence, Scores, Source
 from lynkeus.networks.build import architecture
 from lynkeus.networks.dense import wide_layer
 from lynkeus.scorers.learned.trained import Trained, learn, per_sample
-from lynkeus.training import ADAM, Losses, TrainSettings, Update
+from lynkeus.training import ADAM, Losses, TrainSettings, Update, mean_loss, weights_of
 from lynkeus.transforms.missing import with_enough_data
 
 DEFAULTS = TrainSettings(epochs=60)
@@ -40,11 +40,11 @@ class Reconstruction:
     def start(self, x: Tensor) -> None:
         """Nothing to look at."""
 
-    def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
+    def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Known anomalies are not learned from."""
-        good = x[y == 0]
+        good, weight = x[y == 0], weights_of(y == 0, weight)
         given = _swapped(good, self.swapped) if self.swapped else good
-        loss = ((self.networks["autoencoder"](given) - good) ** 2).mean() if len(good) else x.sum() * 0.0
+        loss = mean_loss((self.networks["autoencoder"](given) - good) ** 2, weight) if len(good) else x.sum() * 0.0
         update("autoencoder", loss)
         return {"reconstruction": loss}
 
@@ -87,8 +87,9 @@ class Autoencoder(Trained):
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
     about: ClassVar[About] = About(
-        ("table", "waveform", "image"), True, "what is not reconstructed", "seconds to minutes", constants=True
-    )
+        ("table", "waveform", "image"), True, "what is not reconstructed", "seconds to minutes", constants=True,
+        weights=True,
+    )  # fmt: skip
     network: str = "auto"
     latent: int = 0
     width: int = 0

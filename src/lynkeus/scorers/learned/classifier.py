@@ -19,7 +19,7 @@ from lynkeus.core import About, Batch, Evidence, Finding, Scores, SettingsError,
 from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.build import architecture
 from lynkeus.scorers.learned.trained import FromRaw, Trained, learn, per_sample
-from lynkeus.training import ADAM, Losses, TrainSettings, Update
+from lynkeus.training import ADAM, Losses, TrainSettings, Update, mean_loss
 from lynkeus.training.soften import softened
 from lynkeus.transforms.missing import with_enough_data
 
@@ -40,9 +40,10 @@ class Classes:
     def start(self, x: Tensor) -> None:
         """Nothing to look at."""
 
-    def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
+    def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """As many anomalies as good samples are in a batch, so no class has a weight."""
-        loss = functional.cross_entropy(self.networks["classifier"](softened(x, y, self.soften)), y)
+        logits = self.networks["classifier"](softened(x, y, self.soften))
+        loss = mean_loss(functional.cross_entropy(logits, y, reduction="none"), weight)
         update("classifier", loss)
         return {"cross_entropy": loss}
 
@@ -73,14 +74,9 @@ class Classifier(Trained):
     """
 
     about: ClassVar[About] = About(
-        ("table", "waveform", "image"),
-        True,
-        "gradient",
-        "seconds to minutes",
-        labels="classes",
-        constants=True,
-        names_kinds=True,
-    )
+        ("table", "waveform", "image"), True, "gradient", "seconds to minutes", labels="classes", constants=True,
+        weights=True, names_kinds=True,
+    )  # fmt: skip
     classes: tuple[str, ...] = ("anomalous",)
     network: str = "auto"
     latent: int = 32

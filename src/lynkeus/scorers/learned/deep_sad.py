@@ -20,7 +20,7 @@ from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.build import architecture
 from lynkeus.scorers.learned.deep_svdd import NEAREST, OneClass
 from lynkeus.scorers.learned.trained import Trained, learn, per_sample
-from lynkeus.training import ADAM, Losses, TrainSettings, Update
+from lynkeus.training import ADAM, Losses, TrainSettings, Update, mean_loss, weights_of
 from lynkeus.training.soften import softened
 from lynkeus.transforms.missing import with_enough_data
 
@@ -58,22 +58,23 @@ class PulledAndPushed:
         for network in self.networks.values():
             network.fix_centre(x)
 
-    def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
+    def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Mean d^2 of good samples for both, plus the weight times the mean 1 / d^2 of known anomalies."""
         good = y == 0
         if not good.any():
             return {}
-        losses = {}
+        losses, of_good = {}, weights_of(good, weight)
         squared = self._squared(PULLED, x[good])
-        losses["pull"] = squared.mean()
+        losses["pull"] = mean_loss(squared, of_good)
         update(PULLED, losses["pull"])
-        self._remember(PULLED, squared)
+        self._remember(PULLED, squared, of_good)
         squared = self._squared(PUSHED, softened(x, y, self.soften))
-        losses["pull_with_labels"] = squared[good].mean()
+        losses["pull_with_labels"] = mean_loss(squared[good], of_good)
         if not good.all():
-            losses["push"] = self.known_weight * (1.0 / (squared[~good] + NEAREST)).mean()
+            push = mean_loss(1.0 / (squared[~good] + NEAREST), weights_of(~good, weight))
+            losses["push"] = self.known_weight * push
         update(PUSHED, losses["pull_with_labels"] + losses.get("push", torch.zeros_like(squared[0])))
-        self._remember(PUSHED, squared[good])
+        self._remember(PUSHED, squared[good], of_good)
         return losses
 
     def score(self, x: Tensor) -> Tensor:
@@ -97,10 +98,21 @@ class PulledAndPushed:
         distance = self._squared(name, x).sqrt()
         return (distance - network.middle) / torch.clamp(network.far - network.middle, min=NEAREST)
 
-    def _remember(self, name: str, squared: Tensor) -> None:
+    def _remember(self, name: str, squared: Tensor, weight: Tensor | None) -> None:
         network, distance = self.networks[name], squared.detach().float().sqrt()
-        for buffer, now in ((network.middle, distance.median()), (network.far, distance.quantile(FAR))):
+        if weight is None:
+            middle, far = distance.median(), distance.quantile(FAR)
+        else:
+            middle, far = (_weighted_quantile(distance, q, weight) for q in (0.5, FAR))
+        for buffer, now in ((network.middle, middle), (network.far, far)):
             buffer.copy_(buffer.lerp(now, MEMORY) if buffer > 0 else now)
+
+
+def _weighted_quantile(values: Tensor, q: float, weight: Tensor) -> Tensor:
+    """The lowest of values (b,) with at least the share q of the weight up to it."""
+    order = values.argsort()
+    reached = weight[order].cumsum(0)
+    return values[order][(reached < q * reached[-1]).sum().clamp(max=len(values) - 1)]
 
 
 @dataclass
@@ -113,8 +125,9 @@ class DeepSad(Trained):
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
     about: ClassVar[About] = About(
-        ("table", "waveform", "image"), True, "gradient", "seconds to minutes", labels="known", constants=True
-    )
+        ("table", "waveform", "image"), True, "gradient", "seconds to minutes", labels="known", constants=True,
+        weights=True,
+    )  # fmt: skip
     network: str = "auto"
     latent: int = 32
     width: int = 0

@@ -60,9 +60,10 @@ class DistanceToCentre:
         """The centre: the mean code of the untrained network, moved away from zero; never changed again."""
         self.networks["one_class"].fix_centre(x)
 
-    def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
+    def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Known anomalies are not learned from."""
-        pull = self.loss(x)[y == 0].sum() / (y == 0).sum().clamp(min=1)
+        squared = self.loss(x) if weight is None else self.loss(x) * weight
+        pull = squared[y == 0].sum() / (y == 0).sum().clamp(min=1)
         update("one_class", pull)
         return {"pull": pull}
 
@@ -89,7 +90,7 @@ class DeepSvdd(Trained):
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
     about: ClassVar[About] = About(
-        ("table", "waveform", "image"), True, "gradient", "seconds to minutes", constants=True
+        ("table", "waveform", "image"), True, "gradient", "seconds to minutes", constants=True, weights=True
     )
     network: str = "auto"
     latent: int = 32

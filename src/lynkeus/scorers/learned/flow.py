@@ -14,7 +14,7 @@ from lynkeus.core import About, Batch, Evidence, SchemaError, Scores, Source
 from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.flow import NOISE_SIGMA, CouplingFlow
 from lynkeus.scorers.learned.trained import Trained, learn, per_sample
-from lynkeus.training import ADAM, Losses, TrainSettings, Update
+from lynkeus.training import ADAM, Losses, TrainSettings, Update, mean_loss, weights_of
 from lynkeus.transforms.missing import with_enough_data
 
 DEFAULTS = TrainSettings(epochs=60, batch_size=256, decay=1e-5)
@@ -32,12 +32,12 @@ class Likelihood:
         """The principal axes."""
         self.networks["flow"].set_axes(x)
 
-    def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
+    def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Known anomalies are not learned from."""
-        good = x[y == 0]
+        good, weight = x[y == 0], weights_of(y == 0, weight)
         if not len(good):
             return {}
-        nll = self.loss(good + NOISE_SIGMA * torch.randn_like(good)).mean()
+        nll = mean_loss(self.loss(good + NOISE_SIGMA * torch.randn_like(good)), weight)
         update("flow", nll)
         return {"nll": nll}
 
@@ -65,7 +65,7 @@ class Flow(Trained):
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("table", "waveform"), True, "gradient", "seconds to minutes")
+    about: ClassVar[About] = About(("table", "waveform"), True, "gradient", "seconds to minutes", weights=True)
     components: int = 64
     couplings: int = 6
     width: int = 64

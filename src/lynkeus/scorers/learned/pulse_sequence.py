@@ -23,7 +23,7 @@ from lynkeus.scorers.learned.deep_svdd import NEAREST, OneClass
 from lynkeus.scorers.learned.pulse_field import relative_to_field
 from lynkeus.scorers.learned.sequences import Pulses, Recent, sequences_of
 from lynkeus.scorers.learned.trained import CHUNK_NUMBERS, load_learned, save_learned
-from lynkeus.training import ADAM, Losses, TrainSettings, Update, in_chunks, session, train
+from lynkeus.training import ADAM, Losses, TrainingSet, TrainSettings, Update, in_chunks, session, train
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.inputs import Inputs, sample_shape
 from lynkeus.transforms.missing import with_enough_data
@@ -129,7 +129,7 @@ class PulseSequence:
         with seeded(self.seed):
             self.task_ = self.make_task(shape)
         samples = self.inputs_.of(pulses.reshape(-1, pulses.shape[2])).reshape(pulses.shape)
-        self.history_ = train(self.task_, samples, labels, settings, self.seed, "pulse_sequence")
+        self.history_ = train(self.task_, TrainingSet(samples, labels), settings, self.seed, "pulse_sequence")
         return self
 
     def score(self, batch: Batch) -> Scores:

@@ -17,7 +17,7 @@ from lynkeus.core import About, Batch, Evidence, SchemaError, Scores, SettingsEr
 from lynkeus.networks.recurrent import CELLS
 from lynkeus.networks.sequence_to_sequence import RecurrentSequences, TransformerSequences
 from lynkeus.scorers.learned.trained import Trained, per_sample, prepare
-from lynkeus.training import ADAM, Losses, TrainSettings, Update, in_chunks
+from lynkeus.training import ADAM, Losses, TrainSettings, Update, in_chunks, mean_loss, weights_of
 from lynkeus.transforms.missing import with_enough_data
 
 DEFAULTS = TrainSettings(epochs=30)
@@ -51,17 +51,18 @@ class Rewriting:
     def start(self, x: Tensor) -> None:
         """Nothing to look at."""
 
-    def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
+    def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Known anomalies are not learned from."""
-        good = x[y == 0]
-        loss = (self.networks["rewritten"](good) ** 2).mean() if len(good) else x.sum() * 0.0
+        good, weight = x[y == 0], weights_of(y == 0, weight)
+        loss = mean_loss(self.networks["rewritten"](good) ** 2, weight) if len(good) else x.sum() * 0.0
         update("rewritten", loss)
         return {"rewriting": loss}
 
-    def measure(self, x: Tensor) -> None:
-        """Learn from good samples how much is usually left of each channel."""
+    def measure(self, x: Tensor, weight: Tensor | None = None) -> None:
+        """Learn from good samples, with weights (b,) or without, how much is usually left of each channel."""
         network = self.networks["rewritten"]
-        square = in_chunks(lambda part: network(part).square().mean(dim=2), x).mean(dim=0)
+        squares = in_chunks(lambda part: network(part).square().mean(dim=2), x)
+        square = squares.mean(dim=0) if weight is None else (weight / weight.sum()).to(squares) @ squares
         network.sigma.copy_(square.sqrt().clamp(min=LEAST_SIGMA)[:, None])
 
     def residual(self, x: Tensor) -> Tensor:
@@ -93,7 +94,7 @@ class SequenceToSequence(Trained):
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("waveform",), True, "what is not written again", "seconds to minutes")
+    about: ClassVar[About] = About(("waveform",), True, "what is not written again", "seconds to minutes", weights=True)
     network: str = "gru"
     width: int = 0
     windows: str = "raw"
@@ -116,8 +117,9 @@ class SequenceToSequence(Trained):
             raise SchemaError(f"the scorer sequence_to_sequence reads waveforms, not a {kind}: cut windows (--window)")
         self.task_, samples = prepare(self, source)
         self.history_ = samples.train(self.task_, DEFAULTS.but(self.training), self.seed, "sequence_to_sequence")
-        good = samples.labels == 0
-        self.task_.measure(torch.from_numpy(samples.values[good] if good.any() else samples.values))
+        good = samples.labels == 0 if (samples.labels == 0).any() else slice(None)
+        weight = None if samples.weight is None else torch.from_numpy(samples.weight[good])
+        self.task_.measure(torch.from_numpy(samples.values[good]), weight)
         return self
 
     def score(self, batch: Batch) -> Scores:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lynkeus.core import Array, Batch, Floats, ModelError, Schema, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.networks.standardise import Standardise
-from lynkeus.training import History, Task, TrainSettings, in_chunks, session, train
+from lynkeus.training import History, Task, TrainingSet, TrainSettings, in_chunks, session, train
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.inputs import Inputs, read_samples, sample_shape
 
@@ -78,17 +78,19 @@ class FromRaw(nn.Module):
 
 @dataclass(frozen=True)
 class Samples:
-    """What a network learns from, with labels (n,): `values` standardised, or images of 8 bits that `inputs` turns into
-    that; `said`: what is to be known of them."""
+    """What a network learns from, with labels (n,) and weights (n,) or None: `values` standardised, or images of 8 bits
+    that `inputs` turns into that; `said`: what is to be known of them."""
 
     values: Array
     labels: Array
     inputs: Standardise | None
     said: list[str]
+    weight: Floats | None = None
 
     def train(self, task: Task, settings: TrainSettings, seed: int, title: str) -> History:
         """Train the networks of a task on them."""
-        history = train(task, self.values, self.labels, settings, seed, title, self.inputs)
+        taught = TrainingSet(self.values, self.labels, self.weight, self.inputs)
+        history = train(task, taught, settings, seed, title)
         history.messages += self.said
         return history
 
@@ -108,15 +110,16 @@ def learn(scorer: Learned, source: Source, defaults: TrainSettings) -> Any:
 
 def prepare(scorer: Learned, source: Source) -> tuple[Any, Samples]:
     """The task, untrained, and what to train it on; gives the scorer `schema_`, `inputs_` and `task_`."""
-    values, labels, seen = read_samples(source, SAMPLE, scorer.seed, f"the scorer {name_of(scorer)}")
+    values, labels, seen, weight = read_samples(source, SAMPLE, scorer.seed, f"the scorer {name_of(scorer)}")
     scorer.schema_ = source.schema
-    scorer.inputs_ = Inputs.fit(values[labels == 0] if labels.any() and (labels == 0).any() else values, scorer.windows)
+    good = labels == 0 if labels.any() and (labels == 0).any() else slice(None)
+    scorer.inputs_ = Inputs.fit(values[good], scorer.windows, None if weight is None else weight[good])
     with seeded(scorer.seed):
         scorer.task_ = scorer.make_task(values.shape[1:])
     said = [f"learned from {len(values):,} of {seen:,} samples, drawn at random"] if len(values) < seen else []
     if values.dtype == np.uint8:
-        return scorer.task_, Samples(values, labels, Standardise(scorer.inputs_), said)
-    return scorer.task_, Samples(scorer.inputs_.of(values), labels, None, said)
+        return scorer.task_, Samples(values, labels, Standardise(scorer.inputs_), said, weight)
+    return scorer.task_, Samples(scorer.inputs_.of(values), labels, None, said, weight)
 
 
 def per_sample(scorer: Learned, batch: Batch, function: Callable[[Tensor], Tensor]) -> Floats:

@@ -13,7 +13,7 @@ from lynkeus.networks.build import architecture
 from lynkeus.networks.variational import Variational
 from lynkeus.scorers.learned.autoencoder import latent_size
 from lynkeus.scorers.learned.trained import Trained, learn, per_sample
-from lynkeus.training import ADAM, Losses, TrainSettings, Update
+from lynkeus.training import ADAM, Losses, TrainSettings, Update, mean_loss, weights_of
 from lynkeus.transforms.inputs import KINDS
 from lynkeus.transforms.missing import with_enough_data
 
@@ -33,14 +33,14 @@ class EvidenceBound:
     def start(self, x: Tensor) -> None:
         """Nothing to look at."""
 
-    def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
+    def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Known anomalies are not learned from."""
-        good = x[y == 0]
+        good, weight = x[y == 0], weights_of(y == 0, weight)
         if not len(good):
             return {}
         found = self.networks["variational"](good)
-        nll = (0.5 * ((good - found.mean) / found.sigma) ** 2 + found.sigma.log()).mean()
-        divergence = self.kl_weight * found.divergence.mean() / good.shape[1:].numel()
+        nll = mean_loss(0.5 * ((good - found.mean) / found.sigma) ** 2 + found.sigma.log(), weight)
+        divergence = self.kl_weight * mean_loss(found.divergence, weight) / good.shape[1:].numel()
         update("variational", nll + divergence)
         return {"reconstruction": nll, "divergence": divergence}
 
@@ -81,7 +81,7 @@ class VariationalAutoencoder(Trained):
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(KINDS, True, "what is not reconstructed", "seconds to minutes")
+    about: ClassVar[About] = About(KINDS, True, "what is not reconstructed", "seconds to minutes", weights=True)
     score_by: str = "elbo"
     kl_weight: float = 1.0
     network: str = "auto"

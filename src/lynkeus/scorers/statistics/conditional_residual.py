@@ -26,7 +26,7 @@ class ConditionalResidual:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("table", "waveform"), False, "residual in sigmas", "a second")
+    about: ClassVar[About] = About(("table", "waveform"), False, "residual in sigmas", "a second", weights=True)
 
     def fit(self, source: Source) -> Self:
         """Learn in two passes over a stream. Raises SchemaError where nothing can be learned."""

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from lynkeus.core import Floats, Source
-from lynkeus.transforms.reservoir import sample_rows
+from lynkeus.transforms.reservoir import row_weights, weighted_rows
 from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import rows_of
 
@@ -17,11 +17,12 @@ CLIP_SIGMA = 5.0
 
 @dataclass(frozen=True)
 class Correlated:
-    """`scale`: mean and sigma of each channel; `covariance` (c, c) of the deviations in sigmas, over `count` rows."""
+    """`scale`: mean and sigma of each channel; `covariance` (c, c) of the deviations in sigmas, over `count` rows; of
+    rows with weights their effective number."""
 
     scale: RobustScale
     covariance: Floats
-    count: int
+    count: float
 
     @classmethod
     def fit(cls, source: Source, sample: int, seed: int) -> Self:
@@ -30,14 +31,18 @@ class Correlated:
         A missing value counts as the median. Medians alone would not do as a centre: their errors do not share the
         correlations of the channels. Slow drift is part of this covariance, unlike that of `fit_conditional`.
         """
-        rough = RobustScale.fit(sample_rows(source, sample, seed))
+        rough = RobustScale.fit(*weighted_rows(source, sample, seed))
         channels = len(rough.centre)
-        first, second, count = np.zeros(channels), np.zeros((channels, channels)), 0
+        first, second, total, squares = np.zeros(channels), np.zeros((channels, channels)), 0.0, 0.0
         for batch in source:
-            rows = np.clip(np.nan_to_num(rough.apply(rows_of(batch)[0])), -CLIP_SIGMA, CLIP_SIGMA)
-            first += rows.sum(axis=0)
-            second += rows.T @ rows
-            count += len(rows)
-        mean = first / count
+            shots, length = rows_of(batch)
+            rows = np.clip(np.nan_to_num(rough.apply(shots)), -CLIP_SIGMA, CLIP_SIGMA)
+            weight = row_weights(batch, length)
+            counted = rows if weight is None else rows * weight[:, None]
+            first += counted.sum(axis=0)
+            second += counted.T @ rows
+            total += len(rows) if weight is None else float(weight.sum())
+            squares += len(rows) if weight is None else float((weight**2).sum())
+        mean = first / total
         centre = rough.centre + mean * np.nan_to_num(rough.sigma, posinf=0.0)
-        return cls(RobustScale(centre, rough.sigma), second / count - np.outer(mean, mean), count)
+        return cls(RobustScale(centre, rough.sigma), second / total - np.outer(mean, mean), total**2 / squares)

@@ -15,7 +15,7 @@ import numpy as np
 from lynkeus.core import Array, Batch, Floats, SchemaError, Source
 from lynkeus.files.arrays import arrays_of, part_of
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
-from lynkeus.transforms.reservoir import reservoir
+from lynkeus.transforms.reservoir import weighted_reservoir
 from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import fold, rows_of
 
@@ -36,13 +36,20 @@ class Features:
 
         Raises SchemaError where no sample has at least half of its values.
         """
+        return cls.weighted(source, size, seed)[:2]
+
+    @classmethod
+    def weighted(cls, source: Source, size: int, seed: int) -> tuple[Self, Floats, Floats | None]:
+        """As `fit`, also the weights of the reference points, None where samples have none."""
         model = fit_conditional(source)
-        sample = reservoir((features_of(residuals_of(batch, model)) for batch in source), size, seed)
-        sample = sample[np.isnan(sample).mean(axis=1) <= 0.5]
+        parts = ((features_of(residuals_of(batch, model)), batch.weight) for batch in source)
+        sample, weight = weighted_reservoir(parts, size, seed)
+        there = np.isnan(sample).mean(axis=1) <= 0.5
+        sample, weight = sample[there], None if weight is None else weight[there]
         if not len(sample):
             raise SchemaError("no sample of the source has half of its values: nothing to learn from")
-        scale = RobustScale.fit(sample)
-        return cls(model, scale), _compressed(sample, scale)
+        scale = RobustScale.fit(sample, weight)
+        return cls(model, scale), _compressed(sample, scale), weight
 
     def residuals(self, batch: Batch) -> Floats:
         """(n, length, channel) conditional residuals of all shots, NaN where a value is missing."""

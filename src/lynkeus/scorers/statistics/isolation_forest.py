@@ -18,6 +18,7 @@ from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.statistics.features import Features
 from lynkeus.scorers.statistics.forest import Forest, forest_of
 from lynkeus.transforms.missing import with_enough_data
+from lynkeus.transforms.reservoir import copies_by_weight
 from lynkeus.transforms.rows import like_values
 
 
@@ -25,12 +26,12 @@ from lynkeus.transforms.rows import like_values
 class IsolationForest:
     """`anomaly` of a row, or a window, of a table: between 0 and 1, about 0.5 for any usual sample.
 
-    `trees` trees see `points_per_tree` of at most `sample` reference points each. Learned: `features_`,
-    `forest_`, `drawn_`: points that each tree got.
+    `trees` trees see `points_per_tree` of at most `sample` reference points each; of points with weights the forest
+    sees copies, as many as they weigh. Learned: `features_`, `forest_`, `drawn_`: points that each tree got.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds")
+    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds", weights=True)
     trees: int = 200
     points_per_tree: int = 512
     sample: int = 10_000
@@ -39,7 +40,9 @@ class IsolationForest:
     def fit(self, source: Source) -> Self:
         """Learn in three passes over a stream. Raises SchemaError where nothing can be learned."""
         self.schema_ = source.schema
-        self.features_, reference = Features.fit(source, self.sample, self.seed)
+        self.features_, reference, weight = Features.weighted(source, self.sample, self.seed)
+        if weight is not None:
+            reference = copies_by_weight(reference, weight, self.seed)
         self.drawn_ = min(self.points_per_tree, len(reference))
         grown = ensemble.IsolationForest(n_estimators=self.trees, max_samples=self.drawn_, random_state=self.seed)
         self.forest_ = forest_of([tree.tree_ for tree in grown.fit(reference).estimators_])

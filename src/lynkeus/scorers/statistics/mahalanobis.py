@@ -25,7 +25,7 @@ class Mahalanobis:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("table", "waveform"), False, "share of the distance", "a second")
+    about: ClassVar[About] = About(("table", "waveform"), False, "share of the distance", "a second", weights=True)
     sample: int = 10_000
     seed: int = 0
 

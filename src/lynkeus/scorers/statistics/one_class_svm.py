@@ -20,6 +20,7 @@ from lynkeus.explain.occlusion import occlusion
 from lynkeus.files.arrays import read_scorer, write_folder
 from lynkeus.scorers.statistics.features import Features
 from lynkeus.transforms.missing import with_enough_data
+from lynkeus.transforms.reservoir import copies_by_weight
 from lynkeus.transforms.rows import like_values
 
 
@@ -32,7 +33,7 @@ class OneClassSvm:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds")
+    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds", weights=True)
     nu: float = 0.05
     landmarks: int = 300
     sample: int = 10_000
@@ -41,7 +42,9 @@ class OneClassSvm:
     def fit(self, source: Source) -> Self:
         """Learn in three passes over a stream. Raises SchemaError where nothing can be learned."""
         self.schema_ = source.schema
-        self.features_, reference = Features.fit(source, self.sample, self.seed)
+        self.features_, reference, weight = Features.weighted(source, self.sample, self.seed)
+        if weight is not None:  # its steps do not add up as their weights do: copies, as many as they weigh
+            reference = copies_by_weight(reference, weight, self.seed)
         count = min(self.landmarks, len(reference))
         kernel = Nystroem(gamma=1.0 / reference.shape[1], n_components=count, random_state=self.seed)
         svm = SGDOneClassSVM(nu=self.nu, average=True, random_state=self.seed).fit(kernel.fit_transform(reference))

@@ -25,7 +25,7 @@ class PcaResidual:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("table", "waveform"), False, "residual in sigmas", "a second")
+    about: ClassVar[About] = About(("table", "waveform"), False, "residual in sigmas", "a second", weights=True)
     variance: float = 0.95
     sample: int = 10_000
     seed: int = 0

@@ -11,7 +11,7 @@ import numpy as np
 from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.transforms.missing import with_enough_data
-from lynkeus.transforms.reservoir import sample_rows
+from lynkeus.transforms.reservoir import weighted_rows
 from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import fold, like_values, rows_of
 
@@ -24,14 +24,14 @@ class ThreeSigma:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("table", "waveform"), False, "deviation in sigmas", "a second")
+    about: ClassVar[About] = About(("table", "waveform"), False, "deviation in sigmas", "a second", weights=True)
     sample: int = 10_000
     seed: int = 0
 
     def fit(self, source: Source) -> Self:
         """Learn in one pass over a stream. Raises SchemaError where nothing can be learned."""
         self.schema_ = source.schema
-        self.scale_ = RobustScale.fit(sample_rows(source, self.sample, self.seed))
+        self.scale_ = RobustScale.fit(*weighted_rows(source, self.sample, self.seed))
         return self
 
     def score(self, batch: Batch) -> Scores:

@@ -15,18 +15,22 @@ from lynkeus.core.errors import SourceError
 from lynkeus.sources.formats.layout import Layout, Times
 from lynkeus.sources.formats.tables import (
     RATE_ROWS,
+    WEIGHT,
+    ask_for_weights,
     listed,
     rate_of,
     table_batch,
     table_schema,
     times_at_rate,
     times_in_ns,
+    weights_of,
 )
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of one file: those that are read as channels, the times and the truth ('' where there is none)."""
+    """The columns of one file: those that are read as channels, the times, the truth and the weights ('' where there
+    are none)."""
 
     path: Path
     schema: Schema
@@ -35,21 +39,23 @@ class Columns:
     times: Times | None
     truth: str
     left_out: tuple[str, ...]
+    weight: str = ""
+    chosen: bool = False  # the layout names the channels
 
     @property
     def read(self) -> list[str]:
         """All columns that a pass over the file needs."""
         time = self.times.dataset if self.times else ""
-        return [*self.channels, *(name for name in (time, self.truth) if name)]
+        return [*self.channels, *(name for name in (time, self.truth, self.weight) if name)]
 
     @property
     def messages(self) -> list[str]:
-        """Which columns were left out, in one line."""
-        if not self.left_out:
-            return []
-        return [
-            f"{self.path}: {len(self.left_out)} columns that hold no numbers were left out: {listed(self.left_out)}"
-        ]
+        """Which columns were left out, in one line; another one for a channel that may hold weights."""
+        said = [ask_for_weights(self.path, "a channel")] if WEIGHT in self.channels and not self.chosen else []
+        if self.left_out:
+            count = len(self.left_out)
+            said.append(f"{self.path}: {count} columns that hold no numbers were left out: {listed(self.left_out)}")
+        return said
 
     def time_ns(self, piece: Any, first: int) -> TimesNs | None:
         """Times of a record batch whose first row is row `first` of the file."""
@@ -70,7 +76,14 @@ class Columns:
         """A record batch as a Batch; missing numbers are NaN."""
         arrays = [piece.column(name).to_numpy(zero_copy_only=False) for name in self.channels]
         values = np.stack(arrays, axis=1).astype(self.dtype, copy=False)
-        return table_batch(self.schema, values, self.time_ns(piece, first), self._labels(piece), first)
+        truth, weight = self._labels(piece), self._weights(piece, first)
+        return table_batch(self.schema, values, self.time_ns(piece, first), truth, first, weight)
+
+    def _weights(self, piece: Any, first: int) -> Array | None:
+        if not self.weight:
+            return None
+        where = f"{self.path}: column {self.weight}"
+        return weights_of(piece.column(self.weight).to_numpy(zero_copy_only=False), where, first)
 
     def _labels(self, piece: Any) -> Array | None:
         if not self.truth:
@@ -105,11 +118,14 @@ def choose_columns(path: Path, types: dict[str, Any], layout: Layout) -> Columns
     times = layout.times or _default_times(types)
     default = "truth" if "truth" in types and pa.types.is_integer(types["truth"]) else ""
     truth = layout.truth if layout.truth in types else default
+    weight = layout.weight if layout.weight in types else ""
     time = times.dataset if times else ""
+    if weight and not _is_number(types[weight]):
+        raise SourceError(f"{path}: column {weight!r} holds {types[weight]}, not weights; name a column of numbers")
     for name in [*wanted, *(name for name in (time, truth) if name)]:
         if name not in types:
             raise SourceError(f"{path}: no column {name!r} (layout {layout.name}); there are {listed(list(types))}")
-    numbers = [name for name, kind in types.items() if _is_number(kind) and name not in (time, truth)]
+    numbers = [name for name, kind in types.items() if _is_number(kind) and name not in (time, truth, weight)]
     for name in wanted:
         if name not in numbers:
             raise SourceError(f"{path}: column {name!r} holds {types[name]}, not numbers; leave it out of the layout")
@@ -118,10 +134,10 @@ def choose_columns(path: Path, types: dict[str, Any], layout: Layout) -> Columns
     names = [suffix or layout.short(name) for name, suffix in zip(channels, suffixes, strict=True)]
     units = [block.unit for block in layout.blocks] or [""] * len(channels)
     schema = table_schema(path, names, units, None, layout)
-    left_out = () if wanted else tuple(name for name in types if name not in (*channels, time, truth))
+    left_out = () if wanted else tuple(name for name in types if name not in (*channels, time, truth, weight))
     # One type for the whole file: a piece with an empty entry would otherwise be wider than the others.
     dtype = np.result_type(np.float32, *(types[name].to_pandas_dtype() for name in channels))
-    return Columns(path, schema, tuple(channels), dtype, times, truth, left_out)
+    return Columns(path, schema, tuple(channels), dtype, times, truth, left_out, weight, bool(wanted))
 
 
 def _is_number(kind: Any) -> bool:

@@ -15,6 +15,8 @@ from lynkeus.sources.formats.layout import Block, Layout, Times
 from lynkeus.sources.formats.tables import (
     BATCH_ROWS,
     RATE_ROWS,
+    WEIGHT,
+    ask_for_weights,
     existing_file,
     listed,
     rate_of,
@@ -22,6 +24,7 @@ from lynkeus.sources.formats.tables import (
     table_schema,
     times_at_rate,
     times_in_ns,
+    weights_of,
 )
 
 CHUNK_CACHE_BYTES = 64 * 2**20  # a chunk that two batches share is then unpacked once
@@ -44,6 +47,7 @@ class Hdf5Source:
             self.rows = self._common_rows(datasets)
             self.times = self.layout.times or self._default_times(file)
             self.truth = self._truth(file)
+            self.weight = self.layout.weight if self.layout.weight in file else ""
             self._check_columns(file)
             names = [
                 name
@@ -56,6 +60,8 @@ class Hdf5Source:
                 for u in [_unit(block, data)] * _width(data)
             ]
             first_ns = self._time_ns(file, 0, min(self.rows, RATE_ROWS))
+            unasked = not self.weight and self._column(file, WEIGHT, "iuf")
+        self.messages = [ask_for_weights(self.path, "not read")] if unasked else []
         self.start_ns = None if first_ns is None else int(first_ns[0])
         self.schema = table_schema(self.path, names, units, rate_of(first_ns), self.layout)
 
@@ -71,12 +77,13 @@ class Hdf5Source:
                     parts = [data[start:stop].reshape(stop - start, -1) for data in datasets]
                     time_ns = self._time_ns(file, start, stop)
                     truth = file[self.truth][start:stop] if self.truth else None
+                    weight = self._weight(file, start, stop)
                 except OSError as error:
                     raise SourceError(
                         f"{self.path}: rows {start} to {stop} are damaged ({error}); copy the file again"
                     ) from error
                 values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-                yield table_batch(self.schema, values, time_ns, truth, start)
+                yield table_batch(self.schema, values, time_ns, truth, start, weight)
 
     def _dataset(self, file: h5py.File, name: str) -> h5py.Dataset:
         return dataset_in(file, self.path, name, self.layout)
@@ -115,16 +122,21 @@ class Hdf5Source:
         """The dataset of labels; '' where there is none, as in data that nobody has labelled."""
         return self.layout.truth if self.layout.truth in file else self._column(file, "truth")
 
-    def _column(self, file: h5py.File, last_name: str) -> str:
-        """The dataset of that last name with one integer per row; empty where there is none or more than one."""
+    def _weight(self, file: h5py.File, start: int, stop: int) -> Array | None:
+        if not self.weight:
+            return None
+        return weights_of(file[self.weight][start:stop], f"{self.path}: {self.weight}", start)
+
+    def _column(self, file: h5py.File, last_name: str, kinds: str = "iu") -> str:
+        """The dataset of that last name with one number per row; empty where there is none or more than one."""
         found = [
             name for name, data in _datasets(file)
-            if name.split("/")[-1] == last_name and data.shape == (self.rows,) and data.dtype.kind in "iu"
+            if name.split("/")[-1] == last_name and data.shape == (self.rows,) and data.dtype.kind in kinds
         ]  # fmt: skip
         return found[0] if len(found) == 1 else ""
 
     def _check_columns(self, file: h5py.File) -> None:
-        for name in (self.times.dataset if self.times else "", self.truth):
+        for name in (self.times.dataset if self.times else "", self.truth, self.weight):
             if name and (shape := self._dataset(file, name).shape) != (self.rows,):
                 raise SourceError(f"{self.path}: {name} has shape {shape} for {self.rows} rows; write the file again")
 

@@ -91,8 +91,9 @@ class Layout:
     """How to read one kind of file as a table, or as pulses; what is left out is found by looking at the file.
 
     `names`: dataset of channel names, `strip`: regular expression of what to cut from each name; `unit`: of all
-    channels whose block gives none; `truth`: dataset of labels (0 normal). Without `blocks` all numbers of the
-    file are channels; without `times` a dataset called `time_ns` is taken where there is one, likewise `truth`.
+    channels whose block gives none; `truth`: dataset of labels (0 normal); `weight`: dataset of how much each row
+    counts. Without `blocks` all other numbers of the file are channels; without `times` a dataset called `time_ns` is
+    taken where there is one, likewise `truth`; weights are taken only where they are named.
     With `pulses` the file holds waveforms, and the parts about tables are not used.
     """
 
@@ -105,9 +106,12 @@ class Layout:
     times: Times | None = None
     truth: str = ""
     pulses: Pulses | None = None
+    weight: str = ""
 
     def __post_init__(self) -> None:
         _check_texts(self, "")
+        if self.weight and self.pulses:
+            raise SettingsError("weight: pulses are read without weights; leave it out")
         try:
             re.compile(self.strip)
         except re.error as error:

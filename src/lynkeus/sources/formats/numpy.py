@@ -16,6 +16,8 @@ from lynkeus.sources.formats.layout import Layout
 from lynkeus.sources.formats.tables import (
     BATCH_ROWS,
     RATE_ROWS,
+    WEIGHT,
+    ask_for_weights,
     existing_file,
     listed,
     rate_of,
@@ -23,6 +25,7 @@ from lynkeus.sources.formats.tables import (
     table_schema,
     times_at_rate,
     times_in_ns,
+    weights_of,
 )
 
 CHANNELS = (1, 3, 4)  # of images: grey, colour, colour with transparency
@@ -34,7 +37,8 @@ class NumpySource:
 
     .npy: rows (n, columns), or images (n, row, column), (n, channel, row, column) or (n, row, column, channel) with 1,
     3 or 4 channels. .npz: `X` likewise, and where they are there `y` (n,) labels, 1 = anomalous (another name: the
-    layout's `truth`), `names` (columns or channels,), `time_ns` (n,). Raises SourceError for a file that is missing,
+    layout's `truth`), `names` (columns or channels,), `time_ns` (n,), and weights (n,) where the layout names them
+    (`weight`). Raises SourceError for a file that is missing,
     damaged or of another kind.
     """
 
@@ -43,6 +47,7 @@ class NumpySource:
         self.files = (self.path,)
         self.layout = layout or Layout()
         self.labels = self.layout.truth or "y"
+        self.messages: list[str] = []
         self.arrays = {} if self.path.suffix == ".npy" else self._unpacked()
         values = self._values()
         if values.ndim not in (2, 4) or values.dtype.kind not in "fiu":
@@ -50,7 +55,12 @@ class NumpySource:
         if not values.size:
             raise SourceError(f"{self.path}: holds no rows; nothing to read")
         self.rows, width = values.shape[:2]
-        for name, expected in ((self.labels, self.rows), ("time_ns", self.rows), ("names", width)):
+        for name, expected in (
+            (self.labels, self.rows),
+            (self.layout.weight, self.rows),
+            ("time_ns", self.rows),
+            ("names", width),
+        ):
             if name in self.arrays and self.arrays[name].shape != (expected,):
                 found = self.arrays[name].shape
                 raise SourceError(
@@ -74,7 +84,8 @@ class NumpySource:
         for start in range(0, self.rows, step):
             stop = min(start + step, self.rows)
             truth = None if labels is None else labels[start:stop]
-            yield table_batch(self.schema, self._values()[start:stop], self._time_ns(start, stop), truth, start)
+            time_ns, weight = self._time_ns(start, stop), self._weight(start, stop)
+            yield table_batch(self.schema, self._values()[start:stop], time_ns, truth, start, weight)
 
     def _values(self) -> Array:
         """All rows, or images (n, channel, row, column); a .npy is mapped anew for each batch, so that pages already
@@ -101,12 +112,19 @@ class NumpySource:
             )
         return labels.astype(np.int64)
 
+    def _weight(self, start: int, stop: int) -> Array | None:
+        name = self.layout.weight
+        return weights_of(self.arrays[name][start:stop], f"{self.path}: {name}", start) if name in self.arrays else None
+
     def _unpacked(self) -> dict[str, Array]:
         try:
             with self.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 if "X" not in file.files:
                     raise SourceError(f"{self.path}: no array X; the file holds {listed(file.files)}; save it as X=")
-                return {name: file[name] for name in ("X", self.labels, "names", "time_ns") if name in file.files}
+                if WEIGHT in file.files and self.layout.weight != WEIGHT:
+                    self.messages.append(ask_for_weights(self.path, "not read"))
+                names = ("X", self.labels, self.layout.weight, "names", "time_ns")
+                return {name: file[name] for name in names if name in file.files}
         except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
             reason = "pickled objects" if "pickle" in str(error) else "not a complete .npz file"
             raise SourceError(f"{self.path}: {reason}; save plain arrays with numpy.savez again") from error

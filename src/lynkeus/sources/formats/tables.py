@@ -9,9 +9,11 @@ import numpy as np
 
 from lynkeus.core.batch import Array, Batch, Floats, Schema, TimesNs
 from lynkeus.core.errors import SchemaError, SourceError
+from lynkeus.core.weights import check_weights
 from lynkeus.sources.formats.layout import NS_PER_UNIT, Layout, Times
 
 BATCH_ROWS = 6000
+WEIGHT = "weight"  # as weights are usually called: a column of that name which nobody asked for is mentioned
 RATE_ROWS = 100_000  # the rate is the median over at most this many first steps
 
 
@@ -79,11 +81,28 @@ def as_floats(values: Array) -> Floats:
     return values.astype(np.result_type(values.dtype, np.float32), copy=False)
 
 
-def table_batch(schema: Schema, values: Array, time_ns: TimesNs | None, truth: Array | None, first: int) -> Batch:
+def weights_of(raw: Array, where: str, first: int) -> Floats:
+    """Weights of rows as float64; row `first` of the file comes first. Raises SourceError for what is no weight."""
+    try:
+        check_weights(raw)
+    except SchemaError as error:
+        raise SourceError(f"{where}, from row {first} on: {error}") from error
+    return raw.astype(float)
+
+
+def ask_for_weights(path: Path, read: str) -> str:
+    """What to say of a file with something called `weight` that nobody asked for."""
+    return f"{path}: {WEIGHT} is {read}; if it says how much a row counts, name it: --weights {WEIGHT}"
+
+
+def table_batch(
+    schema: Schema, values: Array, time_ns: TimesNs | None, truth: Array | None, first: int,
+    weight: Array | None = None,
+) -> Batch:  # fmt: skip
     """Rows of one file as a Batch; `first` is the row in the file, kept as meta `position`. Images stay bytes."""
     position = np.arange(first, first + len(values))
     values = values if schema.kind == "image" else as_floats(values)
-    return Batch(schema, values, time_ns, truth=truth, meta={"position": position})
+    return Batch(schema, values, time_ns, truth=truth, weight=weight, meta={"position": position})
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

@@ -27,7 +27,10 @@ class Known:
 
 
 class Labelled(Wrapper):
-    """A source whose truth may be learned from: its `own` labels, by name ("": none), and intervals `judged`."""
+    """A source whose truth may be learned from: its `own` labels, by name ("": none), and intervals `judged`.
+
+    Raises SourceError where only some of its batches have weights.
+    """
 
     def __init__(self, source: Source, own: str, judged: Intervals = ()) -> None:
         super().__init__(source)
@@ -37,7 +40,13 @@ class Labelled(Wrapper):
         return len(self.source)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Batch]:
+        weighted: bool | None = None
         for batch in self.source:
+            if weighted not in (None, batch.weight is not None):
+                raise SourceError(
+                    "some of the samples have weights, others none; give all of them weights, 1 where one counts once"
+                )
+            weighted = batch.weight is not None
             truth = batch.truth if self.own else None
             yield replace(batch, truth=self._judge(batch, truth) if self.judged else truth)
 

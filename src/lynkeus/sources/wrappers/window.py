@@ -21,12 +21,12 @@ GAP_SAMPLES = 2.5
 class Window(Wrapper):
     """Rows of a table cut into windows: (n, column) becomes (m, channel, time = length).
 
-    A new window begins every `stride` rows (by default `length`: windows do not overlap). No window reaches over a gap
-    longer than `max_gap_s` (of slow data: 2.5 rows), nor where time goes backwards; otherwise rows are taken as they
-    come. `time_ns` is the start; meta `end_ns` is exclusive, `done_ns` is the time of the last row that no later window
-    needs, `position` is the first row, `fault_fraction` the share of rows that are not normal. `truth` is the most
-    frequent label, if at least half of the rows have it. Values are views of the rows. `len` is exact where there are
-    no gaps, otherwise a little too high.
+    A new window begins every `stride` rows (by default `length`: windows do not overlap). No window reaches over a
+    gap longer than `max_gap_s` (of slow data: 2.5 rows), nor where time goes backwards; otherwise rows are taken as
+    they come. `time_ns` is the start; meta `end_ns` is exclusive, `done_ns` is the time of the last row that no later
+    window needs, `position` is the first row, `fault_fraction` the share of rows that are not normal. `truth` is the
+    most frequent label, if at least half of the rows have it, `weight` the mean of the rows' weights. Values are
+    views of the rows. `len` is exact where there are no gaps, otherwise a little too high.
     """
 
     def __init__(self, source: Source, length: int, stride: int | None = None, max_gap_s: float = MAX_GAP_S) -> None:
@@ -47,7 +47,8 @@ class Window(Wrapper):
 
 
 class Accumulate(Wrapper):
-    """The mean of each `n` consecutive samples of any kind; NaN is left out. Gaps are treated as by Window."""
+    """The mean of each `n` consecutive samples of any kind, by their weights; NaN is left out. Gaps and the weight of
+    what comes out are as by Window."""
 
     def __init__(self, source: Source, n: int, max_gap_s: float = MAX_GAP_S) -> None:
         self.n, _ = _checked(n, n)
@@ -63,7 +64,8 @@ class Accumulate(Wrapper):
     def __iter__(self) -> Iterator[Batch]:
         for rows, starts in consecutive(self.source, self.n, self.n, self.max_gap_s):
             cut = _windows(rows.values, starts, self.n)
-            yield _joined(rows, starts, (self.n, self.n), _mean(cut), self.schema)
+            weight = None if rows.weight is None else _windows(rows.weight, starts, self.n)
+            yield _joined(rows, starts, (self.n, self.n), _mean(cut, weight), self.schema)
 
 
 def _widest(max_gap_s: float, rows: Schema) -> float:
@@ -117,7 +119,8 @@ def _joined(rows: Batch, starts: Array, size: tuple[int, int], values: Array, sc
         meta["done_ns"] = rows.time_ns[starts + stride - 1]
     if rows.truth is not None:
         truth, meta["fault_fraction"] = _majority(_windows(rows.truth, starts, length))
-    return Batch(schema, values, time_ns, truth=truth, meta=meta)
+    weight = None if rows.weight is None else _windows(rows.weight, starts, length).mean(axis=1)
+    return Batch(schema, values, time_ns, truth=truth, weight=weight, meta=meta)
 
 
 def _end_ns(rows: Batch, starts: Array, length: int) -> Array:
@@ -143,14 +146,16 @@ def _majority(truth: Array) -> tuple[Array, Array]:
     return winner, faulty / length
 
 
-def _mean(cut: Array) -> Array:
+def _mean(cut: Array, weight: Array | None = None) -> Array:
+    """Over the last axis; `weight` (m, length)."""
     valid = ~np.isnan(cut)
     kind = cut.dtype if cut.dtype.kind == "f" else np.dtype(float)
-    if valid.all():
+    if weight is None and valid.all():
         return cut.mean(axis=-1, dtype=float).astype(kind)
-    count = valid.sum(axis=-1)
-    total = np.where(valid, cut, 0).sum(axis=-1, dtype=float)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(kind)
+    counted = valid if weight is None else valid * weight.reshape(len(weight), *[1] * (cut.ndim - 2), -1)
+    count = counted.sum(axis=-1, dtype=float)
+    total = (np.where(valid, cut, 0) * counted).sum(axis=-1, dtype=float)
+    return np.where(count > 0, total / np.where(count > 0, count, 1), np.nan).astype(kind)
 
 
 def _count(rows: int, length: int, stride: int) -> int:

@@ -49,7 +49,7 @@ class Stream:
 
 def test_images_of_8_bits_stay_that_and_no_more_are_held_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inputs_module, "MOST_BYTES", 1_500_000)
-    values, labels, seen = read_samples(Stream(40), 100_000, 0, "this")
+    values, labels, seen, _ = read_samples(Stream(40), 100_000, 0, "this")
     assert values.dtype == np.uint8
     assert seen == 2000
     assert 110 < len(values) <= 1_500_000 // (3 * 64 * 64)
