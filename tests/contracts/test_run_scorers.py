@@ -5,7 +5,6 @@ both.
 """
 
 import atexit
-import importlib.util
 import shutil
 import tempfile
 from dataclasses import replace
@@ -19,6 +18,9 @@ from lynkeus.core import Batch, Book, Plot, Schema, SchemaError, Scorer, Source,
 from lynkeus.evaluate.fitting import about_of
 from lynkeus.sources import InMemory
 
+SCORERS = {name: plugins.load("scorers", name) for name in sorted(plugins.entries("scorers"))}
+KINDS = ("histogram", "cloud")
+CASES = [(name, kind) for name, scorer in SCORERS.items() for kind in KINDS if kind in about_of(scorer).kinds]
 QUICK = {"options": {"training": {"epochs": 5}}}  # for wrappers around networks
 COLUMNS = ("energy", "position")
 AXES = (tuple(np.linspace(0, 10, 31).tolist()), tuple(np.linspace(-3, 3, 25).tolist()))
@@ -72,18 +74,8 @@ def unseen(kind: str, count: int = 450, moved: float = 0.0) -> Batch:
 
 
 def fitted(name: str, kind: str) -> Scorer:
-    if importlib.util.find_spec(plugins.entries("scorers")[name].module) is None:
-        pytest.skip(f"{name} is not there yet")
-    found = plugins.load("scorers", name)
-    if kind not in about_of(found).kinds:
-        pytest.skip(f"{name} does not read runs as a {kind}")
-    scorer = found(**(QUICK if about_of(found).learned else {}))
-    try:
-        assert scorer.fit(good(kind)) is scorer
-    except SchemaError as refused:  # a wrapper reads what its inner scorer reads
-        if kind not in str(refused):
-            raise AssertionError("a refusal names the kind that it refuses") from refused
-        pytest.skip(f"{name} refuses a {kind}")
+    scorer = SCORERS[name](**(QUICK if about_of(SCORERS[name]).learned else {}))
+    assert scorer.fit(good(kind)) is scorer
     return scorer
 
 
@@ -95,19 +87,25 @@ def kept(name: str, kind: str) -> Path:
     return folder
 
 
-@pytest.fixture(params=["histogram", "cloud"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
-@pytest.fixture(params=sorted(plugins.entries("scorers")))
-def name(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=CASES, ids="-".join)
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A scorer and a kind that it reads."""
     return request.param
 
 
 @pytest.fixture
+def name(case: tuple[str, str]) -> str:
+    return case[0]
+
+
+@pytest.fixture
+def kind(case: tuple[str, str]) -> str:
+    return case[1]
+
+
+@pytest.fixture
 def scorer(name: str, kind: str) -> Scorer:
-    return plugins.load("scorers", name).load(kept(name, kind))
+    return SCORERS[name].load(kept(name, kind))
 
 
 def test_it_fits_the_protocol_and_leaves_runs_alone(scorer: Scorer, kind: str) -> None:
@@ -183,3 +181,12 @@ def test_how_runs_are_cut_into_batches_does_not_matter(scorer: Scorer, kind: str
     batch = unseen(kind)
     cuts = np.concatenate([scorer.score(batch[low:high]) for low, high in ((0, 1), (1, 9), (9, 24))])
     np.testing.assert_allclose(cuts, scorer.score(batch), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("refusing", SCORERS)
+def test_runs_are_refused_in_words_by_a_scorer_that_does_not_read_them(refusing: str) -> None:
+    """Other kinds than runs: test_scorers."""
+    for other in set(KINDS) - set(about_of(SCORERS[refusing]).kinds):
+        labelled = replace(unseen(other), truth=np.arange(24) % 2)
+        with pytest.raises(SchemaError, match=other):
+            SCORERS[refusing]().fit(InMemory(labelled))
