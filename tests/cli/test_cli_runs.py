@@ -110,6 +110,7 @@ def runs(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow(4)
 def test_a_folder_of_events_from_fit_to_page(lynkeus: Run, models: Models, judge: Run, tmp_path: Path) -> None:
     assert lynkeus("fit", models.events, "--run-per-file", "-s", "binned_chi2", "-o", "m").code == 0
     write(tmp_path / "moved.parquet", drawn(200, 3000, shift=6.0))

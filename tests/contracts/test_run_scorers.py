@@ -7,6 +7,7 @@ both.
 import atexit
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from lynkeus.core import Batch, Book, Plot, Schema, SchemaError, Scorer, Source,
 from lynkeus.evaluate.fitting import about_of
 from lynkeus.sources import InMemory
 
+pytestmark = pytest.mark.slow(0.3)  # each; all together half a minute
 SCORERS = {name: plugins.load("scorers", name) for name in sorted(plugins.entries("scorers"))}
 KINDS = ("histogram", "cloud")
 CASES = [(name, kind) for name, scorer in SCORERS.items() for kind in KINDS if kind in about_of(scorer).kinds]
@@ -108,7 +110,15 @@ def scorer(name: str, kind: str) -> Scorer:
     return SCORERS[name].load(kept(name, kind))
 
 
-def test_it_fits_the_protocol_and_leaves_runs_alone(scorer: Scorer, kind: str) -> None:
+@pytest.fixture
+def single(name: str) -> bool:
+    """Whether it computes in single precision, as networks do."""
+    return about_of(SCORERS[name]).learned
+
+
+def test_it_fits_the_protocol_and_leaves_runs_alone(
+    scorer: Scorer, kind: str, single: bool, agree: Callable[..., None]
+) -> None:
     assert isinstance(scorer, Scorer)
     assert tuple(scorer.outputs) == ("anomaly",)
     batch = unseen(kind)
@@ -121,7 +131,7 @@ def test_it_fits_the_protocol_and_leaves_runs_alone(scorer: Scorer, kind: str) -
     assert evidence.shape == batch.values.shape
     assert np.isfinite(evidence).all()
     np.testing.assert_array_equal(batch.values, before)
-    np.testing.assert_array_equal(scorer.score(batch), scores)
+    agree(scorer.score(batch), scores, single)
     assert scorer.score(batch[:0]).shape == (0, 1)
 
 
@@ -167,14 +177,22 @@ def test_the_score_of_a_good_run_does_not_tell_its_size(scorer: Scorer, kind: st
     assert low <= np.median(others) <= high
 
 
-def test_fitting_again_and_loading_give_the_same_scores(scorer: Scorer, name: str, kind: str, tmp_path: Path) -> None:
+def test_fitting_again_gives_the_same_scores(scorer: Scorer, name: str, kind: str, single: bool) -> None:
+    """A training multiplies what was rounded, in these five epochs to less than a hundredth of what a seed does."""
     expected = scorer.score(unseen(kind))
-    np.testing.assert_array_equal(fitted(name, kind).score(unseen(kind)), expected)
+    part = 1e-3 if single else 1e-9
+    np.testing.assert_allclose(fitted(name, kind).score(unseen(kind)), expected, rtol=0, atol=part * expected.max())
+
+
+def test_loading_gives_the_same_scores(
+    scorer: Scorer, kind: str, single: bool, tmp_path: Path, agree: Callable[..., None]
+) -> None:
+    expected = scorer.score(unseen(kind))
     scorer.save(tmp_path)
     assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".safetensors", ".json"}
     loaded = type(scorer).load(tmp_path)
-    np.testing.assert_array_equal(loaded.score(unseen(kind)), expected)
-    np.testing.assert_array_equal(loaded.explain(unseen(kind)), scorer.explain(unseen(kind)))
+    agree(loaded.score(unseen(kind)), expected, single)
+    agree(loaded.explain(unseen(kind)), scorer.explain(unseen(kind)), single)
 
 
 def test_how_runs_are_cut_into_batches_does_not_matter(scorer: Scorer, kind: str) -> None:

@@ -19,6 +19,8 @@ from lynkeus.evaluate.fitting import FitSettings, fit
 from lynkeus.evaluate.inspection import InspectionSettings, inspect_images
 from lynkeus.sources.images import ImageSource
 
+pytestmark = pytest.mark.slow(0.2)  # each; a fit takes six seconds
+
 
 def rows(path: Path) -> list[dict[str, Any]]:
     return pq.read_table(path).to_pylist()
@@ -88,6 +90,7 @@ def test_modes_and_sizes_that_differ_share_a_table(scored: Any, surface: Any, tm
     assert np.hypot(found["sixteen.png"]["spot1_x"] - surface.pits[0][0], 0) < 8
 
 
+@pytest.mark.slow(4)
 def test_a_grey_model_scores_colour_and_a_colour_model_grey(
     surface: Any, tmp_path: Path, write_pictures: Any, lynkeus: Callable[..., Any]
 ) -> None:

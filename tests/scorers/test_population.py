@@ -1,6 +1,6 @@
 """The scorer population: planted shifts, losses and new populations, with the rate of false alarms it promises."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,8 @@ import pytest
 from lynkeus.core import Batch, Judging, Schema, SchemaError
 from lynkeus.scorers.population import Population
 from lynkeus.scorers.population_view import dependent_columns
+
+pytestmark = pytest.mark.slow(0.2)  # each; a fit takes six seconds
 
 NAMES = ("light", "charge", "drift")
 SCHEMA = Schema("cloud", NAMES, shape=(None, 3))
@@ -54,11 +56,13 @@ def p_values(scorer: Population, runs: list[np.ndarray]) -> np.ndarray:
     return 10.0 ** -np.array([scorer.score(batch(run))[0, 0] for run in runs])
 
 
+@pytest.mark.slow(7)
 def test_it_judges(scorer: Population) -> None:
     assert isinstance(scorer, Judging)
     assert not scorer.outlying_
 
 
+@pytest.mark.slow(5)
 def test_good_runs_of_any_size_are_flagged_as_often_as_promised(scorer: Population) -> None:
     rng = np.random.default_rng(1)
     for size in (60, 400, 1500):
@@ -104,6 +108,7 @@ def test_a_new_population_is_named_with_its_place_and_events(scorer: Population)
         assert low < 3_000 < high
 
 
+@pytest.mark.slow(15)
 def test_outlying_runs_of_the_reference_are_left_out_and_named() -> None:
     runs = good_runs(30, 5)
     for k in (3, 17):
@@ -122,11 +127,15 @@ def test_missing_values_are_a_change(scorer: Population) -> None:
     assert any("missing" in change.where for change in judged.changes)
 
 
-def test_a_saved_model_says_the_same(scorer: Population, tmp_path: Path) -> None:
+def test_a_saved_model_says_the_same(scorer: Population, tmp_path: Path, agree: Callable[..., None]) -> None:
     scorer.save(tmp_path)
     again = Population.load(tmp_path)
     values = batch(events(np.random.default_rng(7), line=0.1))
-    assert again.judge(values) == scorer.judge(values)
+    (found,), (expected,) = again.judge(values), scorer.judge(values)
+    agree([found.score, found.p_value], [expected.score, expected.p_value])
+    assert found.reason == expected.reason
+    assert [(one.kind, one.where) for one in found.changes] == [(one.kind, one.where) for one in expected.changes]
+    agree([one.size for one in found.changes], [one.size for one in expected.changes])
     assert again.groups_ == scorer.groups_
 
 
