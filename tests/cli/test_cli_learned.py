@@ -18,6 +18,7 @@ from lynkeus.simulate.cavity import CavitySource, write_pulses
 
 Run = Callable[..., Any]
 COLUMNS = 8
+pytestmark = pytest.mark.slow(0.4)  # each
 SHORT = ("--set", "training.epochs=8")
 LONGER = ("--set", "training.epochs=40")
 

@@ -21,6 +21,7 @@ from lynkeus.sources.runs import open_runs
 Run = Callable[..., Any]
 Columns = dict[str, np.ndarray]
 GOOD, EVENTS = 24, 300
+pytestmark = pytest.mark.slow(0.2)  # each
 NAME = 'S2 "a" <b>[SS]</b> é'
 
 

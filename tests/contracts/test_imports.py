@@ -14,7 +14,6 @@ import lynkeus
 HEAVY = ("torch", "lynkeus.scorers", "lynkeus.networks", "lynkeus.training")
 
 
-@pytest.mark.slow(2)
 @pytest.mark.parametrize("package", ["web", "monitor", "evaluate"])
 def test_it_imports_without_scorers_and_torch(package: str) -> None:
     files = (Path(lynkeus.__file__).parent / package).glob("*.py")

@@ -17,6 +17,7 @@ from lynkeus.evaluate.fitted import Fitted
 from lynkeus.evaluate.inspection import InspectionSettings, inspect_images
 from lynkeus.sources.images import ImageSource
 
+pytestmark = pytest.mark.slow(0.2)  # each; a fit takes six seconds
 SPOTS = [f"spot{number}_{name}" for number in (1, 2, 3) for name in ("x", "y", "sigma", "area", "good")]
 KILLED = """
 import os, signal, sys
@@ -24,9 +25,6 @@ from pathlib import Path
 import torch
 from lynkeus.evaluate.inspection import InspectionSettings, inspect_images
 from lynkeus.sources.images import ImageSource
-
-pytestmark = pytest.mark.slow(0.2)  # each; a fit takes six seconds
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     model, images, output, maps, processes = sys.argv[1:]

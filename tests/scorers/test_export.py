@@ -19,6 +19,7 @@ from lynkeus.sources import InMemory
 pytest.importorskip("onnxscript", reason="export needs onnxscript")
 pytest.importorskip("onnxruntime", reason="export needs onnxruntime")
 
+pytestmark = pytest.mark.slow(1)  # each
 ONE = {"training": {"epochs": 2}}
 GAME = {"width": 4, "latent": 3, "training": {"epochs": 1}, "encoder_training": {"epochs": 1}}
 CASES = [

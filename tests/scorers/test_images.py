@@ -15,6 +15,7 @@ from lynkeus.scorers.nearest_neighbours import NearestNeighbours
 from lynkeus.sources import InMemory
 from lynkeus.transforms.planting import plant
 
+pytestmark = pytest.mark.slow(0.2)  # each; the fits take seven seconds
 SIDE, HOLE = 12, (slice(2, 5), slice(7, 10))
 QUICK = {"training": {"epochs": 30, "batch_size": 32}}
 
