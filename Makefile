@@ -1,6 +1,6 @@
-# make venv, test, lint, docs, bench, demo: see `make help`. Python's interpreter: make PYTHON=python3.12 ...
+# make venv, quick, test, lint, docs, bench, demo: see `make help`. Python's interpreter: make PYTHON=python3.12 ...
 .DEFAULT_GOAL := help
-.PHONY: help demo venv test lint docs bench clean
+.PHONY: help demo venv quick test lint docs bench clean
 
 SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -8,7 +8,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 # One thread for each test process: two processes share the machine.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
-PYTEST_ARGS ?= -n 2
+# A file stays in one process, whose fits its tests share; those that take longest start first (tests/conftest.py).
+PYTEST_ARGS ?= -n 2 --dist loadscope --no-loadscope-reorder
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -18,7 +19,12 @@ demo: .venv/.base ## an hour of simulated orbits with three faults, watched on a
 
 venv: .venv/.all ## .venv with every extra
 
+quick: .venv/.all ## for every change: what takes no two seconds, imports and sizes; a minute and a half
+	$(ONE_THREAD) $(BIN)/pytest $(PYTEST_ARGS) -q -m "not slow and not browser and not postgres"
+	$(BIN)/lint-imports
+
 test: .venv/.all ## every test, two processes; one file: make test PYTEST_ARGS=tests/core/test_batch.py
+	@echo "every test: about nine minutes on two quiet cores, more where others work on them (make quick: a minute and a half)"
 	$(ONE_THREAD) $(BIN)/pytest $(PYTEST_ARGS)
 
 lint: .venv/.all ## style, types, direction of imports, sizes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from lynkeus.simulate.surface.source import SurfaceSource
 from lynkeus.sources import InMemory, open_source, read_layout
 from lynkeus.transforms.faults import Fault
 
+pytest_plugins = ["loudest"]  # tests/loudest.py: a scorer so simple that its efficiency is a closed form
 LATER_NS = START_NS + 720 * 10**9
 NOISY = Fault("noisy", start=603, length=100, channel=40, size=5.0)
 KICK = Fault("kick", start=1800, length=100, channel=10, size=8.0)
@@ -60,6 +62,15 @@ class Done(NamedTuple):
         assert self.err.startswith("lynkeus: "), self
         assert self.err.count("\n") == 1, self
         return self.err.removeprefix("lynkeus: ").strip()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose slow tests take longest come first, by the seconds in their marks: two processes end together."""
+    seconds: Counter[Path] = Counter()
+    for item in items:
+        if mark := item.get_closest_marker("slow"):
+            seconds[item.path] += mark.args[0] if mark.args else 2
+    items.sort(key=lambda item: -seconds[item.path])
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +114,24 @@ def write_pictures() -> Callable[..., list[str]]:
         return names
 
     return write
+
+
+@pytest.fixture(scope="session")
+def agree() -> Callable[..., None]:
+    """`agree(found, expected)`: the same numbers computed twice; `single`: in single precision.
+
+    A processor adds in an order of its own, and in another one where an array lies or is cut differently. An operation
+    rounds by 1e-16 of the largest number in it, in single precision by 6e-8: a thousand of them, with what differences
+    of large numbers lose, stay within 1e-10 and 1e-5 of the largest that comes out. What was copied, drawn or counted
+    is compared with assert_array_equal.
+    """
+
+    def compare(found: object, expected: object, single: bool = False) -> None:
+        found, expected = np.asarray(found), np.asarray(expected)
+        largest = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=(1e-5 if single else 1e-10) * largest)
+
+    return compare
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from lynkeus.simulate.beam.orbit import START_NS, machine
 LATER_NS = START_NS + round(HOURS * 3600 * 10**9)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(26)
 def test_each_planted_fault_has_its_alarm(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "lynkeus", "demo", "--no-wait", "-o", "d", "--port", "0"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
@@ -37,7 +37,7 @@ def test_each_planted_fault_has_its_alarm(tmp_path: Path) -> None:
     assert len(alarms) <= 6
 
 
-@pytest.mark.slow
+@pytest.mark.slow(4)
 def test_ctrl_c_ends_the_demo_and_its_pages(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "lynkeus", "demo", "-o", "d", "--port", "0"]
     with subprocess.Popen(

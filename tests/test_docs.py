@@ -4,13 +4,12 @@ The blocks of a page run in order in one empty folder and share their names. A T
 file of that name. A command that ends in `# exit code 1` must end with that code. A fence that says `no-run` is not.
 """
 
-import importlib.util
 import re
 import shlex
-import subprocess
-import sys
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +20,6 @@ FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 EXIT_CODE = re.compile(r"# exit code (\d)")
-LYNKEUS = [sys.executable, "-c", "from lynkeus.cli import main; main()"]
 
 
 def blocks(text: str) -> Iterator[tuple[int, str, str]]:
@@ -49,32 +47,25 @@ def runnable(page: Path) -> list[tuple[int, str, str]]:
     return [block for block in blocks(page.read_text("utf-8")) if block[1] != "console" or commands(block[2])]
 
 
-def case(page: Path) -> object:
-    """A page that starts processes is slow."""
-    slow = [pytest.mark.slow] if any(kind == "console" for _, kind, _ in runnable(page)) else []
-    return pytest.param(page, marks=slow, id=str(page.relative_to(ROOT)))
-
-
-@pytest.mark.parametrize("page", [case(page) for page in PAGES if runnable(page)])
-def test_what_a_page_shows_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.slow(8)
+@pytest.mark.parametrize("page", filter(runnable, PAGES), ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_shows_runs(page: Path, lynkeus: Callable[..., Any]) -> None:
     names: dict[str, object] = {"__name__": "__docs__"}
     for line, kind, body in runnable(page):
         if kind == "python":
             exec(compile("\n" * (line - 1) + body, str(page), "exec", dont_inherit=True), names)
         elif kind == "console":
-            run_commands(f"{page.name}:{line}", body)
+            run_commands(f"{page.name}:{line}", body, lynkeus)
         else:
             Path(kind).write_text(body, "utf-8")
 
 
-def run_commands(where: str, body: str) -> None:
-    if importlib.util.find_spec("lynkeus.cli") is None:
-        pytest.skip("there is no command line yet")
+def run_commands(where: str, body: str, lynkeus: Callable[..., Any]) -> None:
     for arguments, code in commands(body):
-        done = subprocess.run([*LYNKEUS, *arguments], capture_output=True, text=True, timeout=120)
-        said = f"{where} lynkeus {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
-        assert done.returncode == code, said
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")  # a command that warns goes on
+            done = lynkeus(*arguments)
+        assert done.code == code, f"{where} lynkeus {shlex.join(arguments)}\n{done.out}{done.err}"
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -59,7 +59,7 @@ def test_stored_outputs_are_whole_and_small(path: Path) -> None:
     assert max(map(len, figures)) < LARGEST_FIGURE
 
 
-@pytest.mark.slow
+@pytest.mark.slow(19)
 @each
 def test_runs_and_shows_what_is_stored(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))

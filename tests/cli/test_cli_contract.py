@@ -26,7 +26,7 @@ COLUMNS = [
 Run = Callable[..., Any]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(6)
 def test_the_whole_way_in_processes_of_its_own(orbits: Any, tmp_path: Path) -> None:
     def command(*words: object) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", "lynkeus", *map(str, words)]

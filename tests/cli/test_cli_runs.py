@@ -22,6 +22,7 @@ from lynkeus.sources.runs.read import RunFolder
 Run = Callable[..., Any]
 Columns = dict[str, np.ndarray]
 GOOD, EVENTS = 24, 300
+pytestmark = pytest.mark.slow(0.2)  # each
 NAME = 'S2 "a" <b>[SS]</b> é'
 
 
@@ -111,6 +112,7 @@ def runs(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow(4)
 def test_a_folder_of_events_from_fit_to_page(lynkeus: Run, models: Models, judge: Run, tmp_path: Path) -> None:
     assert lynkeus("fit", models.events, "--run-per-file", "-s", "binned_chi2", "-o", "m").code == 0
     write(tmp_path / "moved.parquet", drawn(200, 3000, shift=6.0))

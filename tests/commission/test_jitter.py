@@ -25,7 +25,7 @@ def test_drift_and_incidents_are_not_jitter():
 def test_it_does_not_depend_on_how_batches_are_cut():
     values = np.random.default_rng(1).normal(size=(2500, 4))
     whole, cut = (measure_jitter(_source(values, size), np.ones(4, bool)) for size in (2500, 77))
-    np.testing.assert_array_equal(whole.jitter, cut.jitter)
+    np.testing.assert_allclose(whole.jitter, cut.jitter)
     np.testing.assert_allclose(np.abs(whole.directions), np.abs(cut.directions))
     assert whole.rows == cut.rows == 2500
 

@@ -1,13 +1,13 @@
-"""Laws of every scorer, built in or plugged in: it takes a table, waveforms, or both, and refuses the rest in words.
+"""Laws of every scorer, built in or plugged in, of the kinds of its `about`; it refuses every other kind in words.
 
-The sample: three modes seen by twenty channels, and noise of their own; as a table, and in windows of ten shots.
+Those of runs: test_run_scorers. The sample: three modes seen by twenty channels, and noise of their own, as a table and
+in windows of ten shots.
 """
 
 import atexit
-import importlib.util
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -18,12 +18,27 @@ import pytest
 from lynkeus.core import Batch, Schema, SchemaError, Scorer, Source, Tracking, concatenate, plugins
 from lynkeus.fitting.fit import about_of
 
+pytestmark = pytest.mark.slow(0.2)  # each; all together a minute
 CHANNELS, SHOTS, FAULTY = 20, 6000, 7
 FAULT = slice(300, 305)
 QUICK = {"training": {"epochs": 15}}  # for networks
 QUICKER = {
     "adversarial": {"training": {"epochs": 3, "batch_size": 96}, "encoder_training": {"epochs": 4, "batch_size": 128}}
 }
+SHORT = {"training": {"epochs": 2}}
+SCORERS = {name: plugins.load("scorers", name) for name in sorted(plugins.entries("scorers"))}
+OF_PULSES = {"cavity"}  # takes the waveforms of a cavity's pulses only
+CASES = [
+    (name, kind)
+    for name, scorer in SCORERS.items()
+    for kind in ("table", "waveform")
+    if kind in about_of(scorer).kinds and name not in OF_PULSES
+]
+ELSEWHERE = sorted(
+    name
+    for name, scorer in SCORERS.items()
+    if not {"histogram", "cloud"} & set(about_of(scorer).kinds) and name not in dict(CASES)
+)
 NAMES = tuple(f"BPM.{number}/x" for number in range(CHANNELS))
 
 
@@ -121,38 +136,40 @@ def kept(name: str, kind: str) -> Path:
     return folder
 
 
-def fitted(name: str, kind: str) -> Scorer:
-    """A newly fitted scorer; skipped where it does not take this kind, or is not there yet."""
-    if importlib.util.find_spec(plugins.entries("scorers")[name].module) is None:
-        pytest.skip(f"{name} is not there yet")
-    kind_of_scorer = plugins.load("scorers", name)
-    if {"histogram", "cloud"} & set(about_of(kind_of_scorer).kinds):
-        pytest.skip(f"{name} reads runs: see test_run_scorers")
-    scorer = kind_of_scorer(**(QUICKER.get(name, QUICK) if about_of(kind_of_scorer).learned else {}))
+def fitted(name: str, kind: str, options: dict | None = None) -> Scorer:
+    """A newly fitted scorer; `options`: of networks."""
+    scorer = SCORERS[name](**((options or QUICKER.get(name, QUICK)) if about_of(SCORERS[name]).learned else {}))
     source = labelled(kind) if about_of(scorer).labels else good(kind, seed=1)
-    try:
-        assert scorer.fit(source) is scorer
-    except SchemaError as refused:
-        if kind not in str(refused):
-            raise AssertionError("a refusal names the kind that it refuses") from refused
-        pytest.skip(f"{name} refuses a {kind}")
+    assert scorer.fit(source) is scorer
     return scorer
 
 
-@pytest.fixture(params=["table", "waveform"])
-def kind(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=CASES, ids="-".join)
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A scorer and a kind that it reads."""
     return request.param
 
 
-@pytest.fixture(params=sorted(plugins.entries("scorers")))
-def name(request: pytest.FixtureRequest) -> str:
-    return request.param
+@pytest.fixture
+def name(case: tuple[str, str]) -> str:
+    return case[0]
+
+
+@pytest.fixture
+def kind(case: tuple[str, str]) -> str:
+    return case[1]
 
 
 @pytest.fixture
 def scorer(name: str, kind: str) -> Scorer:
     """One of its own for each test."""
-    return plugins.load("scorers", name).load(kept(name, kind))
+    return SCORERS[name].load(kept(name, kind))
+
+
+@pytest.fixture
+def single(name: str) -> bool:
+    """Whether it computes in single precision, as networks do."""
+    return about_of(SCORERS[name]).learned
 
 
 def test_it_fits_the_protocol_and_scores_every_sample(scorer: Scorer, kind: str) -> None:
@@ -165,12 +182,14 @@ def test_it_fits_the_protocol_and_scores_every_sample(scorer: Scorer, kind: str)
     assert scorer.score(unseen(kind)[:0]).shape == (0, len(scorer.outputs))
 
 
-def test_scoring_leaves_the_scorer_and_the_samples_alone(scorer: Scorer, kind: str) -> None:
+def test_scoring_leaves_the_scorer_and_the_samples_alone(
+    scorer: Scorer, kind: str, single: bool, agree: Callable[..., None]
+) -> None:
     batch = unseen(kind)
     before = batch.values.copy()
     first = scorer.score(batch)
     scorer.explain(batch)
-    np.testing.assert_array_equal(scorer.score(batch), first)
+    agree(scorer.score(batch), first, single)
     np.testing.assert_array_equal(batch.values, before)
 
 
@@ -218,17 +237,33 @@ def test_a_planted_offset_scores_high_and_is_explained_by_its_channel(scorer: Sc
     assert (by_channel.argmax(axis=1) == FAULTY).all()
 
 
-def test_fitting_again_gives_the_same_scores(scorer: Scorer, name: str, kind: str) -> None:
-    np.testing.assert_array_equal(fitted(name, kind).score(unseen(kind)), scorer.score(unseen(kind)))
+def test_fitting_again_gives_the_same_scores(name: str, kind: str, single: bool, agree: Callable[..., None]) -> None:
+    """A training multiplies what was rounded: networks get two epochs, where 1e-7 becomes 1e-5 at most (0.05 in 15).
+
+    Another seed moves the scores by 0.02 to 1 of the largest.
+    """
+    batch = unseen(kind)
+    if not single:
+        agree(fitted(name, kind).score(batch), SCORERS[name].load(kept(name, kind)).score(batch))
+        return
+    first, again = (fitted(name, kind, SHORT).score(batch) for _ in range(2))
+    np.testing.assert_allclose(again, first, rtol=0, atol=1e-3 * np.abs(first).max())
 
 
-def test_a_saved_scorer_comes_back_without_pickle(scorer: Scorer, kind: str, tmp_path: Path) -> None:
+def test_a_saved_scorer_comes_back_without_pickle(
+    scorer: Scorer, kind: str, single: bool, tmp_path: Path, agree: Callable[..., None]
+) -> None:
     scorer.save(tmp_path)
     assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".safetensors", ".json"}
     loaded = type(scorer).load(tmp_path)
     assert loaded.outputs == scorer.outputs
-    np.testing.assert_array_equal(loaded.score(unseen(kind)), scorer.score(unseen(kind)))
-    np.testing.assert_array_equal(loaded.explain(unseen(kind)), scorer.explain(unseen(kind)))
+    agree(loaded.score(unseen(kind)), scorer.score(unseen(kind)), single)
+    agree(loaded.explain(unseen(kind)), scorer.explain(unseen(kind)), single)
+    again = tmp_path / "again"
+    again.mkdir()
+    loaded.save(again)  # what was learned comes back to the last bit
+    for file in again.rglob("*.safetensors"):
+        assert file.read_bytes() == (tmp_path / file.relative_to(again)).read_bytes()
     with pytest.raises(SchemaError):
         loaded.score(replace(unseen(kind), schema=replace(unseen(kind).schema, names=NAMES[::-1])))
 
@@ -239,9 +274,11 @@ def test_how_the_samples_are_cut_into_batches_does_not_matter(scorer: Scorer, ki
     np.testing.assert_allclose(cuts, whole, rtol=1e-4, atol=1e-4)  # some compute in single precision
 
 
-def test_a_tracking_scorer_goes_on_after_a_restart(scorer: Scorer, kind: str, tmp_path: Path) -> None:
-    if not isinstance(scorer, Tracking):
-        pytest.skip("it has no state")
+@pytest.mark.parametrize("case", [case for case in CASES if issubclass(SCORERS[case[0]], Tracking)], ids="-".join)
+def test_a_tracking_scorer_goes_on_after_a_restart(
+    scorer: Scorer, kind: str, tmp_path: Path, agree: Callable[..., None]
+) -> None:
+    assert isinstance(scorer, Tracking)
     first, second = cut(unseen(kind), 300)
     scorer.save(tmp_path)
     in_pieces(scorer, [first])
@@ -249,31 +286,30 @@ def test_a_tracking_scorer_goes_on_after_a_restart(scorer: Scorer, kind: str, tm
     expected = scorer.score(second)
     restarted = type(scorer).load(tmp_path)
     restarted.resume(state)
-    np.testing.assert_array_equal(restarted.score(second), expected)
+    agree(restarted.score(second), expected)
     scorer.resume({})
-    np.testing.assert_array_equal(scorer.score(first), type(scorer).load(tmp_path).score(first))
+    agree(scorer.score(first), type(scorer).load(tmp_path).score(first))
 
 
-@pytest.mark.parametrize("kind", ["table", "waveform"])
-def test_the_samples_themselves_are_of_one_stream(kind: str) -> None:
-    joined = concatenate(list(good(kind, seed=1)))
-    np.testing.assert_array_equal(joined.values, as_batch(kind, shots(1)).values)
+@pytest.mark.parametrize("layout", ["table", "waveform"])
+def test_the_samples_themselves_are_of_one_stream(layout: str) -> None:
+    joined = concatenate(list(good(layout, seed=1)))
+    np.testing.assert_array_equal(joined.values, as_batch(layout, shots(1)).values)
 
 
-def test_every_scorer_takes_a_table_waveforms_pulses_or_images(name: str) -> None:
-    if {"histogram", "cloud"} & set(about_of(plugins.load("scorers", name)).kinds):
-        pytest.skip("it reads runs: see test_run_scorers")
-    taken = []
-    for kind in ("table", "waveform"):
-        try:
-            fitted(name, kind)
-        except pytest.skip.Exception as skipped:
-            if "not there yet" in str(skipped):
-                raise
-        else:
-            taken.append(kind)
-    if not taken:
-        found = plugins.load("scorers", name)
-        source = good_images() if about_of(found).kinds == ("image",) else good_pulses()
-        scores = found(**QUICK if about_of(found).learned else {}).fit(source).score(next(iter(source)))
-        assert np.isfinite(scores).all()
+@pytest.mark.parametrize("name_of_images_or_pulses", ELSEWHERE)
+def test_every_other_scorer_takes_pulses_or_images(name_of_images_or_pulses: str) -> None:
+    found = SCORERS[name_of_images_or_pulses]
+    source = good_images() if about_of(found).kinds == ("image",) else good_pulses()
+    scores = found(**QUICK if about_of(found).learned else {}).fit(source).score(next(iter(source)))
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("refusing", SCORERS)
+def test_every_kind_that_a_scorer_does_not_read_is_refused_in_words(refusing: str) -> None:
+    """Those of runs: test_run_scorers."""
+    sources = {"table": labelled("table"), "waveform": labelled("waveform"), "image": good_images()}
+    for other, source in sources.items():
+        if other not in about_of(SCORERS[refusing]).kinds or (refusing in OF_PULSES and other == "waveform"):
+            with pytest.raises(SchemaError, match=other):
+                SCORERS[refusing]().fit(source)

@@ -20,7 +20,7 @@ def rows(n: int, columns: int = 12, timed: bool = False) -> InMemory:
     return InMemory(Batch(schema, values, np.arange(n, dtype=np.int64) * 10**8 if timed else None))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(4)
 @pytest.mark.parametrize("timed", [False, True])
 def test_a_scorer_that_sees_correlations_beats_one_that_does_not(timed: bool) -> None:
     choice = choose(rows(1500, timed=timed), FitSettings("auto"))

@@ -24,6 +24,8 @@ from lynkeus.sources.images.folder import ImageSource
 def score_images(model: Path, source: ImageSource, settings: ScoreSettings, tell: Any = None) -> int:
     return score(Fitted.load(model), model, source, settings, tell).rows
 
+pytestmark = pytest.mark.slow(0.2)  # each; a fit takes six seconds
+
 
 def rows(path: Path) -> list[dict[str, Any]]:
     return pq.read_table(path).to_pylist()
@@ -93,6 +95,7 @@ def test_modes_and_sizes_that_differ_share_a_table(scored: Any, surface: Any, tm
     assert np.hypot(found["sixteen.png"]["spot1_x"] - surface.pits[0][0], 0) < 8
 
 
+@pytest.mark.slow(4)
 def test_a_grey_model_scores_colour_and_a_colour_model_grey(
     surface: Any, tmp_path: Path, write_pictures: Any, lynkeus: Callable[..., Any]
 ) -> None:

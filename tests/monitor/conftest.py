@@ -24,7 +24,7 @@ def postgres() -> Iterator[Any]:
             running.cleanup()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new, empty store."""
     if request.param == "sqlite":

@@ -34,6 +34,7 @@ def test_unreachable_server_hides_the_password() -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.postgres
 def test_missing_postgres_database(postgres: object) -> None:
     with pytest.raises(StoreError, match="does not exist: create the database first"):
         Store(postgres.get_uri("nowhere"))  # type: ignore[attr-defined]

@@ -132,7 +132,7 @@ def test_interrupted_anywhere_it_goes_on_as_if_nothing_had_been(
     pieces.close()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(7)
 def test_killed_at_random_moments(orbits: Any, store_url: str, tmp_path: Path) -> None:
     whole = Store(f"sqlite:///{tmp_path / 'whole.db'}")
     watch(Fitted.load(orbits.model), open_source(orbits.later, "xfel_orbits"), whole, SETTINGS)
@@ -156,7 +156,7 @@ def _windows(store: Store) -> int:
     return pulses[0].samples // 10 if pulses else 0
 
 
-@pytest.mark.slow
+@pytest.mark.slow(3)
 def test_ctrl_c_stops_cleanly_and_lets_go(orbits: Any, store: Store, tmp_path: Path) -> None:
     words = ["watch", orbits.model, orbits.later, "--store", f"sqlite:///{tmp_path / 'watch.db'}", "--replay", "10"]
     with subprocess.Popen(

@@ -70,7 +70,7 @@ def test_pulses_of_zeros_before_the_first_one_leave_no_trace() -> None:
     encoder = SequenceEncoder(7, 3, 8)
     pulses = torch.randn(2, 4, 7)
     padded = torch.cat([torch.zeros(2, 5, 7), pulses], dim=1)
-    torch.testing.assert_close(encoder(padded)[:, 5:], encoder(pulses), rtol=0, atol=1e-7)
+    torch.testing.assert_close(encoder(padded)[:, 5:], encoder(pulses), rtol=0, atol=1e-6)  # a dozen roundings of 6e-8
     assert not encoder(padded)[:, :5].any()
 
 

@@ -54,7 +54,7 @@ def test_a_score_that_one_cavity_alone_has_leaves_no_correlation_within_its_inte
     assert pair.high == 0.0
 
 
-@pytest.mark.slow
+@pytest.mark.slow(4)
 @pytest.mark.parametrize(("cavities", "missing"), [(12, 0.0), (20, 0.3)])
 def test_in_pure_noise_something_is_found_in_one_case_of_twenty(
     cavities: int, missing: float, monkeypatch: pytest.MonkeyPatch

@@ -42,6 +42,7 @@ def inspection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow(3)
 def test_the_page_finds_the_correlation_and_the_quench_and_its_tables_lie_beside_it(
     inspection: Path, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Scorers of images: a wrong shape is found and shown by its pixels, whatever the brightness; so is a dark image."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lynkeus.scorers.statistics.nearest_neighbours import NearestNeighbours
 from lynkeus.sources import InMemory
 from lynkeus.transforms.planting import plant
 
+pytestmark = pytest.mark.slow(0.2)  # each; the fits take seven seconds
 SIDE, HOLE = 12, (slice(2, 5), slice(7, 10))
 QUICK = {"training": {"epochs": 30, "batch_size": 32}}
 
@@ -49,6 +51,7 @@ def scorer(request: pytest.FixtureRequest) -> object:
     return request.param.fit(InMemory(batch(rings(800, 1))))
 
 
+@pytest.mark.slow(3)
 def test_broken_rings_are_found_at_any_brightness(scorer: NearestNeighbours) -> None:
     good = rings(300, 2)
     scores = scorer.score(batch(np.concatenate([good, broken(good)])))[:, 0]
@@ -65,12 +68,15 @@ def test_the_map_has_the_shape_of_the_image_and_shows_the_place(scorer: NearestN
     assert np.median(inside / evidence.mean(axis=(1, 2, 3))) > 2.0
 
 
-def test_it_comes_back_from_its_folder_and_refuses_other_images(scorer: NearestNeighbours, tmp_path: Path) -> None:
+def test_it_comes_back_from_its_folder_and_refuses_other_images(
+    scorer: NearestNeighbours, tmp_path: Path, agree: Callable[..., None]
+) -> None:
     images = batch(rings(20, 4))
     scorer.save(tmp_path)
     loaded = type(scorer).load(tmp_path)
-    np.testing.assert_array_equal(loaded.score(images), scorer.score(images))
-    np.testing.assert_array_equal(loaded.explain(images), scorer.explain(images))
+    single = scorer.about.learned
+    agree(loaded.score(images), scorer.score(images), single)
+    agree(loaded.explain(images), scorer.explain(images), single)
     other = replace(images, values=images.values[:, :, :-1], schema=replace(images.schema, shape=(1, SIDE - 1, SIDE)))
     with pytest.raises(SchemaError, match="shape"):
         loaded.score(other)

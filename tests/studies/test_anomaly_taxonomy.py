@@ -35,7 +35,7 @@ def test_anomalies_are_of_the_kind_that_they_are_called() -> None:
     assert spread[clumps.truth == 1].max() < 0.25 < spread[clumps.truth == 0].min()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(8)
 def test_the_smoke_study_on_small_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LYNKEUS_DATA", raising=False)
     study = anomaly_taxonomy(smoke=True)

@@ -143,7 +143,7 @@ def test_a_space_that_tells_vendors_apart_is_pure_and_one_of_noise_is_not() -> N
     assert set(laid.maps) == {"noise, pca"}  # three numbers need no map
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_the_smoke_study_finds_the_field_and_the_quench(tmp_path: Path) -> None:
     run = run_comparison(cavity_scans(smoke=True), tmp_path)
     assert run.passed, run.lines()

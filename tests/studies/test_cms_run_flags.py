@@ -85,7 +85,7 @@ def test_labels_that_mean_nothing_teach_nothing(method: object) -> None:
     assert 0.3 < crossed(method, table, list(partitions(table, 1, by_time=False))).numbers()["auroc"] < 0.65
 
 
-@pytest.mark.slow
+@pytest.mark.slow(3)
 def test_trees_do_not_see_which_runs_were_learned_from() -> None:
     table = shuffled(3)
     assert 0.3 < crossed(Trees((PCA,)), table, list(partitions(table, 1, by_time=False))).numbers()["auroc"] < 0.65
@@ -137,7 +137,7 @@ def test_every_expected_number_is_one_that_the_study_measures(monkeypatch: pytes
         assert any(check.metric.startswith(f"runs.2022.{name}.") for name in study.parts["runs"].look.ways)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(27)
 def test_the_smoke_study(tmp_path: Path) -> None:
     run = run_comparison(cms_run_flags(smoke=True), tmp_path)
     assert run.passed, run.lines()

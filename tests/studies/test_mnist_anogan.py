@@ -27,7 +27,7 @@ def test_what_components_make_is_not_left() -> None:
     assert components_leave(good, rng.normal(size=(5, 1, 8, 8))).min() > 0.3
 
 
-@pytest.mark.slow
+@pytest.mark.slow(22)
 def test_the_smoke_study_shows_scores_that_separate_with_the_epochs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

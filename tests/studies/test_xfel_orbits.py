@@ -10,7 +10,7 @@ from lynkeus.evaluate.run_study import StudyRun, run_study
 from lynkeus.studies.xfel_orbits.study import xfel_orbits
 
 
-@pytest.mark.slow
+@pytest.mark.slow(6)
 def test_the_smoke_study_on_the_simulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LYNKEUS_DATA", raising=False)
     study = xfel_orbits(smoke=True)

@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "adversarial_speed.py"
 TINY = ["--device", "cpu", "--side", "28", "--channels", "1", "--latent", "8", "--width", "4", "--batch", "4"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(4)
 def test_the_benchmark_runs_on_tiny_images() -> None:
     command = [sys.executable, str(SCRIPT), *TINY, "--steps", "1", "--variants", "float32", "bf16, channels last"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)

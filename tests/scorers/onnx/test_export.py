@@ -19,6 +19,7 @@ from lynkeus.sources import InMemory
 pytest.importorskip("onnxscript", reason="export needs onnxscript")
 pytest.importorskip("onnxruntime", reason="export needs onnxruntime")
 
+pytestmark = pytest.mark.slow(1)  # each
 ONE = {"training": {"epochs": 2}}
 GAME = {"width": 4, "latent": 3, "training": {"epochs": 1}, "encoder_training": {"epochs": 1}}
 CASES = [
@@ -48,7 +49,7 @@ def batch(kind: str, count: int, seed: int) -> Batch:
     return Batch(Schema("image", ("grey",), (), (1, 16, 16)), values, truth=truth)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(3)
 @pytest.mark.parametrize(("kind", "scorer"), CASES, ids=lambda one: one if isinstance(one, str) else type(one).__name__)
 def test_score_and_label_are_those_of_the_model(kind: str, scorer: Scorer, tmp_path: Path) -> None:
     scorer.fit(InMemory(batch(kind, 200, 1)))
@@ -59,7 +60,9 @@ def test_score_and_label_are_those_of_the_model(kind: str, scorer: Scorer, tmp_p
     expected, found = scorer.score(test), exported.score(test)
     assert difference(scorer, exported, test) <= TOLERANCE
     threshold = np.quantile(expected[test.truth == 0], 0.95)
-    np.testing.assert_array_equal(found > threshold, expected > threshold)
+    clear = np.abs(expected - threshold) > TOLERANCE * np.maximum(np.abs(expected), 1)  # or rounding may decide
+    assert clear.mean() > 0.5
+    np.testing.assert_array_equal((found > threshold)[clear], (expected > threshold)[clear])
 
 
 def test_missing_values_are_treated_alike_and_large_offsets_do_no_harm(tmp_path: Path) -> None:

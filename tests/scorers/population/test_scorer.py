@@ -1,6 +1,6 @@
 """The scorer population: planted shifts, losses and new populations, with the rate of false alarms it promises."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,8 @@ import pytest
 from lynkeus.core import Batch, Finding, Finds, Refers, Schema, SchemaError
 from lynkeus.scorers.population.scorer import Population
 from lynkeus.scorers.population.view import dependent_columns
+
+pytestmark = pytest.mark.slow(0.2)  # each; a fit takes six seconds
 
 NAMES = ("light", "charge", "drift")
 SCHEMA = Schema("cloud", NAMES, shape=(None, 3))
@@ -59,12 +61,14 @@ def judged(scorer: Population, run: Batch) -> tuple[float, tuple[Finding, ...]]:
     return float(10.0 ** -scorer.score(run)[0, 0]), scorer.find(run)[0]
 
 
+@pytest.mark.slow(7)
 def test_it_finds_and_knows_its_reference(scorer: Population) -> None:
     assert isinstance(scorer, Finds)
     assert isinstance(scorer, Refers)
     assert not scorer.outlying_
 
 
+@pytest.mark.slow(5)
 def test_good_runs_of_any_size_are_flagged_as_often_as_promised(scorer: Population) -> None:
     rng = np.random.default_rng(1)
     for size in (60, 400, 1500):
@@ -110,6 +114,7 @@ def test_a_new_population_is_named_with_its_place_and_events(scorer: Population)
         assert low < 3_000 < high
 
 
+@pytest.mark.slow(15)
 def test_outlying_runs_of_the_reference_are_left_out_and_named() -> None:
     runs = good_runs(30, 5)
     for k in (3, 17):
@@ -128,11 +133,14 @@ def test_missing_values_are_a_change(scorer: Population) -> None:
     assert any("missing" in change.where for change in found)
 
 
-def test_a_saved_model_says_the_same(scorer: Population, tmp_path: Path) -> None:
+def test_a_saved_model_says_the_same(scorer: Population, tmp_path: Path, agree: Callable[..., None]) -> None:
     scorer.save(tmp_path)
     again = Population.load(tmp_path)
     values = batch(events(np.random.default_rng(7), line=0.1))
-    assert again.find(values) == scorer.find(values)
+    agree(again.score(values), scorer.score(values))
+    (found,), (expected,) = again.find(values), scorer.find(values)
+    assert [(one.kind, one.where, one.says) for one in found] == [(one.kind, one.where, one.says) for one in expected]
+    agree([one.size for one in found], [one.size for one in expected])
     assert again.groups_ == scorer.groups_
 
 

@@ -51,13 +51,13 @@ def test_it_is_a_source_of_206_channels_named_like_the_real_ones():
 
 @settings(max_examples=15, deadline=None)
 @given(batch=st.integers(1, 2000), seed=st.integers(0, 1000))
-def test_cutting_into_batches_changes_nothing(batch, seed):
+def test_cutting_into_batches_changes_nothing(batch, seed, agree):
     faults = (Fault("noisy", 100, 800, 3), Fault("stuck", 500, 300, 9), Fault("kick", 900, 100, 12))
     whole = concatenate(list(OrbitSource(hours=0.034, seed=seed, faults=faults)))
     source = OrbitSource(hours=0.034, seed=seed, faults=faults, batch=max(batch, 50))
     for _ in range(2):  # restartable
         again = concatenate(list(source))
-        np.testing.assert_array_equal(again.values, whole.values)
+        agree(again.values, whole.values, single=True)
         np.testing.assert_array_equal(again.truth, whole.truth)
         np.testing.assert_array_equal(again.meta["position"], np.arange(len(source)))
 
@@ -69,19 +69,19 @@ def test_every_shot_comes_once_at_10_hz(shots):
     assert (np.diff(concatenate(batches).time_ns) == 100_000_000).all()
 
 
-def test_a_longer_run_begins_like_a_shorter_one_and_another_seed_does_not():
+def test_a_longer_run_begins_like_a_shorter_one_and_another_seed_does_not(agree):
     short = concatenate(list(OrbitSource(hours=0.01))).values
     longer = concatenate(list(OrbitSource(hours=0.05))).values
-    np.testing.assert_array_equal(longer[: len(short)], short)
+    agree(longer[: len(short)], short, single=True)
     assert not np.array_equal(concatenate(list(OrbitSource(hours=0.01, seed=2))).values, short)
 
 
-def test_options_of_a_url_are_text():
+def test_options_of_a_url_are_text(agree):
     text = OrbitSource(hours="0.02", seed="5", batch="100", faults="offset:50:100:7:3,flip:300:60")
     faults = (Fault("offset", 50, 100, 7, 3.0), Fault("flip", 300, 60))
     assert text.faults == faults
     same = OrbitSource(hours=0.02, seed=5, faults=faults)
-    np.testing.assert_array_equal(concatenate(list(text)).values, concatenate(list(same)).values)
+    agree(concatenate(list(text)).values, concatenate(list(same)).values, single=True)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_residual_drifts_over_an_hour_like_the_real_one():
     assert mine[-1] > 1.0
 
 
-@pytest.mark.slow
+@pytest.mark.slow(3)
 def test_the_targets_are_those_of_the_real_file():
     folder = os.environ.get("LYNKEUS_DATA")
     path = Path(folder or ".") / "xfel_orbits" / "orbits.h5"
@@ -174,7 +174,8 @@ def test_file_has_the_layout_of_the_real_one(tmp_path):
         assert orbit["x"].attrs["unit"] == "mm"
         assert orbit["x"].compression is None
         assert orbit["bpm"].asstr()[0] == "XFEL.DIAG/BPM/BPME.2241.SA1"
-        np.testing.assert_array_equal(np.hstack([orbit["x"][:], orbit["y"][:]]), whole.values.astype(np.float16))
+        written = np.hstack([orbit["x"][:], orbit["y"][:]])
+        np.testing.assert_allclose(written, whole.values, rtol=2**-11, atol=2**-25)  # half a step of float16
         np.testing.assert_array_equal(orbit["time_ns"][:], whole.time_ns)
         np.testing.assert_array_equal(orbit["truth"][:], whole.truth)
 

@@ -127,7 +127,7 @@ def test_dirt_on_a_ball_screw_grows_with_time():
     assert (brightness[-2:].mean(0) < 0.97 * brightness[:2].mean(0)).all()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(7)
 def test_large_images_come_in_small_batches():
     batch = next(iter(SurfaceSource(images=40, size=(640, 640), batch=100)))
     assert len(batch) == BATCH_PIXELS // 640**2 == 39
@@ -164,7 +164,7 @@ def test_options_that_make_no_sense_are_named(options, says):
     assert says in str(error.value)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(8)
 def test_it_is_quick_enough_for_training_and_for_full_size():
     start = time.process_time()
     drawn(images=60, size=256, defects=0.3)

@@ -163,7 +163,7 @@ def _start(folder: Path, pause_s: float, processes: int) -> subprocess.Popen[str
     return subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(2)
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_killed_run_goes_on_with_nothing_twice_and_nothing_missing(folder: Path, processes: int):
     partial = folder.parent / "out.partial"

@@ -66,7 +66,7 @@ def test_what_cannot_be_unfolded_is_refused(called, confusion):
         class_fractions(np.array(called), np.array(confusion))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(5)
 def test_fractions_of_simulated_runs():
     kinds = len(CLASSES)
     train, known = draw_pulses(5000, np.random.default_rng(2)), draw_pulses(8000, np.random.default_rng(3))

@@ -126,6 +126,7 @@ def test_empty_store_says_what_to_do(tmp_path: Path) -> None:
     app.state.site.store.close()
 
 
+@pytest.mark.slow(3)
 def test_events_carry_the_live_part(store_url: str) -> None:
     app = create_app(store_url)
     rounds = iter([False, True])
