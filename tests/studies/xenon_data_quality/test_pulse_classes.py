@@ -8,6 +8,7 @@ from sklearn.metrics import f1_score
 from sklearn.tree import DecisionTreeClassifier
 
 from lynkeus.core import SchemaError
+from lynkeus.files.arrays import arrays_of, part_of
 from lynkeus.simulate.pulses.source import CLASSES, COLUMNS, Pulses, draw_pulses
 from lynkeus.studies.xenon_data_quality.pulse_classes import PulseClassifier
 from lynkeus.transforms.pulse_quantities import QUANTITIES
@@ -47,8 +48,8 @@ def test_the_arrays_do_what_the_trees_of_scikit_learn_do(sets, tmp_path):
     theirs.fit(np.nan_to_num(train.quantities, nan=-1), train.truth)
     expected = theirs.predict_proba(np.nan_to_num(test.quantities, nan=-1))
     np.testing.assert_allclose(ours.probabilities(test.quantities), expected, atol=1e-6)
-    save_file(ours.to_arrays(), tmp_path / "pulses.safetensors")
-    again = PulseClassifier.from_arrays(load_file(tmp_path / "pulses.safetensors"))
+    save_file(arrays_of(ours), tmp_path / "pulses.safetensors")
+    again = part_of(PulseClassifier, load_file(tmp_path / "pulses.safetensors"))
     np.testing.assert_array_equal(again.classify(test.quantities), ours.classify(test.quantities))
 
 

@@ -1,8 +1,9 @@
-"""The trees of an isolation forest as plain arrays: kept without pickle, scored by all of NumPy at once."""
+"""Trees that scikit-learn has grown as plain arrays: kept without pickle, gone down by all of NumPy at once."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,25 @@ import numpy.typing as npt
 from lynkeus.core import Array, Floats
 
 CHUNK_POINTS = 2048
+
+
+class Trees(Protocol):
+    """Arrays of all nodes of some trees one after the other, whatever else is known of each node: see `nodes_of`."""
+
+    @property
+    def root(self) -> Array: ...
+
+    @property
+    def left(self) -> Array: ...
+
+    @property
+    def right(self) -> Array: ...
+
+    @property
+    def feature(self) -> Array: ...
+
+    @property
+    def threshold(self) -> Floats: ...
 
 
 class Forest(NamedTuple):
@@ -28,18 +48,10 @@ class Forest(NamedTuple):
 
         The same as `-IsolationForest.score_samples` of scikit-learn, which compares in single precision too.
         """
-        single, score = points.astype(np.float32), np.empty(len(points))
-        for first in range(0, len(points), CHUNK_POINTS):
-            part = single[first : first + CHUNK_POINTS]
-            node = np.tile(self.root, (len(part), 1))
-            path, rows, inside = np.zeros(node.shape), np.arange(len(part))[:, None], True
-            while np.any(inside):
-                inside = self.left[node] != node
-                path += inside
-                goes_left = part[rows, self.feature[node]] <= self.threshold[node]
-                node = np.where(goes_left, self.left[node], self.right[node])
-            path += random_path(self.points)[node]
-            score[first : first + CHUNK_POINTS] = 2.0 ** -(path.mean(axis=1) / random_path(np.array([drawn]))[0])
+        score, random = np.empty(len(points)), random_path(np.array([drawn]))[0]
+        for some, leaf, path in leaves(self, points):
+            path += random_path(self.points)[leaf]
+            score[some] = 2.0 ** -(path.mean(axis=1) / random)
         return score
 
 
@@ -50,8 +62,16 @@ def random_path(points: Array) -> Floats:
     return np.where(points <= 1, 0.0, np.where(points == 2, 1.0, path))
 
 
-def forest_of(trees: list[Any]) -> Forest:
-    """The arrays of scikit-learn's `tree_` objects."""
+def forest_of(trees: Sequence[Any]) -> Forest:
+    """Return the arrays of the `tree_` objects of an isolation forest of scikit-learn."""
+    return Forest(*nodes_of(trees), np.concatenate([tree.n_node_samples for tree in trees]))
+
+
+def nodes_of(trees: Sequence[Any]) -> tuple[Array, Array, Array, Array, Floats]:
+    """Return root (trees,), and of each node both children (itself for a leaf), feature and threshold of its cut.
+
+    `trees` are the `tree_` objects of scikit-learn.
+    """
     counts = [tree.node_count for tree in trees]
     root = np.cumsum([0, *counts[:-1]])
     leaf = np.concatenate([tree.children_left for tree in trees]) < 0
@@ -61,5 +81,22 @@ def forest_of(trees: list[Any]) -> Forest:
         for name in ("children_left", "children_right")
     )
     feature = np.where(leaf, 0, np.concatenate([tree.feature for tree in trees]))
-    threshold = np.concatenate([tree.threshold for tree in trees])
-    return Forest(root, left, right, feature, threshold, np.concatenate([tree.n_node_samples for tree in trees]))
+    return root, left, right, feature, np.concatenate([tree.threshold for tree in trees])
+
+
+def leaves(trees: Trees, points: Floats) -> Iterator[tuple[slice, Array, Floats]]:
+    """Give which points (n, features), some at a time, the leaf of each tree that they fall into, and the cuts to it.
+
+    Leaf and cuts are (points, trees). Points are compared in single precision, as scikit-learn does.
+    """
+    single = points.astype(np.float32)
+    for first in range(0, len(points), CHUNK_POINTS):
+        part = single[first : first + CHUNK_POINTS]
+        node = np.tile(trees.root, (len(part), 1))
+        path, rows, inside = np.zeros(node.shape), np.arange(len(part))[:, None], True
+        while np.any(inside):
+            inside = trees.left[node] != node
+            path += inside
+            goes_left = part[rows, trees.feature[node]] <= trees.threshold[node]
+            node = np.where(goes_left, trees.left[node], trees.right[node])
+        yield slice(first, first + CHUNK_POINTS), node, path

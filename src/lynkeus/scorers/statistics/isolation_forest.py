@@ -12,26 +12,23 @@ from typing import ClassVar, Self
 import numpy as np
 from sklearn import ensemble
 
-from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
-from lynkeus.explain.occlusion import occlusion
+from lynkeus.core import Floats, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.scorers.statistics.by_features import ByFeatures
 from lynkeus.scorers.statistics.features import Features
 from lynkeus.scorers.statistics.forest import Forest, forest_of
-from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.reservoir import copies_by_weight
-from lynkeus.transforms.rows import like_values
 
 
 @dataclass
-class IsolationForest:
+class IsolationForest(ByFeatures):
     """`anomaly` of a row, or a window, of a table: between 0 and 1, about 0.5 for any usual sample.
 
     `trees` trees see `points_per_tree` of at most `sample` reference points each; of points with weights the forest
     sees copies, as many as they weigh. Learned: `features_`, `forest_`, `drawn_`: points that each tree got.
     """
 
-    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds", weights=True)
+    name: ClassVar[str] = "isolation_forest"
     trees: int = 200
     points_per_tree: int = 512
     sample: int = 10_000
@@ -48,15 +45,6 @@ class IsolationForest:
         self.forest_ = forest_of([tree.tree_ for tree in grown.fit(reference).estimators_])
         return self
 
-    def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a sample that misses more than half of its values."""
-        return with_enough_data(batch, self._of_shots(self._residuals(batch)))
-
-    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """How much the score drops when a channel is not there, the same for all its shots."""
-        evidence = occlusion(self._of_shots, self._residuals(batch), self.features_.model.correlation)
-        return like_values(batch, evidence[:, None, :])
-
     def save(self, folder: Path) -> None:
         """Write to a folder."""
         arrays = self.features_.to_arrays() | arrays_of(self.forest_) | {"drawn": np.array([self.drawn_])}
@@ -69,10 +57,6 @@ class IsolationForest:
         scorer.features_, scorer.drawn_ = Features.from_arrays(arrays), int(arrays["drawn"][0])
         scorer.forest_ = part_of(Forest, arrays)
         return scorer
-
-    def _residuals(self, batch: Batch) -> Floats:
-        self.schema_.require(batch.schema, "the scorer isolation_forest")
-        return self.features_.residuals(batch)
 
     def _of_shots(self, residuals: Floats) -> Floats:
         return self.forest_.score(self.features_.points(residuals), self.drawn_)

@@ -15,25 +15,22 @@ from scipy.spatial.distance import cdist
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import SGDOneClassSVM
 
-from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
-from lynkeus.explain.occlusion import occlusion
+from lynkeus.core import Floats, Source
 from lynkeus.files.arrays import read_scorer, write_folder
+from lynkeus.scorers.statistics.by_features import ByFeatures
 from lynkeus.scorers.statistics.features import Features
-from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.reservoir import copies_by_weight
-from lynkeus.transforms.rows import like_values
 
 
 @dataclass
-class OneClassSvm:
+class OneClassSvm(ByFeatures):
     """`anomaly` of a row, or a window, of a table: above 0 outside of the surface; `nu` of the reference is there.
 
     The kernel is exp(-gamma d^2) with `gamma` = 1 / features in sigmas. Learned from at most `sample` reference points:
     `features_`, `landmarks_` (k, features), `weight_` (k,) of each landmark's kernel, `offset_`.
     """
 
-    outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds", weights=True)
+    name: ClassVar[str] = "one_class_svm"
     nu: float = 0.05
     landmarks: int = 300
     sample: int = 10_000
@@ -53,15 +50,6 @@ class OneClassSvm:
         self.offset_ = float(svm.offset_[0])
         return self
 
-    def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a sample that misses more than half of its values."""
-        return with_enough_data(batch, self._of_shots(self._residuals(batch)))
-
-    def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """How much the score drops when a channel is not there, the same for all its shots."""
-        evidence = occlusion(self._of_shots, self._residuals(batch), self.features_.model.correlation)
-        return like_values(batch, evidence[:, None, :])
-
     def save(self, folder: Path) -> None:
         """Write to a folder."""
         surface = {"landmarks": self.landmarks_, "weight": self.weight_, "offset": np.array([self.offset_])}
@@ -74,10 +62,6 @@ class OneClassSvm:
         scorer.features_, scorer.landmarks_ = Features.from_arrays(arrays), arrays["landmarks"]
         scorer.weight_, scorer.offset_ = arrays["weight"], float(arrays["offset"][0])
         return scorer
-
-    def _residuals(self, batch: Batch) -> Floats:
-        self.schema_.require(batch.schema, "the scorer one_class_svm")
-        return self.features_.residuals(batch)
 
     def _of_shots(self, residuals: Floats) -> Floats:
         points = self.features_.points(residuals)
