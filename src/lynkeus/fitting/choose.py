@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from lynkeus.core import Array, Batch, Floats, LynkeusError, Scorer, SettingsError, Source, Tracking, plugins
-from lynkeus.fitting.fit import FOLDS, FitSettings, about_of
+from lynkeus.fitting.fit import FOLDS, FitSettings
 from lynkeus.fitting.views.live import Live
 from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.metrics.rates import wilson_interval
@@ -64,7 +63,8 @@ def choose(
 
     Raises SettingsError where none can be used.
     """
-    names = [name for name in plugins.entries("scorers") if not _about(name).learned] + list(learned)
+    known = {name: plugins.declared("scorers", name) for name in plugins.entries("scorers")}
+    names = [name for name, scorer in known.items() if not scorer.about.learned] + list(learned)
     found = []
     for number, name in enumerate(names):
         if tell is not None:
@@ -73,6 +73,8 @@ def choose(
             found.append(_try(name, source, settings))
         except LynkeusError as refused:
             found.append(Candidate(name, refused=str(refused)))
+    absent = {name: scorer.missing for name, scorer in known.items() if scorer.missing and name not in learned}
+    found += [Candidate(name, refused=why) for name, why in absent.items()]
     tried = [candidate for candidate in found if not candidate.refused]
     if not tried:
         raise SettingsError(f"no scorer can be fitted on these data; the first says: {found[0].refused}")
@@ -86,12 +88,8 @@ def choose(
     return Choice(best.name, tuple(sorted(found, key=lambda c: -np.nan_to_num(c.efficiency, nan=-1.0))), why)
 
 
-def _about(name: str) -> Any:
-    return about_of(plugins.load("scorers", name))
-
-
 def _try(name: str, source: Source, settings: FitSettings) -> Candidate:
-    about = _about(name)
+    about = plugins.about(name)
     channels = LiveChannels.fit(source, constants=about.constants and not settings.window)
     live = Live(source, channels)
     prepared = Window(live, settings.window, settings.stride or None) if settings.window else live

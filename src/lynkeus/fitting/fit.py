@@ -17,6 +17,7 @@ import numpy as np
 import lynkeus
 from lynkeus.core import About, Calibration, CalibrationError, CrossFitted, Source, Suspecting, plugins
 from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
+from lynkeus.core.declared import UNSAID
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.reference import Reference, score_reference
@@ -101,7 +102,7 @@ def _reference(fitted: Fitted, prepared: Source) -> Reference:
 
 def about_of(scorer: object) -> About:
     """What a scorer says of itself; a plug-in may leave that out."""
-    return getattr(scorer, "about", About(("table", "waveform"), False, "", ""))
+    return getattr(scorer, "about", UNSAID)
 
 
 def _require_enough(known: Known) -> None:

@@ -25,7 +25,6 @@ from lynkeus.core import (
     SourceError,
     plugins,
 )
-from lynkeus.fitting.fit import about_of
 from lynkeus.fitting.fitted_runs import FALSE_ALARMS, RUN_KINDS, FittedRuns, check_rate, run_kind
 from lynkeus.fitting.reference_parts import far_runs, two_kinds
 from lynkeus.fitting.sections import JudgedSections
@@ -63,6 +62,7 @@ def fit_runs(files: Sequence[RunFile], settings: RunFitSettings, progress: Progr
     Raises SettingsError for a scorer that does not read such runs, SourceError where no run is left, CalibrationError
     where there are too few.
     """
+    require_runs(settings.scorer)
     plugins.make_scorer(settings.scorer, settings.options)  # its settings are checked before anything is read
     reader, readable, messages = _booked(files, settings)
     runs = []
@@ -90,6 +90,15 @@ def fit_runs(files: Sequence[RunFile], settings: RunFitSettings, progress: Progr
     return RunFit(fitted, messages + _kinds_of_runs(fitted, [run.name for run in kept]))
 
 
+def require_runs(scorer: str) -> None:
+    """Raise SettingsError for a scorer that does not read runs, which it need not be imported for."""
+    if not run_kind(scorer):
+        raise SettingsError(
+            f"the scorer {scorer} reads {' or '.join(plugins.about(scorer).kinds)}, not runs; with --run-per-file "
+            f"choose one of {', '.join(run_scorers())}"
+        )
+
+
 def run_scorers(*kinds: str) -> list[str]:
     """Names of the scorers that read runs, as clouds or as histograms."""
     return [name for name in plugins.entries("scorers") if run_kind(name) in (kinds or RUN_KINDS)]
@@ -104,12 +113,6 @@ def read_runs(files: Iterable[RunFile], reader: Reader) -> Iterator[Run]:
 def _booked(files: Sequence[RunFile], settings: RunFitSettings) -> tuple[Reader, list[RunFile], list[str]]:
     """How to read the runs, those that can be read, and what is wrong with the others."""
     kind = run_kind(settings.scorer)
-    if not kind:
-        read = about_of(plugins.load("scorers", settings.scorer)).kinds
-        raise SettingsError(
-            f"the scorer {settings.scorer} reads {' or '.join(read)}, not runs; with --run-per-file choose one of "
-            f"{', '.join(run_scorers())}"
-        )
     if holds_histograms(files):
         if kind == "cloud":
             raise SettingsError(

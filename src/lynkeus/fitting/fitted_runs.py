@@ -29,7 +29,6 @@ from lynkeus.core import (
 from lynkeus.files.model_folder import MODEL, verify_model, write_model
 from lynkeus.fitting.evidence.plot_change import change_of
 from lynkeus.fitting.evidence.plots import ReferencePlots
-from lynkeus.fitting.fit import about_of
 from lynkeus.sources.runs.folder import MOST_EVENTS, Run, Runs
 from lynkeus.sources.runs.histograms import reader_of
 from lynkeus.transforms.event_columns import EventColumns
@@ -152,7 +151,7 @@ class FittedRuns:
 
 def run_kind(scorer: str) -> str:
     """How a scorer reads runs: as "cloud" or as "histogram"; '' where it does not."""
-    kinds = about_of(plugins.load("scorers", scorer)).kinds
+    kinds = plugins.about(scorer).kinds
     return next((kind for kind in kinds if kind in RUN_KINDS), "")
 
 
