@@ -8,21 +8,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from lynkeus.cli.fit import FitOptions, settings_of, training
-from lynkeus.cli.options import ModelFolder, StoreUrl, screen
+from lynkeus.cli.fit import settings_of, training
+from lynkeus.cli.options import CommissionOptions, FitOptions, ReportOptions, screen
 from lynkeus.core import RunRecord, SettingsError, SourceError, Verdict
 from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
-    from lynkeus.cli.score import CommissionOptions
     from lynkeus.monitor.store import Store
 
-RunPerFile = Annotated[bool, typer.Option("--run-per-file", help="DATA: a folder of runs, one file of events each")]
-FalseAlarms = Annotated[float, typer.Option(help="Runs: share of good ones that you accept to be flagged")]
 STORED_TOGETHER = 20  # records that are committed at once
 SHOWN = 20  # flagged runs that are printed
 
@@ -37,21 +32,10 @@ class RunScoreOptions:
     section: str = ""
 
 
-@dataclass(frozen=True)
-class ReportOptions:
-    """What `lynkeus report` is told."""
-
-    model: ModelFolder
-    run: Annotated[str, typer.Argument(help="File of the events of one run")]
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write; it opens from a mail")]
-    store: StoreUrl = None
-    false_alarms: FalseAlarms = 0.01
-
-
 def fit_runs_and_save(options: FitOptions) -> None:
     """Learn from a folder of good runs."""
     from lynkeus.files.model_folder import check_output
-    from lynkeus.fitting.fit_runs import RunFitSettings, fit_runs
+    from lynkeus.fitting.fit_runs import RunFitSettings, fit_runs, require_runs
     from lynkeus.sources.runs.folder import open_runs
 
     refused = {
@@ -63,6 +47,7 @@ def fit_runs_and_save(options: FitOptions) -> None:
         if given:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
     check_output(options.output)
+    require_runs(options.scorer)  # before PyTorch is imported for it
     files = open_runs(options.data)
     settings = RunFitSettings(options.scorer, settings_of(options.set or []), options.group)
     with passes_bar(screen, "fit") as bar, training(options, bar):

@@ -2,49 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from lynkeus.cli.images import ImageOptions, load_model, score_images
-from lynkeus.cli.options import Data, LayoutName, MetaTable, ModelFolder, StoreUrl, open_as_fitted, screen
-from lynkeus.cli.runs import FalseAlarms, RunPerFile, RunScoreOptions, commission_runs_of, score_runs
+from lynkeus.cli.options import CommissionOptions, ScoreOptions, open_as_fitted, screen
+from lynkeus.cli.passes import Passes
+from lynkeus.cli.runs import RunScoreOptions, commission_runs_of, score_runs
 from lynkeus.core import SettingsError
-from lynkeus.progress import Passes, passes_bar, say
-
-
-@dataclass(frozen=True)
-class ScoreOptions:
-    """What `lynkeus score` is told."""
-
-    model: Annotated[Path, typer.Argument(help="Folder written by lynkeus fit; images: or file of lynkeus export")]
-    data: Data
-    output: Annotated[Path, typer.Option("-o", "--output", help="Parquet file to write")]
-    layout: LayoutName = None
-    meta: MetaTable = None
-    maps: Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")] = None
-    processes: Annotated[int, typer.Option(help="Images: how many processes share the work")] = 1
-    run_per_file: RunPerFile = False
-    store: StoreUrl = None
-    false_alarms: FalseAlarms = 0.01
-    section: Annotated[str, typer.Option(help="Runs: column of sections to judge too; time_ns: by minutes")] = ""
-
-
-@dataclass(frozen=True)
-class CommissionOptions:
-    """What `lynkeus commission` is told."""
-
-    model: ModelFolder
-    data: Data
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML report; the table goes beside it as Parquet")]
-    budget: Annotated[str, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = "1/h"
-    layout: LayoutName = None
-    compare: Annotated[list[Path] | None, typer.Option(help="Further models for the same figure")] = None
-    quick: Annotated[bool, typer.Option(help="Few faults, wide intervals")] = False
-    run_per_file: RunPerFile = False
-    false_alarms: FalseAlarms = 0.01
+from lynkeus.progress import passes_bar, say
 
 
 def score_data(options: ScoreOptions) -> None:
