@@ -1,4 +1,4 @@
-"""Progress on the terminal: bars for passes over data, one line for a watch."""
+"""Progress on the terminal: bars, and one line for a watch."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from lynkeus.core import Batch, Source
-from lynkeus.monitor.watch import Watched
-from lynkeus.sources.wrappers.wrapper import Wrapper
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from lynkeus.monitor.watch import Watched
     from lynkeus.training import Progress as Training
 
 
@@ -54,32 +52,11 @@ class Bar:
 @contextmanager
 def passes_bar(console: Console, title: str) -> Iterator[Bar]:
     """A bar that disappears when it is done; silent where nobody watches a terminal."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield Bar(progress, title)
-
-
-class Passes(Wrapper):
-    """A source that shows each pass over it on a bar."""
-
-    def __init__(self, source: Source, bar: Bar) -> None:
-        super().__init__(source)
-        self.bar = bar
-        self.passes = 0
-
-    def __len__(self) -> int:
-        return len(self.source)  # type: ignore[arg-type]
-
-    def __iter__(self) -> Iterator[Batch]:
-        self.passes += 1
-        try:
-            total: int | None = len(self)
-        except TypeError:
-            total = None
-        self.bar.begin(f"pass {self.passes}", total)
-        for batch in self.source:
-            yield batch
-            self.bar.advance(len(batch))
 
 
 @contextmanager

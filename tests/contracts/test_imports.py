@@ -11,7 +11,7 @@ import pytest
 
 import lynkeus
 
-HEAVY = ("torch", "lynkeus.scorers", "lynkeus.networks", "lynkeus.training")
+HEAVY = ("torch", "lightning_fabric", "onnx", "onnxruntime", "lynkeus.scorers", "lynkeus.networks", "lynkeus.training")
 
 
 @pytest.mark.parametrize("package", ["web", "monitor", "evaluate", "scans", "commission", "fitting"])

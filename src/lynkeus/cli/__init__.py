@@ -5,37 +5,33 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
-from lynkeus.cli.commission import CommissionOptions, commission_model
-from lynkeus.cli.fit import FitOptions, fit_and_save
-from lynkeus.cli.images import (
-    BundleOptions,
-    CorrelateOptions,
-    export_model,
-    write_any_bundle,
-    write_latent_maps,
-)
 from lynkeus.cli.options import (
+    BundleOptions,
+    CommissionOptions,
+    CorrelateOptions,
     Data,
+    FitOptions,
     MetaTable,
     ModelFolder,
+    ReportOptions,
+    ScoreOptions,
     SiteFile,
     StoreUrl,
     open_as_fitted,
     screen,
     takes,
 )
-from lynkeus.cli.report import ReportOptions, report_run
-from lynkeus.cli.score import ScoreOptions, score_data
-from lynkeus.core import Comparison, LynkeusError, SettingsError, about_of, plugins
 from lynkeus.progress import passes_bar, say
+
+if TYPE_CHECKING:
+    from lynkeus.core import About
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate, commission, test, write its page.")
@@ -48,6 +44,8 @@ INTERRUPTED = 130  # what Typer makes of Ctrl-C
 @takes(FitOptions)
 def fit(options: FitOptions) -> None:
     """Learn what is normal from DATA, leave its own incidents out, and calibrate how rare every score is."""
+    from lynkeus.cli.fit import fit_and_save
+
     fit_and_save(options)
 
 
@@ -59,6 +57,8 @@ def score(options: ScoreOptions) -> None:
     Images: one row per image with its spots in pixels; killed and started again, it goes on. Runs: one verdict each;
     with --store the pages show them.
     """
+    from lynkeus.cli.score import score_data
+
     score_data(options)
 
 
@@ -66,6 +66,8 @@ def score(options: ScoreOptions) -> None:
 @takes(CommissionOptions)
 def commission(options: CommissionOptions) -> None:
     """Prove a model by planted faults: how small a fault it finds at a stated rate of false alarms, and where."""
+    from lynkeus.cli.commission import commission_model
+
     commission_model(options)
 
 
@@ -122,33 +124,34 @@ def serve(
 @takes(ReportOptions)
 def report(options: ReportOptions) -> None:
     """Judge one run and write its page as one file: all plots beside good runs, what changed, and why."""
+    from lynkeus.cli.report import report_run
+
     report_run(options)
 
 
 @app.command("list")
 def list_(group: Annotated[str | None, typer.Argument(help="scorers, sources, simulators or studies")] = None) -> None:
     """List what there is to name on the command line."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from lynkeus.core import SettingsError, plugins
+
     for chosen in [group] if group else plugins.BUILT_IN:
         more = ("reads", "learned", "explains by", "a fit takes", "labels", "weights") if chosen == "scorers" else ()
         table = Table("name", "what it is", *more, title=chosen, title_justify="left")
         for name in plugins.entries(chosen):
             try:
-                found = plugins.load(chosen, name)
-                table.add_row(name, _first_line(found), *(_about(found) if more else ()))
+                found = plugins.declared(chosen, name)
+                what = f"{found.what} ({found.missing})" if found.missing else found.what
+                table.add_row(name, escape(what), *(_about(found.about) if more else ()))
             except SettingsError as error:
-                table.add_row(name, str(error))
+                table.add_row(name, escape(str(error)))
         Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
-def _first_line(found: Any) -> str:
-    """What something is, from the first line of its module, or of its own where the module says nothing of it alone."""
-    own, module = (text.strip() for text in (found.__doc__ or "", sys.modules[found.__module__].__doc__ or ""))
-    return ((module if isinstance(found, type) else own) or own).partition("\n")[0]
-
-
-def _about(scorer: Any) -> tuple[str, ...]:
+def _about(about: About) -> tuple[str, ...]:
     """What a scorer says of itself, as cells."""
-    about = about_of(scorer)
     kinds = {"": "none", "optional": "if there are any", "known": "good or anomalous", "classes": "classes of anomaly"}
     learned, weights = ("yes" if it else "no" for it in (about.learned, about.weights))
     return ", ".join(about.kinds), learned, about.explains, about.cost, kinds[about.labels], weights
@@ -158,6 +161,8 @@ def _about(scorer: Any) -> tuple[str, ...]:
 @takes(BundleOptions)
 def bundle(options: BundleOptions) -> None:
     """Turn raw files into one memory-mapped bundle with its origin; killed and started again, it goes on."""
+    from lynkeus.cli.images import write_any_bundle
+
     write_any_bundle(options)
 
 
@@ -179,6 +184,8 @@ def latent(
     meta: MetaTable = None,
 ) -> None:
     """Maps of what a model sees in images: t-SNE, UMAP and PCA, and how pure their clusters are by every metadata."""
+    from lynkeus.cli.images import write_latent_maps
+
     write_latent_maps(model, data, output, meta)
 
 
@@ -188,6 +195,8 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="ONNX file to write")],
 ) -> None:
     """Write the network of a model as ONNX, for other programs; its scores are compared before it is written."""
+    from lynkeus.cli.images import export_model
+
     off = export_model(model, output)
     say(screen, [f"{output}: scores agree to {off:.1e} of their size"])
 
@@ -199,9 +208,13 @@ def study_run(
     smoke: Annotated[bool, typer.Option(help="A small version, to see that everything runs")] = False,
 ) -> None:
     """Run one study from its data to its page of results; exit code 1 where a check fails."""
+    from lynkeus.core import Comparison, SettingsError, plugins
     from lynkeus.evaluate.run_comparison import run_comparison
     from lynkeus.evaluate.run_study import run_study
 
+    lacking = plugins.declared("studies", name).missing
+    if lacking and not smoke:  # said now, not after an hour of statistics
+        raise SettingsError(f"the study {name!r} {lacking}")
     study = plugins.load("studies", name)(smoke=smoke)
     with passes_bar(screen, name) as bar:
         steps = bar.step
@@ -232,8 +245,6 @@ def main() -> None:
     """Entry point: errors that a user can mend are one line, Ctrl-C is a clean stop."""
     try:
         app()
-    except LynkeusError as error:
-        _fail(str(error))
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
             raise
@@ -242,6 +253,12 @@ def main() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}; check the path, its permissions and the space on the disk")
+    except Exception as error:
+        from lynkeus.core import LynkeusError
+
+        if not isinstance(error, LynkeusError):
+            raise
+        _fail(str(error))
 
 
 def _fail(message: str) -> None:

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from lynkeus.cli.options import Data, FalseAlarms, LayoutName, ModelFolder, RunPerFile, open_as_fitted, screen
+from lynkeus.cli.options import CommissionOptions, open_as_fitted, screen
 from lynkeus.core import SettingsError
 from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
-
-
-@dataclass(frozen=True)
-class CommissionOptions:
-    """What `lynkeus commission` is told."""
-
-    model: ModelFolder
-    data: Data
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML report; the table goes beside it as Parquet")]
-    budget: Annotated[str, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = "1/h"
-    layout: LayoutName = None
-    compare: Annotated[list[Path] | None, typer.Option(help="Further models for the same figure")] = None
-    quick: Annotated[bool, typer.Option(help="Few faults, wide intervals")] = False
-    run_per_file: RunPerFile = False
-    false_alarms: FalseAlarms = 0.01
 
 
 def commission_model(options: CommissionOptions) -> None:

@@ -6,45 +6,23 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Sized
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lynkeus.cli.options import Data, LayoutName, MetaTable, screen
-from lynkeus.core import About, SettingsError, Source, about_of, plugins
-from lynkeus.progress import Bar, Passes, passes_bar, say
+from lynkeus.cli.options import FitOptions, screen
+from lynkeus.cli.passes import Passes
+from lynkeus.core import SettingsError, Source, plugins
+from lynkeus.progress import Bar, passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
 
 SHOWN = 30  # incidents of the training data that are printed
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """What `lynkeus fit` is told."""
-
-    data: Data
-    scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them")]
-    output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")]
-    layout: LayoutName = None
-    window: Annotated[str, typer.Option(help="Rows per window; 0: single rows; auto: by the period of the data")] = "0"
-    stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: no overlap (auto: an eighth)")] = 0
-    labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
-    weights: Annotated[str | None, typer.Option(help="Array or column that says how much each row counts")] = None
-    verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
-    monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
-    set: Annotated[list[str] | None, typer.Option("--set", help="Of the scorer: latent=8, training.epochs=20")] = None
-    meta: MetaTable = None
-    position: Annotated[str, typer.Option(help="Images: metadata column that says where one was taken")] = ""
-    time: Annotated[str, typer.Option(help="Images: metadata column that says when")] = ""
-    run_per_file: Annotated[bool, typer.Option("--run-per-file", help="DATA: a folder of runs of events")] = False
-    group: Annotated[str, typer.Option(help="Runs: column of classes; without, the first column of text")] = ""
-    device: Annotated[str, typer.Option(help="Where networks are trained: auto, cpu, cuda")] = "auto"
-    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed")] = "32-true"
 
 
 def fit_and_save(options: FitOptions) -> None:
@@ -77,6 +55,7 @@ def fit_and_save(options: FitOptions) -> None:
             options.scorer, options_of(options, source), *window_of(options, source),
             kept.to_dict() if kept else None, labels=options.labels or "", judged=judged,
         )  # fmt: skip
+        _check_kinds(names, source, settings.window)
         _say_memory(names, source.source)
         with training(options, bar):
             if names[0] == AUTO:
@@ -125,6 +104,15 @@ def _fit_runs(options: FitOptions) -> None:
     events = fitted.reference["events"]
     say(screen, [*fitted.messages, f"{len(events)} good runs, {events.sum():.0f} events, {read}"])
     say(screen, [f"{options.output}: {fitted.name}, {len(view.book.plots)} plots a run"])
+def _check_kinds(names: list[str], source: Source, window: int) -> None:
+    """Refuse networks for another kind of data, before PyTorch is imported for one line; other scorers say it soon."""
+    kind = "waveform" if window else source.schema.kind
+    for name in set(names) - {"auto"}:
+        about = plugins.about(name)
+        if about.learned and kind not in about.kinds and not (kind == "table" and "image" in about.kinds):
+            windows = ": cut windows (--window)" if kind == "table" and "waveform" in about.kinds else ""
+            runs = ": for runs there is --run-per-file" if {"cloud", "histogram"} & set(about.kinds) else ""
+            raise SettingsError(f"the scorer {name} reads {' or '.join(about.kinds)}, not a {kind}{windows or runs}")
 
 
 def _say_memory(names: list[str], images: Source) -> None:
@@ -154,11 +142,15 @@ def options_of(options: FitOptions, source: Source) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def training(options: FitOptions, bar: Bar) -> Iterator[None]:
-    """A session for scorers with networks; PyTorch is not even imported for the others."""
+    """A session for scorers with networks; PyTorch is not even imported for the others.
+
+    Where it is not installed, a scorer that needs it says so itself: of those that hold others some do without.
+    """
     names = [name for name in options.scorer.split(",") if name != "auto"]
-    if not any(_about(name).learned for name in names):
-        if options.device == "cuda":
-            raise SettingsError(f"{options.scorer} trains no network and needs no --device; leave it out")
+    learned = any(plugins.about(name).learned for name in names)
+    if not learned and options.device == "cuda":
+        raise SettingsError(f"{options.scorer} trains no network and needs no --device; leave it out")
+    if not learned or find_spec("torch") is None:
         yield
         return
     from lynkeus.training import Session, use_session
@@ -184,10 +176,6 @@ def window_of(options: FitOptions, source: Source) -> tuple[int, int]:
     stride = options.stride or max(1, length // 8)
     say(screen, [f"windows of {length} rows every {stride}, by the period of the data"])
     return length, stride
-
-
-def _about(name: str) -> About:
-    return about_of(plugins.load("scorers", name))
 
 
 def checkpoints(output: Path) -> Path:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 
-from lynkeus.cli.options import Data, LayoutName, MetaTable, images_for, screen
+from lynkeus.cli.options import BundleOptions, images_for, screen
+from lynkeus.cli.passes import Passes
 from lynkeus.core import Array, SettingsError
-from lynkeus.progress import Passes, passes_bar, say
+from lynkeus.core.extras import needing
+from lynkeus.progress import passes_bar, say
 
 
 def export_model(model: Path, output: Path) -> float:
@@ -22,32 +21,8 @@ def export_model(model: Path, output: Path) -> float:
     fitted = Fitted.load(model)
     if output.is_dir():
         raise SettingsError(f"{output} is a folder; give the name of a file, as {output.name}/model.onnx")
-    return export(fitted, output)
-
-
-@dataclass(frozen=True)
-class BundleOptions:
-    """What `lynkeus bundle` is told; all but the first three are of images."""
-
-    data: Data
-    output: Annotated[Path, typer.Argument(help="Folder to write")]
-    layout: LayoutName = None
-    meta: MetaTable = None
-    tile: Annotated[int, typer.Option(help="Images: side of overlapping tiles in pixels; 0: whole images")] = 0
-    overlap: Annotated[int, typer.Option(help="Images: pixels that neighbouring tiles share")] = 0
-    crop: Annotated[int, typer.Option(help="Images: side of one crop from the centre in pixels")] = 0
-    resize: Annotated[int, typer.Option(help="Images: side of each crop or tile as stored; 0: as it is")] = 0
-    processes: Annotated[int, typer.Option(help="Images: how many processes decode")] = 1
-
-
-@dataclass(frozen=True)
-class CorrelateOptions:
-    """What `lynkeus correlate` is told."""
-
-    scores: Annotated[Path, typer.Argument(help="Scores of images, written by lynkeus score")]
-    properties: Annotated[Path, typer.Argument(help="CSV or Parquet: a row per cavity, such as max_field_mv_m, q0")]
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML report; tables go beside it as Parquet")]
-    scan: Annotated[str, typer.Option(help="What stands for a cavity: its last scan, all, or a scan by name")] = "last"
+    with needing("lynkeus export", "export"):
+        return export(fitted, output)
 
 
 def write_any_bundle(options: BundleOptions) -> None:

@@ -1,20 +1,22 @@
-"""What the commands share: arguments and options with their help, and a dataclass as the options of a command."""
+"""What the commands are told: arguments and options with their help, a dataclass for each command that has many.
+
+Nothing that takes time is imported here: `lynkeus --help` reads this file.
+"""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console
 
-from lynkeus.core import SettingsError, Source
-
 if TYPE_CHECKING:
+    from lynkeus.core import Source
     from lynkeus.fitting.fitted import Fitted
 
 screen = Console(stderr=True)
@@ -24,9 +26,101 @@ ModelFolder = Annotated[Path, typer.Argument(help="Folder written by lynkeus fit
 LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout by name, or your own FILE.toml")]
 MetaTable = Annotated[str | None, typer.Option("--meta", help="Images: CSV or Parquet with a column file")]
 SiteFile = Annotated[Path | None, typer.Option("--site", help="TOML file with the facts of your site")]
+StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///FILE.db or postgresql://user@host/name")]
 RunPerFile = Annotated[bool, typer.Option("--run-per-file", help="DATA: a folder of runs, one file of events each")]
 FalseAlarms = Annotated[float, typer.Option(help="Runs: share of good ones that you accept to be flagged")]
-StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///FILE.db or postgresql://user@host/name")]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What `lynkeus fit` is told."""
+
+    data: Data
+    scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them")]
+    output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")]
+    layout: LayoutName = None
+    window: Annotated[str, typer.Option(help="Rows per window; 0: single rows; auto: by the period of the data")] = "0"
+    stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: no overlap (auto: an eighth)")] = 0
+    labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
+    weights: Annotated[str | None, typer.Option(help="Array or column that says how much each row counts")] = None
+    verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
+    monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
+    set: Annotated[list[str] | None, typer.Option("--set", help="Of the scorer: latent=8, training.epochs=20")] = None
+    meta: MetaTable = None
+    position: Annotated[str, typer.Option(help="Images: metadata column that says where one was taken")] = ""
+    time: Annotated[str, typer.Option(help="Images: metadata column that says when")] = ""
+    run_per_file: Annotated[bool, typer.Option("--run-per-file", help="DATA: a folder of runs of events")] = False
+    group: Annotated[str, typer.Option(help="Runs: column of classes; without, the first column of text")] = ""
+    device: Annotated[str, typer.Option(help="Where networks are trained: auto, cpu, cuda")] = "auto"
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed")] = "32-true"
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """What `lynkeus score` is told."""
+
+    model: Annotated[Path, typer.Argument(help="Folder written by lynkeus fit; images: or file of lynkeus export")]
+    data: Data
+    output: Annotated[Path, typer.Option("-o", "--output", help="Parquet file to write")]
+    layout: LayoutName = None
+    meta: MetaTable = None
+    maps: Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")] = None
+    processes: Annotated[int, typer.Option(help="Images: how many processes share the work")] = 1
+    run_per_file: RunPerFile = False
+    store: StoreUrl = None
+    false_alarms: FalseAlarms = 0.01
+    section: Annotated[str, typer.Option(help="Runs: column of sections to judge too; time_ns: by minutes")] = ""
+
+
+@dataclass(frozen=True)
+class CommissionOptions:
+    """What `lynkeus commission` is told."""
+
+    model: ModelFolder
+    data: Data
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML report; the table goes beside it as Parquet")]
+    budget: Annotated[str, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = "1/h"
+    layout: LayoutName = None
+    compare: Annotated[list[Path] | None, typer.Option(help="Further models for the same figure")] = None
+    quick: Annotated[bool, typer.Option(help="Few faults, wide intervals")] = False
+    run_per_file: RunPerFile = False
+    false_alarms: FalseAlarms = 0.01
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What `lynkeus report` is told."""
+
+    model: ModelFolder
+    run: Annotated[str, typer.Argument(help="File of the events of one run")]
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write; it opens from a mail")]
+    store: StoreUrl = None
+    false_alarms: FalseAlarms = 0.01
+
+
+@dataclass(frozen=True)
+class BundleOptions:
+    """What `lynkeus bundle` is told; all but the first three are of images."""
+
+    data: Data
+    output: Annotated[Path, typer.Argument(help="Folder to write")]
+    layout: LayoutName = None
+    meta: MetaTable = None
+    tile: Annotated[int, typer.Option(help="Images: side of overlapping tiles in pixels; 0: whole images")] = 0
+    overlap: Annotated[int, typer.Option(help="Images: pixels that neighbouring tiles share")] = 0
+    crop: Annotated[int, typer.Option(help="Images: side of one crop from the centre in pixels")] = 0
+    resize: Annotated[int, typer.Option(help="Images: side of each crop or tile as stored; 0: as it is")] = 0
+    processes: Annotated[int, typer.Option(help="Images: how many processes decode")] = 1
+
+
+@dataclass(frozen=True)
+class CorrelateOptions:
+    """What `lynkeus correlate` is told."""
+
+    scores: Annotated[Path, typer.Argument(help="Scores of images, written by lynkeus score")]
+    properties: Annotated[Path, typer.Argument(help="CSV or Parquet: a row per cavity, such as max_field_mv_m, q0")]
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML report; tables go beside it as Parquet")]
+    scan: Annotated[str, typer.Option(help="What stands for a cavity: its last scan, all, or a scan by name")] = "last"
 
 
 def takes(options: type) -> Callable[[Callable[[Any], None]], Callable[..., None]]:
@@ -58,7 +152,7 @@ def open_as_fitted(fitted: Fitted, data: str, layout: str | None) -> Source:
     """Open data the way the model was fitted, unless the user says otherwise."""
     from lynkeus.sources import Layout, open_source
 
-    kept = Layout.from_dict(fitted.view.layout) if fitted.view.layout and "://" not in data else None
+    kept = Layout.from_dict(fitted.layout) if fitted.layout and "://" not in data else None
     return open_source(data, layout or kept)
 
 
@@ -76,6 +170,7 @@ def open_for(fitted: Fitted, data: str, layout: str | None, meta: str | None, ru
 
 def images_for(fitted: Fitted, data: str, meta: str | None) -> Source:
     """Open images as the model reads them, grey or colour. Raises SettingsError for a bundle: spots belong to files."""
+    from lynkeus.core import SettingsError
     from lynkeus.sources.images.bundle import is_image_bundle
     from lynkeus.sources.images.folder import ImageSource
 

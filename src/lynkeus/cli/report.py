@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from lynkeus.cli.options import FalseAlarms, ModelFolder, StoreUrl, screen
+from lynkeus.cli.options import ReportOptions, screen
 from lynkeus.core import SettingsError, SourceError
 from lynkeus.progress import say
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """What `lynkeus report` is told."""
-
-    model: ModelFolder
-    run: Annotated[str, typer.Argument(help="File of the events of one run")]
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write; it opens from a mail")]
-    store: StoreUrl = None
-    false_alarms: FalseAlarms = 0.01
 
 
 def report_run(options: ReportOptions) -> None:

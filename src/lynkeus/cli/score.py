@@ -4,47 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from lynkeus.cli.options import (
-    Data,
-    FalseAlarms,
-    LayoutName,
-    MetaTable,
-    RunPerFile,
-    StoreUrl,
-    load_model,
-    open_for,
-    screen,
-)
+from lynkeus.cli.options import ScoreOptions, load_model, open_for, screen
+from lynkeus.cli.passes import Passes
 from lynkeus.core import SettingsError
-from lynkeus.progress import Passes, passes_bar, say
+from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.score import Written
 
 SHOWN = 20  # flagged runs that are printed
-
-
-@dataclass(frozen=True)
-class ScoreOptions:
-    """What `lynkeus score` is told."""
-
-    model: Annotated[Path, typer.Argument(help="Folder written by lynkeus fit; images: or file of lynkeus export")]
-    data: Data
-    output: Annotated[Path, typer.Option("-o", "--output", help="Parquet file to write")]
-    layout: LayoutName = None
-    meta: MetaTable = None
-    maps: Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")] = None
-    processes: Annotated[int, typer.Option(help="Images: how many processes share the work")] = 1
-    run_per_file: RunPerFile = False
-    store: StoreUrl = None
-    false_alarms: FalseAlarms = 0.01
-    section: Annotated[str, typer.Option(help="Runs: column of sections to judge too; time_ns: by minutes")] = ""
 
 
 def score_data(options: ScoreOptions) -> None:

@@ -1,4 +1,4 @@
-"""One table of names to "package.module:Class"; plug-ins of other packages are found the same way.
+"""One table of names to "package.module:Class [extras it needs]"; plug-ins of other packages are found the same way.
 
 An outside package adds a scorer by an entry point of the group `lynkeus.scorers` (likewise `.sources`,
 `.simulators`, `.studies`). Names come from here only: a model folder holds a name, never a class path.
@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from lynkeus.core.declared import Declared, declared_by
 from lynkeus.core.errors import SettingsError
+from lynkeus.core.extras import missing
+from lynkeus.core.protocols import About
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "scorers": {
@@ -28,17 +31,17 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "discord": "lynkeus.scorers.statistics.discord:Discord",
         "ensemble": "lynkeus.scorers.combine.ensemble:Ensemble",
         "smoothed": "lynkeus.scorers.combine.smoothed:Smoothed",
-        "autoencoder": "lynkeus.scorers.learned.autoencoder:Autoencoder",
-        "deep_svdd": "lynkeus.scorers.learned.deep_svdd:DeepSvdd",
-        "deep_sad": "lynkeus.scorers.learned.deep_sad:DeepSad",
-        "classifier": "lynkeus.scorers.learned.classifier:Classifier",
-        "variational_autoencoder": "lynkeus.scorers.learned.variational_autoencoder:VariationalAutoencoder",
-        "flow": "lynkeus.scorers.learned.flow:Flow",
-        "adversarial": "lynkeus.scorers.learned.adversarial.scorer:Adversarial",
-        "sequence_to_sequence": "lynkeus.scorers.learned.sequence_to_sequence:SequenceToSequence",
-        "pulse_sequence": "lynkeus.scorers.learned.pulse_sequence:PulseSequence",
+        "autoencoder": "lynkeus.scorers.learned.autoencoder:Autoencoder [learn]",
+        "deep_svdd": "lynkeus.scorers.learned.deep_svdd:DeepSvdd [learn]",
+        "deep_sad": "lynkeus.scorers.learned.deep_sad:DeepSad [learn]",
+        "classifier": "lynkeus.scorers.learned.classifier:Classifier [learn]",
+        "variational_autoencoder": "lynkeus.scorers.learned.variational_autoencoder:VariationalAutoencoder [learn]",
+        "flow": "lynkeus.scorers.learned.flow:Flow [learn]",
+        "adversarial": "lynkeus.scorers.learned.adversarial.scorer:Adversarial [learn]",
+        "sequence_to_sequence": "lynkeus.scorers.learned.sequence_to_sequence:SequenceToSequence [learn]",
+        "pulse_sequence": "lynkeus.scorers.learned.pulse_sequence:PulseSequence [learn]",
         "cavity": "lynkeus.scorers.cavity.scorer:Cavity",
-        "inspect": "lynkeus.scorers.inspect.scorer:Inspect",
+        "inspect": "lynkeus.scorers.inspect.scorer:Inspect [learn,vision]",
         "binned_chi2": "lynkeus.scorers.histograms.binned_chi2:BinnedChi2",
         "kolmogorov": "lynkeus.scorers.histograms.kolmogorov:Kolmogorov",
         "beta_binomial": "lynkeus.scorers.histograms.beta_binomial:BetaBinomial",
@@ -66,14 +69,14 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pulses": "lynkeus.simulate.pulses.source:PulseRuns",
     },
     "studies": {
-        "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits",
-        "anomaly_taxonomy": "lynkeus.studies.anomaly_taxonomy.study:anomaly_taxonomy",
-        "xfel_cavities": "lynkeus.studies.xfel_cavities.study:xfel_cavities",
-        "cavity_scans": "lynkeus.studies.cavity_scans.study:cavity_scans",
-        "surface_inspection": "lynkeus.studies.surface_inspection.study:surface_inspection",
-        "mnist_anogan": "lynkeus.studies.mnist_anogan.study:mnist_anogan",
+        "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",
+        "anomaly_taxonomy": "lynkeus.studies.anomaly_taxonomy.study:anomaly_taxonomy [learn]",
+        "xfel_cavities": "lynkeus.studies.xfel_cavities.study:xfel_cavities [learn]",
+        "cavity_scans": "lynkeus.studies.cavity_scans.study:cavity_scans [learn,vision]",
+        "surface_inspection": "lynkeus.studies.surface_inspection.study:surface_inspection [learn,vision]",
+        "mnist_anogan": "lynkeus.studies.mnist_anogan.study:mnist_anogan [learn]",
         "cms_run_flags": "lynkeus.studies.cms_run_flags.study:cms_run_flags",
-        "xenon_data_quality": "lynkeus.studies.xenon_data_quality.study:xenon_data_quality",
+        "xenon_data_quality": "lynkeus.studies.xenon_data_quality.study:xenon_data_quality [learn]",
     },
 }
 
@@ -98,10 +101,33 @@ def load(group: str, name: str) -> Any:
     try:
         return found[name].load()
     except (ImportError, AttributeError) as problem:
+        needs = missing(found[name].extras) if isinstance(problem, ImportError) and _is_built_in(found[name]) else ""
         raise SettingsError(
-            f"the {SINGULAR[group]} {name!r} ({found[name].value}) cannot be loaded: {problem}; "
+            f"the {SINGULAR[group]} {name!r} {needs}"
+            if needs
+            else f"the {SINGULAR[group]} {name!r} ({found[name].value}) cannot be loaded: {problem}; "
             "install the package that provides it again, with the extra it needs"
         ) from problem
+
+
+def declared(group: str, name: str) -> Declared:
+    """What the entry says of itself; of a built-in one read from its file, as its packages may not be installed.
+
+    Raises SettingsError as `load`, for a name that there is not and for a plug-in that cannot be imported.
+    """
+    entry = entries(group).get(name)
+    if entry is None or not _is_built_in(entry):
+        return Declared.of(load(group, name))
+    return declared_by(entry.module, entry.attr, missing(entry.extras))
+
+
+def about(scorer: str) -> About:
+    """What a scorer by that name is, and what it reads. Raises SettingsError as `load`."""
+    return declared("scorers", scorer).about
+
+
+def _is_built_in(entry: EntryPoint) -> bool:
+    return entry.dist is None
 
 
 def make_scorer(name: str, options: Mapping[str, Any]) -> Any:

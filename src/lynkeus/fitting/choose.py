@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,6 @@ from lynkeus.core import (
     SettingsError,
     Source,
     Tracking,
-    about_of,
     plugins,
 )
 from lynkeus.fitting.fit import FitSettings, view_of
@@ -77,7 +75,8 @@ def choose(
     Raises SettingsError where none can be used, or samples have weights, which do not count here.
     """
     check_weights_used(source, "-s auto", NOTHING, dict(settings.layout or {}).get("weight", ""))
-    names = [name for name in plugins.entries("scorers") if not _about(name).learned] + list(learned)
+    known = {name: plugins.declared("scorers", name) for name in plugins.entries("scorers")}
+    names = [name for name, scorer in known.items() if not scorer.about.learned] + list(learned)
     found = []
     for number, name in enumerate(names):
         if tell is not None:
@@ -86,25 +85,23 @@ def choose(
             found.append(_try(name, source, settings))
         except LynkeusError as refused:
             found.append(Candidate(name, refused=str(refused)))
+    absent = {name: scorer.missing for name, scorer in known.items() if scorer.missing and name not in learned}
+    found += [Candidate(name, refused=why) for name, why in absent.items()]
     tried = [candidate for candidate in found if not candidate.refused]
     if not tried:
         raise SettingsError(f"no scorer can be fitted on these data; the first says: {found[0].refused}")
     most = max(tried, key=lambda candidate: candidate.efficiency)
     as_good = [candidate for candidate in tried if candidate.efficiency >= most.low]
-    best = min(as_good, key=lambda candidate: (not _about(candidate.name).recommended, candidate.seconds))
+    best = min(as_good, key=lambda candidate: (not plugins.about(candidate.name).recommended, candidate.seconds))
     why = f"{best.name} is chosen: {best.line().partition(': ')[2]}"
     if best is not most:
-        reason = "is the recommended one" if _about(best.name).recommended else "is cheaper"
+        reason = "is the recommended one" if plugins.about(best.name).recommended else "is cheaper"
         why += f"; {most.name} finds {most.efficiency:.0%}, no more than chance explains, and {best.name} {reason}"
     return Choice(best.name, tuple(sorted(found, key=lambda c: -np.nan_to_num(c.efficiency, nan=-1.0))), why)
 
 
-def _about(name: str) -> Any:
-    return about_of(plugins.load("scorers", name))
-
-
 def _try(name: str, source: Source, settings: FitSettings) -> Candidate:
-    about = _about(name)
+    about = plugins.about(name)
     prepared = view_of(source, settings, about).of(source)
     if prepared.schema.kind not in about.kinds:
         raise SettingsError(f"it reads {', '.join(about.kinds)}")

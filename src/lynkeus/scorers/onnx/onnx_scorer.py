@@ -46,7 +46,7 @@ def open_onnx(path: Path, inputs: tuple[str, ...]) -> tuple[Any, dict[str, Any]]
     try:
         import onnxruntime
     except ImportError as error:
-        raise SettingsError("scoring by ONNX needs onnxruntime; pip install 'lynkeus[vision]'") from error
+        raise SettingsError("scoring an ONNX file needs onnxruntime: pip install onnxruntime") from error
     if not path.is_file():
         raise ModelError(f"{path}: no such file; check the path")
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from lynkeus.core import About, Batch, Evidence, Floats, Schema, Scores
+from lynkeus.core import Batch, Evidence, Floats, Schema, Scores
 from lynkeus.explain.occlusion import occlusion
 from lynkeus.scorers.statistics.features import Features
 from lynkeus.transforms.missing import with_enough_data
@@ -16,7 +16,6 @@ class ByFeatures(ABC):
     """A scorer of rows or windows that learns `features_`, and gives residuals of shots a score."""
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds", weights=True)
     name: ClassVar[str]
     schema_: Schema
     features_: Features

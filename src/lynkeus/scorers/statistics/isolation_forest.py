@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 from sklearn import ensemble
 
-from lynkeus.core import Floats, Source
+from lynkeus.core import About, Floats, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.statistics.by_features import ByFeatures
 from lynkeus.scorers.statistics.features import Features
@@ -29,6 +29,7 @@ class IsolationForest(ByFeatures):
     """
 
     name: ClassVar[str] = "isolation_forest"
+    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds", weights=True)
     trees: int = 200
     points_per_tree: int = 512
     sample: int = 10_000

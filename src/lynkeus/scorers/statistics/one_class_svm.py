@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import SGDOneClassSVM
 
-from lynkeus.core import Floats, Source
+from lynkeus.core import About, Floats, Source
 from lynkeus.files.arrays import read_scorer, write_folder
 from lynkeus.scorers.statistics.by_features import ByFeatures
 from lynkeus.scorers.statistics.features import Features
@@ -31,6 +31,7 @@ class OneClassSvm(ByFeatures):
     """
 
     name: ClassVar[str] = "one_class_svm"
+    about: ClassVar[About] = About(("table", "waveform"), False, "occlusion", "seconds", weights=True)
     nu: float = 0.05
     landmarks: int = 300
     sample: int = 10_000

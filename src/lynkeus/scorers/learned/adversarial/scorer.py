@@ -19,7 +19,6 @@ from lynkeus.scorers.learned.adversarial.families import family
 from lynkeus.scorers.learned.adversarial.game import Game, variance_ratio
 from lynkeus.scorers.learned.trained import Trained, per_sample, prepare
 from lynkeus.training import ADAM, Losses, TrainSettings, Update, in_chunks
-from lynkeus.transforms.inputs import KINDS
 from lynkeus.transforms.missing import with_enough_data
 
 SCORES = ("izi", "ziz", "izi_f", "anogan")
@@ -128,7 +127,7 @@ class Adversarial(Trained):
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
-    about: ClassVar[About] = About(KINDS, True, "what is not generated", "minutes")
+    about: ClassVar[About] = About(("table", "waveform", "image"), True, "what is not generated", "minutes")
     score_by: str = "izi_f"
     latent: int = 0
     width: int = 0
