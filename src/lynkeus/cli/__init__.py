@@ -14,6 +14,7 @@ from rich.table import Table
 import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
 from lynkeus.cli.fit import FitOptions, fit_and_save
+from lynkeus.cli.generate import GenerateOptions, write_generated
 from lynkeus.cli.images import (
     BundleOptions,
     CorrelateOptions,
@@ -156,6 +157,13 @@ def _about(scorer: Any) -> tuple[str, ...]:
     kinds = {"": "none", "optional": "if there are any", "known": "good or anomalous", "classes": "classes of anomaly"}
     labels = kinds[about.labels]
     return ", ".join(about.kinds), "yes" if about.learned else "no", about.explains, about.cost, labels
+
+
+@app.command()
+@takes(GenerateOptions)
+def generate(options: GenerateOptions) -> None:
+    """Write samples of a simulator, with the truth, as files that fit and score read without further options."""
+    write_generated(options)
 
 
 @app.command()
