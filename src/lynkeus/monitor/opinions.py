@@ -84,16 +84,21 @@ def said_of(what: What) -> sa.Subquery:
 
 
 def latest(what: What) -> sa.Subquery:
-    """Return the rows of the opinions that hold: the latest on each thing."""
+    """Return the rows of the opinions that hold: the latest on each thing of one sort."""
     rows = said_of(what)
     age = sa.func.row_number().over(partition_by=(rows.c.within, rows.c.name), order_by=rows.c.number.desc())
     ranked = sa.select(rows, age.label("age")).subquery()
     return sa.select(*ranked.c).where(ranked.c.age == 1).subquery(f"latest_{what}")
 
 
-def number_as_name(column: sa.ColumnElement[int]) -> sa.ColumnElement[str]:
-    """Return the numbers of alarms as the names that opinions have for them."""
-    return sa.cast(column, sa.Text)
+def label_of_alarm() -> sa.ColumnElement[str]:
+    """Return the label that holds of each row of `alarm_opened` joined with `series`, found by the indices of the
+    tables: the first page asks once a second."""
+    of_alarm = (opinion.c.within == series.c.monitor, opinion.c.name == sa.cast(alarm_opened.c.id, sa.Text))
+    now = sa.select(opinion.c.label).where(opinion.c.what == "alarm", *of_alarm).order_by(opinion.c.id.desc())
+    before = sa.select(verdict.c.verdict).where(verdict.c.alarm_id == alarm_opened.c.id).order_by(verdict.c.id.desc())
+    found = (query.limit(1).correlate(alarm_opened, series).scalar_subquery() for query in (now, before))
+    return sa.func.coalesce(*found)
 
 
 def _is_there(connection: sa.Connection, said: Opinion) -> bool:
@@ -101,7 +106,7 @@ def _is_there(connection: sa.Connection, said: Opinion) -> bool:
         return True  # images are files; the store has no list of them
     if said.what == "alarm":
         query = sa.select(alarm_opened.c.id).join(series, series.c.id == alarm_opened.c.series_id)
-        query = query.where(series.c.monitor == said.within, number_as_name(alarm_opened.c.id) == said.name)
+        query = query.where(series.c.monitor == said.within, sa.cast(alarm_opened.c.id, sa.Text) == said.name)
     else:
         query = sa.select(run_judged.c.id).where(run_judged.c.model == said.within, run_judged.c.run == said.name)
     return connection.scalar(query.limit(1)) is not None
@@ -114,7 +119,7 @@ def _earlier(table: sa.Table, what: What, thing: tuple[Any, Any], label: Any, mo
 
 
 def _earlier_alarms() -> sa.Select[Any]:
-    thing = (series.c.monitor, number_as_name(verdict.c.alarm_id))
+    thing = (series.c.monitor, sa.cast(verdict.c.alarm_id, sa.Text))
     query = _earlier(verdict, "alarm", thing, verdict.c.verdict, (sa.literal("", sa.Text), verdict.c.note))
     query = query.join(alarm_opened, alarm_opened.c.id == verdict.c.alarm_id)
     return query.join(series, series.c.id == alarm_opened.c.series_id)

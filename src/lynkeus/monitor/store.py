@@ -19,7 +19,7 @@ from lynkeus.core.alarm import Alarm
 from lynkeus.core.errors import StoreError
 from lynkeus.monitor import queries
 from lynkeus.monitor.database import create_tables, insert_new, one_line_errors, open_engine
-from lynkeus.monitor.opinions import Opinion, add_opinion, number_as_name, opinions, said_of
+from lynkeus.monitor.opinions import Opinion, add_opinion, opinions, said_of
 from lynkeus.monitor.records import (
     AlarmCount,
     AlarmFile,
@@ -247,7 +247,7 @@ def _verdicts() -> sa.Select[Any]:
     return (
         sa.select(alarm_opened.c.id, series.c.output, alarm_opened.c.start_ns, last.scalar_subquery())
         .add_columns(said.c.label, said.c.who, said.c.note, said.c.at_ns)
-        .join(alarm_opened, number_as_name(alarm_opened.c.id) == said.c.name)
+        .join(alarm_opened, alarm_opened.c.id == sa.cast(said.c.name, sa.BigInteger))
         .join(series, series.c.id == alarm_opened.c.series_id)
         .order_by(said.c.number)
     )

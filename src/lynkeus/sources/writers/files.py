@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,15 +30,17 @@ CHUNK_ROWS = 4096
 def write_hdf5(source: Source, path: Path) -> int:
     """Write what `sources.formats.samples` reads, batch by batch; return the number of samples."""
     rows = 0
-    try:
-        with h5py.File(path, "w") as file:
+    with _Patient(path, "w+") as disk:
+        with h5py.File(disk, "w") as file:
             file[SCHEMA] = schema_as_text(source.schema)
             for batch in source:
                 for name, column in ({VALUES: batch.values} | columns_of(batch)).items():
                     _append(file, name, np.asarray(column), rows)
                 rows += len(batch)
-    except RuntimeError as error:  # of a file that cannot be closed, as on a full disk
-        raise OSError(str(error)) from error
+                if disk.error:
+                    break
+        if disk.error:
+            raise disk.error
     return rows
 
 
@@ -85,6 +88,31 @@ def write_parquet(source: Source, path: Path) -> int:
         if writer is not None:
             writer.close()
     return rows
+
+
+class _Patient(FileIO):
+    """A file that takes everything and keeps the first `error`: HDF5 crashes the program where a disk is full."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Take all bytes, whether or not the disk does."""
+        left = memoryview(data).cast("B")
+        taken = len(left)
+        try:
+            while left:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.error = self.error or error
+        return taken
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length, whether or not the disk can."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
 
 
 def _append(file: h5py.File, name: str, rows: Array, before: int) -> None:
