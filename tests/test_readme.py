@@ -21,6 +21,7 @@ CONTRACT = {
     "commission": {"--budget", "-o"},
     "watch": {"--store", "--replay"},
     "serve": {"--store"},
+    "generate": {"-o", "-n"},
 }
 
 

@@ -95,3 +95,21 @@ def test_a_fit_that_fails_leaves_the_old_model(lynkeus: Run, orbits: Any, tmp_pa
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert Fitted.load(tmp_path / "m").lineage["samples"] == 720
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("orbit", "a.h5"),
+        ("orbit", "a.npz"),
+        ("orbit", "a.parquet"),
+        ("noble?events=3000", "a"),
+        ("surface?size=512", "a"),
+    ],
+)
+def test_simulated_data_that_do_not_fit_leave_nothing(lynkeus: Run, full: Any, source: str, name: str) -> None:
+    with full(120_000) as folder:
+        line = lynkeus("generate", source, "-n", 600 if source == "orbit" else 2, "-o", folder / name).line
+        assert f"{folder / name}: cannot be written" in line
+        assert any(reason in line for reason in FULL), line
+        assert not list(folder.iterdir())

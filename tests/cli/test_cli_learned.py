@@ -14,7 +14,6 @@ import pytest
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.metrics.rates import auroc
 from lynkeus.monitor.store import Store
-from lynkeus.simulate.cavity.source import CavitySource, write_pulses
 
 Run = Callable[..., Any]
 COLUMNS = 8
@@ -90,9 +89,9 @@ def test_classes_have_names_and_a_column(lynkeus: Run, tmp_path: Path) -> None:
 @pytest.mark.slow(9)
 def test_pulses_give_a_row_each_with_cavity_and_number(lynkeus: Run, tmp_path: Path) -> None:
     good, test = tmp_path / "good.h5", tmp_path / "test.h5"
-    write_pulses(CavitySource(pulses=300, cavities=1, seed=3), good)
-    write_pulses(CavitySource(pulses=40, cavities=2, seed=4, fault="quench", share=0.3), test)
-    fit = ("fit", good, "--layout", "xfel_llrf")
+    assert lynkeus("generate", "cavity?pulses=300&seed=3", "-o", good).code == 0
+    assert lynkeus("generate", "cavity?pulses=40&cavities=2&seed=4&fault=quench&share=0.3", "-o", test).code == 0
+    fit = ("fit", good)
     for scorer, more in (("cavity", ()), ("autoencoder", SHORT), ("pulse_sequence", ("--set", "training.epochs=2"))):
         assert lynkeus(*fit, "-s", scorer, "-o", scorer, *more).code == 0
         assert lynkeus("score", scorer, test, "-o", "s.parquet").code == 0

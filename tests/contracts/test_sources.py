@@ -24,6 +24,8 @@ from lynkeus.sources import (
     read_layout,
     write_bundle,
 )
+from lynkeus.sources.formats.samples import SampleFile
+from lynkeus.sources.writers.write import write_source
 from lynkeus.transforms.faults import Fault
 
 ROWS, CHANNELS = 6500, 4
@@ -74,6 +76,11 @@ def _pulses(folder: Path) -> Path:
     return folder / "pulses.h5"
 
 
+def _described(folder: Path) -> Path:
+    write_source(InMemory(_table()), folder / "described.h5")
+    return folder / "described.h5"
+
+
 SAMPLES = {"hdf5": _hdf5, "parquet": _parquet, "csv": _csv, "numpy": _numpy, "bundle": _bundle}
 
 
@@ -99,12 +106,14 @@ OF_IMAGES = {"images"}  # see tests/sources/test_images
 OURS = {name for name in plugins.BUILT_IN["sources"] if name not in OF_IMAGES}  # plug-ins bring tests of their own
 
 
-@pytest.fixture(params=sorted(OURS | set(WRAPPERS) | {"files"}))
+@pytest.fixture(params=sorted((OURS & set(SAMPLES)) | {"pulses"} | set(WRAPPERS) | {"files", "samples"}))
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     if request.param in WRAPPERS:
         return WRAPPERS[request.param]()
     if request.param == "files":
         return Files([plugins.load("sources", "numpy")(_numpy(tmp_path))])
+    if request.param == "samples":
+        return SampleFile(_described(tmp_path))
     if request.param == "pulses":
         return plugins.load("sources", "pulses")(_pulses(tmp_path), read_layout("xfel_llrf"))
     return plugins.load("sources", request.param)(SAMPLES[request.param](tmp_path))

@@ -24,6 +24,7 @@ from lynkeus.sources.images.folder import ImageSource
 def score_images(model: Path, source: ImageSource, settings: ScoreSettings, tell: Any = None) -> int:
     return score(Fitted.load(model), model, source, settings, tell).rows
 
+
 pytestmark = pytest.mark.slow(0.2)  # each; a fit takes six seconds
 
 

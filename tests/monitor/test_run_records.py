@@ -13,8 +13,9 @@ import pytest
 
 from lynkeus.core import Finding, Plot, PlotRecord, RunRecord, SchemaError, StoreError, Verdict
 from lynkeus.monitor import run_records
+from lynkeus.monitor.opinions import Opinion, add_opinion, opinions
 from lynkeus.monitor.run_packing import pack_plots, unpack_plots
-from lynkeus.monitor.run_records import Override, RunFilter
+from lynkeus.monitor.run_records import RunFilter
 from lynkeus.monitor.store import Store
 
 HOUR_NS = 3600 * 10**9
@@ -134,25 +135,17 @@ def test_a_run_judged_again_counts_once_and_the_older_stays(filled: Store) -> No
 
 
 def test_people_have_the_last_word_also_after_another_judgement(filled: Store) -> None:
-    stored = run_records.run(filled, "m", "c")
-    assert stored is not None
-    run_records.add_override(filled, stored.number, Override(Verdict.WARN, "unsure", "me", 1))
-    run_records.add_override(filled, stored.number, Override(Verdict.GOOD, "the field was changed", "you", 2))
+    add_opinion(filled, Opinion("run", "m", "c", "warn", "me", note="unsure", at_ns=1))
+    said = Opinion("run", "m", "c", "good", "you", note="the field was changed", at_ns=2)
+    add_opinion(filled, said)
     run_records.add_runs(filled, [judged("c", 3, Verdict.BAD)])
     (listed,) = run_records.runs(filled, RunFilter("m", search="c"))[0]
     assert (listed.verdict, listed.record.verdict) == (Verdict.GOOD, Verdict.BAD)
-    assert listed.override == Override(Verdict.GOOD, "the field was changed", "you", 2)
+    assert listed.override == said
     assert names(filled, RunFilter("m", "flagged")) == []
     assert "c" in names(filled, RunFilter("m", "good"))
-    assert [said.who for said in run_records.overrides(filled, "m", "c")] == ["you", "me"]
-    assert run_records.overrides(filled, "m", "a") == []
-
-
-def test_an_override_needs_a_reason_and_a_run(filled: Store) -> None:
-    with pytest.raises(StoreError, match="an override needs a reason"):
-        run_records.add_override(filled, 1, Override(Verdict.GOOD, " ", "me"))
-    with pytest.raises(StoreError, match="no run was judged under the number 999"):
-        run_records.add_override(filled, 999, Override(Verdict.GOOD, "because", "me"))
+    assert [said.who for said in opinions(filled, "run", "m", "c")] == ["me", "you"]
+    assert opinions(filled, "run", "m", "a") == []
 
 
 def test_scores_of_plots_follow_their_names_through_other_bookings(filled: Store) -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from lynkeus.core import Alarm, StoreError
 from lynkeus.monitor import database, tables
-from lynkeus.monitor.records import Commit, ImageLabel, Monitor, Owner, Progress, ScoredPoint
+from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
 from lynkeus.monitor.store import Store
 
 T0 = 1_700_000_000_123_456_789
@@ -263,19 +263,3 @@ def test_verdicts_are_checked(store: Store) -> None:
         store.add_verdict(12, "real", "A")
     assert store.alarm(12) is None
     assert store.monitor("nobody") is None
-
-
-def test_labels_of_images_are_appended_and_read_back(store: Store) -> None:
-    said = [
-        ImageLabel("/data/a", "1/area [SS] <b>.jpg", "defect", "A", "pit", "near the weld"),
-        ImageLabel("/data/a", "1/area [SS] <b>.jpg", "good", "B"),
-        ImageLabel("/data/b", "1/area [SS] <b>.jpg", "unsure", "A"),
-    ]
-    for one in said:
-        store.add_image_label(one)
-    assert store.image_labels() == said
-    assert store.image_labels("/data/a") == said[:2]
-    assert store.image_labels("/data/b", said[0].file) == said[2:]
-    assert store.image_labels("/data/a", "other.jpg") == []
-    with pytest.raises(StoreError, match="'real' is not one of good, defect, unsure"):
-        store.add_image_label(ImageLabel("/data/a", "x.jpg", "real", "A"))

@@ -18,6 +18,7 @@ from lynkeus.cli.options import (
     CorrelateOptions,
     Data,
     FitOptions,
+    GenerateOptions,
     MetaTable,
     ModelFolder,
     ReportOptions,
@@ -155,6 +156,15 @@ def _about(about: About) -> tuple[str, ...]:
     kinds = {"": "none", "optional": "if there are any", "known": "good or anomalous", "classes": "classes of anomaly"}
     learned, weights = ("yes" if it else "no" for it in (about.learned, about.weights))
     return ", ".join(about.kinds), learned, about.explains, about.cost, kinds[about.labels], weights
+
+
+@app.command()
+@takes(GenerateOptions)
+def generate(options: GenerateOptions) -> None:
+    """Write samples of a simulator, with the truth, as files that fit and score read without further options."""
+    from lynkeus.cli.generate import write_generated
+
+    write_generated(options)
 
 
 @app.command()

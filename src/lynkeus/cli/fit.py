@@ -104,6 +104,8 @@ def _fit_runs(options: FitOptions) -> None:
     events = fitted.reference["events"]
     say(screen, [*fitted.messages, f"{len(events)} good runs, {events.sum():.0f} events, {read}"])
     say(screen, [f"{options.output}: {fitted.name}, {len(view.book.plots)} plots a run"])
+
+
 def _check_kinds(names: list[str], source: Source, window: int) -> None:
     """Refuse networks for another kind of data, before PyTorch is imported for one line; other scorers say it soon."""
     kind = "waveform" if window else source.schema.kind

@@ -99,6 +99,15 @@ class ReportOptions:
 
 
 @dataclass(frozen=True)
+class GenerateOptions:
+    """What `lynkeus generate` is told."""
+
+    source: Annotated[str, typer.Argument(help="Simulator by name, or URL such as 'sim://orbit?hours=0.1&seed=1'")]
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.h5, .npz or .parquet; runs, images: a folder")]
+    samples: Annotated[int | None, typer.Option("-n", "--samples", help="Rows, pulses, images or runs")] = None
+
+
+@dataclass(frozen=True)
 class BundleOptions:
     """What `lynkeus bundle` is told; all but the first three are of images."""
 
@@ -152,7 +161,7 @@ def open_as_fitted(fitted: Fitted, data: str, layout: str | None) -> Source:
     """Open data the way the model was fitted, unless the user says otherwise."""
     from lynkeus.sources import Layout, open_source
 
-    kept = Layout.from_dict(fitted.layout) if fitted.layout and "://" not in data else None
+    kept = Layout.from_dict(fitted.view.layout) if fitted.view.layout and "://" not in data else None
     return open_source(data, layout or kept)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lynkeus.cli.options import ReportOptions, screen
 from lynkeus.core import SettingsError, SourceError
 from lynkeus.progress import say

@@ -65,6 +65,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "orbit": "lynkeus.simulate.beam.orbit:OrbitSource",
         "cavity": "lynkeus.simulate.cavity.source:CavitySource",
         "surface": "lynkeus.simulate.surface.source:SurfaceSource",
+        "inspection": "lynkeus.simulate.surface.scans:ScanPlan",
         "noble": "lynkeus.simulate.xenon.source:Noble",
         "pulses": "lynkeus.simulate.pulses.source:PulseRuns",
     },

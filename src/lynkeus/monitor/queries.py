@@ -7,8 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from lynkeus.core.alarm import Alarm
+from lynkeus.monitor.opinions import label_of_alarm
 from lynkeus.monitor.records import ScoredPoint, Status, StoredAlarm
-from lynkeus.monitor.tables import alarm_event, alarm_opened, point, series, verdict
+from lynkeus.monitor.tables import alarm_event, alarm_opened, point, series
 
 NAN = float("nan")
 
@@ -19,12 +20,10 @@ def number(value: float | None) -> float:
 
 
 def alarms_now() -> sa.Select[Any]:
-    """Every alarm with its latest event and verdict; rows are read by `stored_alarm`."""
-    opened, event, said = alarm_opened, alarm_event, verdict
+    """Every alarm with its latest event and the opinion that holds; rows are read by `stored_alarm`."""
+    opened, event = alarm_opened, alarm_event
     last_event = sa.select(sa.func.max(event.c.id)).where(event.c.alarm_id == opened.c.id).scalar_subquery()
-    last_said = sa.select(sa.func.max(said.c.id)).where(said.c.alarm_id == opened.c.id).scalar_subquery()
     now = event.alias("now")
-    latest = said.alias("latest")
     return (
         sa.select(
             opened.c.id,
@@ -36,11 +35,10 @@ def alarms_now() -> sa.Select[Any]:
             sa.func.coalesce(now.c.alarms_per_hour, opened.c.alarms_per_hour).label("alarms_per_hour"),
             sa.func.coalesce(now.c.where, opened.c.where).label("place"),
             now.c.end_ns,
-            latest.c.verdict,
+            label_of_alarm().label("verdict"),
         )
         .join(series, series.c.id == opened.c.series_id)
         .outerjoin(now, now.c.id == last_event)
-        .outerjoin(latest, latest.c.id == last_said)
     )
 
 

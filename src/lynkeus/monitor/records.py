@@ -154,19 +154,3 @@ class AlarmCount:
     output: str
     open: int
     total: int
-
-
-@dataclass(frozen=True)
-class ImageLabel:
-    """What a person said of an image: truth for the next fit.
-
-    `images`: the absolute folder; `file`: the path in it; `label`: one of LABELS; `class_name`: what kind of defect.
-    """
-
-    images: str
-    file: str
-    label: str
-    who: str
-    class_name: str = ""
-    note: str = ""
-    at_ns: int = field(default_factory=time.time_ns)

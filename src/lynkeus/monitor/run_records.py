@@ -1,11 +1,11 @@
-"""Runs in the store: added as they are judged, listed, read with their plots, and overridden by people."""
+"""Runs in the store: added as they are judged, listed, and read with their plots and what people said of them."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from lynkeus.core import Book, Floats, Plot, RunRecord, StoreError, Verdict
 from lynkeus.monitor.database import insert_new
+from lynkeus.monitor.opinions import Opinion, latest
 from lynkeus.monitor.run_packing import (
     pack_book,
     pack_plots,
@@ -22,37 +23,28 @@ from lynkeus.monitor.run_packing import (
     unpack_sigmas,
 )
 from lynkeus.monitor.store import Store
-from lynkeus.monitor.tables import run_book, run_flagged, run_judged, run_override, run_plots
+from lynkeus.monitor.tables import run_book, run_flagged, run_judged, run_plots
 
 FLAGGED = (Verdict.WARN, Verdict.BAD)
+_SAID = latest("run")
 _RECORD = (run_judged.c.record, run_judged.c.at_ns, run_judged.c.time_ns)
-
-
-@dataclass(frozen=True)
-class Override:
-    """What a person says of a run, against the verdict of the model."""
-
-    verdict: Verdict
-    reason: str
-    who: str
-    at_ns: int = field(default_factory=time.time_ns)
 
 
 @dataclass(frozen=True)
 class StoredRun:
     """A run as judged. `number` is that of the judgement; `time_ns` when the run began, or when it was judged at
-    `at_ns`; `override` the latest verdict of a person."""
+    `at_ns`; `override` the latest opinion of a person."""
 
     number: int
     record: RunRecord
     at_ns: int
     time_ns: int
-    override: Override | None = None
+    override: Opinion | None = None
 
     @property
     def verdict(self) -> Verdict:
         """Of a person where there is one, else of the model."""
-        return self.override.verdict if self.override else self.record.verdict
+        return Verdict(self.override.label) if self.override else self.record.verdict
 
 
 @dataclass(frozen=True)
@@ -94,17 +86,6 @@ def add_runs(store: Store, records: Sequence[RunRecord]) -> None:
             _add_run(connection, record, books[plots])
 
 
-def add_override(store: Store, number: int, said: Override) -> None:
-    """Append what a person says of a run. Raises StoreError where there is no such judgement, or no reason."""
-    if not said.reason.strip():
-        raise StoreError("an override needs a reason")
-    with store.writing() as connection:
-        if connection.scalar(sa.select(run_judged.c.id).where(run_judged.c.id == number)) is None:
-            raise StoreError(f"no run was judged under the number {number} in {store.address}")
-        row = {"run_id": number, "verdict": said.verdict.value, "reason": said.reason, "who": said.who}
-        connection.execute(run_override.insert(), row | {"at_ns": said.at_ns})
-
-
 def models(store: Store) -> list[str]:
     """The models that judged runs, the one that judged last first."""
     query = sa.select(run_judged.c.model).group_by(run_judged.c.model).order_by(sa.func.max(run_judged.c.id).desc())
@@ -123,7 +104,7 @@ def runs(store: Store, wanted: RunFilter, limit: int = 50, offset: int = 0) -> t
 
 def run(store: Store, model: str, name: str, number: int | None = None) -> StoredRun | None:
     """A run with its plots, as judged last or under a `number`; None where there is none."""
-    query = _with_overrides(*_RECORD, run_judged.c.book_id, run_judged.c.sigmas, run_plots.c.plots)
+    query = _with_opinions(*_RECORD, run_judged.c.book_id, run_judged.c.sigmas, run_plots.c.plots)
     query = query.join(run_plots, run_plots.c.run_id == run_judged.c.id).order_by(run_judged.c.id.desc()).limit(1)
     query = query.where(run_judged.c.model == model, run_judged.c.run == name)
     query = query if number is None else query.where(run_judged.c.id == number)
@@ -147,15 +128,6 @@ def judgements(store: Store, model: str, name: str) -> list[tuple[int, int, Verd
     with store.reading() as connection:
         rows = connection.execute(query.where(run_judged.c.model == model, run_judged.c.run == name))
         return [(row.id, row.at_ns, Verdict(row.verdict)) for row in rows]
-
-
-def overrides(store: Store, model: str, name: str) -> list[Override]:
-    """Everything people said of a run, the latest first."""
-    said = (run_override.c.verdict, run_override.c.reason, run_override.c.who, run_override.c.at_ns)
-    query = sa.select(*said).join(run_judged, run_judged.c.id == run_override.c.run_id)
-    query = query.where(run_judged.c.model == model, run_judged.c.run == name).order_by(run_override.c.id.desc())
-    with store.reading() as connection:
-        return [Override(Verdict(verdict), *rest) for verdict, *rest in connection.execute(query)]
 
 
 def neighbours(store: Store, stored: StoredRun) -> tuple[str | None, str | None]:
@@ -216,20 +188,16 @@ def _newest(model: str) -> sa.Select[Any]:
     return sa.select(sa.func.max(run_judged.c.id)).where(run_judged.c.model == model).group_by(run_judged.c.run)
 
 
-def _with_overrides(*columns: Any) -> sa.Select[Any]:
-    """Judgements, each with the latest override of its run (whichever judgement it was said of)."""
-    other = run_judged.alias()
-    last = sa.select(other.c.model, other.c.run, sa.func.max(run_override.c.id).label("id"))
-    newest = last.join(other, other.c.id == run_override.c.run_id).group_by(other.c.model, other.c.run).subquery()
-    same = (newest.c.model == run_judged.c.model) & (newest.c.run == run_judged.c.run)
-    said = (run_override.c.verdict.label("said"), run_override.c.reason, run_override.c.who)
-    query = sa.select(run_judged.c.id, *columns, *said, run_override.c.at_ns.label("said_ns")).select_from(run_judged)
-    return query.outerjoin(newest, same).outerjoin(run_override, run_override.c.id == newest.c.id)
+def _with_opinions(*columns: Any) -> sa.Select[Any]:
+    """Judgements, each with the latest opinion on its run (whichever judgement it was said of)."""
+    about = (_SAID.c.label.label("said"), _SAID.c.who, _SAID.c.note, _SAID.c.at_ns.label("said_ns"))
+    query = sa.select(run_judged.c.id, *columns, *about).select_from(run_judged)
+    return query.outerjoin(_SAID, (_SAID.c.within == run_judged.c.model) & (_SAID.c.name == run_judged.c.run))
 
 
 def _filtered(wanted: RunFilter, *columns: Any) -> sa.Select[Any]:
-    query = _with_overrides(*columns).where(run_judged.c.id.in_(_newest(wanted.model)))
-    verdict = sa.func.coalesce(run_override.c.verdict, run_judged.c.verdict)
+    query = _with_opinions(*columns).where(run_judged.c.id.in_(_newest(wanted.model)))
+    verdict = sa.func.coalesce(_SAID.c.label, run_judged.c.verdict)
     if wanted.verdict:
         among = FLAGGED if wanted.verdict == "flagged" else (wanted.verdict,)
         query = query.where(verdict.in_([str(one) for one in among]))
@@ -246,5 +214,7 @@ def _filtered(wanted: RunFilter, *columns: Any) -> sa.Select[Any]:
 def _stored(row: Any, book: Book | None = None) -> StoredRun:
     fields = json.loads(row.record)
     plots = () if book is None else unpack_plots(book, row.plots, unpack_sigmas(row.sigmas))
-    said = None if row.said is None else Override(Verdict(row.said), row.reason, row.who, row.said_ns)
-    return StoredRun(row.id, RunRecord.from_dict(fields, plots), row.at_ns, row.time_ns, said)
+    record, said = RunRecord.from_dict(fields, plots), None
+    if row.said is not None:
+        said = Opinion("run", record.model, record.run, row.said, row.who, note=row.note, at_ns=row.said_ns)
+    return StoredRun(row.id, record, row.at_ns, row.time_ns, said)

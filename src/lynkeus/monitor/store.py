@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,13 +19,11 @@ from lynkeus.core.alarm import Alarm
 from lynkeus.core.errors import StoreError
 from lynkeus.monitor import queries
 from lynkeus.monitor.database import create_tables, insert_new, one_line_errors, open_engine
+from lynkeus.monitor.opinions import Opinion, add_opinion, opinions, said_of
 from lynkeus.monitor.records import (
-    LABELS,
-    VERDICTS,
     AlarmCount,
     AlarmFile,
     Commit,
-    ImageLabel,
     Monitor,
     Owner,
     Progress,
@@ -45,7 +43,7 @@ from lynkeus.monitor.rows import (
     read_pulse,
     unheld_row,
 )
-from lynkeus.monitor.tables import alarm_event, alarm_opened, image_label, point, progress, series, start, verdict
+from lynkeus.monitor.tables import alarm_event, alarm_opened, point, progress, series, start
 
 HOLD_S = 30.0  # a monitor without a heartbeat for so long may be taken over
 
@@ -130,28 +128,14 @@ class Store:
 
     def add_verdict(self, alarm_id: int, said: str, who: str, note: str = "") -> None:
         """Append what a person says of an alarm: "real", "not real" or "unsure"."""
-        if said not in VERDICTS:
-            raise StoreError(f"verdict {said!r} is not one of {', '.join(VERDICTS)}")
-        with self.writing() as connection:
-            if connection.scalar(sa.select(alarm_opened.c.id).where(alarm_opened.c.id == alarm_id)) is None:
-                raise StoreError(f"no alarm {alarm_id} in {self.address}")
-            row = {"alarm_id": alarm_id, "verdict": said, "who": who, "note": note, "at_ns": time.time_ns()}
-            connection.execute(verdict.insert(), row)
-
-    def add_image_label(self, said: ImageLabel) -> None:
-        """Append what a person says of an image."""
-        if said.label not in LABELS:
-            raise StoreError(f"label {said.label!r} is not one of {', '.join(LABELS)}")
-        with self.writing() as connection:
-            connection.execute(image_label.insert(), asdict(said))
-
-    def image_labels(self, images: str | None = None, file: str | None = None) -> list[ImageLabel]:
-        """Everything people said of images, oldest first; of one folder, of one file in it."""
-        query = sa.select(*(image_label.c[one.name] for one in fields(ImageLabel))).order_by(image_label.c.id)
-        for column, wanted in ((image_label.c.images, images), (image_label.c.file, file)):
-            query = query if wanted is None else query.where(column == wanted)
+        monitor = sa.select(series.c.monitor).join(alarm_opened, alarm_opened.c.series_id == series.c.id)
         with self.reading() as connection:
-            return [ImageLabel(*row) for row in connection.execute(query)]
+            name = connection.scalar(monitor.where(alarm_opened.c.id == alarm_id))
+        add_opinion(self, Opinion("alarm", name or "", str(alarm_id), said, who, note=note))
+
+    def image_labels(self, images: str | None = None, file: str | None = None) -> list[Opinion]:
+        """Everything people said of images, oldest first; of one folder, of one file in it."""
+        return opinions(self, "image", images, file)
 
     def prune_points(self, name: str, older_than_ns: int) -> int:
         """Delete the points of windows that ended before a time (never alarms or verdicts); how many that were."""
@@ -259,10 +243,11 @@ def _alarm_id(connection: sa.Connection, number: int, alarm: Alarm, name: str) -
 
 def _verdicts() -> sa.Select[Any]:
     last = sa.select(sa.func.max(alarm_event.c.end_ns)).where(alarm_event.c.alarm_id == alarm_opened.c.id)
-    said = (verdict.c.verdict, verdict.c.who, verdict.c.note, verdict.c.at_ns)
+    said = said_of("alarm")
     return (
-        sa.select(alarm_opened.c.id, series.c.output, alarm_opened.c.start_ns, last.scalar_subquery(), *said)
-        .join(alarm_opened, alarm_opened.c.id == verdict.c.alarm_id)
+        sa.select(alarm_opened.c.id, series.c.output, alarm_opened.c.start_ns, last.scalar_subquery())
+        .add_columns(said.c.label, said.c.who, said.c.note, said.c.at_ns)
+        .join(alarm_opened, alarm_opened.c.id == sa.cast(said.c.name, sa.BigInteger))
         .join(series, series.c.id == alarm_opened.c.series_id)
-        .order_by(verdict.c.id)
+        .order_by(said.c.number)
     )

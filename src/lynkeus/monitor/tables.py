@@ -107,6 +107,23 @@ alarm_event = Table(
     Index("event_by_alarm", "alarm_id", "id"),
 )
 
+# What a person says of an alarm of a monitor, of an image of a folder, or of a run of a model. The latest row holds.
+opinion = Table(
+    "opinion",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("within", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("opinion_by_thing", "what", "within", "name", "id"),
+)
+
+# Opinions on alarms before `opinion` was: read, not written.
 verdict = Table(
     "verdict",
     metadata,
@@ -119,7 +136,7 @@ verdict = Table(
     Index("verdict_by_alarm", "alarm_id", "id"),
 )
 
-# What people say of an image: a file of a folder of images. The latest row of a file holds.
+# Opinions on images (a file of a folder) before `opinion` was: read, not written.
 image_label = Table(
     "image_label",
     metadata,
@@ -178,7 +195,7 @@ run_flagged = Table(
     Column("plots", BigInteger, nullable=False),
 )
 
-# The verdicts of people on runs, with a reason. The latest row of a (model, run) holds.
+# Opinions on runs before `opinion` was: read, not written.
 run_override = Table(
     "run_override",
     metadata,

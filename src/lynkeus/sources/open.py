@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -14,8 +15,9 @@ from lynkeus.core.protocols import Source
 from lynkeus.sources.bundles.bundle import is_bundle
 from lynkeus.sources.formats.files import Files
 from lynkeus.sources.formats.layout import Layout, read_layout
+from lynkeus.sources.formats.samples import SampleFile, is_described
 from lynkeus.sources.images.bundle import ImageBundle, is_image_bundle
-from lynkeus.sources.images.files import ENDINGS, find_images
+from lynkeus.sources.images.files import ENDINGS, find_images, images_with_meta
 from lynkeus.sources.wrappers.finite import Finite
 from lynkeus.sources.wrappers.time_order import Ordered
 
@@ -34,7 +36,8 @@ def open_source(data: str | Path, layout: str | Path | Layout | None = None, met
 
     `layout`: name of a shipped layout, a TOML file, or a Layout. Files come with Inf as NaN and times in order; what
     that cost is in the source's `messages`. A folder of images (any depth), a pattern of them or one image gives an
-    ImageSource, to which `meta` is the table of what is known of each. Raises SourceError or SettingsError: what,
+    ImageSource, to which `meta` is the table of what is known of each. Files and folders of `lynkeus generate` need
+    neither. Raises SourceError or SettingsError: what,
     where, what to do; also where a folder holds both images and tables, unless `meta` says that images are meant.
     """
     if "://" in str(data):
@@ -42,8 +45,8 @@ def open_source(data: str | Path, layout: str | Path | Layout | None = None, met
     path = Path(data).expanduser()
     if is_image_bundle(path):
         return ImageBundle(path)
-    if not is_bundle(path) and (meta or _holds_images(path)):
-        if layout is not None:
+    if not is_bundle(path) and (meta or images_with_meta(path) or _holds_images(path)):
+        if layout is not None and replace(read_layout(layout), truth="") != Layout():
             raise SettingsError(f"{path}: images need no --layout; leave it out")
         return plugins.load("sources", "images")(path, meta)
     return Ordered(Finite(_open_path(path, read_layout(layout))))
@@ -92,6 +95,8 @@ def _reader(path: Path, layout: Layout) -> Any:
         raise SourceError(
             f"{path}: the ending {path.suffix!r} is not known; readable are {', '.join(FORMATS)}, images and bundles"
         )
+    if name == "hdf5" and is_described(path, layout):
+        return SampleFile(path, layout)
     if layout.pulses and name != "hdf5":
         raise SourceError(f"{path}: the layout {layout.name} describes pulses in HDF5 files; give another --layout")
     return plugins.load("sources", "pulses" if layout.pulses else name)(path, layout)

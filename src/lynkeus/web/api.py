@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import asdict, fields
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator, StringConstraints
 
-from lynkeus.monitor.records import AlarmFile, ImageLabel, Pulse, Status, StoredAlarm, StoredVerdict
+from lynkeus.monitor.opinions import opinions
+from lynkeus.monitor.records import AlarmFile, Pulse, Status, StoredAlarm, StoredVerdict
 from lynkeus.web.alarms.evidence import drawable, finite
 from lynkeus.web.alarms.reports import turn_on_curves
 from lynkeus.web.guard import may_post
 from lynkeus.web.site import NOTE_LENGTH, WHO_LENGTH, SiteDep
 
 router = APIRouter(prefix="/api/v1", tags=["lynkeus"])
+_LABEL = ("images", "file", "label", "who", "class_name", "note", "at_ns")
 Number = Annotated[float | None, BeforeValidator(finite)]  # NaN and infinity as null
 Said = Literal["real", "not real", "unsure"]
 Who = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=WHO_LENGTH)]
@@ -164,11 +165,14 @@ def verdicts(site: SiteDep, monitor: str) -> list[VerdictOut]:
 @router.get("/labels")
 def labels(site: SiteDep, images: str | None = None, form: Literal["json", "csv"] = "json") -> Response:
     """What people said of images, oldest first: the latest of a file holds. `images`: of one folder only."""
-    rows = [asdict(said) for said in site.store.image_labels(images)]
+    rows = [
+        dict(zip(_LABEL, (s.within, s.name, s.label, s.who, s.kind, s.note, s.at_ns), strict=True))
+        for s in opinions(site.store, "image", images)
+    ]
     if form == "json":
         return JSONResponse(rows)
     text = io.StringIO()
-    table = csv.DictWriter(text, [field.name for field in fields(ImageLabel)], lineterminator="\n")
+    table = csv.DictWriter(text, list(_LABEL), lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
     headers = {"Content-Disposition": 'attachment; filename="labels.csv"'}

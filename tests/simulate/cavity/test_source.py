@@ -3,9 +3,7 @@
 import inspect
 import time
 from dataclasses import replace
-from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
@@ -14,7 +12,7 @@ from lynkeus.core.errors import SettingsError
 from lynkeus.core.protocols import Source
 from lynkeus.simulate.cavity.faults import CLASSES
 from lynkeus.simulate.cavity.machine import CavityPhysics
-from lynkeus.simulate.cavity.source import BLOCK, SCHEMA, CavitySource, to_rows, write_pulses
+from lynkeus.simulate.cavity.source import BLOCK, SCHEMA, CavitySource, to_rows
 from lynkeus.sources import open_source
 
 
@@ -105,21 +103,14 @@ def test_bad_options_give_one_clear_line(options, said):
     assert "\n" not in str(caught.value)
 
 
-def test_the_file_holds_what_the_source_gives(tmp_path: Path):
+def test_the_rows_are_the_means_of_the_raw_pulses():
     source = CavitySource(pulses=170, cavities=2, fault="all", share=0.3)  # a block holds pulses of both
-    write_pulses(source, tmp_path / "pulses.h5")
-    rows = concatenate(list(source))
-    with h5py.File(tmp_path / "pulses.h5") as file:
-        assert list(file["LLRF"]) == list(source.machine.names)
-        np.testing.assert_array_equal(file["EVENT_INFO/pid"], source.pid)
-        for number, name in enumerate(source.machine.names):
-            of = slice(170 * number, 170 * (number + 1))
-            data = file[f"LLRF/{name}/data"][:]
-            assert data.shape == (6, 1820, 170)
-            assert np.abs(data[1::2]).max() > 90  # degrees
-            signals = data[0::2] * np.exp(1j * np.radians(data[1::2].astype(float)))
-            np.testing.assert_allclose(to_rows(signals), rows.values[of], atol=1e-5)
-            np.testing.assert_array_equal(file[f"LLRF/{name}/truth"], rows.truth[of])
+    rows, raw = concatenate(list(source)), list(source.raw())
+    assert [one.first for one in raw] == [0, BLOCK]
+    np.testing.assert_array_equal(np.concatenate([one.truth for one in raw]), rows.truth)
+    signals = np.concatenate([one.signals for one in raw], axis=2)
+    assert signals.shape == (3, 1820, 340)
+    np.testing.assert_allclose(to_rows(signals), rows.values, atol=1e-5)
 
 
 def test_healthy_pulses_hold_the_flat_top_and_differ_from_each_other(healthy):

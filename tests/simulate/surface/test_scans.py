@@ -10,11 +10,13 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from lynkeus.core.batch import concatenate
-from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.core.errors import SettingsError
 from lynkeus.simulate.surface.defects import Defect
 from lynkeus.simulate.surface.limits import BARE_MV_M, limit_mv_m
-from lynkeus.simulate.surface.scans import ScanPlan, properties, screw_entries, weak_spots, write_scans
+from lynkeus.simulate.surface.scans import ScanPlan, properties, screw_entries, weak_spots
+from lynkeus.sources import open_source
 from lynkeus.sources.images.folder import ImageSource
+from lynkeus.sources.writers.write import write_source
 
 SMALL = ScanPlan(cavities=2, cells=2, angles=4, defects=6.0, size=(64, 80), pixel_um=20.0, ending="png", seed=3)
 
@@ -27,7 +29,7 @@ def table(path: Path) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("scans") / "a"
-    write_scans(folder, SMALL)
+    write_source(SMALL, folder)
     return folder
 
 
@@ -38,7 +40,7 @@ def test_there_is_a_folder_per_cavity_and_scan_and_a_row_per_image(scans):
     assert sorted(row["file"] for row in rows) == files
     assert files[0] == "cav001/1_bcp/c1_000.png"
     assert list(rows[0]) == (
-        "file cavity cell angle_deg side position vendor treatment scan time label".split()  # noqa: SIM905
+        "file label cavity cell angle_deg side position vendor treatment scan time".split()  # noqa: SIM905
     )
     assert {row["angle_deg"] for row in rows} == {"0.0", "90.0", "180.0", "270.0"}
     assert {row["treatment"] for row in rows} == {"bcp", "ep"}
@@ -83,16 +85,6 @@ def test_the_next_scan_shows_the_same_grains_after_the_treatment(scans):
     same = [alike(grey("1_bcp", name), grey("2_ep", name)) for name in names]
     other = [alike(grey("1_bcp", a), grey("2_ep", b)) for a, b in zip(names, names[1:] + names[:1], strict=True)]
     assert np.mean(same) > np.mean(other) + 0.15
-
-
-@pytest.mark.slow
-def test_a_scan_written_by_two_processes_is_the_same(scans, tmp_path):
-    plan = replace(SMALL, cavities=1, cells=1)
-    for processes in (1, 2):
-        write_scans(tmp_path / str(processes), plan, processes)
-    one, two = (sorted(path for path in (tmp_path / k).rglob("*") if path.is_file()) for k in "12")
-    assert [path.relative_to(tmp_path / "1") for path in one] == [path.relative_to(tmp_path / "2") for path in two]
-    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(one, two, strict=True))
 
 
 MANY = ScanPlan(cavities=400, cells=9, angles=18, defects=2.0, seed=1)
@@ -177,28 +169,19 @@ def test_pits_of_a_screw_appear_and_grow_and_dirt_grows(tmp_path):
         assert radii == sorted(radii)
         assert len({pit.seed for shot in shots for pit in shot.defects}) <= 3  # the same pits
         assert shots[0].scene.dirt < 0.4 < shots[-1].scene.dirt
-    write_scans(tmp_path / "screw", plan)
+    write_source(plan, tmp_path / "screw")
     images = concatenate(list(ImageSource(tmp_path / "screw" / "images", tmp_path / "screw" / "meta.csv")))
     assert images.meta["file"][0] == "screw01/day001/p00.jpg"
     assert 0 < images.truth.sum() < 30
     assert not (tmp_path / "screw" / "properties.csv").exists()
 
 
-def test_a_folder_with_images_is_left_alone(scans):
-    with pytest.raises(SettingsError, match="holds images already"):
-        write_scans(scans, SMALL)
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(SourceError, match=r"file.*cannot be written"):
-        write_scans(tmp_path / "file" / "below", replace(SMALL, cavities=1, cells=1, angles=1))
-
-
 @pytest.mark.parametrize(
     "options",
     [
         {"cavities": 0},
+        {"cavities": 1.5},
+        {"treatments": ""},
         {"treatments": ()},
         {"treatments": ("ep", "acid")},
         {"ending": "gif"},
@@ -211,3 +194,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def test_a_plan_that_makes_no_sense_is_refused(options):
     with pytest.raises(SettingsError, match="ScanPlan"):
         ScanPlan(**options)
+
+
+def test_a_url_gives_the_same_images():
+    url = "sim://inspection?cavities=2&cells=2&angles=4&defects=6&size=64x80&pixel_um=20&ending=png&seed=3&treatments=bcp,ep"
+    assert replace(open_source(url), defects=6.0) == SMALL
+    assert len(SMALL) == 32
+    with pytest.raises(SettingsError, match=r"sim://inspection: size must be like 256"):
+        open_source("sim://inspection?size=9x9x9")

@@ -1,19 +1,17 @@
 """The surrogate of a xenon TPC against closed forms, its faults against their truth, and the stream of runs."""
 
-import csv
 import inspect
 import time
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
-from lynkeus.core import Batch, SettingsError, SourceError
+from lynkeus.core import Batch, SettingsError
 from lynkeus.simulate.xenon.conditions import FAULTS, NobleFault, RunConditions, Variation
 from lynkeus.simulate.xenon.detector import DETECTORS, Deposits, drift_velocity, surrogate
 from lynkeus.simulate.xenon.populations import NAMES, RATES
 from lynkeus.simulate.xenon.quanta import W_KEV
-from lynkeus.simulate.xenon.source import COLUMNS, Noble, NobleRun, as_batch, simulate_run, write_runs
+from lynkeus.simulate.xenon.source import COLUMNS, Noble, NobleRun, as_batch, simulate_run
 from lynkeus.sources import open_source
 
 
@@ -170,21 +168,3 @@ def test_bad_options_give_one_clear_line(options, said):
         list(Noble(**{"runs": 1, "events": 10, **options}))
     assert "\n" not in str(caught.value)
     assert set(options) <= set(inspect.signature(Noble).parameters)
-
-
-def test_written_runs_hold_the_columns_alone_and_the_truth_beside(tmp_path):
-    source = Noble(runs=3, events=100, fault="new_nr", size=0.1)
-    write_runs(source, tmp_path / "out")
-    found = sorted((tmp_path / "out" / "runs").iterdir())
-    assert [path.name for path in found] == ["run00000.parquet", "run00001.parquet", "run00002.parquet"]
-    for path, batch in zip(found, source, strict=True):
-        table = pq.read_table(path)
-        assert tuple(table.column_names) == COLUMNS
-        np.testing.assert_array_equal(np.stack([table[name].to_numpy() for name in COLUMNS], axis=1), batch.values[0])
-    with (tmp_path / "out" / "truth.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["run"], row["change"], row["population"], row["size"]) for row in rows] == [
-        (path.stem, "new", "nr", "0.1") for path in found
-    ]
-    with pytest.raises(SourceError, match="holds runs already"):
-        write_runs(source, tmp_path / "out")

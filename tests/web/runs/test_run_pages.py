@@ -12,9 +12,9 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
-from lynkeus.core import RunRecord, SourceError, Verdict
+from lynkeus.core import RunRecord, SourceError
 from lynkeus.monitor import run_records as stored_runs
-from lynkeus.monitor.run_records import Override
+from lynkeus.monitor.opinions import Opinion
 from lynkeus.monitor.store import Store
 from lynkeus.web.app import create_app
 from lynkeus.web.runs.report import render_run
@@ -217,7 +217,7 @@ def test_a_run_judged_again(tmp_path: Path, run_records: Callable[..., list[RunR
 
 def test_the_file_of_a_run_is_complete_in_itself(tmp_path: Path, run_records: Callable[..., list[RunRecord]]) -> None:
     (*_, record) = run_records(7)
-    said = (Override(Verdict.GOOD, "seen in the log", "N. Shifter", 1_790_000_000_000_000_000),)
+    said = (Opinion("run", "m", "r", "good", "N. Shifter", note="seen in the log", at_ns=1_790_000_000_000_000_000),)
     render_run(record, tmp_path / "run.html", said)
     text = (tmp_path / "run.html").read_text("utf-8")
     assert text.startswith("<!doctype html>")

@@ -42,9 +42,7 @@ class Smoothed:
     run: its state is the last sections. Learned: `inner_`, `correction_`.
     """
 
-    about: ClassVar[About] = About(
-        ("image", "histogram"), False, "the corrected map", "that of its scorer", runs=True
-    )
+    about: ClassVar[About] = About(("image", "histogram"), False, "the corrected map", "that of its scorer", runs=True)
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
     scorer: str = "binned_chi2"
     options: Mapping[str, Any] = field(default_factory=dict)

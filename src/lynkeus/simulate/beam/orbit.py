@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 import h5py
 import numpy as np
@@ -184,6 +185,10 @@ class OrbitSource:
 
     def __len__(self) -> int:
         return max(round(self.hours * 3600 * RATE_HZ), 1)
+
+    def of_length(self, samples: int) -> Self:
+        """Return the same simulation with so many orbits."""
+        return type(self)(samples / (3600 * RATE_HZ), self.seed, self.faults, self.batch, self.start_ns)
 
     def __iter__(self) -> Iterator[Batch]:
         memory: dict[int, Array] = {}

@@ -7,12 +7,10 @@ changes from pulse to pulse (cavity_pulses), the cavity equation (cavity_envelop
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-import h5py
 import numpy as np
 
 from lynkeus.core.batch import Array, Batch, Floats, Schema, concatenate
@@ -82,6 +80,10 @@ class CavitySource:
 
     def __len__(self) -> int:
         return self.pulses * self.cavities
+
+    def of_length(self, samples: int) -> Self:
+        """Return the same simulation with at least so many pulses of all cavities together."""
+        return replace(self, pulses=-(-samples // self.cavities))
 
     @property
     def pid(self) -> Array:
@@ -181,26 +183,3 @@ def to_rows(signals: Array) -> Floats:
     mean = signals.reshape(3, -1, AVERAGED, signals.shape[-1]).mean(2)
     parts = np.stack([mean.real, mean.imag], axis=1)
     return np.ascontiguousarray(parts.reshape(6, -1, signals.shape[-1]).transpose(2, 0, 1), dtype=np.float32)
-
-
-def write_pulses(source: CavitySource, path: Path | str) -> None:
-    """Write raw pulses in the layout `xfel_llrf`: LLRF/<cavity>/data (6, 1820, pulses) float32, the amplitude in MV/m
-    and the phase in degrees of probe, forward and reflected; LLRF/<cavity>/truth; EVENT_INFO/pid.
-
-    Reading the file gives the rows of the source.
-    """
-    with h5py.File(path, "w") as file:
-        file["EVENT_INFO/pid"] = source.pid
-        for name in source.machine.names:
-            group = file.create_group(f"LLRF/{name}")
-            shape, chunks = (6, SAMPLES, source.pulses), (6, SAMPLES, min(source.pulses, 32))
-            group.create_dataset("data", shape, "f4", chunks=chunks)
-            group.create_dataset("truth", (source.pulses,), "i8")
-        for raw in source.raw():
-            polar = np.stack([np.abs(raw.signals), np.degrees(np.angle(raw.signals))], axis=1)
-            for name in dict.fromkeys(raw.meta["cavity"].tolist()):
-                of = raw.meta["cavity"] == name
-                at = raw.meta["pid"][of] - FIRST_PID
-                group = file["LLRF"][name]
-                group["data"][:, :, at[0] : at[-1] + 1] = polar[..., of].reshape(6, SAMPLES, -1)
-                group["truth"][at[0] : at[-1] + 1] = raw.truth[of]

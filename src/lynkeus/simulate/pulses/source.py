@@ -6,7 +6,7 @@ They are taken under the same conditions, with the same faults, as the events of
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -122,6 +122,12 @@ class PulseRuns:
 
     def __len__(self) -> int:
         return self.runs if self.kind == "cloud" else self.runs * self.pulses
+
+    def of_length(self, samples: int) -> Self:
+        """Return the same simulation with at least so many samples, in whole runs."""
+        runs = samples if self.kind == "cloud" else -(-samples // max(1, self.pulses))
+        fault, size = ("healthy", float("nan")) if self.fault is None else (self.fault.kind, self.fault.size)
+        return type(self)(self.kind, runs, self.pulses, self.seed, fault, size)
 
     def __iter__(self) -> Iterator[Batch]:
         for number in range(self.runs):

@@ -1,24 +1,19 @@
-"""Whole inspections on disk, as users have them: images of many cavities and scans, metadata, masks, properties."""
+"""Whole inspections of surfaces: images of many cavities and scans, metadata, masks, and what a vertical test found."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
-from pathlib import Path
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
+from lynkeus.core.batch import Array, Batch, Schema
 from lynkeus.core.errors import SettingsError
-from lynkeus.files.whole import disk_errors, replace_file
-from lynkeus.files.workers import Work, in_order
-from lynkeus.simulate.surface.defects import CLASSES, Defect, drawn_defect
+from lynkeus.simulate.surface.defects import CLASSES, Defect, drawn_defect, spots
 from lynkeus.simulate.surface.limits import BARE_MV_M, Weak, limit_mv_m, vertical_test
-from lynkeus.simulate.surface.source import START, SURFACES, Shot, screw_pits, take
+from lynkeus.simulate.surface.source import SCHEMA, START, SURFACES, Shot, defect_mask, image_size, screw_pits, take
 from lynkeus.simulate.surface.texture import TREATMENTS, VENDORS, Scene
 
 EQUATOR_UM_PER_DEGREE = 1803.0  # of a TESLA cavity, 206.6 mm in diameter
@@ -36,8 +31,9 @@ class ScanPlan:
     treatment.
 
     `defects` mean number of a cavity, `emitters` share of the cavities that field emission may limit. Ball screw:
-    `cavities` are screws, seen at `angles` positions on `visits` days. `size` (rows, columns), `ending` jpg or png.
-    Raises SettingsError.
+    `cavities` are screws, seen at `angles` positions on `visits` days. `size` (rows, columns), `ending` jpg or png; in
+    a URL `size=512x640` and `treatments=bcp,ep`. As a Source it gives the images one by one: truth 1 with a defect,
+    meta as in `meta.csv`. Raises SettingsError.
     """
 
     surface: str = "niobium"
@@ -54,6 +50,13 @@ class ScanPlan:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        if isinstance(self.treatments, str):
+            object.__setattr__(self, "treatments", tuple(filter(None, self.treatments.split(","))))
+        if not isinstance(self.size, tuple):
+            object.__setattr__(self, "size", image_size(self.size, "inspection"))
+        counts = (self.cavities, self.cells, self.angles, self.visits, self.seed)
+        if not all(isinstance(count, int) for count in counts):
+            raise SettingsError("ScanPlan: cavities, cells, angles, visits and seed are whole numbers")
         least = min(self.cavities, self.cells, self.angles, self.visits, len(self.treatments))
         if least < 1 or min(self.size) < 16 or self.defects < 0 or not 0 <= self.emitters <= 1 or self.pixel_um <= 0:
             raise SettingsError("ScanPlan: counts must be from 1, size from 16, defects not negative, emitters a share")
@@ -64,6 +67,42 @@ class ScanPlan:
                 f"ending jpg or png; got {self.surface!r}, {', '.join(self.treatments)}, {self.ending!r}"
             )
 
+    @property
+    def schema(self) -> Schema:
+        """Colour images of one size."""
+        return replace(SCHEMA, shape=(3, *self.size))
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """What decides each image, in the order in which they are taken."""
+        return tuple(niobium_entries(self) if self.surface == "niobium" else screw_entries(self))
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for entry in self.entries:
+            meta = {name: np.array([value]) for name, value in entry.row.items()}
+            truth = np.array([bool(entry.shot.defects)], np.int64)
+            yield Batch(self.schema, take(entry.shot).pixels[None], truth=truth, meta=meta)
+
+    def masks(self, batch: Batch) -> Array:
+        """Return where the defects of the images of a batch are: (n, rows, columns), True in a defect."""
+        return np.stack([defect_mask(self._shots[file]) for file in batch.meta["file"].tolist()])
+
+    @cached_property
+    def _shots(self) -> dict[str, Shot]:
+        return {entry.row["file"]: entry.shot for entry in self.entries}
+
+    @property
+    def tables(self) -> dict[str, Iterable[dict[str, Any]]]:
+        """What is known beside the images: each defect with kind, x, y, radius in pixels, contrast and the field that
+        it allows; of niobium also what the vertical test of each cavity found after the last scan."""
+        found: dict[str, Iterable[dict[str, Any]]] = {"truth.csv": (row for e in self.entries for row in _truth(e))}
+        if self.surface == "niobium":
+            found["properties.csv"] = (properties(self, cavity) for cavity in range(self.cavities))
+        return found
+
 
 class Entry(NamedTuple):
     """One image to be made: its line of meta.csv, the Shot, and where its spots would quench."""
@@ -71,29 +110,6 @@ class Entry(NamedTuple):
     row: dict[str, Any]
     shot: Shot
     bare_mv_m: float
-
-
-def write_scans(folder: Path | str, plan: ScanPlan | None = None, processes: int = 1) -> None:
-    """Write `images/<cavity>/<scan>/*`, `masks/` (PNG by the same path, of images with a defect only) and the tables.
-
-    meta.csv: file (relative to images), cavity, cell, angle_deg, side, position, vendor, treatment, scan, time, label
-    (good or defect). truth.csv: each defect with kind, x, y, radius in pixels, contrast and the field it allows.
-    properties.csv (niobium): what the vertical test after the last scan found. The result does not depend on
-    `processes`. Raises SettingsError where the folder holds images already, SourceError where it cannot be written.
-    """
-    plan, folder = plan or ScanPlan(), Path(folder)
-    if (folder / "images").exists():
-        raise SettingsError(f"{folder}: holds images already; give another folder")
-    entries = list(niobium_entries(plan) if plan.surface == "niobium" else screw_entries(plan))
-    shares = [entries[first : first + SHARE] for first in range(0, len(entries), SHARE)]
-    with disk_errors(folder, mend="free some space or give another folder"):
-        folder.mkdir(parents=True, exist_ok=True)
-        written = in_order(Work(partial, (_write_images, folder)), shares, processes)
-        found = [row for rows in written for row in rows]
-        _write_table(folder / "meta.csv", [entry.row for entry in entries])
-        _write_table(folder / "truth.csv", found, ("file", "kind", "x", "y", "radius", "contrast", "limit_mv_m"))
-        if plan.surface == "niobium":
-            _write_table(folder / "properties.csv", [properties(plan, cavity) for cavity in range(plan.cavities)])
 
 
 def cavity_name(number: int) -> str:
@@ -191,36 +207,14 @@ def _row(place: tuple[str, str, str], row: Mapping[str, Any], seconds: int, defe
     return {"file": "/".join(place), "cavity": place[0], **row, "scan": place[1], "time": time, "label": label}
 
 
-def _write_images(folder: Path, entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """Write images and masks; returns the lines of truth.csv."""
-    return [row for entry in entries for row in _write_image(folder, entry)]
-
-
-def _write_image(folder: Path, entry: Entry) -> list[dict[str, Any]]:
-    """Write image and mask; returns the lines of truth.csv."""
-    picture, file = take(entry.shot), entry.row["file"]
-    image = folder / "images" / file
-    image.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.ascontiguousarray(picture.pixels.transpose(1, 2, 0))).save(image, quality=92)
-    if picture.mask.any():
-        mask = (folder / "masks" / file).with_suffix(".png")
-        mask.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture.mask.astype(np.uint8) * 255).save(mask)
-    return [
-        {
-            "file": file,
+def _truth(entry: Entry) -> Iterator[dict[str, Any]]:
+    """The defects of an image."""
+    defects = entry.shot.defects
+    for defect, spot in zip(defects, spots(defects, entry.shot.scene.pixel_um, entry.shot.shift), strict=True):
+        yield {
+            "file": entry.row["file"],
             "kind": defect.kind,
             **{name: round(value, 2) for name, value in spot._asdict().items()},
             "contrast": round(defect.contrast, 3),
             "limit_mv_m": round(limit_mv_m(defect, entry.bare_mv_m), 2),
         }
-        for defect, spot in zip(entry.shot.defects, picture.spots, strict=True)
-    ]
-
-
-def _write_table(path: Path, rows: Iterable[Mapping[str, Any]], names: tuple[str, ...] = ()) -> None:
-    rows, text = list(rows), io.StringIO(newline="")
-    writer = csv.DictWriter(text, names or tuple(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    replace_file(path, text.getvalue().encode())

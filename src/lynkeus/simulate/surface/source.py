@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -66,6 +66,11 @@ def take(shot: Shot) -> Picture:
     return Picture(pixels, mask, spots(shot.defects, shot.scene.pixel_um, shot.shift))
 
 
+def defect_mask(shot: Shot) -> Array:
+    """Return the mask (rows, columns) of a picture, without making it."""
+    return plant(np.ones((3, *shot.scene.shape), np.float32), shot.defects, shot.scene.pixel_um, shot.shift)
+
+
 @dataclass
 class SurfaceSource:
     """Pictures of a metal surface as batches (n, 3, rows, columns) uint8, each from its own seed.
@@ -92,7 +97,7 @@ class SurfaceSource:
     batch: int = 32
 
     def __post_init__(self) -> None:
-        self.shape = _shape(self.size)
+        self.shape = image_size(self.size, "surface")
         for name, least in {"images": 1, "positions": 0, "seed": 0, "batch": 1}.items():
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or value < least:
@@ -117,6 +122,15 @@ class SurfaceSource:
 
     def __len__(self) -> int:
         return self.images
+
+    def of_length(self, samples: int) -> Self:
+        """Return the same simulation with so many images."""
+        return replace(self, images=samples)
+
+    def masks(self, batch: Batch) -> Array:
+        """Return where the defects of the images of a batch are: (n, rows, columns), True in a defect."""
+        shots = [self.shot(int(file)) for file in batch.meta["file"]]
+        return np.stack([defect_mask(shot) for shot in shots])
 
     def __iter__(self) -> Iterator[Batch]:
         step = max(1, min(self.batch, BATCH_PIXELS // (self.shape[0] * self.shape[1])))
@@ -200,8 +214,8 @@ def screw_pits(shape: tuple[int, int], pixel_um: float, rng: np.random.Generator
     return tuple(pits)
 
 
-def _shape(size: object) -> tuple[int, int]:
-    """Rows and columns from 256, "2816x3488" or (2816, 3488)."""
+def image_size(size: object, simulator: str) -> tuple[int, int]:
+    """Return rows and columns from 256, "2816x3488" or (2816, 3488). Raises SettingsError."""
     sides = size.split("x") if isinstance(size, str) else size if isinstance(size, tuple | list) else (size, size)
     try:
         rows, columns = (int(side) for side in sides)
@@ -210,5 +224,5 @@ def _shape(size: object) -> tuple[int, int]:
     except (TypeError, ValueError):
         pass
     raise SettingsError(
-        f"sim://surface: size must be like 256 or 2816x3488 (rows x columns, each from 16), got {size!r}"
+        f"sim://{simulator}: size must be like 256 or 2816x3488 (rows x columns, each from 16), got {size!r}"
     )

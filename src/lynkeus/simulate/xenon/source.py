@@ -7,18 +7,14 @@ One file each: quanta (noble_quanta), the detector (noble_detector), NEST in the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Array, Batch, Floats, Schema
-from lynkeus.core.errors import SettingsError, SourceError
-from lynkeus.files.whole import disk_errors, replace_file, whole_folder
+from lynkeus.core.errors import SettingsError
 from lynkeus.simulate.xenon.conditions import FAULTS, HEALTHY, NobleFault, RunConditions, Truth, Variation
 from lynkeus.simulate.xenon.detector import Deposits, Engine, Signals, drift_velocity, light_map, surrogate
 from lynkeus.simulate.xenon.detector import electroluminescence_map as gas_map
@@ -166,6 +162,10 @@ class Noble:
     def __len__(self) -> int:
         return self.runs
 
+    def of_length(self, samples: int) -> Self:
+        """Return the same simulation with so many runs."""
+        return replace(self, runs=samples)
+
     def run(self, number: int) -> NobleRun:
         """The run of that number, from 0."""
         rng = np.random.default_rng([self.seed, number])
@@ -189,24 +189,3 @@ def as_batch(run: NobleRun, name: str, time_ns: int = START_NS) -> Batch:
     columns = {key: np.array([value]) for key, value in meta.items()} | {"population": run.population[None]}
     mask = np.ones((1, len(run)), bool)
     return Batch(SCHEMA, run.values()[None], np.array([time_ns]), mask, np.array([number]), meta=columns)
-
-
-def write_runs(source: Noble, folder: Path | str) -> None:
-    """Write each run as FOLDER/runs/<run>.parquet with COLUMNS alone, and FOLDER/truth.csv: a line for each run.
-
-    Raises SourceError where the folder holds runs already, or cannot be written.
-    """
-    folder = Path(folder)
-    lines = ["run,fault,change,population,variables,size"]
-    if (folder / "runs").exists():
-        raise SourceError(f"{folder}: holds runs already; choose another folder")
-    told = disk_errors(folder, mend="free some space or choose another folder")
-    with told, whole_folder(folder / "runs") as runs:
-        for number in range(source.runs):
-            run, name = source.run(number), f"run{number:05d}"
-            pq.write_table(pa.table({key: run.columns[key] for key in COLUMNS}), runs / f"{name}.parquet")
-            truth = run.truth
-            lines.append(
-                f"{name},{truth.fault},{truth.change},{truth.population},{' '.join(truth.variables)},{truth.size:g}"
-            )
-        replace_file(folder / "truth.csv", ("\n".join(lines) + "\n").encode())

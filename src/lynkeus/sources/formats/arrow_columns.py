@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from lynkeus.core.batch import Array, Batch, Schema, TimesNs
 from lynkeus.core.errors import SourceError
+from lynkeus.sources.formats.described import label_column
 from lynkeus.sources.formats.layout import Layout, Times
 from lynkeus.sources.formats.tables import (
     RATE_ROWS,
@@ -30,7 +31,7 @@ from lynkeus.sources.formats.tables import (
 @dataclass(frozen=True)
 class Columns:
     """The columns of one file: those that are read as channels, the times, the truth and the weights ('' where there
-    are none)."""
+    are none), and `meta`: those that say what each row is."""
 
     path: Path
     schema: Schema
@@ -41,12 +42,13 @@ class Columns:
     left_out: tuple[str, ...]
     weight: str = ""
     chosen: bool = False  # the layout names the channels
+    meta: tuple[str, ...] = ()
 
     @property
     def read(self) -> list[str]:
         """All columns that a pass over the file needs."""
         time = self.times.dataset if self.times else ""
-        return [*self.channels, *(name for name in (time, self.truth, self.weight) if name)]
+        return [*self.channels, *self.meta, *(name for name in (time, self.truth, self.weight) if name)]
 
     @property
     def messages(self) -> list[str]:
@@ -77,7 +79,8 @@ class Columns:
         arrays = [piece.column(name).to_numpy(zero_copy_only=False) for name in self.channels]
         values = np.stack(arrays, axis=1).astype(self.dtype, copy=False)
         truth, weight = self._labels(piece), self._weights(piece, first)
-        return table_batch(self.schema, values, self.time_ns(piece, first), truth, first, weight)
+        batch = table_batch(self.schema, values, self.time_ns(piece, first), truth, first, weight)
+        return replace(batch, meta=dict(batch.meta) | {name: _plain(piece.column(name)) for name in self.meta})
 
     def _weights(self, piece: Any, first: int) -> Array | None:
         if not self.weight:
@@ -109,7 +112,8 @@ class Columns:
         if not parts:
             raise SourceError(f"{self.path}: holds no rows; nothing to read")
         joined = np.concatenate(parts)
-        return replace(self, schema=replace(self.schema, sample_rate_hz=rate_of(joined))), int(joined[0])
+        rate_hz = self.schema.sample_rate_hz or rate_of(joined)
+        return replace(self, schema=replace(self.schema, sample_rate_hz=rate_hz)), int(joined[0])
 
 
 def choose_columns(path: Path, types: dict[str, Any], layout: Layout) -> Columns:
@@ -138,6 +142,25 @@ def choose_columns(path: Path, types: dict[str, Any], layout: Layout) -> Columns
     # One type for the whole file: a piece with an empty entry would otherwise be wider than the others.
     dtype = np.result_type(np.float32, *(types[name].to_pandas_dtype() for name in channels))
     return Columns(path, schema, tuple(channels), dtype, times, truth, left_out, weight, bool(wanted))
+
+
+def described_columns(path: Path, types: dict[str, Any], schema: Schema, layout: Layout) -> Columns:
+    """Return the columns of a file that holds its own schema: its channels, and all others as what is known of each
+    row. Raises SourceError for a channel that is missing."""
+    lacking = [name for name in schema.names if name not in types]
+    if lacking:
+        raise SourceError(f"{path}: no column {lacking[0]!r}, which its own schema names; write the file again")
+    truth = label_column(layout, types)
+    times = Times("time_ns") if "time_ns" in types else None
+    weight = layout.weight if layout.weight in types else ""
+    meta = tuple(name for name in types if name not in (*schema.names, "time_ns", truth, weight))
+    dtype = np.result_type(np.float32, *(types[name].to_pandas_dtype() for name in schema.names))
+    return Columns(path, schema, schema.names, dtype, times, truth, (), weight, True, meta)
+
+
+def _plain(column: Any) -> Array:
+    values = column.to_numpy(zero_copy_only=False)
+    return values.astype(str) if values.dtype == object else values
 
 
 def _is_number(kind: Any) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from lynkeus.core.batch import Array, Batch, TimesNs
-from lynkeus.core.errors import SourceError
+from lynkeus.core.errors import SchemaError, SourceError
+from lynkeus.sources.formats.described import META, OWN, SCHEMA, label_column, schema_from_text
 from lynkeus.sources.formats.layout import Layout
 from lynkeus.sources.formats.tables import (
     BATCH_ROWS,
@@ -38,8 +39,8 @@ class NumpySource:
     .npy: rows (n, columns), or images (n, row, column), (n, channel, row, column) or (n, row, column, channel) with 1,
     3 or 4 channels. .npz: `X` likewise, and where they are there `y` (n,) labels, 1 = anomalous (another name: the
     layout's `truth`), `names` (columns or channels,), `time_ns` (n,), and weights (n,) where the layout names them
-    (`weight`). Raises SourceError for a file that is missing,
-    damaged or of another kind.
+    (`weight`). An .npz that holds its own schema may hold waveforms as well, and meta. Raises SourceError for a file
+    that is missing, damaged or of another kind.
     """
 
     def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
@@ -49,6 +50,10 @@ class NumpySource:
         self.labels = self.layout.truth or "y"
         self.messages: list[str] = []
         self.arrays = {} if self.path.suffix == ".npy" else self._unpacked()
+        self.described = SCHEMA in self.arrays
+        if self.described:
+            self._as_described()
+            return
         values = self._values()
         if values.ndim not in (2, 4) or values.dtype.kind not in "fiu":
             raise SourceError(f"{self.path}: holds {values.dtype} {values.shape}, not rows and columns of numbers")
@@ -79,13 +84,31 @@ class NumpySource:
         return self.rows
 
     def __iter__(self) -> Iterator[Batch]:
-        labels = self._truth()
+        labels = None if self.described else self._truth()
         step = max(1, min(BATCH_ROWS, BATCH_NUMBERS // prod(size or 1 for size in self.schema.shape)))
         for start in range(0, self.rows, step):
             stop = min(start + step, self.rows)
+            if self.described:
+                yield self._whole[start:stop]
+                continue
             truth = None if labels is None else labels[start:stop]
             time_ns, weight = self._time_ns(start, stop), self._weight(start, stop)
             yield table_batch(self.schema, self._values()[start:stop], time_ns, truth, start, weight)
+
+    def _as_described(self) -> None:
+        """Take everything as the file says it is. Raises SourceError where its arrays do not fit each other."""
+        arrays = self.arrays
+        self.schema = schema_from_text(str(arrays[SCHEMA]), self.path)
+        own = {name: arrays.get(name) for name in OWN}
+        own["truth"] = arrays.get(label_column(self.layout, arrays, "y"))
+        self.rows = len(arrays["X"])
+        position = np.arange(self.rows)
+        meta = {name.removeprefix(META): array for name, array in arrays.items() if name.startswith(META)}
+        try:
+            self._whole = Batch(self.schema, arrays["X"], meta={"position": position} | meta, **own)
+        except SchemaError as error:
+            raise SourceError(f"{self.path}: {error}; write the file again") from error
+        self.start_ns = int(arrays["time_ns"][0]) if "time_ns" in arrays and self.rows else None
 
     def _values(self) -> Array:
         """All rows, or images (n, channel, row, column); a .npy is mapped anew for each batch, so that pages already
@@ -121,10 +144,10 @@ class NumpySource:
             with self.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 if "X" not in file.files:
                     raise SourceError(f"{self.path}: no array X; the file holds {listed(file.files)}; save it as X=")
-                if WEIGHT in file.files and self.layout.weight != WEIGHT:
+                if WEIGHT in file.files and self.layout.weight != WEIGHT and SCHEMA not in file.files:
                     self.messages.append(ask_for_weights(self.path, "not read"))
                 names = ("X", self.labels, self.layout.weight, "names", "time_ns")
-                return {name: file[name] for name in names if name in file.files}
+                return {name: file[name] for name in file.files if name in names or SCHEMA in file.files}
         except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
             reason = "pickled objects" if "pickle" in str(error) else "not a complete .npz file"
             raise SourceError(f"{self.path}: {reason}; save plain arrays with numpy.savez again") from error

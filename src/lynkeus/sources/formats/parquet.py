@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Batch
 from lynkeus.core.errors import SourceError
-from lynkeus.sources.formats.arrow_columns import choose_columns
+from lynkeus.sources.formats.arrow_columns import choose_columns, described_columns
+from lynkeus.sources.formats.described import SCHEMA, describes, schema_from_text
 from lynkeus.sources.formats.layout import Layout
 from lynkeus.sources.formats.tables import BATCH_ROWS, existing_file
 
@@ -18,7 +19,8 @@ from lynkeus.sources.formats.tables import BATCH_ROWS, existing_file
 class ParquetSource:
     """A table from a Parquet file: times from `time_ns` or the first timestamp column, truth from `truth`.
 
-    Raises SourceError for a file that is missing, empty, truncated, not Parquet, or without a column of the layout.
+    A file that holds its own schema is read by that, with what else is known of each row as meta. Raises SourceError
+    for a file that is missing, empty, truncated, not Parquet, or without a column of the layout.
     """
 
     def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
@@ -30,7 +32,12 @@ class ParquetSource:
                 types = {field.name: field.type for field in file.schema_arrow}
                 if len(types) != len(file.schema_arrow):
                     raise SourceError(f"{self.path}: two columns have the same name; rename one")
-                chosen = choose_columns(self.path, types, layout or Layout())
+                layout = layout or Layout()
+                own = (file.schema_arrow.metadata or {}).get(SCHEMA.encode())
+                if own is None or describes(layout, types):
+                    chosen = choose_columns(self.path, types, layout)
+                else:
+                    chosen = described_columns(self.path, types, schema_from_text(own, self.path), layout)
                 time = [chosen.times.dataset] if chosen.times and chosen.times.dataset else chosen.read[:1]
                 self.columns, self.start_ns = chosen.with_rate(file.iter_batches(BATCH_ROWS, columns=time))
         except (pa.ArrowException, OSError) as error:

@@ -21,6 +21,7 @@ Pixels = npt.NDArray[np.uint8]  # (row, column, channel)
 ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 GREY_MODES = ("1", "L", "LA", "La", "F")  # and all that begin with I: integers of 16 or 32 bits
+IMAGES, MASKS, META = "images", "masks", "meta.csv"  # in a folder that `lynkeus generate` writes
 STRIP = 256  # rows
 SMALLEST_SHRUNK = 64  # pixels; from here on Pillow never shrinks more than it was asked to
 _opening = threading.Lock()
@@ -45,6 +46,12 @@ def find_images(path: Path) -> tuple[Path, tuple[str, ...]]:
         found = [Path(name) for name in glob.glob(str(path), recursive=True)]
         folder = Path(*_before_wildcard(path))
     return folder, tuple(sorted(p.relative_to(folder).as_posix() for p in found if is_image(p) and p.is_file()))
+
+
+def images_with_meta(path: Path) -> tuple[Path, Path] | None:
+    """Return the images and the table of a folder with `images/` and `meta.csv`; None where it is no such folder."""
+    found = path / IMAGES, path / META
+    return found if found[0].is_dir() and found[1].is_file() else None
 
 
 def is_colour(path: Path) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from lynkeus.core.batch import Array, Batch, Schema
 from lynkeus.core.errors import SourceError
-from lynkeus.sources.images.files import ENDINGS, Pixels, find_images, is_colour, read_pixels
+from lynkeus.sources.images.files import ENDINGS, Pixels, find_images, images_with_meta, is_colour, read_pixels
 from lynkeus.sources.images.metadata import Metadata, read_metadata
 
 BATCH_PIXELS = 16_000_000
@@ -28,8 +28,8 @@ class ImageSource:
     RGB throughout where any image is colour, else grey (`colour` decides instead, so that a model of colour images can
     score grey ones); values (n, channel, row, column) uint8 as `image_files.read_pixels` says, x to the right and y
     down as a viewer shows the picture. Neighbours of one size share a batch of at most 16 megapixels; in memory a
-    pixel's channels lie together. `meta`: CSV or Parquet table, see `image_metadata.read_metadata`; meta["file"] is the
-    path relative to `folder`.
+    pixel's channels lie together. `meta`: CSV or Parquet table, see `image_metadata.read_metadata`; a folder that holds
+    `images/` and `meta.csv` brings its own. meta["file"] is the path relative to `folder`.
 
     Images that cannot be read are left out: `skipped` says why, `messages` counts them. Both fill up during the first
     pass; `len` is what is left. Raises SourceError where there is no image, or none can be read.
@@ -37,6 +37,8 @@ class ImageSource:
 
     def __init__(self, path: str | Path, meta: str | Path | None = None, colour: bool | None = None) -> None:
         self.path = Path(path).expanduser()
+        if meta is None:
+            self.path, meta = images_with_meta(self.path) or (self.path, None)
         self.folder, self.images = find_images(self.path)
         self.files = (
             self.path if self.path.exists() else self.folder,

@@ -24,7 +24,9 @@ MOST_EVENTS = 1_000_000  # of a run that are kept as events; its plots count the
 FIRST_EVENTS = 20_000  # of each good run, from which the columns and the plots are chosen
 EMPTY = "the run holds no events; take it out, or write it again"
 TINY = 1e-300
-WEIGHT, TIME, JSON = "weight", "time_ns", ".json"
+WEIGHT, TIME, CLASS, JSON = "weight", "time_ns", "class", ".json"
+RUN = "run"  # in the meta of a batch: the name of each run
+RUNS, TRUTH = "runs", "truth.csv"  # in a folder that `lynkeus generate` writes
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Run:
 
 
 def open_runs(data: str | Path) -> list[RunFile]:
-    """The runs of a folder, a pattern, one file, or a simulator (`sim://noble?runs=20`), sorted by name.
+    """The runs of a folder, a pattern, one file, or a simulator (`sim://noble?runs=20`), sorted by name; of a folder of
+    `lynkeus generate` those in its `runs`.
 
     Files of JSON are runs of histograms where a folder holds no others. Raises SourceError where there are none, and
     where two files give a run one name.
@@ -64,6 +67,8 @@ def open_runs(data: str | Path) -> list[RunFile]:
     if "://" in str(data):
         return _simulated(str(data))
     path = Path(data).expanduser()
+    if (path / RUNS).is_dir() and (path / TRUTH).is_file():
+        path = path / RUNS
     if path.is_dir():
         files = sorted(item for item in path.iterdir() if item.is_file())
         found = [item for item in files if item.suffix.lower() in READERS]
@@ -95,11 +100,20 @@ def _simulated(url: str) -> list[RunFile]:
 
 
 def _of_batch(batch: Batch) -> RunFile:
-    there = batch.mask[0] if batch.mask is not None else slice(None)
+    events = events_of(batch)
+    return RunFile(str(batch.meta[RUN][0]), lambda: iter([events]))
+
+
+def events_of(batch: Batch) -> Events:
+    """Return the columns of the events of one run, a batch of one sample: with their class and weight where the meta
+    `group` and `weight` (1, n) give them, and when the run began."""
+    there = batch.mask[0] if batch.mask is not None else np.ones(batch.values.shape[1], bool)
     events: Events = dict(zip(batch.schema.names, batch.values[0][there].T, strict=True))
-    if "group" in batch.meta:
-        events["class"] = batch.meta["group"][0][there]
-    return RunFile(str(batch.meta["run"][0]), lambda: iter([events]))
+    known = {name: column[0][there] for name, column in batch.meta.items() if column.shape[1:] == there.shape}
+    more = {CLASS: known.get("group"), WEIGHT: known.get("weight")}
+    if batch.time_ns is not None:
+        more[TIME] = np.full(int(there.sum()), batch.time_ns[0])
+    return events | {name: column for name, column in more.items() if column is not None and name not in events}
 
 
 def first_events(runs: Sequence[RunFile], most: int = FIRST_EVENTS) -> tuple[list[tuple[RunFile, Events]], list[str]]:

@@ -35,15 +35,16 @@ class Wrapper:
 
 def files_of(source: object) -> tuple[Path, ...]:
     """The files that a source reads, however deeply it is wrapped; empty for a stream or a simulator."""
-    return tuple(getattr(_innermost(source), "files", ()))
+    return tuple(getattr(innermost(source), "files", ()))
 
 
 def origin_of(source: object) -> dict[str, Any]:
     """What a source says of its files as a whole, where there are too many to name; else empty."""
-    return dict(getattr(_innermost(source), "origin", {}))
+    return dict(getattr(innermost(source), "origin", {}))
 
 
-def _innermost(source: object) -> object:
+def innermost(source: object) -> object:
+    """Return the source inside all wrappers."""
     while hasattr(source, "source"):
         source = source.source
     return source

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, StringConstraints
 
 from lynkeus.core import GoodPatch, SourceError
-from lynkeus.monitor.records import ImageLabel
+from lynkeus.monitor.opinions import Opinion, add_opinion, opinions
 from lynkeus.web.alarms.evidence import finite
 from lynkeus.web.api import Note, Who
 from lynkeus.web.guard import PLOT_POLICY, may_post
@@ -143,7 +143,7 @@ def image(request: Request, site: SiteDep, scans: ScansDep, number: int, selecti
         size, trouble = pictures.size_of(file_of(one)), ""
     except SourceError as error:
         size, trouble = None, str(error)
-    said = site.store.image_labels(str(one.source.images))
+    said = opinions(site.store, "image", str(one.source.images))
     context = {
         "image": one,
         "scan": scans.scans[scans.scan_of[number]],
@@ -156,8 +156,8 @@ def image(request: Request, site: SiteDep, scans: ScansDep, number: int, selecti
         "total": total,
         "selection": selection,
         "alike": [[(patch, _is_there(one, patch)) for patch in spot.alike] for spot in one.spots],
-        "history": [row for row in said if row.file == one.file],
-        "class_names": sorted({row.class_name for row in said} - {""}),
+        "history": [row for row in said if row.name == one.file],
+        "class_names": sorted({row.kind for row in said} - {""}),
         "may_post": may_post(request, site.token),
         "back": urlencode({"back": f"/inspect/images/{number}{selection.suffix}"}),
         "top_sigma": pictures.TOP_SIGMA,
@@ -178,8 +178,8 @@ def give_label(
     if said.file != one.file:
         raise HTTPException(409, "the images were scored again meanwhile and have other numbers: open the scan again")
     after = _neighbours(site, scans, one, selection)[1]
-    more = (said.class_name, said.note)
-    site.store.add_image_label(ImageLabel(str(one.source.images), one.file, said.label, said.who, *more))
+    more = (said.label, said.who, said.class_name, said.note)
+    add_opinion(site.store, Opinion("image", str(one.source.images), one.file, *more))
     to = number if after is None or not said.go_on else after
     return RedirectResponse(f"/inspect/images/{to}{selection.suffix}", 303)
 
@@ -216,7 +216,9 @@ def _is_there(one: ScoredImage, patch: GoodPatch) -> bool:
 def _labels(site: Site, scans: ScoredImages) -> dict[tuple[Path, str], str]:
     """The latest label of each image."""
     folders = {source.images for source in scans.files}
-    return {(folder, said.file): said.label for folder in folders for said in site.store.image_labels(str(folder))}
+    return {
+        (folder, said.name): said.label for folder in folders for said in opinions(site.store, "image", str(folder))
+    }
 
 
 def _selected(site: Site, scans: ScoredImages, scan: Scan, selection: Selection) -> tuple[np.ndarray, np.ndarray]:

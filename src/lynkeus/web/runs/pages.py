@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -14,7 +13,8 @@ from pydantic import BaseModel, StringConstraints
 from lynkeus.core import Verdict
 from lynkeus.core.runs import KINDS_OF_CHANGE
 from lynkeus.monitor import run_records
-from lynkeus.monitor.run_records import Override, RunFilter, StoredRun
+from lynkeus.monitor.opinions import Opinion, add_opinion, opinions
+from lynkeus.monitor.run_records import RunFilter, StoredRun
 from lynkeus.web.api import Who
 from lynkeus.web.guard import may_post
 from lynkeus.web.runs.compare import compare_plots
@@ -131,7 +131,8 @@ def override(request: Request, site: SiteDep, form: Annotated[OverrideForm, Form
     if not may_post(request, site.token):
         raise HTTPException(401, "an override needs the server's token: sign in first")
     stored = _run(site, form.model, form.run, form.number)
-    run_records.add_override(site.store, stored.number, Override(form.verdict, form.reason, form.who, time.time_ns()))
+    thing = (stored.record.model, stored.record.run)
+    add_opinion(site.store, Opinion("run", *thing, form.verdict.value, form.who, note=form.reason))
     return RedirectResponse(run_address(form.run, form.model) + "#overrides", 303)
 
 
@@ -139,7 +140,7 @@ def override(request: Request, site: SiteDep, form: Annotated[OverrideForm, Form
 def file(site: SiteDep, run: str, model: str = "") -> Response:
     """The page of a run as one file to keep or to send."""
     stored = _run(site, model or _model(site, run), run, None)
-    html = run_html(stored.record, run_records.overrides(site.store, stored.record.model, run))
+    html = run_html(stored.record, _said(site, stored))
     name = re.sub(r"[^\w.-]+", "_", run, flags=re.ASCII).strip("._") or "run"
     return Response(
         html, media_type="text/html", headers={"Content-Disposition": f'attachment; filename="{name}.html"'}
@@ -167,7 +168,7 @@ def _run_page(request: Request, site: Site, run: str, model: str, number: int | 
         "record": stored.record,
         "override": stored.override,
         "groups": grouped(stored.record.plots),
-        "overrides": run_records.overrides(site.store, model, run),
+        "overrides": _said(site, stored),
         "judgements": run_records.judgements(site.store, model, run),
         "before": before,
         "after": after,
@@ -180,6 +181,11 @@ def _model(site: Site, run: str) -> str:
     """The model that judged a run last; without a run, the one that judged last of all."""
     found = run_records.model_of(site.store, run) if run else next(iter(run_records.models(site.store)), "")
     return found or ""
+
+
+def _said(site: Site, stored: StoredRun) -> list[Opinion]:
+    """What people said of a run, the latest first."""
+    return opinions(site.store, "run", stored.record.model, stored.record.run)[::-1]
 
 
 def _run(site: Site, model: str, run: str, number: int | None) -> StoredRun:

@@ -1,0 +1,53 @@
+"""write_source: any Source to the file or the folder that a user names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from lynkeus.core.batch import Schema
+from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.core.protocols import Source
+from lynkeus.sources.writers.files import write_hdf5, write_npz, write_parquet
+from lynkeus.sources.writers.folders import write_images, write_runs
+from lynkeus.sources.writers.whole import whole
+
+FILES: dict[str, Callable[[Source, Path], int]] = {
+    ".parquet": write_parquet, ".h5": write_hdf5, ".hdf5": write_hdf5, ".npz": write_npz,
+}  # fmt: skip
+FOLDERS: dict[str, Callable[[Source, Path], int]] = {"cloud": write_runs, "image": write_images}
+CALLED = {"cloud": "runs", "image": "images", "table": "rows", "waveform": "waveforms", "histogram": "histograms"}
+
+
+def write_source(source: Source, path: Path) -> int:
+    """Write a source whole or not at all, and return how many samples it had; it is read again without a layout.
+
+    Raises SettingsError or SourceError as `check_output`, and where the source has no sample or cannot be written.
+    """
+    check_output(source.schema, path)
+    write = FOLDERS.get(source.schema.kind) or FILES[path.suffix.lower()]
+    with whole(path) as partial:
+        rows = write(source, partial)
+        if not rows:
+            raise SourceError(f"{path}: there is no sample to write; ask for more")
+    return rows
+
+
+def check_output(schema: Schema, path: Path) -> None:
+    """Raise SettingsError where samples of this kind are not written to such a place, SourceError where something is
+    in the way."""
+    ending, called = path.suffix.lower(), CALLED.get(schema.kind)
+    if called is None:
+        raise SettingsError(f"{path}: samples of the kind {schema.kind} cannot be written")
+    if schema.kind in FOLDERS:
+        if ending in FILES:
+            raise SettingsError(f"{path}: {called} are written into a folder; give -o a name without {path.suffix}")
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            what = "the folder is not empty" if path.is_dir() else "is a file"
+            raise SourceError(f"{path}: {what}; remove it or choose another -o")
+        return
+    endings = [name for name in FILES if schema.kind == "table" or name != ".parquet"]
+    if ending not in endings:
+        raise SettingsError(f"{path}: {called} are written to {', '.join(endings)}; give -o a name that ends so")
+    if path.is_dir():
+        raise SourceError(f"{path}: is a folder; choose another -o")
