@@ -48,7 +48,9 @@ def runnable(page: Path) -> list[tuple[int, str, str]]:
 
 
 @pytest.mark.slow(8)
-@pytest.mark.parametrize("page", filter(runnable, PAGES), ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES if runnable(page)]
+)
 def test_what_a_page_shows_runs(page: Path, lynkeus: Callable[..., Any]) -> None:
     names: dict[str, object] = {"__name__": "__docs__"}
     for line, kind, body in runnable(page):

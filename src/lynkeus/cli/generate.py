@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from lynkeus.cli.options import GenerateOptions, screen
 from lynkeus.cli.passes import Passes
 from lynkeus.core import SettingsError, Source, SourceError

@@ -32,6 +32,7 @@ class Parts:
 
     output: Path
     folder: Path
+    head: str
     count: int = 0
     rows: int = 0
     state: dict[str, Array] = field(default_factory=dict)
@@ -39,15 +40,19 @@ class Parts:
 
     @classmethod
     def open(cls, output: Path, head: Mapping[str, Any]) -> Self:
-        """Find what an earlier run has left, or begin afresh where it was of another `head`: model, data, settings."""
-        parts = cls(output, output.with_name(output.name + SUFFIX))
-        wanted = json.dumps(head, sort_keys=True)
+        """Find what an earlier run has left, or begin afresh where it was of another `head`: model, data, settings.
+
+        Raises SourceError where nothing can be written there, before anything is scored.
+        """
+        parts = cls(output, output.with_name(output.name + SUFFIX), json.dumps(head, sort_keys=True))
         with disk_errors(output, SAYS, MEND):
             at = parts.folder / HEAD
-            if not at.is_file() or at.read_text(encoding="utf-8") != wanted:
+            if not at.is_file() or at.read_text(encoding="utf-8") != parts.head:
                 shutil.rmtree(parts.folder, ignore_errors=True)
-                parts.folder.mkdir(parents=True)
-                replace_file(at, wanted.encode())
+            output.parent.mkdir(parents=True, exist_ok=True)
+            tried = output.with_name(output.name + ".partial")
+            tried.touch()
+            tried.unlink()
             while parts._part().is_file():
                 parts.rows += pq.read_metadata(parts._part()).num_rows
                 parts.count += 1
@@ -78,6 +83,8 @@ class Parts:
         pq.write_table(held, sink)
         arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
         with disk_errors(self.output, SAYS, MEND):
+            if not self.count:
+                replace_file(self.folder / HEAD, self.head.encode())
             replace_file(self._state(self.count), save(arrays))
             replace_file(self._part(), sink.getvalue().to_pybytes())
         self.count, self.rows = self.count + 1, self.rows + held.num_rows

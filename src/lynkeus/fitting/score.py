@@ -63,7 +63,7 @@ class ScoreSettings:
             if path is not None and path.exists() and not path.is_dir():
                 raise SettingsError(f"{path} is a file: give a folder")
         if self.output.is_dir():
-            raise SourceError(f"{self.output} is a folder: give a file name with -o")
+            raise SettingsError(f"{self.output} is a folder: give a file name with -o")
 
 
 @dataclass

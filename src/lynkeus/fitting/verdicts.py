@@ -55,7 +55,7 @@ def view_of_runs(fitted: Fitted) -> RunPlots:
     """Return how a model of runs sees them. Raises SettingsError for another model."""
     if not isinstance(fitted.view, RunPlots):
         raise SettingsError(
-            f"the model ({fitted.name}) is not one of runs; fit one with lynkeus fit GOOD_RUNS --run-per-file"
+            f"the model ({fitted.name}) is not a model of runs; fit one with lynkeus fit GOOD_RUNS --run-per-file"
         )
     return fitted.view
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.protocols import Source
+from lynkeus.files.whole import beside, disk_errors, whole_folder
 from lynkeus.sources.writers.files import write_hdf5, write_npz, write_parquet
 from lynkeus.sources.writers.folders import write_images, write_runs
-from lynkeus.sources.writers.whole import whole
 
 FILES: dict[str, Callable[[Source, Path], int]] = {
     ".parquet": write_parquet, ".h5": write_hdf5, ".hdf5": write_hdf5, ".npz": write_npz,
@@ -26,7 +26,8 @@ def write_source(source: Source, path: Path) -> int:
     """
     check_output(source.schema, path)
     write = FOLDERS.get(source.schema.kind) or FILES[path.suffix.lower()]
-    with whole(path) as partial:
+    whole = whole_folder if source.schema.kind in FOLDERS else beside
+    with disk_errors(path), whole(path) as partial:
         rows = write(source, partial)
         if not rows:
             raise SourceError(f"{path}: there is no sample to write; ask for more")
