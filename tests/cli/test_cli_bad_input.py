@@ -187,7 +187,9 @@ def test_outputs_that_cannot_be_written(lynkeus: Run, orbits: Any, tmp_path: Pat
     assert "notes.txt/m: the model cannot be written" in lynkeus(*fit, "notes.txt/m").line
     assert "notes.txt exists and is not a model folder" in lynkeus(*fit, "notes.txt").line
     assert "folder exists and is not a model folder" in lynkeus(*fit, "folder").line
-    assert "notes.txt is a file: give a folder" in lynkeus("score", orbits.model, orbits.later, "-o", "notes.txt/s").line
+    assert (
+        "notes.txt is a file: give a folder" in lynkeus("score", orbits.model, orbits.later, "-o", "notes.txt/s").line
+    )
     assert "folder is a folder" in lynkeus("score", orbits.model, orbits.later, "-o", "folder").line
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert {item.name for item in tmp_path.iterdir()} == {"notes.txt", "folder"}
