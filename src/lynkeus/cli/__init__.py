@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +24,7 @@ from lynkeus.cli.options import (
     ScoreOptions,
     SiteFile,
     StoreUrl,
-    open_as_fitted,
+    WatchOptions,
     screen,
     takes,
 )
@@ -73,33 +72,15 @@ def commission(options: CommissionOptions) -> None:
 
 
 @app.command()
-def watch(
-    model: ModelFolder,
-    data: Data,
-    store: StoreUrl = None,
-    replay: Annotated[float | None, typer.Option(help="Replay speed: 1 real time, 0 as fast as possible")] = None,
-    budget: Annotated[str | None, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of this monitor in the store")] = None,
-    site: SiteFile = None,
-) -> None:
-    """Watch DATA and keep alarms in the store; started again, it goes on after the last window it committed."""
-    from lynkeus.fitting.fitted import Fitted
-    from lynkeus.monitor.site import Site
-    from lynkeus.monitor.store import Store
-    from lynkeus.monitor.watch import WatchSettings, check
-    from lynkeus.monitor.watch import watch as run
-    from lynkeus.progress import watch_line
+@takes(WatchOptions)
+def watch(options: WatchOptions) -> None:
+    """Watch DATA and keep alarms in the store; started again, it goes on after the last window it committed.
 
-    facts = Site.read(site).but(store=store, replay=replay, budget=budget, name=name)
-    fitted = Fitted.load(model)
-    settings = WatchSettings(facts.name, facts.title, facts.rule, facts.replay)
-    source = open_as_fitted(fitted, data, None)
-    check(fitted, source, settings)  # before a store is made
-    with contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
-        done = run(fitted, source, kept, settings, tick)
-        shown = kept.address
-    say(screen, [f"{shown}: {done.windows} windows, {done.alarms} alarms"])
-    raise typer.Exit(1 if done.alarms else 0)
+    Runs: a verdict on each that appears in the folder, until Ctrl-C; with --replay 0 on those that are there.
+    """
+    from lynkeus.cli.watch import watch_data
+
+    raise typer.Exit(watch_data(options))
 
 
 @app.command()

@@ -31,7 +31,7 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.fitting.choose import AUTO, choose
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
-    from lynkeus.monitor.judged import judged_intervals
+    from lynkeus.monitor.judged import judgements
     from lynkeus.sources import open_source, read_layout
 
     check_output(options.output)
@@ -44,7 +44,7 @@ def fit_and_save(options: FitOptions) -> None:
         layout = replace(layout, truth=options.labels)
     if options.weights:
         layout = replace(layout, weight=options.weights)
-    judged = judged_intervals(options.verdicts, options.monitor) if options.verdicts else ()
+    said = judgements(options.verdicts, options.monitor) if options.verdicts else None
     named = options.labels or options.weights
     kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
     if options.weights and kept is None:
@@ -53,7 +53,8 @@ def fit_and_save(options: FitOptions) -> None:
         source = Passes(open_source(options.data, kept, options.meta), bar)
         settings = FitSettings(
             options.scorer, options_of(options, source), *window_of(options, source),
-            kept.to_dict() if kept else None, labels=options.labels or "", judged=judged,
+            kept.to_dict() if kept else None, labels=options.labels or "",
+            judged=said.intervals if said else (), images=said.images if said else {},
         )  # fmt: skip
         _check_kinds(names, source, settings.window)
         _say_memory(names, source.source)
@@ -66,7 +67,7 @@ def fit_and_save(options: FitOptions) -> None:
         return  # one of several processes that train together; the first one writes
     fitted.save(options.output, _report(fitted))
     shutil.rmtree(checkpoints(options.output), ignore_errors=True)
-    say(screen, source.messages)
+    say(screen, [*(said.messages if said else ()), *source.messages])
     if choice is not None:
         say(screen, [*(candidate.line() for candidate in choice.candidates), choice.why])
     if fitted.view.schema.kind != source.schema.kind:
@@ -79,18 +80,21 @@ def _fit_runs(options: FitOptions) -> None:
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.fitting.verdicts import view_of_runs
+    from lynkeus.monitor.judged import judgements
     from lynkeus.sources.runs.folder import open_runs
     from lynkeus.sources.runs.read import RunFolder
 
     refused = {
         "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
-        "--labels": options.labels, "--weights": options.weights, "--verdicts": options.verdicts,
+        "--labels": options.labels, "--weights": options.weights,
         "--meta": options.meta, "--position": options.position, "--time": options.time,
     }  # fmt: skip
     for name, given in refused.items():
         if given:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
-    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group)
+    said = judgements(options.verdicts, options.monitor) if options.verdicts else None
+    runs = said.runs if said else {}
+    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
     folder = RunFolder(open_runs(options.data))
     with passes_bar(screen, "fit") as bar, training(options, bar):
         fitted = fit_model(folder, settings, progress=bar.step)
@@ -102,7 +106,8 @@ def _fit_runs(options: FitOptions) -> None:
     by = f" in {len(groups)} groups by {columns.group}" if columns.group else ""
     read = f"columns {', '.join(columns.names)}{by}" if columns.names else "runs of histograms"
     events = fitted.reference["events"]
-    say(screen, [*fitted.messages, f"{len(events)} good runs, {events.sum():.0f} events, {read}"])
+    heard = said.messages if said else ()
+    say(screen, [*heard, *fitted.messages, f"{len(events)} good runs, {events.sum():.0f} events, {read}"])
     say(screen, [f"{options.output}: {fitted.name}, {len(view.book.plots)} plots a run"])
 
 

@@ -99,6 +99,20 @@ class ReportOptions:
 
 
 @dataclass(frozen=True)
+class WatchOptions:
+    """What `lynkeus watch` is told."""
+
+    model: ModelFolder
+    data: Data
+    store: StoreUrl = None
+    replay: Annotated[float | None, typer.Option(help="Replay speed: 1 real time, 0 as fast as possible")] = None
+    budget: Annotated[str | None, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = None
+    name: Annotated[str | None, typer.Option(help="Name of this monitor in the store")] = None
+    site: SiteFile = None
+    false_alarms: FalseAlarms = 0.01
+
+
+@dataclass(frozen=True)
 class GenerateOptions:
     """What `lynkeus generate` is told."""
 

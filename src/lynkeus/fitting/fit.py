@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,8 @@ Progress = Callable[[str, float | None], None]
 class FitSettings:
     """How to fit: `scorer` by name with `options`, windows of `window` rows every `stride`, `quiet_s`: crossings closer
     than that are one alarm. `labels`: name of those that may be used (the truth of the source); `judged`: intervals
-    that people called real (1) or not real (0); `group`: of runs, the column of classes ("": the first of text)."""
+    that people called real (1) or not real (0); `images`, `runs`: what they said of images, by path, and of runs, by
+    name: bad (1) or good (0); `group`: of runs, the column of classes ("": the first of text)."""
 
     scorer: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -54,6 +56,8 @@ class FitSettings:
     quiet_s: float = 10.0
     labels: str = ""
     judged: Intervals = ()
+    images: Mapping[Path, int] = field(default_factory=dict)
+    runs: Mapping[str, int] = field(default_factory=dict)
     group: str = ""
 
 
@@ -73,7 +77,7 @@ def fit(source: Source, settings: FitSettings, quiet: Source | None = None, prog
     about = about_of(scorer)
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     view = view_of(source, settings, about)
-    labelled = Labelled(view.training(source), settings.labels, settings.judged)
+    labelled = Labelled(view.training(source), settings.labels, settings.judged, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
     _require_enough(known)
     prepared: Source = labelled if about.labels else labelled.good
@@ -113,11 +117,11 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
 
 def _fit_runs(folder: RunFolder, settings: FitSettings, scorer: Scorer, tell: Progress) -> Fitted:
     """Fit on whole runs; calibrated by folds, unless the scorer states p-values itself."""
-    found = good_runs(folder, settings.scorer, settings.group, tell)
+    found = good_runs(folder, settings, tell)
     runs = found.view.training(folder)
     tell(f"learn from {len(runs)} runs", None)
     scorer.fit(runs)
-    kept = _kept_runs(scorer, found)
+    kept = _kept_runs(scorer, found) | {name for name, label in settings.runs.items() if not label}
     calibration: Calibration | Stated
     if about_of(scorer).scale == SCALE:
         calibration = Stated(len(kept), len(found.far) + len(runs) - len(kept))

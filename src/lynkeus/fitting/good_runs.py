@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -50,13 +50,30 @@ def require_runs(scorer: str) -> None:
         )
 
 
-def good_runs(folder: RunFolder, scorer: str, group: str, progress: Progress) -> GoodRuns:
-    """Read good runs; those that cannot be read, and those that are far from all others, are left out and named.
+class Wanted(Protocol):
+    """What `good_runs` reads of the settings of a fit."""
+
+    @property
+    def scorer(self) -> str: ...
+
+    @property
+    def group(self) -> str: ...
+
+    @property
+    def runs(self) -> Mapping[str, int]: ...
+
+
+def good_runs(folder: RunFolder, settings: Wanted, progress: Progress) -> GoodRuns:
+    """Read good runs; those that cannot be read, those that people called bad, and those that are far from all others
+    though nobody called them good, are left out and named.
 
     Raises SettingsError for a scorer that does not read such runs, SourceError where no run is left.
     """
-    columns, book, readable, messages = _booked(folder.runs, scorer, group)
-    view = RunPlots(columns, book, run_kind(scorer))
+    bad = [run.name for run in folder.runs if settings.runs.get(run.name)]
+    files = [run for run in folder.runs if run.name not in set(bad)]
+    columns, book, readable, messages = _booked(files, settings.scorer, settings.group)
+    messages += [f"runs that people called bad, and were left out: {listed(bad)}"] if bad else []
+    view = RunPlots(columns, book, run_kind(settings.scorer))
     reader = RunReader(columns, book, FIT_EVENTS) if columns.names else view.reader
     runs: list[Run] = []
     for number, file in enumerate(readable):
@@ -70,6 +87,7 @@ def good_runs(folder: RunFolder, scorer: str, group: str, progress: Progress) ->
         raise SourceError(f"none of the {len(folder)} runs can be learned from; the first: {messages[0]}")
     counts, events = np.stack([run.counts for run in runs]), np.array([run.events for run in runs])
     is_far = far_runs(counts, events, book.slices())
+    is_far &= np.array([settings.runs.get(run.name) != 0 for run in runs])
     near = tuple(run for run, far in zip(runs, is_far, strict=True) if not far)
     far = tuple(run.name for run, far in zip(runs, is_far, strict=True) if far)
     messages += [f"left out {name!r}: {why}" for name, why in columns.left_out.items()]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from lynkeus.core.batch import Array, Batch
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.protocols import Source
-from lynkeus.sources.wrappers.wrapper import Wrapper
+from lynkeus.sources.wrappers.wrapper import Wrapper, origin_of
 
 Intervals = Sequence[tuple[int, int, int]]  # start_ns, end_ns (exclusive), label: 1 a real anomaly, 0 none
 STRETCHES = 50  # that a source is cut into at least, where some are kept for calibration
@@ -27,14 +28,18 @@ class Known:
 
 
 class Labelled(Wrapper):
-    """A source whose truth may be learned from: its `own` labels, by name ("": none), and intervals `judged`.
+    """A source whose truth may be learned from: its `own` labels, by name ("": none), intervals `judged`, and `named`:
+    labels of images by their absolute paths.
 
     Raises SourceError where only some of its batches have weights.
     """
 
-    def __init__(self, source: Source, own: str, judged: Intervals = ()) -> None:
+    def __init__(
+        self, source: Source, own: str, judged: Intervals = (), named: Mapping[Path, int] | None = None
+    ) -> None:
         super().__init__(source)
-        self.own, self.judged = own, tuple(judged)
+        self.own, self.judged, self.named = own, tuple(judged), dict(named or {})
+        self.folder = Path(str(origin_of(source).get("folder", ""))) if named else Path()
 
     def __len__(self) -> int:
         return len(self.source)  # type: ignore[arg-type]
@@ -48,12 +53,13 @@ class Labelled(Wrapper):
                 )
             weighted = batch.weight is not None
             truth = batch.truth if self.own else None
-            yield replace(batch, truth=self._judge(batch, truth) if self.judged else truth)
+            truth = self._judge(batch, truth) if self.judged else truth
+            yield replace(batch, truth=self._by_name(batch, truth) if self.named else truth)
 
     @property
     def good(self) -> Source:
         """The samples that are not known to be anomalous."""
-        return Good(self) if self.own or self.judged else self
+        return Good(self) if self.own or self.judged or self.named else self
 
     def check(self, uses: str, who: str, count: int) -> Known:
         """Count what is known; where nothing is, no further than `count` (0: all).
@@ -68,7 +74,7 @@ class Labelled(Wrapper):
             known = 0 if batch.truth is None else int(np.count_nonzero(batch.truth))
             labels |= set() if batch.truth is None else {int(label) for label in np.unique(batch.truth)}
             good, anomalies, timed = good + len(batch) - known, anomalies + known, batch.time_ns is not None
-            if not (self.own or self.judged) and count and good >= count:
+            if not (self.own or self.judged or self.named) and count and good >= count:
                 break
         wrong = sorted(labels - {0, 1}) if uses != "classes" else sorted(label for label in labels if label < 0)
         if wrong:
@@ -80,6 +86,14 @@ class Labelled(Wrapper):
                 "choose a scorer that needs none"
             )
         return Known(good, anomalies, timed)
+
+    def _by_name(self, batch: Batch, truth: Array | None) -> Array:
+        if "file" not in batch.meta:
+            raise SourceError("these data are no images of a folder, so labels of images cannot be matched to them")
+        found = np.zeros(len(batch), np.int64) if truth is None else truth.copy()
+        for row, file in enumerate(batch.meta["file"]):
+            found[row] = self.named.get(self.folder / str(file), found[row])
+        return found
 
     def _judge(self, batch: Batch, truth: Array | None) -> Array:
         if batch.time_ns is None:
