@@ -74,5 +74,14 @@ def test_every_command_of_the_readme_is_known_with_its_options(arguments: list[s
     assert given <= options
 
 
-def test_every_scorer_of_the_table_is_named() -> None:
-    assert not [name for name in plugins.BUILT_IN["scorers"] if f"`{name}`" not in README]
+def test_every_scorer_is_named_on_the_page_on_choosing_one_which_the_readme_links_to() -> None:
+    page = "docs/how-to/choose_a_scorer.md"
+    text = (ROOT / page).read_text("utf-8")
+    assert f"]({page})" in README
+    assert not [name for name in plugins.BUILT_IN["scorers"] if f"`{name}`" not in text]
+
+
+def test_the_readme_recommends_the_recommended_scorers() -> None:
+    section = README.split("## Which scorer?\n")[1].split("\n## ")[0]
+    recommended = {name for name in plugins.BUILT_IN["scorers"] if plugins.about(name).recommended}
+    assert not [name for name in recommended if f"`{name}`" not in section]

@@ -3,7 +3,7 @@
 The page of the command line is written by `python tests/test_reference.py`.
 """
 
-import importlib
+import importlib.util
 import re
 import tomllib
 from dataclasses import fields
@@ -87,6 +87,27 @@ def test_the_page_of_dependencies_has_a_line_for_each_and_no_other() -> None:
     asked = {re.match(r"[\w-]+", item)[0] for part in (project["dependencies"], *extras) for item in part} - {"lynkeus"}  # type: ignore[index]
     text = (DOCS / "explanations" / "dependencies.md").read_text("utf-8")
     assert set(re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE)) == asked
+
+
+def drawn() -> Any:
+    """The script that draws the figure of the layers; it is no part of the package."""
+    spec = importlib.util.spec_from_file_location("layers", DOCS / "layers.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+def test_the_figure_of_the_layers_is_what_the_code_says() -> None:
+    assert drawn().FIGURE.read_text("utf-8") == drawn().figure(), "draw it anew: python docs/layers.py"
+
+
+def test_every_package_of_the_figure_says_more_than_its_name() -> None:
+    said = {name: drawn().says(name) for row in drawn().layers() for name in row}
+    package = Path(lynkeus.__file__).parent
+    assert said.keys() >= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert not {name: text for name, text in said.items() if len(text.split()) < 3}
 
 
 def test_every_decision_is_listed_on_the_first_page() -> None:

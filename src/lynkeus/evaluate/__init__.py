@@ -1,1 +1,1 @@
-"""evaluate"""
+"""Studies: several scorers on one question, and the page of results."""

@@ -1,1 +1,1 @@
-"""scorers"""
+"""Scorers: a folder for each family, one method in each file; no family imports another."""
