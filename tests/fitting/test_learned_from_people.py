@@ -1,4 +1,4 @@
-"""What people said of images and runs counts in a fit: what they called bad is left out, what they called good stays."""
+"""What people said of images and runs counts in a fit: what they called bad is left out, what is called good stays."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def run(name: str, seed: int, factor: float = 1.0) -> RunFile:
 
 
 def test_runs_called_bad_are_left_out_and_those_called_good_stay_though_they_are_far() -> None:
-    folder = RunFolder([*(run(f"good{k}", k) for k in range(30)), run("far", 40, 1.6), run("bad", 41)])
+    folder = RunFolder([*(run(f"good{k}", k) for k in range(30)), run("far", 40, 4.0), run("bad", 41)])
     plain = fit(folder, FitSettings("binned_chi2"))
     assert plain.lineage["outlying"] == ["far"]
     assert "bad" in plain.lineage["runs"]

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lynkeus.core import Case, Comparison, Inspected, Part, Spot, concatenate
+from lynkeus.core import Case, Comparison, Part, Spot, concatenate
 from lynkeus.evaluate.run_comparison import run_comparison
+from lynkeus.scorers.inspect.spots import Inspected
 from lynkeus.studies import surface_inspection as surface
 from lynkeus.studies.surface_inspection.controls import Control, local_contrast, mean_grey, size_of
 from lynkeus.studies.surface_inspection.figures import Example, examples_figure

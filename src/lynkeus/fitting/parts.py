@@ -60,10 +60,15 @@ class Parts:
                 parts.state = load_file(str(parts._state(parts.count - 1)))
         return parts
 
+    @property
+    def added(self) -> int:
+        """Rows in all, those that wait for the next part among them."""
+        return self.rows + sum(table.num_rows for table in self._held)
+
     def add(self, columns: Mapping[str, object], state: Mapping[str, Array] | None) -> None:
         """Add rows; `state` (None: it has none) is kept with them when there are enough for a part."""
         self._held.append(pa.table(dict(columns)))
-        if sum(table.num_rows for table in self._held) >= ROWS_PER_PART:
+        if self.added - self.rows >= ROWS_PER_PART:
             self._write(state or {})
 
     def finish(self) -> int:

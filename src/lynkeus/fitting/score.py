@@ -106,10 +106,9 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
             continue
         batch, skip = batch[skip:] if skip else batch, 0
         scored = fitted.score_batch(batch)
-        first = parts.rows + sum(table.num_rows for table in parts._held)
         fitted.move_past(batch)
-        parts.add(columns(fitted, scored, first), scorer.state() if isinstance(scorer, Tracking) else None)
-    if not parts.rows and not parts._held:
+        parts.add(columns(fitted, scored, parts.added), scorer.state() if isinstance(scorer, Tracking) else None)
+    if not parts.added:
         raise SourceError("the data give not a single sample to score: check that they are longer than one window")
     return Written(parts.finish(), messages=list(getattr(prepared, "messages", ())), done=done)
 

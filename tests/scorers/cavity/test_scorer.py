@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lynkeus.core import Batch, ModelError, Schema, SchemaError, Scorer, Telling
-from lynkeus.core.protocols import Classifying
+from lynkeus.core import Batch, Finds, ModelError, Schema, SchemaError, Scorer
 from lynkeus.scorers.cavity.scorer import CHANNELS, Cavity
 from lynkeus.simulate.cavity.faults import CLASSES
 from lynkeus.sources import InMemory
@@ -90,10 +89,9 @@ def faulty(name: str) -> np.ndarray:
     return late(made, 1, 30) if name == "misalignment" else made
 
 
-def test_it_is_a_scorer_that_classifies_and_tells() -> None:
+def test_it_is_a_scorer_that_finds() -> None:
     assert isinstance(fitted(), Scorer)
-    assert isinstance(fitted(), Telling)
-    assert isinstance(fitted(), Classifying)
+    assert isinstance(fitted(), Finds)
     assert fitted().outputs == ("anomaly", *CLASSES[1:])
 
 

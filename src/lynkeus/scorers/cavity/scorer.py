@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core import Array, Batch, Evidence, Finding, ModelError, Schema, SchemaError, Scores, Source
+from lynkeus.core import Array, Batch, Evidence, Finding, LastBatch, ModelError, Schema, SchemaError, Scores, Source
 from lynkeus.core.protocols import About
 from lynkeus.files.arrays import arrays_of, part_of, read_folder, write_folder
 from lynkeus.scorers.cavity.baseline import FAULTS, Baseline, Findings
@@ -54,8 +54,12 @@ class Cavity:
     )  # fmt: skip
     level: float = 5.0
 
+    def __post_init__(self) -> None:
+        self._memo: LastBatch[Scores] = LastBatch()
+
     def fit(self, source: Source) -> Self:
         """Learn in two passes over a stream. Raises SchemaError where these are no pulses, or too few."""
+        self._memo.forget()
         _require_pulses(source.schema)
         self.schema_ = source.schema
         kept = _thinned(source)
@@ -81,6 +85,9 @@ class Cavity:
 
     def score(self, batch: Batch) -> Scores:
         """(n, 9); NaN for a pulse that misses more than half of its values, or of a cavity that nothing is known of."""
+        return self._memo.of(batch, self._scores).copy()
+
+    def _scores(self, batch: Batch) -> Scores:
         scores = np.full((len(batch), len(self.outputs)), np.nan)
         for rows, baseline, found in self._found(batch):
             scores[rows] = baseline.scores(found)

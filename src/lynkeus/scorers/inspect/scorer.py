@@ -101,6 +101,7 @@ class Inspect:
 
     def fit(self, source: Source) -> Self:
         """Learn from good images, in one pass. Raises SchemaError where they are too few, or no images."""
+        self._memo.forget()
         if source.schema.kind != "image" or len(source.schema.names) not in (1, 3):
             kind = source.schema.kind
             raise SchemaError(f"the scorer inspect reads grey or colour images, a folder or a bundle, not a {kind}")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lynkeus.core import About, Batch, Evidence, Finding, Scores, SettingsError, Source
+from lynkeus.core import About, Batch, Evidence, Finding, Floats, LastBatch, Scores, SettingsError, Source
 from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.build import architecture
 from lynkeus.scorers.learned.trained import FromRaw, Trained, learn, per_sample
@@ -87,6 +87,7 @@ class Classifier(Trained):
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._memo: LastBatch[Floats] = LastBatch()
         self.classes = tuple(self.classes.split(",") if isinstance(self.classes, str) else self.classes)
 
     @property
@@ -102,6 +103,7 @@ class Classifier(Trained):
 
     def fit(self, source: Source) -> Self:
         """Train on samples with truth 0, 1, ... Raises SettingsError for labels beyond the classes, or of one kind."""
+        self._memo.forget()
         labels = _labels(source)
         most = max(labels)
         if min(labels) < 0:
@@ -117,8 +119,12 @@ class Classifier(Trained):
 
     def score(self, batch: Batch) -> Scores:
         """(n, outputs) log odds; NaN for a sample that misses more than half of its values."""
-        odds = per_sample(self, batch, self.task_.logits)[:, : len(self.outputs)]
+        odds = self._odds(batch)[:, : len(self.outputs)]
         return np.where(np.isnan(with_enough_data(batch, odds[:, 0])), np.nan, odds)
+
+    def _odds(self, batch: Batch) -> Floats:
+        """(n, 1 + classes) log odds, computed once for a batch."""
+        return self._memo.of(batch, lambda one: per_sample(self, one, self.task_.logits))
 
     def as_module(self) -> nn.Module:
         """See Trained."""
@@ -131,7 +137,7 @@ class Classifier(Trained):
 
     def classify(self, batch: Batch) -> npt.NDArray[np.str_]:
         """(n,) the most probable class, '' where that is good."""
-        odds = per_sample(self, batch, self.task_.logits)[:, 1:]
+        odds = self._odds(batch)[:, 1:]
         best = odds.argmax(axis=1)
         return np.where(odds.max(axis=1, initial=-np.inf) > 0, np.array(self.classes)[best], "")
 

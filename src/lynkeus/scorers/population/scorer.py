@@ -78,6 +78,7 @@ class Population:
 
         Raises SchemaError where the source has no clouds, or too few runs or events.
         """
+        self._memo.forget()
         if source.schema.kind != "cloud":
             raise SchemaError(f"the scorer population reads runs of events, not a {source.schema.kind}")
         self.schema_ = source.schema
