@@ -48,7 +48,8 @@ class Kolmogorov(ByPlots):
 
 
 def _log_p(distance: Floats, events: Floats) -> Floats:
-    """Natural logarithm of the chance of a distance so large, with the correction of Stephens (1970) for few events."""
+    """Return the natural logarithm of the chance of a distance so large, with the correction of Stephens (1970) for few
+    events."""
     root = np.sqrt(events)
     t = (root + 0.12 + 0.11 / root) * distance
     with np.errstate(divide="ignore"):
