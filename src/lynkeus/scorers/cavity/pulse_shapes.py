@@ -71,6 +71,7 @@ def _centre(rows: Complex, floor: float) -> tuple[Complex, Floats]:
     """Return median (time,) of rows (n, time) and their noise by the MAD of real and imaginary parts, plus a floor."""
     mean = np.median(rows.real, axis=0) + 1j * np.median(rows.imag, axis=0)
     off = rows - mean
+    # 1.4826 makes a median absolute deviation a standard deviation: a few faulty pulses do not widen it.
     return mean, 1.4826 * np.sqrt(0.5 * (np.median(off.real**2, axis=0) + np.median(off.imag**2, axis=0))) + floor
 
 

@@ -37,6 +37,7 @@ class Kolmogorov(ByPlots):
     def _deviates(self, values: Array) -> Floats:
         plots = self.reference_.plots
         events = self.reference_.judged(values)
+        # The size of one sample that scatters as run and reference together; weights scatter more than counts.
         effective = events * self.reference_.events / (events + self.reference_.events) / self.reference_.fano
         found = np.full(events.shape, np.nan)
         for plot, (where, shape) in enumerate(zip(plots.slices, plots.shapes, strict=True)):

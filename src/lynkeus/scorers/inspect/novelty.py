@@ -23,13 +23,13 @@ REFERENCE_SIZE = 32  # of which the references keep the first, in 8 bits
 NOISE = 0.02  # of the mean variance, added before whitening
 BANK, CANDIDATES = 2000, 20_000  # patches kept, and those they are chosen from
 GRID = 24  # places along each side that have a Gaussian of their own
-LEAST_VARIANCE = 0.05
+LEAST_VARIANCE = 0.05  # of whitened components: fewer images than components leave a covariance singular
 LEAST_LEFT = 1e-3  # of a precision without an image
 DESCRIBED = 6  # parts along each side by whose mean an image is known
 ALIKE = 4  # references that a place is compared with
 UNIT = 20.0  # steps of a reference in one sigma
 REFERENCE_BYTES = 64_000_000
-FLOOR = 1e-3
+FLOOR = 1e-3  # of a distance before its logarithm: a patch may lie in the bank itself
 
 
 @dataclass(frozen=True)

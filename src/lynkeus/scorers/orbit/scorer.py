@@ -270,6 +270,7 @@ class Orbit:
         still."""
         here = (deviation @ self.flip_)[:, None, :]
         away = here - 2.0 * (towards @ self.flip_)
+        # Clipped, so that no mode by itself speaks for a mirror image.
         gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
         return gain.max(axis=1)
 

@@ -110,6 +110,7 @@ def _shifted(density: Density, run: _Seen, good: _Seen) -> Iterator[Story]:
             gains[:, s] = (own - np.maximum(usual, 0.0) * good.factor)[populations]
         for row, p in enumerate(populations):
             size, gain = _peak(sizes, gains[row])
+            # 1 for the fitted size (as AIC), logarithms for the choice of column, direction and population.
             price = 1.0 + np.log(2 * run.events.shape[1]) + (np.log(len(populations)) if p >= 0 else 0.0)
             mask = density.population == p if p >= 0 else np.ones(len(weight), bool)
             yield Story("shifted", gain - price, int(p), column, size, *density.region(weight * mask))
@@ -193,6 +194,7 @@ def _fitted(density: Density, run: _Seen, good: _Seen, start: Array) -> Story | 
     at = int(gains[0].argmax())
     beside = int(gains[1].argmax())
     gain = float(gains[0][at] - max(gains[1][beside], 0.0) * good.factor)
+    # As AIC: about 1 for each fitted number, mean, covariance and share.
     price = 2.0 + columns + 0.5 * columns * (columns + 1)
     excess = max(share - float(ADDED[beside]), 0.0) * n * run.factor
     members = own > MEMBER if (own > MEMBER).sum() >= FEWEST_NEW else own >= np.sort(own)[-int(FEWEST_NEW)]

@@ -117,7 +117,7 @@ def _between(away: Floats, spread: Floats, sizes: Array) -> Floats:
     if len(sizes) < 5:
         return np.zeros(len(spread))
     square = (1.4826 * np.median(np.abs(away / (spread / np.sqrt(sizes)[:, None])), axis=0)) ** 2
-    chance = 1.0 + 2.0 * np.sqrt(2.7 / len(sizes))  # two sigmas of a squared median deviation
+    chance = 1.0 + 2.0 * np.sqrt(2.7 / len(sizes))  # about 1.4 sigmas of a squared median deviation
     return np.where(square > chance, np.sqrt(np.maximum(square - 1.0, 0.0)) * spread / np.sqrt(np.median(sizes)), 0.0)
 
 

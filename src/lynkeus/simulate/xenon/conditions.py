@@ -112,6 +112,7 @@ def _more(name: str) -> Callable[[RunConditions, float], RunConditions]:
 
 def _less(name: str) -> Callable[[RunConditions, float], RunConditions]:
     """Return a fault that takes a share of a population away, its calibration source included."""
+
     def plant(at: RunConditions, size: float) -> RunConditions:
         added = SOURCES[at.source].get(name, 0.0)
         there = at.rates.get(name, 0.0) + added

@@ -155,6 +155,7 @@ class RunReader:
     def read(self, run: RunFile) -> Run:
         """Return one run. A run that cannot be read, or has no events, says so in its `problem`."""
         totals = _Totals(Accumulator(self.book, self.columns.names))
+        # The seed is the name, so that a run has the same events in any folder, read alone or among others.
         try:
             sample = reservoir(self._rows(run, totals), self.most, seed=crc32(run.name.encode()))
         except SourceError as error:
