@@ -150,7 +150,8 @@ def as_real(residual: Complex) -> Floats:
 
 
 def beam_shape(model: CavityModel, spread: EquationSpread) -> Complex:
-    """Return what the beam takes from the field of a healthy pulse (block,); 0 where it cannot be distinguished from none."""
+    """Return what the beam takes from the field of a healthy pulse (block,); 0 where it is too weak to distinguish from
+    none."""
     inside = np.arange(len(spread.mean)) * model.length
     driven = (inside >= model.filled) & (inside < model.stop)
     shape = np.where(driven, spread.mean, 0)
