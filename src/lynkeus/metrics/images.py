@@ -145,7 +145,8 @@ class LocatedImages:
 
 
 def binned_average_precision(good: Floats, defect: Floats) -> float:
-    """Of pixels counted by bin of their map value (rising): a sum over steps of recall; NaN without a defect."""
+    """Return the average precision of pixels that are counted by bin of their map value (rising), as a sum over steps
+    of recall; NaN without a defect."""
     hits, false = np.cumsum(defect[::-1]), np.cumsum(good[::-1])
     if not hits[-1]:
         return float("nan")

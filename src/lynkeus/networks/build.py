@@ -52,7 +52,8 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def architecture(name: str, shape: Shape) -> Architecture:
-    """By name; "auto" is dense for tables and convolution for all else. Raises SettingsError where it does not fit."""
+    """Return the networks of that name; "auto" is dense for tables and convolution for all else. Raises SettingsError
+    where it does not fit."""
     if name == "auto":
         name = "dense" if len(shape) == 1 else "convolution"
     if name not in ARCHITECTURES:

@@ -21,12 +21,12 @@ WIDEST = 4  # times the channels of the first block
 
 
 def channels(step: int, width: int) -> int:
-    """Channels after `step` halvings."""
+    """Return the number of channels after `step` halvings."""
     return min(2**step, WIDEST) * width
 
 
 def convolution(axes: int) -> type[nn.Module]:
-    """Of waveforms (2 axes of a sample) or of images (3)."""
+    """Return the convolution layer for samples with that many axes: 2 for waveforms, 3 for images."""
     return nn.Conv1d if axes == 2 else nn.Conv2d
 
 
@@ -105,5 +105,5 @@ class Critic(nn.Module):
 
 
 def critic(shape: Shape, width: int) -> Critic:
-    """Of the same layers as the encoder."""
+    """Return a critic with the same layers as the encoder."""
     return Critic(encoder(shape, FEATURES, width), FEATURES)

@@ -21,7 +21,7 @@ HALVING = {"kernel_size": 4, "stride": 2, "padding": 1}
 
 
 def halvings(shape: Shape) -> tuple[int, int]:
-    """How often images (c, side, side) are halved, and the side that is left, 4 to 7. Raises SettingsError."""
+    """Return how often images (c, side, side) are halved, and the side that is left, 4 to 7. Raises SettingsError."""
     side, steps = shape[-1], 0
     while side > MOST_SIDE and side % 2 == 0:
         side, steps = side // 2, steps + 1
@@ -78,7 +78,7 @@ class DcganGenerator(nn.Module):
 
 
 class _SampleNorm(nn.GroupNorm):
-    """Of all channels of a sample together."""
+    """Normalises all channels of a sample together: the gradient penalty needs samples that do not see each other."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(1, channels)

@@ -31,11 +31,12 @@ class Epoch:
 
     @property
     def loss(self) -> float:
-        """The sum of all losses."""
+        """Return the sum of all losses."""
         return math.fsum(self.losses.values())
 
     def better_than(self, other: Epoch) -> bool:
-        """More faults found, beyond the error of counting them; else the same and a smaller held-out loss."""
+        """Return whether more faults are found, beyond the error of counting them; else as many and a smaller held-out
+        loss."""
         error = math.sqrt(max(other.efficiency * (1 - other.efficiency), 1 / COPIES) / COPIES)
         gain = self.efficiency - other.efficiency
         return gain > error or (abs(gain) <= error and self.held_out < other.held_out)
@@ -57,7 +58,7 @@ class History:
 
     @property
     def verdict(self) -> str:
-        """One of VERDICTS."""
+        """Return one of VERDICTS, by the spread of the outputs and the course of the losses."""
         if self.diverged:
             return "diverged"
         kept, first = self.epochs[self.best].spread, self.epochs[0].spread
@@ -74,7 +75,7 @@ class History:
         return "converged" if stopped_early or before - last <= FLAT * abs(before) else "still learning"
 
     def says(self) -> str:
-        """The verdict with what to do, in a line."""
+        """Return the verdict with what to do, in a line."""
         if not self.epochs:
             return f"{self.title}: diverged in the first epoch; lower training.learning_rate"
         kept = self.epochs[self.best]

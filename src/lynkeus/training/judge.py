@@ -38,7 +38,8 @@ def split(labels: Array, share: float, seed: int) -> tuple[Rows, Rows, Rows]:
 
 
 class Judge:
-    """What `look` asks of a task, on the same samples in every epoch; faulty are known anomalies, or planted faults.
+    """Measures a task for early stopping, on the same samples in every epoch; faulty are known anomalies, or planted
+    faults.
 
     `weight` (n,) of the good samples, None: each counts once. Faults are planted into samples drawn by their weights.
     """
@@ -59,7 +60,8 @@ class Judge:
         self.faulty = torch.from_numpy(faulty).to(device)
 
     def look(self, task: Task) -> tuple[float, float, float]:
-        """Held-out loss, efficiency for planted faults, spread of what comes out."""
+        """Return the held-out loss, the efficiency for faulty samples at FALSE_POSITIVES, and the spread of the
+        outputs."""
         losses = in_chunks(task.loss, self.good).double()
         loss = float(losses.mean() if self.weight is None else np.average(losses.cpu().numpy(), weights=self.weight))
         good, faulty = (in_chunks(task.score, x).cpu().double().numpy() for x in (self.good, self.faulty))

@@ -102,7 +102,7 @@ class _Run:
         self.saved = self.told = time.monotonic()
 
     def run(self) -> History:
-        """All epochs that are left."""
+        """Train all epochs that are left and return their history."""
         self._resume()
         while not self._done():
             epoch = self._epoch(len(self.history.epochs))
@@ -169,18 +169,19 @@ class _Run:
         return self.training[chosen.to(self.training.device)]
 
     def _weight_of(self, rows: Tensor, own: int) -> Tensor:
-        """Of a batch; anomalies added to its `own` samples were drawn by their weights, and count as a good sample."""
+        """Return the weights of a batch; anomalies added to its `own` samples were drawn by their weights, and count as
+        1."""
         assert self.weight is not None
         weight = self.weight[rows]
         weight[own:] = 1.0
         return weight
 
     def _few(self, rows: Rows) -> Rows:
-        """As many of some samples as fit into memory."""
+        """Return as many of some samples as fit into memory."""
         return rows[:: max(1, len(rows) // _some(self.samples))]
 
     def _floats(self, rows: Rows) -> Floats:
-        """Some samples, for the judge."""
+        """Return some samples as the network reads them, for early stopping."""
         found: Floats = (
             in_chunks(self.inputs, torch.from_numpy(self.samples[rows]).to(self.fabric.device)).cpu().numpy()
         )
@@ -234,7 +235,7 @@ class _Run:
         self.saved = now
 
     def _folder(self) -> Path:
-        """One folder for one training: the same samples, labels, settings, networks and plain attributes of the task"""
+        """Return the folder of checkpoints, one for the same samples, settings, networks and plain attributes."""
         assert self.where.folder is not None
         facts = [asdict(self.settings), self.seed, self.title, self.where.precision, step_size(self.task)]
         own = {name: value for name, value in vars(self.task).items() if isinstance(value, bool | int | float | str)}
@@ -246,12 +247,12 @@ class _Run:
 
 
 def _some(samples: Array) -> int:
-    """How many samples, as float32, take no more than 400 MB."""
+    """Return how many samples, as float32, take no more than 400 MB."""
     return max(1, SOME_NUMBERS // max(1, math.prod(samples.shape[1:])))
 
 
 def _usable_weight(task: Task, taught: TrainingSet, title: str) -> Floats | None:
-    """(n,) float32, 1 on average over the good samples; None where all count alike. Raises SettingsError, see train."""
+    """Return weights (n,), 1 on average over good samples; None where all count alike. Raises SettingsError."""
     weight = taught.weight
     if weight is None or not differ(weight):
         return None
@@ -283,7 +284,7 @@ class _Known:
 
 @cache  # a new one reads the entry points of all that is installed, as long as a small network takes to learn
 def _fabric(accelerator: str, precision: str) -> Fabric:
-    """One process, or as many as torchrun started."""
+    """Return Fabric on one process, or on as many as torchrun started."""
     with needing("training a network", "learn"):
         from lightning_fabric import Fabric  # takes as long to import as PyTorch, and scoring has no use for it
 

@@ -59,7 +59,8 @@ def blocks(source: Source, rows: int = BLOCK_ROWS) -> Iterator[Floats]:
 
 
 def weighted_blocks(source: Source, rows: int = BLOCK_ROWS) -> Iterator[Weighted]:
-    """As `blocks`, with the weights of the rows, None where a block has none; rows of weight 0 are not there."""
+    """Yield blocks as `blocks` does, with the weights of the rows, None where a block has none; rows of weight 0 are
+    left out."""
     held: list[Weighted] = []
     count = 0
     for batch in source:

@@ -37,7 +37,7 @@ class Scale:
         return cls(tuple(map(_is_wide, pooled)), tuple(map(_is_whole, pooled)))
 
     def of(self, values: Floats) -> Floats:
-        """(n, c) with the decimal logarithm where the scale is logarithmic; NaN where there is none."""
+        """Return events (n, c) with the decimal logarithm where the scale is logarithmic; NaN where there is none."""
         scaled = np.array(values, float)
         for column in np.flatnonzero(self.log):
             positive = values[:, column] > 0
@@ -85,7 +85,7 @@ class EventColumns:
         return cls(tuple(kept), Scale.fit(pooled), chosen, groups, left_out)
 
     def problem(self, events: Events) -> str:
-        """Why these columns cannot be taken from a table; '' where they can."""
+        """Return why these columns cannot be taken from a table; '' where they can."""
         lacking = [name for name in (*self.names, self.group) if name and name not in events]
         if lacking:
             return (
@@ -96,7 +96,7 @@ class EventColumns:
         return f"the column {text[0]!r} holds text, not numbers; mend the file" if text else ""
 
     def values(self, events: Events) -> Floats:
-        """(n, c) float64 as they are; infinite values are missing."""
+        """Return the values (n, c) in float64; infinite ones are missing."""
         if not self.names:
             return np.empty((0, 0))
         values = np.stack([np.asarray(events[name], float) for name in self.names], axis=1)
@@ -104,7 +104,7 @@ class EventColumns:
         return values
 
     def group_of(self, events: Events) -> Array:
-        """(n,) text; '' where there are no groups."""
+        """Return the group (n,) of each event as text; '' where there are no groups."""
         if not self.group:
             return np.full(len(next(iter(events.values()), ())), "")
         return np.asarray(events[self.group]).astype(str)
@@ -142,18 +142,18 @@ NO_COLUMNS = EventColumns((), Scale((), ()))  # of runs of histograms
 
 
 def is_text(column: Array) -> bool:
-    """Whether a column holds text."""
+    """Return whether a column holds text."""
     return column.dtype.kind in "USO"
 
 
 def in_most(runs: Sequence[Iterable[Item]], share: float = MOST) -> list[Item]:
-    """What is in more than this share of the runs, in the order of the first that has it."""
+    """Return what is in more than this share of the runs, in the order of the first that has it."""
     counted = Counter(item for run in runs for item in run)
     return [item for item, times in counted.items() if times > share * len(runs)]
 
 
 def _kinds(events: Events) -> dict[str, bool]:
-    """Name of each column to whether it is text."""
+    """Return for the name of each column whether it is text."""
     return {name: is_text(column) for name, column in events.items()}
 
 
@@ -167,7 +167,7 @@ def _groups(runs: Sequence[Events], candidates: Sequence[str]) -> tuple[str, tup
 
 
 def _useless(runs: list[Array]) -> str:
-    """Why a column says nothing of populations; '' where it does."""
+    """Return why a column says nothing of populations; '' where it does."""
     pooled = _finite(np.concatenate([np.asarray(run, float) for run in runs]))
     if not len(pooled):
         return "has no values"

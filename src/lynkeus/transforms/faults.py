@@ -72,12 +72,12 @@ class Fault:
 
     @property
     def concerns(self) -> str:
-        """`monitor` (one channel) or `beam` (the whole orbit)."""
+        """Return `monitor` (one channel) or `beam` (the whole orbit)."""
         return FAULTS[self.kind].concerns
 
     @property
     def stop(self) -> int:
-        """The first row after the fault."""
+        """Return the first row after the fault."""
         return self.start + self.length
 
 
@@ -102,12 +102,12 @@ def apply_faults(
     seed: int = 0,
     memory: dict[int, Array] | None = None,
 ) -> tuple[Array, npt.NDArray[np.int32]]:
-    """New rows with the faults in them, and the truth (n,): 0, or the 1-based number of the fault.
+    """Return new rows with the faults in them, and the truth (n,): 0, or the 1-based number of the fault.
 
-    `rows` (n, c) floats, `first`: index in the stream of rows[0]; `jitter`, `centre` (c,). Faults act in the
-    order of their numbers; where they overlap the truth names the last. `memory` carries what a fault holds from
-    one batch to the next: an empty dict for each pass over a stream. Raises SettingsError for a channel or a
-    pattern that does not fit the rows.
+    `rows` (n, c) floats, `first`: index in the stream of rows[0]; `jitter`, `centre` (c,). Faults act in the order of
+    their numbers; where they overlap the truth names the last. `memory` carries what a fault holds from one batch to
+    the next: an empty dict for each pass over a stream. Raises SettingsError for a channel or a pattern that does not
+    fit the rows.
     """
     memory = {} if memory is None else memory
     rows = np.array(rows, copy=True)
@@ -129,7 +129,8 @@ def apply_faults(
 def plan_faults(
     kind: str, size: float, every: int, length: int, rows: int, channels: Sequence[int], seed: int
 ) -> tuple[Fault, ...]:
-    """One fault of `length` rows at a random place in each full stretch of `every` rows, on a random one of `channels`.
+    """Return one fault of `length` rows at a random place in each full stretch of `every` rows, on a random one of
+    `channels`.
 
     A beam fault keeps channel -1; kick and step still want their pattern (`dataclasses.replace`).
     """

@@ -59,7 +59,7 @@ class Inputs:
         return replace(inputs, whitening=_whitening(inputs.of(samples), weight)) if windows == "white" else inputs
 
     def of(self, values: Array) -> Floats:
-        """(n, c, ...) float32."""
+        """Return values as a network reads them (n, c, ...), float32: in sigmas, without gaps, far ones compressed."""
         column = (..., *([None] * (values.ndim - 1 - self.centre.ndim)))
         scaled = (values - self.centre[column]) / self.sigma[column]
         scaled = np.where(np.isfinite(scaled), scaled, 0.0)
@@ -78,7 +78,8 @@ def _spread(numbers: Floats, centre: Floats, weight: Floats | None) -> Floats:
 
 
 def _whitening(samples: Floats, weight: Floats | None) -> Floats:
-    """(numbers, numbers) symmetric, each number stays where it is; weak directions count as noise of one size."""
+    """Return a symmetric (ZCA) whitening (numbers, numbers): each number stays where it is; weak directions count as
+    noise of one size."""
     flat = samples.reshape(len(samples), -1).astype(np.float64)
     if flat.shape[1] > MOST_NUMBERS:
         raise SettingsError(f"windows = white is for at most {MOST_NUMBERS} numbers a sample, not {flat.shape[1]}")
@@ -99,7 +100,7 @@ class Read(NamedTuple):
 
 
 def read_samples(source: Source, size: int, seed: int, who: str) -> Read:
-    """At most `size` samples, and 2 GB of them, drawn from a stream: float32, images of 8 bits as they are.
+    """Return a sample of at most `size` samples, and 2 GB of them, of a stream: float32, images of 8 bits as they are.
 
     Samples that miss more than half of their values, or weigh nothing, teach nothing. Raises SchemaError for a kind
     without channels, shapes that differ from sample to sample, or no usable sample.
@@ -140,7 +141,7 @@ def _require_shape(schema: Schema, who: str) -> None:
 
 
 def _record(first: Batch) -> np.dtype[np.void]:
-    """Label and values of a sample together, so that both are drawn together."""
+    """Return a record type of label and values of a sample together, so that both are drawn together."""
     kind = np.uint8 if first.values.dtype == np.uint8 else np.float32
     shape = sample_shape(first.schema)
     return np.dtype([("label", np.int64), ("usable", np.bool_), ("values", kind, shape)], align=True)

@@ -31,7 +31,8 @@ class Mixture:
 
     @classmethod
     def fit(cls, points: Floats, seed: int, components: Sequence[int] = COMPONENTS) -> tuple[Self, Floats]:
-        """Also the scores of the quarter of the points that was held out, which chose the number of components.
+        """Fit a mixture, and return also the scores of the quarter of the points that was held out, which chose the
+        number of components.
 
         Each covariance is widened by columns / rows per component: many columns known from few rows are not trusted.
         """
@@ -58,12 +59,14 @@ class Mixture:
         return made, made.score(held)[0]
 
     def score(self, points: Floats) -> tuple[Floats, Array]:
-        """-log of the density (n,), but for a constant, and the component that each point is most likely of."""
+        """Return -log of the density (n,), but for a constant, and the component (n,) that each point is most likely
+        of."""
         log_density = self.log_parts(points)
         return -logsumexp(log_density, axis=0), log_density.argmax(axis=0)
 
     def log_parts(self, points: Floats) -> Floats:
-        """(k, n) log of the density of each component at each point, but for the constant that `score` leaves out."""
+        """Return the log of the density of each component at each point (k, n), but for the constant that `score`
+        leaves out."""
         log_density = np.empty((len(self.centre), len(points)))
         for k, (centre, whiten) in enumerate(zip(self.centre, self.whiten, strict=True)):
             white = (points - centre) @ whiten
@@ -71,7 +74,8 @@ class Mixture:
         return log_density
 
     def parts(self, points: Floats, component: Array) -> Floats:
-        """(n, c) by how much the squared distance to its component falls when a column is left out."""
+        """Return by how much the squared distance of each point to its component falls (n, c) when a column is left
+        out."""
         parts = np.empty(points.shape)
         for k, (centre, whiten) in enumerate(zip(self.centre, self.whiten, strict=True)):
             precision = whiten @ whiten.T

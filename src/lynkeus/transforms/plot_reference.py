@@ -22,7 +22,8 @@ class Plots:
 
     @classmethod
     def of(cls, schema: Schema, who: str) -> Self:
-        """The plots of runs. Raises SchemaError for another kind, or where edges and bins do not agree."""
+        """Read the plots from the schema of runs. Raises SchemaError for another kind, or where edges and bins do not
+        agree."""
         if schema.kind != "histogram":
             raise SchemaError(f"the scorer {who} reads runs as histograms, not a {schema.kind}")
         shapes = tuple(tuple(len(axis) + 1 for axis in axes) for axes in schema.edges)
@@ -34,11 +35,12 @@ class Plots:
         return cls(tuple(slice(int(a), int(b)) for a, b in pairwise(ends)), shapes)
 
     def per_bin(self, per_plot: Floats) -> Floats:
-        """(..., plots) as (..., all bins)."""
+        """Return one number per plot (..., plots) repeated for all of its bins (..., bins)."""
         return np.repeat(per_plot, [part.stop - part.start for part in self.slices], axis=-1)
 
     def events(self, values: Array) -> Floats:
-        """(n, plots) sum of the bins; NaN where a plot has missing or negative bins, or too few events to be judged."""
+        """Return the sum of the bins (n, plots) of (n, bins); NaN where a plot has missing or negative bins, or fewer
+        than FEWEST events."""
         starts = [part.start for part in self.slices]
         total = np.add.reduceat(values.astype(np.float64), starts, axis=1)
         bad = np.logical_or.reduceat(~np.isfinite(values) | (values < 0), starts, axis=1)
@@ -80,21 +82,23 @@ class PlotReference:
         return cls(plots, *_moments(plots, first, second, (events, runs, whole)))
 
     def judged(self, values: Array) -> Floats:
-        """(n, plots) events of each plot; NaN where it cannot be judged, or no good run had enough events there."""
+        """Return the events of each plot (n, plots); NaN where there are too few, here or in all good runs."""
         return np.where(self.events > 0, self.plots.events(values), np.nan)
 
     def expected(self, events: Floats) -> Floats:
-        """(n, bins) of good runs with that many events in each plot (n, plots)."""
+        """Return the counts (n, bins) to expect of good runs with that many events in each plot (n, plots)."""
         return self.plots.per_bin(events) * self.share
 
     def variance(self, events: Floats) -> Floats:
-        """(n, bins) of the difference to what is expected: counting, the reference itself, from run to run."""
+        """Return the variance (n, bins) of counts about what is expected: counting, the reference itself, from run to
+        run."""
         size = self.plots.per_bin(events)
         known = self.plots.per_bin(np.maximum(self.events, 1.0))
         return self.plots.per_bin(self.fano) * self.share * size * (1 + size / known) + size**2 * self.variation
 
     def pulls(self, values: Array) -> Floats:
-        """(n, bins) signed sigmas of every bin, sound for few counts too; 0 in plots that are not judged."""
+        """Return signed sigmas (n, bins) of every bin from the Poisson deviance, sound for few counts too; 0 in plots
+        with too few events."""
         events = self.judged(values)
         least = 0.5 / np.maximum(self.events, 1.0)  # a bin that no good run has filled is not known to be impossible
         share = np.maximum(self.share, self.plots.per_bin(least))
@@ -125,8 +129,8 @@ def _moments(plots: Plots, first: Floats, second: Floats, seen: tuple[Floats, Fl
 
 
 def merged(expected: Floats, least: float) -> Array:
-    """(bins,) number of the group of each bin, such that all groups expect `least` or more: sparse bins are merged in
-    the order of what they expect, so that the emptiest regions of a plot of any dimension are counted together."""
+    """Return the group (bins,) of each bin, such that all groups expect `least` or more: sparse bins are merged in the
+    order of what they expect, so that the emptiest regions of a plot of any dimension are counted together."""
     order = np.argsort(expected, kind="stable")
     below = np.cumsum(expected[order]) - expected[order]
     sparse = expected[order] < least
@@ -144,7 +148,7 @@ def summed(group: Array, numbers: Floats) -> Floats:
 
 
 def _joined(group: Array, expected: Floats, least: float) -> Array:
-    """Groups that came out too small are joined to the next, the last one to the one before."""
+    """Return the groups with those that came out too small joined to the next, the last one to the one before."""
     sums = np.bincount(group, expected)
     target, held, number = np.empty(len(sums), np.intp), 0.0, 0
     for place, own in enumerate(sums):

@@ -16,14 +16,15 @@ FEWEST_RUNS = 20  # from which the usual deviates are learned
 
 @dataclass(frozen=True)
 class Usual:
-    """`centre`, `sigma` (plots,) of the deviates of good runs: 0 and 1 where a test is exact and nothing drifts."""
+    """The null distribution of the deviates of good runs, `centre` and `sigma` (plots,): 0 and 1 where a test is exact
+    and nothing drifts."""
 
     centre: Floats
     sigma: Floats
 
     @classmethod
     def fit(cls, deviates: Floats) -> Self:
-        """From (runs, plots), NaN left out; a plot of too few runs is taken as it is."""
+        """Learn from the deviates of good runs (runs, plots), NaN left out; a plot of too few runs keeps 0 and 1."""
         enough = np.isfinite(deviates).sum(axis=0) >= FEWEST_RUNS
         low, centre, high = np.full((3, deviates.shape[1]), np.array([[-1.0], [0.0], [1.0]]))
         if enough.any():
@@ -31,17 +32,17 @@ class Usual:
         return cls(centre, np.maximum((high - low) / 2, 0.1))
 
     def of(self, deviates: Floats) -> Floats:
-        """(n, plots) in sigmas of good runs."""
+        """Return deviates (n, plots) in sigmas of good runs."""
         return (deviates - self.centre) / self.sigma
 
 
 def deviate_of(log_p: Floats) -> Floats:
-    """Normal deviate of a p-value that is given by its natural logarithm: of any smallness."""
+    """Return the normal deviate of a p-value given by its natural logarithm, however small."""
     return -ndtri_exp(np.minimum(log_p, -1e-12))
 
 
 def chi2_deviate(value: Floats, degrees: Floats) -> Floats:
-    """Normal deviate of a chi-square with so many degrees of freedom."""
+    """Return the normal deviate of a chi-square with so many degrees of freedom; NaN where there are none."""
     value, degrees = np.asarray(value, float), np.asarray(degrees, float)
     found = deviate_of(chi2.logsf(value, np.maximum(degrees, 1)))
     # Far out logsf underflows; Wilson & Hilferty (1931) goes on.
@@ -52,11 +53,12 @@ def chi2_deviate(value: Floats, degrees: Floats) -> Floats:
 
 
 def worst_plot(deviates: Floats) -> Scores:
-    """(n, 1) -log10 of the chance that the worst of the plots (n, plots) is that bad in a good run (Sidak 1967); NaN:
-    no plot was judged."""
+    """Return -log10 of the chance (n, 1) that the worst of the plots (n, plots) is that bad in a good run (Sidak 1967);
+    NaN where all plots are NaN."""
     judged = np.isfinite(deviates).sum(axis=1)
     worst = np.where(np.isfinite(deviates), deviates, -np.inf).max(axis=1, initial=-np.inf)
     log_p = log_ndtr(-worst)
+    # Below e^-30 the exact form underflows; the sum over plots (Bonferroni) is the same there.
     any_of = np.log(np.maximum(judged, 1)) + log_p
     exact = np.log(-np.expm1(np.maximum(judged, 1) * np.log1p(-np.exp(np.clip(log_p, -700.0, -1e-12)))))
     score = -np.where(log_p < -30, any_of, exact) / np.log(10)

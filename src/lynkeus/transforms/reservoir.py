@@ -13,7 +13,8 @@ Weighted = tuple[Array, Floats | None]  # rows (n, ...) and their weights (n,), 
 
 
 def reservoir(parts: Iterable[Array], size: int, seed: int) -> Array:
-    """At most `size` rows of all parts (n, ...), in their order; how they are cut into parts does not matter.
+    """Return a uniform sample of at most `size` rows of all parts (n, ...), in their order; how they are cut into parts
+    does not matter.
 
     Every row draws a number and the smallest ones stay. Raises SchemaError where there are no rows.
     """
@@ -21,7 +22,8 @@ def reservoir(parts: Iterable[Array], size: int, seed: int) -> Array:
 
 
 def weighted_reservoir(parts: Iterable[Weighted], size: int, seed: int) -> Weighted:
-    """As `reservoir`, of rows with weights; also the weights that the rows now stand for (None: there were none).
+    """Return a sample as `reservoir` does, of rows with weights, and the weights that the rows now stand for (None:
+    there were none).
 
     A row draws a number over its weight, so that heavy ones stay; one lighter than the border stands for as much as
     that (priority sampling, Duffield, Lund & Thorup 2007): sums of weights are right on average. Rows of weight 0 are
@@ -63,7 +65,7 @@ def weighted_reservoir(parts: Iterable[Weighted], size: int, seed: int) -> Weigh
 
 
 def copies_by_weight(rows: Array, weight: Floats, seed: int) -> Array:
-    """As many rows, on average, as there are: each as often as its share of the weight, to the next whole number.
+    """Return as many rows as there are, each as often as its share of the weight says, rounded up or down.
 
     At evenly spaced places along the sum of the weights (systematic sampling, Madow 1949).
     """
@@ -73,17 +75,17 @@ def copies_by_weight(rows: Array, weight: Floats, seed: int) -> Array:
 
 
 def sample_rows(source: Source, size: int, seed: int) -> Floats:
-    """At most `size` single rows (n, channel) of a table or of windows of one."""
+    """Return a sample of at most `size` single rows (n, channel) of a table or of windows of one."""
     return reservoir((rows for rows, _ in _rows(source)), size, seed)
 
 
 def weighted_rows(source: Source, size: int, seed: int) -> Weighted:
-    """As `sample_rows`, with the weights of the rows; those of a window have its own."""
+    """Return a sample as `sample_rows` does, with the weights of the rows; those of a window have its own."""
     return weighted_reservoir(_rows(source), size, seed)
 
 
 def row_weights(batch: Batch, length: int) -> Floats | None:
-    """(n * length,) weights of the rows of samples of that length."""
+    """Return the weights (n * length,) of the rows of samples of that length."""
     return None if batch.weight is None else np.repeat(np.asarray(batch.weight, float), length)
 
 

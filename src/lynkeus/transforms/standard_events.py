@@ -28,7 +28,8 @@ class StandardEvents:
 
     @classmethod
     def fit(cls, source: Source, who: str, size: int, seed: int) -> tuple[Self, Floats]:
-        """Learn from good runs; also `size` of their events (n, c), drawn at random, in sigmas and in random order.
+        """Learn from good runs, and return also `size` of their events (n, c), drawn at random, in sigmas and in random
+        order.
 
         Raises SchemaError for another kind, or too few events.
         """
@@ -46,35 +47,36 @@ class StandardEvents:
         return own, own.of(pooled)[np.random.default_rng(seed).permutation(len(pooled))]
 
     def of(self, events: Floats) -> Floats:
-        """(n, c) in sigmas; a missing value is at the centre."""
+        """Return events (n, c) in sigmas of good ones; a missing value is at the centre."""
         found = (self.scale.of(events) - self.centre) / self.sigma
         return np.clip(np.where(np.isfinite(found), found, 0.0), -FAR_SIGMA, FAR_SIGMA)
 
     def runs(self, batch: Batch) -> Iterator[Floats]:
-        """(events, c) of each run; events without any value are left out."""
+        """Yield the events (events, c) of each run in sigmas; events without any value are left out."""
         return (self.of(run) for run in _raw(batch))
 
     def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
+        """Return what was learned as arrays for a model folder."""
         return {"event_log": np.array(self.scale.log)} | arrays_of(self, "event_", ("scale",))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
+        """Rebuild from the arrays of `to_arrays`."""
         log = tuple(arrays["event_log"].tolist())
         return cls(Scale(log, (False,) * len(log)), arrays["event_centre"], arrays["event_sigma"])
 
 
 def decorrelated(pool: Floats) -> Floats:
-    """(c, c) that takes out of events (n, c), multiplied from the right, what their columns have in common: then a
-    distance sees a column that leaves its relation to the others, such as S2 at a given S1."""
+    """Return the matrix (c, c) of a ZCA whitening, which takes out of events (n, c), multiplied from the right, what
+    their columns have in common: then a distance sees a column that leaves its relation to the others, such as S2 at a
+    given S1."""
     variance, axes = np.linalg.eigh(np.atleast_2d(np.cov(pool.T)))
     matrix: Floats = axes / np.sqrt(np.maximum(variance, LEAST_VARIANCE * variance[-1])) @ axes.T
     return matrix
 
 
 def present(batch: Batch) -> Array:
-    """(n, event) True where there is an event with a value."""
+    """Return a mask (n, event) of the events that have a value."""
     there: Array = np.logical_or.reduce(np.isfinite(batch.values), axis=2)
     return there if batch.mask is None else there & batch.mask
 

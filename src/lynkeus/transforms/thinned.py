@@ -35,7 +35,7 @@ class Thinned:
 
     @property
     def index(self) -> npt.NDArray[np.intp]:
-        """Which samples of the stream are kept."""
+        """Return the indices in the stream of the samples that are kept."""
         return self._joined()[0]
 
     @property

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lynkeus.cli.images import export_model, load_model
+from lynkeus.cli.images import export_model
+from lynkeus.cli.options import load_model
 from lynkeus.core import Batch, ModelError, Schema, SchemaError, SettingsError
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.scorers.inspect import features as inspect_features

@@ -68,7 +68,8 @@ class Findings(NamedTuple):
 
 @dataclass(frozen=True)
 class Baseline:
-    """Learned from the healthy pulses of one cavity, or of all: `middle` and `stray` (statistic,) of each statistic."""
+    """The null distribution of one cavity, or of all, learned from healthy pulses: `middle` and `stray` (statistic,),
+    median and upper sigma of each statistic."""
 
     model: CavityModel
     equation: EquationSpread
@@ -78,7 +79,8 @@ class Baseline:
 
     @classmethod
     def fit(cls, signals: Signals, step_s: float) -> Self:
-        """Each half of the pulses is judged by the spread of the other half, so that nothing judges itself."""
+        """Learn from healthy pulses; the statistics of each half come from the spread of the other half, as noise that
+        was fitted to itself would look too small."""
         model = CavityModel.fit(signals, step_s)
         unit = np.ones(len(STATISTICS))
         halves = []
@@ -98,7 +100,7 @@ class Baseline:
         )
 
     def find(self, signals: Signals) -> Findings:
-        """Every likelihood ratio."""
+        """Return every likelihood ratio (n, statistic) of some pulses, and what was found in detail."""
         change = find_changes(self.model, self.equation, signals)
         white = self.channels.contradicts(self.model, signals)
         driven = self.channels.drives(signals)
@@ -132,7 +134,7 @@ class Baseline:
         return Findings(statistics, change, jump, shift, drive_shift, ringing, drive_ringing, cut)
 
     def scores(self, found: Findings) -> Floats:
-        """(n, 1 + FAULTS): anomaly, then each fault, in sigmas of healthy pulses."""
+        """Return the scores (n, 1 + FAULTS) in sigmas of healthy pulses: anomaly, then each fault."""
         sigmas = {}
         for family in FAMILIES.values():
             at = [STATISTICS.index(name) for name in family]
@@ -160,7 +162,8 @@ class Baseline:
 
 
 def _doubted(sigmas: Floats, other: Floats) -> Floats:
-    """Smaller the more another fault explains."""
+    """Return the sigmas (n,) of a fault, less the more certain another one is: divided by `other` / CERTAIN where that
+    is above 1."""
     return np.where(sigmas > 0, sigmas / np.maximum(1, other / CERTAIN), sigmas)
 
 

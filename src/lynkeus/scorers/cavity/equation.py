@@ -26,8 +26,8 @@ FILLED = 0.9  # share of its top where the field counts as filled
 
 @dataclass(frozen=True)
 class Signals:
-    """Probe, forward and reflected (n, time), complex, each pulse with the amplitude of its probe 1 and its phase 0;
-    `scale` (n,) is what was divided by, complex."""
+    """Complex envelopes of probe, forward and reflected (n, time), divided by `scale` (n,) so that the probe of each
+    pulse has amplitude 1 and phase 0."""
 
     probe: Complex
     forward: Complex
@@ -36,13 +36,14 @@ class Signals:
 
 
 def signals_of(values: Array) -> Signals:
-    """From I and Q of the three (n, 6, time); what is missing lies on the line between its neighbours."""
+    """Return the complex envelopes of I and Q of the three signals (n, 6, time); gaps are interpolated in time."""
     filled = fill_gaps(values)
     signals = filled[:, 0::2] + 1j * filled[:, 1::2]
     probe = signals[:, 0]
     amplitude = np.abs(probe)
     top = np.quantile(amplitude, 0.95, axis=1)
-    least = 0.05 * np.abs(signals).max(axis=(1, 2), initial=0.0)  # a dead probe
+    # A dead probe is noise: divided by its own size it would look like a field.
+    least = 0.05 * np.abs(signals).max(axis=(1, 2), initial=0.0)
     turned = np.angle((probe * amplitude).sum(axis=1))
     size = np.maximum(top, least)
     scale = np.where(size > 0, size, 1.0) * np.exp(1j * turned)
@@ -51,7 +52,8 @@ def signals_of(values: Array) -> Signals:
 
 
 def fill_gaps(values: Array) -> Floats:
-    """(n, channel, time) in double precision with NaN interpolated in time; a channel without any value is 0."""
+    """Return the values (n, channel, time) in double precision with NaN interpolated in time; a channel without any
+    value is 0."""
     filled = values.astype(np.float64)
     for pulse, channel in np.argwhere(~np.isfinite(filled).all(axis=2)):
         row = filled[pulse, channel]
@@ -61,7 +63,7 @@ def fill_gaps(values: Array) -> Floats:
 
 
 def in_blocks(rows: Array, length: int) -> Array:
-    """Trapezoidal means (n, block) of (n, time) over blocks of `length` steps that share their ends."""
+    """Return the trapezoidal means (n, block) of (n, time) over blocks of `length` steps that share their ends."""
     area = np.cumsum(0.5 * (rows[:, 1:] + rows[:, :-1]), axis=1)
     area = np.concatenate([np.zeros_like(area[:, :1]), area], axis=1)[:, ::length]
     return np.asarray(np.diff(area, axis=1) / length)
@@ -87,7 +89,7 @@ class CavityModel:
 
     @classmethod
     def fit(cls, signals: Signals, step_s: float) -> Self:
-        """From the median of healthy pulses, so that some faulty ones do no harm.
+        """Calibrate a cavity on the median of healthy pulses, so that some faulty ones do no harm.
 
         The half bandwidth comes from fill and decay, where no beam is; the crosstalk from the decay, where no drive is.
         Raises SchemaError where there is no pulse to be seen.
@@ -115,11 +117,11 @@ class CavityModel:
         return cls(**(vars(model) | {"detuning": _detuning(model, medians)}))
 
     def drive(self, signals: Signals) -> Complex:
-        """Forward without crosstalk, in units of the field that it would hold up in the end (n, time)."""
+        """Return forward without crosstalk (n, time), in units of the field that it would hold up in the end."""
         return np.asarray((signals.forward - self.crosstalk * signals.probe) * (self.alpha / self.half_bandwidth))
 
     def residual(self, signals: Signals) -> Complex:
-        """What the equation leaves over (n, block), in units of half bandwidth times field: beam, or a fault."""
+        """Return what the equation leaves over (n, block), in units of half bandwidth times field: beam, or a fault."""
         field = self.field(signals)
         change = np.diff(signals.probe[:, :: self.length], axis=1)[:, : field.shape[1]]
         rate = change / (self.length * self.step_s * self.half_bandwidth)
@@ -127,26 +129,27 @@ class CavityModel:
         return np.asarray(rate - drive + field * (1 - 1j * self.detuning / self.half_bandwidth))
 
     def field(self, signals: Signals) -> Complex:
-        """Mean of the probe in each block (n, block)."""
+        """Return the mean of the probe in each block (n, block)."""
         return np.asarray(in_blocks(signals.probe, self.length))
 
     def contradiction(self, signals: Signals) -> Complex:
-        """Probe minus what forward and reflected say of it (n, time): 0 whatever the cavity does."""
+        """Return the probe minus what forward and reflected say of it (n, time): 0 whatever the cavity does."""
         return np.asarray(signals.probe - self.x * signals.forward - self.y * signals.reflected)
 
     @property
     def blocks_s(self) -> Floats:
-        """Time in the middle of each block."""
+        """Return the time (block,) in the middle of each block, in s."""
         return (np.arange(len(self.detuning)) + 0.5) * self.length * self.step_s
 
 
 def chi_square(rows: Complex) -> Floats:
-    """Sum of the squares (n,)."""
+    """Return the sum (n,) of the squared magnitudes of each row."""
     return np.asarray((np.abs(rows) ** 2).sum(axis=1))
 
 
 def find_phases(probe: Complex, forward: Complex) -> tuple[int, int, int]:
-    """First sample with drive, with the field filled, after the drive. Raises SchemaError without a pulse."""
+    """Return the first sample with drive, the first with the field filled, and the first after the drive. Raises
+    SchemaError without a pulse."""
     power = np.abs(forward)
     driven = np.flatnonzero(power > DRIVEN * np.quantile(power, 0.9))
     amplitude = np.abs(probe)
@@ -168,7 +171,8 @@ def find_phases(probe: Complex, forward: Complex) -> tuple[int, int, int]:
 def _fit_fill_and_decay(
     probe: Complex, drive: Complex, phases: tuple[int, int, int], step_s: float
 ) -> tuple[complex, float]:
-    """alpha and half bandwidth by least squares; the detuning is piecewise linear, apart in fill and decay."""
+    """Return alpha (1/s) and half bandwidth (rad/s) by least squares; the detuning is piecewise linear, apart in fill
+    and decay."""
     start, filled, stop = phases
     field, driving = 0.5 * (probe[1:] + probe[:-1]), 0.5 * (drive[1:] + drive[:-1])
     rate = np.diff(probe) / step_s
@@ -202,9 +206,10 @@ def _fit_fill_and_decay(
 
 
 def _detuning(model: CavityModel, medians: Signals) -> Floats:
-    """Of each block, from the phase of what is left over; without field as in the next block that has some."""
+    """Return the detuning (block,) in rad/s from the phase of what the equation leaves over; where the field is too
+    weak it is interpolated between blocks that have some."""
     field = model.field(medians)[0]
     ratio = model.residual(medians)[0] / np.where(field == 0, 1, field)
-    strong = np.flatnonzero(np.abs(field) > 0.15)
+    strong = np.flatnonzero(np.abs(field) > 0.15)  # of the top: below it noise is divided by hardly any field
     detuning = ratio.imag * model.half_bandwidth
     return np.asarray(np.interp(np.arange(len(field)), strong, detuning[strong]))

@@ -36,13 +36,13 @@ class Change(NamedTuple):
 
 
 def onsets(model: CavityModel) -> Array:
-    """Blocks in which a change may begin: from the start of the drive on."""
+    """Return the blocks in which a change may begin: from the start of the drive on."""
     first = -(-model.start // model.length)
     return np.arange(first, max(len(model.detuning) - LEFT_BLOCKS, first + 1))
 
 
 def rises(model: CavityModel) -> tuple[Floats, Floats]:
-    """Rising steps (shape, block) from 0 to 1, and their onsets (shape,) in s."""
+    """Return steps (shape, block) that rise from 0 to 1, and their onsets (shape,) in s."""
     time = model.blocks_s
     begin = (onsets(model) * model.length) * model.step_s
     shapes = [
@@ -52,7 +52,7 @@ def rises(model: CavityModel) -> tuple[Floats, Floats]:
 
 
 def find_changes(model: CavityModel, spread: EquationSpread, signals: Signals) -> Change:
-    """Every statistic of the cavity equation.
+    """Return every statistic of the cavity equation.
 
     Where one is sought the detuning, the phase of the beam, and a current that varies anyway may be others at no cost.
     """
@@ -80,7 +80,8 @@ def find_changes(model: CavityModel, spread: EquationSpread, signals: Signals) -
 def _free_beam(
     model: CavityModel, spread: EquationSpread, rows: tuple[Complex, Floats, Floats]
 ) -> tuple[Floats, Floats]:
-    """What the beam may do at no cost (n, k, 2 block), and what the best window without a quench explains more (n,)."""
+    """Return the directions (n, k, 2 block) in which the beam may differ at no cost, and how much more chi-square (n,)
+    the best window of beam alone explains than the one chosen together with a quench."""
     field, white, turning = rows
     if not spread.varies:
         usual = spread.whiten(1j * beam_shape(model, spread))
@@ -108,7 +109,8 @@ def _free_beam(
 def _find_quench(
     model: CavityModel, spread: EquationSpread, waves: tuple[Complex, Complex], left: Floats, basis: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Sigmas, relative rise and onset of the half bandwidth. The losses rise alone, or all is faster."""
+    """Return sigmas, relative rise and onset (n,) in s of the half bandwidth. The losses rise alone, or all is
+    faster."""
     field, drive = waves
     shapes, begin = rises(model)
     best, rise, onset = np.zeros(len(field)), np.zeros(len(field)), np.full(len(field), np.nan)
@@ -129,7 +131,7 @@ def _find_quench(
 def _find_rise(
     model: CavityModel, spread: EquationSpread, signals: Signals, *_: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Sigmas, relative rise and onset of a field that is not loaded as the drive was made for."""
+    """Return sigmas, relative rise and onset (n,) in s of a field that is not loaded as the drive was made for."""
     flat = (flat_top(model, signals) - spread.flat_top) @ spread.flat_whitener.T
     time = (np.arange(len(spread.flat_top)) + 0.5) * model.length * model.step_s
     first_s = (-(-model.filled // model.length) + 1) * model.length * model.step_s
@@ -149,7 +151,7 @@ def _find_rise(
 def _find_beam_loss(
     model: CavityModel, spread: EquationSpread, _: Signals, left: Floats, basis: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Sigmas, share of the beam that is lost, and from when."""
+    """Return sigmas, share of the beam that is lost, and since when (n,) in s."""
     shape = beam_shape(model, spread)
     best, share, onset = np.zeros(len(left)), np.zeros(len(left)), np.full(len(left), np.nan)
     for block in onsets(model):
@@ -170,7 +172,7 @@ def _find_beam_loss(
 
 
 def _orthonormal(columns: Floats) -> Floats:
-    """(n, k, d) made orthonormal, one after the other."""
+    """Return the columns (n, k, d) made orthonormal, one after the other (Gram-Schmidt)."""
     made: list[Floats] = []
     for k in range(columns.shape[1]):
         column = columns[:, k]
@@ -181,5 +183,5 @@ def _orthonormal(columns: Floats) -> Floats:
 
 
 def _without(columns: Floats, basis: Floats) -> Floats:
-    """Columns (n, k, d) without what lies along the basis (n, b, d)."""
+    """Return the columns (n, k, d) without what lies along the orthonormal basis (n, b, d)."""
     return columns - np.einsum("nkb,nbd->nkd", np.einsum("nkd,nbd->nkb", columns, basis), basis)

@@ -46,7 +46,7 @@ class ChannelSpread:
 
     @classmethod
     def fit(cls, model: CavityModel, signals: Signals) -> Self:
-        """Medians and MADs over healthy pulses (n, time)."""
+        """Learn medians and MADs over healthy pulses (n, time)."""
         contradiction = model.contradiction(signals)
         mean, noise = _centre(contradiction, CONTRADICTION_FLOOR)
         shape = np.median(signals.forward.real, axis=0) + 1j * np.median(signals.forward.imag, axis=0)
@@ -56,27 +56,32 @@ class ChannelSpread:
         return cls(mean, noise, shape + off, wide, resting)
 
     def contradicts(self, model: CavityModel, signals: Signals) -> Complex:
-        """In sigmas of each part (n, time)."""
+        """Return the contradiction of the channels (n, time) beyond that of healthy pulses, in sigmas of its real and
+        imaginary parts."""
         return np.asarray((model.contradiction(signals) - self.contradiction) / self.contradiction_noise)
 
     def drives(self, signals: Signals) -> Complex:
-        """Forward beside its healthy shape with the best gain, in sigmas of each part (n, time)."""
+        """Return forward minus its healthy shape with the best gain (n, time), in sigmas of its real and imaginary
+        parts."""
         gain = _gain(signals.forward / self.forward_noise, self.forward / self.forward_noise)
         return np.asarray((signals.forward - gain[:, None] * self.forward) / self.forward_noise)
 
 
 def _centre(rows: Complex, floor: float) -> tuple[Complex, Floats]:
+    """Return median (time,) of rows (n, time) and their noise by the MAD of real and imaginary parts, plus a floor."""
     mean = np.median(rows.real, axis=0) + 1j * np.median(rows.imag, axis=0)
     off = rows - mean
+    # 1.4826 makes a median absolute deviation a standard deviation: a few faulty pulses do not widen it.
     return mean, 1.4826 * np.sqrt(0.5 * (np.median(off.real**2, axis=0) + np.median(off.imag**2, axis=0))) + floor
 
 
 def _gain(rows: Complex, shape: Complex) -> Complex:
+    """Return the complex factor (n,) by which the shape (time,) fits each row best."""
     return np.asarray((rows @ shape.conj()) / max(float(np.vdot(shape, shape).real), 1e-30))
 
 
 def find_jump(model: CavityModel, spread: ChannelSpread, signals: Signals, white: Complex) -> Found:
-    """The probe is multiplied by 1 + size from some time on, perhaps only for a while."""
+    """Find where the probe is multiplied by 1 + size from some time on, perhaps only for a while."""
     noise = spread.contradiction_noise
     field = (signals.probe - white * noise) / noise
     along = _cumulated(field.conj() * white)
@@ -105,7 +110,8 @@ def _cumulated(rows: Array) -> Array:
 
 
 def find_shift(model: CavityModel, spread: ChannelSpread, signals: Signals, white: Complex) -> Found:
-    """One channel is late or early: moved back, it no longer contradicts the others. `size` is the delay in s."""
+    """Find the one channel that is late or early: moved back, it no longer contradicts the others. `size` is the delay
+    in s."""
     farthest = max(1, round(FARTHEST_S / model.step_s))
     before = chi_square(white)
     best, size, signal = np.zeros(len(white)), np.zeros(len(white)), np.zeros(len(white), np.intp)
@@ -129,13 +135,14 @@ def find_shift(model: CavityModel, spread: ChannelSpread, signals: Signals, whit
 
 
 def _moved(rows: Complex, samples: int) -> Complex:
-    """Earlier by `samples`, the end repeated."""
+    """Return the rows (n, time) earlier by `samples`, the end repeated."""
     index = np.clip(np.arange(rows.shape[1]) + samples, 0, rows.shape[1] - 1)
     return rows[:, index]
 
 
 def find_drive_shift(model: CavityModel, spread: ChannelSpread, signals: Signals, white: Complex) -> Found:
-    """The whole record is late or early: the drive, moved back, has its healthy shape, or at least half of it."""
+    """Find whether the whole record is late or early: the drive, moved back, has its healthy shape, or at least half of
+    it."""
     farthest = max(1, round(FARTHEST_S / model.step_s))
     before = chi_square(white)
     rows, power = signals.forward / spread.forward_noise, chi_square(signals.forward / spread.forward_noise)
@@ -156,7 +163,8 @@ def find_drive_shift(model: CavityModel, spread: ChannelSpread, signals: Signals
 
 
 def without_slow(model: CavityModel, white: Complex) -> Complex:
-    """Without what is slower than LOWEST_HZ, and without what lies outside the drive (n, time)."""
+    """Return the rows (n, time) without what is slower than LOWEST_HZ (less a running mean), and 0 outside the
+    drive."""
     length = max(3, round(1 / (LOWEST_HZ * model.step_s))) | 1
     driven = white[:, model.start : model.stop]
     padded = np.pad(
@@ -169,7 +177,7 @@ def without_slow(model: CavityModel, white: Complex) -> Complex:
 
 
 def find_ringing(model: CavityModel, white: Complex) -> Found:
-    """An oscillation that begins at some time and dies away. `size` is its frequency in Hz."""
+    """Find an oscillation that begins at some time and dies away. `size` is its frequency in Hz."""
     n, samples = white.shape
     best, at, size = np.zeros(n), np.full(n, np.nan), np.zeros(n)
     for decay_s in RINGS_S:
@@ -195,7 +203,8 @@ def find_ringing(model: CavityModel, white: Complex) -> Found:
 
 
 def longest_rest(model: CavityModel, signals: Signals, least: Floats) -> Floats:
-    """(n,) samples for which the amplitude of one signal changes less than `least` (signal,), while it should."""
+    """Return for how many samples in a row (n,) the amplitude of one signal changes less than `least` (signal,), while
+    it should."""
     longest = np.zeros(len(signals.probe))
     for number, name in enumerate(SIGNALS):
         rows = np.abs(getattr(signals, name)[:, model.start + 2 : model.stop])
@@ -208,13 +217,14 @@ def longest_rest(model: CavityModel, signals: Signals, least: Floats) -> Floats:
 
 
 def usual_change(model: CavityModel, signals: Signals) -> Floats:
-    """Change of the amplitude of each signal (signal,) from sample to sample, where it is quiet: the noise."""
+    """Return the change of the amplitude of each signal (signal,) from sample to sample, where it is quiet: the
+    noise."""
     rows = [np.abs(getattr(signals, name)[:, model.start + 2 : model.stop]) for name in SIGNALS]
     return np.array([np.quantile(np.abs(np.diff(row, axis=1)), QUIET) for row in rows])
 
 
 def find_gain(model: CavityModel, spread: ChannelSpread, signals: Signals, white: Complex) -> Floats:
-    """Sigmas (n,) for one channel that reads all of the pulse by another factor."""
+    """Return the sigmas (n,) for one channel that reads all of the pulse by another factor."""
     best = np.zeros(len(white))
     for row in (signals.probe, model.x * signals.forward, model.y * signals.reflected):
         own = row / spread.contradiction_noise
@@ -223,7 +233,7 @@ def find_gain(model: CavityModel, spread: ChannelSpread, signals: Signals, white
 
 
 def find_cut(model: CavityModel, spread: ChannelSpread, signals: Signals) -> Found:
-    """The drive goes off before its time and stays off. `size` is what is missing in s."""
+    """Find where the drive goes off before its time and stays off. `size` is what is missing in s."""
     driven = slice(model.start, model.stop)
     early = slice(model.start, model.start + max(3, (model.filled - model.start) // 2))
     shape, rows = np.abs(spread.forward), np.abs(signals.forward)

@@ -84,7 +84,8 @@ class Cavity:
         self.baselines_[name] = Baseline.fit(signals_of(values), 1 / self.schema_.sample_rate_hz)
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 9); NaN for a pulse that misses more than half of its values, or of a cavity that nothing is known of."""
+        """Return the scores (n, 9) in sigmas; NaN for a pulse that misses more than half of its values, or of a cavity
+        that nothing is known of."""
         return self._memo.of(batch, self._scores).copy()
 
     def _scores(self, batch: Batch) -> Scores:
@@ -94,7 +95,7 @@ class Cavity:
         return np.where(np.isnan(with_enough_data(batch, np.zeros(len(batch)))), np.nan, scores)
 
     def classify(self, batch: Batch) -> npt.NDArray[np.str_]:
-        """(n,) the fault that each pulse is most like, '' where it looks healthy."""
+        """Return the fault (n,) that each pulse is most like, '' where it looks healthy."""
         return self._kinds(self.score(batch))
 
     def _kinds(self, scores: Scores) -> npt.NDArray[np.str_]:
@@ -102,7 +103,7 @@ class Cavity:
         return np.where(scores[:, 0] > self.level, names, "")
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """Squared sigmas of each sample of each signal that speak for the output: its own part in I and in Q."""
+        """Return squared sigmas of each sample of each signal that speak for the output: its own part in I and in Q."""
         shown = np.zeros(batch.values.shape)
         for rows, baseline, found in self._found(batch):
             shown[rows] = evidence(baseline, signals_of(batch.values[rows]), found, output)
@@ -122,7 +123,7 @@ class Cavity:
         return said
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         arrays: dict[str, Array] = {}
         for cavity, baseline in self.baselines_.items():
             for name, array in arrays_of(baseline).items():
@@ -150,7 +151,7 @@ class Cavity:
         return scorer
 
     def _found(self, batch: Batch) -> Iterator[tuple[Array, Baseline, Findings]]:
-        """Rows of one cavity, some at a time, its baseline, and what is found in them."""
+        """Yield rows of one cavity, some at a time, its baseline, and what is found in them."""
         self.schema_.require(batch.schema, "the scorer cavity")
         if batch.values.shape[2] != self.schema_.shape[1]:
             raise SchemaError(
@@ -184,12 +185,13 @@ def _require_pulses(schema: Schema) -> None:
 
 
 def _cavities(batch: Batch) -> npt.NDArray[np.str_]:
-    """(n,) names; '' where the batch has none."""
+    """Return the name of the cavity of each pulse (n,); '' where the batch has none."""
     return np.asarray(batch.meta["cavity"], str) if "cavity" in batch.meta else np.full(len(batch), "")
 
 
 def _thinned(source: Source) -> dict[str, Array]:
-    """Some pulses without gaps of each cavity, evenly over the source: at most KEPT in all, KEPT_PER_CAVITY of one."""
+    """Return some pulses without gaps of each cavity, evenly over the source: at most KEPT in all, KEPT_PER_CAVITY of
+    one."""
     counts: dict[str, int] = {}
     for batch in source:
         names, found = np.unique(_cavities(batch), return_counts=True)

@@ -44,7 +44,7 @@ class EquationSpread:
 
     @classmethod
     def fit(cls, model: CavityModel, signals: Signals) -> Self:
-        """From healthy pulses, leaving out what is far off."""
+        """Learn from healthy pulses, in CLEAN_PASSES passes that leave out what is far off."""
         residual, field = model.residual(signals), float(np.median(np.abs(signals.scale)))
         beam, varies = find_beam(model, residual)
         if varies:
@@ -76,22 +76,23 @@ class EquationSpread:
         return cls(mean, slope, whitener, field, reach, beam, varies, usual, flat_whitener)
 
     def left(self, model: CavityModel, signals: Signals) -> Complex:
-        """What is left over beyond what healthy pulses of this field leave (n, block)."""
+        """Return what the equation leaves over (n, block) beyond what healthy pulses of this field leave."""
         strength = np.clip((np.abs(signals.scale) / self.field) ** 2 - 1, -self.reach, self.reach)
         return np.asarray(model.residual(signals) - self.mean - strength[:, None] * self.slope * model.field(signals))
 
     def whiten(self, shape: Complex) -> Floats:
-        """(..., block) as real and imaginary parts (..., 2 block) of unit covariance."""
+        """Return residuals (..., block) as real and imaginary parts (..., 2 block) of unit covariance."""
         return np.asarray(as_real(shape) @ self.whitener.T)
 
 
 def median(rows: Complex) -> Complex:
-    """Of real and imaginary parts over the first axis."""
+    """Return the median of real and of imaginary parts over the first axis."""
     return np.asarray(np.median(rows.real, axis=0) + 1j * np.median(rows.imag, axis=0))
 
 
 def find_beam(model: CavityModel, residual: Complex) -> tuple[Array, bool]:
-    """Blocks [first, last) in which healthy pulses have beam, and whether its current varies between them."""
+    """Return the blocks [first, last) in which healthy pulses have beam, and whether its current varies between
+    them."""
     blocks = np.arange(residual.shape[1]) * model.length
     driven = np.flatnonzero((blocks >= model.filled) & (blocks + model.length < model.stop))
     loading = -residual[:, driven].real
@@ -105,13 +106,14 @@ def find_beam(model: CavityModel, residual: Complex) -> tuple[Array, bool]:
 
 
 def windows(beam: Array, blocks: int) -> Floats:
-    """(window, block): 1 from the first block with beam to some later one, in half blocks."""
+    """Return the windows (window, block) of beam: 1 from the first block with beam to some later one, in half
+    blocks."""
     ends = np.arange(beam[0] + 1, beam[1] + 1.01, 0.5)
     return np.clip(ends[:, None] - np.arange(blocks), 0, 1) * (np.arange(blocks) >= beam[0])
 
 
 def fitted_beam(residual: Complex, beam: Array) -> Floats:
-    """The beam of each pulse (n, block): a constant current, near the crest, over the best window."""
+    """Return the beam of each pulse (n, block): a constant current, near the crest, over the best window."""
     shapes = windows(beam, residual.shape[1])
     power = (shapes**2).sum(axis=1)
     along = residual.real @ shapes.T
@@ -121,7 +123,7 @@ def fitted_beam(residual: Complex, beam: Array) -> Floats:
 
 
 def flat_top(model: CavityModel, signals: Signals) -> Floats:
-    """Amplitude of the field behind the fill (n, blocks), relative to its first block."""
+    """Return the amplitude of the field behind the fill (n, blocks), relative to its first block, less 1."""
     blocks = np.arange(len(model.detuning)) * model.length
     driven = np.flatnonzero((blocks >= model.filled) & (blocks + model.length < model.stop))
     amplitude = np.abs(model.field(signals)[:, driven])
@@ -129,7 +131,8 @@ def flat_top(model: CavityModel, signals: Signals) -> Floats:
 
 
 def _shrunk(deviation: Floats, floor: float) -> Floats:
-    """Covariance of (n, dimension), drawn to its diagonal the more the fewer pulses there are, and with a floor."""
+    """Return the covariance of (n, dimension), drawn to its diagonal the more the fewer pulses there are, and with a
+    floor."""
     n, dimension = deviation.shape
     own = deviation.T @ deviation / max(n, 1)
     weight = min(1.0, dimension / (4 * max(n, 1)))
@@ -137,16 +140,18 @@ def _shrunk(deviation: Floats, floor: float) -> Floats:
 
 
 def _whitener(covariance: Floats) -> Floats:
+    """Return the inverse Cholesky factor of a covariance, which makes its dimensions uncorrelated, of unit variance."""
     return np.linalg.inv(np.linalg.cholesky(covariance))
 
 
 def as_real(residual: Complex) -> Floats:
-    """Real parts, then imaginary parts, along the last axis."""
+    """Return real parts, then imaginary parts, along the last axis."""
     return np.concatenate([residual.real, residual.imag], axis=-1)
 
 
 def beam_shape(model: CavityModel, spread: EquationSpread) -> Complex:
-    """What the beam takes from the field of a healthy pulse (block,); 0 where it cannot be told from none."""
+    """Return what the beam takes from the field of a healthy pulse (block,); 0 where it is too weak to distinguish from
+    none."""
     inside = np.arange(len(spread.mean)) * model.length
     driven = (inside >= model.filled) & (inside < model.stop)
     shape = np.where(driven, spread.mean, 0)

@@ -11,7 +11,7 @@ from lynkeus.scorers.cavity.pulse_shapes import SIGNALS
 
 
 def words(baseline: Baseline, found: Findings, output: str) -> str:
-    """Of the first pulse; half a sentence."""
+    """Return half a sentence on what was found in the first pulse, with its numbers, such as "detuning +12 Hz"."""
     hz = baseline.model.half_bandwidth / (2 * np.pi)
     change = found.change
     detuned = f"detuning {change.detuning_hz[0]:+.0f} Hz"
@@ -46,7 +46,8 @@ def words(baseline: Baseline, found: Findings, output: str) -> str:
 
 
 def evidence(baseline: Baseline, signals: Signals, found: Findings, output: str) -> Floats:
-    """(n, 6, time) squared sigmas: of what the equation leaves over, of the contradiction, or of the drive."""
+    """Return squared sigmas (n, 6, time) of each sample: of what the equation leaves over, of the contradiction, or of
+    the drive."""
     n, samples = signals.probe.shape
     outputs = np.full(n, output)
     if output == "anomaly":

@@ -91,7 +91,8 @@ class RunEvents:
         return Batch(Schema("waveform", ("event",), (), (1, columns)), events[:, None, :])
 
     def _deviates(self, batch: Batch) -> Floats:
-        """(n, 2 + tails): of the mean score, of the shape of the distribution, and of how many are high."""
+        """Return the normal deviates of each run (n, 2 + tails): of its mean score, of the shape of the distribution,
+        and of how many are high."""
         runs = list(self.events_.runs(batch))
         lengths = [len(run) for run in runs]
         if not sum(lengths):

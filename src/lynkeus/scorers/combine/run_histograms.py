@@ -87,7 +87,7 @@ class RunHistograms:
         return scorer
 
     def _grouped(self, expected: Floats) -> Array:
-        """(bins,) the number that each bin is counted in; -1: in none."""
+        """Return the number (bins,) that each bin is counted in; -1: in none."""
         groups, first = np.full(len(expected), -1), 0
         plots = self.reference_.plots
         if layout_of(self.inner_) == "table":
@@ -104,7 +104,7 @@ class RunHistograms:
         return groups
 
     def _deviations(self, runs: Array) -> Floats:
-        """(n, numbers) of variance 1 in good runs; 0 where nothing can be said."""
+        """Return deviations (n, numbers) of variance 1 in good runs; 0 where nothing can be said."""
         events = np.nan_to_num(self.reference_.judged(runs))
         counts = np.where(self.reference_.plots.per_bin(events) > 0, runs, 0.0)
         inside, size = self.groups_ >= 0, int(self.groups_.max()) + 1
@@ -114,7 +114,7 @@ class RunHistograms:
         return stabilised(both[:, 0], both[:, 1])
 
     def _drawn(self, runs: Floats) -> Floats:
-        """Further runs: Poisson counts around the mean of a few good ones, of the size of another."""
+        """Draw further runs: Poisson counts around the mean of a few good ones, of the size of another."""
         count = max(0, DRAWN - len(runs))
         rng, plots = np.random.default_rng(self.seed), self.reference_.plots
         events = np.nan_to_num(self.reference_.judged(runs))
@@ -141,8 +141,8 @@ class RunHistograms:
 
 
 def stabilised(counts: Floats, expected: Floats) -> Floats:
-    """Deviations of mean 0 and variance 1 of Poisson counts: exactly so for few counts too; 0 where hardly any is
-    expected."""
+    """Return Poisson counts as deviations of mean 0 and variance 1 (Anscombe 1948, with exact moments for few counts);
+    0 where hardly any is expected."""
     rates, mean, sigma = _anscombe()
     at = np.log(np.maximum(expected, LEAST_HERE))
     root = 2 * np.sqrt(np.maximum(counts, 0.0) + 0.375)
@@ -154,7 +154,8 @@ def stabilised(counts: Floats, expected: Floats) -> Floats:
 
 @cache
 def _anscombe() -> tuple[Floats, Floats, Floats]:
-    """Logarithm of the rates; mean and spread of twice the square root of a Poisson count plus 3/8."""
+    """Return the log of rates, and mean and standard deviation of twice the square root of a Poisson count plus 3/8 at
+    each."""
     rates, counts = np.geomspace(LEAST_HERE, 150.0, 200), np.arange(400)
     chance = poisson.pmf(counts, rates[:, None])
     root = 2 * np.sqrt(counts + 0.375)

@@ -66,12 +66,13 @@ class EventMixture:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a run of too few events."""
+        """Return -log10 of the chance of the worst deviation (n, 1); NaN for a run of too few events."""
         self.schema_.require(batch.schema, "the scorer mixture")
         return worst_plot(self.usual_.of(self._deviates(batch)))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """By how much the squared distance of an event to its population falls when one of its values is left out."""
+        """Return by how much the squared distance of an event to its population falls when one of its values is left
+        out."""
         self.schema_.require(batch.schema, "the scorer mixture")
         runs = list(self.events_.runs(batch))
         return evidence_of(batch, [self.mixture_.parts(run, self.mixture_.score(run)[1]) for run in runs])
@@ -93,7 +94,7 @@ class EventMixture:
         return scorer
 
     def _moments(self, run: Floats) -> Floats:
-        """(populations + 1, 1 + 2 c, n) what each event says of each population: how much it belongs to it,
+        """Return what each event says of each population (populations + 1, 1 + 2 c, n): how much it belongs to it,
         times 1, where it is and how far out, in widths of the population. The last row is all of them together: how the
         density at the event changes when all move, or widen, in one column."""
         parts = self.mixture_.log_parts(run)
@@ -107,14 +108,14 @@ class EventMixture:
         return np.concatenate([wide * belongs[:, None], together[None]])
 
     def _degrees(self) -> Floats:
-        """(populations + 1, 3) of the chi-squares."""
+        """Return the degrees of freedom (populations + 1, 3) of the chi-squares of yield, position and width."""
         columns = self.mean_.shape[1] // 2
         degrees = np.tile([1.0, columns, columns], (len(self.mean_), 1))
         degrees[-1, 0] = max(np.linalg.matrix_rank(self.crossed_), 1)
         return degrees
 
     def _chi2(self, run: Floats) -> Floats:
-        """(populations + 1, 3) of yield, position and width, with the scatter of good events."""
+        """Return the chi-squares (populations + 1, 3) of yield, position and width, with the scatter of good events."""
         columns = self.mean_.shape[1] // 2
         left = self._moments(run).mean(axis=2) - self.mean_
         found = np.empty((len(left), 3))
@@ -125,7 +126,8 @@ class EventMixture:
         return found
 
     def _deviates(self, batch: Batch) -> Floats:
-        """(n, 3 populations + rarities)."""
+        """Return the normal deviates of each run (n, 3 (populations + 1) + rarities): of all chi-squares, and of how
+        many events are rare."""
         found = [self._deviates_of(run) for run in self.events_.runs(batch)]
         return np.stack(found) if found else np.empty((0, self.variation_.size + len(RARE)))
 

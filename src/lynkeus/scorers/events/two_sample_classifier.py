@@ -62,12 +62,12 @@ class TwoSampleClassifier:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a run of too few events."""
+        """Return -log10 of the chance of so large a difference (n, 1); NaN for a run of too few events."""
         self.schema_.require(batch.schema, "the scorer two_sample_classifier")
         return worst_plot(self.usual_.of(self._deviates(batch)))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """Logarithm of the learned ratio of densities at each event, the same for all of its values."""
+        """Return the logarithm of the learned ratio of densities at each event, the same for all of its values."""
         self.schema_.require(batch.schema, "the scorer two_sample_classifier")
         found = [self._ratio(run)[0] for run in self.events_.runs(batch)]
         return evidence_of(batch, [np.repeat(own[:, None], batch.values.shape[2], axis=1) for own in found])
@@ -92,14 +92,16 @@ class TwoSampleClassifier:
         return np.array(found).reshape(len(batch), 1)
 
     def _deviate(self, run: Floats, reference: Floats) -> float:
-        """By how much the mean of the run is larger, in sigmas (Welch 1947)."""
+        """Return how much the mean ratio of the run is larger, in standard errors with the variance of the reference
+        for both."""
         if len(run) < FEWEST:
             return np.nan
         variance = reference.var() * (1 / len(run) + 1 / len(reference))
         return float((run.mean() - reference.mean()) / np.sqrt(max(variance, 1e-12)))
 
     def _ratio(self, run: Floats) -> tuple[Floats, Floats]:
-        """Logarithm of the ratio of densities at each event of the run, and of the reference, by others' events."""
+        """Return the log ratio of densities at each event of the run, and of the reference, each by a classifier that
+        was trained without it (cross-fitting)."""
         if len(run) < FEWEST:
             return np.zeros(len(run)), np.zeros(0)
         rng = np.random.default_rng(self.seed)
@@ -125,7 +127,7 @@ class TwoSampleClassifier:
         return np.hstack([near, 0.3 * points])
 
     def _learned(self, features: Floats, label: Array, inside: Array) -> Floats:
-        """(n,) of all points, by a classifier that has learned from those `inside`."""
+        """Return the log odds (n,) at all points of a classifier that has learned from those `inside`."""
         weight = np.where(label, (inside & ~label).sum() / max((inside & label).sum(), 1), 1.0)[inside]
         if self.model == "logistic":
             model = LogisticRegression(C=0.1, max_iter=100)

@@ -56,16 +56,16 @@ class BetaBinomial:
         return self
 
     def plot_sigma(self, batch: Batch) -> Floats:
-        """(n, plots) how conspicuous each plot is, in sigmas; NaN for too few events."""
+        """Return how conspicuous each plot is (n, plots), in sigmas of good runs; NaN for too few events."""
         both = self._usual(batch)
         return np.fmax(both[:, ::2], both[:, 1::2])
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a run in which no plot has enough events."""
+        """Return -log10 of the chance of the worst plot (n, 1); NaN for a run in which no plot has enough events."""
         return worst_plot(self._usual(batch))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """Signed pull of each bin, not merged, in sigmas."""
+        """Return the signed pull of each bin (n, bins), not merged, in sigmas."""
         self.schema_.require(batch.schema, "the scorer beta_binomial")
         pulls: Floats = np.zeros(batch.values.shape)
         events = self.reference_.judged(batch.values)
@@ -78,7 +78,7 @@ class BetaBinomial:
         return pulls
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         arrays = arrays_of(self.reference_, leave=("plots",)) | arrays_of(self.usual_, "usual_") | {"runs": self.runs_}
         write_folder(folder, self.schema_, asdict(self), arrays)
 
@@ -96,7 +96,8 @@ class BetaBinomial:
         return self.usual_.of(np.stack(own) if own else np.empty((0, len(self.usual_.centre))))
 
     def _statistics(self, run: Array, runs: Floats) -> Floats:
-        """(2 plots,) of each plot its root mean square and its largest pull; NaN where it is not judged."""
+        """Return two deviates (2 plots,) of each plot: its sum of squared pulls, standardised, and its largest pull, as
+        a normal deviate after the number of bins is paid for; NaN where a plot has too few events."""
         plots = self.reference_.plots
         events = self.reference_.judged(run[None])
         expected = self.reference_.expected(events)
@@ -115,7 +116,7 @@ class BetaBinomial:
         return found
 
     def _alike(self, run: Array, runs: Floats) -> Floats:
-        """(bins,) the sum of those of `runs` whose plots are most like those of the run."""
+        """Return the sum (bins,) of the nearest of `runs`, by a chi-square distance of all plots in coarse bins."""
         distance = np.zeros(len(runs))
         for where in self.reference_.plots.slices:
             group = merged(self.reference_.share[where], COARSE)
@@ -129,14 +130,16 @@ class BetaBinomial:
         return found
 
     def _loose(self, plot: int, group: Array) -> Floats:
-        """(groups,) variance of the share of a group that is no fault: tolerance, and what good runs do."""
+        """Return the variance (groups,) of the share of a group that is no fault: `tolerance`, and what good runs
+        do."""
         where = self.reference_.plots.slices[plot]
         share = summed(group, self.reference_.share[where])
         found: Floats = (self.tolerance * share) ** 2 + summed(group, self.reference_.variation[where])
         return found
 
     def _pulls(self, counts: Floats, references: Floats, expected: Floats, loose: Floats) -> Floats:
-        """(bins,) signed pulls of counts: how likely, given the references, relative to the likeliest count."""
+        """Return signed pulls (bins,) of counts: square roots of twice the log likelihood ratio of the likeliest count
+        to the one that was found, given the references."""
         events, size = counts.sum(), references.sum()
         # One event a bin, spread as good runs are, stands for what is known before the reference is looked at.
         rate = (references + len(counts) * expected / expected.sum()) / (size + len(counts))
@@ -151,7 +154,7 @@ class BetaBinomial:
 
 
 def _log_p(counts: Floats, events: float, a: Floats, b: Floats) -> Floats:
-    """Of a count out of so many events with a rate of Beta(a, b)."""
+    """Return the log probability of beta-binomial counts: out of so many events with a rate of Beta(a, b)."""
     ways = gammaln(events + 1) - gammaln(counts + 1) - gammaln(events - counts + 1)
     found: Floats = ways + betaln(counts + a, events - counts + b) - betaln(a, b)
     return found
@@ -159,7 +162,7 @@ def _log_p(counts: Floats, events: float, a: Floats, b: Floats) -> Floats:
 
 @cache
 def _table() -> tuple[Floats, Floats, Floats]:
-    """Logarithm of expected counts; mean and variance of the square of the pull of a Poisson count."""
+    """Return the log of expected counts, and mean and variance of the squared pull of a Poisson count of each."""
     rates = np.geomspace(0.01, 100.0, 60)
     counts = np.arange(300)
     log_p = counts * np.log(rates)[:, None] - rates[:, None] - gammaln(counts + 1)
@@ -169,6 +172,7 @@ def _table() -> tuple[Floats, Floats, Floats]:
 
 
 def _moments_of_pull(expected: Floats) -> tuple[Floats, Floats]:
+    """Return mean and variance of the squared pull of Poisson counts, interpolated at what is expected."""
     rates, mean, variance = _table()
     at = np.log(np.maximum(expected, 1e-12))
     return np.interp(at, rates, mean), np.interp(at, rates, variance)

@@ -44,7 +44,8 @@ class BinnedChi2(ByPlots):
 
 
 def _deviate(counts: Floats, expected: Floats, variance: Floats, least: float) -> float:
-    """Of one plot of one run. A plot of which all lies in one bin has nothing to compare.
+    """Return the normal deviate of the chi-square of one plot of one run; NaN for a plot in one bin, which has nothing
+    to compare.
 
     With few counts a bin chi-square scatters more than its degrees of freedom say (Haldane 1937): a gamma distribution
     of the same mean and variance stands in.

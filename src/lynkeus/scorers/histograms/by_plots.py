@@ -28,24 +28,25 @@ class ByPlots(ABC):
 
     @abstractmethod
     def _deviates(self, values: Array) -> Floats:
-        """(n, plots) of (n, bins) counts; NaN for too few events."""
+        """Return a normal deviate of each plot (n, plots) from counts (n, bins); NaN for too few events."""
 
     def plot_sigma(self, batch: Batch) -> Floats:
-        """(n, plots) how conspicuous each plot is, in sigmas; NaN for plots that are not judged."""
+        """Return how conspicuous each plot is (n, plots), in sigmas of good runs; NaN for plots without enough
+        events."""
         self.schema_.require(batch.schema, f"the scorer {self.name}")
         return self.usual_.of(self._deviates(batch.values))
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a run in which no plot has enough events."""
+        """Return -log10 of the chance of the worst plot (n, 1); NaN for a run in which no plot has enough events."""
         return worst_plot(self.plot_sigma(batch))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """Signed pull of each bin in sigmas."""
+        """Return the signed pull of each bin (n, bins) in sigmas."""
         self.schema_.require(batch.schema, f"the scorer {self.name}")
         return self.reference_.pulls(batch.values)
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         own = {name: getattr(self, f"{name}_") for name in self.own}
         settings: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
         own |= arrays_of(self.reference_, leave=("plots",)) | arrays_of(self.usual_, "usual_")

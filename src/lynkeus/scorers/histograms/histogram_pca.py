@@ -51,7 +51,8 @@ class HistogramPca(ByPlots):
         return self
 
     def _learn(self, plot: int, runs: Floats) -> None:
-        """The directions in which the normalised plot moves by more than counting (Marchenko & Pastur 1967)."""
+        """Learn the principal components in which the normalised plot moves by more than counting (Marchenko & Pastur
+        1967)."""
         if len(runs) < 2:
             return
         deviation, size = self._deviation(plot, runs)
@@ -64,7 +65,8 @@ class HistogramPca(ByPlots):
         self.spread_[plot, :count] = np.where(moves, (variance - 1) * len(runs) / size.sum(), 0.0)
 
     def _deviation(self, plot: int, values: Array) -> tuple[Floats, Floats]:
-        """(n, groups) of the shares from those of the reference, variance 1 / size each, and the size (n,)."""
+        """Return how far the shares of groups are from those of the reference (n, groups), with variance 1 / size from
+        counting, and the size (n,): events of the plot."""
         where = self.reference_.plots.slices[plot]
         counts = np.stack([summed(self.groups_[where], run) for run in values[:, where]])
         size = counts.sum(axis=1)

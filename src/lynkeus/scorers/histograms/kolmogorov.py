@@ -37,6 +37,7 @@ class Kolmogorov(ByPlots):
     def _deviates(self, values: Array) -> Floats:
         plots = self.reference_.plots
         events = self.reference_.judged(values)
+        # The size of one sample that scatters as run and reference together; weights scatter more than counts.
         effective = events * self.reference_.events / (events + self.reference_.events) / self.reference_.fano
         found = np.full(events.shape, np.nan)
         for plot, (where, shape) in enumerate(zip(plots.slices, plots.shapes, strict=True)):
@@ -48,7 +49,8 @@ class Kolmogorov(ByPlots):
 
 
 def _log_p(distance: Floats, events: Floats) -> Floats:
-    """Natural logarithm of the chance of a distance so large, with the correction of Stephens (1970) for few events."""
+    """Return the natural logarithm of the chance of a distance so large, with the correction of Stephens (1970) for few
+    events."""
     root = np.sqrt(events)
     t = (root + 0.12 + 0.11 / root) * distance
     with np.errstate(divide="ignore"):

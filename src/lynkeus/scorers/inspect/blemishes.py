@@ -24,7 +24,7 @@ LEAST_GREY = 3.0  # and less than this either
 
 
 def plant_blemishes(pixels: Array, others: Sequence[Array], random: np.random.Generator) -> tuple[Array, Mask]:
-    """An image (channel, row, column) of 0 ... 255 with one to MOST blemishes, and where it differs (row, column).
+    """Return an image (channel, row, column) of 0 ... 255 with one to MOST blemishes, and a mask (row, column) of them.
 
     `others`: good images of the same number of channels, of which pieces are taken.
     """
@@ -53,7 +53,7 @@ def _plant(made: Floats, mask: Mask, others: Sequence[Array], random: np.random.
 
 
 def _window(size: tuple[int, ...], shape: tuple[int, ...], random: np.random.Generator) -> Window:
-    """Anywhere in the image; half of them may hang over its edge."""
+    """Return a random window of the image for a blemish; three in ten may hang over its edge by a third."""
     parts = []
     for most, length in zip(size, shape, strict=True):
         length = min(length, most)
@@ -64,7 +64,7 @@ def _window(size: tuple[int, ...], shape: tuple[int, ...], random: np.random.Gen
 
 
 def _noise(shape: tuple[int, ...], grain: float, random: np.random.Generator) -> Floats:
-    """Smooth noise of spread 1 with structures of `grain` pixels."""
+    """Return smooth noise of unit standard deviation with structures of `grain` pixels."""
     coarse = random.normal(size=tuple(int(length / grain) + 3 for length in shape)).astype(np.float32)
     fine = zoom(coarse, grain, order=2, prefilter=False)[: shape[0], : shape[1]]
     return np.asarray(fine / max(float(fine.std()), 1e-6))
@@ -75,7 +75,7 @@ def _log_uniform(low: float, high: float, random: np.random.Generator) -> float:
 
 
 def _pit(size: tuple[int, ...], random: np.random.Generator) -> Mask:
-    """An ellipse of radius 1.5 to 25 pixels, with a frayed edge where it is large."""
+    """Return the mask of an ellipse of radius 1.5 to 25 pixels, with a frayed edge where it is large."""
     radius = _log_uniform(1.5, min(25.0, min(size) / 3), random)
     long, angle = float(np.exp(random.uniform(0, 0.7))), random.uniform(0, np.pi)
     half = int(np.ceil(1.4 * radius * long)) + 1
@@ -88,7 +88,7 @@ def _pit(size: tuple[int, ...], random: np.random.Generator) -> Mask:
 
 
 def _scratch(size: tuple[int, ...], random: np.random.Generator) -> Mask:
-    """A line that bends as it goes, 1 to 4 pixels wide."""
+    """Return the mask of a line that bends at random, 1 to 7 pixels wide."""
     steps = int(random.uniform(15, min(400.0, max(20.0, 0.7 * max(size)))))
     angle = random.uniform(0, 2 * np.pi) + np.cumsum(random.normal(0, random.uniform(0.01, 0.2), steps))
     y, x = np.cumsum(np.sin(angle)), np.cumsum(np.cos(angle))
@@ -100,7 +100,7 @@ def _scratch(size: tuple[int, ...], random: np.random.Generator) -> Mask:
 
 
 def _region(size: tuple[int, ...], random: np.random.Generator) -> Mask:
-    """A patch without a regular outline."""
+    """Return the mask of a patch with an irregular outline: smooth noise above a level that rises outwards."""
     radius = _log_uniform(10.0, min(LARGEST, max(size) / 4), random)
     half = int(2.5 * radius) + 1
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
@@ -135,7 +135,7 @@ def _pasted(part: Floats, usual: Floats, others: Sequence[Array], random: np.ran
 
 
 def _roughened(part: Floats, usual: Floats, others: Sequence[Array], random: np.random.Generator) -> Floats:
-    """Structure of another grain."""
+    """Return the window with noise of another grain, 2 to 12 pixels, added to its structure."""
     noise = _noise(part.shape[1:], _log_uniform(2.0, 12.0, random), random)
     return part + noise * random.uniform(0.15, 1.2) * (float(part.std()) + 5)
 

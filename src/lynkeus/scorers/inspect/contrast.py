@@ -30,12 +30,12 @@ class Contrast:
 
     @classmethod
     def fit(cls, squares: Sequence[Floats]) -> Self:
-        """From `mean_squares` of good images."""
+        """Learn the root mean square contrast at each place from the `mean_squares` (PLACES, PLACES) of good images."""
         return cls(np.maximum(np.sqrt(gaussian_filter(np.mean(squares, axis=0), 0.7)), LEAST))
 
     def show(self, grid: Floats, pixels: Array) -> tuple[Floats, tuple[Spot, ...]]:
-        """The map of an image `pixels` (channel, row, column) at its pixels, float32, and its spots; from that of
-        its cells."""
+        """Return the map of an image at its pixels, float32, and its spots: the map of cells `grid`, raised the more,
+        the more contrast `pixels` (channel, row, column) have there beside good images."""
         rows, columns = pixels.shape[1:]
         raised = to_pixels(grid, rows, columns, SIDE)
         units = self._in_units(pixels)
@@ -43,14 +43,15 @@ class Contrast:
         return _at_pixels(raised, rows, columns), find_spots(raised, rows, columns)
 
     def _in_units(self, pixels: Array) -> Floats:
-        """(squares) contrast in units of what is usual at that place."""
+        """Return the contrast (squares) in units of that of good images at the same place."""
         found = contrast(pixels)
         usual = between_places(self.usual_contrast, *found.shape).astype(np.float32)
         return np.asarray(gaussian_filter(found / usual, BLUR))
 
 
 def contrast(pixels: Array) -> Floats:
-    """(squares) how far the grey of an image (channel, row, column) is from its surroundings, float32."""
+    """Return the contrast (squares) of an image (channel, row, column), float32: how far its grey levels, blurred a
+    little, are from their wider surroundings (a difference of Gaussians)."""
     grey = pixels.mean(axis=0, dtype=np.float32)
     grey = np.pad(grey, [(0, length % SIDE) for length in grey.shape], mode="edge")
     grey = grey.reshape(grey.shape[0] // SIDE, SIDE, grey.shape[1] // SIDE, SIDE).mean(axis=(1, 3))
@@ -58,13 +59,13 @@ def contrast(pixels: Array) -> Floats:
 
 
 def mean_squares(pixels: Array) -> Floats:
-    """(PLACES, PLACES) of the contrast of an image."""
+    """Return the mean squared contrast (PLACES, PLACES) of an image around the middle of each place."""
     square = contrast(pixels) ** 2
     return middle_of_places(uniform_filter(square, [max(1, length // PLACES) for length in square.shape]))
 
 
 def _at_pixels(squares: Floats, rows: int, columns: int) -> Floats:
-    """Linear between the middles of squares of 2 x 2 pixels."""
+    """Return a map of squares of 2 x 2 pixels at every pixel, linear between the centres of the squares."""
     for axis, length in enumerate((rows, columns)):
         lines = np.moveaxis(squares, axis, 0)
         double = np.empty((2 * len(lines), *lines.shape[1:]), np.float32)

@@ -27,7 +27,7 @@ class FeatureMaps:
         self.network = network
 
     def of(self, pixels: Array) -> Tensor:
-        """(rows, columns, features) of an image (channel, row, column) of 0 ... 255, grey or colour."""
+        """Return the features (rows, columns, f) of an image (channel, row, column) of 0 ... 255, grey or colour."""
         rows, columns = pixels.shape[1:]
         if rows * columns <= STRIP_PIXELS:
             return self._strip(pixels, 0, rows)
@@ -35,7 +35,8 @@ class FeatureMaps:
         return torch.cat([self._strip(pixels, top, min(top + height, rows)) for top in range(0, rows, height)])
 
     def _strip(self, pixels: Array, top: int, bottom: int) -> Tensor:
-        """The cells whose rows lie between two rows of pixels."""
+        """Return the features of the cells between two rows of pixels, computed with OVERLAP rows more on either
+        side."""
         above = min(OVERLAP, top)
         part = pixels[:, top - above : min(bottom + OVERLAP, pixels.shape[1])]
         with torch.inference_mode():
@@ -44,12 +45,14 @@ class FeatureMaps:
 
 
 def seen_by(network: Backbone, pixels: Tensor) -> Tensor:
-    """(rows, columns, features) of an image (1, channel, row, column) as a whole; a graph that holds for any size."""
+    """Return the features (rows, columns, f) of an image (1, channel, row, column) as a whole; a graph that holds for
+    any size."""
     rows, columns = pixels.shape[2:]
     for axis in (2, 3):
         pixels = pixels.index_select(axis, _mirrored(pixels.shape[axis]))
     fine, middle, coarse = network(pixels.expand(1, 3, -1, -1))
     fine = pad(fine, (1, 1, 1, 1), mode="replicate")
+    # The finest tap has several cells in one of the grid: mean and spread keep what a single one of them would lose.
     mean = avg_pool2d(fine, 3, 1)
     spread = (avg_pool2d(fine * fine, 3, 1) - mean * mean).clamp(min=0).sqrt()
     taps = zip((torch.cat([mean, spread], 1), middle, coarse), (4, 8, 16), network.offsets, strict=True)
@@ -57,19 +60,21 @@ def seen_by(network: Backbone, pixels: Tensor) -> Tensor:
 
 
 def _mirrored(length: int) -> Tensor:
-    """Which pixels the network reads along an axis: at the end BLOCK and what lacks to a multiple of it, mirrored."""
+    """Return the indices of the pixels that the network reads along an axis: all, then mirrored ones up to a multiple
+    of BLOCK and one BLOCK more."""
     at = torch.arange(((length + BLOCK - 1) // BLOCK + 1) * BLOCK)
     at = at.remainder(torch.full_like(at, 2 * length))
     return torch.minimum(at, 2 * length - 1 - at)
 
 
 def cells(length: int) -> int:
-    """How many cells have their centre within so many pixels, at least one."""
+    """Return how many cells have their centre within so many pixels, at least one."""
     return torch.sym_max(1, (length + 3) // STRIDE)
 
 
 def _resampled(tap: Tensor, shape: tuple[int, int], stride: int, offset: float) -> Tensor:
-    """A tap (1, c, ...) as (rows, columns, c) at the centres of the cells, linear in between."""
+    """Return a tap (1, c, ...) of the network at the centres of the cells (rows, columns, c), by linear
+    interpolation."""
     found = tap[0].permute(1, 2, 0)
     between = any(
         abs(at - round(at)) >= NEAR for at in ((CENTRE - offset) / stride, (STRIDE + CENTRE - offset) / stride)
@@ -88,6 +93,6 @@ def _resampled(tap: Tensor, shape: tuple[int, int], stride: int, offset: float) 
 
 
 def smoothed(features: Tensor, size: int = 3) -> Tensor:
-    """(rows, columns, features) mean over so many cells around each."""
+    """Return the features (rows, columns, f) averaged over `size` x `size` cells around each."""
     x = pad(features.permute(2, 0, 1)[None], [size // 2] * 4, mode="replicate")
     return avg_pool2d(x, size, 1)[0].permute(1, 2, 0)

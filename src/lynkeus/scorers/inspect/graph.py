@@ -58,6 +58,8 @@ class _Novelty(Novelty):
     """The same distances, of tensors only; `alike` (k,) are numbers of references, -1 where there is none."""
 
     def most_alike(self, white: Tensor, allowed: Tensor) -> Tensor:
+        """Return the numbers (k,) of the references nearest to a whole image, as `alike` does, -1 where there are
+        fewer."""
         down, across = (_parts(length) for length in white.shape[:2])
         described = (down @ white.permute(2, 0, 1) @ across.T).flatten()
         far = (torch.from_numpy(self.described) - described).square().sum(dim=1)
@@ -97,7 +99,7 @@ class _Novelty(Novelty):
 
 
 class _Usual:
-    """Usual, of tensors."""
+    """The null distribution `Usual` as tensors in single precision."""
 
     def __init__(self, usual: Usual) -> None:
         given = usual.view_mean, usual.view_sigma, usual.fused_sigma
@@ -107,7 +109,8 @@ class _Usual:
         self.smooth = torch.from_numpy(gaussian_filter(point, SMOOTH, mode="constant").astype(np.float32))[None, None]
 
     def fused(self, views: Tensor, weights: Sequence[float], what: int) -> Tensor:
-        """(rows, columns) in sigmas, of views (5, rows, columns); `what`: 0 the map, 1 the height."""
+        """Return the fused map (rows, columns) of views (5, rows, columns) in sigmas; `what`: 0 the map, 1 the one of
+        the score."""
         down, across = (_between_places(length) for length in views.shape[1:])
         sigmas = (views - down @ self.mean @ across.T) / (down @ self.sigma @ across.T)
         fused = pad(
@@ -117,13 +120,13 @@ class _Usual:
 
 
 def _between_places(length: int) -> Tensor:
-    """(length, PLACES) weights of places, linear in between."""
+    """Return weights (length, PLACES) that interpolate linearly between the centres of places."""
     at = ((torch.arange(length) + 0.5) / length * PLACES - 0.5).clamp(0, PLACES - 1)
     return (1 - (at[:, None] - torch.arange(PLACES)).abs()).clamp(min=0)
 
 
 def _parts(length: int) -> Tensor:
-    """(DESCRIBED, length) weights of an adaptive mean."""
+    """Return weights (DESCRIBED, length) that average as adaptive_avg_pool2d does along one axis."""
     part, at = torch.arange(DESCRIBED), torch.arange(length)
     count = torch.full_like(part, length)
     first, last = part * count // DESCRIBED, ((part + 1) * count + DESCRIBED - 1) // DESCRIBED
@@ -132,7 +135,8 @@ def _parts(length: int) -> Tensor:
 
 
 def _blocks(place: Tensor) -> tuple[tuple[Tensor, Tensor], int]:
-    """Which cells each place has, as many for each (GRID count,), where a cell is in that list (cells,), and count."""
+    """Return the cells of each place, as many for each so that they make a batch (GRID count,), where a cell is in that
+    list (cells,), and `count`."""
     length = place.shape[0]
     count = (length + GRID - 1) // GRID
     first = (place < torch.arange(GRID)[:, None]).sum(dim=1)

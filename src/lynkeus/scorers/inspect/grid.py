@@ -17,31 +17,31 @@ PLACES = 12  # along each side of an image, of which it is known what is usual
 
 
 def as_bytes(pixels: Array) -> Array:
-    """Pixels as 8 bits, whatever they were."""
+    """Return pixels rounded and clipped to 8 bits."""
     return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
 def to_pixels(grid: Floats, rows: int, columns: int, side: int = 1) -> Floats:
-    """A map (cells) at every pixel, or in the middle of every square of `side` pixels, float32, by cubic B-splines:
-    smooth, no seams, at any size."""
+    """Return a map of cells at every pixel, or in the middle of every square of `side` pixels, float32, by cubic
+    B-splines: smooth, without seams, at any size."""
     down, across = (_weights(count, length, side) for count, length in zip(grid.shape, (rows, columns), strict=True))
     return np.ascontiguousarray((across @ (down @ grid.astype(np.float32)).T).T)
 
 
 def middle_of_places(image: Floats) -> Floats:
-    """(..., PLACES, PLACES) of what is known everywhere (..., rows, columns)."""
+    """Return the values (..., PLACES, PLACES) of a map (..., rows, columns) in the middle of each place."""
     rows, columns = (((np.arange(PLACES) + 0.5) / PLACES * length).astype(int) for length in image.shape[-2:])
     return image[..., rows, :][..., columns]
 
 
 def between_places(usual: Floats, rows: int, columns: int) -> Floats:
-    """(rows, columns) of what is known of places (PLACES, PLACES), linear between them."""
+    """Return the values of places (PLACES, PLACES) interpolated linearly to (rows, columns)."""
     at = np.meshgrid(*((np.arange(n) + 0.5) / n * PLACES - 0.5 for n in (rows, columns)), indexing="ij")
     return np.asarray(map_coordinates(usual, at, order=1, mode="nearest"))
 
 
 def _weights(count: int, length: int, side: int) -> csr_array:
-    """(places, cells) how much each cell has to say at each place: four do."""
+    """Return the B-spline weights (pixels, cells), sparse: four cells count at each pixel or square."""
     pixels = np.arange(0, length, side) + (side - 1) / 2
     at = np.clip((pixels - CENTRE) / STRIDE, -0.5, count - 0.5)
     cells = np.floor(at).astype(int)[:, None] + np.arange(-1, 3)

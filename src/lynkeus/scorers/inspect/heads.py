@@ -32,8 +32,8 @@ EPOCHS = {"blemish": 8, "novelty": 20}  # longer, and the first knows the plante
 
 
 class Seen(NamedTuple):
-    """What is known of the cells of an image or of a part of it: `features` and their means over neighbours, `smooth`
-    (rows, columns, f), `distances` (rows, columns, 3), and where they are."""
+    """The inputs of both networks for the cells of an image or of a part of it: `features` and their means over 3 x 3
+    cells, `smooth` (rows, columns, f), log `distances` (rows, columns, 3), and `where` the cells are."""
 
     features: Tensor
     smooth: Tensor
@@ -41,7 +41,8 @@ class Seen(NamedTuple):
     where: Where
 
     def view(self, name: str) -> Tensor:
-        """(rows, columns, inputs) of one of the networks."""
+        """Return what the network of that name reads (rows, columns, inputs): features with their means, or distances
+        with their means over AROUND cells, and in both where each cell is."""
         here = self.where.features()
         if name == "blemish":
             return torch.cat([self.features, self.smooth, here], dim=2)
@@ -57,12 +58,16 @@ class Cells:
 
     @classmethod
     def none(cls) -> Self:
-        """To begin with."""
+        """Return an empty collection, to which `add` appends."""
         return cls({name: [] for name in VIEWS}, [])
 
     @classmethod
     def some(cls, seen: Seen, covered: Array | None, random: np.random.Generator) -> Self:
-        """Of an image; `covered` (rows, columns): share of each cell that is blemished, None: all good."""
+        """Draw training cells from one image: of a good one at random and those farthest from the Gaussian of their
+        place, of a planted one blemished and untouched cells.
+
+        `covered` (rows, columns): share of each cell that is blemished; None: the image is good.
+        """
         count = seen.distances[..., 0].numel()
         if covered is None:
             hard = seen.distances[..., 1].flatten().argsort(descending=True)[:HARD_CELLS].numpy()
@@ -76,7 +81,7 @@ class Cells:
         return cls(views, [labels])
 
     def add(self, other: Self) -> None:
-        """Those of another image."""
+        """Append the cells of another collection, in place."""
         for name in VIEWS:
             self.inputs[name] += other.inputs[name]
         self.labels += other.labels
@@ -97,25 +102,25 @@ class Blemished:
         self.networks = nn.ModuleDict({"head": layers})
 
     def start(self, x: Tensor) -> None:
-        """Nothing to look at."""
+        """Do nothing: the task needs no look at the samples before training."""
 
     def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
-        """Cross-entropy."""
+        """Step the network on the binary cross-entropy of cells (b, inputs) with labels (b,), and return that loss."""
         loss = functional.binary_cross_entropy_with_logits(self.score(x), y.float())
         update("head", loss)
         return {"cross_entropy": loss}
 
     def score(self, x: Tensor) -> Tensor:
-        """(b,) log odds."""
+        """Return the log odds (b,) that each cell is blemished."""
         found: Tensor = self.networks["head"](x).squeeze(-1)
         return found
 
     def loss(self, x: Tensor) -> Tensor:
-        """(b,) minus the log probability of being good."""
+        """Return minus the log probability (b,) that each cell is good."""
         return functional.softplus(self.score(x))
 
     def spread(self, x: Tensor) -> Tensor:
-        """How much the log odds differ."""
+        """Return the standard deviation (scalar) of the log odds over the cells; near 0 the network has collapsed."""
         return self.score(x).std(correction=0)
 
 
@@ -127,7 +132,7 @@ class Heads:
 
     @classmethod
     def fit(cls, cells: Sequence[Cells], seed: int, training: Mapping[str, Any]) -> Self:
-        """Train on the cells of each half."""
+        """Train the networks of both views on the cells of each half of the images."""
         tasks = []
         for half, part in enumerate(cells):
             found, labels = {}, np.concatenate(part.labels)
@@ -142,7 +147,7 @@ class Heads:
         return cls(tasks)
 
     def odds(self, seen: Seen, halves: Sequence[int] = range(HALVES)) -> Tensor:
-        """(halves, views, rows, columns) log odds of a blemish."""
+        """Return the log odds (halves, views, rows, columns) that each cell is blemished."""
         shape = seen.distances.shape[:2]
         found = []
         with torch.inference_mode():
@@ -152,12 +157,13 @@ class Heads:
         return torch.stack(found, dim=1).reshape(len(halves), len(VIEWS), *shape)
 
     def views(self, seen: Seen, halves: Sequence[int] = range(HALVES)) -> Tensor:
-        """(halves, 5, rows, columns) the log odds, and the logarithms of distances, which are the same for all."""
+        """Return the five maps (halves, 5, rows, columns) that are fused: two log odds, and three log distances, which
+        are the same for all halves."""
         odds, distances = self.odds(seen, halves), seen.distances.permute(2, 0, 1)
         return torch.cat([odds, distances.expand(len(halves), *distances.shape)], dim=1)
 
     def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
+        """Return the weights of all networks as arrays for a model folder."""
         return {
             f"head/{half}/{view}/{name}": value.numpy()
             for half, tasks in enumerate(self.tasks)
@@ -167,7 +173,7 @@ class Heads:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
+        """Rebuild the networks, in evaluation mode, from the arrays of `to_arrays`."""
         tasks: list[dict[str, Blemished]] = []
         for half in range(HALVES):
             found = {}

@@ -23,13 +23,13 @@ REFERENCE_SIZE = 32  # of which the references keep the first, in 8 bits
 NOISE = 0.02  # of the mean variance, added before whitening
 BANK, CANDIDATES = 2000, 20_000  # patches kept, and those they are chosen from
 GRID = 24  # places along each side that have a Gaussian of their own
-LEAST_VARIANCE = 0.05
+LEAST_VARIANCE = 0.05  # of whitened components: fewer images than components leave a covariance singular
 LEAST_LEFT = 1e-3  # of a precision without an image
 DESCRIBED = 6  # parts along each side by whose mean an image is known
 ALIKE = 4  # references that a place is compared with
 UNIT = 20.0  # steps of a reference in one sigma
 REFERENCE_BYTES = 64_000_000
-FLOOR = 1e-3
+FLOOR = 1e-3  # of a distance before its logarithm: a patch may lie in the bank itself
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,18 @@ class Novelty:
         )  # fmt: skip
 
     def white(self, smooth: Tensor) -> Tensor:
-        """(rows, columns, SIZE) whitened, of smoothed features."""
+        """Return smoothed features (rows, columns, f) whitened: (rows, columns, SIZE)."""
         return _white(smooth, self.centre, self.basis)
 
     def distances(
         self, white: Tensor, where: Where, alike: Sequence[int], own: int = -1, learned: Tensor | None = None
     ) -> Tensor:
-        """(rows, columns, 3) logarithms of the distances to the bank, to the place's Gaussian, to the place in the
-        references `alike`; `own`: number of the image among those learned from, which is left out; `learned`: what was
-        learned from it, see `at_places` (None: it is the image itself)."""
+        """Return log distances (rows, columns, 3) to the memory bank, to the Gaussian of the place, and to the same
+        place in the references `alike`.
+
+        `own`: number of the image among those learned from, which is left out; `learned`: what was learned from it, see
+        `at_places` (None: it is the image itself).
+        """
         if own >= 0 and learned is None:
             learned = self.at_places(white)
         parts = (
@@ -90,8 +93,9 @@ class Novelty:
         return torch.log(torch.stack(parts, dim=2) + FLOOR)
 
     def alike(self, white: Tensor, own: int = -1, allowed: Array | None = None) -> list[int]:
-        """References most like a whole image, of the `allowed` ones (r,) where there are any; of a new image one less
-        than there are, as many as one that was learned from has."""
+        """Return the indices of the references nearest to a whole image, of the `allowed` ones (r,) where there are
+        any. For a new image one less than there are, as many as an image that was learned from has: both are then the
+        nearest of equally many."""
         far = ((self.described - _description(white)) ** 2).sum(axis=1)
         usable = self.reference_image != own
         if allowed is not None and (usable & allowed).any():
@@ -101,6 +105,8 @@ class Novelty:
         return [int(index) for index in order[: max(count, 1)] if usable[index]]
 
     def _from_bank(self, white: Tensor, own: int) -> Tensor:
+        """Return the distance (rows, columns) of each cell to the nearest patch of the memory bank, but those of image
+        `own`."""
         bank = torch.from_numpy(self.bank)
         flat = white.reshape(-1, SIZE)
         found = torch.addmm((bank**2).sum(dim=1), flat, bank.T, alpha=-2.0)
@@ -110,12 +116,13 @@ class Novelty:
 
     @staticmethod
     def at_places(white: Tensor) -> Tensor:
-        """(GRID, GRID, SIZE) the cells in the middle of the places, of a whole image."""
+        """Return the cells (GRID, GRID, SIZE) of a whole image that lie in the middle of the places."""
         rows, columns = (((torch.arange(GRID) + 0.5) / GRID * length).long() for length in white.shape[:2])
         return white[rows][:, columns]
 
     def _from_place(self, white: Tensor, where: Where, own: Tensor | None) -> Tensor:
-        """As if `own` (GRID, GRID, SIZE) had not been learned from (Sherman and Morrison)."""
+        """Return the Mahalanobis distance (rows, columns) to the Gaussian of each place, from which `own` (GRID, GRID,
+        SIZE) is taken out by a rank-one update (Sherman & Morrison 1950)."""
         mean, precision = torch.from_numpy(self.place_mean), torch.from_numpy(self.place_precision)
         rows, columns = where.places(GRID)
         others = int(self.images[0]) - 1
@@ -136,6 +143,8 @@ class Novelty:
         return found.clamp(min=0).sqrt()
 
     def _from_same(self, white: Tensor, where: Where, alike: Sequence[int]) -> Tensor:
+        """Return the distance (rows, columns) to the nearest of the same place and its eight neighbours in the
+        references."""
         part = white[..., :REFERENCE_SIZE]
         best = torch.full(part.shape[:2], torch.inf)
         ends = np.cumsum(np.prod(self.reference_shape, axis=1))
@@ -154,7 +163,8 @@ class Novelty:
 
 @dataclass(frozen=True)
 class Where:
-    """Which cells of an image of `size` (rows, columns) of cells these are: all, or a part that begins at `first`."""
+    """The cells of an image, or of a part of it: `size` (rows, columns) of the whole image in cells, `shape` of the
+    part, and the cell at which it begins, `first`."""
 
     size: tuple[int, int]
     shape: tuple[int, int]
@@ -162,28 +172,29 @@ class Where:
 
     @classmethod
     def whole(cls, grid: Tensor) -> Self:
-        """All cells of an image."""
+        """Return all cells of an image, given as a grid (rows, columns, ...)."""
         return cls((grid.shape[0], grid.shape[1]), (grid.shape[0], grid.shape[1]))
 
     def relative(self) -> tuple[Tensor, Tensor]:
-        """Centres of rows and of columns, from 0 to 1 across the image."""
+        """Return the centres of the rows and of the columns, from 0 to 1 across the whole image."""
         parts = zip(self.first, self.shape, self.size, strict=True)
         rows, columns = ((torch.arange(start, start + count) + 0.5) / size for start, count, size in parts)
         return rows, columns
 
     def places(self, count: int) -> tuple[Tensor, Tensor]:
-        """The same as indices into so many places along each side."""
+        """Return in which of `count` places along each side the rows and the columns lie, as indices."""
         rows, columns = ((axis * count).long().clamp(max=count - 1) for axis in self.relative())
         return rows, columns
 
     def nearest(self, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Indices of the same places in a grid of another shape."""
+        """Return the indices of the same rows and columns in a grid of another shape."""
         pairs = zip(self.relative(), shape, strict=True)
         rows, columns = ((axis * count).long().clamp(max=count - 1) for axis, count in pairs)
         return rows, columns
 
     def features(self) -> Tensor:
-        """(rows, columns, 6) where in the image each cell is: across it, and cells from each edge up to eight."""
+        """Return where in the image each cell is (rows, columns, 6): across it, and cells from each edge up to
+        eight."""
         found = []
         for axis, (start, count, size) in enumerate(zip(self.first, self.shape, self.size, strict=True)):
             at = torch.arange(start, start + count).float()
@@ -193,7 +204,8 @@ class Where:
 
 
 def _whitening(features: Sequence[Array], random: np.random.Generator) -> tuple[Floats, Floats]:
-    """Centre and basis of the strongest components of single cells, all of the same spread."""
+    """Return centre (f,) and basis (f, SIZE) of a PCA whitening of single cells; NOISE keeps weak components from
+    counting in full."""
     each = max(2 * SIZE // len(features), 100_000 // len(features))
     rows = []
     for one in features:
@@ -214,7 +226,8 @@ def _white(smooth: Tensor, centre: Floats, basis: Floats) -> Tensor:
 
 
 def _bank(whole: Sequence[Tensor], random: np.random.Generator) -> tuple[Floats, Array, Array]:
-    """Patches that leave no good patch far from all of them (farthest point first), and image and cell of each."""
+    """Return a memory bank of at most BANK patches, and image and cell of each: a greedy k-centre coreset (farthest
+    point first, as PatchCore), so that no good patch is far from all of them."""
     each = max(1, CANDIDATES // len(whole))
     flat = [one.reshape(-1, SIZE) for one in whole]
     chosen = [random.permutation(len(one))[:each] for one in flat]
@@ -230,7 +243,7 @@ def _bank(whole: Sequence[Tensor], random: np.random.Generator) -> tuple[Floats,
 
 
 def _places(whole: Sequence[Tensor]) -> tuple[Floats, Floats]:
-    """Mean and precision of each place."""
+    """Return mean (GRID, GRID, SIZE) and inverse covariance (GRID, GRID, SIZE, SIZE) of each place over all images."""
     total, square = torch.zeros(GRID, GRID, SIZE), torch.zeros(GRID, GRID, SIZE, SIZE)
     for one in whole:
         here = Novelty.at_places(one)
@@ -242,6 +255,7 @@ def _places(whole: Sequence[Tensor]) -> tuple[Floats, Floats]:
 
 
 def _description(white: Tensor) -> Floats:
-    """(DESCRIBED^2 SIZE,) what an image looks like, roughly and where."""
+    """Return the description (DESCRIBED^2 SIZE,) of an image: its whitened features, averaged over DESCRIBED x
+    DESCRIBED parts."""
     parts = torch.nn.functional.adaptive_avg_pool2d(white.permute(2, 0, 1)[None], DESCRIBED)
     return np.asarray(parts.flatten().numpy())

@@ -58,7 +58,7 @@ class OnnxInspect:
         return [Inspected(score, *self.contrast.show(grid, as_bytes(pixels))) for pixels, (score, grid) in found]
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) as the scorer."""
+        """Return the image scores (n, 1), as the scorer gives them for images that it has not learned from."""
         return np.array([score for score, _ in self._memo.of(batch, self._look)], float).reshape(-1, 1)
 
     def find(self, batch: Batch, output: str = "anomaly") -> list[tuple[Finding, ...]]:
@@ -79,7 +79,7 @@ class OnnxInspect:
         raise SettingsError("an exported model is kept as its file; copy it")
 
     def _look(self, batch: Batch) -> list[tuple[float, Floats]]:
-        """Score and map of cells of each image."""
+        """Return score and map of cells of each image."""
         self.schema_.require(batch.schema, "the exported model")
         visits = (Visit.of(batch, index, self.position, self.time) for index in range(len(batch)))
         return [self._judged(as_bytes(pixels), visit) for pixels, visit in zip(batch.values, visits, strict=True)]

@@ -17,8 +17,8 @@ PATCHES = 3  # that are named for each spot
 
 
 class Taken(NamedTuple):
-    """What an image is part of: a file ("": not known), whose pixel `x`, `y` is its upper left corner, and `scale` of
-    whose pixels are one of its own."""
+    """The origin of an image: a `file` ("": not known), whose pixel `x`, `y` is the upper left corner of the image, and
+    how many pixels of the file along a side make one of the image, `scale`."""
 
     file: str
     x: float = 0.0
@@ -27,13 +27,13 @@ class Taken(NamedTuple):
 
     @classmethod
     def of(cls, batch: Batch, index: int) -> Self:
-        """By the metadata of a folder of images, or of a bundle of crops."""
+        """Read the origin from the metadata of a folder of images, or of a bundle of crops."""
         file, *crop = (batch.meta.get(name) for name in ("file", "crop_x", "crop_y", "crop_scale"))
         at = [float(column[index]) for column in crop if column is not None]
         return cls("" if file is None else str(file[index]), *at)
 
     def pixel(self, row: int, column: int) -> tuple[float, float]:
-        """x and y in the file of the centre of a cell."""
+        """Return x and y of the centre of a cell, in pixels of the file."""
         x, y = (
             start + (STRIDE * cell + CENTRE + 0.5) * self.scale - 0.5
             for start, cell in zip(self[1:3], (column, row), strict=True)
@@ -44,9 +44,11 @@ class Taken(NamedTuple):
 def nearest_good(
     novelty: Novelty, smooth: Tensor, spot: Spot, taken: Sequence[Taken], own: int = -1
 ) -> tuple[GoodPatch, ...]:
-    """Patches of the bank nearest to a spot by the whitened distance, each of another file, nearest first.
+    """Return the patches of the memory bank nearest to a spot by whitened distance, each of another file, nearest
+    first.
 
-    `smooth` (rows, columns, f) as the bank was made of; `own`: number of the image among the good ones.
+    `smooth` (rows, columns, f) as the bank was made of; `own`: number of the image among the good ones, which is left
+    out.
     """
     row, column = (
         min(round((at - CENTRE) / STRIDE), count - 1) for at, count in zip((spot.y, spot.x), smooth.shape, strict=False)
@@ -66,10 +68,10 @@ def nearest_good(
 
 
 def to_arrays(taken: Sequence[Taken]) -> dict[str, Array]:
-    """For a model folder."""
+    """Return the origins of the good images as JSON in one array of bytes, for a model folder."""
     return {"taken": np.frombuffer(json.dumps(taken).encode(), np.uint8)}
 
 
 def from_arrays(packed: Array) -> list[Taken]:
-    """Inverse of `to_arrays`."""
+    """Rebuild the origins from the array of `to_arrays`."""
     return [Taken(*one) for one in json.loads(packed.tobytes())]

@@ -16,26 +16,28 @@ from lynkeus.core import Array, Batch, SchemaError
 
 
 class Visit(NamedTuple):
-    """Where and when an image was taken: "" and NaN where that is not known."""
+    """The acquisition of an image: its `position` ("": not known) and when it was taken, `time_s` (NaN: not known)."""
 
     position: str
     time_s: float
 
     @classmethod
     def of(cls, batch: Batch, index: int, position: str, time: str) -> Self:
-        """By two metadata columns ("": none). Raises SchemaError for what is no time."""
+        """Read the acquisition of one image from two metadata columns ("": no column). Raises SchemaError for what is
+        no time."""
         where, when = (batch.meta.get(name) if name else None for name in (position, time))
         return cls("" if where is None else str(where[index]), np.nan if when is None else _seconds(when[index], time))
 
 
 @dataclass(frozen=True)
 class References:
-    """Good images that others are compared with, `visits` (r,)."""
+    """Good images that others are compared with, by their acquisitions, `visits` (r,)."""
 
     visits: Sequence[Visit]
 
     def allowed(self, visit: Visit) -> Array:
-        """(r,) those of the same position, and of these the earlier ones; all where there is none."""
+        """Return a mask (r,) of the references to compare with: those of the same position (all, where none has it),
+        and of these the ones taken earlier (all of these, where none was)."""
         here = np.array([one.position == visit.position for one in self.visits])
         if not visit.position or not here.any():
             here[:] = True
@@ -43,26 +45,26 @@ class References:
         return earlier if earlier.any() else here
 
     def to_list(self) -> list[list[Any]]:
-        """As plain JSON types."""
+        """Return [position, time in s] of each acquisition as plain JSON types, None for a time that is not known."""
         return [[one.position, None if np.isnan(one.time_s) else one.time_s] for one in self.visits]
 
     @classmethod
     def from_list(cls, visits: Sequence[Sequence[Any]]) -> Self:
-        """Inverse of `to_list`."""
+        """Rebuild the references from the lists of `to_list`."""
         return cls([Visit(position, np.nan if time_s is None else time_s) for position, time_s in visits])
 
     def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
+        """Return the acquisitions as JSON in one array of bytes, for a model folder."""
         return {"visits": np.frombuffer(json.dumps(self.to_list()).encode(), np.uint8)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
+        """Rebuild the references from the array of `to_arrays`."""
         return cls.from_list(json.loads(arrays["visits"].tobytes()))
 
 
 def _seconds(value: Any, column: str) -> float:
-    """Of a number as it is, of a date since 1970; NaN for an empty field."""
+    """Return a time in seconds: a number as it is, an ISO 8601 date since 1970, NaN for an empty field."""
     text = str(value).strip()
     if text in ("", "NaT"):
         return np.nan

@@ -66,11 +66,11 @@ class Good(NamedTuple):
     squares: Floats
 
     def as_read(self) -> Tensor:
-        """The features."""
+        """Return the features (rows, columns, f) in single precision."""
         return torch.from_numpy(self.features).float()
 
     def seen(self, distances: Tensor) -> Seen:
-        """All of it, with distances that are known."""
+        """Return the inputs of the networks for the whole image, with distances that are known."""
         features = self.as_read()
         return Seen(features, smoothed(features), distances, Where.whole(features))
 
@@ -131,8 +131,8 @@ class Inspect:
         return BASE_BYTES + CELL_BYTES * min(images * cells(rows) * cells(columns), HELD_CELLS)
 
     def unseen(self, batch: Batch) -> Unseen:
-        """Scores of good images that were learned from, each by the networks that have not seen it; of images of which
-        others were learned from, by both."""
+        """Return scores (n, 1) by networks that have not seen the image: of one that was learned from by the other
+        half, of others by both."""
         own = [next(iter(np.flatnonzero(self.digests_ == _digest(as_bytes(one))).tolist()), -1) for one in batch.values]
         scores = np.stack(
             [
@@ -162,42 +162,45 @@ class Inspect:
         return [spot_findings(one) for one in self.inspect(batch)]
 
     def _all_views(self, batch: Batch) -> list[tuple[Seen, int, Floats]]:
-        """What is known of each image, its number among those learned from, and its views."""
+        """Return for each image the inputs of the networks, its number among those learned from, and its views."""
         self.schema_.require(batch.schema, "the scorer inspect")
         looked = [self._look(batch, index) for index in range(len(batch))]
         return [(seen, own, self._views(seen, own)) for seen, own in looked]
 
     def _look(self, batch: Batch, index: int) -> tuple[Seen, int]:
-        """What is known of the cells of an image, and its number among those learned from, -1: none of them."""
+        """Return the inputs of the networks for one image, and its number among those learned from, -1: none of
+        them."""
         pixels = as_bytes(batch.values[index])
         own = next(iter(np.flatnonzero(self.digests_ == _digest(pixels)).tolist()), -1)
         return self._seen(self._features.of(pixels), Visit.of(batch, index, self.position, self.time), own), own
 
     def _views(self, seen: Seen, own: int) -> Floats:
-        """(halves, 5, rows, columns); an image that was learned from is judged by the half that has not seen it."""
+        """Return the views (halves, 5, rows, columns); of an image that was learned from by the half that has not seen
+        it."""
         halves = range(HALVES) if own < 0 else [1 - _half(own)]
         return np.asarray(self.heads_.views(seen, halves).numpy())
 
     def _height(self, views: Floats) -> float:
-        """The mean over halves: as high as those by which it is calibrated, each of one half."""
+        """Return the mean of the scores of the halves; that of their mean map would be lower than the scores that
+        calibrate it."""
         return float(np.mean([self.usual_.height(one) for one in views]))
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1), see Usual.height."""
+        """Return the image scores (n, 1), see `Usual.height`."""
         return np.array([self._height(views) for _, _, views in self._memo.of(batch, self._all_views)]).reshape(-1, 1)
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """The map of each image, the same for all channels."""
+        """Return the map of each image in the shape of `values`, the same for all channels."""
         maps = np.stack([one.map for one in self.inspect(batch)])
         return np.broadcast_to(maps[:, None], batch.values.shape)
 
     def features(self, batch: Batch) -> Floats:
-        """(n, f) what each image looks like as a whole, for maps of many."""
+        """Return the mean features (n, f) of each image, for a map of many images by their likeness."""
         found = [self._features.of(as_bytes(image)).mean(dim=(0, 1)).numpy() for image in batch.values]
         return np.array(found)
 
     def _read(self, source: Source) -> list[Good]:
-        """Good images, every one, or every second, fourth ... where they are too many to hold."""
+        """Return the good images: every one, or every second, fourth ... where they are too many to hold."""
         held: list[Good] = []
         every, number = 1, 0
         with ThreadPoolExecutor(THREADS) as pool:
@@ -221,7 +224,7 @@ class Inspect:
         return Good(part, (first[0], first[1]), features, visit, digest, taken, mean_squares(pixels))
 
     def _cells(self, good: Sequence[Good], distances: Sequence[Tensor], pool: ThreadPoolExecutor) -> list[Cells]:
-        """Of each half of the images, cells as they are and with blemishes."""
+        """Return for each half of the images training cells of images as they are and with planted blemishes."""
         copies = self.copies or max(COPIES, ceil(PLANTED / len(good)))
         others = [one.pixels for one in good]
 
@@ -254,7 +257,7 @@ class Inspect:
         return Seen(features, smooth, self.novelty_.distances(white, where, alike, own, learned), where)
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         arrays = arrays_of(self.novelty_) | arrays_of(self.usual_) | arrays_of(self.contrast_)
         arrays |= {"held_out": self.held_out_, "digests": self.digests_}
         arrays |= self.heads_.to_arrays() | to_arrays(self.taken_) | self.references_.to_arrays()
@@ -273,17 +276,18 @@ class Inspect:
 
 
 def _digest(pixels: Array) -> int:
-    """By which an image is known again."""
+    """Return a hash of 64 bits, by which an image that was learned from is recognised."""
     return int.from_bytes(blake2b(np.ascontiguousarray(pixels).tobytes(), digest_size=8).digest(), "little")
 
 
 def _half(index: int) -> int:
-    """Neighbours in the folder are alike, so they stay together."""
+    """Return the half (0 or 1) of an image: neighbours in the folder resemble each other, so four at a time stay
+    together."""
     return index // 4 % HALVES
 
 
 def _covered(mask: Array, shape: Sequence[int]) -> Floats:
-    """(rows, columns) share of each cell that is blemished."""
+    """Return the share (rows, columns) of each cell that is blemished."""
     rows, columns = shape[0] * STRIDE, shape[1] * STRIDE
     whole = np.pad(mask, [(0, max(0, length - size)) for length, size in zip((rows, columns), mask.shape, strict=True)])
     return whole[:rows, :columns].reshape(shape[0], STRIDE, shape[1], STRIDE).mean(axis=(1, 3))

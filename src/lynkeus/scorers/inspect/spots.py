@@ -42,8 +42,8 @@ def spot_findings(one: Inspected) -> tuple[Finding, ...]:
 
 
 def find_spots(squares: Floats, rows: int, columns: int) -> tuple[Spot, ...]:
-    """The highest points of a map of squares of SIDE pixels, at most SPOTS of them, each the highest of its
-    neighbourhood, highest first; their areas are what lies above half of their height around them."""
+    """Return at most SPOTS local maxima of a map of squares of SIDE pixels, highest first: of FAINTEST sigmas or more,
+    with nothing higher within APART pixels. The area of each is the connected region above half of its height."""
     tops = (maximum_filter(squares, 2 * APART // SIDE + 1) == squares) & (squares >= FAINTEST)
     places = np.argwhere(tops)
     order = np.argsort(-squares[tops], kind="stable")[:SPOTS]
@@ -59,7 +59,8 @@ def find_spots(squares: Floats, rows: int, columns: int) -> tuple[Spot, ...]:
 
 
 def _between(line: Floats, top: int) -> float:
-    """Where between squares a parabola through three points is highest."""
+    """Return where the parabola through a point and its two neighbours peaks: -0.5 to 0.5 squares from the point, 0 at
+    an end."""
     if not 0 < top < len(line) - 1:
         return 0.0
     before, here, after = line[top - 1 : top + 2]

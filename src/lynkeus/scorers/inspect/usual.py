@@ -1,4 +1,7 @@
-"""From views of an image to one map in sigmas of good images at that place. NumPy only."""
+"""Fuse the views of an image into one map and one score, in sigmas of the null distribution: good images at that place.
+
+NumPy only.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from lynkeus.scorers.inspect.grid import between_places, middle_of_places
 BLUR = 0.7  # places over which these are averaged
 SMOOTH = 0.3  # cells
 # The views: log odds by features and by novelty, logarithms of the distances to bank, place, alike images.
+# Sigmas are at least this: where good images hardly differ, a small deviation must not become many sigmas.
 LEAST_SIGMA = (0.25, 0.25, 0.03, 0.03, 0.03)
 WHERE = (1.0, 0.5, 0.25, 0.5, 0.25)  # their weights in the map
 WHETHER = (1.0, 1.0, 0.0, 0.5, 1.0)  # and in the height
@@ -23,8 +27,8 @@ SPLINE = (1 / 6, 4 / 6, 1 / 6)  # what the map of pixels is of that of cells, in
 
 @dataclass(frozen=True)
 class Usual:
-    """`view_mean`, `view_sigma` (views, PLACES, PLACES) of good images; `fused_sigma` (2,) of what map and height are
-    made of."""
+    """The null distribution of good images: `view_mean`, `view_sigma` (views, PLACES, PLACES) of each view at each
+    place, and `fused_sigma` (2,), the root mean squares of the fused map and of the map whose maximum is the score."""
 
     view_mean: Floats
     view_sigma: Floats
@@ -32,7 +36,8 @@ class Usual:
 
     @classmethod
     def fit(cls, views: Sequence[Floats]) -> Self:
-        """From the views (5, rows, columns) of good images, each by networks that have not seen it."""
+        """Learn the null distribution from the views (5, rows, columns) of good images, each by networks that have not
+        seen it."""
         sampled = [middle_of_places(one) for one in views]
         wide = (0, BLUR, BLUR)
         mean = gaussian_filter(np.mean(sampled, axis=0), wide)
@@ -46,15 +51,17 @@ class Usual:
         return cls(mean, sigma, np.maximum(np.sqrt(np.mean(spread, axis=1)), 1e-3))
 
     def map(self, views: Floats) -> Floats:
-        """(rows, columns) where; at pixels, between the cells, in sigmas."""
+        """Return the anomaly map of cells (rows, columns), in sigmas of the map of pixels that is interpolated from
+        it."""
         return self._fused(views, WHERE) / self.fused_sigma[0]
 
     def height(self, views: Floats) -> float:
-        """Whether, in sigmas."""
+        """Return the image score: the maximum of the weighted map, in standard deviations of good images."""
         return float(self._fused(views, WHETHER).max() / self.fused_sigma[1])
 
     def _fused(self, views: Floats, weights: Sequence[float]) -> Floats:
-        """Deviations from what is usual at that place, the weighted sum of all views, over about a cell."""
+        """Return the weighted sum (rows, columns) of all views, each as its deviation from good images at that place in
+        sigmas, blurred by SMOOTH cells."""
         rows, columns = views.shape[1:]
         found = np.zeros((rows, columns))
         for weight, one, mean, sigma in zip(weights, views, self.view_mean, self.view_sigma, strict=True):
@@ -65,7 +72,7 @@ class Usual:
 
 
 def _splined(grid: Floats) -> Floats:
-    """At the middles of cells, what the map of pixels will be."""
+    """Return the values that the cubic B-spline of `to_pixels` takes at the centres of cells."""
     for axis in (0, 1):
         grid = convolve1d(grid, SPLINE, axis, mode="nearest")
     return grid

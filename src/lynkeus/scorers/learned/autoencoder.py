@@ -41,7 +41,8 @@ class Reconstruction:
         """Nothing to look at."""
 
     def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
-        """Known anomalies are not learned from."""
+        """Step the network on the mean square residual of the good samples and return it; known anomalies teach it
+        nothing."""
         good, weight = x[y == 0], weights_of(y == 0, weight)
         given = _swapped(good, self.swapped) if self.swapped else good
         loss = mean_loss((self.networks["autoencoder"](given) - good) ** 2, weight) if len(good) else x.sum() * 0.0
@@ -49,24 +50,24 @@ class Reconstruction:
         return {"reconstruction": loss}
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """(b, c, ...) what comes out."""
+        """Return the samples as the network reconstructs them (b, c, ...)."""
         out: Tensor = self.networks["autoencoder"](x)
         return out
 
     def residual(self, x: Tensor) -> Tensor:
-        """(b, c, ...) what was not reconstructed, in sigmas."""
+        """Return what was not reconstructed (b, c, ...), in sigmas."""
         return x - self.reconstruct(x)
 
     def score(self, x: Tensor) -> Tensor:
-        """(b,) root mean square residual."""
+        """Return the root mean square residual (b,)."""
         return (self.residual(x) ** 2).flatten(1).mean(dim=1).sqrt()
 
     def loss(self, x: Tensor) -> Tensor:
-        """(b,) mean square residual."""
+        """Return the mean square residual (b,)."""
         return (self.residual(x) ** 2).flatten(1).mean(dim=1)
 
     def spread(self, x: Tensor) -> Tensor:
-        """How much outputs differ, relative to how much the samples do."""
+        """Return how much outputs differ from sample to sample (scalar), relative to how much the samples do."""
         out = self.networks["autoencoder"](x)
         return out.std(dim=0).mean() / torch.clamp(x.std(dim=0).mean(), min=1e-12)
 

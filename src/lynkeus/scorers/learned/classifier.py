@@ -41,28 +41,29 @@ class Classes:
         """Nothing to look at."""
 
     def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
-        """As many anomalies as good samples are in a batch, so no class has a weight."""
+        """Step the network on the cross-entropy and return it; a batch has as many anomalies as good samples, so no
+        class has a weight."""
         logits = self.networks["classifier"](softened(x, y, self.soften))
         loss = mean_loss(functional.cross_entropy(logits, y, reduction="none"), weight)
         update("classifier", loss)
         return {"cross_entropy": loss}
 
     def logits(self, x: Tensor) -> Tensor:
-        """(b, 1 + classes): log odds of any anomaly, then of each class, against being good."""
+        """Return log odds (b, 1 + classes) of any anomaly, then of each class, against being good."""
         out = self.networks["classifier"](x)
         against = out[:, 1:] - out[:, :1]
         return torch.cat([torch.logsumexp(against, dim=1, keepdim=True), against], dim=1)
 
     def score(self, x: Tensor) -> Tensor:
-        """(b,) log odds of any anomaly."""
+        """Return the log odds (b,) of any anomaly."""
         return self.logits(x)[:, 0]
 
     def loss(self, x: Tensor) -> Tensor:
-        """(b,) minus the log probability of being good."""
+        """Return minus the log probability (b,) of being good."""
         return functional.softplus(self.score(x))
 
     def spread(self, x: Tensor) -> Tensor:
-        """How much the log odds differ from sample to sample."""
+        """Return the standard deviation (scalar) of the log odds over the samples."""
         return self.score(x).std()
 
 
@@ -92,11 +93,11 @@ class Classifier(Trained):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """`anomaly`, and the classes where there are several."""
+        """Return `anomaly`, and the classes where there are several."""
         return ("anomaly", *self.classes) if len(self.classes) > 1 else ("anomaly",)
 
     def make_task(self, shape: tuple[int, ...]) -> Classes:
-        """The network for samples of that shape, untrained."""
+        """Return the task with an untrained network for samples of that shape."""
         parts = architecture(self.network, shape)
         encoder = parts.encoder(shape, self.latent, self.width or parts.width, True)
         return Classes(encoder, self.latent, len(self.classes), self.soften)
@@ -118,7 +119,7 @@ class Classifier(Trained):
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, outputs) log odds; NaN for a sample that misses more than half of its values."""
+        """Return log odds (n, outputs); NaN for a sample that misses more than half of its values."""
         odds = self._odds(batch)[:, : len(self.outputs)]
         return np.where(np.isnan(with_enough_data(batch, odds[:, 0])), np.nan, odds)
 
@@ -131,12 +132,12 @@ class Classifier(Trained):
         return FromRaw(self.inputs_, self.task_.networks, lambda x: self.task_.logits(x)[:, : len(self.outputs)])
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """Integrated gradients of one output, of every number."""
+        """Return integrated gradients of one output in the shape of `values`."""
         column = self.outputs.index(output)
         return per_sample(self, batch, input_gradient(lambda x: self.task_.logits(x)[:, column]))
 
     def classify(self, batch: Batch) -> npt.NDArray[np.str_]:
-        """(n,) the most probable class, '' where that is good."""
+        """Return the most probable class of each sample (n,), '' where that is good."""
         odds = self._odds(batch)[:, 1:]
         best = odds.argmax(axis=1)
         return np.where(odds.max(axis=1, initial=-np.inf) > 0, np.array(self.classes)[best], "")
@@ -147,7 +148,7 @@ class Classifier(Trained):
 
 
 def _labels(source: Source) -> set[int]:
-    """All labels of a source; samples without one are good."""
+    """Return all labels that a source has; samples without one are good."""
     found: set[int] = set()
     for batch in source:
         found |= {0} if batch.truth is None else {int(label) for label in np.unique(batch.truth)}

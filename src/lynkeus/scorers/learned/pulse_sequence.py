@@ -146,7 +146,7 @@ class PulseSequence:
         self.recent_ = sequences_of(batch, _flat(batch), self.sequence, self.recent_).recent
 
     def state(self) -> dict[str, Array]:
-        """The last pulses of each cavity."""
+        """Return the last pulses of each cavity as arrays."""
         pid = {f"pid/{name}": pulses.pid for name, pulses in self.recent_.items()}
         return pid | {f"values/{name}": pulses.values for name, pulses in self.recent_.items()}
 
@@ -167,7 +167,7 @@ class PulseSequence:
         return scorer
 
     def _of_each(self, batch: Batch, function: Callable[[Tensor], Tensor]) -> Floats:
-        """(n, ...) float64: a function of sequences (b, sequence, numbers)."""
+        """Return a function of sequences (b, sequence, numbers) for each pulse (n, ...), in float64."""
         self.schema_.require(batch.schema, "the scorer pulse_sequence")
         found = sequences_of(batch, _flat(batch), self.sequence, self.recent_)
         pool, device = self.inputs_.of(found.pool), session().torch_device

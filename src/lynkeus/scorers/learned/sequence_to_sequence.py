@@ -75,11 +75,11 @@ class Rewriting:
         return (self.residual(x) ** 2).mean(dim=2).amax(dim=1).sqrt()
 
     def loss(self, x: Tensor) -> Tensor:
-        """(b,) mean square of what is left."""
+        """Return the mean square (b,) of what is not reproduced."""
         return (self.networks["rewritten"](x) ** 2).flatten(1).mean(dim=1)
 
     def spread(self, x: Tensor) -> Tensor:
-        """How much what is written differs, relative to how much the samples do."""
+        """Return how much the reproduced windows differ (scalar), relative to how much the samples do."""
         written = x - self.networks["rewritten"](x)
         return written.std(dim=0).mean() / torch.clamp(x.std(dim=0).mean(), min=1e-12)
 

@@ -58,12 +58,12 @@ class Baseline:
     end_ns: int = 0
 
     def copy(self) -> Baseline:
-        """An independent copy."""
+        """Return an independent copy."""
         arrays = (self.level.copy(), self.centres.copy(), self.held.copy(), self.known.copy(), self.recent)
         return Baseline(*arrays, self.seen, self.beam_held, self.fresh, list(self.pending), self.end_ns)
 
     def to_arrays(self) -> dict[str, Array]:
-        """For a store or a model folder."""
+        """Return the whole state as arrays, for a store or a model folder."""
         pending = np.array(self.pending, np.float32).reshape(len(self.pending), len(self.level))
         numbers = np.array([self.seen, self.beam_held, self.fresh], np.float64)
         arrays: dict[str, Array] = {
@@ -77,7 +77,7 @@ class Baseline:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> Baseline:
-        """Inverse of `to_arrays`."""
+        """Rebuild the state from the arrays of `to_arrays`."""
         seen, beam_held, fresh = (float(value) for value in arrays["numbers"])
         pending = [row.copy() for row in arrays["pending"]]
         level, centres, held = (arrays[name].copy() for name in ("level", "centres", "held"))
@@ -97,8 +97,8 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Gate:
-    """What counts as wrong: `sigma` (c,) of a quiet deviation; a channel beyond `channel` sigmas; `energy` of all;
-    from `notice` on a window is looked at more closely."""
+    """The thresholds of what counts as wrong: `sigma` (c,) of a quiet deviation; a channel beyond `channel` sigmas;
+    `energy` of all channels; from `notice` on a window is looked at more closely."""
 
     sigma: Floats
     channel: float
@@ -112,7 +112,8 @@ class Gate:
         object.__setattr__(self, "per_sigma", 1.0 / self.sigma)
 
     def energies(self, deviation: Floats) -> Floats:
-        """(n,) sum over channels of the clipped squared deviation; of loud windows without the strongest channel."""
+        """Return the clipped squared deviations (n,), summed over channels; of loud windows without the strongest
+        channel."""
         scaled = deviation * self.per_sigma
         scaled *= scaled
         squares = np.add.reduce(np.minimum(scaled, self.energy_clip, out=scaled), axis=1)
@@ -121,7 +122,7 @@ class Gate:
         return squares
 
     def rest(self, deviation: Floats) -> float:
-        """Energy that stays when the most deviating channel is taken out, together with its shadow on the others."""
+        """Return the energy without the most deviating channel and its shadow on the others."""
         top = int(np.argmax(np.abs(deviation / self.sigma)))
         rest = deviation - deviation[top] * self.correlation[top]
         rest[top] = 0.0
@@ -182,8 +183,8 @@ def walk(state: Baseline, means: Floats, restart: Array, gate: Gate, pace: Pace)
 
 
 class Fitting(NamedTuple):
-    """Deviations (n, c) and energies (n,) of windows, for loud ones from the known orbit that fits; `which` orbit that
-    is (n,), -1 for the level, None where no window was loud."""
+    """How windows fit the known orbits: deviations (n, c) and energies (n,), for loud ones from the known orbit that
+    fits; `which` orbit that is (n,), -1 for the level, None where no window was loud."""
 
     deviation: Floats
     energy: Floats
@@ -191,7 +192,8 @@ class Fitting(NamedTuple):
 
 
 def _from_known(state: Baseline, deviation: Floats, gate: Gate) -> Fitting:
-    """Compare with the level, and where that does not fit with the orbits that were left; changes `deviation`."""
+    """Return the deviations from the level, and where that does not fit from the orbits that were left; changes
+    `deviation`."""
     energy = gate.energies(deviation)
     if energy.max() <= gate.energy:
         return Fitting(deviation, energy, None)

@@ -26,8 +26,9 @@ LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is always t
 
 
 class Moved(NamedTuple):
-    """`nats` (n, c) that a channel moved; (n,): `strongest`, less what it leaves unexplained, at the channel `place`;
-    nats that the `rest` of the channels moved, and that the whole orbit did, as all channels agree: its `sway`."""
+    """Evidence that the mean moved: `nats` (n, c) of each channel; (n,) `strongest` of them, less what it leaves
+    unexplained, at the channel `place`; nats that the `rest` of the channels moved, and that the whole orbit did, as
+    all channels agree: its `sway`."""
 
     nats: Floats
     strongest: Floats
@@ -37,8 +38,8 @@ class Moved(NamedTuple):
 
 
 class Misshapen(NamedTuple):
-    """`nats` (n, c) that a channel is too noisy, too quiet, stuck or gone; `alone` (n,): that one channel alone is;
-    `recent` (k, c) for the windows that follow."""
+    """Evidence that the spread changed: `nats` (n, c) that a channel is too noisy, too quiet, stuck or gone; `alone`
+    (n,) that one channel alone is; `recent` (k, c) for the windows that follow."""
 
     nats: Floats
     alone: Floats
@@ -47,19 +48,19 @@ class Misshapen(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """Tells one channel's fault from a movement of all; `to_jitter` (c, c) turns residuals into the shift of each
-    channel in units of its jitter."""
+    """Tells a fault of one channel from a movement of the whole orbit; `to_jitter` (c, c) turns residuals into the
+    shift of each channel in units of its jitter."""
 
     tails: Tails
     gate: Gate
     to_jitter: Floats
 
     def sway(self, away: Floats) -> Floats:
-        """(n,) sum over channels of the squared shift in jitters, of residuals (n, c) away from a centre."""
+        """Return the squared shift (n,) in jitters, summed over channels, of residuals (n, c) away from a centre."""
         return np.square(away @ self.to_jitter).sum(axis=1)
 
     def moved(self, walked: Walk) -> Moved:
-        """Judge the means of n windows."""
+        """Return the evidence of n windows that the mean of a channel, or the whole orbit, moved."""
         deviation, energy = walked.deviation, walked.energy
         nats = self.tails.mean_nats(deviation)
         strongest, place, energy = nats.max(axis=1), nats.argmax(axis=1), energy.copy()
@@ -75,7 +76,7 @@ class Judge:
         return Moved(nats, strongest, place, self.tails.energy.nats(energy), self.tails.sway.nats(sway))
 
     def _best_suspect(self, deviation: Floats, nats: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
-        """The channel (n,) whose fault explains most, and what is left (n, c) without it and its shadow.
+        """Return the channel (n,) whose fault explains most, and what is left (n, c) without it and its shadow.
 
         Asked are the channel that stands out most in its own tails and the one that does in sigmas.
         """
@@ -89,7 +90,8 @@ class Judge:
         return np.where(second, found[1][0], found[0][0]), np.where(second[:, None], found[1][1], found[0][1])
 
     def misshapen(self, statistics: WindowStatistics, recent: Floats) -> Misshapen:
-        """Judge the spread of n windows; `recent` (k, c): nats of the k windows before them, the last one last."""
+        """Return the evidence of n windows that a channel's spread changed; `recent` (k, c): nats of the k windows
+        before them, the last one last."""
         nats = self.tails.shape_nats(statistics)
         alone = -self._others_misshapen(statistics, nats)
         history = np.concatenate([recent, nats])
@@ -100,7 +102,7 @@ class Judge:
         return Misshapen(nats, alone + nats.max(axis=1), history[len(history) - len(recent) :])
 
     def _others_misshapen(self, statistics: WindowStatistics, nats: Floats) -> Floats:
-        """Nats (n,) that the spread of other channels leaves unexplained by the strongest."""
+        """Return the nats (n,) of the spread of other channels that the strongest leaves unexplained."""
         unexplained = np.zeros(len(nats), nats.dtype)
         look = np.flatnonzero(_several(nats))
         if len(look):
@@ -115,15 +117,17 @@ class Judge:
         return unexplained
 
     def _energy(self, deviation: Floats) -> Floats:
+        """Return the energy (n,): clipped squared deviations in sigmas, summed over channels."""
         return np.minimum((deviation * self.gate.per_sigma) ** 2, self.gate.energy_clip).sum(axis=1)
 
 
 def _several(nats: Floats) -> npt.NDArray[np.bool_]:
-    """(n,) whether the third strongest channel is louder than in good data."""
+    """Return a mask (n,) of the windows whose third strongest channel has more nats than in good data."""
     return (nats > QUIET_NATS).sum(axis=1) >= SEVERAL
 
 
 def _unexplained(nats: Floats) -> Floats:
-    """(n,) nats that others have beyond good data, but for one: a broken monitor may take its other plane along."""
+    """Return the nats (n,) that others have beyond good data, but for one: a broken monitor may take its other plane
+    along."""
     excess = np.maximum(nats - QUIET_NATS, 0.0)
     return excess.sum(axis=1) - excess.max(axis=1)

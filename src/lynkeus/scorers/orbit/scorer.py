@@ -90,11 +90,13 @@ class Orbit:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 2) nats: `monitor`, `beam`; NaN for a window that misses more than half of its values."""
+        """Return the evidence (n, 2) in nats, `monitor` and `beam`; NaN for a window that misses more than half of its
+        values."""
         return self._found(batch).scores
 
     def explain(self, batch: Batch, output: str = "monitor") -> Evidence:
-        """Evidence of each channel in the shape of `values`: nats for `monitor`, deviations in sigmas for `beam`."""
+        """Return the evidence of each channel in the shape of `values`: nats for `monitor`, deviations in sigmas for
+        `beam`."""
         found = self._found(batch)
         evidence = found.nats if output == "monitor" else found.deviation / self.gate_.sigma
         return like_values(batch, evidence[:, None, :])
@@ -115,8 +117,8 @@ class Orbit:
         ]
 
     def unseen(self, batch: Batch) -> Unseen:
-        """Scores as they are; no good data is a channel beyond SURE_SIGMA of its quiet deviation, and where the orbit
-        moved by SURE_NATS."""
+        """Return the scores as they are; no good data is a channel beyond SURE_SIGMA of its quiet deviation, and where
+        the orbit moved by SURE_NATS."""
         found = self._found(batch)
         sigma = np.abs(found.deviation * self.gate_.per_sigma)
         most = np.array(self.schema_.names)[sigma.argmax(axis=1)]
@@ -130,7 +132,7 @@ class Orbit:
         self._memo.forget()
 
     def state(self) -> dict[str, Array]:
-        """The baseline as arrays."""
+        """Return the baseline as arrays."""
         return self._baseline.to_arrays()
 
     def resume(self, state: dict[str, Array]) -> None:
@@ -144,7 +146,7 @@ class Orbit:
             self._baseline.recent = np.zeros_like(self._start.recent)
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         arrays = arrays_of(self.model_)
         arrays |= {f"tails.{name}": value for name, value in self.tails_.to_arrays().items()}
         arrays |= {f"start.{name}": value for name, value in self._start.to_arrays().items()}
@@ -172,7 +174,7 @@ class Orbit:
         return scorer
 
     def _prepare(self) -> None:
-        """Single-precision copies of what every window needs."""
+        """Make single-precision copies of what every window needs."""
         model = self.model_
         self._centre = model.centre.astype(np.float32)
         self._to_residual = model.to_residual.astype(np.float32)
@@ -184,6 +186,7 @@ class Orbit:
         self._memo.forget()
 
     def _first_baseline(self, source: Source) -> Baseline:
+        """Return a baseline at the median of the first twenty windows of the source."""
         channels = len(self.model_.centre)
         level = np.zeros(channels, np.float32)
         for batch in source:
@@ -194,7 +197,7 @@ class Orbit:
         return Baseline(level, centres, np.zeros(channels, np.float32), level[None][:0], recent)
 
     def _walk_through(self, source: Source) -> Kept:
-        """Statistics of the reference along the moving baseline."""
+        """Return the statistics of the reference along the moving baseline."""
         self.resume({})
         kept = Thinned()
         for batch in source:
@@ -222,7 +225,7 @@ class Orbit:
         return window_statistics(batch, self._centre, self._to_residual)
 
     def _gaps(self, batch: Batch) -> Array:
-        """(n,) True where a window starts long after the one before it."""
+        """Return a mask (n,) of the windows that start more than GAP_S after the end of the one before."""
         if batch.time_ns is None:
             return np.zeros(len(batch), bool)
         ends = batch.meta.get("end_ns", batch.time_ns)
@@ -236,6 +239,7 @@ class Orbit:
         return self._memo.of(batch, self._look)
 
     def _look(self, batch: Batch) -> Found:
+        """Return everything about a batch, computed from the present baseline, which stays where it is."""
         self.schema_.require(batch.schema, "the scorer orbit")
         before = self._baseline
         self._baseline = before.copy()
@@ -262,9 +266,11 @@ class Orbit:
         return Found(statistics, walked.deviation, nats, place, frozen, mirrored, scores, after)
 
     def _flip_likeness(self, deviation: Floats, towards: Floats) -> Floats:
-        """(k,) how much better a mirror image about a long-term centre explains the deviation than standing still."""
+        """Return how much better (k,) a mirror image about a long-term centre explains the deviation than standing
+        still."""
         here = (deviation @ self.flip_)[:, None, :]
         away = here - 2.0 * (towards @ self.flip_)
+        # Clipped, so that no mode by itself speaks for a mirror image.
         gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
         return gain.max(axis=1)
 

@@ -21,12 +21,12 @@ STEEPEST = 5.0  # nats per further repeat, at most
 
 
 def spread_statistic(spread: Floats) -> Floats:
-    """Rises when the spread is too small."""
+    """Return minus the log of the spread, which is large where the spread is too small."""
     return -np.log(spread)
 
 
 class Kept(NamedTuple):
-    """Windows of a reference as they are along the moving baseline: an even sample of at most a few thousand."""
+    """Windows of a reference along the moving baseline: an even sample of at most a few thousand."""
 
     deviation: Floats
     energy: Floats
@@ -38,24 +38,25 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Line:
-    """Nats as a straight line in a statistic: exponential tail from `level` on, with `scale`; both (c,) or scalar."""
+    """An exponential tail: nats are a straight line in a statistic, from `level` on, with `scale`; both (c,) or
+    scalar."""
 
     level: Floats
     scale: Floats
 
     def nats(self, statistic: Floats) -> Floats:
-        """-ln of the chance in good data; a lower bound below the level, where it does not matter."""
+        """Return -ln of the chance in good data; below the level only a lower bound, which does not matter there."""
         nats = (statistic - self.level) * (1.0 / self.scale)
         nats += np.float32(START_NATS)
         return nats
 
     def at(self, channel: Array | int) -> Line:
-        """The line of one channel, or of some."""
+        """Return the line of one channel, or of some."""
         return Line(self.level[channel], self.scale[channel])
 
     @classmethod
     def fit(cls, statistic: Floats) -> Line:
-        """Tail of each column of (n, c)."""
+        """Fit the tail of each column of (n, c), beyond its quantile 1 - TAIL; the largest excesses are trimmed."""
         level = np.quantile(statistic, 1.0 - TAIL, axis=0)
         ordered = np.sort(statistic, axis=0)
         first = int(np.ceil(len(ordered) * (1.0 - TAIL)))
@@ -77,11 +78,11 @@ class Tails:
     sway: Energy
 
     def mean_nats(self, deviation: Floats) -> Floats:
-        """(n, c) evidence that a channel's mean moved."""
+        """Return the evidence (n, c) in nats that the mean of a channel moved."""
         return self.mean.nats(deviation * deviation)
 
     def shape_nats(self, statistics: WindowStatistics) -> Floats:
-        """(n, c) evidence that a channel is too noisy, too quiet, repeats its value or gives none.
+        """Return the evidence (n, c) in nats that a channel is too noisy, too quiet, repeats its value or gives none.
 
         The last three are rare, so they are looked at only where they could speak.
         """
@@ -101,7 +102,7 @@ class Tails:
         return nats
 
     def strongest_test(self, deviation: Floats, statistics: WindowStatistics, channel: int) -> str:
-        """Which test speaks most against a channel in one window: mean, wide, narrow, repeat or missing."""
+        """Return the test that speaks most against a channel in one window: mean, wide, narrow, repeat or missing."""
         spread, repeats = statistics.spread[0, channel], int(statistics.repeats[0, channel])
         gaps = 0.0 if statistics.missing is None else float(statistics.missing[0, channel])
         tests: dict[str, Any] = {"missing": gaps * START_NATS}
@@ -113,13 +114,13 @@ class Tails:
         return max(tests, key=lambda name: float(tests[name]))
 
     def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
+        """Return all tails as arrays for a model folder."""
         energies = {name: np.array([e.centre, e.width]) for name, e in (("energy", self.energy), ("sway", self.sway))}
         return arrays_of(self, leave=energies) | energies
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> Tails:
-        """Inverse of `to_arrays`."""
+        """Rebuild the tails from the arrays of `to_arrays`."""
         energy, sway = (Energy(*arrays[name].tolist()) for name in ("energy", "sway"))
         return part_of(cls, arrays, energy=energy, sway=sway)
 
@@ -137,25 +138,27 @@ def fit_tails(kept: Kept, gate: Gate) -> Tails:
 
 @dataclass(frozen=True)
 class Energy:
-    """A sum of many squares: its cube root is nearly Gaussian (Wilson & Hilferty 1931), with `centre` and `width`."""
+    """The null distribution of a sum of many squares: its cube root is nearly Gaussian (Wilson & Hilferty 1931), with
+    `centre` and `width`."""
 
     centre: float
     width: float
 
     @classmethod
     def fit(cls, energy: Floats) -> Energy:
-        """Median and upper sigma of the cube root; one window in twenty may be anything."""
+        """Learn median and upper sigma of the cube root; one window in twenty may be anything."""
         centre, high, higher = np.quantile(np.cbrt(energy), [0.5, 0.841, 0.95])
         return cls(float(centre), max(float(high - centre), float(higher - centre) / 1.645, 1e-6))
 
     def nats(self, energy: Floats) -> Floats:
-        """(n,) evidence that many terms are too large."""
+        """Return the evidence (n,) in nats that the sum is too large."""
         excess = np.maximum((np.cbrt(energy) - self.centre) / self.width, 0.0)
         return excess * excess / 2.0
 
 
 def _repeat_nats(repeats: Floats, length: int) -> Floats:
-    """Nats of 0, 1, ... length - 1 repeats: counted over all channels, beyond what was seen going on as steeply."""
+    """Return the nats (length,) of 0, 1, ... repeats: -ln of how often as many are counted over all channels; beyond
+    what was seen they go on as steeply."""
     counts = np.bincount(repeats.astype(np.intp).ravel(), minlength=length)
     at_least = counts[::-1].cumsum()[::-1]
     nats = -np.log(np.maximum(at_least, 1) / repeats.size)

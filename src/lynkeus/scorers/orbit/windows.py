@@ -24,19 +24,19 @@ class WindowStatistics(NamedTuple):
     length: int
 
     def rows(self, index: Array) -> WindowStatistics:
-        """Some windows."""
+        """Return the statistics of some windows, by index."""
         missing = None if self.missing is None else self.missing[index]
         return WindowStatistics(self.mean[index], self.spread[index], self.repeats[index], missing, self.length)
 
     def mostly_missing(self) -> Array:
-        """(n,) windows that lack more than half of their values."""
+        """Return a mask (n,) of the windows that lack more than half of their values."""
         if self.missing is None:
             return np.zeros(len(self.mean), bool)
         return self.missing.mean(axis=1) > 0.5 * self.length
 
 
 def window_statistics(batch: Batch, centre: Floats, to_residual: Floats) -> WindowStatistics:
-    """Statistics of every window of a batch; `centre` (c,), `to_residual` (c, c) float32."""
+    """Return the statistics of every window of a batch; `centre` (c,), `to_residual` (c, c) float32."""
     raw, length = rows_of(batch)
     rows, missing = fill_missing(raw, centre)
     n, channels = len(rows) // length, rows.shape[1]
@@ -58,7 +58,7 @@ def window_statistics(batch: Batch, centre: Floats, to_residual: Floats) -> Wind
 
 
 def _repeats(shots: Floats) -> Floats:
-    """Equal neighbours per window and channel, counted only where the two middle shots are equal.
+    """Return the number of equal neighbours (n, channel), counted only where the two middle shots are equal.
 
     A value that is held for more than half of the window always covers the middle, and few channels repeat by chance.
     """

@@ -1,7 +1,7 @@
-"""What happened to the populations of a run: the likelihoods of three stories, told of each population, are compared.
+"""Compare by likelihood three hypotheses on each population of a run: it shifted, it is gone, or a new one is there.
 
 Shifted: the events are those of good data, moved along a column. Gone: a share of one population is missing. New: a
-further population, whose place and width are fitted. Each story pays for what it may choose, and for what it would
+further population, whose place and width are fitted. Each hypothesis pays for what it may choose, and for what it would
 gain of good events: no density is perfect.
 """
 
@@ -29,9 +29,9 @@ NO_GAIN = -10.0
 
 
 class Story(NamedTuple):
-    """`kind` shifted, gone or new; `gain` in log likelihood over good data, less what it chose; `population` number
-    (-1: all, or a new one); shifted: `column` and `size` in scaled columns; gone: `size` the missing share; new:
-    `size` in events; `low`, `high` (c,) of the place in scaled columns."""
+    """A hypothesis of what changed: `kind` shifted, gone or new; `gain` in log likelihood over good data, less what it
+    chose; `population` number (-1: all, or a new one); shifted: `column` and `size` in scaled columns; gone: `size` the
+    missing share; new: `size` in events; `low`, `high` (c,) of the place in scaled columns."""
 
     kind: str
     gain: float
@@ -43,7 +43,8 @@ class Story(NamedTuple):
 
 
 class Told(NamedTuple):
-    """The `events` (n, c) of a run, `strange` (n,): those in nearly empty places, and `good` events (m, c)."""
+    """What hypotheses are tested on: the `events` (n, c) of a run, a mask `strange` (n,) of those in nearly empty
+    places, and `good` events (m, c)."""
 
     events: Floats
     strange: Array
@@ -68,20 +69,21 @@ class _Seen(NamedTuple):
 
 
 def stories(density: Density, told: Told, rng: np.random.Generator) -> list[Story]:
-    """All stories of the events of a run, the most likely first."""
+    """Return all hypotheses on the events of a run, the most likely first."""
     run, good, strange = _seen(density, told, rng)
     found = [*_shifted(density, run, good), *_gone(density, run, good), *_new(density, run, good, strange)]
     return sorted(found, key=lambda story: -story.gain)
 
 
 def new_gain(density: Density, told: Told, rng: np.random.Generator) -> float:
-    """How much the likeliest new population gains; NO_GAIN where there is none."""
+    """Return the log likelihood gain of the likeliest new population; NO_GAIN where there is none."""
     found = _new(density, *_seen(density, told, rng))
     return found[0].gain if found else NO_GAIN
 
 
 def _seen(density: Density, told: Told, rng: np.random.Generator) -> tuple[_Seen, _Seen, Array]:
-    """The events of the run and the good ones with their densities, and which of the run's are strange."""
+    """Return the events of the run and the good ones with their densities, and a mask of those of the run that are
+    strange."""
     events, strange = told.events, told.strange
     if len(events) > MOST_EVENTS:
         chosen = rng.choice(len(events), MOST_EVENTS, replace=False)
@@ -91,11 +93,12 @@ def _seen(density: Density, told: Told, rng: np.random.Generator) -> tuple[_Seen
 
 
 def _populations(density: Density) -> Array:
+    """Return the numbers of the populations that hold at least LEAST_SHARE of the good events."""
     return np.flatnonzero(density.share >= LEAST_SHARE)
 
 
 def _shifted(density: Density, run: _Seen, good: _Seen) -> Iterator[Story]:
-    """The best shift of everything, and of each population alone, along each column."""
+    """Yield the best shift of everything, and of each population alone, along each column."""
     populations = [-1, *_populations(density)] if len(_populations(density)) > 1 else [-1]
     weight = np.exp(density.mixture.log_weight)
     for column, width in enumerate(density.widths()):
@@ -107,13 +110,14 @@ def _shifted(density: Density, run: _Seen, good: _Seen) -> Iterator[Story]:
             gains[:, s] = (own - np.maximum(usual, 0.0) * good.factor)[populations]
         for row, p in enumerate(populations):
             size, gain = _peak(sizes, gains[row])
+            # 1 for the fitted size (as AIC), logarithms for the choice of column, direction and population.
             price = 1.0 + np.log(2 * run.events.shape[1]) + (np.log(len(populations)) if p >= 0 else 0.0)
             mask = density.population == p if p >= 0 else np.ones(len(weight), bool)
             yield Story("shifted", gain - price, int(p), column, size, *density.region(weight * mask))
 
 
 def _moved(density: Density, seen: _Seen, shift: Floats) -> Floats:
-    """(populations + 1,) gain of a shift of each of them, and, the last, of all."""
+    """Return the log likelihood gain (populations + 1,) of a shift of each of them, and, the last, of all."""
     moved = density.relative(seen.events, seen.whole, shift)
     ratio = np.vstack([1.0 - seen.inside + moved, moved.sum(axis=0)])
     gain: Floats = np.clip(np.log(np.maximum(ratio, 1e-30)), -LARGEST, LARGEST).sum(axis=1)
@@ -121,7 +125,7 @@ def _moved(density: Density, seen: _Seen, shift: Floats) -> Floats:
 
 
 def _peak(sizes: Floats, gains: Floats) -> tuple[float, float]:
-    """Where a parabola through the highest point and its neighbours peaks, and how high the highest point is."""
+    """Return where a parabola through the highest point and its neighbours peaks, and how high the highest point is."""
     at = int(gains.argmax())
     if 0 < at < len(sizes) - 1:
         a, b, _ = np.polyfit(sizes[at - 1 : at + 2] - sizes[at], gains[at - 1 : at + 2], 2)
@@ -132,7 +136,7 @@ def _peak(sizes: Floats, gains: Floats) -> tuple[float, float]:
 
 
 def _gone(density: Density, run: _Seen, good: _Seen) -> list[Story]:
-    """The most likely missing share of each population, or of a branch of its tree: a line may lie on others."""
+    """Return the most likely missing share of each population, or of a branch of its tree: a line may lie on others."""
     weight = np.exp(density.mixture.log_weight)
     populations = [density.population == p for p in _populations(density)]
     masks = [*populations, *(density.branches() > 0)]
@@ -151,13 +155,15 @@ def _gone(density: Density, run: _Seen, good: _Seen) -> list[Story]:
 
 
 def _lost(inside: Floats, weight: float) -> Floats:
-    """(missing shares,) gain where so much of a population is missing, of which each event is with some probability."""
+    """Return the log likelihood gain (missing shares,) where so much of a population is missing, of which each event is
+    with some probability."""
     left = np.log(np.maximum(1.0 - MISSING[:, None] * inside, 1e-6)).sum(axis=1)
     return left - len(inside) * np.log(1.0 - MISSING * weight)
 
 
 def _new(density: Density, run: _Seen, good: _Seen, strange: Array) -> list[Story]:
-    """One more Gaussian, fitted from several beginnings; the best of them."""
+    """Return the best of the new populations, one more Gaussian, fitted from several beginnings; none where all
+    vanish."""
     beginnings = [strange]
     inside, weight = np.exp(run.parts - run.whole), np.exp(density.mixture.log_weight)
     excess = np.where(weight * len(run.whole) > 1.0, inside.mean(axis=1) / weight, 0.0)
@@ -168,7 +174,7 @@ def _new(density: Density, run: _Seen, good: _Seen, strange: Array) -> list[Stor
 
 
 def _fitted(density: Density, run: _Seen, good: _Seen, start: Array) -> Story | None:
-    """A new population by expectation and maximisation from the events `start`; None where it vanishes."""
+    """Return a new population, fitted by expectation maximisation from the events `start`; None where it vanishes."""
     units, whole = (run.events - density.centre) @ density.units, run.whole
     n, columns = units.shape
     floor = np.eye(columns) * (0.3 * _narrowest(density)) ** 2
@@ -188,6 +194,7 @@ def _fitted(density: Density, run: _Seen, good: _Seen, start: Array) -> Story | 
     at = int(gains[0].argmax())
     beside = int(gains[1].argmax())
     gain = float(gains[0][at] - max(gains[1][beside], 0.0) * good.factor)
+    # As AIC: about 1 for each fitted number, mean, covariance and share.
     price = 2.0 + columns + 0.5 * columns * (columns + 1)
     excess = max(share - float(ADDED[beside]), 0.0) * n * run.factor
     members = own > MEMBER if (own > MEMBER).sum() >= FEWEST_NEW else own >= np.sort(own)[-int(FEWEST_NEW)]
@@ -196,18 +203,19 @@ def _fitted(density: Density, run: _Seen, good: _Seen, start: Array) -> Story | 
 
 
 def _log_gaussian(units: Floats, mean: Floats, covariance: Floats) -> Floats:
-    """(n,) less the constant that the mixture leaves out."""
+    """Return the log density (n,) of a Gaussian, but for the constant that the mixture leaves out."""
     constant = 0.5 * units.shape[1] * np.log(2 * np.pi)
     return multivariate_normal.logpdf(units, mean, covariance).reshape(len(units)) + constant
 
 
 def _added(log_ratio: Floats) -> Floats:
-    """(shares,) gain where so large a share of all events is of a density that is so much higher at each event."""
+    """Return the log likelihood gain (shares,) where so large a share of all events is of a density that is so much
+    higher at each event."""
     ratio = np.exp(np.minimum(log_ratio, 50.0))
     return np.log1p(ADDED[:, None] * (ratio - 1.0)).sum(axis=1)
 
 
 def _narrowest(density: Density) -> float:
-    """The smallest width of any component of weight, in its units."""
+    """Return the smallest width of any component of weight, in the units of the mixture."""
     heavy = np.exp(density.mixture.log_weight) > 0.02
     return float(1.0 / np.linalg.svd(density.mixture.whiten[heavy], compute_uv=False).max())

@@ -52,36 +52,38 @@ class Density:
 
     @property
     def share(self) -> Floats:
-        """(populations,) of all events."""
+        """Return the share (populations,) of good events that each population holds."""
         share: Floats = self.members() @ np.exp(self.mixture.log_weight)
         return share
 
     def members(self) -> Floats:
-        """(populations, k) 0 or 1: the components of each population."""
+        """Return 0 or 1 (populations, k): the components of each population."""
         return (self.population == np.arange(self.population.max() + 1)[:, None]).astype(float)
 
     def relative(self, scaled: Floats, whole: Floats, shift: Floats | float = 0.0) -> Floats:
-        """(populations, n) density of each population, moved by `shift`, in units of exp(`whole`) (n,)."""
+        """Return the density (populations, n) of each population, moved by `shift`, in units of exp(`whole`) (n,)."""
         parts = np.exp(np.minimum(self.log_parts(scaled, shift) - whole, MOST_RATIO))
         relative: Floats = self.members() @ parts
         return relative
 
     def points(self, scaled: Floats) -> Floats:
-        """(n, c) in units in which good events are uncorrelated."""
+        """Return scaled events (n, c) in units in which good ones are uncorrelated."""
         return (scaled - self.centre) @ self.units
 
     def log_parts(self, scaled: Floats, shift: Floats | float = 0.0) -> Floats:
-        """(k, n) log density of each component, of events moved back by `shift` (c,) in scaled columns."""
+        """Return the log density (k, n) of each component at events moved back by `shift` (c,) in scaled columns."""
         return self.mixture.log_parts(self.points(scaled - shift))
 
     def widths(self) -> Floats:
-        """(c,) in scaled columns: the narrowest of any component of weight, all other columns known."""
+        """Return the standard deviation (c,) in scaled columns, given all other columns, of the narrowest component of
+        weight."""
         along = np.einsum("ce,kef->kcf", self.units, self.mixture.whiten)
         heavy = np.exp(self.mixture.log_weight) > 0.02
         return 1.0 / np.sqrt((along[heavy] ** 2).sum(axis=2).max(axis=0))
 
     def branches(self) -> Floats:
-        """(2 k - 1, k) 0 or 1: the components in every branch of the tree that joins those that overlap first."""
+        """Return 0 or 1 (2 k - 2, k), or [[1]] of one component: the components in every branch but the root of the
+        tree that joins those that overlap first."""
         k = len(self.mixture.centre)
         branches = np.eye(k)
         if k > 1:
@@ -91,7 +93,8 @@ class Density:
         return branches[:-1] if k > 1 else branches
 
     def region(self, weight: Floats) -> tuple[Floats, Floats]:
-        """(c,) from and to in scaled columns: two sigmas around the components with these weights (k,)."""
+        """Return both ends (c,) in scaled columns of two sigmas around the components with these weights (k,), within
+        the range of good events."""
         weight = weight / weight.sum()
         back = np.linalg.inv(self.units)
         centres = self.mixture.centre @ back
@@ -103,21 +106,23 @@ class Density:
         return np.maximum(low, self.least), np.minimum(high, self.most)
 
     def top(self, number: int) -> Floats:
-        """(c,) in scaled columns: the highest component of a population."""
+        """Return the centre (c,) in scaled columns of the highest component of a population."""
         own = np.flatnonzero(self.population == number)
         height = -self.mixture.score(self.mixture.centre[own])[0]
         return self.centre + self.mixture.centre[own[height.argmax()]] @ np.linalg.inv(self.units)
 
 
 def log_sum(parts: Floats) -> Floats:
-    """(n,) log of the sum of exp of (k, n); several times quicker than that of SciPy, which expects infinities."""
+    """Return the log (n,) of the sum of exp of (k, n); several times quicker than that of SciPy, which expects
+    infinities."""
     largest = parts.max(axis=0)
     result: Floats = largest + np.log(np.exp(parts - largest).sum(axis=0))
     return result
 
 
 def _uncorrelated(scaled: Floats) -> Floats:
-    """(c, c) that makes columns uncorrelated, of unit variance: what nearly says the same keeps its difference."""
+    """Return the matrix (c, c) that makes columns uncorrelated, of unit variance, by PCA: columns that nearly say the
+    same keep their difference."""
     covariance = np.atleast_2d(np.cov(scaled.T))
     sigma = np.sqrt(np.diag(covariance))
     sigma = np.where(sigma > 0, sigma, 1.0)
@@ -126,7 +131,8 @@ def _uncorrelated(scaled: Floats) -> Floats:
 
 
 def _mixture(points: Floats, seed: int) -> Mixture:
-    """As many components as a quarter of the events, held out, is the likelier for; narrow ones are left narrow."""
+    """Return a Gaussian mixture of as many components as make a held-out quarter of the events the likeliest; narrow
+    ones stay narrow."""
     drawn = np.random.default_rng(seed).permutation(len(points))
     learn, held = points[drawn[len(points) // 4 :]], points[drawn[: len(points) // 4]]
     best: Mixture | None = None
@@ -148,6 +154,7 @@ def _mixture(points: Floats, seed: int) -> Mixture:
 
 
 def _as_mixture(estimator: GaussianMixture, points: Floats) -> Mixture:
+    """Return the estimator, fitted to points (n, c), as NumPy arrays."""
     with warnings.catch_warnings():  # converged or not, others judge
         warnings.simplefilter("ignore", ConvergenceWarning)
         estimator.fit(points)
@@ -157,7 +164,8 @@ def _as_mixture(estimator: GaussianMixture, points: Floats) -> Mixture:
 
 
 def _hills(mixture: Mixture) -> Array:
-    """(k,) the hill of each component: where its centre climbs to (modal EM, Li, Ray & Lindsay 2007), largest first."""
+    """Return the hill (k,) of each component: where its centre climbs to (modal EM, Li, Ray & Lindsay 2007), largest
+    first."""
     precision = mixture.whiten @ np.swapaxes(mixture.whiten, 1, 2)
     at = mixture.centre.copy()
     for _ in range(STEPS):
@@ -182,8 +190,8 @@ def _hills(mixture: Mixture) -> Array:
 
 
 def _without_slopes(mixture: Mixture, hill: Array) -> Array:
-    """(k,) as `hill`, but that a line keeps only its core: a component on the slope of a hill, far below its top, goes
-    to the nearest component of another hill that is about as high."""
+    """Return the hills (k,), but that each keeps only its core: a component on its slope, far below its top, goes to
+    the nearest component of another hill that is about as high. A line on a broad hill then does not own the hill."""
     height = -mixture.score(mixture.centre)[0]
     top = np.array([height[hill == n].max() for n in range(hill.max() + 1)])
     distance, moved = _distances(mixture), hill.copy()
@@ -195,13 +203,13 @@ def _without_slopes(mixture: Mixture, hill: Array) -> Array:
 
 
 def _saddle(mixture: Mixture, a: Floats, b: Floats) -> float:
-    """The lowest log density on the way from one point to another."""
+    """Return the lowest log density on the straight way from one point (c,) to another."""
     path = a + np.linspace(0.0, 1.0, 41)[:, None] * (b - a)
     return float((-mixture.score(path)[0]).min())
 
 
 def _distances(mixture: Mixture) -> Floats:
-    """(k, k) Bhattacharyya distances between the components."""
+    """Return the Bhattacharyya distances (k, k) between the components."""
     covariance = np.linalg.inv(mixture.whiten @ np.swapaxes(mixture.whiten, 1, 2))
     between = 0.5 * (covariance[:, None] + covariance[None])
     away = mixture.centre[:, None] - mixture.centre[None]

@@ -70,11 +70,11 @@ class Family:
         return replace(family, trials=trials, width=width)
 
     def sigmas(self, numbers: Floats) -> Floats:
-        """(m,) of a run, from (n, m) of its events."""
+        """Return the deviations (m,) of a run in sigmas, from the numbers (n, m) of its events."""
         return self._normal(numbers.mean(axis=0), len(numbers))
 
     def _normal(self, means: Floats, size: int) -> Floats:
-        """(..., m) means of so many events as normal deviates; 0 for what so few events cannot tell.
+        """Return means (..., m) of so many events as normal deviates; 0 for what so few events cannot tell.
 
         A mean of skewed numbers, such as a count of rare events, is nearly of Pearson's third type.
         """
@@ -90,7 +90,8 @@ class Family:
         return np.where(known, np.where(above, deviate, -deviate), 0.0)
 
     def p_value(self, sigmas: Floats, size: int) -> float:
-        """Of the largest of all the tests."""
+        """Return the p-value of the largest of the deviations (m,) of a run of `size` events, corrected for the
+        effective number of tests, as they are correlated (Sidak 1967)."""
         at = np.log(np.clip(size, SIZES[0], SIZES[-1]))
         width = float(np.interp(at, np.log(SIZES), self.width))
         trials = float(np.exp(np.interp(at, np.log(SIZES), np.log(self.trials))))
@@ -98,7 +99,8 @@ class Family:
 
 
 def alike(runs: Sequence[Floats]) -> npt.NDArray[np.bool_]:
-    """(runs,) which of them are not far from the median of all, by the means of the numbers (n, m) of their events."""
+    """Return a mask (runs,) of those whose means of the numbers (n, m) of their events are not far from the median of
+    all runs."""
     spread = np.maximum(np.concatenate(runs).std(axis=0), 1e-9)
     means = np.stack([run.mean(axis=0) for run in runs])
     away = np.abs(means - np.median(means, axis=0)) / (spread / np.sqrt([[len(run)] for run in runs]))
@@ -107,23 +109,26 @@ def alike(runs: Sequence[Floats]) -> npt.NDArray[np.bool_]:
 
 
 def _between(away: Floats, spread: Floats, sizes: Array) -> Floats:
-    """(m,) how much more runs differ among themselves than events explain; 0 where that may be chance.
+    """Return how much more the means of runs differ (m,) than their events explain, as a standard deviation; 0 where
+    that may be chance.
 
     By the median, so that a few bad runs in the reference do not count.
     """
     if len(sizes) < 5:
         return np.zeros(len(spread))
     square = (1.4826 * np.median(np.abs(away / (spread / np.sqrt(sizes)[:, None])), axis=0)) ** 2
-    chance = 1.0 + 2.0 * np.sqrt(2.7 / len(sizes))  # two sigmas of a squared median deviation
+    chance = 1.0 + 2.0 * np.sqrt(2.7 / len(sizes))  # about 1.4 sigmas of a squared median deviation
     return np.where(square > chance, np.sqrt(np.maximum(square - 1.0, 0.0)) * spread / np.sqrt(np.median(sizes)), 0.0)
 
 
 def _reference(sizes: Array) -> Floats:
+    """Return the number of events in all, of the median run, and of runs (3,)."""
     return np.array([sizes.sum(), np.median(sizes), len(sizes)], float)
 
 
 def _unseen(reference: Floats, size: int) -> float:
-    """Variance between runs, in units of that of one event, that would not have been seen in the shorter good runs.
+    """Return the variance between runs, in units of that of one event, that would not have been seen in the shorter
+    good runs.
 
     A long run shows differences that the reference is too short to know: they are not held against it.
     """
@@ -132,7 +137,8 @@ def _unseen(reference: Floats, size: int) -> float:
 
 
 def _as_trials(largest: Floats) -> tuple[float, float]:
-    """Number and width of the independent normal deviates whose largest has this median and this 95 % quantile."""
+    """Return number and width of the independent normal deviates whose largest has this median and this 95 % quantile:
+    how many independent tests the correlated ones amount to."""
     middle, high = np.quantile(largest, [0.5, 0.95])
     best, found = np.inf, (1.0, 1.0)
     for trials in np.geomspace(1.0, 1000.0, 121):
@@ -145,15 +151,16 @@ def _as_trials(largest: Floats) -> tuple[float, float]:
 
 
 def _of_trials(p_value: float, trials: float) -> float:
-    """That the smallest of so many p-values is this small (Sidak)."""
+    """Return the chance that the smallest of so many independent p-values is this small (Sidak 1967)."""
     return float(np.clip(-np.expm1(trials * np.log1p(-min(p_value, 1 - 1e-12))), TINY, 1.0))
 
 
 @dataclass(frozen=True)
 class Strangeness:
-    """How many events of a run are in places where few good ones are: `levels` (l,) of the log density, `beyond` (l,)
-    of those of the `reference` (3,), which were not used to learn it; `between` (l,) relative spread from run to run;
-    `trials` (sizes,): the least p-value in good runs of these sizes is that of so many."""
+    """The low-density test: how many events of a run are in places where few good ones are. `levels` (l,) of the log
+    density, `beyond` (l,) events of the `reference` (3,) below them, which were not used to learn the density;
+    `between` (l,) relative spread from run to run; `trials` (sizes,): the least p-value in good runs of these sizes is
+    that of so many."""
 
     levels: Floats
     beyond: Floats
@@ -181,8 +188,8 @@ class Strangeness:
         return replace(steady, between=between, trials=np.array(trials))
 
     def local(self, counts: Array, size: int) -> Floats:
-        """(..., l) p-value of so many events beyond each level, in a run of `size` (negative binomial: what the good
-        events leave open and what differs between runs widen the Poisson)."""
+        """Return the p-values (..., l) of so many events below each level in a run of `size`: negative binomial, as the
+        finite reference and what differs between runs widen the Poisson."""
         share = (self.beyond + 0.5) / self.reference[0]
         shape = 1.0 / (1.0 / (self.beyond + 0.5) + self.between**2 + _unseen(self.reference, size) / share)
         expected = size * share
@@ -190,7 +197,8 @@ class Strangeness:
         return result
 
     def test(self, log_density: Floats) -> tuple[float, float]:
-        """p-value of a run, and the level of the log density that it is due to."""
+        """Return the p-value of a run, from the log density (n,) of its events, and the level of the log density that
+        it is due to."""
         local = self.local(np.searchsorted(np.sort(log_density), self.levels), len(log_density))
         size = np.log(np.clip(len(log_density), SIZES[0], SIZES[-1]))
         trials = float(np.exp(np.interp(size, np.log(SIZES), np.log(self.trials))))
@@ -198,7 +206,7 @@ class Strangeness:
 
 
 def _overdispersion(counts: Array, sizes: Array, share: Floats) -> Floats:
-    """(l,) relative spread of counts from run to run, more than counting explains; 0 where that may be chance."""
+    """Return the relative spread (l,) of counts from run to run beyond counting; 0 where that may be chance."""
     if len(sizes) < 5:
         return np.zeros(len(share))
     expected = sizes[:, None] * share
@@ -224,15 +232,16 @@ class Gains:
         return cls(np.array(list(drawn), float), edge, np.maximum(scale, 1.0))
 
     def p_value(self, gain: float, size: int) -> float:
-        """How often a good run of this size gains so much."""
+        """Return the chance that a good run of `size` events gains as much, by the exponential tail between the sizes
+        drawn."""
         at, known = np.log(size), np.log(self.sizes)
         edge, scale = np.interp(at, known, self.edge), np.interp(at, known, self.scale)
         return float(np.clip(PASSED * np.exp(-(gain - edge) / scale), TINY, 1.0))
 
 
 def shift_numbers(density: Density, scaled: Floats, parts: Floats) -> Floats:
-    """(n, m) log likelihood ratio of each event for a shift of the whole run, and of each population, along each
-    column, by each step either way; `parts` (k, n) are its log densities where it is."""
+    """Return log likelihood ratios (n, m) of each event for a shift of the whole run, and of each population, along
+    each column, by each step either way; `parts` (k, n) are its log densities where it is."""
     whole = log_sum(parts)
     several = np.flatnonzero(density.share >= LEAST_SHARE)
     several = several if len(several) > 1 else several[:0]
@@ -247,5 +256,6 @@ def shift_numbers(density: Density, scaled: Floats, parts: Floats) -> Floats:
 
 
 def share_numbers(branches: Floats, parts: Floats) -> Floats:
-    """(n, m) how much of each event belongs to each branch of the tree of components."""
+    """Return how much of each event belongs to each branch of the tree of components (n, m), from its log densities
+    `parts` (k, n)."""
     return np.exp(parts - log_sum(parts)).T @ branches.T

@@ -38,14 +38,15 @@ LEARNED = "learned.json"
 
 
 class _Asked(NamedTuple):
-    """The answers of all views and of the shares of groups and missing values; `families` p-values in all."""
+    """The p-values of a run: those of all `views`, and that of the shares of groups and of missing values, `kinds`,
+    with the numbers of its events that it is of."""
 
     views: list[Asked | None]
     kinds: Floats
     kinds_p_value: float
 
     def p_value(self) -> float:
-        """That of the least one of all (Sidak)."""
+        """Return the p-value of the smallest of all p-values, corrected for how many were looked at (Sidak 1967)."""
         found = [p for asked in self.views if asked for p in asked[:QUESTIONS]] + [self.kinds_p_value]
         least = min(found)
         return float(max(-np.expm1(len(found) * np.log1p(-min(least, 1 - 1e-12))), TINY))
@@ -100,6 +101,8 @@ class Population:
         return self
 
     def _learn(self, scaled: list[Floats], groups: list[Array]) -> None:
+        """Fit the views and the shares of groups and missing values on scaled runs (n, column). Raises SchemaError
+        where no view has enough events."""
         self.views_ = []
         for name in self.groups_:
             own = [run[group == name] for run, group in zip(scaled, groups, strict=True)]
@@ -117,7 +120,7 @@ class Population:
         self.kinds_ = _with_rare(Family.fit(kinds, np.random.default_rng(self.seed)), sum(map(len, kinds)))
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a run of fewer than `fewest` events."""
+        """Return -log10 of the p-value (n, 1) of each run; NaN for a run of fewer than `fewest` events."""
         p_values = [asked.p_value() if asked else np.nan for asked in self._memo.of(batch, self._all)]
         return -np.log10(np.array(p_values, float)).reshape(-1, 1)
 
@@ -128,15 +131,15 @@ class Population:
         return [self._findings(*run, asked) for run, asked in zip(runs, self._memo.of(batch, self._all), strict=True)]
 
     def unseen(self, batch: Batch) -> Unseen:
-        """Name the runs that are far from all others, which are no good data; scores are not needed, as they state
-        p-values."""
+        """Name the runs that are far from all others, which are no good data; their scores are NaN, as p-values need no
+        calibration by good runs."""
         names = batch.meta.get("run", np.full(len(batch), ""))
         outlying = np.isin(names, self.outlying_)
         return Unseen(np.full((len(batch), 1), np.nan), np.where(outlying, "outlying", "")[:, None])
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """(n, event, column) how far each value is from the middle of good events, in their range, for events in
-        places where one of a hundred good ones is; 0 for all others."""
+        """Return how far each value (n, event, column) is from the median of good events, in units of their range, for
+        events in places of low density, where one of a hundred good ones is; 0 for all others."""
         evidence = np.zeros(batch.values.shape)
         for row in range(len(batch)):
             there = _there(batch, row)
@@ -151,7 +154,7 @@ class Population:
         return evidence
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         arrays = arrays_of(self.kinds_, "kinds.")
         for number, view in enumerate(self.views_):
             arrays |= view.to_arrays(f"view{number}.")
@@ -175,18 +178,19 @@ class Population:
         return scorer
 
     def _all(self, batch: Batch) -> list[_Asked | None]:
-        """The answers for each run, None where it has too few events."""
+        """Return the p-values of each run, None where it has too few events."""
         runs = [self._of(batch, row) for row in range(len(batch))]
         return [self._ask(*run) if len(run[0]) >= self.fewest else None for run in runs]
 
     def _of(self, batch: Batch, row: int) -> tuple[Floats, Array]:
-        """Scaled values and groups of the events of one run."""
+        """Return scaled values (event, column) and groups (event,) of the events of one run."""
         self.schema_.require(batch.schema, "the scorer population")
         there = _there(batch, row)
         return self._scaled(batch.values[row][there]), _groups_of(batch, row)[there]
 
     def _scaled(self, values: Floats) -> Floats:
-        """(n, column); whole numbers are spread over their bin, the same in every run."""
+        """Return values (n, column) on the scale of each column; whole numbers are spread over their bin, equally in
+        every run, as a density cannot be fitted to steps."""
         scaled = self.scale_.of(values)
         whole = np.array(self.scale_.whole) & ~np.array(self.scale_.log)
         spread = np.random.default_rng(self.seed).random((len(values), int(whole.sum()))) - 0.5
@@ -194,14 +198,18 @@ class Population:
         return scaled
 
     def _kinds(self, scaled: Floats, group: Array) -> Floats:
+        """Return 0 or 1 (n, groups + 1 + columns): the group of each event, and which of its values are missing."""
         return group_numbers(group, scaled, self.groups_)
 
     def _ask(self, scaled: Floats, group: Array) -> _Asked:
+        """Return the p-values of the events (n, column) of one run in all views."""
         views = [view.ask(scaled[group == view.group]) for view in self.views_]
         kinds = self._kinds(scaled, group)
         return _Asked(views, kinds, self.kinds_.p_value(self.kinds_.sigmas(kinds), len(kinds)))
 
     def _findings(self, scaled: Floats, group: Array, asked: _Asked | None) -> tuple[Finding, ...]:
+        """Return the changes of all populations of a run, those of the view with the least p-value first; the first one
+        says it in a sentence."""
         if asked is None:
             return (Finding("none", says=f"only {len(scaled)} events; {self.fewest} are needed"),)
         p_value = asked.p_value()
@@ -232,6 +240,7 @@ class Population:
 
 
 def _there(batch: Batch, row: int) -> Array:
+    """Return a mask (event,) of the events that a run has; the others are padding."""
     return np.ones(batch.values.shape[1], bool) if batch.mask is None else np.asarray(batch.mask[row], bool)
 
 
@@ -241,7 +250,7 @@ def _groups_of(batch: Batch, row: int) -> Array:
 
 
 def _runs_of(source: Source, fewest: int) -> tuple[list[str], list[Floats], list[Array]]:
-    """Names, values and groups of all runs with enough events."""
+    """Return names, values (event, column) and groups (event,) of all runs with enough events."""
     names: list[str] = []
     runs: list[Floats] = []
     groups: list[Array] = []
@@ -257,12 +266,13 @@ def _runs_of(source: Source, fewest: int) -> tuple[list[str], list[Floats], list
 
 
 def _with_rare(family: Family, events: int) -> Family:
-    """The shares of what is rarely or never seen are not known to be nothing."""
+    """Return the family with half an event added to each share: what was never seen in good runs is not known to be
+    impossible."""
     rare = (family.usual * events + 0.5) / (events + 1.0)
     return replace(family, usual=rare, spread=np.maximum(family.spread, np.sqrt(rare * (1.0 - rare))))
 
 
 def _one_percent(view: View) -> float:
-    """The log density below which one of a hundred good events is."""
+    """Return the log density below which one of a hundred good events is."""
     share = view.strange.beyond / view.strange.reference[0]
     return float(np.interp(0.01, share, view.strange.levels))

@@ -55,9 +55,9 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """`columns` (c,) indices, of events of `group` ('': all); `good` (n, c) scaled events, not of the density, beside
-    which stories are told; `gains` of a new population in good runs (None for a single column, where
-    shares and strangeness say as much)."""
+    """A view: `columns` (c,) indices, of events of `group` ('': all), and their `density`. The tests of it, `shift`,
+    `share`, `strange`, and `gains` of a new population in good runs (None for a single column, where shares and low
+    density say as much). `good` (n, c): scaled events, not of the density, that hypotheses are compared with."""
 
     group: str
     columns: Array
@@ -103,7 +103,8 @@ class View:
         return replace(view, gains=Gains.fit(drawn))
 
     def _gains_of(self, runs: Sequence[Floats], size: int, rng: np.random.Generator) -> Floats:
-        """What new populations gain in good runs of so many events; no event is twice in one, runs stay together."""
+        """Return the log likelihood gains (DRAWS_OF_GAINS,) of the best new population in good runs of so many events,
+        drawn without replacement; events of one run stay together."""
         found = []
         for _ in range(DRAWS_OF_GAINS):
             order = rng.permutation(len(runs))
@@ -115,10 +116,11 @@ class View:
         return np.array(found)
 
     def _new_gain(self, events: Floats, strange: Array) -> float:
+        """Return the log likelihood gain of the best new population among some events (n, c)."""
         return new_gain(self.density, Told(events, strange, self.good), np.random.default_rng((SEEDS, len(events))))
 
     def ask(self, scaled: Floats) -> Asked | None:
-        """The p-values of the events (n, column) of a run; None where there are none."""
+        """Return the p-values of the events (n, column) of a run; None where there are none."""
         events = _complete(scaled[:, self.columns])
         if not len(events):
             return None
@@ -133,7 +135,8 @@ class View:
         return Asked(shift, share, new, strange, level)
 
     def _new(self, events: Floats, strange: Array) -> float:
-        """p-value of a new population, of at most so many events as a usual good run has twice."""
+        """Return the p-value of a new population, of at most twice as many events as the median good run has: gains of
+        more are not known."""
         assert self.gains is not None
         most = 2 * int(self.strange.reference[1])
         if len(events) > most:
@@ -142,7 +145,8 @@ class View:
         return self.gains.p_value(self._new_gain(events, strange), len(events))
 
     def tell(self, scaled: Floats, asked: Asked) -> list[Story]:
-        """What may have happened, likeliest first: first the kinds that answer the loudest of the questions `asked`."""
+        """Return the hypotheses of what changed, first those of the kinds whose test has nearly the smallest p-value,
+        then by likelihood."""
         events = _complete(scaled[:, self.columns])
         strange = log_sum(self.density.log_parts(events)) < asked.level
         told = stories(self.density, Told(events, strange, self.good), np.random.default_rng((SEEDS, len(events))))
@@ -151,27 +155,29 @@ class View:
         return sorted(told, key=lambda story: (story.kind not in fitting, -story.gain))
 
     def to_arrays(self, name: str) -> dict[str, Array]:
-        """For a model folder."""
+        """Return all that the view has learned as arrays for a model folder, their names begun with `name`."""
         density = arrays_of(self.density.mixture, name) | arrays_of(self.density, f"{name}density.", ("mixture",))
         return density | arrays_of(self, name, ("group", "density"))
 
     @classmethod
     def from_arrays(cls, name: str, group: str, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
+        """Rebuild the view of a group from the arrays of `to_arrays`."""
         density = part_of(Density, arrays, f"{name}density.", mixture=part_of(Mixture, arrays, name))
         return part_of(cls, arrays, name, group=group, density=density)
 
 
 def _complete(events: Floats) -> Floats:
+    """Return the events without a missing value."""
     complete = np.isfinite(events).all(axis=1)
     return events if complete.all() else events[complete]
 
 
 def dependent_columns(scaled: Floats) -> list[Array]:
-    """The columns that say something of each other, at most MOST_TOGETHER in each part; by mutual information.
+    """Return groups of columns (indices) that depend on each other by their mutual information, at most MOST_TOGETHER
+    in each.
 
-    What does not depend on the others is no place for a population; its density alone says all. A column that the
-    others of a part give (an area before and after its correction) is alone, too.
+    A column that does not depend on the others is alone: no population shows better with it than in its own density. So
+    is one that the others of a group give (an area before and after its correction).
     """
     columns = scaled.shape[1]
     known = _complete(scaled)[:RANKED]
@@ -194,7 +200,8 @@ def dependent_columns(scaled: Floats) -> list[Array]:
 
 
 def _not_given(known: Floats) -> tuple[Array, Array]:
-    """Columns that others do not give, and those that they do; of such a set the one with the sharpest peaks stays."""
+    """Return the columns that no linear combination of others gives, and those that one does; of such a set the one
+    with the sharpest peaks stays."""
     order = sorted(range(known.shape[1]), key=lambda k: _entropy(known[:, k]))
     own: list[int] = []
     for k in order:
@@ -206,18 +213,21 @@ def _not_given(known: Floats) -> tuple[Array, Array]:
 
 
 def _entropy(column: Floats) -> float:
-    """Of a column in units of its range without tails, in nats: low where there are peaks."""
+    """Return the Shannon entropy (nats) of a column in 100 bins over its range without tails; it is low where there are
+    peaks."""
     low, high = np.quantile(column, [0.01, 0.99])
     share = np.histogram(column, 100, (low, high if high > low else low + 1.0))[0] / len(column)
     return float(-(share[share > 0] * np.log(share[share > 0])).sum())
 
 
 def _cell(column: Floats) -> Array:
+    """Return the class (n,) of each value: which of CELLS ranges of equally many events it is in."""
     return np.searchsorted(np.quantile(column, np.arange(1, CELLS) / CELLS), column)
 
 
 def _information(a: Array, b: Array) -> float:
-    """Mutual information in nats, less what chance gives."""
+    """Return the mutual information (nats) of two columns of classes (n,), less what chance gives (Miller & Madow
+    1955)."""
     n = len(a)
     joint = np.bincount(a * CELLS + b, minlength=CELLS * CELLS).reshape(CELLS, CELLS) / n
     outer = joint.sum(axis=1)[:, None] * joint.sum(axis=0)[None]

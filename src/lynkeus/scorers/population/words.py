@@ -26,7 +26,8 @@ class Words:
     group: str
 
     def changes(self, density: Density, told: Sequence[Story]) -> list[Finding]:
-        """One of every population, the most conspicuous first; all stable where no story is told."""
+        """Return a finding for each population, the most conspicuous first; all are stable where there is no hypothesis
+        `told`."""
         populations = np.argsort(-density.share)
         chief = told[0] if told else None
         found = [] if chief is None else [self.change(chief, density)]
@@ -43,7 +44,7 @@ class Words:
         return found
 
     def change(self, story: Story, density: Density) -> Finding:
-        """One story."""
+        """Return one hypothesis as a finding, in raw units of its columns."""
         sigma = float(np.sqrt(2.0 * max(story.gain, 0.0)))
         region = self._region(story.low, story.high)
         where = self.place(region)
@@ -61,13 +62,13 @@ class Words:
         )
 
     def population(self, density: Density, number: int) -> str:
-        """A name by its place: that of its highest component."""
+        """Return a name for a population: where its highest component is."""
         raw = self._raw(density.top(number))
         at = ", ".join(f"{name} {value:.3g}" for name, value in zip(self.names, raw, strict=True))
         return self._title(f"population near {at}")
 
     def place(self, region: dict[str, tuple[float, float]]) -> str:
-        """In words."""
+        """Return a region in words, such as "s1 3 to 20, s2 200 to 800"."""
         return ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in region.items())
 
     def _stable(self, density: Density, number: int, why: str = "") -> Finding:
@@ -82,6 +83,7 @@ class Words:
         return {name: (float(a), float(b)) for name, a, b in ends}
 
     def _raw(self, scaled: Floats) -> Floats:
+        """Return values (c,) of scaled columns in the units of the data, the logarithm undone."""
         return np.where(self.scale.log, 10.0 ** np.where(self.scale.log, scaled, 0.0), scaled)
 
     def _title(self, what: str) -> str:
@@ -89,8 +91,8 @@ class Words:
 
 
 def kind_change(sigmas: Floats, shares: Floats, usual: Floats, groups: Sequence[str], names: Sequence[str]) -> Finding:
-    """The group whose share changed most, or the column of which most values are missing: of (groups + 1 + columns,)
-    `shares` of a run, how far they are from `usual`."""
+    """Return a finding on the group whose share changed most, or the column that has most or fewest values missing,
+    from `shares` of a run (groups + 1 + columns,) and how far they are from `usual`."""
     k = int(np.abs(sigmas).argmax())
     sigma, ratio = float(abs(sigmas[k])), float(shares[k] / max(usual[k], 1e-12))
     if k > len(groups):
@@ -108,7 +110,7 @@ def kind_change(sigmas: Floats, shares: Floats, usual: Floats, groups: Sequence[
 
 
 def sentence(change: Finding, p_value: float) -> str:
-    """Why, for the table of verdicts and the page."""
+    """Return a sentence on the chief change and the p-value of the run, for the table of verdicts and the page."""
     rare = f"a good run of this size looks as odd {_how_often(p_value)}"
     if change.kind == "shifted":
         by = f"by a factor {change.size:.4g}" if change.unit == "x" else f"by {change.size:+.4g} {change.unit}".rstrip()
@@ -128,6 +130,7 @@ def _how_often(p_value: float) -> str:
 
 
 def group_numbers(group: Array, scaled: Floats, groups: Sequence[str]) -> Floats:
-    """(n, groups + 1 + columns) 0 or 1: the group of each event, none of them, and which of its values are missing."""
+    """Return 0 or 1 (n, groups + 1 + columns) for each event: of which group it is, of none, and which of its values
+    are missing."""
     own = np.stack([group == name for name in groups], axis=1)
     return np.column_stack([own, ~own.any(axis=1), ~np.isfinite(scaled)]).astype(float)

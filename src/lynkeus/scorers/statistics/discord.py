@@ -66,7 +66,7 @@ class Discord:
         return with_enough_data(batch, self._of(batch).sum(axis=1))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """What each value adds to the score: squared differences to the nearest windows."""
+        """Return what each value adds to the score: squared differences to the nearest windows."""
         return np.nan_to_num(self._of(batch)).reshape(batch.values.shape)
 
     def save(self, folder: Path) -> None:
@@ -84,7 +84,7 @@ class Discord:
         return scorer
 
     def _of(self, batch: Batch) -> Floats:
-        """(n, channel * time) contributions to the score of each window."""
+        """Return the contributions (n, channel * time) of all values to the score of each window."""
         self.schema_.require(batch.schema, "the scorer discord")
         spans = _spans(batch, self.clock_)
         parts = [

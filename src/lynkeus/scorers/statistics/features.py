@@ -40,7 +40,7 @@ class Features:
 
     @classmethod
     def weighted(cls, source: Source, size: int, seed: int) -> tuple[Self, Floats, Floats | None]:
-        """As `fit`, also the weights of the reference points, None where samples have none."""
+        """Learn as `fit` does, and return also the weights of the reference points, None where samples have none."""
         model = fit_conditional(source)
         parts = ((features_of(residuals_of(batch, model)), batch.weight) for batch in source)
         sample, weight = weighted_reservoir(parts, size, seed)
@@ -73,13 +73,15 @@ class Features:
 
 
 def residuals_of(batch: Batch, model: ConditionalModel) -> Floats:
-    """(n, length, channel) conditional residuals, NaN where a value is missing; a row of a table is one shot."""
+    """Return the conditional residuals (n, length, channel), NaN where a value is missing; a row of a table is one
+    shot."""
     rows, length = rows_of(batch)
     return fold(np.where(np.isfinite(rows), model.residual(rows), np.nan), length)
 
 
 def features_of(residuals: Floats) -> Floats:
-    """(n, features) of single shots the residuals; else their means, then the logs of their spreads, of all channels.
+    """Return the features (n, features): of single shots the residuals; else their means, then the logs of their
+    spreads, of all channels.
 
     NaN where too few values are there to say.
     """
@@ -93,5 +95,6 @@ def features_of(residuals: Floats) -> Floats:
 
 
 def _compressed(features: Floats, scale: RobustScale) -> Floats:
-    """In sigmas, logarithmic far out: the log of a stuck channel's spread has no lower end, and no channel is alone."""
+    """Return the features in sigmas, logarithmic far out: the log of a stuck channel's spread has no lower end, and no
+    channel may count alone."""
     return FAR_SIGMA * np.arcsinh(np.nan_to_num(scale.apply(features)) / FAR_SIGMA)

@@ -44,7 +44,8 @@ class Forest(NamedTuple):
     points: npt.NDArray[np.int64]
 
     def score(self, points: Floats, drawn: int) -> Floats:
-        """(n,) 2 ** -(mean path / path in random data), in (0, 1), of points (n, features); `drawn`: points per tree.
+        """Return the scores (n,) of points (n, features), 2 ** -(mean path / path in random data), in (0, 1); `drawn`:
+        points per tree.
 
         The same as `-IsolationForest.score_samples` of scikit-learn, which compares in single precision too.
         """

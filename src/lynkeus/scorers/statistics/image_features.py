@@ -50,11 +50,12 @@ class ImageFeatures:
         return features, features._points(values)
 
     def points(self, batch: Batch) -> Floats:
-        """(n, features)."""
+        """Return the features (n, features) of the images of a batch."""
         return self._points(batch.values.astype(float))
 
     def map(self, batch: Batch, difference: Floats) -> Floats:
-        """Where in the images differences (n, features) are: their shape, the squares sum to that of all features.
+        """Return maps in the shape of `values` of where differences (n, features) are; their squares sum to those of
+        the features.
 
         A difference of brightness or contrast is that of all pixels alike, positive where the image is brighter.
         """
@@ -73,11 +74,11 @@ class ImageFeatures:
         return np.hstack([deviation @ self.components.T, light.reshape(len(values), -1), rest])
 
     def _deviation(self, values: Floats) -> Floats:
-        """(n, pixels) of the pattern from the mean one."""
+        """Return the pattern less the mean one (n, pixels)."""
         return _pattern(values, _light(values), self.light_centre) - self.mean
 
     def _rest(self, deviation: Floats) -> Floats:
-        """(n, pixels) what no component describes."""
+        """Return what no principal component describes (n, pixels)."""
         return deviation - deviation @ self._orthonormal().T @ self._orthonormal()
 
     def _orthonormal(self) -> Floats:
@@ -85,7 +86,7 @@ class ImageFeatures:
 
 
 def _light(values: Floats) -> Floats:
-    """(n, 2, c) mean and spread of every channel, of the pixels that are there."""
+    """Return mean and standard deviation of every channel (n, 2, c), of the pixels that are there."""
     flat = values.reshape(*values.shape[:2], -1)
     there = np.isfinite(flat)
     count = np.maximum(there.sum(axis=2), 1)
@@ -95,7 +96,7 @@ def _light(values: Floats) -> Floats:
 
 
 def _pattern(values: Floats, light: Floats, usual: Floats) -> Floats:
-    """(n, pixels) with mean 0 and spread 1 in each channel; 0 for what is missing."""
+    """Return the pixels (n, pixels) with mean 0 and spread 1 in each channel; 0 for what is missing."""
     flat = values.reshape(*values.shape[:2], -1)
     spread = np.maximum(light[:, 1], np.maximum(LEAST_SPREAD * usual[1], 1e-12))
     pattern = (flat - light[:, 0, :, None]) / spread[:, :, None]

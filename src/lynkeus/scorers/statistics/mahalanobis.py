@@ -42,12 +42,13 @@ class Mahalanobis:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) distances, about sqrt(c) in good data; NaN for a sample that misses more than half of its values."""
+        """Return the Mahalanobis distance (n, 1), about sqrt(c) in good data; NaN for a sample that misses more than
+        half of its values."""
         squared = self._contributions(batch).sum(axis=2).mean(axis=1)
         return with_enough_data(batch, np.sqrt(np.maximum(squared, 0.0)))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """What each value x_j adds to the squared distance, x_j (P x)_j; may be negative."""
+        """Return what each value x_j adds to the squared distance, x_j (P x)_j; it may be negative."""
         return like_values(batch, self._contributions(batch))
 
     def save(self, folder: Path) -> None:
@@ -62,7 +63,7 @@ class Mahalanobis:
         return scorer
 
     def _contributions(self, batch: Batch) -> Floats:
-        """(n, length, c) parts of the squared distance of each shot."""
+        """Return the parts (n, length, c) of the squared distance of each shot."""
         self.schema_.require(batch.schema, "the scorer mahalanobis")
         rows, length = rows_of(batch)
         deviation = fill_from_others(self.scale_.apply(rows), self.precision_)

@@ -43,7 +43,8 @@ class NearestNeighbours:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) distances in sigmas; NaN for a sample that misses more than half of its values."""
+        """Return the mean distance to the nearest neighbours (n, 1) in sigmas; NaN for a sample that misses more than
+        half of its values."""
         return with_enough_data(batch, self._nearest(self._points(batch))[0].mean(axis=1))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
@@ -75,7 +76,8 @@ class NearestNeighbours:
         return scorer
 
     def _index(self) -> None:
-        """In hundreds of dimensions no tree is faster than looking at all points."""
+        """Index the reference by brute force: in hundreds of dimensions no tree is faster than looking at all
+        points."""
         wanted = min(self.neighbours + 1, len(self.reference_))
         self._search = neighbors.NearestNeighbors(n_neighbors=wanted, algorithm="brute").fit(self.reference_)
 

@@ -47,7 +47,8 @@ class PcaResidual:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) sigmas; NaN for a sample that misses more than half of its values."""
+        """Return the score (n, 1) in sigmas, the root mean square of the worst channel; NaN for a sample that misses
+        more than half of its values."""
         return with_enough_data(batch, np.sqrt((self._residual(batch) ** 2).mean(axis=1)).max(axis=1))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:

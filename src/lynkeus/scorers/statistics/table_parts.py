@@ -49,14 +49,14 @@ class LocalDistance:
 
     @classmethod
     def fit(cls, points: Floats, neighbours: int, region: int) -> tuple[Self, Floats]:
-        """Also the score of each reference point among the others."""
+        """Learn from reference points, and return also the score of each among the others."""
         distance, index = nearest(points, points, max(neighbours, region), apart=True)
         own = distance[:, :neighbours].mean(axis=1)
         made = cls(points, own[index].mean(axis=1) + FLOOR * own.mean() + TINY)
         return made, made._score(distance[:, :neighbours], index[:, :neighbours])
 
     def score(self, points: Floats, neighbours: int) -> tuple[Floats, Array]:
-        """(n,), and the indices (n, neighbours) of the nearest reference points."""
+        """Return the scores (n,), and the indices (n, neighbours) of the nearest reference points."""
         distance, index = nearest(points, self.points, neighbours)
         return self._score(distance, index), index
 

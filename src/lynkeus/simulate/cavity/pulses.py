@@ -68,7 +68,8 @@ def _microphonics(count: int, rng: np.random.Generator) -> Floats:
 
 
 def drive_of(physics: CavityPhysics, machine: Cavities, pulses: Pulses) -> Drive:
-    """What acts on the pulses: feed-forward that would hold the planned field, the beam, the detuning from outside.
+    """Return what acts on the pulses: feed-forward that would hold the planned field, the beam, the detuning from
+    outside.
 
     The feed-forward inverts the cavity equation for the planned field and beam, as learning feed-forward does in the
     end; it knows the Lorentz force, the piezo and the tuner, but not the microphonics.

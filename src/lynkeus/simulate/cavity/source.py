@@ -179,7 +179,7 @@ def _readout(envelope: Envelope, calibration: Array, noise_mv_m: float, rng: np.
 
 
 def to_rows(signals: Array) -> Floats:
-    """From (3, 1820, n) complex to (n, 6, 182) I and Q, each the mean of AVERAGED samples."""
+    """Return I and Q (n, 6, 182) of complex signals (3, 1820, n), each the mean of AVERAGED samples."""
     mean = signals.reshape(3, -1, AVERAGED, signals.shape[-1]).mean(2)
     parts = np.stack([mean.real, mean.imag], axis=1)
     return np.ascontiguousarray(parts.reshape(6, -1, signals.shape[-1]).transpose(2, 0, 1), dtype=np.float32)

@@ -42,14 +42,15 @@ class Light:
 
 
 def s1(n: int, multiple: Array, at: RunConditions, rng: np.random.Generator) -> Light:
-    """From 4 to 3,000 phd; several scatters give more."""
+    """Draw n S1 pulses of 4 to 3,000 phd; several scatters give more."""
     area = at.s1_gain * _log_uniform(4, 3000, n, rng) * np.where(multiple, 1.3, 1.0)
     top = 0.22 + 0.18 * rng.random(n)  # the higher in the liquid, the more
     return Light(area[:, None] * _decay(SCINTILLATION_NS), top, np.full(n, 300.0))
 
 
 def s2(n: int, multiple: Array, at: RunConditions, rng: np.random.Generator) -> Light:
-    """From about 5 to 3,000 electrons, less what is lost on the way; one of several scatters has a part of them."""
+    """Draw n S2 pulses of about 5 to 3,000 electrons, less what is lost on the way; one of several scatters has a part
+    of them."""
     drift_us = rng.uniform(86, 934, n) * 1.52 / drift_velocity(at.field_v_cm)
     part = np.where(multiple, rng.uniform(0.15, 0.85, n), 1.0)
     number = part * _log_uniform(6, 3000, n, rng) * np.exp(-drift_us / at.lifetime_us)
@@ -64,21 +65,21 @@ def s2(n: int, multiple: Array, at: RunConditions, rng: np.random.Generator) -> 
 
 
 def single_electron(n: int, multiple: Array, at: RunConditions, rng: np.random.Generator) -> Light:
-    """One electron."""
+    """Draw n pulses of one electron each."""
     electrons = np.zeros((n, SAMPLES))
     electrons[:, int(START_NS / STEP_NS)] = 1
     return _electroluminescence(electrons, at, rng)
 
 
 def single_photon(n: int, multiple: Array, at: RunConditions, rng: np.random.Generator) -> Light:
-    """One photon."""
+    """Draw n pulses of one photon each."""
     exact = np.zeros((n, SAMPLES), np.int64)
     exact[:, int(START_NS / STEP_NS)] = 1
     return Light(np.zeros((n, SAMPLES)), np.full(n, 0.5), np.ones(n), exact)
 
 
 def photons_by_chance(n: int, multiple: Array, at: RunConditions, rng: np.random.Generator) -> Light:
-    """2 to 8 photons within 0.4 to 1.2 us."""
+    """Draw n pulses of 2 to 8 photons by chance within 0.4 to 1.2 us."""
     number, window = np.floor(_log_uniform(2, 9, n, rng)), rng.uniform(400, 1200, n)
     exact = np.zeros((n, SAMPLES), np.int64)
     for k in range(8):
@@ -88,7 +89,8 @@ def photons_by_chance(n: int, multiple: Array, at: RunConditions, rng: np.random
 
 
 def anything_else(n: int, multiple: Array, at: RunConditions, rng: np.random.Generator) -> Light:
-    """Ringing electronics, trains of electrons, flashes of one tube, events in the gas; the first is a bit rarer."""
+    """Draw n pulses of ringing electronics, trains of electrons, flashes of one tube, events in the gas; the first is a
+    bit rarer."""
     kind = rng.choice(4, n, p=[0.16, 0.28, 0.28, 0.28])
     expected, top, spread = np.zeros((n, SAMPLES)), np.full(n, 0.72), np.full(n, 120.0)
     ringing = np.zeros((n, SAMPLES))
@@ -117,7 +119,8 @@ Maker = Callable[[int, Array, RunConditions, np.random.Generator], Light]
 
 
 def draw_waveforms(light: Light, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
-    """(n, SAMPLES) in phd a sample, top-bottom asymmetry (n,), and tubes with light (n,)."""
+    """Return waveforms (n, SAMPLES) in phd a sample, their top-bottom asymmetry (n,), and how many tubes see light
+    (n,)."""
     number = rng.poisson(light.expected) + light.exact
     electrons = number + rng.binomial(number, TWICE)  # of the photocathode
     charge = electrons + RESOLUTION * np.sqrt(electrons) * rng.standard_normal(number.shape)
@@ -132,7 +135,8 @@ def draw_waveforms(light: Light, rng: np.random.Generator) -> tuple[Floats, Floa
 
 
 def _electroluminescence(electrons: Floats, at: RunConditions, rng: np.random.Generator) -> Light:
-    """Each electron (n, SAMPLES) gives light all along its way through the gas."""
+    """Return the light of electrons (n, SAMPLES) by the sample in which they reach the gas: each gives some all along
+    its way."""
     n, built = len(electrons), at.built
     pocket = (rng.random(n) < POCKET_SHARE) * at.gas_pocket
     transit = np.rint(TRANSIT_NS * (1 + 2 * pocket) / STEP_NS).astype(int)
@@ -146,7 +150,7 @@ def _electroluminescence(electrons: Floats, at: RunConditions, rng: np.random.Ge
 
 
 def _decay(tau_ns: float) -> Floats:
-    """(SAMPLES,) of sum 1."""
+    """Return an exponential decay (SAMPLES,) of sum 1."""
     shape = np.where(CENTRES_NS > 0, np.exp(-np.maximum(CENTRES_NS, 0) / tau_ns), 0.0)
     return np.asarray(shape / shape.sum())
 

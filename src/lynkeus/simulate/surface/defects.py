@@ -149,7 +149,7 @@ def _stain(defect: Defect, dx: Floats, dy: Floats, _: float) -> tuple[Floats, Ar
 
 
 def _cat_eye(defect: Defect, dx: Floats, dy: Floats, _: float) -> tuple[Floats, Array]:
-    """A bright ring around a dark slit."""
+    """Return the brightness and the mask of a bright ring around a dark slit."""
     r, c, angle = np.hypot(dx, dy) / defect.radius_um, defect.contrast, np.radians(defect.angle_deg)
     narrow = (-dx * np.sin(angle) + dy * np.cos(angle)) / (0.55 * defect.radius_um)
     slit = np.hypot((dx * np.cos(angle) + dy * np.sin(angle)) / (0.85 * defect.radius_um), narrow)

@@ -113,12 +113,13 @@ class Entry(NamedTuple):
 
 
 def cavity_name(number: int) -> str:
-    """From 0 on."""
+    """Return the name of the cavity of that number, from 0."""
     return f"cav{number + 1:03d}"
 
 
 def weak_spots(plan: ScanPlan, cavity: int) -> list[list[Weak]]:
-    """For each scan the defects of a cavity: they stay where they are, treatments soften them, and make new ones."""
+    """Return the defects of a cavity for each scan: they stay where they are, treatments soften them, and make new
+    ones."""
     rng = np.random.default_rng([plan.seed, 11, cavity])
     scans: list[list[Weak]] = [[] for _ in plan.treatments]
     for _ in range(rng.poisson(plan.defects)):
@@ -132,13 +133,13 @@ def weak_spots(plan: ScanPlan, cavity: int) -> list[list[Weak]]:
 
 
 def angle_deg(plan: ScanPlan, angle: int, defect: Defect | None = None) -> float:
-    """Of the middle of an image, or of a defect in it."""
+    """Return the angle along the equator of the middle of an image, or of a defect in it, in degrees."""
     away = 0.0 if defect is None else (defect.y - (plan.size[0] - 1) / 2) * plan.pixel_um / EQUATOR_UM_PER_DEGREE
     return (360 * angle / plan.angles + away) % 360
 
 
 def properties(plan: ScanPlan, cavity: int) -> dict[str, Any]:
-    """The line of properties.csv: the vertical test after the last treatment."""
+    """Return the line of properties.csv: the vertical test after the last treatment."""
     rng = np.random.default_rng([plan.seed, 12, cavity])
     emits = bool(rng.random() < plan.emitters)
     test = vertical_test(weak_spots(plan, cavity)[-1], plan.treatments[-1], plan.cells, emits, rng)
@@ -208,7 +209,7 @@ def _row(place: tuple[str, str, str], row: Mapping[str, Any], seconds: int, defe
 
 
 def _truth(entry: Entry) -> Iterator[dict[str, Any]]:
-    """The defects of an image."""
+    """Yield the lines of truth.csv for the defects of an image."""
     defects = entry.shot.defects
     for defect, spot in zip(defects, spots(defects, entry.shot.scene.pixel_um, entry.shot.shift), strict=True):
         yield {

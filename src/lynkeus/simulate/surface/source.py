@@ -56,7 +56,7 @@ class Picture(NamedTuple):
 
 
 def take(shot: Shot) -> Picture:
-    """Make the picture."""
+    """Return the picture of a shot, with the mask of its defects."""
     rows, columns = shot.scene.shape
     wide = replace(shot.scene, shape=(rows + 2 * LARGEST_SHIFT, columns + 2 * LARGEST_SHIFT))
     top, left = LARGEST_SHIFT - shot.shift[1], LARGEST_SHIFT - shot.shift[0]

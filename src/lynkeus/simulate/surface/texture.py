@@ -96,13 +96,13 @@ class Scene:
 
     @cached_property
     def x_um(self) -> Floats:
-        """(1, columns)"""
+        """Return x of the centres of the pixels (1, columns) on the surface, in um."""
         pixels = np.arange(self.shape[1], dtype=np.float32) - (self.shape[1] - 1) / 2
         return (self.centre_um[0] + self.pixel_um * pixels)[None, :].astype(np.float32)
 
     @cached_property
     def y_um(self) -> Floats:
-        """(rows, 1)"""
+        """Return y of the centres of the pixels (rows, 1) on the surface, in um."""
         pixels = np.arange(self.shape[0], dtype=np.float32) - (self.shape[0] - 1) / 2
         return (self.centre_um[1] + self.pixel_um * pixels)[:, None].astype(np.float32)
 

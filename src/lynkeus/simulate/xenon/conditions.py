@@ -52,11 +52,11 @@ class RunConditions:
 
     @property
     def built(self) -> Detector:
-        """The detector."""
+        """Return the detector of that name."""
         return detector_of(self.detector)
 
     def expected(self) -> dict[str, float]:
-        """Mean number of interactions of each population, calibration source included."""
+        """Return the mean number of interactions of each population, calibration source included."""
         added = SOURCES[self.source]
         return {name: self.events * (self.rates.get(name, 0.0) + added.get(name, 0.0)) for name in POPULATIONS}
 
@@ -70,7 +70,8 @@ class Variation:
     rate: float = 0.03
 
     def of(self, usual: RunConditions, rng: np.random.Generator) -> RunConditions:
-        """The conditions of one run."""
+        """Draw the conditions of one good run: gains, lifetime and rates are log-normal about those of an average
+        run."""
         gain1, gain2, life = np.exp(rng.standard_normal(3) * (self.gain, self.gain, self.lifetime)).tolist()
         rates = {name: rate * np.exp(self.rate * rng.standard_normal()) for name, rate in usual.rates.items()}
         gains = {"s1_gain": usual.s1_gain * gain1, "s2_gain": usual.s2_gain * gain2}
@@ -78,7 +79,7 @@ class Variation:
 
 
 class Truth(NamedTuple):
-    """What was planted in a run: `fault` of FAULTS ("healthy"), `change` none, shifted, gone or new, of which
+    """The truth of a run: the planted `fault` of FAULTS ("healthy"), `change` none, shifted, gone or new, of which
     `population` ("all"), in which `variables` (any of them is right), by how much (see FAULTS)."""
 
     fault: str = "healthy"
@@ -105,10 +106,13 @@ S1, S2 = ("s1_phd", "s1c_phd"), ("s2_phd", "s2c_phd")
 
 
 def _more(name: str) -> Callable[[RunConditions, float], RunConditions]:
+    """Return a fault that adds so large a share of the events to a population."""
     return lambda at, size: replace(at, rates={**at.rates, name: at.rates.get(name, 0.0) + size})
 
 
 def _less(name: str) -> Callable[[RunConditions, float], RunConditions]:
+    """Return a fault that takes a share of a population away, its calibration source included."""
+
     def plant(at: RunConditions, size: float) -> RunConditions:
         added = SOURCES[at.source].get(name, 0.0)
         there = at.rates.get(name, 0.0) + added
@@ -158,10 +162,10 @@ class NobleFault:
 
     @property
     def truth(self) -> Truth:
-        """What a run with it should be said to have."""
+        """Return what a scorer should find in a run with this fault."""
         of = FAULTS[self.kind]
         return Truth(self.kind, of.change, of.population, of.variables, self.size)
 
     def plant(self, conditions: RunConditions) -> RunConditions:
-        """The conditions with the fault."""
+        """Return the conditions with this fault in them."""
         return FAULTS[self.kind].plant(conditions, self.size)

@@ -39,7 +39,7 @@ class Detector:
 
     @property
     def g2(self) -> float:
-        """phd per electron at the surface."""
+        """Return the phd per electron at the liquid's surface."""
         return self.extraction * self.electron_phd
 
 
@@ -50,7 +50,7 @@ DETECTORS = {
 
 
 def detector_of(name: str) -> Detector:
-    """Raises SettingsError for a name that is not known."""
+    """Return the detector of that name. Raises SettingsError for one that is not known."""
     if name not in DETECTORS:
         raise SettingsError(f"detector {name!r} is not one of {', '.join(DETECTORS)}")
     return DETECTORS[name]
@@ -73,7 +73,8 @@ class Deposits:
 
 
 class Signals(NamedTuple):
-    """(n,) areas of deposits, raw and corrected to the centre of the detector and to no loss of electrons."""
+    """Areas (n,) of S1 and S2 of deposits in phd, raw and corrected to the centre of the detector and to no loss of
+    electrons."""
 
     s1_phd: Floats
     s2_phd: Floats
@@ -86,18 +87,19 @@ Engine = Callable[[Deposits, Detector, float, float, np.random.Generator], Signa
 
 
 def drift_velocity(field_v_cm: float) -> float:
-    """In mm/us."""
+    """Return the drift velocity of electrons in liquid xenon, in mm/us."""
     return float(np.interp(field_v_cm, list(VELOCITY), list(VELOCITY.values())))
 
 
 def light_map(depth_mm: Floats, radius_mm: Floats) -> Floats:
-    """(n,) S1 light collected, relative to the centre: the bottom sees more, for light is reflected at the surface."""
+    """Return the S1 light collected (n,), relative to the centre: the bottom sees more, for light is reflected at the
+    surface."""
     u = 0.5 - depth_mm / LENGTH_MM
     return (1 - 0.454 * u + 0.435 * u**2) * (1 - 0.03 * (radius_mm / WALL_MM) ** 2)
 
 
 def electroluminescence_map(radius_mm: Floats) -> Floats:
-    """(n,) S2 light of one electron, relative to the centre."""
+    """Return the S2 light of one electron (n,), relative to the centre."""
     share = radius_mm / WALL_MM
     return 1 - 0.15 * share - 0.12 * share**4
 
@@ -105,7 +107,8 @@ def electroluminescence_map(radius_mm: Floats) -> Floats:
 def surrogate(
     deposits: Deposits, detector: Detector, field_v_cm: float, lifetime_us: float, rng: np.random.Generator
 ) -> Signals:
-    """The engine without NEST: binomial light and charge, Gaussian response of the photomultipliers."""
+    """Return S1 and S2 of each deposit without NEST: binomial light and charge, Gaussian response of the
+    photomultipliers."""
     photons, electrons = draw_quanta(deposits.species, deposits.energy_kev, field_v_cm, rng)
     radius = np.hypot(deposits.x_mm, deposits.y_mm)
     light, gas = light_map(deposits.depth_mm, radius), electroluminescence_map(radius)

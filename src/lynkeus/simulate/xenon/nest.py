@@ -22,7 +22,7 @@ ALPHA = (4.0, 2.0)  # mass and charge number
 def nest(
     deposits: Deposits, detector: Detector, field_v_cm: float, lifetime_us: float, rng: np.random.Generator
 ) -> Signals:
-    """S1 and S2 of each deposit by NEST. Raises SettingsError where nestpy is not installed."""
+    """Return S1 and S2 of each deposit by NEST. Raises SettingsError where nestpy is not installed."""
     try:
         import nestpy
     except ImportError:
@@ -48,7 +48,7 @@ class _Calculator:
         self.g2 = self.nest.CalculateG2(False)
 
     def areas(self, energy: float, x: float, y: float, depth: float, charge: float) -> tuple[float, ...]:
-        """s1, s2, s1c, s2c in phd of one deposit."""
+        """Return s1, s2, s1c, s2c in phd of one deposit."""
         z, v = LENGTH_MM - depth, self.velocity
         yields = self.nest.GetYields(self.kind, energy, DENSITY, self.field, *self.nucleus)
         quanta = self.nest.GetQuanta(yields, DENSITY)
@@ -67,7 +67,7 @@ def _rows(deposits: Deposits) -> Iterator[list[float]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """NEST prints notes of its own; they stay off the user's output, which may be data."""
+    """Keep NEST's own notes off the user's output, which may be data."""
     sys.stdout.flush()
     sys.stderr.flush()
     nowhere = os.open(os.devnull, os.O_WRONLY)

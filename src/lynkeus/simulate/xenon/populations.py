@@ -44,7 +44,8 @@ SOURCES: dict[str, dict[str, float]] = {"": {}, "kr83m": {"kr83m": 0.18}, "ambe"
 
 
 def draw_deposits(population: Population, n: int, rng: np.random.Generator) -> Deposits:
-    """n deposits of a population."""
+    """Draw n deposits of a population: energies, and places that are uniform in the volume or, at the wall, along
+    it."""
     radius, charge = WALL_MM * np.sqrt(rng.random(n)), np.ones(n)
     if population.at_wall:
         radius, charge = WALL_MM - rng.exponential(6.0, n).clip(max=WALL_MM), rng.uniform(0.03, 0.6, n)
@@ -55,13 +56,14 @@ def draw_deposits(population: Population, n: int, rng: np.random.Generator) -> D
 
 
 def draw_pulses(population: Population, n: int, rng: np.random.Generator) -> tuple[Deposits, Floats, Floats]:
-    """Where n chance events seem to be, and areas of their S1 and S2, as if corrected."""
+    """Draw n accidental coincidences: where they seem to be, and areas of their S1 and S2 in phd, as if corrected."""
     s1, s2, spread1, spread2 = population.pulses
     seeming = draw_deposits(Population("beta"), n, rng)
     return seeming, s1 * np.exp(spread1 * rng.standard_normal(n)), s2 * np.exp(spread2 * rng.standard_normal(n))
 
 
 def _energies(population: Population, n: int, rng: np.random.Generator) -> Floats:
+    """Draw energies (n,) in keV: lines, or a spectrum that is flat or falls exponentially."""
     if population.lines:
         energies, shares = np.array(population.lines).T
         return rng.choice(energies, n, p=shares / shares.sum())

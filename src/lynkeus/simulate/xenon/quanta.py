@@ -45,7 +45,7 @@ class Yields(NamedTuple):
 
 
 def mean_yields(species: str, energy_kev: Floats, field_v_cm: float) -> Yields:
-    """Of deposits of one of SPECIES; fields from 50 to 500 V/cm."""
+    """Return the mean yields of deposits of one of SPECIES, for fields from 50 to 500 V/cm."""
     if species == "nr":
         return _nuclear(energy_kev, field_v_cm)
     if species == "alpha":
@@ -54,7 +54,7 @@ def mean_yields(species: str, energy_kev: Floats, field_v_cm: float) -> Yields:
 
 
 def draw_quanta(species: str, energy_kev: Floats, field_v_cm: float, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Photons and electrons (n,) of each deposit."""
+    """Draw the numbers of photons and electrons (n,) of each deposit."""
     mean = mean_yields(species, energy_kev, field_v_cm)
     quanta = np.rint(mean.quanta + np.sqrt(mean.fano * mean.quanta) * rng.standard_normal(len(energy_kev)))
     escaping = mean.electrons / mean.ions
@@ -67,6 +67,7 @@ def draw_quanta(species: str, energy_kev: Floats, field_v_cm: float, rng: np.ran
 
 
 def _electronic(species: str, energy_kev: Floats, field_v_cm: float) -> Yields:
+    """Return the yields of electronic recoils by the tabulated box model of Thomas and Imel."""
     table = RECOMBINATION[species]
     log_x, power = np.array(list(table.values())).T
     at, knots = np.log(energy_kev), np.log(list(table))
@@ -80,6 +81,7 @@ def _electronic(species: str, energy_kev: Floats, field_v_cm: float) -> Yields:
 
 
 def _nuclear(energy_kev: Floats, field_v_cm: float) -> Yields:
+    """Return the yields of nuclear recoils (arXiv:2211.10726)."""
     quanta = 11.0 * energy_kev**1.1
     threshold = 1 - 1 / (1 + (energy_kev / 0.3) ** 2)
     electrons = energy_kev * threshold / (0.048 * field_v_cm**-0.0533 * np.sqrt(energy_kev + 12.6))
@@ -89,6 +91,7 @@ def _nuclear(energy_kev: Floats, field_v_cm: float) -> Yields:
 
 
 def _alpha(energy_kev: Floats, field_v_cm: float) -> Yields:
+    """Return the yields of alpha particles: nearly all ions recombine."""
     quanta = 0.972 * energy_kev / W_KEV  # dense tracks quench the rest
     electrons = 5500 * (energy_kev / 5590) ** 0.17 * (field_v_cm / FIELD_V_CM) ** 0.44
     constant = np.ones_like(quanta)
@@ -100,7 +103,7 @@ def _bell(values: Floats, centre: float, width: float) -> Floats:
 
 
 def _skew_normal(delta: Floats, rng: np.random.Generator) -> Floats:
-    """(n,) of mean 0 and variance 1."""
+    """Draw skew-normal numbers (n,) of mean 0 and variance 1."""
     first, second = rng.standard_normal((2, len(delta)))
     raw = delta * np.abs(first) + np.sqrt(1 - delta**2) * second
     return np.asarray((raw - delta * np.sqrt(2 / np.pi)) / np.sqrt(1 - 2 * delta**2 / np.pi))

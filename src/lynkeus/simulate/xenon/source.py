@@ -48,7 +48,7 @@ class NobleRun:
         return len(self.population)
 
     def values(self) -> Floats:
-        """(n, column)."""
+        """Return the events as one array (n, column)."""
         return np.stack([self.columns[name] for name in COLUMNS], axis=1)
 
 
@@ -59,7 +59,8 @@ def simulate_run(
     engine: Engine = surrogate,
     variation: Variation | None = None,
 ) -> NobleRun:
-    """One run: numbers of events are Poisson; `variation`: how it differs from the conditions (None: not at all).
+    """Simulate one run: numbers of events are Poisson; `variation`: how it differs from the conditions (None: not at
+    all).
 
     With several faults the truth is the first one's.
     """
@@ -78,7 +79,7 @@ def simulate_run(
 
 
 def _observe(name: str, n: int, at: RunConditions, engine: Engine, rng: np.random.Generator) -> Floats:
-    """(seen, column) of n interactions of a population."""
+    """Return the events that are seen (seen, column) of n interactions of a population."""
     population, built = POPULATIONS[name], at.built
     if population.pulses:
         deposits, s1, s2 = draw_pulses(population, n, rng)
@@ -92,7 +93,8 @@ def _observe(name: str, n: int, at: RunConditions, engine: Engine, rng: np.rando
 
 
 def _read_out(ideal: Signals, deposits: Deposits, at: RunConditions, rng: np.random.Generator) -> Floats:
-    """(seen, column): gains, a flashing tube, a gas pocket, thresholds and the resolution of the position."""
+    """Return the events that are seen (seen, column), after gains, a flashing tube, a gas pocket, thresholds and the
+    resolution of the position."""
     correction1, correction2 = (ideal[k + 2] / np.maximum(ideal[k], 1e-9) for k in (0, 1))
     hot = rng.exponential(at.hot_pmt_phd, len(deposits)) if at.hot_pmt_phd > 0 else np.zeros(len(deposits))
     inside = np.hypot(deposits.x_mm - POCKET_MM[0], deposits.y_mm - POCKET_MM[1]) < POCKET_RADIUS_MM
@@ -150,12 +152,12 @@ class Noble:
 
     @cached_property
     def conditions(self) -> RunConditions:
-        """Of an average run without a fault."""
+        """Return the conditions of an average run without a fault."""
         return RunConditions(float(self.events), self.source, self.detector)
 
     @cached_property
     def faults(self) -> tuple[NobleFault, ...]:
-        """Which runs have in turn."""
+        """Return the faults that runs have in turn; none where all are healthy."""
         kinds = {"healthy": (), "all": tuple(FAULTS)}.get(self.fault, (self.fault,))
         return tuple(NobleFault(kind, float(self.size)) for kind in kinds)
 
@@ -167,7 +169,7 @@ class Noble:
         return replace(self, runs=samples)
 
     def run(self, number: int) -> NobleRun:
-        """The run of that number, from 0."""
+        """Simulate the run of that number, from 0."""
         rng = np.random.default_rng([self.seed, number])
         faults = self.faults[number % len(self.faults) :][:1] if self.faults else ()
         differ = Variation(*(self.variation * usual for usual in astuple(Variation())))
@@ -179,7 +181,7 @@ class Noble:
 
 
 def as_batch(run: NobleRun, name: str, time_ns: int = START_NS) -> Batch:
-    """A run as one sample."""
+    """Return a run as a batch of one sample, with its truth in the meta."""
     truth = run.truth
     number = 1 + list(FAULTS).index(truth.fault) if truth.fault in FAULTS else 0
     meta: dict[str, Any] = {

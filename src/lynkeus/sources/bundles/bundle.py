@@ -83,12 +83,13 @@ class BundleSource:
 
 
 def is_bundle(folder: Path) -> bool:
-    """Whether the folder is meant to be a bundle, damaged or not."""
+    """Return whether the folder is meant to be a bundle, damaged or not."""
     return (folder / SCHEMA).is_file()
 
 
 def read_schema(folder: Path) -> dict[str, Any]:
-    """What schema.json says. Raises SourceError where it is missing, damaged, or that of an unfinished bundle."""
+    """Return the content of schema.json. Raises SourceError where it is missing, damaged, or that of an unfinished
+    bundle."""
     try:
         found = json.loads((folder / SCHEMA).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -103,7 +104,7 @@ def read_schema(folder: Path) -> dict[str, Any]:
 
 
 def damaged(folder: Path, what: str) -> SourceError:
-    """The error that says so."""
+    """Return the error that says what of a bundle is damaged."""
     return SourceError(f"{folder}: the bundle is damaged: {what}; make it again with `lynkeus bundle`")
 
 

@@ -64,7 +64,7 @@ def _default_processes(images: int) -> int:
 
 
 def _shards(unfinished: Path, processes: int) -> int:
-    """As many files of pixels as an earlier run made, each written by one process."""
+    """Return how many files of pixels there are, as many as an earlier run made, each written by one process."""
     with on_disk(unfinished):
         shards = len(list(unfinished.glob(pixels_name("*")))) or processes
         for shard in range(shards):
@@ -116,7 +116,8 @@ def _complete(task: Task) -> dict[str, Any]:
 
 
 def _join(task: Task) -> tuple[Array, Array, Array]:
-    """Of each image the record, which file it is in, and where it begins there."""
+    """Return for each image its record (n,), the number of the file that it is in (n,), and where it begins there
+    (n,)."""
     records = np.empty(len(task.source.images), RECORD)
     shards, at = np.empty(len(records), np.int32), np.empty(len(records), np.int64)
     for shard in range(task.shards):

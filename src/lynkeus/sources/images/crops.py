@@ -92,5 +92,5 @@ class Place:
 
 
 def _starts(length: int, side: int, step: int) -> npt.NDArray[np.int64]:
-    """From 0 in steps, the last one moved back so that it ends at the edge."""
+    """Return where crops begin along an axis: from 0 in steps, the last one moved back so that it ends at the edge."""
     return np.unique(np.minimum(np.arange(0, length - side + step, step), length - side))

@@ -19,7 +19,7 @@ class Accumulator:
         self._histograms = [bh.Histogram(*_axes(plot)) for plot in book.plots]
 
     def add(self, values: Floats, group: Array, weight: Floats | None = None) -> None:
-        """(n, column) values, (n,) group of each event and its weight; missing values are in no bin."""
+        """Count events: values (n, column), the group of each (n,) and its weight; missing values are in no bin."""
         for name in {plot.group for plot in self.book.plots}:
             chosen = group == name if name else slice(None)
             own, weights = values[chosen], None if weight is None else weight[chosen]
@@ -28,13 +28,13 @@ class Accumulator:
                     _fill(histogram, own[:, columns], weights)
 
     def merge(self, row: Floats) -> None:
-        """Add the (bins,) of another accumulator of the same book."""
+        """Add the counts (bins,) of another accumulator of the same book."""
         for where, histogram in zip(self.book.slices(), self._histograms, strict=True):
             view = histogram.view(flow=True)
             view += row[where].reshape(view.shape)
 
     def row(self) -> Floats:
-        """(bins,) of all plots, underflow and overflow among them."""
+        """Return the counts (bins,) of all plots, underflow and overflow among them."""
         return np.concatenate([histogram.view(flow=True).ravel() for histogram in self._histograms])
 
 
@@ -46,7 +46,7 @@ def _fill(histogram: bh.Histogram, values: Floats, weight: Floats | None) -> Non
 
 
 def _axes(plot: Plot) -> list[bh.axis.Axis]:
-    """Evenly spaced axes are several times quicker than those that search their edges."""
+    """Return the axes of a plot; evenly spaced ones are several times quicker than those that search their edges."""
     axes: list[bh.axis.Axis] = []
     for edges in map(np.asarray, plot.edges):
         axes.append(_even(edges) or bh.axis.Variable(edges))
@@ -54,6 +54,7 @@ def _axes(plot: Plot) -> list[bh.axis.Axis]:
 
 
 def _even(edges: Floats) -> bh.axis.Axis | None:
+    """Return an axis that is evenly spaced, or evenly in its logarithm; None where the edges are not."""
     for scale, transform in ((edges, None), (np.log(edges) if edges[0] > 0 else edges, bh.axis.transform.log)):
         steps = np.diff(scale)
         if np.ptp(steps) <= EVEN * abs(steps[0]):

@@ -22,7 +22,8 @@ Events = dict[str, Array]  # column -> (n,); numbers, or text
 
 
 def read_events(path: Path) -> Iterator[Events]:
-    """Pieces of the table of events in a file: all columns of numbers or text; a table without rows is one empty piece.
+    """Yield pieces of the table of events in a file: all columns of numbers or text; a table without rows is one empty
+    piece.
 
     A ROOT file is read by uproot, of several trees the first. Raises SourceError naming the file and what is wrong.
     """
@@ -44,7 +45,8 @@ def _parquet(path: Path) -> Iterator[Events]:
 
 
 def _csv(path: Path) -> Iterator[Events]:
-    """Numbers are float64 throughout: a column that begins with whole numbers may go on with others."""
+    """Yield pieces of a CSV file; numbers are float64 throughout, as a column that begins with whole ones may go on
+    with others."""
     try:
         reading = pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
         with pa_csv.open_csv(path, read_options=reading) as first:
@@ -64,7 +66,8 @@ def _csv(path: Path) -> Iterator[Events]:
 
 
 def _hdf5(path: Path) -> Iterator[Events]:
-    """The one-dimensional datasets of the file, or of the one group that has some, or one compound dataset."""
+    """Yield pieces of the one-dimensional datasets of an HDF5 file, which must all be equally long; of a compound
+    dataset its fields."""
     import h5py
 
     found: dict[str, Any] = {}

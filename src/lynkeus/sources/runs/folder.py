@@ -31,7 +31,7 @@ RUNS, TRUTH = "runs", "truth.csv"  # in a folder that `lynkeus generate` writes
 
 @dataclass(frozen=True)
 class RunFile:
-    """Where the events of a run are: `pieces` reads them from the beginning."""
+    """A run before it is read: `pieces` reads its events from the beginning."""
 
     name: str
     pieces: Callable[[], Iterator[Events]]
@@ -39,7 +39,7 @@ class RunFile:
 
     @property
     def where(self) -> str:
-        """The file, for messages; of a simulator the name of the run."""
+        """Return the file, for messages; of a simulator the name of the run."""
         return str(self.path or self.name)
 
 
@@ -58,8 +58,8 @@ class Run:
 
 
 def open_runs(data: str | Path) -> list[RunFile]:
-    """The runs of a folder, a pattern, one file, or a simulator (`sim://noble?runs=20`), sorted by name; of a folder of
-    `lynkeus generate` those in its `runs`.
+    """Return the runs of a folder, a pattern, one file, or a simulator (`sim://noble?runs=20`), sorted by name; of a
+    folder of `lynkeus generate` those in its `runs`.
 
     Files of JSON are runs of histograms where a folder holds no others. Raises SourceError where there are none, and
     where two files give a run one name.
@@ -117,7 +117,7 @@ def events_of(batch: Batch) -> Events:
 
 
 def first_events(runs: Sequence[RunFile], most: int = FIRST_EVENTS) -> tuple[list[tuple[RunFile, Events]], list[str]]:
-    """The runs that can be read, with some events of each, and what is wrong with the others."""
+    """Return the runs that can be read, with some events of each, and messages on what is wrong with the others."""
     found, messages = [], []
     for run in runs:
         try:
@@ -153,8 +153,9 @@ class RunReader:
     most: int = MOST_EVENTS
 
     def read(self, run: RunFile) -> Run:
-        """One run. A run that cannot be read, or has no events, says so in its `problem`."""
+        """Return one run. A run that cannot be read, or has no events, says so in its `problem`."""
         totals = _Totals(Accumulator(self.book, self.columns.names))
+        # The seed is the name, so that a run has the same events in any folder, read alone or among others.
         try:
             sample = reservoir(self._rows(run, totals), self.most, seed=crc32(run.name.encode()))
         except SourceError as error:
@@ -165,10 +166,11 @@ class RunReader:
         return Run(run.name, values, group, totals.plots.row(), totals.events, totals.start_ns)
 
     def _rows(self, run: RunFile, totals: _Totals) -> Iterator[Floats]:
-        """(n, column + 2) of events as they come: values, the code of the group, and the weight over a random number.
+        """Yield events as they come (n, column + 2): values, the code of the group, and the weight over a random
+        number.
 
-        Those stay whose last number is above the heaviest weight of the run: as many as if each were kept as likely
-        as it weighs. That weight is known at the end only; until then those stay that may.
+        Those stay whose last number is above the heaviest weight of the run: as many as if each were kept as likely as
+        it weighs (rejection sampling). That weight is known at the end only; until then those stay that may.
         """
         rng = np.random.default_rng(crc32(run.name.encode()))
         for piece in run.pieces():
@@ -187,14 +189,14 @@ class RunReader:
 
 
 def unreadable(run: RunFile, reader: Reader, problem: str) -> Run:
-    """A run of which nothing is known but what is wrong with it."""
+    """Return a run without events that says in its `problem` what is wrong."""
     bins = int(reader.book.schema.shape[0] or 0)
     return Run(run.name, np.empty((0, len(reader.columns.names))), np.empty(0, "U1"), np.zeros(bins), problem=problem)
 
 
 @dataclass
 class _Totals:
-    """What is summed over the pieces of a run."""
+    """Sums over the pieces of a run, which are never in memory together."""
 
     plots: Accumulator
     events: float = 0.0
@@ -211,6 +213,8 @@ class _Totals:
 
 
 def _weights(piece: Events, run: RunFile) -> Floats | None:
+    """Return the weights (n,) of the events, None without a column of them. Raises SourceError for text or what is
+    below 0."""
     if WEIGHT not in piece:
         return None
     if is_text(piece[WEIGHT]):
@@ -225,7 +229,8 @@ def _weights(piece: Events, run: RunFile) -> Floats | None:
 
 
 def _codes(group: Array, groups: tuple[str, ...]) -> Floats:
-    """1-based number of the group of each event; a group that the reference does not have comes after the last."""
+    """Return the 1-based number of the group of each event (n,); a group that the reference does not have comes after
+    the last."""
     order = np.searchsorted(groups, group)
     known = order < len(groups)
     known[known] = np.asarray(groups)[order[known]] == group[known]

@@ -34,7 +34,7 @@ class Filled(NamedTuple):
 
 
 def holds_histograms(runs: Sequence[RunFile]) -> bool:
-    """Whether runs are sets of histograms, by the first file that says so: JSON, or ROOT without a tree."""
+    """Return whether runs are sets of histograms, by the first file that says so: JSON, or ROOT without a tree."""
     for run in runs:
         if run.path is None or run.path.suffix.lower() not in (".root", JSON):
             return False
@@ -46,7 +46,8 @@ def holds_histograms(runs: Sequence[RunFile]) -> bool:
 
 
 def read_histograms(path: Path) -> dict[str, Filled]:
-    """All histograms of counts in a file, of one axis or two. Raises SourceError where it is damaged, or has none."""
+    """Return all histograms of counts in a file by name, of one axis or two. Raises SourceError where it is damaged, or
+    has none."""
     if path.suffix.lower() == JSON:
         found = dict(_json(path))
     elif path.suffix.lower() == ".root":
@@ -60,7 +61,7 @@ def read_histograms(path: Path) -> dict[str, Filled]:
 
 
 def book_of(runs: Sequence[RunFile]) -> tuple[Book, list[RunFile], list[str]]:
-    """The plots that most good runs have, with the same edges; the runs that can be read, and what is left out.
+    """Return the plots that most good runs have, with the same edges; the runs that can be read, and what is left out.
 
     Raises SourceError where no run can be read, or there is no plot that most of them have.
     """
@@ -91,11 +92,11 @@ class HistogramReader:
 
     @property
     def columns(self) -> EventColumns:
-        """None: there are no events."""
+        """Return no columns: there are no events."""
         return NO_COLUMNS
 
     def read(self, run: RunFile) -> Run:
-        """One run; its `events` are the sum of its fullest plot. What is wrong with it is in its `problem`."""
+        """Return one run; its `events` are the sum of its fullest plot. What is wrong with it is in its `problem`."""
         try:
             found = _of_run(run)
             rows = [self._counts(plot, found, run) for plot in self.book.plots]
@@ -106,6 +107,8 @@ class HistogramReader:
         return Run(run.name, np.empty((0, 0)), np.empty(0, "U1"), np.concatenate(rows), events, problem=problem)
 
     def _counts(self, plot: Plot, found: dict[str, Filled], run: RunFile) -> Floats:
+        """Return the counts (bins,) of one plot. Raises SourceError where it is missing, binned otherwise, or not of
+        counts."""
         where = f"{run.where}: the plot {plot.name!r}"
         if plot.name not in found:
             raise SourceError(f"{where} is missing; the good runs have it: fill it, or fit again without it")
@@ -125,7 +128,7 @@ class HistogramReader:
 
 
 def reader_of(columns: EventColumns, book: Book, most: int = MOST_EVENTS) -> Reader:
-    """The reader of the runs that a model was fitted on."""
+    """Return the reader of the runs that a model was fitted on."""
     return RunReader(columns, book, most) if columns.names else HistogramReader(book)
 
 
@@ -147,7 +150,7 @@ def _of_root(name: str, histogram: Any) -> Filled:
 
 
 def _json(path: Path) -> list[tuple[str, Filled]]:
-    """A histogram, or histograms by name."""
+    """Return the histograms of counts in a JSON file (UHI), which holds one, or several by name."""
     try:
         content = json.loads(existing_file(path).read_text(encoding="utf-8"))
         if "axes" in content:
@@ -170,7 +173,8 @@ def _of_uhi(name: str, histogram: bh.Histogram) -> Filled:
 
 
 def _plot(name: str, edges: Sequence[Array], titles: Sequence[str]) -> Plot:
-    """The variable of a plot with one axis is the plot itself, as others may have the same title."""
+    """Return the plot of some edges. The variable of a plot with one axis is the plot itself, as others may have the
+    same title."""
     named = [f"{name}: {title or axis}" for title, axis in zip(titles, "xy", strict=False)]
     if len(set(named)) < len(named):
         named = [f"{name}: x", f"{name}: y"]
@@ -180,7 +184,7 @@ def _plot(name: str, edges: Sequence[Array], titles: Sequence[str]) -> Plot:
 
 
 def _is_log(edges: Array) -> bool:
-    """Whether the edges are spaced evenly in their logarithm."""
+    """Return whether the edges are spaced evenly in their logarithm."""
     if edges[0] <= 0 or len(edges) < 3:
         return False
     steps = np.diff(np.log(edges))

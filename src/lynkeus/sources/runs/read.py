@@ -25,17 +25,18 @@ class RunFolder:
 
     @property
     def schema(self) -> Schema:
-        """Clouds of events, of columns that are not known yet."""
+        """Return a schema of clouds of events, of columns that are not known yet."""
         return Schema("cloud", shape=(None, None))
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files, of runs that have one."""
+        """Return the files, of runs that have one."""
         return tuple(run.path for run in self.runs if run.path is not None)
 
     @property
     def origin(self) -> dict[str, Any]:
-        """Which runs these are, by name: there may be too many to read them once more."""
+        """Return how many runs these are, and the names of the first and the last: there may be too many to read them
+        again."""
         names = [run.name for run in self.runs]
         return {"runs": len(names), "first": names[0] if names else "", "last": names[-1] if names else ""}
 
@@ -61,7 +62,7 @@ class ReadRuns:
 
     @property
     def schema(self) -> Schema:
-        """Of clouds of the columns, or of the bins of all plots in a row."""
+        """Return the schema of clouds of the columns, or of the bins of all plots in a row."""
         names = self.reader.columns.names
         return Schema("cloud", names, shape=(None, len(names))) if self.kind == "cloud" else self.reader.book.schema
 

@@ -30,7 +30,8 @@ class Sections:
     column: str
 
     def read(self, reader: Reader) -> Iterator[Run]:
-        """A run named `run/section` of each; of those between them that have no events (dead time) with a `problem`.
+        """Yield a run named `run/section` of each section; of those between them that have no events (dead time) with a
+        `problem`.
 
         Raises SettingsError where the column is not there, or does not rise.
         """
@@ -45,7 +46,7 @@ class Sections:
         return RunFile(f"{self.run.name}/{section}", lambda: pieces, self.run.path)
 
     def _parts(self) -> Iterator[tuple[int, Events]]:
-        """The number of the section and its events, piece by piece."""
+        """Yield the number of a section and some of its events, in the order of the file."""
         last: int | None = None
         first_ns: int | None = None
         for piece in self.run.pieces():

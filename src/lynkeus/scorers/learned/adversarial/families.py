@@ -41,15 +41,15 @@ class Family:
     width: int = 0
 
     def code_length(self, shape: Shape, asked: int) -> int:
-        """Numbers in a code."""
+        """Return how many numbers a code has."""
         return asked or self.latent or latent_size(shape)
 
     def wide(self, shape: Shape, asked: int) -> int:
-        """Width of the networks."""
+        """Return the width of the networks, in channels or numbers."""
         return asked or self.width or (128 if len(shape) == 1 else 8)
 
     def game(self, critic_steps: int) -> TrainSettings:
-        """How generator and critic are trained, but for the number of epochs."""
+        """Return how generator and critic are trained, but for the number of epochs."""
         return TrainSettings(batch_size=self.batch * critic_steps, learning_rate=self.rate, clip_norm=self.clip_norm)
 
 
@@ -76,7 +76,7 @@ FAMILIES = {
 
 
 def family(name: str) -> Family:
-    """By name. Raises SettingsError."""
+    """Return the family of that name. Raises SettingsError where there is none."""
     if name not in FAMILIES:
         raise SettingsError(f"network must be one of {', '.join(FAMILIES)}, got {name!r}")
     return FAMILIES[name]
