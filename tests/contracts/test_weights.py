@@ -147,7 +147,7 @@ def test_from_a_file_of_weighted_events_to_p_values(tmp_path: Path, ending: str)
     layout = Layout(weight="w")
     model = fit(open_source(path, layout), FitSettings("mahalanobis", layout=layout.to_dict()))
     data = np.random.default_rng(2).normal(size=(4000, 2))
-    np.savez(tmp_path / "data.npz", X=data, names=model.schema.names)
+    np.savez(tmp_path / "data.npz", X=data, names=model.view.schema.names)
     p_values = np.concatenate([found.p_values for found in model.score(open_source(tmp_path / "data.npz", layout))])
     assert kstest(p_values[:, 0], "uniform").pvalue > 1e-3
     assert 0.5 < np.mean(p_values < 0.01) / 0.01 < 1.7

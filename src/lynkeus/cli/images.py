@@ -18,6 +18,8 @@ def export_model(model: Path, output: Path) -> float:
     """As ONNX, with all that is needed to score images; the largest difference of what both find."""
     from lynkeus.fitting.fitted import Fitted, export
 
+    with needing("lynkeus export", "export"):
+        import torch  # noqa: F401 - said before a model is read
     fitted = Fitted.load(model)
     if output.is_dir():
         raise SettingsError(f"{output} is a folder; give the name of a file, as {output.name}/model.onnx")
@@ -55,7 +57,9 @@ def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) ->
 
     fitted = Fitted.load(model)
     if not hasattr(fitted.scorer, "features"):
-        raise SettingsError(f"the scorer {fitted.name} has no features of whole images; fit with -s inspect")
+        raise SettingsError(
+            f"the scorer {fitted.name} has no features of whole images; fit one that has (such as inspect)"
+        )
     source = images_for(fitted, data, meta)
     with passes_bar(screen, "latent") as bar:
         parts = [(fitted.scorer.features(batch), batch.meta) for batch in Passes(source, bar)]

@@ -22,7 +22,6 @@ from lynkeus.core import (
     Scorer,
     Source,
     SourceError,
-    Tracking,
     about_of,
     concatenate,
     plugins,
@@ -30,6 +29,7 @@ from lynkeus.core import (
 from lynkeus.evaluate.comparison_page import comparison_page
 from lynkeus.evaluate.run_study import Progress, StudyRun, record
 from lynkeus.files.whole import write_whole
+from lynkeus.fitting.follow import scores_along
 from lynkeus.fitting.kinds import kinds_of
 from lynkeus.fitting.weights import check_weights_used
 from lynkeus.metrics.rates import COVERAGE, auroc, average_precision, bootstrap_auroc
@@ -117,12 +117,7 @@ def _joined(source: Source) -> Batch:
 
 def _scores(scorer: Scorer, case: Case) -> Floats:
     """(n, outputs), batch by batch, as a watch would ask for them."""
-    scores = []
-    for batch in case.test:
-        scores.append(scorer.score(batch))
-        if isinstance(scorer, Tracking):
-            scorer.update(batch)
-    return np.concatenate(scores)
+    return np.concatenate(list(scores_along(scorer, case.test, fresh=False)))
 
 
 def _measure(part: Part, case: str, outcome: Outcome, found: Found) -> None:

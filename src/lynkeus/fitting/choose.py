@@ -17,10 +17,10 @@ from lynkeus.core import (
     Scorer,
     SettingsError,
     Source,
-    Tracking,
     plugins,
 )
 from lynkeus.fitting.fit import FitSettings, view_of
+from lynkeus.fitting.follow import move_past, start
 from lynkeus.fitting.reference import FOLDS
 from lynkeus.fitting.weights import check_weights_used
 from lynkeus.metrics.rates import wilson_interval
@@ -125,20 +125,18 @@ def _held_out_scores(scorer: Scorer, labelled: Source, held_out: Array) -> tuple
     nothing = np.empty((0, len(scorer.outputs)))
     good, faulty, inputs = [nothing], [nothing], None
     rounds = -(-FAULTS // max(int(held_out.sum()), 1))
-    if isinstance(scorer, Tracking):
-        scorer.resume({})
+    start(scorer)
     for batch in labelled:
         is_good = np.ones(len(batch), bool) if batch.truth is None else batch.truth == 0
         number = np.minimum(seen + np.cumsum(is_good) - is_good, len(held_out) - 1)
         seen += int(is_good.sum())
         inputs = inputs or Inputs.fit(batch.values[is_good][:SCALE_SAMPLES])
         own = np.flatnonzero(is_good & held_out[number])
-        for start in range(EVERY * rounds if len(own) else 0):  # one in four at a time: windows beside it stay good
-            spoiled = own[start % EVERY :: EVERY]
+        for first in range(EVERY * rounds if len(own) else 0):  # one in four at a time: windows beside it stay good
+            spoiled = own[first % EVERY :: EVERY]
             faulty.append(scorer.score(_with_faults(batch, spoiled, inputs, rng))[spoiled])
         good.append(scorer.score(batch)[own])
-        if isinstance(scorer, Tracking):
-            scorer.update(batch)
+        move_past(scorer, batch)
     reference, wrong = np.concatenate(good), np.concatenate(faulty)
     if not len(reference):
         return np.empty(0), np.empty(0)

@@ -30,12 +30,12 @@ from lynkeus.core import (
     Scores,
     SettingsError,
     Source,
-    Tracking,
     plugins,
 )
 from lynkeus.core.stated import Stated
 from lynkeus.files.model_folder import MODEL, verify_model, write_model
 from lynkeus.fitting.explanation import explanation, explanation_of_rows
+from lynkeus.fitting.follow import move_past, start
 from lynkeus.fitting.model_format import content_of, parts_of
 from lynkeus.fitting.views.view import View
 
@@ -92,16 +92,11 @@ class Fitted:
 
     def score_prepared(self, prepared: Source, fresh: bool = True) -> Iterator[Scored]:
         """Score what `prepare` gave: its `messages` then say what was found on the way."""
-        if fresh and isinstance(self.scorer, Tracking):
-            self.scorer.resume({})
+        if fresh:
+            start(self.scorer)
         for batch in prepared:
             yield self.score_batch(batch)
-            self.move_past(batch)
-
-    def move_past(self, batch: Batch) -> None:
-        """Move a scorer that follows its instrument past a batch that was scored."""
-        if isinstance(self.scorer, Tracking):
-            self.scorer.update(batch)
+            move_past(self.scorer, batch)
 
     def score_batch(self, batch: Batch) -> Scored:
         """Score one prepared batch, without moving the scorer past it."""

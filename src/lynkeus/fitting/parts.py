@@ -65,11 +65,12 @@ class Parts:
         """Rows in all, those that wait for the next part among them."""
         return self.rows + sum(table.num_rows for table in self._held)
 
-    def add(self, columns: Mapping[str, object], state: Mapping[str, Array] | None) -> None:
-        """Add rows; `state` (None: it has none) is kept with them when there are enough for a part."""
+    def add(self, columns: Mapping[str, object], state: Mapping[str, Array]) -> None:
+        """Add rows; `state`, of a scorer that follows its instrument, is kept with them when they are enough for a
+        part."""
         self._held.append(pa.table(dict(columns)))
         if self.added - self.rows >= ROWS_PER_PART:
-            self._write(state or {})
+            self._write(state)
 
     def finish(self) -> int:
         """Write the table as a whole, and remove the parts. Returns the number of rows."""

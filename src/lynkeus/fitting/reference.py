@@ -19,10 +19,10 @@ from lynkeus.core import (
     Scorer,
     Source,
     TimesNs,
-    Tracking,
 )
 from lynkeus.core.calibration import NS_PER_HOUR
 from lynkeus.core.weights import joined_weights
+from lynkeus.fitting.follow import move_past, start
 from lynkeus.transforms.thinned import Thinned
 
 Progress = Callable[[str, float | None], None]
@@ -60,8 +60,7 @@ class Reference:
 def score_reference(scorer: Scorer, prepared: Source) -> Reference:
     """Score every sample of the training data, from a fresh start: by what the scorer says of data that it has seen,
     where it knows that."""
-    if isinstance(scorer, Tracking):
-        scorer.resume({})
+    start(scorer)
     parts: list[tuple[Any, ...]] = []
     weights: list[Floats | None] = []
     samples = Thinned()
@@ -76,8 +75,7 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
         ends = None if batch.time_ns is None else end_times(batch)
         parts.append((scores, suspects, _numbers(places, batch.schema.names), batch.time_ns, ends))
         samples.add(mean_sample(batch))
-        if isinstance(scorer, Tracking):
-            scorer.update(batch)
+        move_past(scorer, batch)
     if not parts:
         raise CalibrationError("the source has no samples to calibrate on; are there fewer rows than one window?")
     joined: list[Any] = [None if part[0] is None else np.concatenate(part) for part in zip(*parts, strict=True)]

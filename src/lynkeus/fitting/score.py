@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lynkeus.core import Array, RunRecord, SettingsError, Source, SourceError, Tracking
+from lynkeus.core import Array, RunRecord, SettingsError, Source, SourceError
 from lynkeus.files.journal import Journal, stamp_of
 from lynkeus.files.model_folder import SUMS
 from lynkeus.files.whole import disk_errors, replace_file, write_parquet
 from lynkeus.files.workers import Work, as_done
 from lynkeus.fitting.fitted import Fitted, shows_maps
+from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.fitting.parts import Parts
 from lynkeus.fitting.tables import Row, columns, image_row, verdict_row, verdict_table
 from lynkeus.fitting.verdicts import FALSE_ALARMS, RunVerdicts
@@ -97,17 +98,15 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
     prepared = fitted.prepare(source)
     parts = Parts.open(settings.output, {"model": identity(model), "data": _data(source)})
     done = skip = parts.rows
-    scorer = fitted.scorer
-    if isinstance(scorer, Tracking):
-        scorer.resume(parts.state)
+    start(fitted.scorer, parts.state)
     for batch in prepared:
         if skip >= len(batch):
             skip -= len(batch)
             continue
         batch, skip = batch[skip:] if skip else batch, 0
         scored = fitted.score_batch(batch)
-        fitted.move_past(batch)
-        parts.add(columns(fitted, scored, parts.added), scorer.state() if isinstance(scorer, Tracking) else None)
+        move_past(fitted.scorer, batch)
+        parts.add(columns(fitted, scored, parts.added), state_of(fitted.scorer))
     if not parts.added:
         raise SourceError("the data give not a single sample to score: check that they are longer than one window")
     return Written(parts.finish(), messages=list(getattr(prepared, "messages", ())), done=done)

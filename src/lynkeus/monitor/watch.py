@@ -17,9 +17,10 @@ import numpy as np
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, TimesNs, Tracking, advance
+from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, TimesNs, advance
 from lynkeus.fitting.evidence.channels import evidence, line_positions
 from lynkeus.fitting.fitted import Fitted, Scored
+from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
 from lynkeus.monitor.rows import plain
 from lynkeus.monitor.store import Store
@@ -81,7 +82,7 @@ def watch(
         for batch in prepared:
             for part in _parts(batch):
                 commit = _commit(fitted, fitted.score_batch(part), settings.rule, run)
-                fitted.move_past(part)
+                move_past(fitted.scorer, part)
                 run.position = int(_done_ns(part)[-1])
                 missed = rows.missed_until(run.position)
                 store.commit(settings.name, owner, replace(commit, progress=_progress(fitted, run), missed=missed))
@@ -190,8 +191,7 @@ def _go_on(fitted: Fitted, rows: Unseen, progress: Progress | None) -> Watched:
     """Bring the scorer, the rows and the open alarms to where they were."""
     arrays = load_arrays(progress.state) if progress and progress.state else {}
     same_model = arrays.pop(FINGERPRINT, b"") == np.frombuffer(_fingerprint(fitted), np.uint8)
-    if isinstance(fitted.scorer, Tracking):
-        fitted.scorer.resume(arrays if np.all(same_model) else {})
+    start(fitted.scorer, arrays if np.all(same_model) else {})
     if progress is None:
         return Watched()
     rows.after_ns = progress.position
@@ -203,8 +203,8 @@ def _go_on(fitted: Fitted, rows: Unseen, progress: Progress | None) -> Watched:
 def _progress(fitted: Fitted, run: Watched) -> Progress:
     """Where to go on from; the state of a scorer is of no use to one that was fitted again."""
     state = b""
-    if isinstance(fitted.scorer, Tracking):
-        arrays = {name: np.ascontiguousarray(array) for name, array in fitted.scorer.state().items()}
+    arrays = {name: np.ascontiguousarray(array) for name, array in state_of(fitted.scorer).items()}
+    if arrays:
         state = save_arrays(arrays | {FINGERPRINT: np.frombuffer(_fingerprint(fitted), np.uint8)})
     return Progress(run.position, run.end_ns, state, {output: asdict(opened) for output, opened in run.open.items()})
 

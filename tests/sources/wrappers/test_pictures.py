@@ -61,11 +61,11 @@ def test_a_fit_on_rows_of_pixels_scores_rows_of_pixels(tmp_path, digits):
     source = open_source(written(tmp_path, "zeros.npz", X=zeros))
     fit(source, FitSettings("nearest_neighbours")).save(tmp_path / "model")
     model = Fitted.load(tmp_path / "model")
-    assert model.schema.shape == (1, 16, 16)
+    assert model.view.schema.shape == (1, 16, 16)
     others = open_source(written(tmp_path, "others.npz", X=digits[labels == 4].reshape(-1, 256)[:40]))
     (scored,) = model.score(others)
     assert scored.p_values.max() < 0.05
-    assert scored.where[0, 0].startswith("x ")
+    assert scored.where(0)[0].startswith("x ")
     narrow = open_source(written(tmp_path, "narrow.npz", X=digits.reshape(len(digits), -1)[:, :225]))
     with pytest.raises(SchemaError, match="16 x 16 pixels have 256 columns"):
         list(model.score(narrow))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lynkeus.core import Array, Baseline, Batch, Findings, Floats, Outcome, Tracking
+from lynkeus.core import Array, Baseline, Batch, Findings, Floats, Outcome
+from lynkeus.fitting.follow import scores_along
 from lynkeus.metrics.rates import auroc, bootstrap_auroc, bootstrap_interval, wilson_interval
 from lynkeus.simulate.cavity.faults import CLASSES
 from lynkeus.studies.xfel_cavities.figures import ahead_figure, turn_on_figure
@@ -63,12 +64,8 @@ class FurtherLook:
             return np.split(scores, np.cumsum([len(stream) for stream in streams])[:-1])
         found = []
         for stream in streams:
-            parts = []
-            for batch in stream:
-                parts.append(outcome.scorer.score(batch)[:, 0])
-                if isinstance(outcome.scorer, Tracking):
-                    outcome.scorer.update(batch)
-            found.append(np.concatenate(parts))
+            parts = scores_along(outcome.scorer, stream, fresh=False)
+            found.append(np.concatenate([scores[:, 0] for scores in parts]))
         return found
 
 
