@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
-from lynkeus.core import About, Batch, Schema, plugins
+from lynkeus.commission.commission import CommissionSettings, commission
+from lynkeus.core import About, Batch, Schema, SettingsError, plugins
 from lynkeus.fitting.fit import FitSettings, fit
-from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.fitted import Fitted, export
 from lynkeus.fitting.score import ScoreSettings, score
 from lynkeus.fitting.verdicts import RunVerdicts
 from lynkeus.sources import InMemory
+from lynkeus.sources.images.folder import ImageSource
 from lynkeus.sources.runs.folder import RunFile
 from lynkeus.sources.runs.read import RunFolder
 
@@ -160,3 +163,29 @@ def test_other_samples_are_refused_in_words(kind: str) -> None:
     other = "table" if kind != "table" else "cloud"
     with pytest.raises(Exception, match=r"the model \(loudest\)|have 4 columns|columns; found"):
         list(fitted.score(samples(other)))
+
+
+def test_a_folder_of_images_goes_the_same_way(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for folder, level in (("good", 120), ("later", 120)):
+        (tmp_path / folder).mkdir()
+        for number in range(30):
+            pixels = rng.integers(level - 20, level + 20, (12 + number % 2, 16)).astype(np.uint8)
+            pixels[:] = 250 if (folder, number) == ("later", ODD) else pixels
+            Image.fromarray(pixels).save(tmp_path / folder / f"{number:02d}.png")
+    fitted = fit(ImageSource(tmp_path / "good"), FitSettings("loudest"))
+    fitted.save(tmp_path / "m")
+    settings = ScoreSettings(tmp_path / "s.parquet")
+    assert score(fitted, tmp_path / "m", ImageSource(tmp_path / "later"), settings).rows == 30
+    table = pq.read_table(settings.output).to_pydict()
+    assert table["file"][int(np.argmax(table["anomaly"]))] == f"{ODD:02d}.png"
+
+
+def test_it_is_commissioned_on_a_table_and_not_exported(gaussian) -> None:
+    fitted = fit(gaussian(6000, 1), FitSettings("loudest"))
+    settings = CommissionSettings(faults={"offset": (30.0,)}, budget_per_hour=20.0, per_case=6)
+    found = commission(fitted, gaussian(6000, 2), settings)
+    (row,) = [row for row in found.rows if row.scorer == "loudest"]
+    assert row.efficiency > 0.5
+    with pytest.raises(SettingsError, match="cannot be exported"):
+        export(fitted, Path("model.onnx"))
