@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.score import Written
+    from lynkeus.monitor.keeper import Keeper
 
 SHOWN = 20  # flagged runs that are printed
 
@@ -22,7 +24,6 @@ def score_data(options: ScoreOptions) -> None:
     """Run the command."""
     from lynkeus.fitting.fitted import shows_maps
     from lynkeus.fitting.score import ScoreSettings, score
-    from lynkeus.monitor.keeper import keeper
     from lynkeus.sources.runs.read import RunFolder
 
     fitted = load_model(options.model)
@@ -32,7 +33,7 @@ def score_data(options: ScoreOptions) -> None:
         raise SettingsError(f"--maps: the scorer {fitted.name} makes none; fit with one that finds spots in images")
     source = open_for(fitted, options.data, options.layout, options.meta, options.run_per_file)
     runs = isinstance(source, RunFolder)
-    with passes_bar(screen, "score") as bar, keeper(options.store) as keep:
+    with passes_bar(screen, "score") as bar, _keeper(options.store) as keep:
         settings = ScoreSettings(
             options.output, options.maps, options.processes, load_model, options.false_alarms, options.section, keep,
             options.store,
@@ -43,6 +44,18 @@ def score_data(options: ScoreOptions) -> None:
         what = "runs were judged" if runs else "rows were written"
         say(screen, [f"{done.done} {what} before; the others now"])
     say(screen, [*done.messages, *_said(options.output, done, runs, hasattr(source, "images"))])
+
+
+@contextlib.contextmanager
+def _keeper(url: str | None) -> Iterator[Keeper | None]:
+    """The store where there is one; without, nothing of it is imported."""
+    if url is None:
+        yield None
+        return
+    from lynkeus.monitor.keeper import keeper
+
+    with keeper(url) as keep:
+        yield keep
 
 
 def _said(output: Path, done: Written, runs: bool, images: bool) -> list[str]:

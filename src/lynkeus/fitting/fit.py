@@ -17,19 +17,17 @@ import numpy as np
 
 from lynkeus.core import About, Calibration, CalibrationError, Refers, Scorer, Source, about_of, plugins
 from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
-from lynkeus.core.stated import SCALE, Stated
+from lynkeus.core.stated import Stated
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.good_runs import GoodRuns, good_runs, require_runs, two_kinds_line
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
-from lynkeus.fitting.reference import FOLDS, Reference, fold_scores, score_reference
+from lynkeus.fitting.reference import FOLDS, Reference, score_reference
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.fitting.views.view import View
 from lynkeus.fitting.weights import check_weights_used
 from lynkeus.sources import Blocks, Exclude, Labelled
-from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.runs.read import RunFolder
 from lynkeus.sources.wrappers.labelled import Intervals, Known
 from lynkeus.sources.wrappers.pictures import as_pictures
@@ -37,7 +35,6 @@ from lynkeus.sources.wrappers.pictures import as_pictures
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
 FEWEST_TO_SPLIT = 1000  # with fewer samples a network is calibrated on what it was trained on, and that is said
-FEWEST_RUNS = 20  # for a calibration by folds; scorers that give p-values themselves need fewer
 Progress = Callable[[str, float | None], None]
 
 
@@ -70,10 +67,10 @@ def fit(source: Source, settings: FitSettings, quiet: Source | None = None, prog
     """
     tell = progress or (lambda what, share: None)
     if isinstance(source, RunFolder):
-        require_runs(settings.scorer)
+        from lynkeus.fitting.fit_runs import fit_runs  # it takes longest to import
+
+        return fit_runs(source, settings, tell)
     scorer = plugins.make_scorer(settings.scorer, settings.options)
-    if isinstance(source, RunFolder):
-        return _fit_runs(source, settings, scorer, tell)
     about = about_of(scorer)
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     view = view_of(source, settings, about)
@@ -113,58 +110,6 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
         channels = LiveChannels.fit(source, constants=about.constants and not settings.window)
         return Channels(source.schema, channels, settings.window, settings.stride, layout)
     return (Images if source.schema.kind == "image" else AsRead)(source.schema, layout)
-
-
-def _fit_runs(folder: RunFolder, settings: FitSettings, scorer: Scorer, tell: Progress) -> Fitted:
-    """Fit on whole runs; calibrated by folds, unless the scorer states p-values itself."""
-    found = good_runs(folder, settings, tell)
-    runs = found.view.training(folder)
-    tell(f"learn from {len(runs)} runs", None)
-    scorer.fit(runs)
-    kept = _kept_runs(scorer, found) | {name for name, label in settings.runs.items() if not label}
-    calibration: Calibration | Stated
-    if about_of(scorer).scale == SCALE:
-        calibration = Stated(len(kept), len(found.far) + len(runs) - len(kept))
-    else:
-        if len(runs) < FEWEST_RUNS:
-            raise CalibrationError(
-                f"only {len(runs)} good runs; the scorer {settings.scorer} needs {FEWEST_RUNS} to know how rare a "
-                f"score is (fewer do for {', '.join(_stating())})"
-            )
-        scores = fold_scores(lambda: plugins.make_scorer(settings.scorer, settings.options), runs, tell)
-        calibration = Calibration.fit(scores[:, 0], None)
-    own = [run for run in found.view.read if run.name in kept]
-    outlying = [*found.far, *(run.name for run in found.view.read if run.name not in kept)]
-    messages = list(found.messages)
-    if outlying:
-        messages.append(f"runs of the reference that are not like the others, and were left out: {listed(outlying)}")
-    messages += two_kinds_line(found.view, own)
-    reference = {
-        "counts": np.stack([run.counts for run in own]).astype(np.float32),
-        "events": np.array([run.events for run in own], float),
-    }
-    lineage = lineage_of(folder, settings.scorer, settings.options) | {
-        "files": [str(file.path or file.name) for file in folder.runs],
-        "runs": [run.name for run in own],
-        "outlying": outlying,
-        "events": float(sum(run.events for run in own)),
-    }
-    view = replace(found.view, read=())
-    return Fitted(settings.scorer, scorer, view, {scorer.outputs[0]: calibration}, reference, lineage, messages)
-
-
-def _kept_runs(scorer: Scorer, found: GoodRuns) -> set[str]:
-    """Names of the runs that are good data also by what the scorer says of them."""
-    names = {run.name for run in found.view.read}
-    if not isinstance(scorer, Refers):
-        return names
-    batches = map(found.view.batch, found.view.read)
-    return names - {str(batch.meta["run"][0]) for batch in batches if scorer.unseen(batch).left_out[0, 0]}
-
-
-def _stating() -> list[str]:
-    """Names of scorers that state p-values themselves."""
-    return [name for name in plugins.entries("scorers") if plugins.about(name).scale == SCALE]
 
 
 def _require_enough(known: Known) -> None:

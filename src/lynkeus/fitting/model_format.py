@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lynkeus.core import Calibration, ModelError
+from lynkeus.core import Calibration, ModelError, plugins
 from lynkeus.core.stated import Stated
-from lynkeus.fitting.good_runs import run_kind
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
-from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.fitting.views.view import View
 
 FORMAT = 2
-VIEWS: dict[str, Any] = {view.kind: view for view in (AsRead, Channels, Images, RunPlots)}
+VIEWS: dict[str, Any] = {view.kind: view for view in (AsRead, Channels, Images)}
+RUNS = "runs"  # the kind of RunPlots, which is imported for models of runs alone: it takes longest
 
 
 def content_of(
@@ -39,13 +38,22 @@ def parts_of(content: Mapping[str, Any]) -> tuple[View, dict[str, Calibration | 
     Raises ModelError for what a later version wrote.
     """
     fields = _now(content)
-    if fields.get("format") != FORMAT or fields["view"]["kind"] not in VIEWS:
+    if fields.get("format") != FORMAT or fields["view"]["kind"] not in (*VIEWS, RUNS):
         raise ModelError(
             f"the model is of format {fields.get('format')}, this version reads up to {FORMAT}; fit it again, or "
             "install the version that wrote it"
         )
     calibrations = {output: _calibration(own) for output, own in fields["calibrations"].items()}
-    return VIEWS[fields["view"]["kind"]].from_dict(fields["view"]), calibrations
+    return _view(fields["view"]), calibrations
+
+
+def _view(fields: Mapping[str, Any]) -> View:
+    if fields["kind"] == RUNS:
+        from lynkeus.fitting.views.run_plots import RunPlots
+
+        return RunPlots.from_dict(fields)
+    view: View = VIEWS[fields["kind"]].from_dict(fields)
+    return view
 
 
 def _calibration(fields: Mapping[str, Any]) -> Calibration | Stated:
@@ -58,7 +66,8 @@ def _now(content: Mapping[str, Any]) -> Mapping[str, Any]:
         stated = content["calibration"] is None
         own = Stated(len(content["lineage"].get("runs", ()))).to_dict() if stated else content["calibration"]
         view = {name: content[name] for name in ("columns", "book")}
-        view |= {"kind": RunPlots.kind, "sees": run_kind(content["scorer"])}
+        kinds = plugins.about(content["scorer"]).kinds
+        view |= {"kind": RUNS, "sees": next(kind for kind in kinds if kind in ("cloud", "histogram"))}
         return {"format": FORMAT, "view": view, "calibrations": {"anomaly": own}}
     if content.get("format") == 1:
         names = ("schema", "channels", "window", "stride", "layout")

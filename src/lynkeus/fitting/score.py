@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,14 +27,17 @@ from lynkeus.fitting.fitted import Fitted, shows_maps
 from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.fitting.parts import Parts
 from lynkeus.fitting.tables import Row, columns, image_row, verdict_row, verdict_table
-from lynkeus.fitting.verdicts import FALSE_ALARMS, RunVerdicts
 from lynkeus.sources import files_of, origin_of
 from lynkeus.sources.images.files import map_names, read_pixels
 from lynkeus.sources.images.folder import ImageSource
 from lynkeus.sources.runs.folder import RunFile
 from lynkeus.sources.runs.read import RunFolder
 
+if TYPE_CHECKING:
+    from lynkeus.fitting.verdicts import RunVerdicts
+
 SHARE = 4  # images that a process is given at a time
+FALSE_ALARMS = 0.01  # of good runs that are not called GOOD
 ABOUT = b"lynkeus"  # of a table of images: where they are, and their maps
 GOES_ON = "mend that and start again: it goes on"
 Progress = Callable[[str, float | None], None]
@@ -120,6 +123,8 @@ def _data(source: Source) -> Any:
 
 def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSettings, tell: Progress) -> Written:
     """A verdict on each run, and on its sections before it."""
+    from lynkeus.fitting.verdicts import RunVerdicts  # it takes longest to import
+
     verdicts = RunVerdicts(fitted, settings.false_alarms, settings.section)
     stamps = {run.name: stamp_of(run.path) for run in folder.runs}
     head = {
