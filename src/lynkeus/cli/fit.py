@@ -192,6 +192,8 @@ def checkpoints(output: Path) -> Path:
 
 def settings_of(given: list[str]) -> dict[str, Any]:
     """NAME=VALUE as a dictionary, a.b=c nested; numbers, true and false as such. Raises SettingsError."""
+    from lynkeus.sources.open import value_of
+
     found: dict[str, Any] = {}
     for text in given:
         path, equals, value = text.partition("=")
@@ -201,15 +203,8 @@ def settings_of(given: list[str]) -> dict[str, Any]:
         place = found
         for part in above:
             place = place.setdefault(part, {})
-        place[name] = _value(value)
+        place[name] = value_of(value)
     return found
-
-
-def _value(text: str) -> Any:
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 def _report(fitted: Fitted) -> dict[str, bytes]:

@@ -110,7 +110,7 @@ def _open_url(url: str, layout: str | Path | Layout | None) -> Source:
     if layout is not None:
         raise SettingsError(f"{url}: a simulator needs no --layout; leave it out")
     simulator = plugins.load("simulators", parts.netloc)
-    options = {name: _value(text) for name, text in parse_qsl(parts.query, keep_blank_values=True)}
+    options = {name: value_of(text) for name, text in parse_qsl(parts.query, keep_blank_values=True)}
     try:
         inspect.signature(simulator).bind(**options)
     except TypeError as error:
@@ -119,7 +119,8 @@ def _open_url(url: str, layout: str | Path | Layout | None) -> Source:
     return simulator(**options)
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
+    """Return what a user typed as a number, as true or false, or as it is."""
     for kind in (int, float):
         try:
             return kind(text)

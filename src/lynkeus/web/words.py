@@ -5,26 +5,10 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-_YEAR_H = 8766.0
+from lynkeus.core.words import how_often as how_often
+from lynkeus.core.words import short
+
 _UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))
-
-
-def how_often(rate_per_hour: float | None) -> str:
-    """ "once in 40 h", "2.1 times an hour", "less than once a year"; NaN and None are not known."""
-    if rate_per_hour is None or math.isnan(rate_per_hour):
-        return "how often is not known"
-    if rate_per_hour > 60.0:
-        return "more than once a minute"
-    if rate_per_hour > 1.05:
-        return f"{_short(rate_per_hour)} times an hour"
-    if rate_per_hour * _YEAR_H < 1.0:
-        return "less than once a year"
-    hours = 1.0 / rate_per_hour
-    if hours < 1.05:
-        return "once an hour"
-    if hours < 72.0:
-        return f"once in {_short(hours)} h"
-    return f"once in {_short(hours / 24.0)} days"
 
 
 def how_rare(p_value: float) -> str:
@@ -41,7 +25,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "still open"
     size, unit = next((pair for pair in reversed(_UNITS) if seconds >= pair[0]), _UNITS[0])
-    return f"{_short(seconds / size)} {unit}"
+    return f"{short(seconds / size)} {unit}"
 
 
 def ago(at_ns: int, now_ns: int) -> str:
@@ -79,7 +63,3 @@ def per_second(rate: float) -> str:
 def significant(value: float | None) -> str:
     """Three significant digits, or a dash."""
     return "\N{EN DASH}" if value is None or math.isnan(value) else f"{value:.3g}"
-
-
-def _short(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"

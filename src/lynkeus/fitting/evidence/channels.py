@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lynkeus.core import Alarm, Floats
+from lynkeus.core.words import how_often
 from lynkeus.fitting.explanation import per_channel
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.reference import mean_sample
@@ -34,18 +35,10 @@ def place_of(name: str) -> Place:
     return Place(float(found["position"]), found["line"], found["plane"] or "")
 
 
-def in_words(alarms_per_hour: float) -> str:
-    """How rare: "good data does this once in 40 h"."""
+def _rare(alarms_per_hour: float) -> str:
     if not alarms_per_hour > 0:
         return "good data never does this"
-    if alarms_per_hour >= 1:
-        return f"good data does this {alarms_per_hour:.2g} times an hour"
-    hours = 1.0 / alarms_per_hour
-    if hours < 72:
-        return f"good data does this once in {hours:.2g} h"
-    if hours < 24 * 365:
-        return f"good data does this once in {hours / 24:.2g} days"
-    return "good data does this less than once a year"
+    return f"good data does this {how_often(alarms_per_hour)}"
 
 
 def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm) -> dict[str, Any]:
@@ -72,7 +65,7 @@ def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm) -> dict[str
         "evidence": speaks,
         "evidence_label": _label(fitted.scorer, alarm.output),
         "top": [{"channel": names[i], "evidence": float(speaks[i])} for i in order],
-        "text": f"{says or f'{where} speaks most for it'}; {in_words(alarm.alarms_per_hour)}.",
+        "text": f"{says or f'{where} speaks most for it'}; {_rare(alarm.alarms_per_hour)}.",
         "extrapolated": calibration.extrapolates(alarm.alarms_per_hour),
         "interval": list(calibration.alarms_per_hour_interval(alarm.peak_score)),
     }

@@ -1,0 +1,30 @@
+"""How rare, in words: the same on a page, in a stored alarm and in a report."""
+
+from __future__ import annotations
+
+import math
+
+YEAR_H = 8766.0  # of 365.25 days
+
+
+def how_often(rate_per_hour: float | None) -> str:
+    """Say a rate: "once in 40 h", "2.1 times an hour", "less than once a year"; NaN and None are not known."""
+    if rate_per_hour is None or math.isnan(rate_per_hour):
+        return "how often is not known"
+    if rate_per_hour > 60.0:
+        return "more than once a minute"
+    if rate_per_hour > 1.05:
+        return f"{short(rate_per_hour)} times an hour"
+    if rate_per_hour * YEAR_H < 1.0:
+        return "less than once a year"
+    hours = 1.0 / rate_per_hour
+    if hours < 1.05:
+        return "once an hour"
+    if hours < 72.0:
+        return f"once in {short(hours)} h"
+    return f"once in {short(hours / 24.0)} days"
+
+
+def short(value: float) -> str:
+    """Return a number with two digits, or whole."""
+    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"
