@@ -6,7 +6,7 @@ blemishes. Maps are in sigmas of good images at that place, and never rescaled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
@@ -98,10 +98,12 @@ class Inspect:
 
     def __post_init__(self) -> None:
         self._memo: LastBatch[list[tuple[Seen, int, Floats]]] = LastBatch()
+        self._shown: LastBatch[list[Inspected]] = LastBatch()
 
     def fit(self, source: Source) -> Self:
         """Learn from good images, in one pass. Raises SchemaError where they are too few, or no images."""
         self._memo.forget()
+        self._shown.forget()
         if source.schema.kind != "image" or len(source.schema.names) not in (1, 3):
             kind = source.schema.kind
             raise SchemaError(f"the scorer inspect reads grey or colour images, a folder or a bundle, not a {kind}")
@@ -150,8 +152,11 @@ class Inspect:
 
     def inspect(self, batch: Batch) -> list[Inspected]:
         """Return score, map and spots of each image. Raises SchemaError for other images than it was fitted on."""
+        return self._shown.of(batch, self._inspect)
+
+    def _inspect(self, batch: Batch) -> list[Inspected]:
         found = []
-        for index, (seen, own, views) in enumerate(self._memo.of(batch, self._all_views)):
+        for index, (seen, own, views) in enumerate(self._looked_at(batch)):
             shown, spots = self.contrast_.show(self.usual_.map(views.mean(axis=0)), as_bytes(batch.values[index]))
             alike = tuple(nearest_good(self.novelty_, seen.smooth, spot, self.taken_, own) for spot in spots)
             found.append(Inspected(self._height(views), shown, spots, alike))
@@ -161,11 +166,13 @@ class Inspect:
         """Return the spots of each image, highest first, each with the good patches that it is most like."""
         return [spot_findings(one) for one in self.inspect(batch)]
 
-    def _all_views(self, batch: Batch) -> list[tuple[Seen, int, Floats]]:
-        """Return for each image the inputs of the networks, its number among those learned from, and its views."""
+    def _looked_at(self, batch: Batch) -> Iterable[tuple[Seen, int, Floats]]:
+        """Return for each image the inputs of the networks, its number among those learned from, and its views; of a
+        single one they are remembered, of many they would fill the memory."""
         self.schema_.require(batch.schema, "the scorer inspect")
-        looked = [self._look(batch, index) for index in range(len(batch))]
-        return [(seen, own, self._views(seen, own)) for seen, own in looked]
+        looks = (self._look(batch, index) for index in range(len(batch)))
+        views = ((seen, own, self._views(seen, own)) for seen, own in looks)
+        return self._memo.of(batch, lambda one: list(views)) if len(batch) == 1 else views
 
     def _look(self, batch: Batch, index: int) -> tuple[Seen, int]:
         """Return the inputs of the networks for one image, and its number among those learned from, -1: none of
@@ -187,7 +194,7 @@ class Inspect:
 
     def score(self, batch: Batch) -> Scores:
         """Return the image scores (n, 1), see `Usual.height`."""
-        return np.array([self._height(views) for _, _, views in self._memo.of(batch, self._all_views)]).reshape(-1, 1)
+        return np.array([self._height(views) for _, _, views in self._looked_at(batch)]).reshape(-1, 1)
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Return the map of each image in the shape of `values`, the same for all channels."""
