@@ -107,7 +107,7 @@ def test_verdicts_on_alarms_become_labels(lynkeus: Run, orbits: Any) -> None:
     watch = ("watch", orbits.model, orbits.later, "--store", "sqlite:///w.db", "--name", "line")
     lynkeus(*watch)
     again = ("fit", orbits.later, "--layout", "xfel_orbits", "--window", 10, "-o", "M", "--verdicts", "sqlite:///w.db")
-    assert "nobody called an alarm of 'line' real" in lynkeus(*again, "-s", "deep_sad").line
+    assert "nobody said in sqlite:///w.db what is good" in lynkeus(*again, "-s", "deep_sad").line
     with contextlib.closing(Store("sqlite:///w.db")) as store:
         alarms = store.alarms("line")
         assert alarms
