@@ -16,6 +16,8 @@ from lynkeus.monitor import database
 from lynkeus.monitor.records import Monitor, Owner
 from lynkeus.monitor.store import Store
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 Run = Callable[..., Any]
 FIT = ("--layout", "xfel_orbits", "-s", "orbit", "--window", "10", "-o", "m")
 

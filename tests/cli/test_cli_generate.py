@@ -12,6 +12,8 @@ import pytest
 
 from lynkeus.metrics.rates import auroc
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 Run = Callable[..., Any]
 
 

@@ -9,6 +9,8 @@ from lynkeus.commission.turn_on import CHANCE, TurnOn, read_table, write_table
 from lynkeus.core import Batch, CalibrationError, SchemaError, SettingsError, SourceError
 from lynkeus.sources import InMemory
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 BUDGET = 20.0  # an hour of reference supports it
 SINGLE = CommissionSettings(BUDGET, {"offset": (2.0, 4.0, 6.0)}, length=1, every=20, per_case=300)
 MIXED = CommissionSettings(BUDGET, {"offset": (0.3, 5.0), "swapped": (1.0,), "flip": (1.0,)}, length=30, per_case=12)

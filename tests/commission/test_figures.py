@@ -11,6 +11,8 @@ from lynkeus.commission.figures import (
 from lynkeus.commission.turn_on import CHANCE, TurnOn
 from lynkeus.core import Alarm, SettingsError
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 HOUR_NS = 3_600_000_000_000
 
 

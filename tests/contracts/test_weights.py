@@ -19,6 +19,8 @@ from lynkeus.fitting.weights import scorers_with_weights
 from lynkeus.metrics.rates import auroc
 from lynkeus.sources import InMemory, Layout, open_source
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 COLUMNS, OF_EACH, HEAVY = 6, 600, 25
 NAMES = tuple(f"c{number}" for number in range(COLUMNS))
 EPOCHS = 24

@@ -10,6 +10,8 @@ from lynkeus.core import AlarmRule, Calibration, CalibrationError, Floats, Point
 from lynkeus.core.calibration import fit_pareto
 from lynkeus.core.reference_windows import ReferenceWindows
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 HOUR = 3600
 ALL = np.array([-np.inf, np.inf])
 

@@ -18,6 +18,8 @@ import pytest
 from lynkeus.core import LynkeusError, SourceError
 from lynkeus.files.workers import THREADS, Work, as_done, in_order
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 
 class Judge:
     """Made once in a process; says where it was made, and gives the numbers of a share squared."""

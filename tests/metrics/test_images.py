@@ -8,6 +8,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from lynkeus.core import SettingsError, Spot
 from lynkeus.metrics.images import BINS, LocatedImages, bins
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 
 def made(count: int = 12, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
     """Maps of several sizes that see their defects (one or two regions) in part; every third image is good."""

@@ -25,6 +25,8 @@ from lynkeus.simulate.beam.orbit import OrbitSource
 from lynkeus.sources import InMemory, open_source
 from lynkeus.sources.wrappers.time_order import Ordered
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 SECOND = 10**9
 SETTINGS = WatchSettings()
 

@@ -9,6 +9,8 @@ from lynkeus.core import CalibrationError, SourceError
 from lynkeus.scans.aggregate import AGGREGATIONS, GroupScore, aggregate
 from lynkeus.scans.image_scores import ImageScores
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 
 def images(sizes: list[int], seed: int = 0, **columns: np.ndarray) -> ImageScores:
     """Good images of cavities c00, c01 ... with as many images as told."""

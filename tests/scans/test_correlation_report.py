@@ -13,6 +13,8 @@ from lynkeus.scans.cavity_properties import read_properties
 from lynkeus.scans.correlation_report import write_correlation
 from lynkeus.scans.image_scores import read_image_scores
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 CAVITIES, CELLS, ANGLES = 12, 2, 6
 
 

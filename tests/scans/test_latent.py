@@ -11,6 +11,8 @@ from lynkeus.core import SettingsError
 from lynkeus.scans import latent
 from lynkeus.scans.latent import latent_maps, purity, write_latent
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 PLAIN = ("pca", "tsne")
 
 

@@ -24,6 +24,8 @@ from lynkeus.studies.cms_run_flags.methods import (
 from lynkeus.studies.cms_run_flags.study import cms_run_flags
 from lynkeus.studies.cms_run_flags.table import BAD, GOOD, PCA, UNKNOWN, RunTable, read_runs, simulated_runs
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 PULL = "beta-binomial pull, 8 references"
 DATA = Path(os.environ.get("LYNKEUS_DATA", "absent")) / "cms_dqm_runs"
 

@@ -14,6 +14,8 @@ from lynkeus.studies.xenon_data_quality.runs import GOOD, SIZES, Padded, Simulat
 from lynkeus.studies.xenon_data_quality.scorers import every, number_of_events
 from lynkeus.studies.xenon_data_quality.study import xenon_data_quality
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 
 def test_every_fault_of_the_simulator_is_there_at_several_sizes() -> None:
     assert set(SIZES) == set(FAULTS)

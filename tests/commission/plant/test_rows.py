@@ -11,6 +11,8 @@ from lynkeus.commission.plant.rows import FAULT_SIZES, CommissionSettings, plan_
 from lynkeus.core import SettingsError, SourceError
 from lynkeus.transforms.faults import FAULTS
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 
 def _known(rows: int) -> Jitter:
     return Jitter(np.ones(8), np.zeros(8), np.eye(8)[:6], rows)

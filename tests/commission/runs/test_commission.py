@@ -17,6 +17,8 @@ from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.sources.runs.folder import RunFile
 from lynkeus.sources.runs.read import RunFolder
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 SMALL = RunCommissionSettings({"shift": (0.05, 1.0), "loss": (0.3,)}, (100,), per_case=10, false_alarms=0.05)
 
 

@@ -18,6 +18,8 @@ from lynkeus.training import Session, use_session
 from lynkeus.transforms import inputs as inputs_module
 from lynkeus.transforms.inputs import WINDOWS, Inputs, read_samples
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 SMALL = {"network": "dcgan", "latent": 4, "width": 4, "training": {"epochs": 2, "batch_size": 32}}
 SHORT = {**SMALL, "encoder_training": {"epochs": 2, "batch_size": 32}}
 

@@ -11,6 +11,8 @@ from lynkeus.scorers.learned.adversarial.scorer import Adversarial
 from lynkeus.sources import InMemory
 from lynkeus.training import Session, use_session
 
+pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
 SHORT = {"width": 16, "training": {"epochs": 3}, "encoder_training": {"epochs": 3}}
 
 
