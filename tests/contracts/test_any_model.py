@@ -53,4 +53,12 @@ def test_a_folder_of_runs_is_watched_once_each(saved: Path, lynkeus) -> None:
     again = lynkeus(*words)
     assert again.code == 0
     assert "0 runs judged now" in again.err
+    for name in ("torn", "empty"):  # each is said, whatever comes after it
+        (saved / "runs" / f"{name}.parquet").write_bytes(b"PAR1" if name == "torn" else b"")
+    torn = lynkeus(*words)
+    assert torn.code == 0
+    assert all(f"{name}: NOT ENOUGH DATA, " in torn.err for name in ("torn", "empty"))
+    assert "2 runs judged now, 0 not good, 2 could not be judged" in torn.err
+    for name in ("torn", "empty"):
+        (saved / "runs" / f"{name}.parquet").unlink()
     assert "has no meaning for runs" in lynkeus(*words, "--budget", "1/h").line

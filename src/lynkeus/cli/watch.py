@@ -49,15 +49,16 @@ def _watch_runs(fitted: Fitted, facts: Site, options: WatchOptions) -> int:
             raise SettingsError(f"{name}: has no meaning for runs; their rate is a share of runs, --false-alarms")
     verdicts = RunVerdicts(fitted, options.false_alarms)
     open_runs(options.data)  # said before a store is made
-    told: list[str] = []
 
     def tick(run: RunsWatched) -> None:
-        if run.last and told[-1:] != [run.last]:
-            told.append(run.last)
-            say(screen, [run.last])
+        say(screen, run.messages)
+        run.messages.clear()
 
     with contextlib.closing(Store(facts.store)) as kept:
         done = watch_runs(verdicts, options.data, kept, options.replay != 0, tick)
         shown = kept.address
-    say(screen, [f"{shown}: {done.judged} runs judged now, {done.flagged} not good"])
+    say(
+        screen,
+        [f"{shown}: {done.judged} runs judged now, {done.flagged} not good, {done.unjudged} could not be judged"],
+    )
     return 1 if done.flagged else 0

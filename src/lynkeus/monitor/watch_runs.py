@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lynkeus.core import Verdict
@@ -24,11 +24,13 @@ PAUSE_S = 5.0  # between two looks into the folder
 
 @dataclass
 class RunsWatched:
-    """What a watch of runs did so far: `judged` runs, how many of them are `flagged`, and the `last` one in words."""
+    """What a watch of runs did so far: `judged` runs, how many of them are `flagged`, how many could not be judged
+    (`unjudged`), and a line on each of these (`messages`)."""
 
     judged: int = 0
     flagged: int = 0
-    last: str = ""
+    unjudged: int = 0
+    messages: list[str] = field(default_factory=list)
 
 
 def watch_runs(
@@ -50,7 +52,9 @@ def watch_runs(
             keep(record)
             done.judged += 1
             done.flagged += record.verdict in (Verdict.WARN, Verdict.BAD)
-            done.last = f"{record.run}: {record.verdict.value.upper()}, {record.reason}"
+            done.unjudged += record.verdict == Verdict.NOT_ENOUGH_DATA
+            if record.verdict != Verdict.GOOD:
+                done.messages.append(f"{record.run}: {record.verdict.value.upper()}, {record.reason}")
         keep.flush()
         if tick is not None:
             tick(done)
