@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.windows import WindowStatistics
 
 MOVED_SIGMA = 4.0  # from which a channel is counted among those that moved
+NUMBERS = ("mean", "spread", "repeats")
+COLUMNS = ("deviation", "nats", "misshapen", "place", "frozen", "mirrored", "scores")
 MOSTLY = 0.5  # share of the channels that repeat their value in a frozen readout
 
 
@@ -23,11 +25,25 @@ class Found(NamedTuple):
     statistics: WindowStatistics
     deviation: Floats  # (n, c) mean minus baseline, conditional sigmas
     nats: Floats  # (n, c) evidence that the channel is wrong
+    misshapen: Floats  # (n, c) of that, what the spread of this window says by itself
     place: npt.NDArray[np.intp]  # (n,) the channel that `monitor` speaks of
     frozen: Floats  # (n,) share of the channels that repeat their value all through the window
     mirrored: Floats  # (n,) nats for a mirrored orbit
     scores: Scores  # (n, 2)
     after: Baseline
+
+
+def joined(parts: list[Found]) -> Found:
+    """Return what was found in some stretches as if it were one."""
+    if len(parts) == 1:
+        return parts[0]
+    statistics = [part.statistics for part in parts]
+    missing = None
+    if any(own.missing is not None for own in statistics):
+        missing = np.concatenate([np.zeros_like(o.mean) if o.missing is None else o.missing for o in statistics])
+    numbers: dict[str, Any] = {name: np.concatenate([getattr(own, name) for own in statistics]) for name in NUMBERS}
+    all_of: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+    return parts[-1]._replace(statistics=statistics[0]._replace(missing=missing, **numbers), **all_of)
 
 
 class Words(NamedTuple):
