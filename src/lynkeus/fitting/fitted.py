@@ -170,6 +170,11 @@ class Fitted:
     def load(cls, folder: Path) -> Self:
         """Read a model folder. Raises ModelError naming the file that is missing, damaged or of another version."""
         verify_model(folder)
+        with one_line(folder, ModelError, "the content of the model makes no sense: fit it again"):
+            return cls._read(folder)
+
+    @classmethod
+    def _read(cls, folder: Path) -> Self:
         content = json.loads((folder / MODEL).read_text(encoding="utf-8"))
         scorer = plugins.load("scorers", content["scorer"]).load(folder / "scorer")
         try:
