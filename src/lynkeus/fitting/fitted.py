@@ -33,6 +33,7 @@ from lynkeus.core import (
     plugins,
 )
 from lynkeus.core.stated import Stated
+from lynkeus.files.damaged import one_line
 from lynkeus.files.model_folder import MODEL, verify_model, write_model
 from lynkeus.fitting.explanation import explanation, explanation_of_rows
 from lynkeus.fitting.follow import move_past, start
