@@ -57,7 +57,7 @@ class Pace:
 
 
 @dataclass
-class Baseline:
+class OrbitBaseline:
     """State of the baseline in units of conditional sigmas. All arrays over channels (c,); `centres` (4, c).
 
     `known` (k, c): orbits that were left, the latest first; `recent` (k, c): what was held against the spread of each
@@ -87,12 +87,12 @@ class Baseline:
             self.held_ns = np.zeros(len(self.level), np.int64)
             self.standing = Standing.none(len(self.level))
 
-    def copy(self) -> Baseline:
+    def copy(self) -> OrbitBaseline:
         """Return an independent copy."""
         names = ("level", "centres", "held", "known", "own", "held_ns", "standing")
         return replace(self, pending=list(self.pending), **{name: getattr(self, name).copy() for name in names})
 
-    def afresh(self) -> Baseline:
+    def afresh(self) -> OrbitBaseline:
         """Return a copy as for the beginning of a new file: nothing is wrong yet, and nothing stands; what channels do
         by habit is known."""
         state = self.copy()
@@ -111,7 +111,7 @@ class Baseline:
         return arrays | {"pending": pending, "numbers": numbers} | times
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, Array]) -> Baseline:
+    def from_arrays(cls, arrays: dict[str, Array]) -> OrbitBaseline:
         """Rebuild the state from the arrays of `to_arrays`."""
         seen, beam_held, fresh = (float(value) for value in arrays["numbers"])
         pending = [row.copy() for row in arrays["pending"]]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from lynkeus.core import Source
-from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Baseline, Gate, Pace
+from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.judge import MEMORY
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Kept, fit_tails
@@ -17,7 +17,7 @@ from lynkeus.transforms.thinned import Thinned
 GATE_WIDTHS, NOTICE_WIDTHS = 6.0, 2.0  # robust sigmas of the energy of all channels
 
 
-def learn(source: Source, model: ConditionalModel, pace: Pace) -> tuple[Sight, Baseline]:
+def learn(source: Source, model: ConditionalModel, pace: Pace) -> tuple[Sight, OrbitBaseline]:
     """Return what windows are looked at with, and the state after the last of them."""
     sight = Sight.of(model, pace)
     for _ in range(2):  # the first walk finds the scale of quiet deviations, the second walks by it
@@ -46,7 +46,7 @@ def window_seconds(source: Source) -> float:
     return 1.0 / source.schema.sample_rate_hz if source.schema.sample_rate_hz else 0.0
 
 
-def _first_baseline(source: Source, sight: Sight) -> Baseline:
+def _first_baseline(source: Source, sight: Sight) -> OrbitBaseline:
     """Return a baseline at the median of the first twenty windows of the source."""
     channels = len(sight.model.centre)
     level = np.zeros(channels, np.float32)
@@ -55,10 +55,10 @@ def _first_baseline(source: Source, sight: Sight) -> Baseline:
         break
     centres = np.repeat(level[None], len(CENTRE_WINDOWS), axis=0)
     recent = np.zeros((len(MEMORY), channels), np.float32)
-    return Baseline(level, centres, np.zeros(channels, np.float32), level[None][:0], recent)
+    return OrbitBaseline(level, centres, np.zeros(channels, np.float32), level[None][:0], recent)
 
 
-def _walk_through(source: Source, sight: Sight, start: Baseline) -> tuple[Kept, Baseline]:
+def _walk_through(source: Source, sight: Sight, start: OrbitBaseline) -> tuple[Kept, OrbitBaseline]:
     """Return the statistics of the reference along the moving baseline, and the state after it."""
     state, kept = start.afresh(), Thinned()
     for batch in source:

@@ -30,11 +30,11 @@ from lynkeus.core import (
     Unseen,
 )
 from lynkeus.files.arrays import arrays_of, part_of, read_folder, write_folder
-from lynkeus.scorers.orbit.baseline import Baseline, Gate, Pace
+from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.learn import learn, window_seconds
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Tails
-from lynkeus.scorers.orbit.words import Found, Words
+from lynkeus.scorers.orbit.words import OrbitWords, WindowTests
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.rows import like_values
 
@@ -64,7 +64,7 @@ class Orbit:
     settle_s: float = 30.0
     mask_s: float = 60.0
     _sight: Sight = field(init=False, repr=False)
-    _memo: LastBatch[Found] = field(default_factory=LastBatch, init=False, repr=False)
+    _memo: LastBatch[WindowTests] = field(default_factory=LastBatch, init=False, repr=False)
 
     def fit(self, source: Source) -> Self:
         """Learn from windows (or rows) in time order. Raises SchemaError where nothing can be learned."""
@@ -116,7 +116,7 @@ class Orbit:
         moved = np.abs(found.deviation / self.gate_.sigma).argmax(axis=1)
         monitor = output == "monitor"
         place, nats = (found.place if monitor else moved), found.scores[:, 0 if monitor else 1]
-        words = Words(
+        words = OrbitWords(
             names, (self.schema_.units or ("",))[0], self.model_.conditional_sigma, self.tails_, self.gate_.sigma
         )
         say = words.monitor if monitor else words.beam
@@ -148,7 +148,7 @@ class Orbit:
         """Go on from a state; from the fitted baseline where it is empty."""
         self._memo.forget()
         if state:
-            self._baseline = Baseline.from_arrays(state)
+            self._baseline = OrbitBaseline.from_arrays(state)
         else:
             self._baseline = self._start.afresh()
 
@@ -172,17 +172,17 @@ class Orbit:
             sight = Sight.of(part_of(ConditionalModel, arrays), Pace(**(BEFORE | settings["pace"])))
             gate = Gate(arrays["gate.sigma"], correlation=sight.geometry.correlation, **settings["gate"])
             scorer._sight = sight.but(gate, Tails.from_arrays(_part(arrays, "tails.")))
-            scorer._start = Baseline.from_arrays(_part(arrays, "start."))
+            scorer._start = OrbitBaseline.from_arrays(_part(arrays, "start."))
         except KeyError as error:
             raise ModelError(f"{folder}: the entry {error} of an orbit scorer is missing; fit it again") from error
         scorer.resume({})
         return scorer
 
-    def _found(self, batch: Batch) -> Found:
+    def _found(self, batch: Batch) -> WindowTests:
         """Return everything about a batch, from memory until the next batch or `update`."""
         return self._memo.of(batch, self._look)
 
-    def _look(self, batch: Batch) -> Found:
+    def _look(self, batch: Batch) -> WindowTests:
         self.schema_.require(batch.schema, "the scorer orbit")
         return self._sight.look(batch, self._baseline)
 

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Array, Batch, Floats, TimesNs
-from lynkeus.scorers.orbit.baseline import Baseline, Gate, Pace
+from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.geometry import Geometry
-from lynkeus.scorers.orbit.judge import QUIET_NATS, Judge
+from lynkeus.scorers.orbit.judge import QUIET_NATS, FaultOrMotion
 from lynkeus.scorers.orbit.masks import Change, change_of_masks
 from lynkeus.scorers.orbit.standing import USED
 from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.walk import Walk, walk
 from lynkeus.scorers.orbit.windows import WindowStatistics, window_statistics
-from lynkeus.scorers.orbit.words import MOSTLY, Found, joined
+from lynkeus.scorers.orbit.words import MOSTLY, WindowTests, joined
 from lynkeus.transforms.conditional import ConditionalModel
 
 GAP_S = 60.0  # after a longer gap the baseline is found anew
@@ -71,7 +71,7 @@ class Sight:
         """Return what each window says of each channel."""
         return window_statistics(batch, self.geometry.centre, self.geometry.to_residual)
 
-    def walk(self, state: Baseline, batch: Batch, statistics: WindowStatistics) -> Walk:
+    def walk(self, state: OrbitBaseline, batch: Batch, statistics: WindowStatistics) -> Walk:
         """Move the state past a batch; windows that miss most values leave it alone and deviate by nothing."""
         restart, missing = _gaps(state, batch), statistics.mostly_missing()
         if not missing.any():
@@ -83,13 +83,13 @@ class Sight:
         deviation[given], energy[given], away[given] = walked.deviation, walked.energy, walked.away
         return Walk(deviation, energy, away, given[walked.noticed], walked.towards)
 
-    def look(self, batch: Batch, before: Baseline) -> Found:
+    def look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch, computed from a state, which stays as it is.
 
         A channel that is masked, or in use again, changes what all others are compared with: what follows is looked at
         anew.
         """
-        parts: list[Found] = []
+        parts: list[WindowTests] = []
         while True:
             sight = self.masked(before.standing.masked)
             found = sight._look(batch, before)
@@ -104,7 +104,9 @@ class Sight:
             batch = batch[change.windows :]
         return joined([*parts, found])
 
-    def with_masks(self, before: Baseline, masked: npt.NDArray[np.uint8], since_ns: npt.NDArray[np.int64]) -> Baseline:
+    def with_masks(
+        self, before: OrbitBaseline, masked: npt.NDArray[np.uint8], since_ns: npt.NDArray[np.int64]
+    ) -> OrbitBaseline:
         """Return a state in which other channels are masked, each since some time."""
         old, new, state = self.masked(before.standing.masked), self.masked(masked), before.copy()
         state.standing.run[masked != state.standing.masked] = 0.0
@@ -119,17 +121,17 @@ class Sight:
         state.held[masked != USED] = 0.0
         return state
 
-    def _change(self, batch: Batch, found: Found) -> Change | None:
+    def _change(self, batch: Batch, found: WindowTests) -> Change | None:
         """Return the first change of the masks in a batch, and count towards later ones in the state after it."""
         if not self.pace.mask_after:
             return None
         judged = (found.frozen <= MOSTLY) & (found.scores[:, 1] <= 2.0 * QUIET_NATS)
         return change_of_masks(found.after.standing, found.misshapen, judged, self.pace.mask_after, batch.time_ns)
 
-    def _look(self, batch: Batch, before: Baseline) -> Found:
+    def _look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch by one set of channels in use."""
         assert self.tails is not None  # it is looked at after the fit only
-        judge = Judge(self.tails, self.gate, self.geometry.to_jitter, self.geometry.used)
+        judge = FaultOrMotion(self.tails, self.gate, self.geometry.to_jitter, self.geometry.used)
         statistics, after = self.statistics(batch), before.copy()
         walked = self.walk(after, batch, statistics)
         moved = judge.moved(walked)
@@ -152,7 +154,7 @@ class Sight:
         scores[statistics.mostly_missing()] = np.nan
         nats = np.maximum(moved.nats, misshapen.nats)
         deviation = np.where(self.geometry.used, walked.deviation, np.float32(0.0))
-        return Found(
+        return WindowTests(
             statistics, deviation, nats, misshapen.now, place, frozen, mirrored, scores, after,
         )  # fmt: skip
 
@@ -179,7 +181,7 @@ class Sight:
         return gain.max(axis=1)
 
 
-def _gaps(state: Baseline, batch: Batch) -> Array:
+def _gaps(state: OrbitBaseline, batch: Batch) -> Array:
     """Return a mask (n,) of the windows that start more than GAP_S after the end of the one before."""
     if batch.time_ns is None:
         return np.zeros(len(batch), bool)

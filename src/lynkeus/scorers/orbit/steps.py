@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Floats
-from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, KNOWN_ORBITS, MOST_WRONG, SWAY, Baseline, Gate, Pace
+from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, KNOWN_ORBITS, MOST_WRONG, SWAY, Gate, OrbitBaseline, Pace
 
 
 class Fitting(NamedTuple):
@@ -23,7 +23,7 @@ class Fitting(NamedTuple):
     there: npt.NDArray[np.bool_]
 
 
-def from_known(state: Baseline, deviation: Floats, gate: Gate, pace: Pace) -> Fitting:
+def from_known(state: OrbitBaseline, deviation: Floats, gate: Gate, pace: Pace) -> Fitting:
     """Return the deviations from the level; where that does not fit, from the orbits that were left, and of channels
     from the place that they were at before. Changes `deviation`."""
     channels, there = _elsewhere(state, deviation, gate, pace)
@@ -42,7 +42,7 @@ def from_known(state: Baseline, deviation: Floats, gate: Gate, pace: Pace) -> Fi
 
 
 def _elsewhere(
-    state: Baseline, deviation: Floats, gate: Gate, pace: Pace
+    state: OrbitBaseline, deviation: Floats, gate: Gate, pace: Pace
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
     """Return the channels (k,) that are known at another place too, and in which windows each is there (n, k); takes
     what that adds off `deviation`."""
@@ -57,7 +57,7 @@ def _elsewhere(
     return channels, there
 
 
-def step(state: Baseline, block: Fitting, gate: Gate, pace: Pace) -> None:
+def step(state: OrbitBaseline, block: Fitting, gate: Gate, pace: Pace) -> None:
     """Move the baseline at the end of a block."""
     if state.seen < pace.warm_up:
         state.seen += 1.0
@@ -85,7 +85,7 @@ def step(state: Baseline, block: Fitting, gate: Gate, pace: Pace) -> None:
     _follow(state, average, len(block.deviation), gate, pace)
 
 
-def _come_back(state: Baseline, block: Fitting, gate: Gate) -> None:
+def _come_back(state: OrbitBaseline, block: Fitting, gate: Gate) -> None:
     """Move the channels that were at their other place through most of a block there."""
     there = block.channels[block.there.sum(axis=0) * 2 > len(block.there)]
     if len(there):
@@ -96,7 +96,7 @@ def _come_back(state: Baseline, block: Fitting, gate: Gate) -> None:
         state.standing.come_back(there)
 
 
-def _settle(state: Baseline, average: Floats, windows: int, gate: Gate, pace: Pace, loud: bool) -> None:
+def _settle(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pace: Pace, loud: bool) -> None:
     """Notice where the orbit begins to move, and take it for the new reference once it is quiet at a new place."""
     if not pace.settle or gate.to_jitter is None:
         return
@@ -118,7 +118,7 @@ def _settle(state: Baseline, average: Floats, windows: int, gate: Gate, pace: Pa
     standing.moving_ns[0] = standing.quiet[0] = 0
 
 
-def _adopt_all(state: Baseline, average: Floats, pace: Pace) -> None:
+def _adopt_all(state: OrbitBaseline, average: Floats, pace: Pace) -> None:
     """Take the place of an orbit that stays away; broken channels, too, are taken as they are: they stand off by what
     they were off before."""
     if not pace.settle:
@@ -131,7 +131,7 @@ def _adopt_all(state: Baseline, average: Floats, pace: Pace) -> None:
     _leave(state, state.level + average)
 
 
-def _follow(state: Baseline, average: Floats, windows: int, gate: Gate, pace: Pace) -> None:
+def _follow(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pace: Pace) -> None:
     """Move each channel by its average deviation over some quiet windows, unless the channel itself is wrong.
 
     A channel is wrong from `gate.channel` sigmas on and until it is back within `pace.clip`.
@@ -162,14 +162,14 @@ def _follow(state: Baseline, average: Floats, windows: int, gate: Gate, pace: Pa
     state.centres += weight[:, None] * (state.level - state.centres)
 
 
-def _remember(state: Baseline, held: Floats, pace: Pace) -> None:
+def _remember(state: OrbitBaseline, held: Floats, pace: Pace) -> None:
     """Know the place of a channel that was elsewhere for two blocks and more and is back: its habit is to jump."""
     if pace.settle:
         back = np.flatnonzero((state.held >= 2 * pace.block) & (held == 0))
         state.standing.other[back] = state.own[back]
 
 
-def _limits(state: Baseline, rest: Floats, windows: int, gate: Gate, pace: Pace) -> Floats:
+def _limits(state: OrbitBaseline, rest: Floats, windows: int, gate: Gate, pace: Pace) -> Floats:
     """Return how far (c,) a step may go: `clip` sigmas, and further where a channel creeps on and on to one side, or
     the whole orbit moves."""
     limit = pace.clip * gate.sigma
@@ -202,7 +202,7 @@ def _shadows(average: Floats, limit: Floats, gate: Gate) -> tuple[npt.NDArray[np
     return wrong, shadows
 
 
-def _leave(state: Baseline, new: Floats) -> None:
+def _leave(state: OrbitBaseline, new: Floats) -> None:
     """Take a new level and remember the one that is left; the long-term centres move along."""
     state.centres += (new - state.level).astype(np.float32)
     state.known = np.concatenate([state.level[None], state.known])[:KNOWN_ORBITS]

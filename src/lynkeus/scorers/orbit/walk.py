@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lynkeus.core import Array, Floats, TimesNs
-from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, SWAY, Baseline, Gate, Pace
+from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, SWAY, Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.steps import from_known, step
 
 
@@ -25,7 +25,7 @@ class Walk:
 
 
 def walk(
-    state: Baseline, means: Floats, restart: Array, gate: Gate, pace: Pace, time_ns: TimesNs | None = None
+    state: OrbitBaseline, means: Floats, restart: Array, gate: Gate, pace: Pace, time_ns: TimesNs | None = None
 ) -> Walk:
     """Move the state past n window means (n, c), in place; `restart` (n,) is True where a window follows a long gap;
     `time_ns` (n,): when each begins, for what is said of what stands."""
@@ -70,7 +70,7 @@ def walk(
     return Walk(deviation, energy, away, np.array(loud, np.intp), ways)
 
 
-def _anchor(state: Baseline, mean: Floats, gate: Gate) -> None:
+def _anchor(state: OrbitBaseline, mean: Floats, gate: Gate) -> None:
     """At a fresh start keep the known level where the first window agrees with it, else begin to learn a new one."""
     state.fresh, state.beam_held, state.pending = False, 0, []
     state.held[:] = 0

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Floats, Scores
-from lynkeus.scorers.orbit.baseline import Baseline
+from lynkeus.scorers.orbit.baseline import OrbitBaseline
 from lynkeus.scorers.orbit.judge import QUIET_NATS
 from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.windows import WindowStatistics
@@ -19,7 +19,7 @@ COLUMNS = ("deviation", "nats", "misshapen", "place", "frozen", "mirrored", "sco
 MOSTLY = 0.5  # share of the channels that repeat their value in a frozen readout
 
 
-class Found(NamedTuple):
+class WindowTests(NamedTuple):
     """What `score`, `explain` and `find` share for one batch."""
 
     statistics: WindowStatistics
@@ -30,10 +30,10 @@ class Found(NamedTuple):
     frozen: Floats  # (n,) share of the channels that repeat their value all through the window
     mirrored: Floats  # (n,) nats for a mirrored orbit
     scores: Scores  # (n, 2)
-    after: Baseline
+    after: OrbitBaseline
 
 
-def joined(parts: list[Found]) -> Found:
+def joined(parts: list[WindowTests]) -> WindowTests:
     """Return what was found in some stretches as if it were one."""
     if len(parts) == 1:
         return parts[0]
@@ -46,7 +46,7 @@ def joined(parts: list[Found]) -> Found:
     return parts[-1]._replace(statistics=statistics[0]._replace(missing=missing, **numbers), **all_of)
 
 
-class Words(NamedTuple):
+class OrbitWords(NamedTuple):
     """The `names` of the channels, their `unit`, `sigma` (c,) given all others, their `tails`, and how much they move
     when all is `quiet` (c,)."""
 
@@ -56,7 +56,7 @@ class Words(NamedTuple):
     tails: Tails
     quiet: Floats
 
-    def monitor(self, found: Found, row: int) -> str:
+    def monitor(self, found: WindowTests, row: int) -> str:
         """Say which test of the channel that `monitor` speaks of is the strongest in one window."""
         channel = int(found.place[row])
         name, statistics = self.names[channel], found.statistics
@@ -73,7 +73,7 @@ class Words(NamedTuple):
         }
         return f"{name} is {words[said]}"
 
-    def beam(self, found: Found, row: int) -> str:
+    def beam(self, found: WindowTests, row: int) -> str:
         """Say how the orbit of one window moved, froze or was mirrored."""
         moved = np.abs(found.deviation[row] / self.quiet)
         many = int((moved > MOVED_SIGMA).sum())
