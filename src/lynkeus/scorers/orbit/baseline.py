@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Array, Floats
-from lynkeus.scorers.orbit.standing import Standing
+from lynkeus.scorers.orbit.adopted import Adopted
 
 KNOWN_ORBITS = 3
 MOST_WRONG = 8  # channels that are broken at once; more are a moved beam
@@ -79,13 +79,13 @@ class OrbitBaseline:
     own: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     held_ns: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     last: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
-    standing: Standing = field(default_factory=lambda: Standing.none(0))
+    standing: Adopted = field(default_factory=lambda: Adopted.none(0))
 
     def __post_init__(self) -> None:
         if len(self.own) != len(self.level):
             self.own, self.last = np.zeros_like(self.level), self.level.copy()
             self.held_ns = np.zeros(len(self.level), np.int64)
-            self.standing = Standing.none(len(self.level))
+            self.standing = Adopted.none(len(self.level))
 
     def copy(self) -> OrbitBaseline:
         """Return an independent copy."""
@@ -97,7 +97,7 @@ class OrbitBaseline:
         by habit is known."""
         state = self.copy()
         state.fresh, state.end_ns, state.recent = True, 0, np.zeros_like(self.recent)
-        state.standing = Standing.none(len(self.level))
+        state.standing = Adopted.none(len(self.level))
         state.standing.other = self.standing.other.copy()
         return state
 
@@ -121,7 +121,7 @@ class OrbitBaseline:
         if "own" in arrays:  # else an earlier version wrote them
             state.block_ns, state.own = int(arrays["block_ns"][0]), arrays["own"].copy()
             state.held_ns, state.last = arrays["held_ns"].copy(), arrays["last"].copy()
-        state.standing = Standing.from_arrays(arrays, len(state.level))
+        state.standing = Adopted.from_arrays(arrays, len(state.level))
         return state
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Floats, TimesNs
+from lynkeus.scorers.orbit.adopted import MAINTENANCE, ODD, USED, Adopted
 from lynkeus.scorers.orbit.judge import QUIET_NATS
-from lynkeus.scorers.orbit.standing import MAINTENANCE, ODD, USED, Standing
 
 MOST_ODD = 0.15  # share of the channels that are wrong at once; more are another machine, and no channel's fault
 
@@ -23,7 +23,7 @@ class Change(NamedTuple):
 
 
 def change_of_masks(
-    state: Standing, nats: Floats, judged: npt.NDArray[np.bool_], after: int, time_ns: TimesNs | None
+    state: Adopted, nats: Floats, judged: npt.NDArray[np.bool_], after: int, time_ns: TimesNs | None
 ) -> Change | None:
     """Return the first change in some windows; where there is none, the state has counted on.
 

@@ -10,6 +10,7 @@ the orbit moved, froze, or was mirrored about a past orbit. Both are in nats: -l
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Self
@@ -27,9 +28,11 @@ from lynkeus.core import (
     Scores,
     SettingsError,
     Source,
+    Standing,
     Unseen,
 )
 from lynkeus.files.arrays import arrays_of, part_of, read_folder, write_folder
+from lynkeus.scorers.orbit.adopted import MAINTENANCE, USED
 from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.learn import learn, window_seconds
 from lynkeus.scorers.orbit.sight import Sight
@@ -116,9 +119,7 @@ class Orbit:
         moved = np.abs(found.deviation / self.gate_.sigma).argmax(axis=1)
         monitor = output == "monitor"
         place, nats = (found.place if monitor else moved), found.scores[:, 0 if monitor else 1]
-        words = OrbitWords(
-            names, (self.schema_.units or ("",))[0], self.model_.conditional_sigma, self.tails_, self.gate_.sigma
-        )
+        words = self._words()
         say = words.monitor if monitor else words.beam
         return [
             (Finding(where=names[channel], says=say(found, row) if nats[row] > WORTH_SAYING else ""),)
@@ -152,6 +153,24 @@ class Orbit:
         else:
             self._baseline = self._start.afresh()
 
+    def standing(self) -> tuple[Standing, ...]:
+        """Return what has become the reference and is not as it was: see `core.Standing`."""
+        return tuple(self._words().standing(self._baseline.standing, self.model_.jitter))
+
+    def mask(self, channels: Collection[str]) -> None:
+        """Leave channels out of everything until they are not named any more. Raises SettingsError for other names."""
+        names = np.array(self.schema_.names)
+        unknown = sorted(set(channels) - set(self.schema_.names))
+        if unknown:
+            raise SettingsError(f"no channel {unknown[0]} in this model; there are {names[0]}, {names[1]}, ...")
+        adopted, asked = self._baseline.standing, np.isin(names, list(channels))
+        if (asked == (adopted.masked == MAINTENANCE)).all():
+            return
+        masked = np.where(asked, MAINTENANCE, np.where(adopted.masked == MAINTENANCE, USED, adopted.masked))
+        since = np.where(masked == adopted.masked, adopted.masked_ns, max(self._baseline.end_ns, 1))
+        self._baseline = self._sight.with_masks(self._baseline, masked.astype(np.uint8), since.astype(np.int64))
+        self._memo.forget()
+
     def save(self, folder: Path) -> None:
         """Write the fitted scorer to a folder."""
         arrays = arrays_of(self.model_)
@@ -181,6 +200,10 @@ class Orbit:
     def _found(self, batch: Batch) -> WindowTests:
         """Return everything about a batch, from memory until the next batch or `update`."""
         return self._memo.of(batch, self._look)
+
+    def _words(self) -> OrbitWords:
+        unit = (self.schema_.units or ("",))[0]
+        return OrbitWords(self.schema_.names, unit, self.model_.conditional_sigma, self.tails_, self.gate_.sigma)
 
     def _look(self, batch: Batch) -> WindowTests:
         self.schema_.require(batch.schema, "the scorer orbit")

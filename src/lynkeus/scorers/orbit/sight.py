@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Array, Batch, Floats, TimesNs
+from lynkeus.scorers.orbit.adopted import USED
 from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.geometry import Geometry
 from lynkeus.scorers.orbit.judge import QUIET_NATS, FaultOrMotion
 from lynkeus.scorers.orbit.masks import Change, change_of_masks
-from lynkeus.scorers.orbit.standing import USED
 from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.walk import Walk, walk
 from lynkeus.scorers.orbit.windows import WindowStatistics, window_statistics

@@ -111,8 +111,9 @@ def _settle(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pac
     standing.quiet[0] = 0 if loud or here > gate.sway else standing.quiet[0] + windows
     if standing.quiet[0] < pace.settle:
         return
-    moved = state.level - standing.anchor
-    if np.square(moved @ gate.to_jitter).sum() > gate.sway:
+    residual = state.level - standing.anchor
+    moved = residual @ gate.to_jitter
+    if np.square(moved).sum() > gate.sway or gate.energies(residual[None])[0] > gate.energy:
         standing.moved, standing.moved_ns[:] = moved, (standing.moving_ns[0], state.block_ns)
     state.centres += state.level - state.centres[SWAY]
     standing.moving_ns[0] = standing.quiet[0] = 0

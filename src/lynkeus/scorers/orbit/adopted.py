@@ -18,15 +18,15 @@ USED, ODD, MAINTENANCE = 0, 1, 2  # why a channel is masked: its spread is wrong
 
 
 @dataclass
-class Standing:
+class Adopted:
     """Of each channel (c,): `offset` in conditional sigmas that its reference was moved by, since `offset_ns` (0:
     never); the `other` place, relative to the present one, at which it is known too; `creep`: for how many windows,
     with the sign of the side, it is beyond what the reference follows at once; `run` windows in which its spread was
     wrong, since `run_ns`; whether it is `masked`, since `masked_ns`.
 
     Of the whole orbit: where it stood (c,) before it began to move, `anchor`; since when it moves, `moving_ns` (1,), 0
-    where it does not, and for how many windows it is `quiet` (1,) again; the last move (c,), `moved`, which began and
-    ended at `moved_ns` (2,).
+    where it does not, and for how many windows it is `quiet` (1,) again; the last move (c,) in jitters, `moved`, which
+    began and ended at `moved_ns` (2,).
     """
 
     offset: Floats
@@ -53,7 +53,7 @@ class Standing:
             floats.copy(), one, one.copy(), floats.copy(), two,
         )  # fmt: skip
 
-    def copy(self) -> Standing:
+    def copy(self) -> Adopted:
         """Return an independent copy."""
         return replace(self, **{entry.name: getattr(self, entry.name).copy() for entry in fields(self)})
 
@@ -62,7 +62,7 @@ class Standing:
         return {f"standing.{entry.name}": getattr(self, entry.name) for entry in fields(self)}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, Array], channels: int) -> Standing:
+    def from_arrays(cls, arrays: dict[str, Array], channels: int) -> Adopted:
         """Return what `to_arrays` was called on; nothing stands where an earlier version wrote the arrays."""
         given = cls.none(channels)
         for entry in fields(cls):
