@@ -22,7 +22,8 @@ class Monitor:
     """What is being watched, by what: everything the pages need to know beside the numbers.
 
     `channels` and `positions_m` (along the beam line, may be empty) have one entry per channel. `lineage`: model,
-    data, version, scorer, fitted on, excluded, ... as plain JSON types.
+    data, version, scorer, fitted on, excluded, ... as plain JSON types. `acknowledge`: what stood is listed until
+    somebody has acknowledged it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Monitor:
     unit: str = ""
     budget_per_hour: float = 1.0
     lineage: Mapping[str, Any] = field(default_factory=dict)
+    acknowledge: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Commit:
     samples: int = 0
     missed: int = 0
     heartbeat_ns: int = field(default_factory=time.time_ns)
+    standing: tuple[Mapping[str, Any], ...] = ()  # rows: what stands now and did not, and what is over
 
 
 @dataclass(frozen=True)

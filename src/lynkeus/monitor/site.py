@@ -10,13 +10,14 @@ from typing import Any, Self
 from lynkeus.core import AlarmRule, SettingsError
 from lynkeus.files.damaged import in_short
 
-KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "float": (int, float), "int": (int,)}
+KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "float": (int, float), "int": (int,), "bool": (bool,)}
 
 
 @dataclass(frozen=True)
 class Site:
     """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when
-    an alarm closes; `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages."""
+    an alarm closes; `acknowledge`: what stood is listed until somebody has seen it; `replay`: speed, 0 without pacing;
+    `host`, `port`, `token_file`, `reports` of the pages."""
 
     store: str = "sqlite:///lynkeus.db"
     name: str = "orbits"
@@ -24,6 +25,7 @@ class Site:
     budget: str = "1/h"
     quiet_s: float = 10.0
     release_factor: float = 3.0
+    acknowledge: bool = False
     replay: float = 0.0
     host: str = "127.0.0.1"
     port: int = 8000
@@ -33,7 +35,7 @@ class Site:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if not isinstance(value, KINDS[str(item.type)]) or isinstance(value, bool):
+            if not isinstance(value, KINDS[str(item.type)]) or isinstance(value, bool) != (item.type == "bool"):
                 raise SettingsError(f"{item.name}: expected {item.type}, got {value!r}")
         parse_budget(self.budget)
         if not 0 <= self.port < 65536:

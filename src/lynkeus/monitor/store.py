@@ -43,7 +43,7 @@ from lynkeus.monitor.rows import (
     read_pulse,
     unheld_row,
 )
-from lynkeus.monitor.tables import alarm_event, alarm_opened, point, progress, series, start
+from lynkeus.monitor.tables import alarm_event, alarm_opened, point, progress, series, standing, start
 
 HOLD_S = 30.0  # a monitor without a heartbeat for so long may be taken over
 
@@ -118,6 +118,8 @@ class Store:
                 alarm_id = _alarm_id(connection, numbers[alarm.output], alarm, name)
                 event = {"alarm_id": alarm_id, "end_ns": alarm.end_ns}
                 connection.execute(alarm_event.insert(), event | peak_fields(alarm))
+            if commit.standing:
+                connection.execute(standing.insert(), [dict(one) | {"monitor": name} for one in commit.standing])
             _update(connection, name, moved_fields(row, commit))
 
     def release(self, name: str, owner: Owner, finished: bool = False) -> None:

@@ -17,12 +17,13 @@ import numpy as np
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, TimesNs, advance
+from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, TimesNs, advance
 from lynkeus.fitting.evidence.channels import evidence, line_positions
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
+from lynkeus.monitor.standing import leave_out, stood_last, what_stands
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.unseen import Unseen
 from lynkeus.sources import Replay
@@ -33,12 +34,14 @@ FINGERPRINT = "model"  # entry of the stored state that says which model it belo
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """`name` of the monitor in the store, when an alarm opens and closes, and the replay's speed (0: no pacing)."""
+    """`name` of the monitor in the store, when an alarm opens and closes, the replay's speed (0: no pacing), and
+    whether what stood is listed until somebody has acknowledged it."""
 
     name: str = "orbits"
     title: str = ""
     rule: AlarmRule = field(default_factory=AlarmRule)
     speed: float = 0.0
+    acknowledge: bool = False
 
 
 @dataclass
@@ -52,6 +55,7 @@ class Watched:
     position: int = 0  # as in ResumePoint
     end_ns: int = 0
     open: dict[str, OpenAlarm] = field(default_factory=dict)
+    standing: list[Standing] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
 
@@ -79,13 +83,17 @@ def watch(
     finished = False
     try:
         run = _go_on(fitted, rows, progress)
+        run.standing = list(stood_last(store, settings.name))
         for batch in prepared:
             for part in _parts(batch):
+                leave_out(fitted.scorer, store, settings.name, _start_ns(part))
                 commit = _commit(fitted, fitted.score_batch(part), settings.rule, run)
                 move_past(fitted.scorer, part)
+                changed = what_stands(fitted.scorer, run.standing, run.end_ns)
                 run.position = int(_done_ns(part)[-1])
                 missed = rows.missed_until(run.position)
-                store.commit(settings.name, owner, replace(commit, progress=_progress(fitted, run), missed=missed))
+                now = replace(commit, progress=_progress(fitted, run), missed=missed, standing=changed)
+                store.commit(settings.name, owner, now)
                 run.missed += missed
                 run.messages = list(getattr(prepared, "messages", ()))
                 if tick is not None:
@@ -139,7 +147,7 @@ def _commit(fitted: Fitted, scored: Scored, rule: AlarmRule, run: Watched) -> Co
     ]
     samples = len(scored.batch) * max(fitted.view.stride or fitted.view.window, 1)
     nowhere_yet = ResumePoint(0, run.end_ns)
-    return Commit(nowhere_yet, tuple(points), tuple(opened), tuple(peaks), tuple(closed), samples)
+    return Commit(nowhere_yet, tuple(points), tuple(opened), tuple(peaks), tuple(closed), samples=samples)
 
 
 def _close_all(fitted: Fitted, store: Store, name: str, owner: Owner, run: Watched) -> None:
@@ -164,6 +172,11 @@ def _done_ns(batch: Batch) -> TimesNs:
     return done
 
 
+def _start_ns(batch: Batch) -> int:
+    assert batch.time_ns is not None  # see above
+    return int(batch.time_ns[0])
+
+
 def _end_ns(batch: Batch) -> Any:
     if "end_ns" in batch.meta:
         return batch.meta["end_ns"]
@@ -184,6 +197,7 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
         schema.units[0] if schema.units else "",
         settings.rule.budget_per_hour,
         fitted.lineage,
+        settings.acknowledge,
     )
 
 

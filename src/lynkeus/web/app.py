@@ -22,7 +22,7 @@ from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
 from lynkeus.monitor.store import Store
 from lynkeus.web import api
-from lynkeus.web.alarms import pages
+from lynkeus.web.alarms import pages, standing
 from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
 from lynkeus.web.images import pages as inspect
 from lynkeus.web.images.scans import ScoredImages
@@ -53,6 +53,7 @@ def create_app(
     app.add_middleware(Guard)
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(standing.router)
     app.include_router(inspect.router)
     app.include_router(runs.router)
     app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)

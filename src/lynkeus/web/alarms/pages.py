@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse,
 
 from lynkeus.core.errors import StoreError
 from lynkeus.monitor.records import Pulse
+from lynkeus.monitor.standing import list_standing
 from lynkeus.web.alarms.evidence import drawable, interval, lineage_rows, top_channels
 from lynkeus.web.api import Note, Said, Who, find_alarm
 from lynkeus.web.guard import COOKIE, PLOT_POLICY, may_post, same, session_of
@@ -133,6 +134,7 @@ def _front(site: Site, query: dict[str, str]) -> dict[str, Any]:
                 "pulse": pulse,
                 "state": state_of(pulse, now_ns),
                 "open": [stored for stored in open_now if stored.monitor == pulse.monitor.name],
+                "standing": list_standing(site.store, pulse.monitor.name, pulse.monitor.acknowledge),
             }
             for pulse in pulses
         ],
