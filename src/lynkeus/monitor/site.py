@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 from lynkeus.core import AlarmRule, SettingsError
 
-KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "float": (int, float), "int": (int,)}
+KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,), "float": (int, float), "int": (int,), "dict[str, str]": (dict,),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Site:
     """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when
-    an alarm closes; `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages."""
+    an alarm closes; `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages; `call`:
+    whom to call, `outputs`: what the outputs of the scorer are called here, as pages show them."""
 
     store: str = "sqlite:///lynkeus.db"
     name: str = "orbits"
@@ -28,12 +31,17 @@ class Site:
     port: int = 8000
     token_file: str = ""
     reports: str = ""
+    call: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
             if not isinstance(value, KINDS[str(item.type)]) or isinstance(value, bool):
                 raise SettingsError(f"{item.name}: expected {item.type}, got {value!r}")
+        for name, title in self.outputs.items():
+            if not isinstance(title, str):
+                raise SettingsError(f"outputs.{name}: expected a title in quotes, got {title!r}")
         parse_budget(self.budget)
         if not 0 <= self.port < 65536:
             raise SettingsError(f"port: must be from 1 to 65535, or 0 for any free one, got {self.port}")

@@ -22,12 +22,12 @@ from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
 from lynkeus.monitor.store import Store
 from lynkeus.web import api
-from lynkeus.web.alarms import pages
+from lynkeus.web.alarms import one, pages
 from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
 from lynkeus.web.images import pages as inspect
 from lynkeus.web.images.scans import ScoredImages
 from lynkeus.web.runs import pages as runs
-from lynkeus.web.site import HERE, Site, templates
+from lynkeus.web.site import HERE, Site, Words, templates
 
 
 def create_app(
@@ -36,23 +36,25 @@ def create_app(
     reports: Path | None = None,
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     scans: Sequence[Path] = (),
+    words: Words | None = None,
 ) -> FastAPI:
     """The web application over one store.
 
     `token`: needed for verdicts where given. `reports`: a commissioning table (Parquet) or a folder of them.
     `hosts`: names under which the server answers ("*": any); anything else is refused, which stops DNS rebinding.
-    `scans`: scores files of image folders, or folders of such files; they are read once, here.
+    `scans`: scores files of image folders, or folders of such files; they are read once, here. `words`: of the place.
     """
     app = FastAPI(
         title="Lynkeus", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
     )
     scored = ScoredImages(scans) if scans else None
-    app.state.site = Site(Store(store_url), token, reports, scored)
+    app.state.site = Site(Store(store_url), token, reports, scored, words or Words())
     app.state.stopping = lambda: False
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(Guard)
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(one.router)
     app.include_router(inspect.router)
     app.include_router(runs.router)
     app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)
@@ -70,6 +72,7 @@ def serve(
     token: str | None = None,
     reports: Path | None = None,
     scans: Sequence[Path] = (),
+    words: Words | None = None,
 ) -> None:
     """Serve until Ctrl-C. Beyond localhost verdicts and labels need a token; one is made and printed where none is
     given."""
@@ -77,7 +80,7 @@ def serve(
     if not local and token is None:
         token = secrets.token_urlsafe(24)
         print(f"Token for verdicts and labels (made for this run): {token}", flush=True)
-    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",), scans)
+    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",), scans, words)
     listening = _listen(host, port)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)

@@ -1,4 +1,4 @@
-"""The pages for people: what is open now, one alarm, the trend; rendered here, kept live by server-sent events."""
+"""The pages for people: what is open now, the trend; rendered here, kept live by server-sent events."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, HTTPException, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, StreamingResponse
 
 from lynkeus.core.errors import StoreError
 from lynkeus.monitor.records import Pulse
-from lynkeus.web.alarms.evidence import drawable, interval, lineage_rows, top_channels
-from lynkeus.web.api import Note, Said, Who, find_alarm
-from lynkeus.web.guard import COOKIE, PLOT_POLICY, may_post, same, session_of
+from lynkeus.web.guard import COOKIE, PLOT_POLICY, same, session_of
 from lynkeus.web.metrics import CONTENT_TYPE, prometheus_text
 from lynkeus.web.site import Site, SiteDep, templates
 
@@ -25,7 +23,6 @@ SILENT_S = 15.0
 RECENT = 50
 SPANS_H = {"1 h": 1.0, "6 h": 6.0, "1 day": 24.0, "7 days": 168.0, "all": None}
 _PLOTS = {"Content-Security-Policy": PLOT_POLICY}
-AROUND_S = 600.0  # seconds of trend shown on either side of an alarm
 
 
 @router.get("/")
@@ -44,29 +41,6 @@ def fragment(request: Request, site: SiteDep) -> HTMLResponse:
 async def events(request: Request, site: SiteDep) -> StreamingResponse:
     """The live part of the first page once a second, as server-sent events."""
     return StreamingResponse(_live(request, site), media_type="text/event-stream")
-
-
-@router.get("/alarms/{alarm_id}")
-def alarm(request: Request, site: SiteDep, alarm_id: int) -> HTMLResponse:
-    """One alarm: what, where, how rare, why, and what people said of it."""
-    return _alarm_page(request, site, alarm_id)
-
-
-@router.post("/alarms/{alarm_id}/verdicts")
-def give_verdict(
-    request: Request,
-    site: SiteDep,
-    alarm_id: int,
-    verdict: Annotated[Said, Form()],
-    who: Annotated[Who, Form()],
-    note: Annotated[Note, Form()] = "",
-) -> Response:
-    """Append a verdict and show the alarm again."""
-    if not may_post(request, site.token):
-        raise HTTPException(401, "a verdict needs the server's token: sign in first")
-    find_alarm(site, alarm_id)
-    site.store.add_verdict(alarm_id, verdict, who, note)
-    return RedirectResponse(f"/alarms/{alarm_id}#verdicts", 303)
 
 
 @router.get("/trend")
@@ -160,23 +134,6 @@ async def _live(request: Request, site: Site) -> AsyncIterator[str]:
         except StoreError as error:
             yield f"data: {json.dumps({'trouble': str(error)})}\n\n"
         await asyncio.sleep(1.0)
-
-
-def _alarm_page(request: Request, site: Site, alarm_id: int) -> HTMLResponse:
-    file = find_alarm(site, alarm_id)
-    found, around_ns = file.stored.alarm, int(AROUND_S * 1e9)
-    context = {
-        "file": file,
-        "alarm": found,
-        "plot": drawable(file),
-        "top": top_channels(file),
-        "interval": interval(file.evidence),
-        "lineage": lineage_rows(file.monitor.lineage),
-        "may_post": may_post(request, site.token),
-        "from_ns": found.start_ns - around_ns,
-        "to_ns": max(found.end_ns or 0, found.peak_ns) + around_ns,
-    }
-    return templates.TemplateResponse(request, "alarm.html", context, headers=_PLOTS)
 
 
 def _local(back: str) -> str:
