@@ -98,7 +98,7 @@ def serve(
     from lynkeus.web.app import serve as run
     from lynkeus.web.site import Words
 
-    facts = Site.read(site).but(store=store, host=host, port=port, token_file=token_file, reports=reports)
+    facts = Site.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
     shown = Path(facts.reports) if facts.reports else None
     words = Words(facts.call, facts.outputs)
     run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()), words)
