@@ -246,7 +246,8 @@ def _update(connection: sa.Connection, name: str, fields: Mapping[str, Any]) -> 
 
 def _series_numbers(connection: sa.Connection, name: str, commit: Commit) -> dict[str, int]:
     alarms = (*(alarm for alarm, _ in commit.opened), *commit.peaks, *commit.closed)
-    wanted = {one.output for one in (*commit.points, *alarms, *commit.traces)}
+    wanted = {one.output for one in commit.points} | {one.output for one in alarms}
+    wanted |= {one.output for one in commit.traces}
     query = sa.select(series.c.output, series.c.id).where(series.c.monitor == name)
     known = {row.output: row.id for row in connection.execute(query)}
     if not wanted <= known.keys():

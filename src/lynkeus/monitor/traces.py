@@ -56,7 +56,7 @@ class Follower:
         if len(parts) < len(_STATE):
             return cls()
         followed = [Following(**fields) for fields in json.loads(bytes(parts[_STATE[2]].tobytes()))]
-        return cls(*(parts[name] for name in _STATE[:2]), followed)
+        return cls(parts[_STATE[0]], parts[_STATE[1]], followed)
 
     def state(self, whole: bool) -> dict[str, Array]:
         """Return arrays to go on from: the last windows of all channels only where `whole`, as they are many."""

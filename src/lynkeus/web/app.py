@@ -21,8 +21,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
 from lynkeus.monitor.store import Store
-from lynkeus.web import api
+from lynkeus.web import api, front
 from lynkeus.web.alarms import one, pages
+from lynkeus.web.front import live_of
 from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
 from lynkeus.web.images import pages as inspect
 from lynkeus.web.images.scans import ScoredImages
@@ -49,10 +50,12 @@ def create_app(
     )
     scored = ScoredImages(scans) if scans else None
     app.state.site = Site(Store(store_url), token, reports, scored, words or Words())
+    app.state.live = live_of(app.state.site)
     app.state.stopping = lambda: False
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(Guard)
     app.include_router(api.router)
+    app.include_router(front.router)
     app.include_router(pages.router)
     app.include_router(one.router)
     app.include_router(inspect.router)

@@ -21,6 +21,7 @@ from lynkeus.web.alarms import words as alarm_words
 from lynkeus.web.images.scans import ScoredImages
 from lynkeus.web.runs import figures as run_figures
 from lynkeus.web.runs import words as run_words
+from lynkeus.web.runs.in_short import RunsInShort, RunsReader
 
 HERE = Path(__file__).parent
 WHO_LENGTH, NOTE_LENGTH = 80, 2000
@@ -79,6 +80,7 @@ class Site:
     reports: Path | None
     scans: ScoredImages | None = None
     words: Words = field(default_factory=Words)
+    runs: RunsReader = field(default_factory=RunsReader)
 
     def title_of(self, monitor: Monitor, output: str) -> str:
         """What pages call an output: by the site, else by the watch, else by the scorer."""
@@ -89,6 +91,10 @@ class Site:
         monitors = [pulse.monitor for pulse in self.store.monitors()]
         return {(one.name, output): self.title_of(one, output) for one in monitors for output in one.outputs}
 
+    def runs_in_short(self) -> list[RunsInShort]:
+        """Of each model that judged runs how many there are, and which are not good."""
+        return self.runs.read(self.store)
+
     def masks_of(self, monitor: str, channel: str) -> list[Any]:
         """The masks under which a channel lies; none as long as the store keeps none."""
         return []
@@ -97,7 +103,7 @@ class Site:
     def has_runs(self) -> bool:
         """Whether there are runs to show; not where the store fails, which another part of the page says."""
         try:
-            return bool(run_records.models(self.store))
+            return run_records.stamp(self.store)[0] > 0
         except StoreError:
             return False
 

@@ -1,46 +1,20 @@
-"""The pages for people: what is open now, the trend; rendered here, kept live by server-sent events."""
+"""The trend of scores, signing in, and what other programs ask: metrics and health."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
-from lynkeus.core.errors import StoreError
-from lynkeus.monitor.records import Pulse
 from lynkeus.web.guard import COOKIE, PLOT_POLICY, same, session_of
 from lynkeus.web.metrics import CONTENT_TYPE, prometheus_text
-from lynkeus.web.site import Site, SiteDep, templates
+from lynkeus.web.site import SiteDep, templates
 
 router = APIRouter(include_in_schema=False)
-SILENT_S = 15.0
-RECENT = 50
 SPANS_H = {"1 h": 1.0, "6 h": 6.0, "1 day": 24.0, "7 days": 168.0, "all": None}
 _PLOTS = {"Content-Security-Policy": PLOT_POLICY}
-
-
-@router.get("/")
-def front(request: Request, site: SiteDep) -> HTMLResponse:
-    """Is each monitor alive, what is open, how rare is it; then the recent alarms."""
-    return templates.TemplateResponse(request, "front.html", _front(site, dict(request.query_params)))
-
-
-@router.get("/fragment")
-def fragment(request: Request, site: SiteDep) -> HTMLResponse:
-    """The live part of the first page, for browsers that get no events."""
-    return HTMLResponse(_fragment(site, dict(request.query_params)))
-
-
-@router.get("/events")
-async def events(request: Request, site: SiteDep) -> StreamingResponse:
-    """The live part of the first page once a second, as server-sent events."""
-    return StreamingResponse(_live(request, site), media_type="text/event-stream")
 
 
 @router.get("/trend")
@@ -49,7 +23,7 @@ def trend(request: Request, site: SiteDep, monitor: str = "", span: str = "6 h")
     pulses = site.store.monitors()
     chosen = next((pulse for pulse in pulses if pulse.monitor.name == monitor), pulses[0] if pulses else None)
     span = span if span in SPANS_H else "6 h"
-    context = {"pulses": pulses, "chosen": chosen, "span": span, "spans": SPANS_H}
+    context = {"pulses": pulses, "chosen": chosen, "span": span, "spans": SPANS_H, "titles": site.titles()}
     return templates.TemplateResponse(request, "trend.html", context, headers=_PLOTS)
 
 
@@ -85,55 +59,6 @@ def healthz(site: SiteDep) -> dict[str, str]:
     """Whether the server answers and can read its store; says nothing about the monitors."""
     site.store.monitors()
     return {"status": "ok"}
-
-
-def state_of(pulse: Pulse, now_ns: int) -> str:
-    """ "alive", "silent" or "finished"."""
-    if pulse.finished:
-        return "finished"
-    return "silent" if now_ns - pulse.heartbeat_ns > SILENT_S * 1e9 else "alive"
-
-
-def _front(site: Site, query: dict[str, str]) -> dict[str, Any]:
-    wanted = {key: query.get(key) or None for key in ("monitor", "output", "status")}
-    status = wanted["status"] if wanted["status"] in ("open", "closed") else None
-    before = int(query["before"]) if query.get("before", "").isdecimal() else None
-    alarms = site.store.alarms(wanted["monitor"], wanted["output"], status, RECENT + 1, before)  # type: ignore[arg-type]
-    pulses, now_ns = site.store.monitors(), time.time_ns()
-    open_now = site.store.alarms(status="open", limit=200)
-    return {
-        "watched": [
-            {
-                "pulse": pulse,
-                "state": state_of(pulse, now_ns),
-                "open": [stored for stored in open_now if stored.monitor == pulse.monitor.name],
-            }
-            for pulse in pulses
-        ],
-        "alarms": alarms[:RECENT],
-        "older": alarms[RECENT - 1].id if len(alarms) > RECENT else None,
-        "outputs": sorted({output for pulse in pulses for output in pulse.monitor.outputs}),
-        "wanted": wanted,
-        "open_count": len(open_now),
-        "now_ns": now_ns,
-        "scored": len(site.scans) if site.scans else 0,
-    }
-
-
-def _fragment(site: Site, query: dict[str, str]) -> str:
-    return templates.get_template("_front.html").render(_front(site, query))
-
-
-async def _live(request: Request, site: Site) -> AsyncIterator[str]:
-    query = dict(request.query_params)
-    yield "retry: 2000\n\n"
-    while not (request.app.state.stopping() or await request.is_disconnected()):
-        try:
-            html = await run_in_threadpool(_fragment, site, query)
-            yield f"data: {json.dumps({'html': html})}\n\n"
-        except StoreError as error:
-            yield f"data: {json.dumps({'trouble': str(error)})}\n\n"
-        await asyncio.sleep(1.0)
 
 
 def _local(back: str) -> str:
