@@ -18,8 +18,15 @@ import sqlalchemy as sa
 from lynkeus.core.alarm import Alarm
 from lynkeus.core.errors import StoreError
 from lynkeus.monitor import queries
-from lynkeus.monitor.database import create_tables, insert_new, one_line_errors, open_engine
+from lynkeus.monitor.database import (
+    create_tables,
+    insert_new,
+    one_line_errors,
+    open_engine,
+    refuse_other_version,
+)
 from lynkeus.monitor.opinions import Opinion, add_opinion, opinions, said_of
+from lynkeus.monitor.place import StoreFile
 from lynkeus.monitor.records import (
     Acknowledged,
     AlarmCount,
@@ -58,20 +65,29 @@ class Store:
         self.engine, self.address = open_engine(url)
         with one_line_errors(self.address):
             create_tables(self.engine, self.address)
+        self._file = StoreFile(self.engine, self.address)
 
     def close(self) -> None:
         """Let go of the database."""
         self.engine.dispose()
 
+    def check(self) -> None:
+        """Raise StoreError where the store cannot be read, was moved, or was overwritten."""
+        self._file.read()
+        with self.reading() as connection:
+            refuse_other_version(connection, self.address)
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection that only reads."""
+        self._file.look()
         with one_line_errors(self.address), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction that writes: all of it is kept, or nothing."""
+        self._file.look()
         with one_line_errors(self.address), self.engine.connect() as plain:
             connection = plain.execution_options(writes=True)
             with connection.begin():

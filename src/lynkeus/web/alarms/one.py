@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, HTTPException, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from lynkeus.monitor.records import AlarmFile
@@ -12,7 +12,7 @@ from lynkeus.monitor.traces import trace_of
 from lynkeus.web.alarms import words
 from lynkeus.web.alarms.evidence import channel_rows, drawable, strips
 from lynkeus.web.api import AlarmId, Note, Said, Who, find_alarm
-from lynkeus.web.guard import PLOT_POLICY, may_post
+from lynkeus.web.guard import PLOT_POLICY, may_post, require_token
 from lynkeus.web.site import Site, SiteDep, templates
 
 router = APIRouter(prefix="/alarms", include_in_schema=False)
@@ -37,7 +37,7 @@ def give_verdict(
     who: Annotated[Who, Form()], note: Annotated[Note, Form()] = "",
 ) -> Response:  # fmt: skip
     """Append a verdict and show the alarm again."""
-    _require_token(request, site)
+    require_token(request, site.token, "a verdict")
     find_alarm(site, alarm_id)
     site.store.add_verdict(alarm_id, verdict, who, note)
     return RedirectResponse(f"/alarms/{alarm_id}#verdicts", 303)
@@ -48,15 +48,10 @@ def acknowledge(
     request: Request, site: SiteDep, alarm_id: AlarmId, who: Annotated[Who, Form()], note: Annotated[Note, Form()] = ""
 ) -> Response:
     """Append that somebody sees to it and show the alarm again."""
-    _require_token(request, site)
+    require_token(request, site.token, "a verdict")
     find_alarm(site, alarm_id)
     site.store.acknowledge(alarm_id, who, note)
     return RedirectResponse(f"/alarms/{alarm_id}#verdicts", 303)
-
-
-def _require_token(request: Request, site: Site) -> None:
-    if not may_post(request, site.token):
-        raise HTTPException(401, "a verdict needs the server's token: sign in first")
 
 
 def _context(site: Site, file: AlarmFile) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from fastapi import APIRouter, Form, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 
-from lynkeus.web.guard import COOKIE, PLOT_POLICY, same, session_of
+from lynkeus.core.errors import StoreError
+from lynkeus.web.guard import COOKIE, PLOT_POLICY, check_token, session_of
 from lynkeus.web.metrics import CONTENT_TYPE, prometheus_text
 from lynkeus.web.site import SiteDep, templates
 
@@ -30,7 +31,7 @@ def trend(request: Request, site: SiteDep, monitor: str = "", span: str = "6 h")
 @router.get("/login")
 def login(request: Request, site: SiteDep, back: str = "/") -> HTMLResponse:
     """Ask for the token."""
-    context = {"back": _local(back), "wrong": False, "needed": site.token is not None}
+    context = {"back": _local(back), "wrong": "", "needed": site.token is not None}
     return templates.TemplateResponse(request, "login.html", context)
 
 
@@ -39,9 +40,15 @@ def sign_in(
     request: Request, site: SiteDep, token: Annotated[str, Form(max_length=500)], back: Annotated[str, Form()] = "/"
 ) -> Response:
     """Set the session cookie where the token is right."""
-    if site.token is None or not same(token.strip(), site.token):
-        context = {"back": _local(back), "wrong": True, "needed": site.token is not None}
-        return templates.TemplateResponse(request, "login.html", context, 401)
+    wrong = HTTPException(401)
+    try:
+        if site.token is None:
+            raise wrong
+        check_token(request, token.strip(), site.token)
+    except HTTPException as error:
+        said = str(error.detail) if error.status_code == 429 else "That is not the token."
+        context = {"back": _local(back), "wrong": said, "needed": site.token is not None}
+        return templates.TemplateResponse(request, "login.html", context, error.status_code, headers=error.headers)
     answer = RedirectResponse(_local(back), 303)
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, session_of(site.token), httponly=True, samesite="strict", secure=secure)
@@ -55,10 +62,13 @@ def metrics(site: SiteDep) -> PlainTextResponse:
 
 
 @router.get("/healthz")
-def healthz(site: SiteDep) -> dict[str, str]:
-    """Whether the server answers and can read its store; says nothing about the monitors."""
-    site.store.monitors()
-    return {"status": "ok"}
+def healthz(site: SiteDep) -> Response:
+    """Whether the server answers and can read its store where it was opened; says nothing about the watches."""
+    try:
+        site.store.check()
+    except StoreError as error:
+        return JSONResponse({"status": str(error)}, 503)
+    return JSONResponse({"status": "ok"})
 
 
 def _local(back: str) -> str:
