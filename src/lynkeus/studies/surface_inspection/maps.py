@@ -78,8 +78,8 @@ class Parts:
     def _distances(self, image: Array, own: int = -1) -> Floats:
         features = self.features.of(image)
         white = self.novelty.white(smoothed(features))
-        alike = self.novelty.alike(white, own)
-        return np.asarray(self.novelty.distances(white, Where.whole(features), alike, own).numpy())
+        nearest = self.novelty.nearest_references(white, own)
+        return np.asarray(self.novelty.distances(white, Where.whole(features), nearest, own).numpy())
 
 
 class Residuals:
