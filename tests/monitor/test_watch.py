@@ -19,7 +19,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor import watch as watching
 from lynkeus.monitor.records import ScoredPoint
 from lynkeus.monitor.store import Store
-from lynkeus.monitor.unseen import Unseen
+from lynkeus.monitor.unseen import NewRows
 from lynkeus.monitor.watch import Watched, WatchSettings, watch
 from lynkeus.simulate.beam.orbit import OrbitSource
 from lynkeus.sources import InMemory, open_source
@@ -219,7 +219,7 @@ def test_memory_of_missed_samples_is_exact() -> None:
     batch = next(iter(OrbitSource(hours=0.01)))
     kept = batch[np.delete(np.arange(360), np.r_[100:110, 205:206])]
     assert kept.time_ns is not None
-    rows = Unseen(InMemory(kept, 64), int(batch.time_ns[98]))  # type: ignore[index]
+    rows = NewRows(InMemory(kept, 64), int(batch.time_ns[98]))  # type: ignore[index]
     assert sum(map(len, rows)) == 360 - 11 - 99
     assert rows.missed_until(int(batch.time_ns[204])) == 10  # type: ignore[index]
     assert rows.missed_until(int(batch.time_ns[206])) == 1  # type: ignore[index]

@@ -94,10 +94,10 @@ def serve(
     site: SiteFile = None,
 ) -> None:
     """Serve the pages of a store until Ctrl-C."""
-    from lynkeus.monitor.site import Site
+    from lynkeus.monitor.site import SiteSettings
     from lynkeus.web.app import serve as run
 
-    facts = Site.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
+    facts = SiteSettings.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
     shown = Path(facts.reports) if facts.reports else None
     run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()))
 

@@ -31,7 +31,7 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.fitting.choose import AUTO, choose
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
-    from lynkeus.monitor.judged import judgements
+    from lynkeus.monitor.human_labels import human_labels
     from lynkeus.sources import open_source, read_layout
 
     check_output(options.output)
@@ -44,7 +44,7 @@ def fit_and_save(options: FitOptions) -> None:
         layout = replace(layout, truth=options.labels)
     if options.weights:
         layout = replace(layout, weight=options.weights)
-    said = judgements(options.verdicts, options.monitor) if options.verdicts else None
+    said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
     named = options.labels or options.weights
     kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
     if options.weights and kept is None:
@@ -54,7 +54,7 @@ def fit_and_save(options: FitOptions) -> None:
         settings = FitSettings(
             options.scorer, options_of(options, source), *window_of(options, source),
             kept.to_dict() if kept else None, labels=options.labels or "",
-            judged=said.intervals if said else (), images=said.images if said else {},
+            intervals=said.intervals if said else (), images=said.images if said else {},
         )  # fmt: skip
         _check_kinds(names, source, settings.window)
         _say_memory(names, source.source)
@@ -80,7 +80,7 @@ def _fit_runs(options: FitOptions) -> None:
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.fitting.verdicts import view_of_runs
-    from lynkeus.monitor.judged import judgements
+    from lynkeus.monitor.human_labels import human_labels
     from lynkeus.sources.runs.folder import open_runs
     from lynkeus.sources.runs.read import RunFolder
 
@@ -92,7 +92,7 @@ def _fit_runs(options: FitOptions) -> None:
     for name, given in refused.items():
         if given:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
-    said = judgements(options.verdicts, options.monitor) if options.verdicts else None
+    said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
     runs = said.runs if said else {}
     settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
     folder = RunFolder(open_runs(options.data))

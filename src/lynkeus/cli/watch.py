@@ -11,18 +11,18 @@ from lynkeus.progress import say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
-    from lynkeus.monitor.site import Site
+    from lynkeus.monitor.site import SiteSettings
 
 
 def watch_data(options: WatchOptions) -> int:
     """Run the command; the exit code is 1 where something was found."""
     from lynkeus.fitting.fitted import Fitted
-    from lynkeus.monitor.site import Site
+    from lynkeus.monitor.site import SiteSettings
     from lynkeus.monitor.store import Store
     from lynkeus.monitor.watch import WatchSettings, check, watch
     from lynkeus.progress import watch_line
 
-    facts = Site.read(options.site).replaced(
+    facts = SiteSettings.read(options.site).replaced(
         store=options.store, replay=options.replay, budget=options.budget, name=options.name
     )
     fitted = Fitted.load(options.model)
@@ -38,7 +38,7 @@ def watch_data(options: WatchOptions) -> int:
     return 1 if done.alarms else 0
 
 
-def _watch_runs(fitted: Fitted, facts: Site, options: WatchOptions) -> int:
+def _watch_runs(fitted: Fitted, facts: SiteSettings, options: WatchOptions) -> int:
     from lynkeus.fitting.verdicts import RunVerdicts
     from lynkeus.monitor.store import Store
     from lynkeus.monitor.watch_runs import RunsWatched, watch_runs

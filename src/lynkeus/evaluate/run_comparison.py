@@ -42,7 +42,7 @@ AVERAGED = ("auroc", "average_precision", "fit_s", "score_s", "right_kind")
 
 
 @dataclass
-class Found:
+class PartResults:
     """What a part has shown: `metrics` by case.scorer.statistic; `confusion`: scorer -> (classes, classes) counts, true
     class by row, summed over the cases; `figures`: file -> caption; `tables`: title -> lines of cells."""
 
@@ -61,7 +61,7 @@ def run_comparison(study: Comparison, folder: Path, progress: ReportProgress | N
     steps = sum(len(part.cases) * len(part.scorers) for part in study.parts.values())
     done, found = 0, {}
     for name, part in study.parts.items():
-        found[name] = Found()
+        found[name] = PartResults()
         for case_name, case in part.cases.items():
             outcomes = []
             for outcome in _outcomes(part, case):
@@ -121,7 +121,7 @@ def _scores(scorer: Scorer, case: Case) -> Floats:
     return np.concatenate(list(scores_along(scorer, case.test, fresh=False)))
 
 
-def _measure(part: Part, case: str, outcome: Outcome, found: Found) -> None:
+def _measure(part: Part, case: str, outcome: Outcome, found: PartResults) -> None:
     """AUROC of every class against the normal samples, and of all of them, with its interval; confusion of kinds."""
     test, scores = outcome.test, outcome.scores[:, 0]
     assert test.truth is not None
@@ -164,7 +164,7 @@ def _confusion(part: Part, truth: Array, kinds: Array) -> Array:
     return counts
 
 
-def _average(part: Part, found: Found) -> None:
+def _average(part: Part, found: PartResults) -> None:
     """Means over the cases; the interval is that of the mean, with the test samples of each case drawn again."""
     for name in (*part.scorers, *part.baselines):
         statistics = (*AVERAGED, *(f"{kind}.auroc" for kind in part.classes[1:]))

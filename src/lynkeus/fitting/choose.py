@@ -106,7 +106,7 @@ def _try(name: str, source: Source, settings: FitSettings) -> Candidate:
     prepared = view_of(source, settings, about).of(source)
     if prepared.schema.kind not in about.kinds:
         raise SettingsError(f"it reads {', '.join(about.kinds)}")
-    labelled = Labelled(prepared, settings.labels, settings.judged)
+    labelled = Labelled(prepared, settings.labels, settings.intervals)
     known = labelled.check(about.labels, name, 0)
     scorer = plugins.load("scorers", name)()
     began = time.monotonic()

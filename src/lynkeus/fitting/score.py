@@ -134,7 +134,7 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     journal = Journal.open(settings.output, head, stamps.items())
     names = set(journal.left())
     left = [run for run in folder.runs if run.name in names]
-    for name, rows, safe in _judged(verdicts, left, settings.keep, report):
+    for name, rows, safe in _scored_runs(verdicts, left, settings.keep, report):
         journal.add(name, stamps[name], rows)
         if safe:
             journal.commit()
@@ -144,7 +144,7 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     return Written(len(table), table, done=len(folder) - len(left))
 
 
-def _judged(
+def _scored_runs(
     verdicts: RunVerdicts, runs: Sequence[RunFile], keep: Keep | None, report: ReportProgress
 ) -> Iterator[tuple[str, list[Row], bool]]:
     """Each run with its rows, its own before those of its sections, and whether all of them are safe elsewhere."""

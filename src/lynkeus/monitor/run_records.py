@@ -122,7 +122,7 @@ def model_of(store: Store, name: str) -> str | None:
         return connection.scalar(query)
 
 
-def judgements(store: Store, model: str, name: str) -> list[tuple[int, int, Verdict]]:
+def verdict_history(store: Store, model: str, name: str) -> list[tuple[int, int, Verdict]]:
     """Number, time and verdict of every time that a run was judged, the latest first."""
     query = sa.select(run_judged.c.id, run_judged.c.at_ns, run_judged.c.verdict).order_by(run_judged.c.id.desc())
     with store.reading() as connection:

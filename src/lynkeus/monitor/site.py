@@ -13,7 +13,7 @@ KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "float": (int, float), "int
 
 
 @dataclass(frozen=True)
-class Site:
+class SiteSettings:
     """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when
     an alarm closes; `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages."""
 

@@ -24,7 +24,7 @@ from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
 from lynkeus.monitor.store import Store
-from lynkeus.monitor.unseen import Unseen
+from lynkeus.monitor.unseen import NewRows
 from lynkeus.sources import Replay
 
 COMMIT_WINDOWS = 60
@@ -72,7 +72,7 @@ def watch(
 
     Raises what `check` raises, before anything is written.
     """
-    rows = Unseen(source)
+    rows = NewRows(source)
     prepared = check(fitted, rows, settings)
     owner = Owner.here()
     progress = store.claim(_describe(fitted, settings), owner)
@@ -160,7 +160,7 @@ def _nothing_new(progress: ResumePoint | None, run: Watched) -> list[str]:
 def _done_ns(batch: Batch) -> TimesNs:
     """Time of the last row of each window that no later one needs; rows need no other."""
     done: TimesNs | None = batch.meta.get("done_ns", batch.time_ns)
-    assert done is not None  # `Unseen` has refused rows without times
+    assert done is not None  # `NewRows` has refused rows without times
     return done
 
 
@@ -187,7 +187,7 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
     )
 
 
-def _go_on(fitted: Fitted, rows: Unseen, progress: ResumePoint | None) -> Watched:
+def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watched:
     """Bring the scorer, the rows and the open alarms to where they were."""
     arrays = load_arrays(progress.state) if progress and progress.state else {}
     same_model = arrays.pop(FINGERPRINT, b"") == np.frombuffer(_fingerprint(fitted), np.uint8)

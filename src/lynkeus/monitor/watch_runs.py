@@ -66,7 +66,7 @@ def watch_runs(
 
 def _is_new(store: Store, model: str, run: RunFile) -> bool:
     """Whether a run was not judged by the model since its file was written."""
-    judged = run_records.judgements(store, model, run.name)
-    if not judged:
+    history = run_records.verdict_history(store, model, run.name)
+    if not history:
         return True
-    return run.path is not None and Path(run.path).stat().st_mtime_ns > judged[0][1]
+    return run.path is not None and Path(run.path).stat().st_mtime_ns > history[0][1]

@@ -5,18 +5,18 @@ import pytest
 
 from lynkeus.core import SettingsError, concatenate
 from lynkeus.simulate.pulses.light import SAMPLES, STEP_NS
-from lynkeus.simulate.pulses.source import CLASSES, COLUMNS, MIX, PulseRuns, Pulses, draw_pulses, pulse_book
+from lynkeus.simulate.pulses.source import CLASSES, COLUMNS, MIX, PulseRuns, SensorPulses, draw_pulses, pulse_book
 from lynkeus.simulate.xenon.conditions import RunConditions
 from lynkeus.sources import open_source
 from lynkeus.sources.runs.accumulate import Accumulator
 
 
 @pytest.fixture(scope="module")
-def pulses() -> Pulses:
+def pulses() -> SensorPulses:
     return draw_pulses(6000, np.random.default_rng(1))
 
 
-def of(pulses: Pulses, name: str, column: str) -> np.ndarray:
+def of(pulses: SensorPulses, name: str, column: str) -> np.ndarray:
     return pulses.quantities[pulses.truth == CLASSES.index(name), COLUMNS.index(column)]
 
 

@@ -19,7 +19,7 @@ ALIKE = 0.9  # share of the channels, the best fitting ones, by which the neares
 PLACE = re.compile(r"\.(?P<position>\d+(?:\.\d+)?)\.(?P<line>\w+)(?:/(?P<plane>\w+))?$")
 
 
-class Place(NamedTuple):
+class ChannelPlace(NamedTuple):
     """Where a channel is: position along the beam line in m (None: not known), beam line, plane."""
 
     position_m: float | None
@@ -27,12 +27,12 @@ class Place(NamedTuple):
     plane: str
 
 
-def place_of(name: str) -> Place:
+def place_of(name: str) -> ChannelPlace:
     """From names like `BPME.2241.SA1/x` (type, metres, line, plane); any other name keeps its plane after the slash."""
     found = PLACE.search(name)
     if found is None:
-        return Place(None, "", name.rpartition("/")[2] if "/" in name else "")
-    return Place(float(found["position"]), found["line"], found["plane"] or "")
+        return ChannelPlace(None, "", name.rpartition("/")[2] if "/" in name else "")
+    return ChannelPlace(float(found["position"]), found["line"], found["plane"] or "")
 
 
 def _rare(alarms_per_hour: float) -> str:

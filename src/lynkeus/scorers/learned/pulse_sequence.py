@@ -21,7 +21,7 @@ from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.recurrent import SequenceEncoder
 from lynkeus.scorers.learned.deep_svdd import NEAREST, OneClass
 from lynkeus.scorers.learned.pulse_field import relative_to_field
-from lynkeus.scorers.learned.sequences import Pulses, Recent, sequences_of
+from lynkeus.scorers.learned.sequences import PulseHistory, Recent, sequences_of
 from lynkeus.scorers.learned.trained import CHUNK_NUMBERS, load_learned, save_learned
 from lynkeus.training import ADAM, Losses, TrainingSet, TrainSettings, Update, in_chunks, session, train
 from lynkeus.training.seeded import seeded
@@ -153,7 +153,7 @@ class PulseSequence:
     def resume(self, state: dict[str, Array]) -> None:
         """Inverse of `state`."""
         names = [key.removeprefix("pid/") for key in state if key.startswith("pid/")]
-        self.recent_ = {name: Pulses(state[f"pid/{name}"], state[f"values/{name}"]) for name in names}
+        self.recent_ = {name: PulseHistory(state[f"pid/{name}"], state[f"values/{name}"]) for name in names}
 
     def save(self, folder: Path) -> None:
         """Write to a folder."""

@@ -16,7 +16,7 @@ CONSTANT = 1e-9  # changes below this share of the value are rounding
 
 
 @dataclass(frozen=True)
-class Columns:
+class TableColumns:
     """Learned from the reference (n, c): `mean` (c,); `sigma` (c,), 0 for a constant column and NaN for one without any
     value; `reach` (c,) the whole range in sigmas; `precision` (c, c) of the deviations in sigmas."""
 

@@ -18,7 +18,7 @@ from lynkeus.core.errors import SettingsError
 from lynkeus.simulate.cavity.envelope import Envelope, integrate
 from lynkeus.simulate.cavity.faults import CLASSES, Plan, plan_faults, plant_in_cavity, plant_in_readout
 from lynkeus.simulate.cavity.machine import SAMPLE_RATE_HZ, SAMPLES, STEP_S, Cavities, CavityPhysics, cavities_of
-from lynkeus.simulate.cavity.pulses import Pulses, drive_of, join, pulses_of
+from lynkeus.simulate.cavity.pulses import CavityPulses, drive_of, join, pulses_of
 
 AVERAGED = 10  # samples that become one
 BLOCK = 256  # pulses integrated together
@@ -110,7 +110,7 @@ class CavitySource:
         return np.concatenate(plans)
 
     @cached_property
-    def planned(self) -> Pulses:
+    def planned(self) -> CavityPulses:
         """What each pulse would be if nothing were wrong."""
         each = range(self.cavities)
         pulses = join([pulses_of(self.physics, self.machine, c, self.pulses, self.seed) for c in each])
@@ -141,7 +141,7 @@ class CavitySource:
             plant_in_readout(signals, plan, rng)
             yield RawPulses(first, signals, plan["truth"].copy(), self._meta(rows, pulses, envelope))
 
-    def _meta(self, rows: slice, pulses: Pulses, envelope: Envelope) -> dict[str, Array]:
+    def _meta(self, rows: slice, pulses: CavityPulses, envelope: Envelope) -> dict[str, Array]:
         plan, at = self.plan[rows], self.physics
         held = np.abs(envelope.probe[at.flat_top_start_us : at.end_us]).min(0)
         healthy = plan["truth"] == 0

@@ -48,7 +48,7 @@ TITLES = (
 RANGES = ((0.3, 3e5), (1e-3, 3e2), (10, 1e4), (3, 1e4), (3, 1e4), (10, 1e4), (1e-4, 1.0), (-1.0, 1.0), (0.5, 500.5))
 
 
-class Pulses(NamedTuple):
+class SensorPulses(NamedTuple):
     """n pulses: `quantities` (n, COLUMNS), `waveforms` (n, SAMPLES) in phd a sample, `truth` (n,) number of the class,
     and `group` (n,): the class, of S1 and S2 with [SS] or [MS] for single or multiple scatters."""
 
@@ -60,7 +60,7 @@ class Pulses(NamedTuple):
 
 def draw_pulses(
     n: int, rng: np.random.Generator, conditions: RunConditions | None = None, mix: Mapping[str, float] | None = None
-) -> Pulses:
+) -> SensorPulses:
     """n pulses in random order; `mix`: share of each class."""
     at, shares = conditions or RunConditions(), np.array([(mix or MIX).get(name, 0.0) for name in CLASSES])
     shares[CLASSES.index("SPE")] *= 1 + at.hot_pmt_phd / HOT_PHD
@@ -76,7 +76,7 @@ def draw_pulses(
     scatters = np.isin(group, ("S1", "S2"))
     group[scatters] = np.char.add(group[scatters], np.where(multiple[scatters], " [MS]", " [SS]"))
     order = rng.permutation(n)
-    return Pulses(quantities[order], waves[order], truth[order], group[order])
+    return SensorPulses(quantities[order], waves[order], truth[order], group[order])
 
 
 def pulse_book(bins: int = 60) -> Book:
@@ -136,7 +136,7 @@ class PulseRuns:
             pulses = draw_pulses(self.pulses, rng, self.fault.plant(at) if self.fault else at)
             yield self._batch(pulses, f"run{number:05d}")
 
-    def _batch(self, pulses: Pulses, run: str) -> Batch:
+    def _batch(self, pulses: SensorPulses, run: str) -> Batch:
         if self.kind == "cloud":
             mask = np.ones((1, self.pulses), bool)
             meta = {"run": np.array([run]), "events": np.array([float(self.pulses)]), "group": pulses.group[None]}

@@ -41,7 +41,7 @@ def write_bundle(source: Source, folder: str | Path, progress: Callable[[int], N
     """
     folder = Path(folder)
     partial, plan = begin(folder, _plan(source))
-    growing = _Growing(partial)
+    growing = _BundleFiles(partial)
     try:
         for batch in source:
             with on_disk(partial):
@@ -59,7 +59,7 @@ def write_bundle(source: Source, folder: str | Path, progress: Callable[[int], N
     return BundleSource(folder)
 
 
-class _Growing:
+class _BundleFiles:
     """values.npy and the records of an unfinished bundle, growing by batches."""
 
     def __init__(self, folder: Path) -> None:

@@ -38,7 +38,7 @@ RETRY_S = 0.2
 
 
 @dataclass(frozen=True)
-class Task:
+class ShardTask:
     """What all processes of a run share."""
 
     source: ImageSource
@@ -52,14 +52,14 @@ class Task:
         return len(self.source.schema.names)
 
 
-def write_shard(task: Task, shard: int, report: Callable[[int], None] | None = None) -> None:
+def write_shard(task: ShardTask, shard: int, report: Callable[[int], None] | None = None) -> None:
     """Write every `task.shards`-th image from `shard` on; `report` is told the images done so far."""
     mine = range(shard, len(task.source.images), task.shards)
     pixels, records = task.partial / pixels_name(shard), task.partial / records_name(shard)
     # Unbuffered: what write() returned from has left this process, and a full disk is reported at once.
     with on_disk(task.partial), pixels.open("r+b", 0) as p, records.open("a+b", 0) as r:
         _lock(p, task.partial)
-        growing = _Growing(p, r, read_records(task.partial, shard), task.channels)
+        growing = _ShardFiles(p, r, read_records(task.partial, shard), task.channels)
         for done, number in enumerate(mine[growing.done :], growing.done + 1):
             growing.add(*_stored(task, number))
             if report:
@@ -83,7 +83,7 @@ def stored_bytes(records: Array, channels: int) -> Array:
     return records["rows"].astype(np.int64) * records["columns"] * channels
 
 
-def _stored(task: Task, number: int) -> tuple[Array, Image.Image | None]:
+def _stored(task: ShardTask, number: int) -> tuple[Array, Image.Image | None]:
     """The record of one image, and what is to be stored of it."""
     record = np.zeros((), RECORD)
     try:
@@ -109,7 +109,7 @@ def _sums(picture: Image.Image) -> Array:
     return sums * (pixels / (picture.width * picture.height))
 
 
-class _Growing:
+class _ShardFiles:
     """The two files, cut back to the images that are whole and safe, growing image by image."""
 
     def __init__(self, pixels: FileIO, records: FileIO, there: Array, channels: int) -> None:

@@ -21,7 +21,7 @@ LEAST_SHARE = 0.004  # of the axis of false positives
 MASK, SPOT = "#00e5ff", "#ffd400"
 
 
-class Example(NamedTuple):
+class ExampleImage(NamedTuple):
     """An image and what was made of it; `mask` None where nobody knows."""
 
     title: str
@@ -31,7 +31,7 @@ class Example(NamedTuple):
     file: str
 
 
-def examples_figure(examples: Sequence[Example], path: Path) -> None:
+def examples_figure(examples: Sequence[ExampleImage], path: Path) -> None:
     """Image and map of each, ABREAST examples in a line."""
     lines = -(-len(examples) // ABREAST)
     figure = Figure(figsize=(2 * ABREAST * PANEL, lines * PANEL), layout="constrained")
@@ -59,7 +59,7 @@ def examples_figure(examples: Sequence[Example], path: Path) -> None:
     save(figure, path)
 
 
-def _draw_image(axes: Axes, example: Example) -> None:
+def _draw_image(axes: Axes, example: ExampleImage) -> None:
     axes.imshow(example.image.mean(axis=0), cmap="gray", vmin=0, vmax=255)
     _outline(axes, example.mask)
     for number, spot in enumerate(example.said.spots, 1):

@@ -14,11 +14,11 @@ from lynkeus.metrics.rates import auroc
 from lynkeus.scorers.inspect.scorer import Inspect
 from lynkeus.scorers.inspect.spots import Inspected
 from lynkeus.studies.surface_inspection.controls import CONTRAST
-from lynkeus.studies.surface_inspection.figures import Example, efficiency_figure, examples_figure, standing_figure
+from lynkeus.studies.surface_inspection.figures import ExampleImage, efficiency_figure, examples_figure, standing_figure
 from lynkeus.studies.surface_inspection.maps import (
     RANDOM,
     Finder,
-    Parts,
+    NoveltyParts,
     Residuals,
     by_contrast,
     by_inspect,
@@ -79,7 +79,7 @@ class SurfaceLook:
         for outcome in outcomes:
             if isinstance(outcome.scorer, Inspect):
                 found[outcome.name] = by_inspect(outcome.scorer)
-                found |= Parts(outcome.scorer, self.train).finders()
+                found |= NoveltyParts(outcome.scorer, self.train).finders()
                 if self.random:
                     found[RANDOM] = by_inspect(fit_with_random_weights(self.train, folder))
             elif outcome.scorer is not None:
@@ -132,7 +132,7 @@ class SurfaceLook:
             ]  # fmt: skip
         return tables
 
-    def _examples(self, images: LocatedImages, find: Finder) -> list[Example]:
+    def _examples(self, images: LocatedImages, find: Finder) -> list[ExampleImage]:
         """Of each class the image in the middle, and the worst failure: of good ones the highest score, of others the
         lowest among those with the peak beside the mask, or of all."""
         files = np.concatenate([batch.meta["file"] for batch in self.test])
@@ -149,7 +149,7 @@ class SurfaceLook:
         found = []
         for row, (_, title) in sorted(chosen.items(), key=lambda item: item[1]):
             said: Inspected = find(pictures[row])
-            found.append(Example(title, pictures[row], said, self.test.mask(str(files[row])), str(files[row])))
+            found.append(ExampleImage(title, pictures[row], said, self.test.mask(str(files[row])), str(files[row])))
         return found
 
     def _images(self, rows: Sequence[int]) -> dict[int, Array]:

@@ -52,7 +52,7 @@ def by_inspect(scorer: Inspect) -> Finder:
     return lambda image: scorer.inspect(Batch(scorer.schema_, image[None]))[0]
 
 
-class Parts:
+class NoveltyParts:
     """The distances that `inspect` starts from, each alone: its highest value is the score of an image, as published.
 
     Standardised on some of the images that were learned from, each compared with the others only.

@@ -32,7 +32,7 @@ GOOD_POPULATIONS = ("beta", "kr83m", "xe131m", "alpha", "wall", "accidental")
 NEW_POPULATIONS = ("nr", "line", "blob")
 
 
-class Wanted(NamedTuple):
+class RunRequest(NamedTuple):
     """So many runs of so many events with a fault of a size."""
 
     fault: str
@@ -46,7 +46,7 @@ class SimulatedRun(NamedTuple):
 
     name: str
     run: NobleRun
-    wanted: Wanted
+    wanted: RunRequest
 
     @property
     def file(self) -> RunFile:
@@ -55,22 +55,22 @@ class SimulatedRun(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Simulated:
+class SimulatedRuns:
     """Runs of the simulator by an `engine`; no run of one `seed` is one of another."""
 
     engine: str
     seed: int
 
-    def make(self, wanted: Sequence[Wanted]) -> Made:
+    def make(self, wanted: Sequence[RunRequest]) -> Made:
         """All that are wanted, when they are."""
         return Made(self, tuple(wanted))
 
-    def all_of(self, wanted: Sequence[Wanted]) -> Iterator[SimulatedRun]:
+    def all_of(self, wanted: Sequence[RunRequest]) -> Iterator[SimulatedRun]:
         """One after the other."""
         for number, one in enumerate(wanted):
             yield from self._of(number, one)
 
-    def _of(self, number: int, one: Wanted) -> Iterator[SimulatedRun]:
+    def _of(self, number: int, one: RunRequest) -> Iterator[SimulatedRun]:
         seed = 1000 * self.seed + number
         source = Noble(one.runs, float(one.events), seed, one.fault, one.size, engine=self.engine)
         for k in range(one.runs):
@@ -81,8 +81,8 @@ class Simulated:
 class Made:
     """Simulated runs, made when they are first looked at."""
 
-    by: Simulated
-    wanted: tuple[Wanted, ...]
+    by: SimulatedRuns
+    wanted: tuple[RunRequest, ...]
 
     def __len__(self) -> int:
         return sum(one.runs for one in self.wanted)
@@ -137,9 +137,9 @@ def engine_of(smoke: bool) -> str:
     return "nest" if not smoke and find_spec("nestpy") else "surrogate"
 
 
-def every_fault(events: Sequence[int], runs: int = 1) -> list[Wanted]:
+def every_fault(events: Sequence[int], runs: int = 1) -> list[RunRequest]:
     """Every kind at all its sizes and numbers of events."""
-    return [Wanted(kind, size, number, runs) for number in events for kind in FAULTS for size in SIZES[kind]]
+    return [RunRequest(kind, size, number, runs) for number in events for kind in FAULTS for size in SIZES[kind]]
 
 
 class Padded:
@@ -148,7 +148,7 @@ class Padded:
 
     schema = Schema("cloud", COLUMNS, shape=(None, len(COLUMNS)))
 
-    def __init__(self, made: Made, classes: Mapping[Wanted, int]) -> None:
+    def __init__(self, made: Made, classes: Mapping[RunRequest, int]) -> None:
         self.made, self.classes = made, classes
 
     def __iter__(self) -> Iterator[Batch]:

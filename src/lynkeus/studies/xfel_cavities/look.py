@@ -13,7 +13,7 @@ from lynkeus.fitting.follow import scores_along
 from lynkeus.metrics.rates import auroc, bootstrap_auroc, bootstrap_interval, wilson_interval
 from lynkeus.simulate.cavity.faults import CLASSES
 from lynkeus.studies.xfel_cavities.figures import ahead_figure, turn_on_figure
-from lynkeus.studies.xfel_cavities.pulses import Simulated
+from lynkeus.studies.xfel_cavities.pulses import SimulatedPulses
 
 FALSE_POSITIVES = (0.01, 0.001)
 DROP = 0.05  # of the field in the flat top, relative: then a quench is there for all to see
@@ -25,10 +25,10 @@ class FurtherLook:
     """Thresholds from `healthy` pulses; how early they are exceeded in `quenches`; efficiencies for the faults in
     `sized`, one stream for each size. `train`: what the baselines learn from."""
 
-    healthy: Simulated
-    quenches: Simulated
-    sized: tuple[Simulated, ...]
-    train: Simulated
+    healthy: SimulatedPulses
+    quenches: SimulatedPulses
+    sized: tuple[SimulatedPulses, ...]
+    train: SimulatedPulses
     baselines: Mapping[str, Baseline]
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:

@@ -29,7 +29,7 @@ PAGE, SPOTS_PAGE = 2500, 100  # images, and spots, of one scan on one page
 _PLOTS = {"Content-Security-Policy": PLOT_POLICY}
 
 
-class Selection(BaseModel):
+class ImageSelection(BaseModel):
     """Which images of a scan are shown, in which order, from which on; it travels in the address."""
 
     only: list[Literal["anomalous", "unlabelled"]] = []
@@ -54,7 +54,7 @@ class LabelForm(BaseModel):
     go_on: bool = False
 
 
-SelectionQuery = Annotated[Selection, Query()]
+SelectionQuery = Annotated[ImageSelection, Query()]
 
 
 @router.get("")
@@ -221,7 +221,7 @@ def _labels(site: Site, scans: ScoredImages) -> dict[tuple[Path, str], str]:
     }
 
 
-def _selected(site: Site, scans: ScoredImages, scan: Scan, selection: Selection) -> tuple[np.ndarray, np.ndarray]:
+def _selected(site: Site, scans: ScoredImages, scan: Scan, selection: ImageSelection) -> tuple[np.ndarray, np.ndarray]:
     """All rows of a scan in the order asked for, and which of them are to be shown."""
     rows = scans.worst_first(scan.rows) if selection.order == "worst" else scan.rows
     passing = np.ones(len(rows), bool)
@@ -234,7 +234,7 @@ def _selected(site: Site, scans: ScoredImages, scan: Scan, selection: Selection)
 
 
 def _neighbours(
-    site: Site, scans: ScoredImages, one: ScoredImage, selection: Selection
+    site: Site, scans: ScoredImages, one: ScoredImage, selection: ImageSelection
 ) -> tuple[int | None, int | None, int, int]:
     """The images before and after in the selection, which one of how many this is (0: it is not in the selection)."""
     scan = scans.scans[scans.scan_of[one.number]]

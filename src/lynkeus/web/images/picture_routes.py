@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse
 
 from lynkeus.core import GoodPatch, SourceError
 from lynkeus.web.images import pictures
-from lynkeus.web.images.scans import ScoredImage, ScoredImages, Spot
+from lynkeus.web.images.scans import ScoredImage, ScoredImages, StoredSpot
 from lynkeus.web.site import SiteDep
 
 router = APIRouter()
@@ -94,7 +94,7 @@ def good_file_of(one: ScoredImage, patch: GoodPatch) -> Path:
     return pictures.inside(one.source.normals, patch.file)
 
 
-def _spot(scans: ScoredImages, number: int, spot: int) -> tuple[ScoredImage, Spot]:
+def _spot(scans: ScoredImages, number: int, spot: int) -> tuple[ScoredImage, StoredSpot]:
     one = image_of(scans, number)
     if not 0 <= spot < len(one.spots):
         raise HTTPException(404, f"there is no spot {spot}")

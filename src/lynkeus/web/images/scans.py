@@ -26,7 +26,7 @@ WIDER, SIDES = 3.0, (64, 256)  # of what is shown around a spot: in diameters of
 
 
 @dataclass(frozen=True)
-class Spot:
+class StoredSpot:
     """One of the most anomalous spots: pixels of the image (x right, y down), area in pixels; `good`: the good patches
     most like it as JSON."""
 
@@ -68,7 +68,7 @@ class ScoredImage:
     map: str
     anomaly: float
     p_value: float
-    spots: tuple[Spot, ...]
+    spots: tuple[StoredSpot, ...]
     about: Mapping[str, Any]
 
     @property
@@ -245,7 +245,7 @@ class ScoredImages:
             if not all(map(math.isfinite, numbers[:3])):
                 break
             x, y, sigma, area = numbers
-            spots.append(Spot(x, y, sigma, area, good or ""))
+            spots.append(StoredSpot(x, y, sigma, area, good or ""))
         about = {name: row[name] for name in self.names if row[name] is not None}
         scores = float(self.anomaly[number]), float(self.p_value[number])
         source = self.files[self._file_of_row[number]]
