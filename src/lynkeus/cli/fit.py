@@ -26,7 +26,7 @@ SHOWN = 30  # incidents of the training data that are printed
 
 
 def fit_and_save(options: FitOptions) -> None:
-    """Run the command."""
+    """Run `lynkeus fit`: read, fit, calibrate, save, and say what was learned and what was left out."""
     from lynkeus.files.model_folder import check_output
     from lynkeus.fitting.choose import AUTO, choose
     from lynkeus.fitting.fit import FitSettings
@@ -123,7 +123,7 @@ def _check_kinds(names: list[str], source: Source, window: int) -> None:
 
 
 def _say_memory(names: list[str], images: Source) -> None:
-    """What a fit on images will need, before it is begun; of scorers that know it."""
+    """Say how much memory a fit on images will need before it begins, where the scorer knows it."""
     if images.schema.kind != "image" or not isinstance(images, Sized):
         return
     for name in set(names) - {"auto"}:
@@ -134,7 +134,7 @@ def _say_memory(names: list[str], images: Source) -> None:
 
 
 def options_of(options: FitOptions, source: Source) -> dict[str, Any]:
-    """Of the scorer. Raises SettingsError for a metadata column that there is not."""
+    """Return the options of the scorer. Raises SettingsError for a metadata column that there is not."""
     found = settings_of(options.set or [])
     for name in ("position", "time"):
         column = getattr(options, name)
@@ -186,7 +186,7 @@ def window_of(options: FitOptions, source: Source) -> tuple[int, int]:
 
 
 def checkpoints(output: Path) -> Path:
-    """Where a training that was killed goes on from."""
+    """Return where a training that was killed goes on from."""
     return output.with_name(output.name + ".checkpoints")
 
 

@@ -17,7 +17,7 @@ MOST_CASES = 12  # that have a column of their own
 def comparison_page(
     study: Comparison, found: Mapping[str, PartResults], record: Mapping[str, Any], checks: Sequence[str]
 ) -> str:
-    """The whole page."""
+    """Return the page of results of a comparison in Markdown."""
     parts = [
         f"# Results: {study.name}",
         study.question,
@@ -102,7 +102,7 @@ def _confusion(part: Part, counts: Array) -> str:
 
 
 def _more(part: Part, found: PartResults) -> list[str]:
-    """What the study itself has measured, where it has no tables of its own."""
+    """Return what the study itself has measured, where it has no tables of its own."""
     known = {name for name, _ in _names(part)}
     own = [
         (key, f"{value:.4g}")

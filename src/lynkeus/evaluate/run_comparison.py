@@ -86,7 +86,7 @@ def run_comparison(study: Comparison, folder: Path, progress: ReportProgress | N
 
 
 def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
-    """Of every scorer, then of every baseline."""
+    """Yield the outcome of every scorer, then of every baseline."""
     test = _joined(case.test)
     if test.truth is None or not (test.truth == 0).any() or not (test.truth != 0).any():
         raise SourceError("the test samples of a comparison need labels (truth), with normal ones (0) and others")
@@ -109,7 +109,7 @@ def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
 
 
 def _joined(source: Source) -> Batch:
-    """As one batch; of images that differ in size without their pixels, which scorers see batch by batch."""
+    """Join batches to one; of images that differ in size without their pixels, which scorers see batch by batch."""
     batches = list(source)
     if len({batch.values.shape[1:] for batch in batches}) > 1:
         batches = [batch.with_values(batch.values[..., :0, :0]) for batch in batches]
@@ -117,7 +117,7 @@ def _joined(source: Source) -> Batch:
 
 
 def _scores(scorer: Scorer, case: Case) -> Floats:
-    """(n, outputs), batch by batch, as a watch would ask for them."""
+    """Return (n, outputs), batch by batch, as a watch would ask for them."""
     return np.concatenate(list(scores_along(scorer, case.test, fresh=False)))
 
 

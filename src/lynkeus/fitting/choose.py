@@ -51,7 +51,7 @@ class Candidate:
     refused: str = ""
 
     def line(self) -> str:
-        """In words."""
+        """Return the candidate in one line, with the share that it found and the interval."""
         if self.refused:
             return f"{self.name}: not tried ({self.refused})"
         found = f"{self.efficiency:.0%} ({self.low:.0%} to {self.high:.0%}) of {self.faults} faults"
@@ -153,7 +153,8 @@ def _with_faults(batch: Batch, rows: Array, inputs: Inputs, rng: np.random.Gener
 
 
 def _rarest(scores: Floats, reference: Floats) -> Floats:
-    """(n,) the highest share of reference scores that any output of a sample exceeds; single outputs as they are."""
+    """Return (n,) the highest share of reference scores that any output of a sample exceeds; single outputs as they
+    are."""
     if scores.shape[1] == 1:
         return np.nan_to_num(scores[:, 0], nan=-np.inf)
     columns = [np.searchsorted(np.sort(reference[:, k]), scores[:, k]) / len(reference) for k in range(scores.shape[1])]

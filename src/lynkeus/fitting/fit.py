@@ -157,7 +157,7 @@ def calibrate(
 
 
 def _learned(view: View, calibrations: Mapping[str, Calibration | Stated], reference: Reference) -> dict[str, Any]:
-    """What was learned from, and what was left out of it, in numbers."""
+    """Return what was learned from, and what was left out of it, in numbers."""
     first = next(iter(calibrations.values()))
     worth = {} if first.effective is None else {"effective_samples": round(first.effective, 1)}
     channels = view.channels if isinstance(view, Channels) else None

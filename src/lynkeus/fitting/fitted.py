@@ -121,7 +121,8 @@ class Fitted:
         return scores
 
     def _find(self, batch: Batch, p_values: Floats, output: str) -> list[Said]:
-        """What the scorer says; of rare samples of which it names no place, where its evidence is strongest."""
+        """Return what the scorer found; for rare samples of which it names no place, where its evidence is
+        strongest."""
         known = np.isfinite(p_values)
         found: list[Said] = [()] * len(batch)
         if isinstance(self.scorer, Finds) and known.any():
@@ -179,7 +180,7 @@ class Fitted:
 
 
 def _names_nothing(found: Finding) -> bool:
-    """Whether a scorer leaves it open where that is."""
+    """Return whether the scorer found something and names no place."""
     return not (found.where or found.population or found.kind == NOTHING.kind)
 
 

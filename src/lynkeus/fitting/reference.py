@@ -85,8 +85,8 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
 
 
 def _places(scorer: Scorer, batch: Batch) -> npt.NDArray[np.str_]:
-    """(n, outputs) channel that the scorer names, '' where it names none; asked only of data with times, which may hold
-    incidents."""
+    """Return (n, outputs) channel that the scorer names, '' where it names none; asked only of data with times, which
+    may hold incidents."""
     if batch.time_ns is None or not isinstance(scorer, Finds):
         return np.full((len(batch), len(scorer.outputs)), "")
     found = [scorer.find(batch, output) for output in scorer.outputs]
@@ -130,7 +130,8 @@ def _numbers(where: npt.NDArray[np.str_], names: tuple[str, ...]) -> npt.NDArray
 
 
 def mean_sample(batch: Batch) -> Floats:
-    """(n, channel) float32: rows as they are, windows as their mean over time, images over pixels, NaN left out."""
+    """Return (n, channel) float32: rows as they are, windows as their mean over time, images over pixels, NaN left
+    out."""
     if batch.schema.kind in ("cloud", "text"):
         return np.empty((len(batch), 0), np.float32)  # of these there is no sample in the middle
     if batch.values.ndim == 2:

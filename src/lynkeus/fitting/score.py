@@ -116,7 +116,7 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
 
 
 def _data(source: Source) -> Any:
-    """What the data are, by names, sizes and times of files: so that other data are not taken for the same."""
+    """Return what the data are, by names, sizes and times of files: so that other data are not taken for the same."""
     files = [[str(path), *stamp_of(path)] for path in files_of(source) if path.is_file()]
     return files or origin_of(source) or str(getattr(source, "url", type(source).__name__))
 
@@ -219,7 +219,7 @@ def _share(
 
 
 def _save(path: Path, values: Array) -> None:
-    """As .npy; by way of memory, because of a full disk NumPy does not say that it is full."""
+    """Write a map as .npy by way of memory, since NumPy itself does not say that a disk is full."""
     held = io.BytesIO()
     np.save(held, values)
     with disk_errors(path, "cannot write", GOES_ON):
@@ -233,7 +233,7 @@ def identity(model: Path) -> str:
 
 
 def _about(model: Path, fitted: Fitted, source: ImageSource, settings: ScoreSettings) -> dict[str, str]:
-    """What those who read the scores must know; `normals`: folder of the good images, as it was when fitting."""
+    """Return what those who read the scores must know; `normals`: folder of the good images, as it was when fitting."""
     learned_from = fitted.lineage.get("data")
     return {
         "images": str(source.folder.absolute()),

@@ -42,12 +42,12 @@ class SiteSettings:
 
     @property
     def rule(self) -> AlarmRule:
-        """When an alarm opens and closes."""
+        """Return the rule by which an alarm opens and closes."""
         return AlarmRule(parse_budget(self.budget), self.release_factor, self.quiet_s)
 
     @property
     def token(self) -> str | None:
-        """What is in the token file; None without one."""
+        """Return the token in the token file; None without a file."""
         if not self.token_file:
             return None
         try:
@@ -59,7 +59,7 @@ class SiteSettings:
         return token
 
     def replaced(self, **given: Any) -> Self:
-        """The same with what the command line says; None leaves a setting as it is."""
+        """Return the same settings with what the command line says; None leaves a setting as it is."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     @classmethod

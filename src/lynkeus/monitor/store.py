@@ -62,7 +62,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection that only reads."""
+        """Return a connection that only reads."""
         with one_line_errors(self.address), self.engine.connect() as connection:
             yield connection
 

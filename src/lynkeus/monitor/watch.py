@@ -201,7 +201,7 @@ def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watch
 
 
 def _progress(fitted: Fitted, run: Watched) -> ResumePoint:
-    """Where to go on from; the state of a scorer is of no use to one that was fitted again."""
+    """Return where to go on from; the state of a scorer is of no use to one that was fitted again."""
     state = b""
     arrays = {name: np.ascontiguousarray(array) for name, array in state_of(fitted.scorer).items()}
     if arrays:

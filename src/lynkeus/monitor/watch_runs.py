@@ -65,7 +65,7 @@ def watch_runs(
 
 
 def _is_new(store: Store, model: str, run: RunFile) -> bool:
-    """Whether a run was not judged by the model since its file was written."""
+    """Return whether a run was not judged by the model since its file was written."""
     history = run_records.verdict_history(store, model, run.name)
     if not history:
         return True

@@ -127,7 +127,7 @@ def _fold(
 
 
 def _strides(family: BackboneLayout) -> list[tuple[int, int, bool]]:
-    """(expansion, stride, beside the input) of each block."""
+    """Return (expansion, stride, beside the input) of each block."""
     return [
         (expansion, stride if number == 0 else 1, number > 0)
         for expansion, _, stride, repeats in family.blocks

@@ -28,7 +28,8 @@ class ChannelPlace(NamedTuple):
 
 
 def place_of(name: str) -> ChannelPlace:
-    """From names like `BPME.2241.SA1/x` (type, metres, line, plane); any other name keeps its plane after the slash."""
+    """Read the place from names like `BPME.2241.SA1/x` (type, metres, line, plane); any other name keeps its plane
+    after the slash."""
     found = PLACE.search(name)
     if found is None:
         return ChannelPlace(None, "", name.rpartition("/")[2] if "/" in name else "")

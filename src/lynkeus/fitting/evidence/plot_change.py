@@ -43,7 +43,7 @@ class ChangeHypothesis(NamedTuple):
 
 
 def change_of(plot: Plot, counts: Floats, expected: Floats, variance: Floats) -> Finding:
-    """What happened, from (bins,) counts, what is expected of a good run of this size, and the variance of both.
+    """Return what happened, from (bins,) counts, what is expected of a good run of this size, and the variance of both.
 
     1-D and 2-D plots; of kind none where nothing explains the counts by three sigmas better. `size`: by how
     much it shifted, a ratio on logarithmic axes; the share that is gone; the events that are new.
@@ -71,7 +71,7 @@ class PlotCounts(NamedTuple):
     normalised: bool
 
     def changed(self, difference: Floats) -> Floats:
-        """What would be expected after a change of one population."""
+        """Return what would be expected after a change of one population."""
         after = np.maximum(self.expected + difference, 1e-3 * self.expected)
         return after * (self.expected.sum() / after.sum()) if self.normalised else after
 
@@ -97,7 +97,8 @@ def _populations(expected: Floats) -> list[Floats]:
 
 
 def _climbed(height: Floats) -> Array:
-    """(bins) the top, as the number of a bin, that is reached from each bin by going to the highest neighbour."""
+    """Return (bins) the top, as the number of a bin, that is reached from each bin by going to the highest
+    neighbour."""
     numbers = np.arange(height.size).reshape(height.shape)
     higher, goal = height.copy(), numbers.copy()
     padded, names = np.pad(height, 1, constant_values=-np.inf), np.pad(numbers, 1)

@@ -39,7 +39,7 @@ class TableColumns:
         return cls(mean, np.where(empty, np.nan, sigma), reach, precision)
 
     def fill(self, rows: Floats) -> Floats:
-        """(n, c) float64 with missing and infinite values replaced by what the others let expect."""
+        """Return (n, c) float64 with missing and infinite values replaced by what the others let expect."""
         finite = np.isfinite(rows)
         if finite.all():
             return rows.astype(np.float64, copy=False)
@@ -48,7 +48,7 @@ class TableColumns:
         return np.where(finite, rows, self.mean + usual * fill_from_others(deviation, self.precision))
 
     def sigmas(self, rows: Floats) -> Floats:
-        """(n, c) deviations from the mean in standard deviations."""
+        """Return (n, c) deviations from the mean in standard deviations."""
         away = rows - self.mean
         deviation = FAR_SIGMA * np.arcsinh(away / np.where(self.sigma > 0, self.sigma, np.inf) / FAR_SIGMA)
         changed = (self.sigma == 0) & (np.abs(away) > CONSTANT * np.abs(self.mean))

@@ -62,7 +62,7 @@ class Table:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) in nats, about 1 in good data; NaN for a row that misses more than half of its values."""
+        """Return (n, 1) in nats, about 1 in good data; NaN for a row that misses more than half of its values."""
         sigmas = self._sigmas(batch)
         far, _ = self.local_.score(sigmas * self.weight_, self.neighbours)
         thin, _ = self.mixture_.score(sigmas)
@@ -86,7 +86,7 @@ class Table:
         return evidence
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         arrays = arrays_of(self.columns_) | arrays_of(self.mixture_) | arrays_of(self.local_) | {"weight": self.weight_}
         arrays |= {"far": self.surprise_[0].ordered, "thin": self.surprise_[1].ordered}
         write_folder(folder, self.schema_, asdict(self), arrays)
@@ -117,7 +117,8 @@ class Table:
 
 
 def _weight(sigmas: Floats, reach: Floats, neighbours: int) -> Floats:
-    """(c,) such that distances by range and by sigma add in squares, each in units of its usual one to the nearest.
+    """Return (c,) such that distances by range and by sigma add in squares, each in units of its usual one to the
+    nearest.
 
     By range, a flag that is rarely set counts less than by sigma; either alone fails on some tables.
     """

@@ -93,12 +93,12 @@ class Machine:
 
     @property
     def jitter(self) -> Floats:
-        """(c,) shot-to-shot standard deviation of each channel without drifts."""
+        """Return (c,) shot-to-shot standard deviation of each channel without drifts."""
         return np.asarray(np.sqrt((self.modes**2).sum(0) + self.resolution**2))
 
 
 def _channels(line: str, plane: Plane, orbit: Floats) -> Floats:
-    """(c,) what all channels see of an orbit (stations,) in one plane of one line."""
+    """Return (c,) what all channels see of an orbit (stations,) in one plane of one line."""
     seen = [
         orbit[b.station : b.station + b.monitors] if (p, b.line) == (plane, line) else np.zeros(b.monitors)
         for p in PLANES

@@ -63,7 +63,8 @@ def pulses_of(physics: CavityPhysics, machine: Cavities, cavity: int, count: int
 
 
 def _microphonics(count: int, rng: np.random.Generator) -> Floats:
-    """(count,) of unit variance: eight lines between minutes and the aliased rhythm of pumps, and a white part."""
+    """Return (count,) of unit variance: eight lines between minutes and the aliased rhythm of pumps, and a white
+    part."""
     cycles, phase = 0.5 * 1000 ** -rng.random(8), 2 * np.pi * rng.random(8)
     lines = np.cos(2 * np.pi * cycles * np.arange(count)[:, None] + phase).sum(1) / 2
     return np.asarray(np.sqrt(0.8) * lines + np.sqrt(0.2) * rng.standard_normal(count))

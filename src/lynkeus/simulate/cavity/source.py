@@ -87,7 +87,7 @@ class CavitySource:
 
     @property
     def pid(self) -> Array:
-        """(pulses,) macro-pulse numbers, the same for every cavity."""
+        """Return (pulses,) macro-pulse numbers, the same for every cavity."""
         return FIRST_PID + np.arange(self.pulses)
 
     @cached_property
@@ -97,7 +97,7 @@ class CavitySource:
 
     @cached_property
     def plan(self) -> Plan:
-        """(len,) records of cavity_faults.RECORD: what is wrong with each pulse."""
+        """Return (len,) records of cavity_faults.RECORD: what is wrong with each pulse."""
         classes = CLASSES[1:] if self.fault == "all" else (self.fault,)
         share = 0.0 if self.fault == "healthy" else self.share
         plans, events = [], 0
@@ -111,7 +111,7 @@ class CavitySource:
 
     @cached_property
     def planned(self) -> CavityPulses:
-        """What each pulse would be if nothing were wrong."""
+        """Return what each pulse would be if nothing were wrong."""
         each = range(self.cavities)
         pulses = join([pulses_of(self.physics, self.machine, c, self.pulses, self.seed) for c in each])
         needs_beam = (self.plan["truth"] == CLASSES.index("beam_loss")) & (pulses.beam_planned_ma == 0)
@@ -129,7 +129,7 @@ class CavitySource:
                 pending = [joined[self.batch :]]
 
     def raw(self) -> Iterator[RawPulses]:
-        """The pulses at 1 MHz, in blocks."""
+        """Yield the pulses at 1 MHz in blocks."""
         for first in range(0, len(self), BLOCK):
             rows = slice(first, min(first + BLOCK, len(self)))
             pulses, plan = self.planned[rows], self.plan[rows]

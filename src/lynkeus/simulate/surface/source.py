@@ -117,7 +117,7 @@ class SurfaceSource:
 
     @property
     def schema(self) -> Schema:
-        """Colour images of any size."""
+        """Return the schema: colour images of any size."""
         return SCHEMA
 
     def __len__(self) -> int:
@@ -152,7 +152,7 @@ class SurfaceSource:
             yield take(self.shot(index))
 
     def shot(self, index: int) -> Shot:
-        """What decides image number `index`, whatever came before."""
+        """Return what decides image number `index`, whatever came before."""
         place, visit = (index % self.positions, index // self.positions) if self.positions else (index, 0)
         lasting, passing = (np.random.default_rng([self.seed, *key]) for key in ((1, place), (2, index)))
         niobium_surface = self.surface == "niobium"

@@ -171,7 +171,7 @@ def _table(records: Array) -> Any:
 
 
 def _plan(source: Source) -> dict[str, Any]:
-    """What is known before the first row: the schema and the origin."""
+    """Return what is known before the first row: the schema and the origin."""
     return {"schema": source.schema.to_dict(), "origin": [_origin(path) for path in files_of(source)]}
 
 

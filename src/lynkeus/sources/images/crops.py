@@ -46,7 +46,7 @@ class Crops:
 
     @property
     def shrink(self) -> int:
-        """How many times smaller an image may be decoded."""
+        """Return how many times smaller an image may be decoded."""
         return self.size // self.side if self.size else 1
 
     def store(self, picture: Image.Image, shrunk: int = 1) -> tuple[Image.Image, CropGeometry]:
@@ -72,7 +72,7 @@ class Crops:
         return picture, CropGeometry(stored[1], stored[0], x, y, scale)
 
     def corners(self, rows: int, columns: int) -> npt.NDArray[np.int32]:
-        """(n, 2) x and y of the upper left corners of the crops in a stored image, row after row."""
+        """Return (n, 2) x and y of the upper left corners of the crops in a stored image, row after row."""
         if not self.size:
             return np.zeros((1, 2), np.int32)
         step = max(1, int((self.size - self.overlap) * self.side / self.size))

@@ -48,7 +48,7 @@ class ShardTask:
 
     @property
     def channels(self) -> int:
-        """1 or 3."""
+        """Return the number of channels, 1 (grey) or 3 (colour)."""
         return len(self.source.schema.names)
 
 
@@ -74,12 +74,12 @@ def read_records(partial: Path, shard: int) -> Array:
 
 
 def records_name(shard: int | str) -> str:
-    """Name of a file of records."""
+    """Return the name of the file of records of a shard."""
     return f"records-{shard}.raw"
 
 
 def stored_bytes(records: Array, channels: int) -> Array:
-    """(n,) bytes that each image takes."""
+    """Return (n,) bytes that each image takes."""
     return records["rows"].astype(np.int64) * records["columns"] * channels
 
 
@@ -134,7 +134,7 @@ class _ShardFiles:
             self.commit()
 
     def commit(self) -> None:
-        """What was added is on the disk when this returns."""
+        """Write to the disk: what was added is safe when this returns."""
         sync(self.pixels)
         if self.pending:
             write_all(self.records, np.stack(self.pending))

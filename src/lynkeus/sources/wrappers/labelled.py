@@ -134,6 +134,6 @@ class Blocks(Wrapper):
 
     @staticmethod
     def held_out(good: int, folds: int) -> Array:
-        """(good,) True for the samples of the stretches that are left out."""
+        """Return (good,) True for the samples of the stretches that are left out."""
         length = max(1, good // (STRETCHES // folds * folds))
         return np.arange(good) // length % folds == folds - 1

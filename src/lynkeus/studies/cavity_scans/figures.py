@@ -25,7 +25,7 @@ STANDING = {
 
 
 class Interval(NamedTuple):
-    """A number with its interval."""
+    """A number with the ends of its confidence interval."""
 
     value: float
     low: float

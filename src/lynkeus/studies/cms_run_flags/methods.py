@@ -42,7 +42,7 @@ class Size:
     """The trivial one: how few entries."""
 
     def __call__(self, table: RunTable, train: Array) -> RunScores:
-        """Learns nothing."""
+        """Score by the number of entries; nothing is learned."""
         return RunScores(-table.log_size, -table.entries)
 
 
@@ -86,7 +86,7 @@ class Joined:
     tests: Sequence[str]
 
     def __call__(self, table: RunTable, train: Array) -> RunScores:
-        """Learned from good runs."""
+        """Score all runs by what the good runs among `train` teach."""
         good = _good(table, train)
         deviates = np.stack(
             [_ranked(own, good) for own in (-table.entries, *(table.scores[test] for test in self.tests))]
@@ -103,7 +103,7 @@ class Logistic:
     tests: Sequence[str]
 
     def __call__(self, table: RunTable, train: Array) -> RunScores:
-        """How strongly it is regularised is chosen within the runs to learn from."""
+        """Score all runs; the regularisation is chosen within the runs to learn from."""
         features, bad = _crossed(self._deviates, table, train), table.label == BAD
         regression = LogisticRegression(class_weight="balanced", max_iter=2000)
         learned, run = _chosen(make_pipeline(StandardScaler(), regression), STRENGTHS, features, bad, train)
@@ -111,7 +111,7 @@ class Logistic:
         return RunScores(run, parts.reshape(len(parts), -1, table.entries.shape[1]).sum(axis=1))
 
     def _deviates(self, table: RunTable, good: Array) -> Floats:
-        """(n, (1 + 2 tests) x plots); 0 where there is no score."""
+        """Return (n, (1 + 2 tests) x plots); 0 where there is no score."""
         found = [_ranked(-table.entries, good)]
         for test in self.tests:
             found += [_ranked(table.scores[test], good), _ranked(_without_size(table, test, good), good)]
@@ -125,7 +125,7 @@ class BoostedTrees:
     tests: Sequence[str]
 
     def __call__(self, table: RunTable, train: Array) -> RunScores:
-        """How large the trees are is chosen within the runs to learn from."""
+        """Score all runs; the size of the trees is chosen within the runs to learn from."""
         grown = HistGradientBoostingClassifier(max_iter=50, min_samples_leaf=10, random_state=0)
         features = _crossed(self._combinations, table, train)
         return RunScores(_chosen(grown, TREES, features, table.label == BAD, train)[1])
@@ -165,7 +165,7 @@ def _inner() -> StratifiedKFold:
 
 
 def _ranked(scores: Floats, good: Array) -> Floats:
-    """(n, plots) normal deviates; good runs that were learned from are left out of their own reference."""
+    """Return (n, plots) normal deviates; good runs that were learned from are left out of their own reference."""
     ranks = Ranks.fit(scores[good])
     found = ranks.deviates(scores)
     found[good] = ranks.deviates(scores[good], learned=True)
@@ -199,11 +199,12 @@ def _chosen(model: Any, grid: dict[str, list[Any]], features: Floats, bad: Array
 
 
 def flagged(scores: Floats, good: Array) -> Array:
-    """Where a score is rarer than 2 % of good runs: as a p-value that keeps what it promises with few runs."""
+    """Return where a score is rarer than 2 % of good runs: as a p-value that keeps what it promises with few runs."""
     return Ranks.fit(scores[good]).p_values(scores) <= FLAGGED
 
 
 def beyond_quantile(scores: Floats, good: Array) -> Array:
-    """Where a score is above the 98 % quantile of good runs, as published; of few runs that is less rare than 2 %."""
+    """Return where a score is above the 98 % quantile of good runs, as published; of few runs that is less rare than 2
+    %."""
     with np.errstate(invalid="ignore"):
         return scores > np.nanquantile(scores[good], 1 - FLAGGED, axis=0)

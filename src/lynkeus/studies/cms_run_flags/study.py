@@ -108,7 +108,7 @@ def _words(table: RunTable, real: bool, late: int) -> str:
 
 
 def few_entries(test: Floats, names: tuple[str, ...]) -> Floats:
-    """(n,) how few entries, all plots together."""
+    """Return (n,) how few entries, all plots together."""
     own = [number for number, name in enumerate(names) if name.endswith(" entries")]
     return np.asarray(-np.nansum(np.exp(test[:, own]), axis=1))
 
@@ -120,7 +120,7 @@ class Flags:
         self.own = [number for number, name in enumerate(names) if name.endswith(f" {PCA}")]
 
     def __call__(self, good: Floats, test: Floats) -> Array:
-        """(n,) counts."""
+        """Return (n,) counts."""
         joined = np.concatenate([good, test])[:, self.own]
         return flagged(joined, np.arange(len(good))).sum(axis=1)[len(good) :]
 

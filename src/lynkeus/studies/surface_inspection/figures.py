@@ -74,7 +74,7 @@ def _outline(axes: Axes, mask: Array | None) -> None:
 
 
 def _around(mask: Array) -> tuple[float, float, float, float]:
-    """Where the pixels of a padded mask are."""
+    """Return where the pixels of a padded mask are."""
     rows, columns = mask.shape
     return (-1.0, float(columns), -1.0, float(rows))
 
@@ -98,7 +98,7 @@ def standing_figure(measured: Mapping[str, Mapping[str, float]], numbers: Mappin
 
 
 def efficiency_figure(scored: Mapping[str, tuple[Array, Floats]], path: Path) -> None:
-    """Of truth (n,) and scores (n,) of each row: efficiency against the share of false positives."""
+    """Draw efficiency against the share of false positives, from truth (n,) and scores (n,) of each row."""
     figure = Figure(figsize=(6.8, 4.2), layout="constrained")
     axes = figure.add_subplot()
     for number, (name, (truth, scores)) in enumerate(scored.items()):

@@ -51,7 +51,7 @@ class SurfaceLook:
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
-        """Tables, numbers and figures."""
+        """Return tables, numbers and figures of one case; figures are written to the folder."""
         finders = self._finders(outcomes, folder)
         new = {name: LocatedImages() for name in finders}
         for batch in self.test:
@@ -89,7 +89,7 @@ class SurfaceLook:
         return found
 
     def _measure(self, new: Mapping[str, LocatedImages]) -> dict[str, dict[str, float]]:
-        """All numbers of each row."""
+        """Return all numbers of each row."""
         meta = {name: np.concatenate([batch.meta[name] for batch in self.test]) for name in ("exposure", "looked_at")}
         measured = {}
         for name, images in new.items():
@@ -133,8 +133,8 @@ class SurfaceLook:
         return tables
 
     def _examples(self, images: LocatedImages, find: Finder) -> list[ExampleImage]:
-        """Of each class the image in the middle, and the worst failure: of good ones the highest score, of others the
-        lowest among those with the peak beside the mask, or of all."""
+        """Choose from each class the image in the middle, and the worst failure: of good ones the highest score, of
+        others the lowest among those with the peak beside the mask, or of all."""
         files = np.concatenate([batch.meta["file"] for batch in self.test])
         chosen: dict[int, tuple[int, str]] = {}
         for number, name in enumerate(self.classes):

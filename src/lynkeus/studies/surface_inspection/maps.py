@@ -42,13 +42,13 @@ Finder = Callable[[Array], Inspected]  # of an image (channel, row, column)
 
 
 def by_contrast(image: Array) -> Inspected:
-    """Local contrast."""
+    """Find spots by local contrast."""
     shown = local_contrast(image)
     return Inspected(float(shown.max()), shown, highest(shown))
 
 
 def by_inspect(scorer: Inspect) -> Finder:
-    """Its own score, map and spots."""
+    """Return the score, map and spots of `inspect` itself."""
     return lambda image: scorer.inspect(Batch(scorer.schema_, image[None]))[0]
 
 
@@ -67,7 +67,7 @@ class NoveltyParts:
         self.mean, self.sigma = good.mean(axis=0), good.std(axis=0)
 
     def finders(self) -> Mapping[str, Finder]:
-        """By name."""
+        """Return the ways to find spots by their names."""
         return {name: partial(self._find, part) for name, part in PARTS.items()}
 
     def _find(self, part: int, image: Array) -> Inspected:

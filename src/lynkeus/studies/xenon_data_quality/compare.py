@@ -100,7 +100,7 @@ def batch_of(fitted: Fitted, made: SimulatedRun) -> Batch:
 
 
 def outcome_of(fitted: Fitted, run: Batch, made: SimulatedRun, truths: Truths) -> RunOutcome:
-    """What a scorer says of a run, beside the truth."""
+    """Return what a scorer says of a run, beside the truth."""
     judged = answer(fitted, run)
     return RunOutcome(judged.score, judged.p_value, judged.chief, truths.of(made))
 
@@ -121,7 +121,7 @@ def turn_on(fitted: Fitted, name: str, made: Made, good: Made, truths: Truths) -
 
 
 def scores_of(fitted: Fitted, made: Made) -> Floats:
-    """(n,) of the scorer alone, without naming what changed."""
+    """Return (n,) of the scorer alone, without naming what changed."""
     return np.array([fitted.scorer.score(batch_of(fitted, one))[0, 0] for one in made])
 
 

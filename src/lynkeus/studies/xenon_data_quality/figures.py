@@ -32,7 +32,7 @@ class ExampleRun(NamedTuple):
 
 
 def bands_figure(run: NobleRun, path: Path) -> None:
-    """Where the populations of good runs are: charge against light."""
+    """Draw where the populations of good runs are: charge against light."""
     figure = Figure(figsize=(6.6, 4.2), layout="constrained")
     axes = figure.add_subplot()
     for name, colour in POPULATIONS.items():

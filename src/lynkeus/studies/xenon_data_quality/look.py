@@ -51,7 +51,7 @@ class RunsLook:
     pulses: tuple[int, int]
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
-        """Tables, numbers and figures."""
+        """Return tables, numbers and figures of one case; figures are written to the folder."""
         measured: dict[str, Metrics] = {NUMBER: self._by_number()}
         for label, (name, options) in self.scorers.items():
             fitted, seconds = self.contest.fit(name, options)
@@ -72,7 +72,7 @@ class RunsLook:
         return Findings(figures, metrics | found | said, tables | more)
 
     def _by_number(self) -> Metrics:
-        """What the number of events alone says: how far it is from that of good runs."""
+        """Return what the number of events alone says: how far it is from that of good runs."""
         found: Metrics = {}
         usual = np.array([len(made.run) for made in self.contest.targets if made.wanted.fault == GOOD])
         for target in TARGETS:

@@ -42,7 +42,7 @@ class RunRequest(NamedTuple):
 
 
 class SimulatedRun(NamedTuple):
-    """A run, and what it was made with."""
+    """A simulated run, and the conditions that it was made with."""
 
     name: str
     run: NobleRun
@@ -50,7 +50,7 @@ class SimulatedRun(NamedTuple):
 
     @property
     def file(self) -> RunFile:
-        """As if it were in a file of its own."""
+        """Return the run as if it were in a file of its own."""
         return RunFile(self.name, lambda: iter([dict(self.run.columns)]))
 
 
@@ -66,7 +66,7 @@ class SimulatedRuns:
         return Made(self, tuple(wanted))
 
     def all_of(self, wanted: Sequence[RunRequest]) -> Iterator[SimulatedRun]:
-        """One after the other."""
+        """Simulate the runs one after the other."""
         for number, one in enumerate(wanted):
             yield from self._of(number, one)
 
@@ -103,12 +103,12 @@ class Truths:
 
     @cached_property
     def good(self) -> NobleRun:
-        """A long good run."""
+        """Return a long good run."""
         return Noble(1, LARGE, 7, engine=self.engine).run(0)
 
     @cached_property
     def regions(self) -> dict[str, Region]:
-        """Where 95 % of the events of each population are, in light and charge."""
+        """Return where 95 % of the events of each population are, in light and charge."""
         found = {name: _region(self.good, self.good.population == NAMES.index(name)) for name in GOOD_POPULATIONS}
         for name in NEW_POPULATIONS:
             run = Noble(1, LARGE, 7, f"new_{name}", 0.2, engine=self.engine).run(0)
@@ -116,7 +116,7 @@ class Truths:
         return found
 
     def of(self, made: SimulatedRun) -> RunTruth:
-        """Of one run."""
+        """Return the truth of one run."""
         truth = made.run.truth
         region: Region = {} if truth.change in ("none", "shifted") else self.regions.get(truth.population, {})
         if truth.fault == "threshold":

@@ -56,7 +56,7 @@ class FurtherLook:
         return Findings({"ahead.svg": AHEAD, "turn_on.svg": TURN_ON}, metrics)
 
     def _scores(self, outcome: Outcome) -> Sequence[Floats]:
-        """Of every stream: (n,) scores."""
+        """Return the scores (n,) of every stream."""
         streams = [self.healthy, self.quenches, *self.sized]
         if outcome.scorer is None:
             truth, values = self.train.batch.truth, np.concatenate([stream.batch.values for stream in streams])
@@ -99,7 +99,8 @@ def precursors(batch: Batch) -> Array:
 
 
 def pulses_ahead(batch: Batch, scores: Floats, limit: float) -> Array:
-    """For each quench sequence, how many pulses before the drop the first score above the limit came; 0: not before."""
+    """Return, for each quench sequence, how many pulses before the drop the first score above the limit came; 0: not
+    before."""
     above = [np.append(np.flatnonzero(scores[rows] > limit), first)[0] for rows, first in _sequences(batch)]
     return np.maximum(precursors(batch) - np.array(above), 0)
 

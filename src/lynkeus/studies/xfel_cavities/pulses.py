@@ -34,12 +34,12 @@ class SimulatedPulses:
 
     @property
     def schema(self) -> Schema:
-        """Waveforms (6, 182)."""
+        """Return the schema: waveforms (6, 182)."""
         return SCHEMA
 
     @cached_property
     def batch(self) -> Batch:
-        """All pulses."""
+        """Return all pulses as one batch."""
         source = CavitySource(self.pulses, self.cavities, self.seed, self.fault, self.share, self.size, BATCH)
         batch = concatenate(list(source))
         stretch = np.arange(len(batch)) // TOGETHER
@@ -71,7 +71,7 @@ class PulseSubset:
 
     @property
     def schema(self) -> Schema:
-        """Waveforms (6, 182)."""
+        """Return the schema: waveforms (6, 182)."""
         return SCHEMA
 
     def __iter__(self) -> Iterator[Batch]:

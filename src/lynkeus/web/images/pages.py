@@ -59,7 +59,7 @@ SelectionQuery = Annotated[ImageSelection, Query()]
 
 @router.get("")
 def overview(request: Request, site: SiteDep, scans: ScansDep) -> HTMLResponse:
-    """Every scan, the worst first."""
+    """Show every scan, the worst first."""
     labels = _labels(site, scans)
     labelled = np.bincount(scans.scan_of, [key in labels for key in scans.keys]).astype(int)
     worst = np.array([scan.worst for scan in scans.scans])
@@ -192,7 +192,7 @@ def latent(request: Request, scans: ScansDep) -> HTMLResponse:
 
 @router.get("/latent/points")
 def latent_map(scans: ScansDep, method: str = "", colour: str = "") -> dict[str, Any]:
-    """What the latent map draws."""
+    """Return what the latent map draws."""
     try:
         return latent_points(scans, method, colour)
     except SourceError as error:
@@ -206,7 +206,7 @@ def _scan(scans: ScoredImages, number: int) -> Scan:
 
 
 def _is_there(one: ScoredImage, patch: GoodPatch) -> bool:
-    """Whether its picture can be shown; the folder may have been moved since."""
+    """Return whether its picture can be shown; the folder may have been moved since."""
     try:
         return good_file_of(one, patch).is_file()
     except SourceError:
@@ -214,7 +214,7 @@ def _is_there(one: ScoredImage, patch: GoodPatch) -> bool:
 
 
 def _labels(site: Site, scans: ScoredImages) -> dict[tuple[Path, str], str]:
-    """The latest label of each image."""
+    """Return the latest label of each image."""
     folders = {source.images for source in scans.files}
     return {
         (folder, said.name): said.label for folder in folders for said in opinions(site.store, "image", str(folder))

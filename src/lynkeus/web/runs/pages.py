@@ -42,7 +42,7 @@ class RunSelection(BaseModel):
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1
 
     def filter(self, model: str) -> RunFilter:
-        """For the store."""
+        """Return the selection as a filter of the store."""
         return RunFilter(model, self.verdict, self.change, self.group, self.search)
 
     def address(self, page: int) -> str:
@@ -184,7 +184,7 @@ def _model(site: Site, run: str) -> str:
 
 
 def _said(site: Site, stored: StoredRun) -> list[Opinion]:
-    """What people said of a run, the latest first."""
+    """Return what people said of a run, the latest first."""
     return opinions(site.store, "run", stored.record.model, stored.record.run)[::-1]
 
 

@@ -57,7 +57,7 @@ def events(number: float | None) -> str:
 
 
 def sigmas(value: float) -> str:
-    """ "6.2 σ", or a dash."""
+    """Return sigmas in words: "6.2 σ", or a dash."""
     return f"{value:.1f}\N{NO-BREAK SPACE}σ" if math.isfinite(value) else significant(None)
 
 
