@@ -37,7 +37,7 @@ class StopError(Exception):
 
 def everything(store: Store) -> tuple[list[ScoredPoint], list[Alarm], list[dict[str, Any]], int, int]:
     """All that a monitor left behind: points, alarms with their evidence, samples, missed."""
-    points = [point for output in ("monitor", "beam") for point in store.points("orbits", output, at_most=10**6)]
+    points = [point for output in ("monitor", "beam") for point in store.points("monitor", output, at_most=10**6)]
     stored = sorted(store.alarms(limit=10**6), key=lambda found: (found.alarm.output, found.alarm.start_ns))
     files = [store.alarm(found.id) for found in stored]
     pulse = store.monitors()[0]
@@ -100,7 +100,7 @@ def test_alarms_open_within_a_window_and_a_second_and_name_the_place(fitted: Fit
     pulse = store.monitors()[0]
     assert (pulse.samples, pulse.missed, pulse.finished) == (3600, 0, True)
     assert time.time_ns() - pulse.heartbeat_ns < 60 * SECOND
-    assert len(store.points("orbits", "beam")) == 360
+    assert len(store.points("monitor", "beam")) == 360
 
 
 @pytest.mark.parametrize("stride", [0, 5])
@@ -201,7 +201,7 @@ def test_a_model_that_was_fitted_again_starts_afresh(fitted: Fitted, orbits: Any
     watch(other, InMemory(rows[:3000]), store, SETTINGS)  # no state, other outputs
     again = fit(Ordered(InMemory(rows[:1800])), FitSettings("orbit", window=10))
     assert watch(again, InMemory(rows), store, SETTINGS).windows == 60
-    assert len(store.points("orbits", "anomaly")) == 100
+    assert len(store.points("monitor", "anomaly")) == 100
 
 
 def test_nothing_is_written_for_what_cannot_be_watched(fitted: Fitted, orbits: Any, store: Store) -> None:

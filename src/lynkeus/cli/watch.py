@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lynkeus.cli.options import WatchOptions, open_as_fitted, screen
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def watch_data(options: WatchOptions) -> int:
     """Run the command; the exit code is 1 where something was found."""
     from lynkeus.fitting.fitted import Fitted
-    from lynkeus.monitor.site import SiteSettings
+    from lynkeus.monitor.site import SiteSettings, name_in
     from lynkeus.monitor.store import Store
     from lynkeus.monitor.watch import WatchSettings, check, watch
     from lynkeus.progress import watch_line
@@ -28,10 +29,12 @@ def watch_data(options: WatchOptions) -> int:
     fitted = Fitted.load(options.model)
     if fitted.view.alone:
         return _watch_runs(fitted, facts, options)
-    settings = WatchSettings(facts.name, facts.title, facts.rule, facts.replay)
+    settings = WatchSettings(facts.name, facts.title, facts.rule, facts.replay, facts.place)
     source = open_as_fitted(fitted, options.data, None)
     check(fitted, source, settings)  # before a store is made
     with contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
+        known = [pulse.monitor.name for pulse in kept.monitors()]
+        settings = replace(settings, name=name_in(known, settings.name))
         done = watch(fitted, source, kept, settings, tick)
         shown = kept.address
     say(screen, [f"{shown}: {done.windows} windows, {done.alarms} alarms"])

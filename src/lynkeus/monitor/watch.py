@@ -23,6 +23,7 @@ from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
+from lynkeus.monitor.site import NAME, PLACE
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.unseen import NewRows
 from lynkeus.sources import Replay
@@ -33,12 +34,14 @@ FINGERPRINT = "model"  # entry of the stored state that says which model it belo
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """`name` of the monitor in the store, when an alarm opens and closes, and the replay's speed (0: no pacing)."""
+    """`name` of the monitor in the store, when an alarm opens and closes, the replay's speed (0: no pacing), and how
+    the `place` of a channel is read from its name (see `SiteSettings`)."""
 
-    name: str = "orbits"
+    name: str = NAME
     title: str = ""
     rule: AlarmRule = field(default_factory=AlarmRule)
     speed: float = 0.0
+    place: str = PLACE
 
 
 @dataclass
@@ -81,7 +84,7 @@ def watch(
         run = _go_on(fitted, rows, progress)
         for batch in prepared:
             for part in _parts(batch):
-                commit = _commit(fitted, fitted.score_batch(part), settings.rule, run)
+                commit = _commit(fitted, fitted.score_batch(part), settings, run)
                 move_past(fitted.scorer, part)
                 run.position = int(_done_ns(part)[-1])
                 missed = rows.missed_until(run.position)
@@ -104,7 +107,7 @@ def _parts(batch: Batch) -> Iterator[Batch]:
     return (batch[start : start + COMMIT_WINDOWS] for start in range(0, len(batch), COMMIT_WINDOWS))
 
 
-def _commit(fitted: Fitted, scored: Scored, rule: AlarmRule, run: Watched) -> Commit:
+def _commit(fitted: Fitted, scored: Scored, settings: WatchSettings, run: Watched) -> Commit:
     """Move the alarms of every output past some windows, and gather what that brought about."""
     assert scored.rates is not None  # `check` has refused a model without
     points: list[ScoredPoint] = []
@@ -118,14 +121,14 @@ def _commit(fitted: Fitted, scored: Scored, rule: AlarmRule, run: Watched) -> Co
         for row, where in enumerate(places):
             numbers = (float(scored.scores[row, k]), float(scored.rates[row, k]))
             point = Point(int(starts[row]), int(ends[row]), *numbers, where)
-            state, over = advance(rule, output, run.open.get(output), point)
+            state, over = advance(settings.rule, output, run.open.get(output), point)
             if over is not None:
                 closed.append(over)
             if state is None:
                 run.open.pop(output, None)
             else:
                 if state.alarm.start_ns == point.start_ns:
-                    opened.append((state.alarm, evidence(fitted, scored, row, state.alarm)))
+                    opened.append((state.alarm, evidence(fitted, scored, row, state.alarm, settings.place)))
                 run.open[output] = state
             points.append(ScoredPoint(output, *asdict(point).values()))
     run.windows += len(scored.batch)
@@ -180,7 +183,7 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
         settings.title or f"{schema.instrument or 'data'}: {fitted.name}",
         tuple(fitted.scorer.outputs),
         names,
-        line_positions(names),
+        line_positions(names, settings.place),
         schema.units[0] if schema.units else "",
         settings.rule.budget_per_hour,
         fitted.lineage,
