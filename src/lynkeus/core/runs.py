@@ -7,7 +7,7 @@ one sample per run: the bins of all its plots in a row).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Self
 
@@ -140,10 +140,6 @@ class RunRecord:
         """The chief change; of kind none in a run that is good."""
         flagged = self.verdict in (Verdict.WARN, Verdict.BAD)
         return self.changes[0] if flagged and self.changes else NOTHING
-
-    def without_plots(self) -> RunRecord:
-        """Return the record without its plots, for lists of many runs."""
-        return replace(self, plots=())
 
     def to_dict(self) -> dict[str, Any]:
         """All but the plots, as plain JSON types (NaN as None)."""

@@ -12,7 +12,6 @@ import numpy as np
 
 from lynkeus.core.batch import Array, Batch, Floats, Schema
 from lynkeus.core.errors import SettingsError
-from lynkeus.core.runs import Book, Plot
 from lynkeus.simulate.pulses import light
 from lynkeus.simulate.pulses.light import SAMPLES, STEP_NS, draw_waveforms
 from lynkeus.simulate.xenon.conditions import NobleFault, RunConditions, Variation
@@ -34,18 +33,6 @@ SCHEMAS = {
     "waveform": Schema("waveform", ("sum",), ("phd",), (1, SAMPLES), 1e9 / STEP_NS, instrument="noble"),
     "cloud": Schema("cloud", COLUMNS, UNITS, (None, len(COLUMNS)), instrument="noble"),
 }
-TITLES = (
-    "area",
-    "height",
-    "width",
-    "rise",
-    "fall",
-    "time above threshold",
-    "undershoot",
-    "top-bottom asymmetry",
-    "tubes",
-)
-RANGES = ((0.3, 3e5), (1e-3, 3e2), (10, 1e4), (3, 1e4), (3, 1e4), (10, 1e4), (1e-4, 1.0), (-1.0, 1.0), (0.5, 500.5))
 
 
 class SensorPulses(NamedTuple):
@@ -77,25 +64,6 @@ def draw_pulses(
     group[scatters] = np.char.add(group[scatters], np.where(multiple[scatters], " [MS]", " [SS]"))
     order = rng.permutation(n)
     return SensorPulses(quantities[order], waves[order], truth[order], group[order])
-
-
-def pulse_book(bins: int = 60) -> Book:
-    """Every quantity of every class of pulses, of S1 and S2 with their sub-plots: `S2 area [SS]`."""
-    groups = [f"{name} [{scatter}]" for name in ("S1", "S2") for scatter in ("SS", "MS")] + [
-        "SPE",
-        "MPE",
-        "SE",
-        "other",
-    ]
-    plots = []
-    for group in groups:
-        name, _, scatter = group.partition(" ")
-        for column, title, unit, (low, high) in zip(COLUMNS, TITLES, UNITS, RANGES, strict=True):
-            log = low > 0 and high / low > 100 and column != "tubes"
-            edges = np.geomspace(low, high, bins + 1) if log else np.linspace(low, high, bins + 1)
-            label = f"{name} {title} {scatter}".rstrip()
-            plots.append(Plot(label, (column,), (tuple(edges.tolist()),), group, (log,), unit))
-    return Book(tuple(plots))
 
 
 class PulseRuns:
