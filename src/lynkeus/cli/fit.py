@@ -56,6 +56,7 @@ def fit_and_save(options: FitOptions) -> None:
             kept.to_dict() if kept else None, labels=options.labels or "",
             intervals=said.intervals if said else (), images=said.images if said else {},
         )  # fmt: skip
+        # Before the data are read: a mistake in the command should not take a pass over them to be said.
         _check_kinds(names, source, settings.window)
         _say_memory(names, source.source)
         with training(options, bar):
@@ -66,6 +67,7 @@ def fit_and_save(options: FitOptions) -> None:
     if int(os.environ.get("RANK", "0")):
         return  # one of several processes that train together; the first one writes
     fitted.save(options.output, _report(fitted))
+    # Only now: a kill while the model is written must not cost the training.
     shutil.rmtree(checkpoints(options.output), ignore_errors=True)
     say(screen, [*(said.messages if said else ()), *source.messages])
     if choice is not None:
@@ -89,6 +91,7 @@ def _fit_runs(options: FitOptions) -> None:
         "--labels": options.labels, "--weights": options.weights,
         "--meta": options.meta, "--position": options.position, "--time": options.time,
     }  # fmt: skip
+    # Refused rather than ignored: who gives an option believes that it does something.
     for name, given in refused.items():
         if given:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")

@@ -76,6 +76,7 @@ def run_comparison(study: Comparison, folder: Path, progress: ReportProgress | N
                 found[name].metrics |= {f"{case_name}.{key}": value for key, value in seen.metrics.items()}
         _average(part, found[name])
     metrics = {f"{name}.{key}": value for name, one in found.items() for key, value in one.metrics.items()}
+    # A metric that is missing is NaN, and fails its check: a name that was misspelt must not pass.
     checks = tuple((check, metrics.get(check.metric, float("nan"))) for check in study.checks)
     asked = _record(study)
     write_whole(own / "metrics.json", json.dumps({"run": asked, "metrics": metrics}, indent=1).encode())
@@ -93,6 +94,7 @@ def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
     for name, options in part.scorers.items():
         scorer = plugins.load("scorers", name.split()[0])(**options)
         check_weights_used(case.train, f"the scorer {name}", about_of(scorer))
+        # Processor time: what other programs do meanwhile does not count.
         begun = time.process_time()
         scorer.fit(case.train if about_of(scorer).labels else Good(case.train))
         fitted = time.process_time()
@@ -173,6 +175,8 @@ def _average(part: Part, found: PartResults) -> None:
             there = [value for value in values if value is not None]
             if there:
                 found.metrics[f"{MEAN}.{name}.{statistic}"] = float(np.mean(there))
+        # The copies of all cases are averaged before the quantiles are taken: the mean of cases is known better
+        # than each.
         low, high = _interval(np.mean(found.copies[name], axis=0))
         found.metrics |= {f"{MEAN}.{name}.low": float(low), f"{MEAN}.{name}.high": float(high)}
 

@@ -80,6 +80,7 @@ def run_study(study: Study, folder: Path, progress: ReportProgress | None = None
     found = commission(fitted[first], study.test, settings, compare, report_commissioning)
     report("figures", 0.9)
     metrics = collect(found, fitted) | {f"{name}.fit_s": value for name, value in seconds.items()}
+    # A metric that is missing is NaN, and fails its check: a name that was misspelt must not pass.
     checks = tuple((check, metrics.get(check.metric, float("nan"))) for check in study.checks)
     write_report(found, own / "report.html")
     _figures(fitted[first], study, found, own)

@@ -84,6 +84,7 @@ def choose(
             report(name, number / len(names))
         try:
             found.append(_try(name, source, settings))
+        # One that cannot read these data, or finds too few of them, is no reason to stop: it is listed with why.
         except LynkeusError as refused:
             found.append(Candidate(name, refused=str(refused)))
     absent = {name: scorer.missing for name, scorer in known.items() if scorer.missing and name not in learned}
@@ -92,6 +93,7 @@ def choose(
     if not tried:
         raise SettingsError(f"no scorer can be fitted on these data; the first says: {found[0].refused}")
     most = max(tried, key=lambda candidate: candidate.efficiency)
+    # Within the interval of the best the difference may be chance, so cost and recommendation decide.
     as_good = [candidate for candidate in tried if candidate.efficiency >= most.low]
     best = min(as_good, key=lambda candidate: (not plugins.about(candidate.name).recommended, candidate.seconds))
     why = f"{best.name} is chosen: {best.line().partition(': ')[2]}"

@@ -80,10 +80,13 @@ def fit(
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
     _require_enough(known)
     prepared: Source = labelled if about.labels else labelled.good
+    # A network scores what it was trained on too well, so blocks of the data are kept from it, to calibrate on. One
+    # that `Refers` knows itself how it would score good samples that it had not seen.
     split = about.learned and quiet is None and known.good >= FEWEST_TO_SPLIT and not isinstance(scorer, Refers)
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
     scorer.fit(training)
     reference, incidents = _reference(scorer, labelled.good, settings)
+    # The first fit has learned the incidents as if they were good: fit again without them, so that it finds such.
     if incidents and not isinstance(scorer, Refers):
         scorer.fit(Exclude(training, [(incident.start_ns, incident.end_ns) for incident in incidents]))
         reference, incidents = _reference(scorer, labelled.good, settings)

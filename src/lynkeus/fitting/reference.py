@@ -67,6 +67,7 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
     for batch in prepared:
         scores, left_out = scorer.unseen(batch) if isinstance(scorer, Refers) else (scorer.score(batch), None)
         if batch.weight is not None:
+            # Weight 0 is as if the sample were not there.
             scores = np.where(batch.weight[:, None] > 0, scores, np.nan)
         weights.append(batch.weight)
         places = _places(scorer, batch)
@@ -74,6 +75,7 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
         suspects = np.zeros(scores.shape, bool) if left_out is None else left_out != ""
         ends = None if batch.time_ns is None else end_times(batch)
         parts.append((scores, suspects, _numbers(places, batch.schema.names), batch.time_ns, ends))
+        # Samples are kept for the pages, thinned: the reference itself may be larger than memory.
         samples.add(mean_sample(batch))
         move_past(scorer, batch)
     if not parts:

@@ -103,6 +103,7 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
     done = skip = parts.rows
     start(fitted.scorer, parts.state)
     for batch in prepared:
+        # Written before a kill: read again, since a window needs the rows before it, but not scored again.
         if skip >= len(batch):
             skip -= len(batch)
             continue
@@ -136,6 +137,7 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     left = [run for run in folder.runs if run.name in names]
     for name, rows, safe in _scored_runs(verdicts, left, settings.keep, report):
         journal.add(name, stamps[name], rows)
+        # Not before the store has them, or a kill would leave runs in the table that the store never gets.
         if safe:
             journal.commit()
     table = journal.rows
@@ -168,6 +170,7 @@ def _images(
     journal = Journal.open(settings.output, head, ((file, ()) for file in source.images))
     done = len(journal)
     left = [k for k, file in enumerate(source.images) if file not in journal and file not in source.skipped]
+    # Small shares: the processes end together though images differ in size, and little is lost with a kill.
     shares = [left[start : start + SHARE] for start in range(0, len(left), SHARE)]
     given = (settings.load, model, source.path, source.meta, source.colour, settings.maps, names)
     work: Work[list[int], Share] = Work(_begin, given, partial(_share, fitted, source, settings.maps, names))

@@ -78,6 +78,7 @@ def watch(
     rows = NewRows(source)
     prepared = check(fitted, rows, settings)
     owner = Owner.here()
+    # Checked first: a budget or data that cannot be watched must leave no monitor behind on the pages.
     progress = store.claim(_describe(fitted, settings), owner)
     finished = False
     try:
@@ -85,15 +86,18 @@ def watch(
         for batch in prepared:
             for part in _parts(batch):
                 commit = _commit(fitted, fitted.score_batch(part), settings, run)
+                # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)
                 run.position = int(_done_ns(part)[-1])
                 missed = rows.missed_until(run.position)
+                # Points, alarms and where to go on in one transaction: a kill leaves none of them without the others.
                 store.commit(settings.name, owner, replace(commit, progress=_progress(fitted, run), missed=missed))
                 run.missed += missed
                 run.messages = list(getattr(prepared, "messages", ()))
                 if tick is not None:
                     tick(run)
         _close_all(fitted, store, settings.name, owner, run)
+        # An interrupted watch does not get here, and shows as silent, not as finished.
         finished = True
     finally:
         store.release(settings.name, owner, finished=finished)

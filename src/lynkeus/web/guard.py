@@ -61,6 +61,7 @@ class Guard:
 def _refusal(headers: Headers) -> Response | None:
     if _foreign(headers):
         return PlainTextResponse("refused: this form was sent from another site", 403)
+    # A body without a length could go on for ever, and is read before any route sees it.
     length = headers.get("content-length", "")
     if not length.isdigit():
         return PlainTextResponse("refused: a POST must say its length", 411)
@@ -92,6 +93,7 @@ def may_post(request: Request, token: str | None) -> bool:
     """Return whether this request carries the token (as a bearer or by its cookie), where one is needed."""
     if token is None:
         return True
+    # Programs send the token itself, browsers the cookie that was set for it on the login page.
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and same(bearer.strip(), token):
         return True
