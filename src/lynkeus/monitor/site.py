@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lynkeus.core import AlarmRule, SettingsError
+from lynkeus.files.damaged import in_short
 
 NAME, EARLIER_NAME = "monitor", "orbits"  # of a monitor that nobody named, now and in stores of earlier versions
 # Names of channels as at the European XFEL: BPME.2241.SA1/x is at 2241 m of the beam line SA1, in the plane x.
@@ -83,8 +84,8 @@ class SiteSettings:
                 known = ", ".join(item.name for item in fields(cls))
                 raise SettingsError(f"{sorted(unknown)[0]}: no such setting; there are {known}")
             return cls(**content)
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, SettingsError) as error:
-            raise SettingsError(f"{path}: {error}") from error
+        except (OSError, ValueError, RecursionError, SettingsError) as error:  # ValueError: whatever is not TOML
+            raise SettingsError(f"{path}: {in_short(error) if isinstance(error, ValueError) else error}") from error
 
 
 def name_in(known: Collection[str], name: str) -> str:
