@@ -34,7 +34,7 @@ HEADERS = {
 
 
 def is_local(host: str) -> bool:
-    """Whether a server bound to this host is reachable from this machine only."""
+    """Return whether a server bound to this host is reachable from this machine only."""
     return host in LOCAL_HOSTS
 
 
@@ -67,6 +67,7 @@ class Guard:
 def _refusal(headers: Headers) -> Response | None:
     if _foreign(headers):
         return PlainTextResponse("refused: this form was sent from another site", 403)
+    # A body without a length could go on for ever, and is read before any route sees it.
     length = headers.get("content-length", "")
     if not length.isdigit():
         return PlainTextResponse("refused: a POST must say its length", 411)
@@ -74,7 +75,7 @@ def _refusal(headers: Headers) -> Response | None:
 
 
 def _foreign(headers: Headers) -> bool:
-    """Whether a page of another site made a browser send this (cross-site request forgery).
+    """Return whether a page of another site made a browser send this (cross-site request forgery).
 
     Browsers always say where a POST comes from; programs such as curl say nothing and cannot be tricked.
     """
@@ -85,7 +86,7 @@ def _foreign(headers: Headers) -> bool:
 
 
 def session_of(token: str) -> str:
-    """What the cookie holds: it proves that the token was known, and does not hold it."""
+    """Return the content of the cookie: it proves that the token was known, and does not hold it."""
     return hmac.new(token.encode(), b"lynkeus session", hashlib.sha256).hexdigest()
 
 

@@ -57,7 +57,7 @@ def sign_in(
 
 @router.get("/metrics")
 def metrics(site: SiteDep) -> PlainTextResponse:
-    """For Prometheus."""
+    """Return counts and times for Prometheus."""
     return PlainTextResponse(prometheus_text(site.store, time.time_ns()), media_type=CONTENT_TYPE)
 
 
