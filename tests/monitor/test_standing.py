@@ -52,7 +52,7 @@ def steered() -> Batch:
 
 
 def events(store: Store) -> dict[str, Any]:
-    return {one.standing.state: one for one in list_standing(store, "orbits")}
+    return {one.standing.state: one for one in list_standing(store, WatchSettings().name)}
 
 
 def test_what_lasts_is_one_alarm_and_then_stands(fitted: Fitted, steered: Batch, store: Store) -> None:
@@ -75,7 +75,7 @@ def test_what_lasts_is_one_alarm_and_then_stands(fitted: Fitted, steered: Batch,
 def test_a_masked_channel_is_listed_with_its_reason_and_says_nothing(
     fitted: Fitted, steered: Batch, store: Store
 ) -> None:
-    add_maintenance(store, [Maintenance("orbits", NAME, 0, "cable", "me")])
+    add_maintenance(store, [Maintenance(WatchSettings().name, NAME, 0, "cable", "me")])
     watch(fitted, InMemory(steered[:1700], 700), store, WatchSettings())
     masked = events(store)["maintenance"]
     assert masked.standing.where == NAME
@@ -85,7 +85,7 @@ def test_a_masked_channel_is_listed_with_its_reason_and_says_nothing(
 
 def test_a_mask_ends_at_its_time(fitted: Fitted, steered: Batch, store: Store) -> None:
     assert steered.time_ns is not None
-    add_maintenance(store, [Maintenance("orbits", NAME, int(steered.time_ns[600]), "cable", "me")])
+    add_maintenance(store, [Maintenance(WatchSettings().name, NAME, int(steered.time_ns[600]), "cable", "me")])
     watch(fitted, InMemory(steered[:1700], 700), store, WatchSettings())
     assert "maintenance" not in events(store)
     assert [stored for stored in store.alarms() if stored.alarm.where == NAME]
@@ -94,7 +94,7 @@ def test_a_mask_ends_at_its_time(fitted: Fitted, steered: Batch, store: Store) -
 def test_a_restart_goes_on_with_what_stands(fitted: Fitted, steered: Batch, store: Store) -> None:
     for stop in (1500, 2000, len(steered)):
         watch(fitted, InMemory(steered[:stop], 700), store, WatchSettings())
-    assert len([one for one in stood_last(store, "orbits") if one.where == NAME]) == 1
+    assert len([one for one in stood_last(store, WatchSettings().name) if one.where == NAME]) == 1
 
 
 def write(store: Store, rows: list[dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from lynkeus.monitor.standing import (
     matching,
 )
 from lynkeus.web.api import Note, Who
-from lynkeus.web.guard import may_post
+from lynkeus.web.guard import may_post, require_token
 from lynkeus.web.site import Site, SiteDep, templates
 
 router = APIRouter(include_in_schema=False)
@@ -44,7 +44,7 @@ def seen(
     request: Request, site: SiteDep, number: int, who: Annotated[Who, Form()], note: Annotated[Note, Form()] = ""
 ) -> Response:
     """Note that somebody has seen what stands."""
-    _require_token(request, site)
+    require_token(request, site.token, "this")
     acknowledge(site.store, number, who, note)
     return RedirectResponse("/standing", 303)
 
@@ -69,7 +69,7 @@ def unmask(request: Request, site: SiteDep, monitor: Name, channel: Patterns, wh
 def _append(
     request: Request, site: Site, monitor: str, channels: str, who: str, reason: str, ahead_ns: float
 ) -> None:  # fmt: skip
-    _require_token(request, site)
+    require_token(request, site.token, "this")
     pulse = site.store.monitor(monitor)
     if pulse is None:
         raise HTTPException(404, f"no monitor {monitor!r}")
@@ -79,8 +79,3 @@ def _append(
         add_maintenance(site.store, [Maintenance(monitor, name, until_ns, reason, who) for name in names])
     except LynkeusError as error:
         raise HTTPException(422, str(error)) from error
-
-
-def _require_token(request: Request, site: Site) -> None:
-    if not may_post(request, site.token):
-        raise HTTPException(401, "this needs the server's token: sign in first")
