@@ -23,6 +23,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.reference import FOLDS, Reference, score_reference
+from lynkeus.fitting.self_check import checked
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.live_channels import LiveChannels
@@ -103,7 +104,8 @@ def fit(
         "known_anomalies": known.anomalies,
         "held_out": split,
     }
-    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage)
+    messages, check = checked(settings.scorer, scorer, labelled.good) if about.learned else ([], {})
+    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, messages)
 
 
 def view_of(source: Source, settings: FitSettings, about: About) -> View:

@@ -84,8 +84,9 @@ def for_pulses(samples: Array) -> str:
     where they have too many numbers; "raw" for samples that do not.
 
     They repeat themselves where the mean over samples explains at least REPEATED of the variance in time, in at least
-    a quarter of the channels (of I and Q of a phased signal one is hardly more than noise). Then a fault is small beside the pulse itself: of 160 pulses an autoencoder of raw ones found no quenches (AUROC 0.43, chance),
-    of their deviations 0.96, of whitened ones 1.00; the largest deviation in sigmas has 0.99.
+    a quarter of the channels (of I and Q of a phased signal one is hardly more than noise). Then a fault is small
+    beside the pulse itself: of 160 pulses an autoencoder of raw ones found no quenches (AUROC 0.43, chance), of their
+    deviations 0.96, of whitened ones 1.00; the largest deviation in sigmas has 0.99.
     """
     if samples.ndim != 3 or len(samples) < FEWEST_PULSES:
         return "raw"
