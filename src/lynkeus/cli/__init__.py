@@ -96,10 +96,12 @@ def serve(
     """Serve the pages of a store until Ctrl-C."""
     from lynkeus.monitor.site import SiteSettings
     from lynkeus.web.app import serve as run
+    from lynkeus.web.site import Words
 
     facts = SiteSettings.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
     shown = Path(facts.reports) if facts.reports else None
-    run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()))
+    words = Words(facts.call, facts.outputs)
+    run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()), words)
 
 
 @app.command()

@@ -29,7 +29,9 @@ def watch_data(options: WatchOptions) -> int:
     fitted = Fitted.load(options.model)
     if fitted.view.alone:
         return _watch_runs(fitted, facts, options)
-    settings = WatchSettings(facts.name, facts.title, facts.rule, facts.replay, facts.place)
+    settings = WatchSettings(
+        facts.name, facts.title, facts.rule, facts.replay, facts.place, titles=facts.outputs, call=facts.call
+    )
     source = open_as_fitted(fitted, options.data, None)
     check(fitted, source, settings)  # before a store is made
     with contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:

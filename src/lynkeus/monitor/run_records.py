@@ -23,7 +23,7 @@ from lynkeus.monitor.run_packing import (
     unpack_sigmas,
 )
 from lynkeus.monitor.store import Store
-from lynkeus.monitor.tables import run_book, run_flagged, run_judged, run_plots
+from lynkeus.monitor.tables import opinion, run_book, run_flagged, run_judged, run_plots
 
 FLAGGED = (Verdict.WARN, Verdict.BAD)
 _SAID = latest("run")
@@ -91,6 +91,14 @@ def models(store: Store) -> list[str]:
     query = sa.select(run_judged.c.model).group_by(run_judged.c.model).order_by(sa.func.max(run_judged.c.id).desc())
     with store.reading() as connection:
         return list(connection.scalars(query))
+
+
+def stamp(store: Store) -> tuple[int, int]:
+    """Numbers that rise when a run is judged, or when something is said of anything."""
+    numbers = (sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0)) for table in (run_judged, opinion))
+    with store.reading() as connection:
+        first, second = (int(connection.scalar(query) or 0) for query in numbers)
+    return first, second
 
 
 def runs(store: Store, wanted: RunFilter, limit: int = 50, offset: int = 0) -> tuple[list[StoredRun], int]:

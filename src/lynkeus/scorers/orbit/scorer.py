@@ -57,7 +57,10 @@ class Orbit:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("monitor", "beam")
-    about: ClassVar[About] = About(("table", "waveform"), False, "residual in sigmas", "seconds")
+    about: ClassVar[About] = About(
+        ("table", "waveform"), False, "residual in sigmas", "seconds",
+        titles={"monitor": "one channel", "beam": "many channels"},
+    )  # fmt: skip
     evidence_labels: ClassVar[dict[str, str]] = {
         "monitor": "evidence against the channel (nats)",
         "beam": "shift against the baseline (sigma)",
