@@ -54,7 +54,10 @@ class Orbit:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("monitor", "beam")
-    about: ClassVar[About] = About(("table", "waveform"), False, "residual in sigmas", "seconds")
+    about: ClassVar[About] = About(
+        ("table", "waveform"), False, "residual in sigmas", "seconds",
+        answers={"channel": "monitor", "all channels": "beam"},
+    )  # fmt: skip
     evidence_labels: ClassVar[dict[str, str]] = {
         "monitor": "evidence against the channel (nats)",
         "beam": "shift against the baseline (sigma)",
