@@ -17,13 +17,15 @@ from lynkeus.commission.judge import GOOD, Trial
 from lynkeus.commission.plant.planter import Anywhere, InPixels, Kind, Truth
 from lynkeus.commission.settings import CommissionSettings
 from lynkeus.commission.turn_on import Case
-from lynkeus.core import Array, Batch, SettingsError, Source, SourceError, about_of
+from lynkeus.core import Batch, SettingsError, Source, SourceError, about_of
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.sources.images.masks import Mask, read_masks
 from lynkeus.sources.runs.read import RunFolder
 from lynkeus.sources.wrappers.wrapper import Wrapper
 
 GOOD_WORDS = ("", "0", "good", "ok", "healthy", "normal", "none", "false")  # labels in words that say: nothing is wrong
+SAYS = "labelled so in the data"
+CHANGES = ("shifted", "gone", "new")  # what scorers of runs call what happened
 FEWEST = 2  # good samples and faulty ones
 NAMES = ("run", "file")  # in the meta of a batch: what a sample is called
 KEYS, LABELS = ("file", "run", "name"), ("label", "fault", "truth")  # columns of a table of labels
@@ -37,18 +39,21 @@ class Named(Wrapper):
         self.label_of = label_of
 
     def __iter__(self) -> Iterator[Batch]:
+        left_out = 0
         for batch in self.source:
             key = next((name for name in NAMES if name in batch.meta), None)
             if key is None:
                 raise SettingsError("these samples have no names (files, runs) that labels could be matched to")
             known = [self.label_of(str(name)) for name in batch.meta[key]]
             there = np.array([label is not None for label in known])
+            left_out += int((~there).sum())
             if not there.any():
                 continue
             words = np.array([label or "" for label in known], dtype=str)
             truth = np.array([int(word.lower() not in GOOD_WORDS) for word in words])
             batch = replace(batch, truth=truth, meta={**batch.meta, "label": words})
             yield batch if there.all() else batch[there]
+        self.own_messages = [f"{left_out} samples have no label and are left out"] if left_out else []
 
 
 def by_folder(name: str) -> str | None:
@@ -83,23 +88,30 @@ def read_labels(path: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class LabelledSamples:
-    """Samples of which some are labelled as faulty: how many of each kind of label there are (`counts`, "" good), and
-    what labels in numbers are called (`names`)."""
+    """Samples of which some are labelled as faulty: how many of each kind of label there are (`counts`, "" good), what
+    labels in numbers are called (`names`), names and sizes of `images` that have masks, and the kinds that a scorer may
+    have `said`."""
 
     source: Source
     settings: CommissionSettings
     counts: Mapping[str, int]
     names: Mapping[int, str]
+    images: Sequence[tuple[str, tuple[int, int]]] = ()
     messages: tuple[str, ...] = ()
+    said: tuple[str, ...] = CHANGES
 
     @classmethod
     def of(cls, fitted: Fitted, source: Source, settings: CommissionSettings) -> Self:
         """Count what is labelled, in one pass. Raises SettingsError where good or faulty samples are missing."""
         counts: Counter[str] = Counter()
-        found = cls(source, settings, counts, names_of_labels(fitted))
+        images: list[tuple[str, tuple[int, int]]] = []
+        said = (*CHANGES, *fitted.scorer.outputs[1:])
+        found = cls(source, settings, counts, names_of_labels(fitted), images, said=said)
         prepared = found.prepared(fitted)
         for batch in prepared:
             counts.update(kinds_of_labels(batch, found.names))
+            if settings.masks is not None:
+                images += _names_and_sizes(batch)
         found = replace(found, messages=tuple(getattr(prepared, "messages", ())))
         if not found.kinds or counts[""] < FEWEST:
             raise SettingsError(
@@ -112,7 +124,7 @@ class LabelledSamples:
     def kinds(self) -> Mapping[str, Kind]:
         """Return one for each kind of label, the most frequent first."""
         ordered = sorted((name for name in self.counts if name), key=lambda name: (-self.counts[name], name))
-        return {name: Kind("labelled so in the data", change=name) for name in ordered}
+        return {name: Kind(SAYS, change=name if name in self.said else "") for name in ordered}
 
     @property
     def total(self) -> int:
@@ -130,10 +142,11 @@ class LabelledSamples:
 
     def trials(self, fitted: Fitted, whole: bool) -> Iterator[Trial]:
         """Yield the faulty ones of each batch, then the good ones."""
+        masks = self._masks()
         for batch in self.prepared(fitted):
             labels = np.array(kinds_of_labels(batch, self.names), dtype=object)
             faulty, good = np.flatnonzero(labels != ""), np.flatnonzero(labels == "")
-            truths = self._truths(batch, labels)
+            truths = [self._truth(str(label), masks) for label in labels]
             for rows in (faulty, good):
                 if len(rows):
                     cases = [Case(labels[row], 1.0, 0.0) if labels[row] else GOOD for row in rows]
@@ -143,17 +156,22 @@ class LabelledSamples:
                     else:
                         yield Trial(batch[rows], np.arange(len(rows)), cases, own)
 
-    def _truths(self, batch: Batch, labels: Array) -> list[Truth]:
-        masks = self.settings.masks
-        if masks is None or batch.schema.kind != "image":
-            return [Anywhere(str(label)) for label in labels]
-        return [InPixels(mask, str(label)) for mask, label in zip(self._masks(batch, masks), labels, strict=True)]
+    def _masks(self) -> Iterator[Mask] | None:
+        """The mask of each image, in their order; read as they are asked for."""
+        if self.settings.masks is None:
+            return None
+        return read_masks(self.settings.masks, [name for name, _ in self.images], [size for _, size in self.images])
 
-    def _masks(self, batch: Batch, folder: Path) -> Iterator[Mask]:
-        if "file" not in batch.meta:
-            raise SettingsError("--masks: these samples are no images of a folder, so masks cannot be matched to them")
-        files, size = [str(file) for file in batch.meta["file"]], batch.values.shape[2:]
-        return read_masks(folder, files, [(int(size[0]), int(size[1]))] * len(files))
+    def _truth(self, label: str, masks: Iterator[Mask] | None) -> Truth:
+        change = self.kinds[label].change if label else ""
+        return Anywhere(change) if masks is None else InPixels(next(masks), change)
+
+
+def _names_and_sizes(batch: Batch) -> list[tuple[str, tuple[int, int]]]:
+    if "file" not in batch.meta or batch.schema.kind != "image":
+        raise SettingsError("--masks: these samples are no images of a folder, so masks cannot be matched to them")
+    size = (int(batch.values.shape[2]), int(batch.values.shape[3]))
+    return [(str(file), size) for file in batch.meta["file"]]
 
 
 def names_of_labels(fitted: Fitted) -> dict[int, str]:
@@ -190,4 +208,4 @@ def has_labels(source: Source) -> bool:
 
 def label_kinds(numbers: Sequence[int], names: Mapping[int, str]) -> dict[str, Kind]:
     """Return the kinds of labels of a stream, which has numbers only."""
-    return {names.get(number, f"label {number}"): Kind("labelled so in the data") for number in sorted(numbers)}
+    return {names.get(number, f"label {number}"): Kind(SAYS) for number in sorted(numbers)}

@@ -53,8 +53,8 @@ class PlantedRuns:
         view = view_of_runs(fitted)
         if not view.columns.names:
             raise SettingsError(
-                f"{fitted.name}: judges runs of histograms; changes can be planted into runs of events only: give "
-                "labelled runs, and --labels FILE.csv"
+                f"{fitted.name}: judges runs of histograms; changes can be planted into runs of events only; give runs "
+                "of which some are known to be bad, and name their labels by --labels FILE.csv"
             )
         settings.cases(KINDS, "runs")
         reader = RunReader(view.columns, view.book, MOST_EVENTS)

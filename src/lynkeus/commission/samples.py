@@ -55,7 +55,8 @@ class PlantedSamples:
         kind = prepared.schema.kind
         if kind not in PLANTED_INTO:
             raise SettingsError(
-                f"nothing can be planted into samples of the kind {kind}; give labelled ones, and --labels NAME"
+                f"nothing can be planted into {kind} samples; give data of which some are known to be faulty, and name "
+                "their labels by --labels"
             )
         gathered = gather(prepared)
         planter: Planter = (
@@ -145,13 +146,19 @@ def same_view(first: Source, other: Source, name: str) -> None:
 
 
 def capped(source: Source, most: int) -> Iterator[Batch]:
-    """Yield the batches of the first samples."""
+    """Yield the batches of the first samples that are not labelled as faulty."""
     left = most
-    for batch in source:
+    for batch in map(good_of, source):
         if left <= 0:
             return
-        yield batch if len(batch) <= left else batch[:left]
+        if len(batch):
+            yield batch if len(batch) <= left else batch[:left]
         left -= len(batch)
+
+
+def good_of(batch: Batch) -> Batch:
+    """Return the samples that are not labelled as faulty."""
+    return batch if batch.truth is None or not batch.truth.any() else batch[batch.truth == 0]
 
 
 def gather(source: Source) -> Gathered:
@@ -159,8 +166,10 @@ def gather(source: Source) -> Gathered:
     kind = source.schema.kind
     most = MOST.get(kind, MOST_OTHERS)
     held: list[Array] = []
-    step, count, span, more = 1, 0, [], False
-    for batch in source:
+    step, count, faulty, span, more = 1, 0, 0, [], False
+    for whole in source:
+        batch = good_of(whole)
+        faulty += len(whole) - len(batch)
         more = count + len(batch) > most
         batch = batch[: most - count]
         if len(batch):
@@ -174,6 +183,7 @@ def gather(source: Source) -> Gathered:
     if count < 2:
         raise SourceError("the data give fewer than two samples to plant into: are they shorter than one window?")
     said = tuple(getattr(source, "messages", ()))
+    said += (f"{faulty} samples are labelled as faulty and left out",) if faulty else ()
     said += (f"the first {count} samples are used, there are more",) if more else ()
     return Gathered(count, held, span[0] if span else 0, span[-1] if span else 0, said)
 
