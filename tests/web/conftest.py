@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from pyarrow import parquet
 
 from lynkeus.core import Alarm, Finding, Plot, PlotRecord, RunRecord, Verdict
 from lynkeus.monitor import tables
-from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
+from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.store import Store
 from lynkeus.web.app import create_app
 
@@ -112,7 +113,7 @@ def fill(store: Store, owner: Owner, end_ns: int) -> None:
         opened.append((alarm, evidence(rng, faulty)))
         if length:
             closed.append(Alarm(output, start, start + SECOND_NS, 9.5, 0.025, where, start + length * SECOND_NS))
-    progress = Progress(36000, end_ns, b"", None)
+    progress = ResumePoint(36000, end_ns, b"", None)
     store.commit(NAME, owner, Commit(progress, tuple(points), tuple(opened), (), tuple(closed), 35988, 12))
     with store.engine.begin() as connection:  # as after an hour at 10 Hz, not the microseconds that this took
         connection.execute(tables.progress.update().values(samples_per_s=9.97))
@@ -216,6 +217,14 @@ def write_surfaces(folder: Path, cells: int = 2, angles: int = 6, size: tuple[in
     parquet.write_table(table, folder / "scores.parquet")
     parquet.write_table(pa.Table.from_pylist(points), folder / "latent.parquet")
     return folder / "scores.parquet"
+
+
+@pytest.fixture(scope="session")
+def filled() -> SimpleNamespace:
+    """What fills a store with alarms and runs, and a folder with scored images."""
+    return SimpleNamespace(
+        alarms=lambda store: fill(store, Owner.here(), time.time_ns()), runs=judged_runs, surfaces=write_surfaces
+    )
 
 
 @pytest.fixture

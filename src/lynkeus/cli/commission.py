@@ -19,7 +19,7 @@ NO_LABELS, FOLDERS = "none", "folders"
 
 
 def commission_model(options: CommissionOptions) -> None:
-    """Run the command."""
+    """Run `lynkeus commission`."""
     from lynkeus.commission.commission import commission
     from lynkeus.commission.report import write_report
     from lynkeus.fitting.fitted import Fitted

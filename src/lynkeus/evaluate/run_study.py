@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from lynkeus.commission.found import Commissioning
 from lynkeus.commission.report import write_report
 from lynkeus.commission.turn_on import CHANCE
 from lynkeus.core import Alarm, Check, Source, Study
+from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.evaluate.results_page import results_page
 from lynkeus.files.whole import write_whole
 from lynkeus.fitting.evidence.channels import evidence
@@ -29,7 +30,6 @@ from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.sources import files_of
 
-Progress = Callable[[str, float], None]
 STATISTICS = ("efficiency", "low", "high", "auroc", "auroc_low", "auroc_high", "right_place", "right_window")
 
 
@@ -43,7 +43,7 @@ class StudyRun:
 
     @property
     def passed(self) -> bool:
-        """Whether every check holds."""
+        """Return whether every check holds."""
         return all(check.holds(value) for check, value in self.checks)
 
     def lines(self) -> list[str]:
@@ -55,29 +55,34 @@ class StudyRun:
 
 
 def describe(check: Check, value: float) -> str:
-    """A check in words."""
+    """Return a check in words."""
     bounds = [f">= {check.at_least:g}" if check.at_least is not None else ""]
     bounds.append(f"<= {check.at_most:g}" if check.at_most is not None else "")
     return f"{check.metric} = {value:.4g} ({' and '.join(bound for bound in bounds if bound)})"
 
 
-def run_study(study: Study, folder: Path, progress: Progress | None = None) -> StudyRun:
+def run_study(study: Study, folder: Path, progress: ReportProgress | None = None) -> StudyRun:
     """Run a study; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/` with figures, report and record."""
-    tell = progress or (lambda what, share: None)
+    report = progress or silent
     own = folder / study.name
     own.mkdir(parents=True, exist_ok=True)
     fitted, seconds = {}, {}
     for number, (name, options) in enumerate(study.scorers.items()):
-        tell(f"fitting {name}", 0.3 * number / len(study.scorers))
+        report(f"fitting {name}", 0.3 * number / len(study.scorers))
         begun = time.perf_counter()
         fitted[name] = fit(study.train, FitSettings(name, options, window=study.window), study.reference)
         seconds[name] = time.perf_counter() - begun
     first, *others = fitted
     settings = CommissionSettings(study.budget_per_hour, study.faults, per_case=study.per_case)
     compare = {name: fitted[name] for name in others}
-    found = commission(fitted[first], study.test, settings, compare, lambda what, share: tell(what, 0.3 + 0.6 * share))
-    tell("figures", 0.9)
+
+    def report_commissioning(what: str, share: float) -> None:
+        report(what, 0.3 + 0.6 * share)  # the fits before it take about a third of the time, the figures the rest
+
+    found = commission(fitted[first], study.test, settings, compare, report_commissioning)
+    report("figures", 0.9)
     metrics = collect(found, fitted) | {f"{name}.fit_s": value for name, value in seconds.items()}
+    # A metric that is missing is NaN, and fails its check: a name that was misspelt must not pass.
     checks = tuple((check, metrics.get(check.metric, float("nan"))) for check in study.checks)
     write_report(found, own / "report.html")
     _figures(fitted[first], study, found, own)
@@ -86,7 +91,7 @@ def run_study(study: Study, folder: Path, progress: Progress | None = None) -> S
     page = folder / f"{study.name}.md"
     run = StudyRun(metrics, checks, page)
     write_whole(page, results_page(study, found, fitted, asked, run.lines()[:-1]).encode())
-    tell("done", 1.0)
+    report("done", 1.0)
     return run
 
 
@@ -144,7 +149,7 @@ def _record(study: Study) -> dict[str, Any]:
 
 
 def record(asked: dict[str, Any], sources: Iterable[Source]) -> dict[str, Any]:
-    """What was run, with what: enough to know whether another run could differ."""
+    """Return what was run, with what: enough to know whether another run could differ."""
     files = [
         {"path": path.name, "bytes": path.stat().st_size}
         for path in dict.fromkeys(path for source in sources for path in files_of(source))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from lynkeus.core import (
     Source,
     plugins,
 )
+from lynkeus.core.progress import ReportProgress
 from lynkeus.fitting.fit import FitSettings, view_of
 from lynkeus.fitting.follow import move_past, start
 from lynkeus.fitting.reference import FOLDS
@@ -50,7 +51,7 @@ class Candidate:
     refused: str = ""
 
     def line(self) -> str:
-        """In words."""
+        """Return the candidate in one line, with the share that it found and the interval."""
         if self.refused:
             return f"{self.name}: not tried ({self.refused})"
         found = f"{self.efficiency:.0%} ({self.low:.0%} to {self.high:.0%}) of {self.faults} faults"
@@ -67,7 +68,7 @@ class Choice:
 
 
 def choose(
-    source: Source, settings: FitSettings, learned: Sequence[str] = (), tell: Callable[[str, float], None] | None = None
+    source: Source, settings: FitSettings, learned: Sequence[str] = (), report: ReportProgress | None = None
 ) -> Choice:
     """Fit all scorers that train no network, and the `learned` ones asked for, on four fifths of the data; plant faults
     into the rest, or take known anomalies where there are enough, and keep the best; a cheaper one where it is as good.
@@ -79,10 +80,11 @@ def choose(
     names = [name for name, scorer in known.items() if not scorer.about.learned] + list(learned)
     found = []
     for number, name in enumerate(names):
-        if tell is not None:
-            tell(name, number / len(names))
+        if report is not None:
+            report(name, number / len(names))
         try:
             found.append(_try(name, source, settings))
+        # One that cannot read these data, or finds too few of them, is no reason to stop: it is listed with why.
         except LynkeusError as refused:
             found.append(Candidate(name, refused=str(refused)))
     absent = {name: scorer.missing for name, scorer in known.items() if scorer.missing and name not in learned}
@@ -91,6 +93,7 @@ def choose(
     if not tried:
         raise SettingsError(f"no scorer can be fitted on these data; the first says: {found[0].refused}")
     most = max(tried, key=lambda candidate: candidate.efficiency)
+    # Within the interval of the best the difference may be chance, so cost and recommendation decide.
     as_good = [candidate for candidate in tried if candidate.efficiency >= most.low]
     best = min(as_good, key=lambda candidate: (not plugins.about(candidate.name).recommended, candidate.seconds))
     why = f"{best.name} is chosen: {best.line().partition(': ')[2]}"
@@ -105,7 +108,7 @@ def _try(name: str, source: Source, settings: FitSettings) -> Candidate:
     prepared = view_of(source, settings, about).of(source)
     if prepared.schema.kind not in about.kinds:
         raise SettingsError(f"it reads {', '.join(about.kinds)}")
-    labelled = Labelled(prepared, settings.labels, settings.judged)
+    labelled = Labelled(prepared, settings.labels, settings.intervals)
     known = labelled.check(about.labels, name, 0)
     scorer = plugins.load("scorers", name)()
     began = time.monotonic()
@@ -152,7 +155,8 @@ def _with_faults(batch: Batch, rows: Array, inputs: Inputs, rng: np.random.Gener
 
 
 def _rarest(scores: Floats, reference: Floats) -> Floats:
-    """(n,) the highest share of reference scores that any output of a sample exceeds; single outputs as they are."""
+    """Return (n,) the highest share of reference scores that any output of a sample exceeds; single outputs as they
+    are."""
     if scores.shape[1] == 1:
         return np.nan_to_num(scores[:, 0], nan=-np.inf)
     columns = [np.searchsorted(np.sort(reference[:, k]), scores[:, k]) / len(reference) for k in range(scores.shape[1])]

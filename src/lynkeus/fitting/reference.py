@@ -21,11 +21,11 @@ from lynkeus.core import (
     TimesNs,
 )
 from lynkeus.core.calibration import NS_PER_HOUR
+from lynkeus.core.progress import ReportProgress
 from lynkeus.core.weights import joined_weights
 from lynkeus.fitting.follow import move_past, start
 from lynkeus.transforms.thinned import Thinned
 
-Progress = Callable[[str, float | None], None]
 FOLDS = 5  # of samples that stand alone, and of stretches for a network
 WIDEST_GAP = 20.0  # a pause longer than this many samples does not count as livetime
 
@@ -67,6 +67,7 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
     for batch in prepared:
         scores, left_out = scorer.unseen(batch) if isinstance(scorer, Refers) else (scorer.score(batch), None)
         if batch.weight is not None:
+            # Weight 0 is as if the sample were not there.
             scores = np.where(batch.weight[:, None] > 0, scores, np.nan)
         weights.append(batch.weight)
         places = _places(scorer, batch)
@@ -74,6 +75,7 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
         suspects = np.zeros(scores.shape, bool) if left_out is None else left_out != ""
         ends = None if batch.time_ns is None else end_times(batch)
         parts.append((scores, suspects, _numbers(places, batch.schema.names), batch.time_ns, ends))
+        # Samples are kept for the pages, thinned: the reference itself may be larger than memory.
         samples.add(mean_sample(batch))
         move_past(scorer, batch)
     if not parts:
@@ -85,15 +87,15 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
 
 
 def _places(scorer: Scorer, batch: Batch) -> npt.NDArray[np.str_]:
-    """(n, outputs) channel that the scorer names, '' where it names none; asked only of data with times, which may hold
-    incidents."""
+    """Return (n, outputs) channel that the scorer names, '' where it names none; asked only of data with times, which
+    may hold incidents."""
     if batch.time_ns is None or not isinstance(scorer, Finds):
         return np.full((len(batch), len(scorer.outputs)), "")
     found = [scorer.find(batch, output) for output in scorer.outputs]
     return np.array([[own[0].where if own else "" for own in column] for column in found]).T
 
 
-def fold_scores(make: Callable[[], Scorer], source: Source, progress: Progress) -> Floats:
+def fold_scores(make: Callable[[], Scorer], source: Source, progress: ReportProgress) -> Floats:
     """Return (n, outputs) scores of all samples, each by a scorer that has not seen it: by FOLDS folds."""
     samples = [batch[k : k + 1] for batch in source for k in range(len(batch))]
     scores: Floats | None = None
@@ -130,7 +132,8 @@ def _numbers(where: npt.NDArray[np.str_], names: tuple[str, ...]) -> npt.NDArray
 
 
 def mean_sample(batch: Batch) -> Floats:
-    """(n, channel) float32: rows as they are, windows as their mean over time, images over pixels, NaN left out."""
+    """Return (n, channel) float32: rows as they are, windows as their mean over time, images over pixels, NaN left
+    out."""
     if batch.schema.kind in ("cloud", "text"):
         return np.empty((len(batch), 0), np.float32)  # of these there is no sample in the middle
     if batch.values.ndim == 2:

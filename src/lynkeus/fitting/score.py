@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from lynkeus.core import Array, RunRecord, SettingsError, Source, SourceError
+from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.files.journal import Journal, stamp_of
 from lynkeus.files.model_folder import SUMS
 from lynkeus.files.whole import disk_errors, replace_file, write_parquet
@@ -40,7 +41,6 @@ SHARE = 4  # images that a process is given at a time
 FALSE_ALARMS = 0.01  # of good runs that are not called GOOD
 ABOUT = b"lynkeus"  # of a table of images: where they are, and their maps
 GOES_ON = "mend that and start again: it goes on"
-Progress = Callable[[str, float | None], None]
 Keep = Callable[[RunRecord], bool]
 
 
@@ -82,17 +82,17 @@ class Written:
 
 
 def score(
-    fitted: Fitted, model: Path, source: Source, settings: ScoreSettings, progress: Progress | None = None
+    fitted: Fitted, model: Path, source: Source, settings: ScoreSettings, progress: ReportProgress | None = None
 ) -> Written:
     """Score all of a source by a model, as it lies in the folder or file `model`.
 
     Raises SourceError where nothing can be read or written, SettingsError for what the model cannot do.
     """
-    tell = progress or (lambda what, share: None)
+    report = progress or silent
     if isinstance(source, RunFolder):
-        return _runs(fitted, model, source, settings, tell)
+        return _runs(fitted, model, source, settings, report)
     if shows_maps(fitted) and isinstance(source, ImageSource):
-        return _images(fitted, model, source, settings, tell)
+        return _images(fitted, model, source, settings, report)
     return _samples(fitted, model, source, settings)
 
 
@@ -103,6 +103,7 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
     done = skip = parts.rows
     start(fitted.scorer, parts.state)
     for batch in prepared:
+        # Written before a kill: read again, since a window needs the rows before it, but not scored again.
         if skip >= len(batch):
             skip -= len(batch)
             continue
@@ -116,12 +117,12 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
 
 
 def _data(source: Source) -> Any:
-    """What the data are, by names, sizes and times of files: so that other data are not taken for the same."""
+    """Return what the data are, by names, sizes and times of files: so that other data are not taken for the same."""
     files = [[str(path), *stamp_of(path)] for path in files_of(source) if path.is_file()]
     return files or origin_of(source) or str(getattr(source, "url", type(source).__name__))
 
 
-def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSettings, tell: Progress) -> Written:
+def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSettings, report: ReportProgress) -> Written:
     """A verdict on each run, and on its sections before it."""
     from lynkeus.fitting.verdicts import RunVerdicts  # it takes longest to import
 
@@ -134,8 +135,9 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     journal = Journal.open(settings.output, head, stamps.items())
     names = set(journal.left())
     left = [run for run in folder.runs if run.name in names]
-    for name, rows, safe in _judged(verdicts, left, settings.keep, tell):
+    for name, rows, safe in _scored_runs(verdicts, left, settings.keep, report):
         journal.add(name, stamps[name], rows)
+        # Not before the store has them, or a kill would leave runs in the table that the store never gets.
         if safe:
             journal.commit()
     table = journal.rows
@@ -144,12 +146,12 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     return Written(len(table), table, done=len(folder) - len(left))
 
 
-def _judged(
-    verdicts: RunVerdicts, runs: Sequence[RunFile], keep: Keep | None, tell: Progress
+def _scored_runs(
+    verdicts: RunVerdicts, runs: Sequence[RunFile], keep: Keep | None, report: ReportProgress
 ) -> Iterator[tuple[str, list[Row], bool]]:
     """Each run with its rows, its own before those of its sections, and whether all of them are safe elsewhere."""
     names, sections = {run.name for run in runs}, list[Row]()
-    for record in verdicts.of(runs, tell):
+    for record in verdicts.of(runs, report):
         safe = keep is None or keep(record)
         if record.run in names:
             yield record.run, [verdict_row(record), *sections], safe
@@ -158,7 +160,9 @@ def _judged(
             sections.append(verdict_row(record))
 
 
-def _images(fitted: Fitted, model: Path, source: ImageSource, settings: ScoreSettings, tell: Progress) -> Written:
+def _images(
+    fitted: Fitted, model: Path, source: ImageSource, settings: ScoreSettings, report: ReportProgress
+) -> Written:
     """A row of each image, by one or more processes, and its map where maps are kept."""
     fitted.prepare(source)  # are these images such as it was fitted on?
     names = dict(zip(source.images, map_names(source.images), strict=True)) if settings.maps else {}
@@ -166,6 +170,7 @@ def _images(fitted: Fitted, model: Path, source: ImageSource, settings: ScoreSet
     journal = Journal.open(settings.output, head, ((file, ()) for file in source.images))
     done = len(journal)
     left = [k for k, file in enumerate(source.images) if file not in journal and file not in source.skipped]
+    # Small shares: the processes end together though images differ in size, and little is lost with a kill.
     shares = [left[start : start + SHARE] for start in range(0, len(left), SHARE)]
     given = (settings.load, model, source.path, source.meta, source.colour, settings.maps, names)
     work: Work[list[int], Share] = Work(_begin, given, partial(_share, fitted, source, settings.maps, names))
@@ -174,7 +179,7 @@ def _images(fitted: Fitted, model: Path, source: ImageSource, settings: ScoreSet
         for row in rows:
             journal.add(row["file"], (), [row])
         journal.commit()
-        tell(f"{len(journal)} of {len(source.images)} images", len(journal) / len(source.images))
+        report(f"{len(journal)} of {len(source.images)} images", len(journal) / len(source.images))
     table = journal.rows
     if not table:
         raise SourceError(f"{source.path}: not a single image can be read; {source.messages[0]}")
@@ -217,7 +222,7 @@ def _share(
 
 
 def _save(path: Path, values: Array) -> None:
-    """As .npy; by way of memory, because of a full disk NumPy does not say that it is full."""
+    """Write a map as .npy by way of memory, since NumPy itself does not say that a disk is full."""
     held = io.BytesIO()
     np.save(held, values)
     with disk_errors(path, "cannot write", GOES_ON):
@@ -231,7 +236,7 @@ def identity(model: Path) -> str:
 
 
 def _about(model: Path, fitted: Fitted, source: ImageSource, settings: ScoreSettings) -> dict[str, str]:
-    """What those who read the scores must know; `normals`: folder of the good images, as it was when fitting."""
+    """Return what those who read the scores must know; `normals`: folder of the good images, as it was when fitting."""
     learned_from = fitted.lineage.get("data")
     return {
         "images": str(source.folder.absolute()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lynkeus.core.errors import StoreError
+from lynkeus.files.damaged import in_short
 from lynkeus.monitor import tables
 
 LOCK_WAIT_S = 5.0
@@ -40,6 +42,10 @@ def one_line_errors(address: str) -> Iterator[None]:
             if any(word in said.lower() for word in words):
                 raise StoreError(f"the store {address} {wrong}: {remedy}") from error
         raise StoreError(f"the store {address} failed: {said.splitlines()[0] if said else error}") from error
+    except (ValueError, KeyError, TypeError, IndexError, zlib.error) as error:  # of JSON, or of a packed run
+        raise StoreError(
+            f"the store {address} holds a damaged row ({in_short(error)}): take an earlier copy, or start a new store"
+        ) from error
 
 
 def open_engine(url: str) -> tuple[sa.Engine, str]:
@@ -84,17 +90,18 @@ def create_tables(engine: sa.Engine, address: str) -> None:
         raise StoreError(f"the store {address} holds other tables ({min(names)}, ...): give another file name")
     if not is_new:
         with engine.connect() as connection:
-            _refuse_other_version(connection, address)
+            refuse_other_version(connection, address)
     if not tables.metadata.tables.keys() <= names:  # a new store, or one from before a table was added
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             if engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
             tables.metadata.create_all(connection)
             connection.execute(insert_new(connection, tables.about), {"version": tables.VERSION})
-            _refuse_other_version(connection, address)
+            refuse_other_version(connection, address)
 
 
-def _refuse_other_version(connection: sa.Connection, address: str) -> None:
+def refuse_other_version(connection: sa.Connection, address: str) -> None:
+    """Raise StoreError where a store is not of this version."""
     version = connection.scalar(sa.select(sa.func.max(tables.about.c.version)))
     if version != tables.VERSION:
         raise StoreError(

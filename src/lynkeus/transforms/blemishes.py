@@ -24,7 +24,7 @@ LEAST_CHANGE = 0.04  # of the brightness: what changes less is not called a blem
 LEAST_GREY = 3.0  # and less than this either
 
 
-class Wanted(NamedTuple):
+class Blemish(NamedTuple):
     """One blemish: its `kind`, its `radius` in pixels (of a scratch: its width), and the `contrast` of a pit: how much
     brighter (above 0) or darker (below) it is, as a logarithm of the factor; None: drawn at random."""
 
@@ -34,7 +34,7 @@ class Wanted(NamedTuple):
 
 
 def plant_blemish(
-    pixels: Array, wanted: Wanted, others: Sequence[Array], random: np.random.Generator
+    pixels: Array, wanted: Blemish, others: Sequence[Array], random: np.random.Generator
 ) -> tuple[Array, Mask]:
     """Return an image (channel, row, column) of 0 ... 255 with one blemish, and the mask (row, column) of what changed;
     where chance makes it as bright as the surface nothing may have changed.
@@ -53,11 +53,11 @@ def plant_blemishes(pixels: Array, others: Sequence[Array], random: np.random.Ge
     """
     made, mask = pixels.astype(np.float32), np.zeros(pixels.shape[1:], bool)
     for _ in range(random.integers(1, MOST + 1)):
-        _plant(made, mask, others, random, Wanted(KINDS[random.integers(len(KINDS))]))
+        _plant(made, mask, others, random, Blemish(KINDS[random.integers(len(KINDS))]))
     return np.clip(np.rint(made), 0, 255).astype(np.uint8), mask
 
 
-def _plant(made: Floats, mask: Mask, others: Sequence[Array], random: np.random.Generator, wanted: Wanted) -> None:
+def _plant(made: Floats, mask: Mask, others: Sequence[Array], random: np.random.Generator, wanted: Blemish) -> None:
     kind = wanted.kind
     shape = _SHAPES[kind](made.shape[1:], random, wanted.radius)
     window = _window(made.shape[1:], shape.shape, random)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lynkeus.commission.plant.planter import HARMLESS, Anywhere, InPixels, Kind, Truth
 from lynkeus.core import Array, Floats
-from lynkeus.transforms.blemishes import Wanted, plant_blemish
+from lynkeus.transforms.blemishes import Blemish, plant_blemish
 
 PIXELS = "pixels"
 TRIES = 20  # at places where a blemish would be seen
@@ -74,10 +74,10 @@ class Blemishes:
         if kind == "exposure":
             factor = 1.0 + rng.choice([-1.0, 1.0]) * size * self.scatter
             return self._back(values, pixels, np.clip(np.rint(pixels * factor), 0, 255)), Anywhere(HARMLESS)
-        wanted = Wanted(kind, size)
+        wanted = Blemish(kind, size)
         if kind == "faint":
             sign = rng.choice([-1.0, 1.0])
-            wanted = Wanted("pit", min(FAINT_RADIUS, self.side / 4), float(np.log1p(sign * min(size, 0.95))))
+            wanted = Blemish("pit", min(FAINT_RADIUS, self.side / 4), float(np.log1p(sign * min(size, 0.95))))
         for _ in range(TRIES):
             made, mask = plant_blemish(pixels, wanted, self.others, rng)
             mask = mask if mask.any() else (made != pixels).any(axis=0)
