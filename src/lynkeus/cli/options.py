@@ -176,7 +176,7 @@ def open_as_fitted(fitted: Fitted, data: str, layout: str | None) -> Source:
     from lynkeus.sources import Layout, open_source
 
     kept = Layout.from_dict(fitted.view.layout) if fitted.view.layout and "://" not in data else None
-    return open_source(data, layout or kept)
+    return open_source(data, layout or kept, expected=fitted.view.schema)
 
 
 def open_for(fitted: Fitted, data: str, layout: str | None, meta: str | None, run_per_file: bool) -> Source:

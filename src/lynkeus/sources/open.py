@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from lynkeus.core import plugins
+from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.protocols import Source
 from lynkeus.sources.bundles.bundle import is_bundle
@@ -19,6 +20,8 @@ from lynkeus.sources.formats.samples import SampleFile, is_described
 from lynkeus.sources.images.bundle import ImageBundle, is_image_bundle
 from lynkeus.sources.images.files import ENDINGS, find_images, images_with_meta
 from lynkeus.sources.wrappers.finite import Finite
+from lynkeus.sources.wrappers.matched import matched
+from lynkeus.sources.wrappers.spread import Spread
 from lynkeus.sources.wrappers.time_order import Ordered
 
 FORMATS = {
@@ -26,17 +29,25 @@ FORMATS = {
     ".hdf5": "hdf5",
     ".parquet": "parquet",
     ".csv": "csv",
+    ".tsv": "csv",
     ".npy": "numpy",
     ".npz": "numpy",
 }
+FORMATS_ASKED_FOR = {".txt": "csv", ".dat": "csv", ".asc": "csv"}  # where they are named: a folder may hold notes
 
 
-def open_source(data: str | Path, layout: str | Path | Layout | None = None, meta: str | Path | None = None) -> Source:
+def open_source(
+    data: str | Path,
+    layout: str | Path | Layout | None = None,
+    meta: str | Path | None = None,
+    expected: Schema | None = None,
+) -> Source:
     """Open a file, a bundle, a folder or pattern of files (read in time order), images, or a URL (`sim://orbit?seed=1`).
 
     `layout`: name of a shipped layout, a TOML file, or a Layout. Files come with Inf as NaN and times in order; what
     that cost is in the source's `messages`. A folder of images (any depth), a pattern of them or one image gives an
-    ImageSource, to which `meta` is the table of what is known of each. Files and folders of `lynkeus generate` need
+    ImageSource, to which `meta` is the table of what is known of each. `expected`: the schema that a model reads; its
+    channels are found, others are left out. Files and folders of `lynkeus generate` need
     neither. Raises SourceError or SettingsError: what,
     where, what to do; also where a folder holds both images and tables, unless `meta` says that images are meant.
     """
@@ -49,7 +60,7 @@ def open_source(data: str | Path, layout: str | Path | Layout | None = None, met
         if layout is not None and replace(read_layout(layout), truth="") != Layout():
             raise SettingsError(f"{path}: images need no --layout; leave it out")
         return plugins.load("sources", "images")(path, meta)
-    return Ordered(Finite(_open_path(path, read_layout(layout))))
+    return Ordered(Finite(Spread(_open_path(path, read_layout(layout), expected))))
 
 
 def _holds_images(path: Path) -> bool:
@@ -68,12 +79,13 @@ def _holds_images(path: Path) -> bool:
 
 def _tables(path: Path) -> list[Path]:
     found = path.iterdir() if path.is_dir() else map(Path, glob.glob(str(path), recursive=True))
-    return sorted(item for item in found if item.suffix.lower() in FORMATS and item.is_file())
+    endings = (*FORMATS, ".csv.gz", ".tsv.gz")
+    return sorted(item for item in found if item.name.lower().endswith(endings) and item.is_file())
 
 
-def _open_path(path: Path, layout: Layout) -> Source:
+def _open_path(path: Path, layout: Layout, expected: Schema | None) -> Source:
     if path.is_file():
-        return _reader(path, layout)
+        return _reader(path, layout, expected)
     if is_bundle(path):
         return plugins.load("sources", "bundle")(path)
     if path.is_dir():
@@ -86,12 +98,12 @@ def _open_path(path: Path, layout: Layout) -> Source:
         if not found:
             kind = "no file matches this pattern" if glob.has_magic(str(path)) else "no such file or folder"
             raise SourceError(f"{path}: {kind}; check the path")
-    return Files([_reader(item, layout) for item in found])
+    return Files([_reader(item, layout, expected) for item in found])
 
 
-def _reader(path: Path, layout: Layout) -> Any:
-    name = FORMATS.get(path.suffix.lower())
-    if name is None:
+def _reader(path: Path, layout: Layout, expected: Schema | None) -> Any:
+    name = format_of(path)
+    if not name:
         raise SourceError(
             f"{path}: the ending {path.suffix!r} is not known; readable are {', '.join(FORMATS)}, images and bundles"
         )
@@ -99,7 +111,19 @@ def _reader(path: Path, layout: Layout) -> Any:
         return SampleFile(path, layout)
     if layout.pulses and name != "hdf5":
         raise SourceError(f"{path}: the layout {layout.name} describes pulses in HDF5 files; give another --layout")
-    return plugins.load("sources", "pulses" if layout.pulses else name)(path, layout)
+    if layout.pulses:
+        return plugins.load("sources", "pulses")(path, layout)
+    reader = plugins.load("sources", name)
+    if "expected" not in inspect.signature(reader).parameters:
+        return matched(reader(path, layout), expected)
+    return matched(reader(path, layout, expected), expected)
+
+
+def format_of(path: Path) -> str:
+    """Return the reader for a file by its ending, packed or not; '' where there is none."""
+    name = path.name.lower().removesuffix(".gz")
+    found = FORMATS.get(Path(name).suffix, FORMATS_ASKED_FOR.get(Path(name).suffix, ""))
+    return found if name == path.name.lower() or found == "csv" else ""
 
 
 def _open_url(url: str, layout: str | Path | Layout | None) -> Source:
