@@ -23,6 +23,7 @@ from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
 from lynkeus.monitor.rows import plain
+from lynkeus.monitor.silent import with_silence
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.unseen import Unseen
 from lynkeus.sources import Replay
@@ -81,7 +82,11 @@ def watch(
         run = _go_on(fitted, rows, progress)
         for batch in prepared:
             for part in _parts(batch):
-                commit = _commit(fitted, fitted.score_batch(part), settings.rule, run)
+                scored = fitted.score_batch(part)
+                commit = _commit(fitted, scored, settings.rule, run)
+                before = len(commit.opened)
+                commit = with_silence(commit, fitted, prepared, scored, run.open)
+                run.alarms += len(commit.opened) - before
                 move_past(fitted.scorer, part)
                 run.position = int(_done_ns(part)[-1])
                 missed = rows.missed_until(run.position)

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from lynkeus.core import Alarm, Floats
 from lynkeus.core.words import how_often
 from lynkeus.fitting.explanation import per_channel
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.reference import mean_sample
+from lynkeus.sources.formats.tables import listed
 
 TOP = 8
 ALIKE = 0.9  # share of the channels, the best fitting ones, by which the nearest good reference is chosen
@@ -43,17 +45,38 @@ def _rare(alarms_per_hour: float) -> str:
 
 def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm) -> dict[str, Any]:
     """Everything the alarm page shows of the window that opened an alarm; plain JSON types and NumPy arrays."""
-    batch = scored.batch[np.array([row])]
     k = fitted.scorer.outputs.index(alarm.output)
-    names = batch.schema.names
     speaks = per_channel(fitted.explain(scored.batch, alarm.output))[row]
-    sample = mean_sample(batch)[0]
-    places = [place_of(name) for name in names]
     calibration = fitted.calibrations[alarm.output]
-    order = np.argsort(-np.abs(speaks))[:TOP]
     found = scored.found[k][row]
     says = found[0].says if found else ""
     where = found[0].where if found else ""
+    return _shown(fitted, scored, row, speaks) | {
+        "evidence_label": _label(fitted.scorer, alarm.output),
+        "text": f"{says or f'{where} speaks most for it'}; {_rare(alarm.alarms_per_hour)}.",
+        "extrapolated": calibration.extrapolates(alarm.alarms_per_hour),
+        "interval": list(calibration.alarms_per_hour_interval(alarm.peak_score)),
+    }
+
+
+def evidence_of_silence(fitted: Fitted, scored: Scored, silent: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """The same of an alarm for channels without any value: (channel,) `silent`."""
+    names = np.array(scored.batch.schema.names, dtype=str)[silent]
+    have = "has" if len(names) == 1 else "have"
+    return _shown(fitted, scored, len(scored.batch) - 1, silent.astype(float)) | {
+        "evidence_label": "no values",
+        "text": f"{listed(names.tolist())} {have} no values; in good data that never happens.",
+        "extrapolated": False,
+        "interval": [],
+    }
+
+
+def _shown(fitted: Fitted, scored: Scored, row: int, speaks: Floats) -> dict[str, Any]:
+    """A sample beside its nearest good reference, and what speaks for an alarm, channel by channel."""
+    batch = scored.batch[np.array([row])]
+    names, sample = batch.schema.names, mean_sample(batch)[0]
+    places = [place_of(name) for name in names]
+    order = np.argsort(-np.abs(speaks))[:TOP]
     return {
         "unit": batch.schema.units[0] if batch.schema.units else "",
         "channels": list(names),
@@ -63,11 +86,7 @@ def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm) -> dict[str
         "sample": sample,
         "reference": nearest_reference(fitted.reference["reference"], sample),
         "evidence": speaks,
-        "evidence_label": _label(fitted.scorer, alarm.output),
         "top": [{"channel": names[i], "evidence": float(speaks[i])} for i in order],
-        "text": f"{says or f'{where} speaks most for it'}; {_rare(alarm.alarms_per_hour)}.",
-        "extrapolated": calibration.extrapolates(alarm.alarms_per_hour),
-        "interval": list(calibration.alarms_per_hour_interval(alarm.peak_score)),
     }
 
 

@@ -15,20 +15,21 @@ from lynkeus.sources.wrappers.wrapper import Wrapper, files_of
 
 class Live(Wrapper):
     """The live channels of a table; `woken` counts, per channel set aside, the batches in which it moved. `silent`:
-    those that had no value so far."""
+    those that had no value in the
+    `rows` that were read so far."""
 
     def __init__(self, source: Source, channels: LiveChannels) -> None:
         super().__init__(source, channels.schema(source.schema))
         self.channels = channels
         self.woken: dict[str, int] = {}
         self.first_ns = 0
-        self._rows = 0
+        self.rows = 0
         self._seen = np.zeros(0, bool)
 
     @property
     def silent(self) -> tuple[str, ...]:
         """Names of the live channels without a single value in what was read, where anything was."""
-        return tuple(np.array(self.schema.names, dtype=str)[~self._seen].tolist()) if self._rows else ()
+        return tuple(np.array(self.schema.names, dtype=str)[~self._seen].tolist()) if self.rows else ()
 
     @property
     def messages(self) -> list[str]:
@@ -45,7 +46,7 @@ class Live(Wrapper):
 
     def __iter__(self) -> Iterator[Batch]:
         self.woken, self.own_messages = {}, []
-        self._rows, self._seen = 0, np.zeros(len(self.schema.names), bool)
+        self.rows, self._seen = 0, np.zeros(len(self.schema.names), bool)
         for batch in self.source:
             for name in self.channels.awake(batch):
                 if name not in self.woken:
@@ -54,9 +55,9 @@ class Live(Wrapper):
                     )
                 self.woken[name] = self.woken.get(name, 0) + 1
             chosen = self.channels.select(batch)
-            if not self._rows and len(batch) and batch.time_ns is not None:
+            if not self.rows and len(batch) and batch.time_ns is not None:
                 self.first_ns = int(batch.time_ns[0])
-            self._rows += len(batch)
+            self.rows += len(batch)
             if len(self._seen) and not self._seen.all():
                 here = np.isfinite(chosen.values[:, ~self._seen]).reshape(len(batch), int((~self._seen).sum()), -1)
                 self._seen[~self._seen] = here.any(axis=(0, 2))

@@ -63,7 +63,8 @@ class CsvSource:
             said.append(f"{self.path}: words taken as missing values: {counted}")
         if self.cut:
             said.append(
-                f"{self.path}: the last line is not complete and was left out; is the file still being written?"
+                f"{self.path}: the last line is not complete and was left out: is the file still being "
+                "written? (if it is whole, end it with a line break)"
             )
         return said
 
@@ -73,19 +74,19 @@ class CsvSource:
             if piece.num_rows:
                 yield self.columns.batch(piece, first)
             first += piece.num_rows
-        if not first:
-            raise SourceError(f"{self.path}: holds a header but no rows; nothing to read")
 
     def _head(self, expected: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The first entries of every column, numbers where most are numbers, and the types to read them as."""
         rows = next(self._text(self.header), None)
-        rows = rows.slice(0, HEAD_ROWS) if rows is not None else None
+        if rows is None or not rows.num_rows:
+            raise SourceError(f"{self.path}: holds a header but no rows; nothing to read")
+        rows = rows.slice(0, HEAD_ROWS)
         whole = {"time_ns", "truth", self.layout.truth, *(self.layout.times.columns if self.layout.times else ())}
         asked = {block.dataset for block in self.layout.blocks} | {"time_ns"} | expected
         head: dict[str, Any] = {}
         types: dict[str, Any] = {}
         for name in self.header:
-            entries = [] if rows is None else [entry or "" for entry in rows.column(name).to_pylist()]
+            entries = [entry or "" for entry in rows.column(name).to_pylist()]
             kind = kind_of(entries, self.dialect.decimal, self.layout.missing)
             state = bool(STATE.fullmatch(name)) and any(re.search("[A-Za-z]", entry) for entry in entries)
             if name in asked and kind not in ("whole", "number") and not writing_of(entries[:50]):
