@@ -33,6 +33,7 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.monitor.judged import judgements
     from lynkeus.sources import open_source, read_layout
+    from lynkeus.sources.formats.layout import Block
 
     check_output(options.output)
     if options.run_per_file:
@@ -44,8 +45,12 @@ def fit_and_save(options: FitOptions) -> None:
         layout = replace(layout, truth=options.labels)
     if options.weights:
         layout = replace(layout, weight=options.weights)
+    if options.array:
+        layout = replace(layout, blocks=(Block(options.array),))
+    if options.axes:
+        layout = replace(layout, axes=options.axes)
     said = judgements(options.verdicts, options.monitor) if options.verdicts else None
-    named = options.labels or options.weights
+    named = options.labels or options.weights or options.array or options.axes
     kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
