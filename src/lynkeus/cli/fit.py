@@ -21,6 +21,7 @@ from lynkeus.progress import Bar, passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
+    from lynkeus.sources import Layout
 
 SHOWN = 30  # incidents of the training data that are printed
 
@@ -32,25 +33,15 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.monitor.judged import judgements
-    from lynkeus.sources import open_source, read_layout
-    from lynkeus.sources.formats.layout import Block
+    from lynkeus.sources import open_source
 
     check_output(options.output)
     if options.run_per_file:
         _fit_runs(options)
         return
     names, choice = options.scorer.split(","), None
-    layout = read_layout(options.layout)
-    if options.labels:
-        layout = replace(layout, truth=options.labels)
-    if options.weights:
-        layout = replace(layout, weight=options.weights)
-    if options.array:
-        layout = replace(layout, blocks=(Block(options.array),))
-    if options.axes:
-        layout = replace(layout, axes=options.axes)
+    layout, named = _layout_of(options)
     said = judgements(options.verdicts, options.monitor) if options.verdicts else None
-    named = options.labels or options.weights or options.array or options.axes
     kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
@@ -78,6 +69,17 @@ def fit_and_save(options: FitOptions) -> None:
     if fitted.view.schema.kind != source.schema.kind:
         say(screen, [f"the {source.schema.shape[0]} columns are the pixels of images, and were read as such"])
     _say_what_was_learned(fitted, options)
+
+
+def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
+    """The layout with what the options say beside it, and whether they say anything."""
+    from lynkeus.sources.formats.layout import Block, read_layout
+
+    layout = read_layout(options.layout)
+    given: dict[str, Any] = {"truth": options.labels, "weight": options.weights, "axes": options.axes}
+    given["blocks"] = (Block(options.array),) if options.array else ()
+    given = {name: value for name, value in given.items() if value}
+    return replace(layout, **given), bool(given)
 
 
 def _fit_runs(options: FitOptions) -> None:

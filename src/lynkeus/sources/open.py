@@ -13,13 +13,16 @@ from lynkeus.core import plugins
 from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.protocols import Source
+from lynkeus.files.damaged import one_line
 from lynkeus.sources.bundles.bundle import is_bundle
 from lynkeus.sources.formats.files import Files
+from lynkeus.sources.formats.hdf5_texts import try_texts
 from lynkeus.sources.formats.layout import Layout, read_layout
 from lynkeus.sources.formats.samples import SampleFile, is_described
 from lynkeus.sources.images.bundle import ImageBundle, is_image_bundle
 from lynkeus.sources.images.files import ENDINGS, find_images, images_with_meta
 from lynkeus.sources.wrappers.finite import Finite
+from lynkeus.sources.wrappers.guarded import Guarded
 from lynkeus.sources.wrappers.matched import matched
 from lynkeus.sources.wrappers.spread import Spread
 from lynkeus.sources.wrappers.time_order import Ordered
@@ -47,13 +50,19 @@ def open_source(
     `layout`: name of a shipped layout, a TOML file, or a Layout. Files come with Inf as NaN and times in order; what
     that cost is in the source's `messages`. A folder of images (any depth), a pattern of them or one image gives an
     ImageSource, to which `meta` is the table of what is known of each. `expected`: the schema that a model reads; its
-    channels are found, others are left out. Files and folders of `lynkeus generate` need
-    neither. Raises SourceError or SettingsError: what,
-    where, what to do; also where a folder holds both images and tables, unless `meta` says that images are meant.
+    channels are found, others are left out. Files and folders of `lynkeus generate` need neither. Raises SourceError or
+    SettingsError: what, where, what to do; also where a folder holds both images and tables, unless `meta` says that
+    images are meant.
     """
     if "://" in str(data):
         return _open_url(str(data), layout)
-    path = Path(data).expanduser()
+    with one_line(data):
+        return _open_files(Path(data).expanduser(), layout, meta, expected)
+
+
+def _open_files(
+    path: Path, layout: str | Path | Layout | None, meta: str | Path | None, expected: Schema | None
+) -> Source:
     if is_image_bundle(path):
         return ImageBundle(path)
     if not is_bundle(path) and (meta or images_with_meta(path) or _holds_images(path)):
@@ -85,9 +94,9 @@ def _tables(path: Path) -> list[Path]:
 
 def _open_path(path: Path, layout: Layout, expected: Schema | None) -> Source:
     if path.is_file():
-        return _reader(path, layout, expected)
+        return _guarded(path, layout, expected)
     if is_bundle(path):
-        return plugins.load("sources", "bundle")(path)
+        return Guarded(plugins.load("sources", "bundle")(path), path)
     if path.is_dir():
         found = _tables(path)
         if not found:
@@ -98,7 +107,15 @@ def _open_path(path: Path, layout: Layout, expected: Schema | None) -> Source:
         if not found:
             kind = "no file matches this pattern" if glob.has_magic(str(path)) else "no such file or folder"
             raise SourceError(f"{path}: {kind}; check the path")
-    return Files([_reader(item, layout, expected) for item in found])
+    return Files([_guarded(item, layout, expected) for item in found])
+
+
+def _guarded(path: Path, layout: Layout, expected: Schema | None) -> Guarded:
+    """Return the reader of one file, behind the boundary that turns whatever it throws into one line."""
+    with one_line(path):
+        if format_of(path) == "hdf5":
+            try_texts(path)
+        return Guarded(_reader(path, layout, expected), path)
 
 
 def _reader(path: Path, layout: Layout, expected: Schema | None) -> Any:

@@ -1,4 +1,4 @@
-"""Columns: the columns of a Parquet or CSV file that are channels, times and truth, and how a piece becomes a Batch."""
+"""FileColumns: which columns of a Parquet or CSV file are channels, times and truth; from a piece to a Batch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from lynkeus.sources.formats.times.text import Writing, joined, text_times
 
 
 @dataclass(frozen=True)
-class Columns:
+class FileColumns:
     """The columns of one file: those that are read as channels, the times, the truth and the weights ('' where there
     are none), and `meta`: those that say what each row is. `left_out`: those that hold no numbers, `aside`: those that
     are no channels, with why; `says`: what the times were taken for, `writing`: how they are written as text; `head`:
@@ -121,7 +121,7 @@ class Columns:
             raise SourceError(f"{self.path}: column {self.truth} has empty entries; write 0 where all is normal")
         return column.to_numpy(zero_copy_only=False)
 
-    def with_rate(self, pieces: Iterable[Any]) -> tuple[Columns, int | None]:
+    def with_rate(self, pieces: Iterable[Any]) -> tuple[FileColumns, int | None]:
         """With the rate measured over the first pieces, and the time of the first row (None without times)."""
         if self.times is None:
             return self, None
@@ -141,7 +141,7 @@ class Columns:
         schema = replace(self.schema, sample_rate_hz=rate_hz)
         return replace(self, schema=schema, start_ns=int(time_ns[0])), int(time_ns[0])
 
-    def with_units(self, units: Mapping[str, str], layout: Layout) -> Columns:
+    def with_units(self, units: Mapping[str, str], layout: Layout) -> FileColumns:
         """With the units that the file itself gives its columns, where neither the layout nor a block does."""
         given = [units.get(name, "") for name in self.channels]
         if not any(given) or self.schema.units:

@@ -40,7 +40,7 @@ def axes_of(path: Path, values: Array, axes: str, expected: str = "") -> str:
 def samples_of(values: Array, axes: str) -> Array:
     """Return an array with the samples first, then channels (or columns), then time, or rows and columns."""
     if axes == "column":
-        return values.reshape(len(values), -1)
+        return values[:, None] if values.ndim == 1 else values
     if axes in ("channel,time", "time,channel"):
         return values if axes == "channel,time" else values.transpose(0, 2, 1)
     if values.ndim == 3:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SourceError
-from lynkeus.sources.formats.arrow_columns import Columns
+from lynkeus.sources.formats.arrow_columns import FileColumns
 from lynkeus.sources.formats.described import label_column
 from lynkeus.sources.formats.layout import Layout, Times
 from lynkeus.sources.formats.tables import listed, table_schema
@@ -21,7 +21,7 @@ from lynkeus.sources.formats.times.recognise import Found, Head, recognise, writ
 
 def choose_columns(
     path: Path, types: Mapping[str, Any], layout: Layout, head: Head, expected: Schema | None = None
-) -> Columns:
+) -> FileColumns:
     """Which columns to read, from their Arrow types and first entries. `expected`: what a model reads; its channels are
     never taken for anything else. Raises SourceError for a column that only the layout has."""
     wanted = [block.dataset for block in layout.blocks]
@@ -49,13 +49,13 @@ def choose_columns(
     # One type for the whole file: a piece with an empty entry would otherwise be wider than the others.
     dtype = np.result_type(np.float32, *(_numpy_type(types[name]) for name in channels))
     left_out = tuple(_said_of(name, head) for name in others)
-    return Columns(
+    return FileColumns(
         path, schema, tuple(channels), dtype, found.times, truth, left_out, weight, bool(wanted),
         (), found.writing, aside, found.says, head,
     )  # fmt: skip
 
 
-def described_columns(path: Path, types: dict[str, Any], schema: Schema, layout: Layout) -> Columns:
+def described_columns(path: Path, types: dict[str, Any], schema: Schema, layout: Layout) -> FileColumns:
     """Return the columns of a file that holds its own schema: its channels, and all others as what is known of each
     row. Raises SourceError for a channel that is missing."""
     lacking = [name for name in schema.names if name not in types]
@@ -66,7 +66,7 @@ def described_columns(path: Path, types: dict[str, Any], schema: Schema, layout:
     weight = layout.weight if layout.weight in types else ""
     meta = tuple(name for name in types if name not in (*schema.names, "time_ns", truth, weight))
     dtype = np.result_type(np.float32, *(types[name].to_pandas_dtype() for name in schema.names))
-    return Columns(path, schema, schema.names, dtype, times, truth, (), weight, True, meta)
+    return FileColumns(path, schema, schema.names, dtype, times, truth, (), weight, True, meta)
 
 
 def _labels(types: Mapping[str, Any], layout: Layout) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lynkeus.core.errors import SettingsError
+from lynkeus.files.damaged import in_short, in_time, one_line
 
 AXES = ("channel,time", "time,channel", "row,column")  # of a sample of an array
 NS_PER_UNIT = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
@@ -80,7 +81,7 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Pulses:
+class PulseDataset:
     """Waveforms of RF pulses, one `dataset` (2 * signals, sample, pulse) for each cavity: `*` stands for its name.
 
     Each of the `signals` is an amplitude followed by a phase in degrees. They are turned into I and Q, and `average`
@@ -129,7 +130,7 @@ class Layout:
     strip: str = ""
     times: Times | None = None
     truth: str = ""
-    pulses: Pulses | None = None
+    pulses: PulseDataset | None = None
     weight: str = ""
     missing: tuple[str, ...] = ()
     axes: str = ""
@@ -144,12 +145,16 @@ class Layout:
             raise SettingsError("weight: pulses are read without weights; leave it out")
         try:
             re.compile(self.strip)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise SettingsError(f"strip: {self.strip!r} is not a regular expression ({error})") from error
 
     def short(self, name: str) -> str:
         """A channel name without what `strip` cuts."""
-        return re.sub(self.strip, "", name) if self.strip else name
+        if not self.strip:
+            return name
+        where = f"layout {self.name}: strip, on the name {name!r}"
+        with in_time(where, "write a simpler pattern"):  # some patterns take for ever on some names
+            return re.sub(self.strip, "", name)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types, so that a model can remember how its data were read."""
@@ -169,7 +174,7 @@ class Layout:
         if made.get("times") is not None:
             made["times"] = _make(Times, made["times"], "times")
         if made.get("pulses") is not None:
-            made["pulses"] = _make(Pulses, made["pulses"], "pulses")
+            made["pulses"] = _make(PulseDataset, made["pulses"], "pulses")
         return cls(**made)
 
 
@@ -196,12 +201,17 @@ def read_layout(layout: str | Path | Layout | None) -> Layout:
     else:
         shipped = ", ".join(shipped_layouts())
         raise SettingsError(f"no layout called {str(layout)!r}; shipped are: {shipped}; or give a file NAME.toml")
+    with one_line(layout, SettingsError, "mend the layout"):
+        return _parsed(text, str(layout))
+
+
+def _parsed(text: str, name: str) -> Layout:
     try:
-        return Layout.from_dict({"name": str(layout)} | tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{layout}: is not valid TOML ({error})") from error
+        return Layout.from_dict({"name": name} | tomllib.loads(text))
+    except (ValueError, RecursionError) as error:  # not TOML; numbers of thousands of digits; tables nested too deeply
+        raise SettingsError(f"{name}: is not valid TOML ({in_short(error)})") from error
     except SettingsError as error:
-        raise SettingsError(f"{layout}: {error}") from error
+        raise SettingsError(f"{name}: {error}") from error
 
 
 def _make(cls: Any, given: Any, where: str) -> Any:

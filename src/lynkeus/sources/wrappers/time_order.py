@@ -66,7 +66,7 @@ class Ordered(Wrapper):
         number = int(batch.meta["file"][row]) if "file" in batch.meta and files else 0
         where = f"{files[number]}: " if files else ""
         position = int(batch.meta["position"][row]) if "position" in batch.meta else first_row + row
-        from_to = f"at row {position}, from {np.datetime64(earlier, 'ns')} to {np.datetime64(now, 'ns')}"
+        from_to = f"at row {position}, from {_when(earlier)} to {_when(now)}"
         if HOUR_NS - CLOSE_NS <= back <= HOUR_NS and self.period_ns != HOUR_NS:
             raise SourceError(
                 f"{where}an hour comes twice {from_to}: it looks like local time at the end of summer time; write the "
@@ -102,3 +102,8 @@ class Ordered(Wrapper):
             longest = f"the longest {self.longest_ns / 1e9:g} s"
             said.append(f"{self.own_missed} samples were missed in {self.gaps} gaps, {longest}")
         return said
+
+
+def _when(time_ns: int) -> str:
+    """Return a time for people; damaged files hold numbers that are none."""
+    return str(np.datetime64(time_ns, "ns")) if abs(time_ns) < 2**63 else f"{time_ns} ns"
