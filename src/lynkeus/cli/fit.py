@@ -226,6 +226,7 @@ def _report(fitted: Fitted) -> dict[str, bytes]:
 
 def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
     say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.lineage["set_aside"].items()])
+    say(screen, fitted.messages)
     samples, width = fitted.lineage["samples"], fitted.lineage["channels"]
     if samples < width:
         say(screen, [f"only {samples} samples for {width} columns: what they do not show is guessed"])

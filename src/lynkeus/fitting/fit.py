@@ -23,6 +23,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.reference import FOLDS, Reference, score_reference
+from lynkeus.fitting.second_population import NONE, SecondPopulation, second_population
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.live_channels import LiveChannels
@@ -82,11 +83,15 @@ def fit(
     prepared: Source = labelled if about.labels else labelled.good
     split = about.learned and quiet is None and known.good >= FEWEST_TO_SPLIT and not isinstance(scorer, Refers)
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
+    second = second_population(labelled.good) if source.schema.kind == view.schema.kind == "table" else NONE
+    second = second.without([(start, end) for start, end, label in settings.judged if not label])
+    if second.intervals:
+        training = Exclude(training, second.intervals)
     scorer.fit(training)
-    reference, incidents = _reference(scorer, labelled.good, settings)
-    if incidents and not isinstance(scorer, Refers):
+    reference, incidents = _reference(scorer, labelled.good, settings, second)
+    if second.new(incidents) and not isinstance(scorer, Refers):
         scorer.fit(Exclude(training, [(incident.start_ns, incident.end_ns) for incident in incidents]))
-        reference, incidents = _reference(scorer, labelled.good, settings)
+        reference, incidents = _reference(scorer, labelled.good, settings, second)
     if quiet is not None:
         reference = score_reference(scorer, view.of(quiet))
         incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
@@ -100,7 +105,7 @@ def fit(
         "known_anomalies": known.anomalies,
         "held_out": split,
     }
-    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage)
+    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage, second.lines)
 
 
 def view_of(source: Source, settings: FitSettings, about: About) -> View:
@@ -124,9 +129,11 @@ def _require_enough(known: Known) -> None:
         )
 
 
-def _reference(scorer: Scorer, good: Source, settings: FitSettings) -> tuple[Reference, list[Incident]]:
+def _reference(
+    scorer: Scorer, good: Source, settings: FitSettings, second: SecondPopulation
+) -> tuple[Reference, list[Incident]]:
     """The training data as scored, and the incidents in them that nobody has called good."""
-    reference = score_reference(scorer, good)
+    reference = second.suspected(score_reference(scorer, good))
     incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
     fine = [(start, end) for start, end, label in settings.judged if not label]
     return reference, [i for i in incidents if not any(start < i.end_ns and end > i.start_ns for start, end in fine)]
