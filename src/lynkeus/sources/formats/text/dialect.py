@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from lynkeus.core.errors import SourceError
 from lynkeus.sources.formats.text.entries import DECIMAL_COMMA, DECIMAL_POINT, MISSING, is_number
+from lynkeus.sources.formats.text.packed import Unpacked
 from lynkeus.sources.formats.times.text import is_clock, writing_of
 
 HEAD_BYTES = 256 * 1024
@@ -64,14 +63,6 @@ class Dialect:
         return len(row) == len(self.names) and len(row[-1]) >= self.width
 
 
-def opened(path: Path) -> BinaryIO:
-    """Open a file for reading, unpacked where it is packed."""
-    file = path.open("rb")
-    packed = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    return gzip.GzipFile(fileobj=file) if packed else file  # type: ignore[return-value]
-
-
 def split(line: str, separator: str) -> list[str]:
     """Return the entries of a line, without blanks around them."""
     line = " ".join(line.split()) if separator == " " else line.rstrip("\r\n")
@@ -84,16 +75,19 @@ def split(line: str, separator: str) -> list[str]:
 def _decoded(path: Path) -> tuple[str, str]:
     """The encoding, and the whole lines that a file begins with."""
     try:
-        with opened(path) as file:
-            head = file.read(HEAD_BYTES)
-    except (OSError, EOFError) as error:
+        head = b""
+        with Unpacked(path) as file:
+            while len(head) < HEAD_BYTES and (more := file.read(HEAD_BYTES)):
+                head += more
+            whole = file.cut or len(head) >= HEAD_BYTES
+    except OSError as error:
         raise SourceError(f"{path}: cannot be unpacked ({error}); copy it again") from error
-    whole = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n") + 1] or head
+    lines = head[: head.rfind(b"\n") + 1] or head if whole else head
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16", head[: len(head) // 2 * 2].decode("utf-16", "replace")
     for encoding in ("utf-8-sig", "cp1252"):
         try:
-            text = whole.decode(encoding)
+            text = lines.decode(encoding)
         except UnicodeDecodeError:
             continue
         if not re.search(r"[\x00-\x08\x0e-\x1f]", text):

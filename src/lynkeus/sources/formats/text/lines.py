@@ -7,7 +7,8 @@ import io
 import re
 from collections.abc import Iterator
 
-from lynkeus.sources.formats.text.dialect import COMMENTS, Dialect, opened
+from lynkeus.sources.formats.text.dialect import COMMENTS, Dialect
+from lynkeus.sources.formats.text.packed import Unpacked
 
 CHUNK_BYTES = 1 << 20
 COMMENT_LINE = re.compile(rf"^[ \t]*[{COMMENTS}][^\n]*\n".encode(), re.MULTILINE)
@@ -21,7 +22,7 @@ class Lines(io.RawIOBase):
         super().__init__()
         self.dialect = dialect
         self.cut = False
-        self._file = opened(dialect.path)
+        self._file = Unpacked(dialect.path)
         self._chunks = self._clean()
         self._held = b""
 
@@ -76,12 +77,9 @@ class Lines(io.RawIOBase):
         decoder = codecs.getincrementaldecoder(self.dialect.encoding)("replace")
         plain, first = self.dialect.encoding == "utf-8-sig", True
         while True:
-            try:
-                chunk = self._file.read(CHUNK_BYTES)
-            except EOFError:  # a packed file that is still being written
-                self.cut = True
-                return
+            chunk = self._file.read(CHUNK_BYTES)
             if not chunk:
+                self.cut = self._file.cut
                 return
             if plain:
                 chunk = chunk.removeprefix(codecs.BOM_UTF8) if first else chunk
