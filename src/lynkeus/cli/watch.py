@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lynkeus.cli.options import WatchOptions, open_as_fitted, screen
@@ -11,34 +12,38 @@ from lynkeus.progress import say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
-    from lynkeus.monitor.site import Site
+    from lynkeus.monitor.site import SiteSettings
 
 
 def watch_data(options: WatchOptions) -> int:
     """Run the command; the exit code is 1 where something was found."""
     from lynkeus.fitting.fitted import Fitted
-    from lynkeus.monitor.site import Site
+    from lynkeus.monitor.site import SiteSettings, name_in
     from lynkeus.monitor.store import Store
     from lynkeus.monitor.watch import WatchSettings, check, watch
     from lynkeus.progress import watch_line
 
-    facts = Site.read(options.site).replaced(
+    facts = SiteSettings.read(options.site).replaced(
         store=options.store, replay=options.replay, budget=options.budget, name=options.name
     )
     fitted = Fitted.load(options.model)
     if fitted.view.alone:
         return _watch_runs(fitted, facts, options)
-    settings = WatchSettings(facts.name, facts.title, facts.rule, facts.replay)
+    settings = WatchSettings(
+        facts.name, facts.title, facts.rule, facts.replay, facts.place, titles=facts.outputs, call=facts.call
+    )
     source = open_as_fitted(fitted, options.data, None)
     check(fitted, source, settings)  # before a store is made
     with contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
+        known = [pulse.monitor.name for pulse in kept.monitors()]
+        settings = replace(settings, name=name_in(known, settings.name))
         done = watch(fitted, source, kept, settings, tick)
         shown = kept.address
     say(screen, [f"{shown}: {done.windows} windows, {done.alarms} alarms"])
     return 1 if done.alarms else 0
 
 
-def _watch_runs(fitted: Fitted, facts: Site, options: WatchOptions) -> int:
+def _watch_runs(fitted: Fitted, facts: SiteSettings, options: WatchOptions) -> int:
     from lynkeus.fitting.verdicts import RunVerdicts
     from lynkeus.monitor.store import Store
     from lynkeus.monitor.watch_runs import RunsWatched, watch_runs

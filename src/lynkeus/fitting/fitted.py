@@ -122,13 +122,16 @@ class Fitted:
         return scores
 
     def _find(self, batch: Batch, p_values: Floats, output: str) -> list[Said]:
-        """What the scorer says; of rare samples of which it names no place, where its evidence is strongest."""
+        """Return what the scorer found; for rare samples of which it names no place, where its evidence is
+        strongest."""
         known = np.isfinite(p_values)
         found: list[Said] = [()] * len(batch)
         if isinstance(self.scorer, Finds) and known.any():
             found = self.scorer.find(batch, output)
+            # A sample without a score has no finding either: what cannot be scored is not good and not bad.
             found = [own if there else () for own, there in zip(found, known, strict=True)]
         nowhere = np.array([not own or _names_nothing(own[0]) for own in found], bool)
+        # Only rare samples: to explain one costs many networks more than to score it, and nobody asks of good ones.
         rare = np.flatnonzero(known & nowhere & (np.nan_to_num(p_values, nan=1.0) <= self.view.worth))
         if len(rare):
             evidence = explanation_of_rows(self.scorer, batch, rare, output)
@@ -185,7 +188,7 @@ class Fitted:
 
 
 def _names_nothing(found: Finding) -> bool:
-    """Whether a scorer leaves it open where that is."""
+    """Return whether the scorer found something and names no place."""
     return not (found.where or found.population or found.kind == NOTHING.kind)
 
 

@@ -23,7 +23,7 @@ from lynkeus.monitor.run_packing import (
     unpack_sigmas,
 )
 from lynkeus.monitor.store import Store
-from lynkeus.monitor.tables import run_book, run_flagged, run_judged, run_plots
+from lynkeus.monitor.tables import opinion, run_book, run_flagged, run_judged, run_plots
 
 FLAGGED = (Verdict.WARN, Verdict.BAD)
 _SAID = latest("run")
@@ -43,7 +43,7 @@ class StoredRun:
 
     @property
     def verdict(self) -> Verdict:
-        """Of a person where there is one, else of the model."""
+        """Return the verdict of a person where there is one, else that of the model."""
         return Verdict(self.override.label) if self.override else self.record.verdict
 
 
@@ -93,6 +93,14 @@ def models(store: Store) -> list[str]:
         return list(connection.scalars(query))
 
 
+def stamp(store: Store) -> tuple[int, int]:
+    """Numbers that rise when a run is judged, or when something is said of anything."""
+    numbers = (sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0)) for table in (run_judged, opinion))
+    with store.reading() as connection:
+        first, second = (int(connection.scalar(query) or 0) for query in numbers)
+    return first, second
+
+
 def runs(store: Store, wanted: RunFilter, limit: int = 50, offset: int = 0) -> tuple[list[StoredRun], int]:
     """A page of runs without plots, the latest first, and how many there are in all."""
     query = _filtered(wanted, *_RECORD)
@@ -116,13 +124,13 @@ def run(store: Store, model: str, name: str, number: int | None = None) -> Store
 
 
 def model_of(store: Store, name: str) -> str | None:
-    """The model that judged a run last."""
+    """Return the name of the model that judged a run last."""
     query = sa.select(run_judged.c.model).where(run_judged.c.run == name).order_by(run_judged.c.id.desc()).limit(1)
     with store.reading() as connection:
         return connection.scalar(query)
 
 
-def judgements(store: Store, model: str, name: str) -> list[tuple[int, int, Verdict]]:
+def verdict_history(store: Store, model: str, name: str) -> list[tuple[int, int, Verdict]]:
     """Number, time and verdict of every time that a run was judged, the latest first."""
     query = sa.select(run_judged.c.id, run_judged.c.at_ns, run_judged.c.verdict).order_by(run_judged.c.id.desc())
     with store.reading() as connection:

@@ -19,7 +19,7 @@ ENOUGH = 10  # windows without a value
 
 
 def with_silence(
-    commit: Commit, fitted: Fitted, prepared: Source, scored: Scored, opened: MutableMapping[str, OpenAlarm]
+    commit: Commit, fitted: Fitted, prepared: Source, scored: Scored, opened: MutableMapping[str, OpenAlarm], place: str
 ) -> Commit:
     """Return what some windows brought about, and with it the alarm that opens for channels of which nothing has been
     seen since the begin, or that ends as they are seen. Good data never did it: its rate is once in the reference."""
@@ -39,6 +39,6 @@ def with_silence(
     rate = 1.0 / min(hours) if hours else 0.0
     alarm = Alarm(SILENT, live.first_ns, live.first_ns, float(len(live.silent)), rate, listed(live.silent))
     names = np.array(scored.batch.schema.names, dtype=str)
-    shown = evidence_of_silence(fitted, scored, np.isin(names, live.silent))
+    shown = evidence_of_silence(fitted, scored, np.isin(names, live.silent), place)
     opened[SILENT] = OpenAlarm(alarm, last_ns)
     return replace(commit, opened=(*commit.opened, (alarm, shown)))

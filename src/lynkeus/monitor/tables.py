@@ -107,6 +107,28 @@ alarm_event = Table(
     Index("event_by_alarm", "alarm_id", "id"),
 )
 
+# The channels of an alarm over time, some windows a row (JSON), from before it opened to after it closed.
+alarm_trace = Table(
+    "alarm_trace",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("alarm_id", _Id, ForeignKey("alarm_opened.id"), nullable=False),
+    Column("trace", Text, nullable=False),
+    Index("trace_by_alarm", "alarm_id", "id"),
+)
+
+# Who has seen an alarm and sees to it. The latest row holds.
+alarm_seen = Table(
+    "alarm_seen",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("alarm_id", _Id, ForeignKey("alarm_opened.id"), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("seen_by_alarm", "alarm_id", "id"),
+)
+
 # What a person says of an alarm of a monitor, of an image of a folder, or of a run of a model. The latest row holds.
 opinion = Table(
     "opinion",
