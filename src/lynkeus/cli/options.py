@@ -25,6 +25,8 @@ screen = Console(stderr=True)
 Data = Annotated[str, typer.Argument(help="File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1")]
 ModelFolder = Annotated[Path, typer.Argument(help="Folder written by lynkeus fit")]
 LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout by name, or your own FILE.toml")]
+ArrayName = Annotated[str | None, typer.Option("--array", help="Array or dataset to read, where a file holds several")]
+AxesNames = Annotated[str | None, typer.Option("--axes", help="Of a sample: channel,time; time,channel; row,column")]
 MetaTable = Annotated[str | None, typer.Option("--meta", help="Images: CSV or Parquet with a column file")]
 SiteFile = Annotated[Path | None, typer.Option("--site", help="TOML file with the facts of your site")]
 StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///FILE.db or postgresql://user@host/name")]
@@ -40,6 +42,8 @@ class FitOptions:
     scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them")]
     output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")]
     layout: LayoutName = None
+    array: ArrayName = None
+    axes: AxesNames = None
     window: Annotated[str, typer.Option(help="Rows per window; 0: single rows; auto: by the period of the data")] = "0"
     stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: no overlap (auto: an eighth)")] = 0
     labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
@@ -189,7 +193,7 @@ def open_as_fitted(fitted: Fitted, data: str, layout: str | None) -> Source:
     """Open data the way the model was fitted, unless the user says otherwise."""
     from lynkeus.sources import open_source
 
-    return open_source(data, layout_of(fitted, data, layout))
+    return open_source(data, layout_of(fitted, data, layout), expected=fitted.view.schema)
 
 
 def layout_of(fitted: Fitted, data: str, layout: str | None, labels: str = "") -> Layout | str | None:
