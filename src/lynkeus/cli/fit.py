@@ -21,6 +21,7 @@ from lynkeus.progress import Bar, passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
+    from lynkeus.sources import Layout
 
 SHOWN = 30  # incidents of the training data that are printed
 
@@ -32,20 +33,15 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.monitor.human_labels import human_labels
-    from lynkeus.sources import open_source, read_layout
+    from lynkeus.sources import open_source
 
     check_output(options.output)
     if options.run_per_file:
         _fit_runs(options)
         return
     names, choice = options.scorer.split(","), None
-    layout = read_layout(options.layout)
-    if options.labels:
-        layout = replace(layout, truth=options.labels)
-    if options.weights:
-        layout = replace(layout, weight=options.weights)
+    layout, named = _layout_of(options)
     said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
-    named = options.labels or options.weights
     kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
@@ -75,6 +71,17 @@ def fit_and_save(options: FitOptions) -> None:
     if fitted.view.schema.kind != source.schema.kind:
         say(screen, [f"the {source.schema.shape[0]} columns are the pixels of images, and were read as such"])
     _say_what_was_learned(fitted, options)
+
+
+def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
+    """The layout with what the options say beside it, and whether they say anything."""
+    from lynkeus.sources.formats.layout import Block, read_layout
+
+    layout = read_layout(options.layout)
+    given: dict[str, Any] = {"truth": options.labels, "weight": options.weights, "axes": options.axes}
+    given["blocks"] = (Block(options.array),) if options.array else ()
+    given = {name: value for name, value in given.items() if value}
+    return replace(layout, **given), bool(given)
 
 
 def _fit_runs(options: FitOptions) -> None:
@@ -222,6 +229,7 @@ def _report(fitted: Fitted) -> dict[str, bytes]:
 
 def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
     say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.lineage["set_aside"].items()])
+    say(screen, fitted.messages)
     samples, width = fitted.lineage["samples"], fitted.lineage["channels"]
     if samples < width:
         say(screen, [f"only {samples} samples for {width} columns: what they do not show is guessed"])

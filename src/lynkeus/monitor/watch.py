@@ -25,6 +25,7 @@ from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.fitting.reference import mean_sample
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
+from lynkeus.monitor.silent import with_silence
 from lynkeus.monitor.site import NAME, PLACE
 from lynkeus.monitor.standing import leave_out, stood_last, what_stands
 from lynkeus.monitor.store import Store
@@ -97,7 +98,11 @@ def watch(
         for batch in prepared:
             for part in _parts(batch):
                 leave_out(fitted.scorer, store, settings.name, _start_ns(part))
-                commit = _commit(fitted, fitted.score_batch(part), settings, run)
+                scored = fitted.score_batch(part)
+                commit = _commit(fitted, scored, settings, run)
+                before = len(commit.opened)
+                commit = with_silence(commit, fitted, prepared, scored, run.open, settings.place)
+                run.alarms += len(commit.opened) - before
                 # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)
                 changed = what_stands(fitted.scorer, run.standing, run.end_ns)
