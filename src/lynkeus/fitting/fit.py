@@ -8,7 +8,7 @@ well what it was trained on, by other stretches; all others in place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ def fit(
     view = view_of(source, settings, about)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
-    _require_enough(known)
+    _require_enough(known, getattr(source, "messages", ()))
     prepared: Source = labelled if about.labels else labelled.good
     # A network scores what it was trained on too well, so blocks of the data are kept from it, to calibrate on. One
     # that `Refers` knows itself how it would score good samples that it had not seen.
@@ -122,13 +122,14 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
     return (Images if source.schema.kind == "image" else AsRead)(source.schema, layout)
 
 
-def _require_enough(known: Known) -> None:
-    """Refuse too few samples here, rather than deep inside a scorer."""
+def _require_enough(known: Known, said: Sequence[str]) -> None:
+    """Refuse too few samples here, rather than deep inside a scorer; what the reader `said` may be why."""
     least = FEWEST if known.timed else FEWEST_WITHOUT_TIMES
     if known.good < least:
+        why = "".join(f"; {line}" for line in said if "(channels, rows)" in line)
         raise CalibrationError(
             f"the source has only {known.good} samples (images, windows, or rows without --window); a fit needs at "
-            f"least {least}: give more data or shorter windows"
+            f"least {least}: give more data or shorter windows{why}"
         )
 
 
