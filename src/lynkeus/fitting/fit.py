@@ -24,6 +24,7 @@ from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.reference import FOLDS, Reference, score_reference
 from lynkeus.fitting.second_population import NONE, SecondPopulation, second_population
+from lynkeus.fitting.self_check import checked
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.live_channels import LiveChannels
@@ -87,8 +88,7 @@ def fit(
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
     second = second_population(labelled.good) if source.schema.kind == view.schema.kind == "table" else NONE
     second = second.without([(start, end) for start, end, label in settings.intervals if not label])
-    if second.intervals:
-        training = Exclude(training, second.intervals)
+    training = Exclude(training, second.intervals) if second.intervals else training
     scorer.fit(training)
     reference, incidents = _reference(scorer, labelled.good, settings, second)
     # The first fit has learned the incidents as if they were good: fit again without them, so that it finds such.
@@ -103,12 +103,10 @@ def fit(
     calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
     kept = {"reference": _good_samples(calibrations, reference)}
     lineage = lineage_of(source, settings.scorer, settings.options) | _learned(view, calibrations, reference)
-    lineage |= {
-        "incidents": [incident.to_dict() for incident in incidents],
-        "known_anomalies": known.anomalies,
-        "held_out": split,
-    }
-    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage, second.lines)
+    lineage |= {"incidents": [incident.to_dict() for incident in incidents], "known_anomalies": known.anomalies}
+    lineage |= {"held_out": split}
+    messages, check = checked(settings.scorer, scorer, labelled.good) if about.learned else ([], {})
+    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, [*second.lines, *messages])
 
 
 def view_of(source: Source, settings: FitSettings, about: About) -> View:
