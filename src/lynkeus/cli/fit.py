@@ -230,7 +230,10 @@ def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
         say(screen, [f"{known} samples are known to be anomalous"])
     history = getattr(fitted.scorer, "history_", None)
     if history is not None:
-        say(screen, [*history.messages, history.says(), f"{options.output / 'training.svg'}: every epoch"])
+        say(
+            screen,
+            [*history.resumed, *history.messages, history.says(), f"{options.output / 'training.svg'}: every epoch"],
+        )
         if not fitted.lineage["held_out"]:
             say(screen, ["few samples: calibrated on those it was trained on, so p-values are a little too small"])
     for name, calibration in fitted.calibrations.items():
