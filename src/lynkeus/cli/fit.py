@@ -21,6 +21,7 @@ from lynkeus.progress import Bar, passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
+    from lynkeus.sources import Layout
 
 SHOWN = 30  # incidents of the training data that are printed
 
@@ -38,12 +39,7 @@ def fit_and_save(options: FitOptions) -> None:
     if options.run_per_file:
         _fit_runs(options)
         return
-    names, choice = options.scorer.split(","), None
-    layout = read_layout(options.layout)
-    if options.labels:
-        layout = replace(layout, truth=options.labels)
-    if options.weights:
-        layout = replace(layout, weight=options.weights)
+    layout = replaced_by(read_layout(options.layout), truth=options.labels, weight=options.weights)
     said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
     named = options.labels or options.weights
     kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
@@ -51,8 +47,11 @@ def fit_and_save(options: FitOptions) -> None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
         source = Passes(open_source(options.data, kept, options.meta), bar)
+        windows = window_of(options, source)
+        options = with_scorer(options, source.source, windows[0])
+        names, choice = options.scorer.split(","), None
         settings = FitSettings(
-            options.scorer, options_of(options, source), *window_of(options, source),
+            options.scorer, options_of(options, source), *windows,
             kept.to_dict() if kept else None, labels=options.labels or "",
             intervals=said.intervals if said else (), images=said.images if said else {},
         )  # fmt: skip
@@ -97,8 +96,9 @@ def _fit_runs(options: FitOptions) -> None:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
     said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
     runs = said.runs if said else {}
-    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
     folder = RunFolder(open_runs(options.data))
+    options = with_scorer(options, folder, 0)
+    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
     with passes_bar(screen, "fit") as bar, training(options, bar):
         fitted = fit_model(folder, settings, progress=bar.step)
     if int(os.environ.get("RANK", "0")):
@@ -134,6 +134,22 @@ def _say_memory(names: list[str], images: Source) -> None:
         if needs is not None:
             needed = needs(len(images), *next(iter(images)).values.shape[2:])
             typer.echo(f"{name}: about {needed / 1e9:.1f} GB of memory for {len(images)} images")
+
+
+def replaced_by(layout: Layout, **given: str | None) -> Layout:
+    """Return a layout with what the command line names."""
+    return replace(layout, **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
+
+
+def with_scorer(options: FitOptions, source: Source, window: int) -> FitOptions:
+    """Return options that name a scorer: where there is none, the recommended one, which is said."""
+    if options.scorer:
+        return options
+    from lynkeus.fitting.recommended import recommended
+
+    name, what = recommended(source, window)
+    say(screen, [f"no -s: {name}, which is recommended for {what} (others: lynkeus list scorers; -s auto tries them)"])
+    return replace(options, scorer=name)
 
 
 def options_of(options: FitOptions, source: Source) -> dict[str, Any]:

@@ -36,8 +36,11 @@ class FitOptions:
     """What `lynkeus fit` is told."""
 
     data: Data
-    scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them")]
     output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")]
+    scorer: Annotated[
+        str,
+        typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them; left out: as recommended"),
+    ] = ""
     layout: LayoutName = None
     window: Annotated[str, typer.Option(help="Rows per window; 0: single rows; auto: by the period of the data")] = "0"
     stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: no overlap (auto: an eighth)")] = 0
