@@ -33,15 +33,14 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.monitor.human_labels import human_labels
-    from lynkeus.sources import open_source, read_layout
+    from lynkeus.sources import open_source
 
     check_output(options.output)
     if options.run_per_file:
         _fit_runs(options)
         return
-    layout = replaced_by(read_layout(options.layout), truth=options.labels, weight=options.weights)
+    layout, named = _layout_of(options)
     said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
-    named = options.labels or options.weights
     kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
@@ -74,6 +73,17 @@ def fit_and_save(options: FitOptions) -> None:
     if fitted.view.schema.kind != source.schema.kind:
         say(screen, [f"the {source.schema.shape[0]} columns are the pixels of images, and were read as such"])
     _say_what_was_learned(fitted, options)
+
+
+def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
+    """The layout with what the options say beside it, and whether they say anything."""
+    from lynkeus.sources.formats.layout import Block, read_layout
+
+    layout = read_layout(options.layout)
+    given: dict[str, Any] = {"truth": options.labels, "weight": options.weights, "axes": options.axes}
+    given["blocks"] = (Block(options.array),) if options.array else ()
+    given = {name: value for name, value in given.items() if value}
+    return replace(layout, **given), bool(given)
 
 
 def _fit_runs(options: FitOptions) -> None:
@@ -134,11 +144,6 @@ def _say_memory(names: list[str], images: Source) -> None:
         if needs is not None:
             needed = needs(len(images), *next(iter(images)).values.shape[2:])
             typer.echo(f"{name}: about {needed / 1e9:.1f} GB of memory for {len(images)} images")
-
-
-def replaced_by(layout: Layout, **given: str | None) -> Layout:
-    """Return a layout with what the command line names."""
-    return replace(layout, **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
 
 
 def with_scorer(options: FitOptions, source: Source, window: int) -> FitOptions:
@@ -238,6 +243,7 @@ def _report(fitted: Fitted) -> dict[str, bytes]:
 
 def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
     say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.lineage["set_aside"].items()])
+    say(screen, fitted.messages)
     samples, width = fitted.lineage["samples"], fitted.lineage["channels"]
     if samples < width:
         say(screen, [f"only {samples} samples for {width} columns: what they do not show is guessed"])

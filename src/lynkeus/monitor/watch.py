@@ -25,6 +25,7 @@ from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.fitting.reference import mean_sample
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
+from lynkeus.monitor.silent import with_silence
 from lynkeus.monitor.site import NAME, PLACE
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.traces import Follower
@@ -92,7 +93,11 @@ def watch(
         run = _go_on(fitted, rows, progress)
         for batch in prepared:
             for part in _parts(batch):
-                commit = _commit(fitted, fitted.score_batch(part), settings, run)
+                scored = fitted.score_batch(part)
+                commit = _commit(fitted, scored, settings, run)
+                before = len(commit.opened)
+                commit = with_silence(commit, fitted, prepared, scored, run.open, settings.place)
+                run.alarms += len(commit.opened) - before
                 # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)
                 run.position = int(_done_ns(part)[-1])

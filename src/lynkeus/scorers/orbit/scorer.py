@@ -60,6 +60,7 @@ class Orbit:
     about: ClassVar[About] = About(
         ("table", "waveform"), False, "residual in sigmas", "seconds",
         titles={"monitor": "one channel", "beam": "many channels"},
+        answers={"channel": "monitor", "all channels": "beam"},
     )  # fmt: skip
     evidence_labels: ClassVar[dict[str, str]] = {
         "monitor": "evidence against the channel (nats)",
