@@ -39,8 +39,11 @@ class FitOptions:
     """What `lynkeus fit` is told."""
 
     data: Data
-    scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them")]
     output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")]
+    scorer: Annotated[
+        str,
+        typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them; left out: as recommended"),
+    ] = ""
     layout: LayoutName = None
     array: ArrayName = None
     axes: AxesNames = None

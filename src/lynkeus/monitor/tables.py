@@ -1,4 +1,5 @@
-"""The tables of the store. Rows are only ever appended, except `progress`, which has one row per monitor."""
+"""The tables of the store. Rows are only ever appended, except `progress`, which has one row per
+monitor, and times of judgements that were given again."""
 
 from __future__ import annotations
 
@@ -248,6 +249,16 @@ run_plots = Table(
     metadata,
     Column("run_id", _Id, ForeignKey("run_judged.id"), primary_key=True),
     Column("plots", LargeBinary, nullable=False),
+)
+
+# What judgements of runs say, by a digest, so that the same one is kept once; `run_id` is its latest row (0: none yet).
+run_content = Table(
+    "run_content",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("run_id", BigInteger, nullable=False),
 )
 
 # The groups of plots (S1, S2, ...) in which a run has flagged plots.

@@ -44,6 +44,7 @@ templates.env.filters |= {
     "happened": run_words.happened,
     "in_short": run_words.in_short,
     "how_rare_run": run_words.how_rare_run,
+    "p_value": run_words.p_value,
     "events": run_words.events,
     "sigmas": run_words.sigmas,
     "outlined": run_words.outlined,
