@@ -257,7 +257,7 @@ def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
             [*history.resumed, *history.messages, history.says(), f"{options.output / 'training.svg'}: every epoch"],
         )
         if not fitted.lineage["held_out"]:
-            say(screen, ["few samples: calibrated on those it was trained on, so p-values are a little too small"])
+            say(screen, ["calibrated on what it was trained on, so p-values are a little too small"])
     for name, calibration in fitted.calibrations.items():
         seen = f"{calibration.samples} samples"
         if calibration.effective is not None:
