@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from lynkeus.core import Floats, Scores
 
-FEWEST_RUNS = 20  # from which the usual deviates are learned
+PRIOR_RUNS = 20.0  # what theory says counts as that many runs, so that a few do not claim to know a plot better
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,18 @@ class Usual:
 
     @classmethod
     def fit(cls, deviates: Floats) -> Self:
-        """Learn from the deviates of good runs (runs, plots), NaN left out; a plot of too few runs keeps 0 and 1."""
-        enough = np.isfinite(deviates).sum(axis=0) >= FEWEST_RUNS
+        """Learn from the deviates of good runs (runs, plots), NaN left out.
+
+        Few runs move 0 and 1 by little: a plot is not the oddest because six runs happened to agree in it.
+        """
+        runs = np.isfinite(deviates).sum(axis=0)
         low, centre, high = np.full((3, deviates.shape[1]), np.array([[-1.0], [0.0], [1.0]]))
-        if enough.any():
-            low[enough], centre[enough], high[enough] = np.nanquantile(deviates[:, enough], [0.16, 0.5, 0.84], axis=0)
-        return cls(centre, np.maximum((high - low) / 2, 0.1))
+        some = runs > 0
+        if some.any():
+            low[some], centre[some], high[some] = np.nanquantile(deviates[:, some], [0.16, 0.5, 0.84], axis=0)
+        known = runs / (runs + PRIOR_RUNS)
+        sigma = np.sqrt(known * ((high - low) / 2) ** 2 + (1.0 - known))
+        return cls(known * centre, np.maximum(sigma, 0.1))
 
     def of(self, deviates: Floats) -> Floats:
         """Return deviates (n, plots) in sigmas of good runs."""
