@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lynkeus.core import Verdict
+from lynkeus.core.progress import silent
 from lynkeus.files.journal import stamp_of
 from lynkeus.fitting.verdicts import RunVerdicts
 from lynkeus.monitor import run_records
@@ -48,7 +49,7 @@ def watch_runs(
         ready = [run for run in files if not follow or seen.get(run.name) == stamp_of(run.path)]
         seen = {run.name: stamp_of(run.path) for run in files}
         keep = Keeper(store)
-        for record in verdicts.of([run for run in ready if _is_new(store, model, run)], lambda what, share: None):
+        for record in verdicts.of([run for run in ready if _is_new(store, model, run)], silent):
             keep(record)
             done.judged += 1
             done.flagged += record.verdict in (Verdict.WARN, Verdict.BAD)
