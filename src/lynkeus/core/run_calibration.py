@@ -1,9 +1,9 @@
 """RunCalibration: how often a good run scores this high, counted on few good runs, and never rarer than they support.
 
 Up to the highest score of the good runs the chance is counted, beyond it the tail is exponential, as that of any -log10
-of a chance. Its scale comes from a handful of excesses and is not well known: what is stated is the chance that the
-next good run scores so high when that is taken into account (the predictive distribution, Geisser 1993), which for k
-excesses falls as a power k - 1, and as an exponential only where there are many.
+of a chance, or little heavier. Its scale comes from a handful of excesses and is not well known: what is stated is the
+chance that the next good run scores so high when that is taken into account (the predictive distribution, Geisser 1993),
+which for k excesses falls as a power k - 1, and as an exponential only where there are many.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from lynkeus.core.errors import CalibrationError
 from lynkeus.core.stated import Stated
 
 FEWEST_RUNS = 10
-MOST_EXCESSES = 40  # more lie too deep in the body to say anything of the tail
-INCIDENT = 0.02  # a good run whose score is expected fewer times than this in the whole reference is none
+MOST_EXCESSES = 10  # more lie too deep in the body to say anything of the tail
+HEAVIER = 0.03  # shape of a tail that good runs may have: what differs between them is not quite Gaussian
+INCIDENT = 0.01  # a good run whose score is expected fewer times than this in the whole reference is none
 MOST_INCIDENTS = 0.15  # of the runs
 LEAST = 1e-300
 
@@ -81,9 +82,10 @@ def _beyond(levels: Floats, scores: Floats) -> Floats:
     levels."""
     k = int(np.clip(len(levels) // 2, 2, MOST_EXCESSES))
     threshold = levels[-k]
-    total = max(float((levels[-k:] - threshold).sum()), 1e-9)
+    shape = 1.0 / (k - 1.0) + HEAVIER
+    scale = max(float((levels[-k:] - threshold).sum()) / (k - 1.0), 1e-9)
     over = np.maximum(np.asarray(scores, float) - threshold, 0.0)
-    chance: Floats = k / (len(levels) + 1.0) * np.power(1.0 + over / total, 1.0 - k)
+    chance: Floats = k / (len(levels) + 1.0) * np.power(1.0 + shape * over / scale, -1.0 / shape)
     return chance
 
 

@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from lynkeus.core import Floats, Scores
 
-PRIOR_RUNS = 20.0  # what theory says counts as that many runs, so that a few do not claim to know a plot better
+PRIOR_RUNS = 30.0  # that what is known beside the runs counts as
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,18 @@ class NullDistribution:
     def fit(cls, deviates: Floats) -> Self:
         """Learn from the deviates of good runs (runs, plots), NaN left out.
 
-        Few runs move 0 and 1 by little: a plot is not the oddest because six runs happened to agree in it.
+        Few runs do not know a plot: what they say of its spread counts with what all plots together say of theirs, and
+        these with theory; a plot is not the oddest because ten runs happened to agree in it.
         """
         runs = np.isfinite(deviates).sum(axis=0)
         low, centre, high = np.full((3, deviates.shape[1]), np.array([[-1.0], [0.0], [1.0]]))
         some = runs > 0
         if some.any():
             low[some], centre[some], high[some] = np.nanquantile(deviates[:, some], [0.16, 0.5, 0.84], axis=0)
-        known = runs / (runs + PRIOR_RUNS)
-        sigma = np.sqrt(known * ((high - low) / 2) ** 2 + (1.0 - known))
-        return cls(known * centre, np.maximum(sigma, 0.1))
+        square = ((high - low) / 2) ** 2
+        together = (runs @ square + PRIOR_RUNS) / (runs.sum() + PRIOR_RUNS)
+        sigma = np.sqrt((runs * square + PRIOR_RUNS * together) / (runs + PRIOR_RUNS))
+        return cls(runs / (runs + PRIOR_RUNS) * centre, np.maximum(sigma, 0.1))
 
     def of(self, deviates: Floats) -> Floats:
         """Return deviates (n, plots) in sigmas of good runs."""

@@ -7,10 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from lynkeus.core import Array, Batch, Evidence, Floats, Schema, Scores
+import numpy as np
+
+from lynkeus.core import Array, Batch, Evidence, Floats, Schema, SchemaError, Scores, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.sources.wrappers.selection import Select
 from lynkeus.transforms.plot_reference import PlotReference, Plots
 from lynkeus.transforms.plot_scores import NullDistribution, worst_plot
+
+FOLDS = 5
 
 
 class ByPlots(ABC):
@@ -25,6 +30,36 @@ class ByPlots(ABC):
     schema_: Schema
     reference_: PlotReference
     null_: NullDistribution
+
+    def fit(self, source: Source) -> Self:
+        """Learn in a few passes over good runs. Raises SchemaError where nothing can be learned.
+
+        How odd good runs are is learned from runs that were not learned from: few runs look more alike to what was
+        made of themselves than any other run will.
+        """
+        self.schema_ = source.schema
+        self._learn(source)
+        self.null_ = NullDistribution.fit(self._held_out(source))
+        return self
+
+    def _held_out(self, source: Source) -> Floats:
+        """Return the deviates (n, plots) of all runs, each from what was learned of four fifths that it is not in."""
+        number = np.arange(sum(len(batch) for batch in source)) % FOLDS
+        found = np.full((len(number), len(source.schema.names)), np.nan)
+        for fold in np.unique(number):
+            others: Self = type(self)(**asdict(self))  # type: ignore[call-overload]
+            others.schema_ = source.schema
+            try:
+                others._learn(Select(source, mask=number != fold))
+            except SchemaError:  # too few of them
+                others = self
+            parts = [others._deviates(batch.values) for batch in Select(source, mask=number == fold)]
+            found[number == fold] = np.concatenate(parts)
+        return found
+
+    @abstractmethod
+    def _learn(self, source: Source) -> None:
+        """Learn all but the null distribution."""
 
     @abstractmethod
     def _deviates(self, values: Array) -> Floats:
