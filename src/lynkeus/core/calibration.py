@@ -186,10 +186,13 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """Inverse of `to_dict`."""
+        """Inverse of `to_dict`. Raises CalibrationError where the numbers are no calibration."""
         given = dict(fields)
         for name in ("levels", "survival", "rates"):
             given[name] = np.asarray(given[name], float)
+        levels = given["levels"]
+        if not (len(levels) == len(given["survival"]) == len(given["rates"]) and (np.diff(levels) >= 0).all()):
+            raise CalibrationError("the levels of a calibration must rise, each with its survival and its rate")
         given["tail"] = Tail(**given["tail"])
         given["replicas"] = tuple(Tail(**tail) for tail in given["replicas"])
         return cls(**given)

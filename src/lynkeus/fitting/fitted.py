@@ -34,6 +34,7 @@ from lynkeus.core import (
     plugins,
 )
 from lynkeus.core.stated import Stated
+from lynkeus.files.damaged import one_line
 from lynkeus.files.model_folder import MODEL, verify_model, write_model
 from lynkeus.fitting.explanation import explanation, explanation_of_rows
 from lynkeus.fitting.follow import move_past, start
@@ -173,6 +174,11 @@ class Fitted:
     def load(cls, folder: Path) -> Self:
         """Read a model folder. Raises ModelError naming the file that is missing, damaged or of another version."""
         verify_model(folder)
+        with one_line(folder, ModelError, "the content of the model makes no sense: fit it again"):
+            return cls._read(folder)
+
+    @classmethod
+    def _read(cls, folder: Path) -> Self:
         content = json.loads((folder / MODEL).read_text(encoding="utf-8"))
         scorer = plugins.load("scorers", content["scorer"]).load(folder / "scorer")
         try:

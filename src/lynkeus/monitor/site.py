@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lynkeus.core import AlarmRule, SettingsError
+from lynkeus.files.damaged import in_short
 
 KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "float": (int, float), "int": (int,)}
 
@@ -74,8 +75,8 @@ class Site:
                 known = ", ".join(item.name for item in fields(cls))
                 raise SettingsError(f"{sorted(unknown)[0]}: no such setting; there are {known}")
             return cls(**content)
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, SettingsError) as error:
-            raise SettingsError(f"{path}: {error}") from error
+        except (OSError, ValueError, RecursionError, SettingsError) as error:  # ValueError: whatever is not TOML
+            raise SettingsError(f"{path}: {in_short(error) if isinstance(error, ValueError) else error}") from error
 
 
 def parse_budget(text: str) -> float:
