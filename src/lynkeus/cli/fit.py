@@ -94,8 +94,10 @@ def _fit_runs(options: FitOptions) -> None:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
     said = judgements(options.verdicts, options.monitor) if options.verdicts else None
     runs = said.runs if said else {}
-    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
-    folder = RunFolder(open_runs(options.data))
+    settings = FitSettings(
+        options.scorer, settings_of(options.set or []), group=options.group, runs=runs, tree=options.tree
+    )
+    folder = RunFolder(open_runs(options.data, options.tree))
     with passes_bar(screen, "fit") as bar, training(options, bar):
         fitted = fit_model(folder, settings, progress=bar.step)
     if int(os.environ.get("RANK", "0")):

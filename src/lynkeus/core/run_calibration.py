@@ -2,8 +2,8 @@
 
 Up to the highest score of the good runs the chance is counted, beyond it the tail is exponential, as that of any -log10
 of a chance, or little heavier. Its scale comes from a handful of excesses and is not well known: what is stated is the
-chance that the next good run scores so high when that is taken into account (the predictive distribution, Geisser 1993),
-which for k excesses falls as a power k - 1, and as an exponential only where there are many.
+chance that the next good run scores so high when that is taken into account (the predictive distribution, Geisser
+1993), which for k excesses falls as a power k - 1, and as an exponential only where there are many.
 """
 
 from __future__ import annotations

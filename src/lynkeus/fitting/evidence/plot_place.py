@@ -10,6 +10,7 @@ import numpy as np
 from lynkeus.core import Array, Finding, Floats, Plot
 
 MOST_NAMED = 3  # labels
+NEW = "labels that good runs do not have"  # which are counted in the overflow bin
 BESIDE = 0.5  # of the largest pull that a further label must reach
 
 
@@ -29,7 +30,7 @@ def changed_at(plot: Plot, counts: Floats, expected: Floats, pulls: Floats) -> F
         if plot.named(axis):
             found = _labels(plot, axis, pulls)
             names += found
-            kept = np.isin(np.array(["", *plot.named(axis), ""]), found)
+            kept = np.isin(np.array(["", *plot.named(axis), NEW]), found)
             place &= kept.reshape([-1 if other == axis else 1 for other in range(pulls.ndim)])
     more = float((np.reshape(counts, plot.shape) - np.reshape(expected, plot.shape))[place].sum())
     region = region_of(plot, place)
@@ -43,7 +44,8 @@ def where_in_words(plot: Plot, place: Array) -> str:
     parts = []
     for axis, (variable, (low, high)) in enumerate(region_of(plot, place).items()):
         inside = place.any(axis=tuple(other for other in range(place.ndim) if other != axis))
-        names = [name for name, here in zip(plot.named(axis), inside[1:-1], strict=False) if here]
+        labels = (*plot.named(axis), NEW) if plot.named(axis) else ()
+        names = [name for name, here in zip(labels, inside[1:], strict=False) if here]
         said = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else "")
         parts.append(f"{variable} {said or f'{low:.4g} to {high:.4g}'}")
     return ", ".join(parts)
@@ -67,9 +69,9 @@ def _range(plot: Plot, axis: int, place: Array) -> tuple[float, float]:
 def _labels(plot: Plot, axis: int, pulls: Floats) -> list[str]:
     """Return the names of the bins of the largest pulls, the largest first."""
     others = tuple(other for other in range(pulls.ndim) if other != axis)
-    size = np.abs(pulls).max(axis=others)[1:-1]
+    size = np.abs(pulls).max(axis=others)[1:]
     loud = [k for k in np.argsort(-size, kind="stable")[:MOST_NAMED] if size[k] >= BESIDE * size.max()]
-    return [plot.named(axis)[k] for k in loud]
+    return [(*plot.named(axis), NEW)[k] for k in loud]
 
 
 def _stretch(pulls: Floats, axis: int) -> slice:

@@ -13,11 +13,14 @@ from lynkeus.fitting.evidence.plot_change import change_of
 from lynkeus.fitting.evidence.plot_place import changed_at, labelled
 from lynkeus.fitting.evidence.plots import ReferencePlots
 from lynkeus.fitting.views.view import PLOT_SIGMA
+from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.runs.folder import MOST_EVENTS, Reader, Run
 from lynkeus.sources.runs.histograms import reader_of
 from lynkeus.sources.runs.read import ReadRuns, RunFolder
 from lynkeus.transforms.event_columns import EventColumns
 from lynkeus.transforms.plot_yields import PlotYields
+
+ODD = 5.0  # sigmas from which plots are named beside the oddest
 
 
 @dataclass
@@ -118,6 +121,8 @@ class RunPlots:
         if change.kind == "none":
             change = changed_at(plot, np.nan_to_num(counts[where]), expected, own)
         says = f"{plot.name}: {change.kind} at {change.where} ({change.sigma:.1f} sigma)"
+        beside = [self.book.plots[k].name for k in np.argsort(-sigmas) if k != worst and sigmas[k] > ODD]
+        says += f"; odd, too: {listed(beside)}" if beside and (PLOT_SIGMA in batch.meta or pulls is None) else ""
         return change._replace(group=plot.group, says=says)
 
     def to_dict(self) -> dict[str, Any]:

@@ -46,7 +46,8 @@ class RunFile:
 @dataclass(frozen=True)
 class Run:
     """One run as read: `values` (n, column) of at most MOST_EVENTS events drawn at random, their `group`; `counts`
-    (bins,) of all events in the book, `events` how many those are; `problem`: why there is nothing to judge."""
+    (bins,) of all events in the book, NaN where a plot is missing, `events` how many those are; `problem`: why there
+    is nothing to judge, `note`: what is not judged of it, or how it was read."""
 
     name: str
     values: Floats
@@ -55,11 +56,13 @@ class Run:
     events: float = 0.0
     start_ns: int | None = None
     problem: str = ""
+    note: str = ""
 
 
-def open_runs(data: str | Path) -> list[RunFile]:
+def open_runs(data: str | Path, tree: str = "") -> list[RunFile]:
     """Return the runs of a folder, a pattern, one file, or a simulator (`sim://noble?runs=20`), sorted by name; of a
-    folder of `lynkeus generate` those in its `runs`.
+    folder of `lynkeus generate` those in its `runs`. `tree`: the one whose entries are the events of a ROOT file ("":
+    the largest).
 
     Files of JSON are runs of histograms where a folder holds no others. Raises SourceError where there are none, and
     where two files give a run one name.
@@ -85,11 +88,11 @@ def open_runs(data: str | Path) -> list[RunFile]:
                 f"{item}: the run {item.stem!r} is there twice, also as {names[item.stem].name}; rename or remove one"
             )
         names[item.stem] = item
-    return [_of_file(name, item) for name, item in names.items()]
+    return [_of_file(name, item, tree) for name, item in names.items()]
 
 
-def _of_file(name: str, path: Path) -> RunFile:
-    return RunFile(name, lambda: read_events(path), path)
+def _of_file(name: str, path: Path, tree: str) -> RunFile:
+    return RunFile(name, lambda: read_events(path, tree), path)
 
 
 def _simulated(url: str) -> list[RunFile]:
