@@ -43,7 +43,7 @@ def where_in_words(plot: Plot, place: Array) -> str:
     """Return a place (shape of the bins) in words: from, to on each axis, or the labels of its bins."""
     parts = []
     for axis, (variable, (low, high)) in enumerate(region_of(plot, place).items()):
-        inside = place.any(axis=tuple(other for other in range(place.ndim) if other != axis))
+        inside = np.atleast_1d(place.any(axis=tuple(other for other in range(place.ndim) if other != axis)))
         labels = (*plot.named(axis), NEW) if plot.named(axis) else ()
         names = [name for name, here in zip(labels, inside[1:], strict=False) if here]
         said = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else "")

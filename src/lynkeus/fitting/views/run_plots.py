@@ -18,7 +18,7 @@ from lynkeus.sources.runs.folder import MOST_EVENTS, Reader, Run
 from lynkeus.sources.runs.histograms import reader_of
 from lynkeus.sources.runs.read import ReadRuns, RunFolder
 from lynkeus.transforms.event_columns import EventColumns
-from lynkeus.transforms.plot_yields import PlotYields
+from lynkeus.transforms.yields import PlotYields
 
 ODD = 5.0  # sigmas from which plots are named beside the oddest
 

@@ -47,7 +47,7 @@ class ByPlots(ABC):
         number = np.arange(sum(len(batch) for batch in source)) % FOLDS
         found = np.full((len(number), len(source.schema.names)), np.nan)
         for fold in np.unique(number):
-            others: Self = type(self)(**asdict(self))  # type: ignore[call-overload]
+            others: ByPlots = type(self)(**asdict(self))  # type: ignore[call-overload]
             others.schema_ = source.schema
             try:
                 others._learn(Select(source, mask=number != fold))

@@ -60,10 +60,8 @@ def branches_of(tree: Any) -> Branches:
                 continue
             found.lists[name] = PARTS if family not in counted else PARTS[1:]
             counted.add(family)
-        elif (
-            fixed and int(fixed["size"] or fixed["length"]) <= FEW and NUMBER.fullmatch(fixed["item"] or fixed["other"])
-        ):
-            found.fixed[name] = int(fixed["size"] or fixed["length"])
+        elif fixed and length <= FEW and NUMBER.fullmatch(fixed["item"] or fixed["other"]):
+            found.fixed[name] = length
         elif kind.startswith("struct {") and "[" not in kind:
             found.structures.append(name)
         else:
