@@ -21,8 +21,8 @@ from lynkeus.core.stated import Stated
 
 FEWEST_RUNS = 10
 MOST_EXCESSES = 10  # more lie too deep in the body to say anything of the tail
-HEAVIER = 0.03  # shape of a tail that good runs may have: what differs between them is not quite Gaussian
-INCIDENT = 0.01  # a good run whose score is expected fewer times than this in the whole reference is none
+HEAVIER = 0.05  # shape of a tail that good runs may have: what differs between them is not quite Gaussian
+INCIDENT = 0.003  # a good run whose score is expected fewer times than this in the whole reference is none
 MOST_INCIDENTS = 0.15  # of the runs
 LEAST = 1e-300
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lynkeus.core import CalibrationError, Refers, Scorer, about_of, plugins
-from lynkeus.core.progress import ReportProgress
+from lynkeus.core.progress import ReportProgress, reporting
 from lynkeus.core.run_calibration import FEWEST_RUNS, RunCalibration, rarest_of
 from lynkeus.core.stated import SCALE, Stated
 from lynkeus.fitting.fitted import Fitted
@@ -32,7 +32,8 @@ def fit_runs(folder: RunFolder, settings: FitSettings, report: ReportProgress) -
     found = good_runs(folder, settings, report)
     runs = found.view.training(folder)
     report(f"learn from {len(runs)} runs", None)
-    scorer.fit(runs)
+    with reporting(report):
+        scorer.fit(runs)
     kept = _kept_runs(scorer, found) | {name for name, label in settings.runs.items() if not label}
     calibration: Stated
     if about_of(scorer).scale == SCALE:

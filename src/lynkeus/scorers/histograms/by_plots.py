@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,6 +17,27 @@ from lynkeus.transforms.plot_reference import PlotReference, Plots
 from lynkeus.transforms.plot_scores import NullDistribution, worst_plot
 
 FOLDS = 5
+MOST = 1000  # runs from which it is learned how odd good ones are
+
+
+def held_out(
+    source: Source, learn: Callable[[Source], Callable[[Array], Floats]], known: Callable[[Array], Floats],
+    most: int = MOST,
+) -> Floats:  # fmt: skip
+    """Return the deviates (n, ...) of good runs, of about `most` of them, each by what `learn` makes of the four fifths
+    that it is not in; by what is `known` of all where these are too few to learn from."""
+    count = sum(len(batch) for batch in source)
+    number, asked = np.arange(count) % FOLDS, np.arange(count) // FOLDS % max(count // most, 1) == 0
+    rows: dict[int, Floats] = {}
+    for fold in np.unique(number):
+        try:
+            deviates = learn(Select(source, mask=number != fold))
+        except SchemaError:
+            deviates = known
+        chosen = asked & (number == fold)
+        own = np.concatenate([deviates(batch.values) for batch in Select(source, mask=chosen)])
+        rows |= dict(zip(np.flatnonzero(chosen).tolist(), own, strict=True))
+    return np.stack([rows[row] for row in sorted(rows)])
 
 
 class ByPlots(ABC):
@@ -39,23 +61,15 @@ class ByPlots(ABC):
         """
         self.schema_ = source.schema
         self._learn(source)
-        self.null_ = NullDistribution.fit(self._held_out(source))
+        self.null_ = NullDistribution.fit(held_out(source, self._of_others, self._deviates))
         return self
 
-    def _held_out(self, source: Source) -> Floats:
-        """Return the deviates (n, plots) of all runs, each from what was learned of four fifths that it is not in."""
-        number = np.arange(sum(len(batch) for batch in source)) % FOLDS
-        found = np.full((len(number), len(source.schema.names)), np.nan)
-        for fold in np.unique(number):
-            others: ByPlots = type(self)(**asdict(self))  # type: ignore[call-overload]
-            others.schema_ = source.schema
-            try:
-                others._learn(Select(source, mask=number != fold))
-            except SchemaError:  # too few of them
-                others = self
-            parts = [others._deviates(batch.values) for batch in Select(source, mask=number == fold)]
-            found[number == fold] = np.concatenate(parts)
-        return found
+    def _of_others(self, source: Source) -> Callable[[Array], Floats]:
+        """Return what gives deviates by what was learned of a part of the runs."""
+        others: ByPlots = type(self)(**asdict(self))  # type: ignore[call-overload]
+        others.schema_ = source.schema
+        others._learn(source)
+        return others._deviates
 
     @abstractmethod
     def _learn(self, source: Source) -> None:
