@@ -31,6 +31,6 @@ def test_the_worst_of_many_good_plots_is_not_rarer_than_it_says():
 def test_usual_deviates_are_learned_by_little_where_runs_are_few():
     deviates = np.random.default_rng(1).normal(3.0, 2.0, (500, 2))
     deviates[10:, 1] = np.nan
-    usual = NullDistribution.fit(deviates)
+    usual = NullDistribution.fit(deviates, alike=1)
     assert usual.centre == pytest.approx([2.8, 0.75], abs=0.5)
     assert usual.sigma == pytest.approx([2.0, 1.9], rel=0.2)  # the plot of ten runs by what the other one says

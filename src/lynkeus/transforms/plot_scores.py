@@ -23,11 +23,12 @@ class NullDistribution:
     sigma: Floats
 
     @classmethod
-    def fit(cls, deviates: Floats) -> Self:
+    def fit(cls, deviates: Floats, alike: int = 0) -> Self:
         """Learn from the deviates of good runs (runs, plots), NaN left out.
 
         Few runs do not know a plot: what they say of its spread counts with what all plots together say of theirs, and
-        these with theory; a plot is not the oddest because ten runs happened to agree in it.
+        these with theory; a plot is not the oddest because ten runs happened to agree in it. `alike`: every so many
+        columns one is of the same statistic (1: all; 0: each is one of its own).
         """
         runs = np.isfinite(deviates).sum(axis=0)
         low, centre, high = np.full((3, deviates.shape[1]), np.array([[-1.0], [0.0], [1.0]]))
@@ -35,7 +36,9 @@ class NullDistribution:
         if some.any():
             low[some], centre[some], high[some] = np.nanquantile(deviates[:, some], [0.16, 0.5, 0.84], axis=0)
         square = ((high - low) / 2) ** 2
-        together = (runs @ square + PRIOR_RUNS) / (runs.sum() + PRIOR_RUNS)
+        kind = np.arange(len(runs)) % (alike or max(len(runs), 1))
+        together = (np.bincount(kind, runs * square) + PRIOR_RUNS) / (np.bincount(kind, runs) + PRIOR_RUNS)
+        together = together[kind]
         sigma = np.sqrt((runs * square + PRIOR_RUNS * together) / (runs + PRIOR_RUNS))
         return cls(runs / (runs + PRIOR_RUNS) * centre, np.maximum(sigma, 0.1))
 

@@ -50,7 +50,7 @@ class BetaBinomial:
         if self.references < 1 or self.kept < 2:
             raise SettingsError(f"references must be 1 or more, kept 2 or more: {self.references}, {self.kept}")
         self._learn(source)
-        self.null_ = NullDistribution.fit(held_out(source, self._of_others, self._deviates, self.kept))
+        self.null_ = NullDistribution.fit(held_out(source, self._of_others, self._deviates, self.kept), alike=2)
         return self
 
     def _of_others(self, source: Source) -> Callable[[Array], Floats]:

@@ -61,7 +61,7 @@ class ByPlots(ABC):
         """
         self.schema_ = source.schema
         self._learn(source)
-        self.null_ = NullDistribution.fit(held_out(source, self._of_others, self._deviates))
+        self.null_ = NullDistribution.fit(held_out(source, self._of_others, self._deviates), alike=1)
         return self
 
     def _of_others(self, source: Source) -> Callable[[Array], Floats]:

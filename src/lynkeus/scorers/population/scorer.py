@@ -188,10 +188,8 @@ class Population:
         return scorer
 
     def _p_value(self, asked: _Asked) -> float:
-        """Return the p-value of a run, by as many good runs as there are, and never rarer than they support."""
-        if not self.runs_:  # a model of before this was known
-            return asked.p_value()
-        return max(of_few_runs(asked.p_value(), self.runs_), rarest_of(self.runs_))
+        """Return the p-value of a run, by as many good runs as there are."""
+        return of_few_runs(asked.p_value(), self.runs_) if self.runs_ else asked.p_value()  # 0: of a model of before
 
     def _all(self, batch: Batch) -> list[_Asked | None]:
         """Return the p-values of each run, None where it has too few events."""
@@ -229,7 +227,7 @@ class Population:
         says it in a sentence."""
         if asked is None:
             return (Finding("none", says=f"only {len(scaled)} events; {self.fewest} are needed"),)
-        p_value = self._p_value(asked)
+        p_value = max(self._p_value(asked), rarest_of(self.runs_) if self.runs_ else 0.0)
         found: list[tuple[float, list[Finding]]] = []
         oddest = min([min(answer[:QUESTIONS]) for answer in asked.views if answer] + [asked.kinds_p_value])
         for view, answer in zip(self.views_, asked.views, strict=True):
