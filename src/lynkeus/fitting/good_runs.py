@@ -20,7 +20,7 @@ from lynkeus.sources.runs.read import RunFolder
 from lynkeus.transforms.event_columns import NO_COLUMNS, EventColumns
 
 FIT_EVENTS = 20_000  # of each good run that are learned from; its plots count all
-MOST_NOTES = 10
+MOST_NOTES = 3
 RUN_KINDS = ("cloud", "histogram")
 
 

@@ -17,6 +17,7 @@ from lynkeus.core.runs import Book
 from lynkeus.sources.open import open_source
 from lynkeus.sources.runs.accumulate import Accumulator
 from lynkeus.sources.runs.events import READERS, Events, read_events
+from lynkeus.transforms.cell_resampling import positive_weights
 from lynkeus.transforms.event_columns import EventColumns, is_text
 from lynkeus.transforms.reservoir import reservoir
 
@@ -166,7 +167,10 @@ class RunReader:
         sample = sample[sample[:, -1] > totals.heaviest]
         values, codes = sample[:, :-2], sample[:, -2].astype(int)
         group = np.array(("", *self.columns.groups, "other"))[codes]
-        return Run(run.name, values, group, totals.plots.row(), totals.events, totals.start_ns)
+        note = ""
+        if totals.negative:
+            note = f"{totals.negative} events of negative weight are shared with their neighbours (cell resampling)"
+        return Run(run.name, values, group, totals.plots.row(), totals.events, totals.start_ns, note=note)
 
     def _rows(self, run: RunFile, totals: _Totals) -> Iterator[Floats]:
         """Yield events as they come (n, column + 2): values, the code of the group, and the weight over a random
@@ -182,6 +186,9 @@ class RunReader:
                 raise SourceError(f"{run.where}: {problem}")
             values, group = self.columns.values(piece), self.columns.group_of(piece)
             weight = _weights(piece, run)
+            if weight is not None and (weight < 0).any():
+                totals.negative += int((weight < 0).sum())
+                weight = positive_weights(self.columns.scale.of(values), weight)
             totals.add(values, group, weight, piece.get(TIME))
             codes = np.zeros(len(group)) if not self.columns.group else _codes(group, self.columns.groups)
             draws = np.inf if weight is None else weight / np.maximum(rng.random(len(weight)), TINY)
@@ -204,6 +211,7 @@ class _Totals:
     plots: Accumulator
     events: float = 0.0
     heaviest: float = 0.0
+    negative: int = 0
     start_ns: int | None = None
 
     def add(self, values: Floats, group: Array, weight: Floats | None, time_ns: Array | None) -> None:
@@ -216,17 +224,20 @@ class _Totals:
 
 
 def _weights(piece: Events, run: RunFile) -> Floats | None:
-    """Return the weights (n,) of the events, None without a column of them. Raises SourceError for text or what is
-    below 0."""
+    """Return the weights (n,) of the events, None without a column of them. Raises SourceError for text, for what is no
+    number, and where those below 0 outweigh the others."""
     if WEIGHT not in piece:
         return None
     if is_text(piece[WEIGHT]):
         raise SourceError(f"{run.where}: the column {WEIGHT!r} holds text, not numbers; mend the file")
     weight = np.asarray(piece[WEIGHT], float)
-    good = np.isfinite(weight) & (weight >= 0)
+    good = np.isfinite(weight)
     if not good.all():
+        raise SourceError(f"{run.where}: the column {WEIGHT!r} holds {weight[~good][0]:g}; weights are numbers")
+    if (weight < 0).any() and weight.sum() <= 0:
         raise SourceError(
-            f"{run.where}: the column {WEIGHT!r} holds {weight[~good][0]:g}; weights are numbers, at least 0"
+            f"{run.where}: the column {WEIGHT!r} sums up to {weight.sum():g}: the negative weights outweigh the others; "
+            "check their sign"
         )
     return weight
 
