@@ -167,7 +167,7 @@ def _truncated(suffix: str) -> Callable[[Path], Path]:
         (lambda path: write(path.with_suffix(".parquet"), drawn(7, 1)), "only 1 event"),
         (_without_depth, "lacks the column 'depth', which the good runs have; it has energy, z"),
         (_columns(depth=np.array(["far"] * EVENTS)), "the column 'depth' holds text"),
-        (_columns(weight=np.full(EVENTS, -2.0)), "the negative weights outweigh the others"),
+        (_columns(weight=np.full(EVENTS, -2.0)), "negative weights outweigh the others"),
         (_columns(weight=np.r_[np.nan, np.ones(EVENTS - 1)]), "the column 'weight' holds nan"),
         (_columns(weight=np.r_[np.ones(EVENTS - 1), np.nan]), "the column 'weight' holds nan"),
         (_columns(weight=np.array(["heavy"] * EVENTS)), "the column 'weight' holds text"),

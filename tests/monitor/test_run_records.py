@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_a_run_comes_back_as_it_was_judged(filled: Store) -> None:
     stored = run_records.run(filled, "m", "c")
     expected = judged("c", 3, Verdict.BAD)
     assert stored is not None
-    assert stored.record.without_plots() == expected.without_plots()
+    assert replace(stored.record, plots=()) == replace(expected, plots=())
     for mine, theirs in zip(stored.record.plots, expected.plots, strict=True):
         assert mine.plot == theirs.plot
         assert (mine.sigma, mine.flagged, mine.region) == (theirs.sigma, theirs.flagged, theirs.region)
@@ -127,11 +128,36 @@ def test_a_run_judged_again_counts_once_and_the_older_stays(filled: Store) -> No
     assert (before.verdict, after.verdict) == (Verdict.BAD, Verdict.GOOD)
     assert names(filled, MODEL) == ["e", "d", "c", "b", "a"]
     assert names(filled, RunFilter("m", "flagged")) == []
-    assert [number for number, *_ in run_records.judgements(filled, "m", "c")] == [after.number, before.number]
+    assert [number for number, *_ in run_records.verdict_history(filled, "m", "c")] == [after.number, before.number]
     older = run_records.run(filled, "m", "c", before.number)
     assert older is not None
     assert older.record.change == SHIFTED
     assert run_records.run(filled, "m", "b", before.number) is None
+
+
+def test_a_judgement_that_is_said_again_is_kept_once(filled: Store) -> None:
+    history = run_records.verdict_history(filled, "m", "c")
+    again = judged("c", 3, Verdict.BAD)
+    changed = replace(again, p_value=again.p_value * (1 + 1e-12))  # as another computation of it
+    for record in (again, again, changed):
+        run_records.add_runs(filled, [record, judged("a", 1)])
+    said = run_records.verdict_history(filled, "m", "c")
+    assert [number for number, *_ in said] == [number for number, *_ in history]
+    assert said[0][1] > history[0][1]  # it is from now: a watch of runs need not judge it again
+
+
+def test_what_was_said_before_something_else_counts_anew(filled: Store) -> None:
+    for verdict in (Verdict.WARN, Verdict.GOOD, Verdict.WARN):
+        run_records.add_runs(filled, [judged("z", 9, verdict)])
+    said = [verdict for *_, verdict in run_records.verdict_history(filled, "m", "z")]
+    assert said == [Verdict.WARN, Verdict.GOOD, Verdict.WARN]
+
+
+def test_two_processes_with_one_judgement_keep_it_once(filled: Store) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: run_records.add_runs(filled, [judged(f"y{k}", 9) for k in range(5)]), range(8)))
+    for k in range(5):
+        assert len(run_records.verdict_history(filled, "m", f"y{k}")) == 1
 
 
 def test_people_have_the_last_word_also_after_another_judgement(filled: Store) -> None:

@@ -18,6 +18,7 @@ from lynkeus.cli.options import (
     Data,
     FitOptions,
     GenerateOptions,
+    LayoutName,
     MetaTable,
     ModelFolder,
     ReportOptions,
@@ -38,6 +39,14 @@ study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate,
 app.add_typer(study_app, name="study")
 WIDE = 200  # columns of a list that is not written to a terminal
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
+
+
+@app.command()
+def look(data: Data, layout: LayoutName = None) -> None:
+    """Show what DATA holds, how it would be read, and which option reads it otherwise; nothing is written."""
+    from lynkeus.cli.look import show
+
+    show(data, layout)
 
 
 @app.command()
@@ -94,12 +103,14 @@ def serve(
     site: SiteFile = None,
 ) -> None:
     """Serve the pages of a store until Ctrl-C."""
-    from lynkeus.monitor.site import Site
+    from lynkeus.monitor.site import SiteSettings
     from lynkeus.web.app import serve as run
+    from lynkeus.web.site import Words
 
-    facts = Site.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
+    facts = SiteSettings.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
     shown = Path(facts.reports) if facts.reports else None
-    run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()))
+    words = Words(facts.call, facts.outputs)
+    run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()), words)
 
 
 @app.command()
@@ -133,7 +144,7 @@ def list_(group: Annotated[str | None, typer.Argument(help="scorers, sources, si
 
 
 def _about(about: About) -> tuple[str, ...]:
-    """What a scorer says of itself, as cells."""
+    """Return what a scorer says of itself, as cells of a table."""
     kinds = {"": "none", "optional": "if there are any", "known": "good or anomalous", "classes": "classes of anomaly"}
     learned, weights = ("yes" if it else "no" for it in (about.learned, about.weights))
     return ", ".join(about.kinds), learned, about.explains, about.cost, kinds[about.labels], weights

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lynkeus.commission.commission import Commissioning
+from lynkeus.commission.found import Commissioning
 from lynkeus.commission.turn_on import CHANCE, TurnOn
 from lynkeus.core import Study
 from lynkeus.fitting.fitted import Fitted
@@ -15,7 +15,7 @@ from lynkeus.fitting.fitted import Fitted
 def results_page(
     study: Study, found: Commissioning, fitted: Mapping[str, Fitted], record: Mapping[str, Any], checks: Sequence[str]
 ) -> str:
-    """The whole page."""
+    """Return the page of results of a study in Markdown."""
     first = next(iter(fitted))
     parts = [
         f"# Results: {study.name}",
@@ -77,9 +77,15 @@ def _fault_table(kind: str, rows: Iterable[TurnOn], first: str) -> str:
 def _alarm_rows(found: Commissioning) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for counted in found.false_alarms:
-        rate, low, high = counted.per_hour
+        rate, low, high = counted.rate
         budget = f"{found.settings.budget_per_hour:g}" + (" (extrapolated)" if counted.extrapolated else "")
-        numbers = (str(len(counted.alarms)), f"{counted.hours:.2f}", f"{rate:.2f}", f"{low:.2f} to {high:.2f}", budget)
+        numbers = (
+            str(len(counted.alarms)),
+            f"{counted.exposure:.2f}",
+            f"{rate:.2f}",
+            f"{low:.2f} to {high:.2f}",
+            budget,
+        )
         rows.append((counted.scorer, counted.output, *numbers))
     return rows
 
@@ -140,7 +146,7 @@ def _incidents(study: Study, fitted: Fitted) -> list[str]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 

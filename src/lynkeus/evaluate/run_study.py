@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 import lynkeus
-from lynkeus.commission.commission import Commissioning, CommissionSettings, commission
-from lynkeus.commission.figures import incident_figure, orbit_figure, turn_on_figure
+from lynkeus.commission.commission import CommissionSettings, commission
+from lynkeus.commission.curves import turn_on_figure
+from lynkeus.commission.figures import incident_figure, orbit_figure
+from lynkeus.commission.found import Commissioning
 from lynkeus.commission.report import write_report
 from lynkeus.commission.turn_on import CHANCE
 from lynkeus.core import Alarm, Check, Source, Study
@@ -41,7 +43,7 @@ class StudyRun:
 
     @property
     def passed(self) -> bool:
-        """Whether every check holds."""
+        """Return whether every check holds."""
         return all(check.holds(value) for check, value in self.checks)
 
     def lines(self) -> list[str]:
@@ -53,7 +55,7 @@ class StudyRun:
 
 
 def describe(check: Check, value: float) -> str:
-    """A check in words."""
+    """Return a check in words."""
     bounds = [f">= {check.at_least:g}" if check.at_least is not None else ""]
     bounds.append(f"<= {check.at_most:g}" if check.at_most is not None else "")
     return f"{check.metric} = {value:.4g} ({' and '.join(bound for bound in bounds if bound)})"
@@ -80,6 +82,7 @@ def run_study(study: Study, folder: Path, progress: ReportProgress | None = None
     found = commission(fitted[first], study.test, settings, compare, report_commissioning)
     report("figures", 0.9)
     metrics = collect(found, fitted) | {f"{name}.fit_s": value for name, value in seconds.items()}
+    # A metric that is missing is NaN, and fails its check: a name that was misspelt must not pass.
     checks = tuple((check, metrics.get(check.metric, float("nan"))) for check in study.checks)
     write_report(found, own / "report.html")
     _figures(fitted[first], study, found, own)
@@ -100,7 +103,7 @@ def collect(found: Commissioning, fitted: dict[str, Fitted]) -> dict[str, float]
             for name in STATISTICS:
                 metrics[f"{row.scorer}.{row.output}.{row.fault}.{row.size:g}.{name}"] = float(getattr(row, name))
     for counted in found.false_alarms:
-        rate, low, high = counted.per_hour
+        rate, low, high = counted.rate
         name = f"{counted.scorer}.{counted.output}"
         metrics |= {f"{name}.alarms_per_hour": rate, f"{name}.alarms_low": low, f"{name}.alarms_high": high}
     for name, candidate in fitted.items():
@@ -146,7 +149,7 @@ def _record(study: Study) -> dict[str, Any]:
 
 
 def record(asked: dict[str, Any], sources: Iterable[Source]) -> dict[str, Any]:
-    """What was run, with what: enough to know whether another run could differ."""
+    """Return what was run, with what: enough to know whether another run could differ."""
     files = [
         {"path": path.name, "bytes": path.stat().st_size}
         for path in dict.fromkeys(path for source in sources for path in files_of(source))

@@ -28,6 +28,7 @@ from lynkeus.fitting.fitted import Fitted, shows_maps
 from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.fitting.parts import Parts
 from lynkeus.fitting.tables import Row, columns, image_row, verdict_row, verdict_table
+from lynkeus.fitting.views.live import silent_of
 from lynkeus.sources import files_of, origin_of
 from lynkeus.sources.images.files import map_names, read_pixels
 from lynkeus.sources.images.folder import ImageSource
@@ -103,6 +104,7 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
     done = skip = parts.rows
     start(fitted.scorer, parts.state)
     for batch in prepared:
+        # Written before a kill: read again, since a window needs the rows before it, but not scored again.
         if skip >= len(batch):
             skip -= len(batch)
             continue
@@ -112,11 +114,16 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
         parts.add(columns(fitted, scored, parts.added), state_of(fitted.scorer))
     if not parts.added:
         raise SourceError("the data give not a single sample to score: check that they are longer than one window")
-    return Written(parts.finish(), messages=list(getattr(prepared, "messages", ())), done=done)
+    silent = silent_of(prepared)
+    return Written(
+        parts.finish({"silent": ", ".join(silent)} if silent else {}),
+        messages=list(getattr(prepared, "messages", ())),
+        done=done,
+    )
 
 
 def _data(source: Source) -> Any:
-    """What the data are, by names, sizes and times of files: so that other data are not taken for the same."""
+    """Return what the data are, by names, sizes and times of files: so that other data are not taken for the same."""
     files = [[str(path), *stamp_of(path)] for path in files_of(source) if path.is_file()]
     return files or origin_of(source) or str(getattr(source, "url", type(source).__name__))
 
@@ -134,8 +141,9 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     journal = Journal.open(settings.output, head, stamps.items())
     names = set(journal.left())
     left = [run for run in folder.runs if run.name in names]
-    for name, rows, safe in _judged(verdicts, left, settings.keep, report):
+    for name, rows, safe in _scored_runs(verdicts, left, settings.keep, report):
         journal.add(name, stamps[name], rows)
+        # Not before the store has them, or a kill would leave runs in the table that the store never gets.
         if safe:
             journal.commit()
     table = journal.rows
@@ -144,7 +152,7 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     return Written(len(table), table, done=len(folder) - len(left))
 
 
-def _judged(
+def _scored_runs(
     verdicts: RunVerdicts, runs: Sequence[RunFile], keep: Keep | None, report: ReportProgress
 ) -> Iterator[tuple[str, list[Row], bool]]:
     """Each run with its rows, its own before those of its sections, and whether all of them are safe elsewhere."""
@@ -168,6 +176,7 @@ def _images(
     journal = Journal.open(settings.output, head, ((file, ()) for file in source.images))
     done = len(journal)
     left = [k for k, file in enumerate(source.images) if file not in journal and file not in source.skipped]
+    # Small shares: the processes end together though images differ in size, and little is lost with a kill.
     shares = [left[start : start + SHARE] for start in range(0, len(left), SHARE)]
     given = (settings.load, model, source.path, source.meta, source.colour, settings.maps, names)
     work: Work[list[int], Share] = Work(_begin, given, partial(_share, fitted, source, settings.maps, names))
@@ -219,7 +228,7 @@ def _share(
 
 
 def _save(path: Path, values: Array) -> None:
-    """As .npy; by way of memory, because of a full disk NumPy does not say that it is full."""
+    """Write a map as .npy by way of memory, since NumPy itself does not say that a disk is full."""
     held = io.BytesIO()
     np.save(held, values)
     with disk_errors(path, "cannot write", GOES_ON):
@@ -233,7 +242,7 @@ def identity(model: Path) -> str:
 
 
 def _about(model: Path, fitted: Fitted, source: ImageSource, settings: ScoreSettings) -> dict[str, str]:
-    """What those who read the scores must know; `normals`: folder of the good images, as it was when fitting."""
+    """Return what those who read the scores must know; `normals`: folder of the good images, as it was when fitting."""
     learned_from = fitted.lineage.get("data")
     return {
         "images": str(source.folder.absolute()),

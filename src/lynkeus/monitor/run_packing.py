@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from lynkeus.core import Array, Book, Floats, Plot, PlotRecord, SchemaError
+from lynkeus.core import Array, Book, Floats, Plot, PlotRecord, RunRecord, SchemaError
 
 # Of each number as many bits as its drawing needs; counts keep all 24 of a float32.
 _BITS = {"counts": 23, "expected": 12, "below": 8, "above": 8, "pulls": 8}
@@ -21,8 +23,23 @@ def pack_book(plots: tuple[Plot, ...]) -> tuple[str, bytes]:
     return hashlib.sha256(text).hexdigest(), zlib.compress(text)
 
 
+def digest_of(record: RunRecord, book_id: int) -> str:
+    """Return a digest of what a judgement says, to as many digits as two computations of it agree."""
+    sigmas = [float(f"{one.sigma:.4g}") for one in record.plots]
+    content = [_to_digits(record.to_dict()), sigmas, book_id]
+    return hashlib.sha256(json.dumps(content, default=float).encode()).hexdigest()
+
+
+def _to_digits(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _to_digits(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_digits(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float | np.floating) else value
+
+
 def unpack_book(packed: bytes) -> Book:
-    """Inverse of `pack_book`."""
+    """Rebuild it from what `pack_book` returned."""
     return Book.from_list(json.loads(zlib.decompress(packed)))
 
 
@@ -45,7 +62,7 @@ def pack_plots(records: tuple[PlotRecord, ...]) -> bytes:
 
 
 def unpack_plots(book: Book, packed: bytes, sigmas: Floats) -> tuple[PlotRecord, ...]:
-    """Inverse of `pack_plots`."""
+    """Rebuild it from what `pack_plots` returned."""
     content = zlib.decompress(packed)
     start = 4 + int.from_bytes(content[:4], "little")
     about = json.loads(content[4:start])
@@ -61,12 +78,12 @@ def unpack_plots(book: Book, packed: bytes, sigmas: Floats) -> tuple[PlotRecord,
 
 
 def pack_sigmas(records: tuple[PlotRecord, ...]) -> bytes:
-    """How conspicuous each plot is, as little-endian float32."""
+    """Return how conspicuous each plot is, as little-endian float32."""
     return np.array([record.sigma for record in records], "<f4").tobytes()
 
 
 def unpack_sigmas(packed: bytes) -> Floats:
-    """Inverse of `pack_sigmas`."""
+    """Rebuild it from what `pack_sigmas` returned."""
     return np.frombuffer(packed, "<f4")
 
 

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 from lynkeus.core import AlarmRule, SettingsError
 from lynkeus.files.damaged import in_short
 
-KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "float": (int, float), "int": (int,)}
+NAME, EARLIER_NAME = "monitor", "orbits"  # of a monitor that nobody named, now and in stores of earlier versions
+# Names of channels as at the European XFEL: BPME.2241.SA1/x is at 2241 m of the beam line SA1, in the plane x.
+PLACE = r"\.(?P<position>\d+(?:\.\d+)?)\.(?P<line>\w+)(?:/(?P<plane>\w+))?$"
+KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,), "float": (int, float), "int": (int,), "bool": (bool,),
+    "dict[str, str]": (dict,),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Site:
+class SiteSettings:
     """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when
-    an alarm closes; `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages."""
+    an alarm closes; `place`: regular expression that reads the groups `position` (m), `line` and `plane` from the name
+    of a channel ("": names say no place); `acknowledge`: what stood is listed until somebody has seen it; `replay`:
+    speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages; `call`: whom to call, `outputs`: what
+    the outputs of the scorer are called here, as pages show them."""
 
     store: str = "sqlite:///lynkeus.db"
-    name: str = "orbits"
+    name: str = NAME
     title: str = ""
     budget: str = "1/h"
     quiet_s: float = 10.0
     release_factor: float = 3.0
+    place: str = PLACE
+    acknowledge: bool = False
     replay: float = 0.0
     host: str = "127.0.0.1"
     port: int = 8000
     token_file: str = ""
     reports: str = ""
+    call: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if not isinstance(value, KINDS[str(item.type)]) or isinstance(value, bool):
+            if not isinstance(value, KINDS[str(item.type)]) or isinstance(value, bool) != (item.type == "bool"):
                 raise SettingsError(f"{item.name}: expected {item.type}, got {value!r}")
+        for name, title in self.outputs.items():
+            if not isinstance(title, str):
+                raise SettingsError(f"outputs.{name}: expected a title in quotes, got {title!r}")
         parse_budget(self.budget)
+        _check_place(self.place)
         if not 0 <= self.port < 65536:
             raise SettingsError(f"port: must be from 1 to 65535, or 0 for any free one, got {self.port}")
         if not self.replay >= 0:
@@ -43,12 +62,12 @@ class Site:
 
     @property
     def rule(self) -> AlarmRule:
-        """When an alarm opens and closes."""
+        """Return the rule by which an alarm opens and closes."""
         return AlarmRule(parse_budget(self.budget), self.release_factor, self.quiet_s)
 
     @property
     def token(self) -> str | None:
-        """What is in the token file; None without one."""
+        """Return the token in the token file; None without a file."""
         if not self.token_file:
             return None
         try:
@@ -60,7 +79,7 @@ class Site:
         return token
 
     def replaced(self, **given: Any) -> Self:
-        """The same with what the command line says; None leaves a setting as it is."""
+        """Return the same settings with what the command line says; None leaves a setting as it is."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     @classmethod
@@ -77,6 +96,24 @@ class Site:
             return cls(**content)
         except (OSError, ValueError, RecursionError, SettingsError) as error:  # ValueError: whatever is not TOML
             raise SettingsError(f"{path}: {in_short(error) if isinstance(error, ValueError) else error}") from error
+
+
+def name_in(known: Collection[str], name: str) -> str:
+    """Return the name to watch by in a store that knows some: the one that earlier versions gave a monitor without a
+    name, where the store has that one only, so that its watch goes on instead of beginning anew."""
+    return EARLIER_NAME if name == NAME and NAME not in known and EARLIER_NAME in known else name
+
+
+def _check_place(pattern: str) -> None:
+    """Raise SettingsError for what is no regular expression, or has none of the groups."""
+    try:
+        groups = set(re.compile(pattern).groupindex)
+    except re.error as error:
+        raise SettingsError(f"place: {pattern!r} is no regular expression ({error})") from error
+    if pattern and not {"position", "line", "plane"} & groups:
+        raise SettingsError(
+            f"place: {pattern!r} has none of the groups (?P<position>...), (?P<line>...), (?P<plane>...)"
+        )
 
 
 def parse_budget(text: str) -> float:

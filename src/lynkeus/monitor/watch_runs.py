@@ -46,6 +46,7 @@ def watch_runs(
     done, seen = RunsWatched(), dict[str, list[int]]()
     while True:
         files = open_runs(data, verdicts.view.columns.tree)
+        # A file that changed between two looks is still being written; it is read when it has come to rest.
         ready = [run for run in files if not follow or seen.get(run.name) == stamp_of(run.path)]
         seen = {run.name: stamp_of(run.path) for run in files}
         keep = Keeper(store)
@@ -65,8 +66,8 @@ def watch_runs(
 
 
 def _is_new(store: Store, model: str, run: RunFile) -> bool:
-    """Whether a run was not judged by the model since its file was written."""
-    judged = run_records.judgements(store, model, run.name)
-    if not judged:
+    """Return whether a run was not judged by the model since its file was written."""
+    history = run_records.verdict_history(store, model, run.name)
+    if not history:
         return True
-    return run.path is not None and Path(run.path).stat().st_mtime_ns > judged[0][1]
+    return run.path is not None and Path(run.path).stat().st_mtime_ns > history[0][1]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lynkeus.web.connections import network_of
+from lynkeus.web.tries import Tries
 
 COOKIE = "lynkeus_session"
 LONGEST_POST = 16_384  # bytes
@@ -30,7 +34,7 @@ HEADERS = {
 
 
 def is_local(host: str) -> bool:
-    """Whether a server bound to this host is reachable from this machine only."""
+    """Return whether a server bound to this host is reachable from this machine only."""
     return host in LOCAL_HOSTS
 
 
@@ -55,12 +59,15 @@ class Guard:
             await send(message)
 
         refusal = _refusal(Headers(scope=scope)) if scope["method"] == "POST" else None
+        if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+            refusal = PlainTextResponse("refused: an address has no NUL in it", 400)
         await (refusal or self.app)(scope, receive, send_with_headers)
 
 
 def _refusal(headers: Headers) -> Response | None:
     if _foreign(headers):
         return PlainTextResponse("refused: this form was sent from another site", 403)
+    # A body without a length could go on for ever, and is read before any route sees it.
     length = headers.get("content-length", "")
     if not length.isdigit():
         return PlainTextResponse("refused: a POST must say its length", 411)
@@ -68,7 +75,7 @@ def _refusal(headers: Headers) -> Response | None:
 
 
 def _foreign(headers: Headers) -> bool:
-    """Whether a page of another site made a browser send this (cross-site request forgery).
+    """Return whether a page of another site made a browser send this (cross-site request forgery).
 
     Browsers always say where a POST comes from; programs such as curl say nothing and cannot be tricked.
     """
@@ -79,20 +86,46 @@ def _foreign(headers: Headers) -> bool:
 
 
 def session_of(token: str) -> str:
-    """What the cookie holds: it proves that the token was known, and does not hold it."""
+    """Return the content of the cookie: it proves that the token was known, and does not hold it."""
     return hmac.new(token.encode(), b"lynkeus session", hashlib.sha256).hexdigest()
 
 
 def same(given: str, expected: str) -> bool:
     """Compare in constant time."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
 
 
 def may_post(request: Request, token: str | None) -> bool:
     """Whether this request carries the token (as a bearer or by its cookie), where one is needed."""
-    if token is None:
-        return True
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and same(bearer.strip(), token):
+    if token is None or same(_bearer(request), token):
         return True
     return same(request.cookies.get(COOKIE, ""), session_of(token))
+
+
+def require_token(request: Request, token: str | None, what: str) -> None:
+    """Refuse a request without the token: 401; 429 while its address has to wait after many wrong ones."""
+    if token is None or same(request.cookies.get(COOKIE, ""), session_of(token)):
+        return
+    given = _bearer(request)
+    if not given:
+        raise HTTPException(401, f"{what} needs the server's token: sign in first", {"WWW-Authenticate": "Bearer"})
+    check_token(request, given, token)
+
+
+def check_token(request: Request, given: str, token: str) -> None:
+    """Refuse a wrong token: 401; and any token while its address has to wait after many wrong ones: 429."""
+    tries: Tries = request.app.state.tries
+    address = network_of(request.client.host if request.client else "")
+    wait_s = tries.wait_s(address)
+    if wait_s > 0:
+        seconds = math.ceil(wait_s)
+        raise HTTPException(429, f"too many wrong tokens: try again in {seconds} s", {"Retry-After": str(seconds)})
+    if not same(given, token):
+        tries.wrong(address)
+        raise HTTPException(401, "that is not the server's token", {"WWW-Authenticate": "Bearer"})
+    tries.right(address)
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else ""

@@ -40,12 +40,12 @@ class ReferencePlots:
         return cls(share, between, total)
 
     def expected(self, events: float) -> tuple[Floats, Floats]:
-        """(bins,) counts that a good run of so many events has, and their variance."""
+        """Return (bins,) counts that a good run of so many events has, and their variance."""
         mean = self.share * events
         return mean, mean + mean * events / self.events + (self.between * events) ** 2
 
     def pulls(self, counts: Floats, events: float) -> Floats:
-        """(bins,) signed sigmas; by the Poisson likelihood ratio, so that sparse bins do not cry wolf."""
+        """Return (bins,) signed sigmas; by the Poisson likelihood ratio, so that sparse bins do not cry wolf."""
         mean, variance = self.expected(events)
         counts = np.where(np.isfinite(counts), counts, mean)
         known = np.maximum(mean, np.maximum(0.5 * events / self.events, TINY))  # a run may be empty

@@ -49,7 +49,11 @@ class Discord:
         if self.normalise not in FORMS:
             raise SettingsError(f"normalise is one of {', '.join(FORMS)}, not {self.normalise!r}")
         if source.schema.kind != "waveform":
-            raise SchemaError(f"the scorer discord compares windows, not a {source.schema.kind}: cut it with --window")
+            kind = source.schema.kind
+            windows = ": say --axes channel,time" if kind == "image" else ": cut it with --window"
+            raise SchemaError(
+                f"the scorer discord compares windows, not {'an' if kind == 'image' else 'a'} {kind}{windows}"
+            )
         self.schema_ = source.schema
         kept, self.spans_, self.clock_ = _spread_out(source, self.sample)
         rows = rows_of(Batch(source.schema, kept))[0]
@@ -62,7 +66,8 @@ class Discord:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a window that misses more than half of its values, or that overlaps all of the reference."""
+        """Return (n, 1); NaN for a window that misses more than half of its values, or that overlaps all of the
+        reference."""
         return with_enough_data(batch, self._of(batch).sum(axis=1))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
@@ -70,7 +75,7 @@ class Discord:
         return np.nan_to_num(self._of(batch)).reshape(batch.values.shape)
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         arrays = {"spans": self.spans_, "clock": np.array([self.clock_]), "usual": self.usual_}
         arrays |= arrays_of(self.scale_) | {"reference": self.reference_}
         write_folder(folder, self.schema_, asdict(self), arrays)
@@ -141,7 +146,7 @@ def _spread_out(source: Source, limit: int) -> tuple[Array, Spans, int]:
 
 
 def _clock(batch: Batch) -> int:
-    """Which of `CLOCKS` says when a window was."""
+    """Return which of `CLOCKS` says when a window was."""
     return 2 if batch.time_ns is not None else int("position" in batch.meta)
 
 

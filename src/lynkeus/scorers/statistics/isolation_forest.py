@@ -47,7 +47,7 @@ class IsolationForest(ByFeatures):
         return self
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         arrays = self.features_.to_arrays() | arrays_of(self.forest_) | {"drawn": np.array([self.drawn_])}
         write_folder(folder, self.schema_, asdict(self), arrays)
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lynkeus.core.batch import Array
+from lynkeus.sources.formats.root_files import chosen_tree, open_root
 
 NUMBER = re.compile(
     r"(std::)?(u?int\d*(_t)?|float|double|bool|char|Double32_t|Float16_t|(unsigned )?(char|short|int|long))|"
@@ -39,6 +42,39 @@ class Branches(NamedTuple):
     def read(self) -> list[str]:
         """Return the names of the branches that are read."""
         return [*self.plain, *self.lists, *self.structures, *self.fixed]
+
+
+class RootItem(NamedTuple):
+    """One thing in a ROOT file: its `name` with folders, its `role` tree, histogram or other, the `cls` that ROOT gives
+    it, its `entries` (None: not known), of a tree the types of its `branches`, and which of them are `read`: none of a
+    tree that is not the one of the events."""
+
+    name: str
+    role: str
+    cls: str
+    entries: int | None = None
+    branches: Mapping[str, str] = MappingProxyType({})
+    read: frozenset[str] = frozenset()
+
+
+def root_items(path: Path, tree: str = "") -> list[RootItem]:
+    """Return what a ROOT file holds, in its order; events are read from the tree of that name, else the largest.
+
+    Raises SourceError where it is damaged, SettingsError without uproot.
+    """
+    found = []
+    with open_root(path) as content:
+        chosen = chosen_tree(path, content, tree)[0] if content.trees else ""
+        for name, read in content.trees.items():
+            own = read()
+            types = {branch: str(own[branch].typename) for branch in _names(own)}
+            used = frozenset(branches_of(own).read) if name == chosen else frozenset[str]()
+            found.append(RootItem(name, "tree", type(own).__name__, int(own.num_entries), types, used))
+        for name, read in content.histograms.items():
+            plot = read()
+            found.append(RootItem(name, "histogram", str(plot.classname), int(plot.member("fEntries"))))
+        found += [RootItem(name, "other", cls) for name, cls in content.others.items()]
+    return found
 
 
 def branches_of(tree: Any) -> Branches:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.sources.formats.tables import existing_file, listed
@@ -29,33 +29,6 @@ class RootContent:
     trees: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     histograms: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     others: Mapping[str, str] = field(default_factory=dict)
-
-
-class RootItem(NamedTuple):
-    """One thing in a ROOT file: its `name` with folders, its `kind` tree, histogram or other, the `cls` that ROOT gives
-    it, its `entries` (None: not known), and of a tree the types of its branches."""
-
-    name: str
-    kind: str
-    cls: str
-    entries: int | None
-    branches: Mapping[str, str]
-
-
-def root_items(path: Path) -> list[RootItem]:
-    """Return what a ROOT file holds, in its order. Raises SourceError where it is damaged, SettingsError without
-    uproot."""
-    found = []
-    with open_root(path) as content:
-        for name, read in content.trees.items():
-            tree = read()
-            types = {key: tree[key].typename for key in tree.keys(recursive=False)}
-            found.append(RootItem(name, "tree", type(tree).__name__, int(tree.num_entries), types))
-        for name, read in content.histograms.items():
-            plot = read()
-            found.append(RootItem(name, "histogram", str(plot.classname), int(plot.member("fEntries")), {}))
-        found += [RootItem(name, "other", cls, None, {}) for name, cls in content.others.items()]
-    return found
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ _opening = threading.Lock()
 
 
 def is_image(path: Path) -> bool:
-    """Whether the ending, in any case, is that of an image; hidden files (and macOS's ._ files) are none."""
+    """Return whether the ending, in any case, is that of an image; hidden files (and macOS's ._ files) are none."""
     return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
 
 
@@ -55,7 +55,7 @@ def images_with_meta(path: Path) -> tuple[Path, Path] | None:
 
 
 def is_colour(path: Path) -> bool:
-    """Whether the header says colour; a palette counts as colour unless all its entries are grey.
+    """Return whether the header says colour; a palette counts as colour unless all its entries are grey.
 
     Raises SourceError whose message is only the reason: the caller knows the name.
     """
@@ -77,7 +77,7 @@ def read_pixels(path: Path, colour: bool) -> Pixels:
 
 
 def pixels_of(picture: Image.Image) -> Pixels:
-    """The numbers of a Pillow image."""
+    """Return the numbers of a Pillow image."""
     pixels = np.empty((picture.height, picture.width, len(picture.getbands())), np.uint8)
     for number, strip in enumerate(strips_of(picture)):
         pixels[number * STRIP : number * STRIP + len(strip)] = strip
@@ -92,7 +92,7 @@ def strips_of(picture: Image.Image) -> Iterator[Pixels]:
 
 
 def read_picture(path: Path, colour: bool, shrink: int = 1) -> tuple[Image.Image, int]:
-    """As `read_pixels`, as a Pillow image, and how many times smaller it is: at most `shrink`.
+    """Read an image as `read_pixels` does, as a Pillow image, with the factor by which it is smaller: at most `shrink`.
 
     A JPEG can come 2, 4 or 8 times smaller, a little sharper than means of squares, which takes its decoder half the
     time; all else comes as it is.
@@ -116,7 +116,7 @@ def read_picture(path: Path, colour: bool, shrink: int = 1) -> tuple[Image.Image
 
 
 def map_names(files: Sequence[str]) -> list[str]:
-    """Where the map of each image goes, relative to the folder of maps: its stem and .npy where that is unique.
+    """Return where the map of each image goes, relative to the folder of maps: its stem and .npy where that is unique.
 
     Otherwise the relative path: `a/1.jpg` and `b/1.jpg` give `a/1.npy` and `b/1.npy`; where that is not unique either,
     with its ending: `1.jpg.npy` and `1.png.npy`. Upper and lower case count as the same, as on some file systems.

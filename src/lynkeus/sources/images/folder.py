@@ -86,12 +86,13 @@ class ImageSource:
 
     @property
     def messages(self) -> list[str]:
-        """What was left out, and what of the metadata fits no image."""
+        """Return what was left out, and what of the metadata fits no image."""
         return [*skipped_lines(self.skipped, len(self.images)), *self.metadata.messages]
 
     @cached_property
     def origin(self) -> dict[str, Any]:
-        """Which images these are, from names and sizes alone: quick for 350,000 images, to read them takes hours."""
+        """Return which images these are, from names and sizes alone: quick for 350,000 images, to read them takes
+        hours."""
         sizes = [(self.folder / file).stat().st_size for file in self.images]
         digest = hashlib.sha256(json.dumps([self.images, sizes]).encode()).hexdigest()
         return {

@@ -236,7 +236,7 @@ def _weights(piece: Events, run: RunFile) -> Floats | None:
         raise SourceError(f"{run.where}: the column {WEIGHT!r} holds {weight[~good][0]:g}; weights are numbers")
     if (weight < 0).any() and weight.sum() <= 0:
         raise SourceError(
-            f"{run.where}: the column {WEIGHT!r} sums up to {weight.sum():g}: the negative weights outweigh the others; "
+            f"{run.where}: the column {WEIGHT!r} sums up to {weight.sum():g}: negative weights outweigh the others; "
             "check their sign"
         )
     return weight

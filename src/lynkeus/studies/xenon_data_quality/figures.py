@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from lynkeus.commission.figures import COLOURS, MARKERS, SERIES, finished, save
-from lynkeus.commission.runs.turn_on import RunTurnOn
+from lynkeus.commission.turn_on import TurnOn
 from lynkeus.core import Finding, PlotRecord, RunRecord
 from lynkeus.simulate.xenon.populations import NAMES
 from lynkeus.simulate.xenon.source import NobleRun
@@ -23,7 +23,7 @@ DECADES = {10: "10", 100: "100", 1000: "1k", 10_000: "10k", 100_000: "100k", 1_0
 POPULATIONS = dict(zip(("beta", "kr83m", "xe131m", "alpha", "wall", "accidental"), SERIES, strict=True))
 
 
-class Example(NamedTuple):
+class ExampleRun(NamedTuple):
     """A run, what was planted in it, in words, and what was said of it."""
 
     title: str
@@ -32,7 +32,7 @@ class Example(NamedTuple):
 
 
 def bands_figure(run: NobleRun, path: Path) -> None:
-    """Where the populations of good runs are: charge against light."""
+    """Draw where the populations of good runs are: charge against light."""
     figure = Figure(figsize=(6.6, 4.2), layout="constrained")
     axes = figure.add_subplot()
     for name, colour in POPULATIONS.items():
@@ -44,7 +44,7 @@ def bands_figure(run: NobleRun, path: Path) -> None:
     save(finished(figure), path)
 
 
-def examples_figure(examples: Sequence[Example], path: Path) -> None:
+def examples_figure(examples: Sequence[ExampleRun], path: Path) -> None:
     """Above all events, outlined what was named; below the plot that the change shows in, and the band of good runs."""
     figure = Figure(figsize=(3.2 * len(examples), 6.0), layout="constrained")
     grid = figure.subplots(2, len(examples), squeeze=False)
@@ -106,7 +106,7 @@ def _draw_plot(axes: Axes, record: PlotRecord) -> None:
     axes.legend(frameon=False, fontsize=7, loc="upper left", ncols=2)
 
 
-def turn_on_figure(rows: Sequence[RunTurnOn], path: Path) -> None:
+def turn_on_figure(rows: Sequence[TurnOn], path: Path) -> None:
     """A panel for each fault, a curve for each number of events."""
     kinds, numbers = list(dict.fromkeys(r.fault for r in rows)), list(dict.fromkeys(r.events for r in rows))
     lines = -(-len(kinds) // LINES)

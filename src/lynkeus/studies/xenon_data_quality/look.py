@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.commission.runs.turn_on import RunTurnOn, write_run_table
+from lynkeus.commission.turn_on import TurnOn, write_table
 from lynkeus.core import Findings, Outcome
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.verdicts import FALSE_ALARMS, RunVerdicts, answer
@@ -23,17 +23,17 @@ from lynkeus.studies.xenon_data_quality.compare import (
     turn_on,
     with_interval,
 )
-from lynkeus.studies.xenon_data_quality.figures import Example, bands_figure, examples_figure, turn_on_figure
+from lynkeus.studies.xenon_data_quality.figures import ExampleRun, bands_figure, examples_figure, turn_on_figure
 from lynkeus.studies.xenon_data_quality.pulses import pulse_findings
-from lynkeus.studies.xenon_data_quality.runs import GOOD, Made, Wanted
+from lynkeus.studies.xenon_data_quality.runs import GOOD, Made, RunRequest
 from lynkeus.studies.xenon_data_quality.scorers import NUMBER, POPULATION
 
 Lines = Sequence[Sequence[str]]
 SHOWN = (
-    Wanted(GOOD, 0.0, 1000),
-    Wanted("s2_shift", 0.05, 1000),
-    Wanted("no_kr83m", 1.0, 1000),
-    Wanted("new_nr", 0.05, 1000),
+    RunRequest(GOOD, 0.0, 1000),
+    RunRequest("s2_shift", 0.05, 1000),
+    RunRequest("no_kr83m", 1.0, 1000),
+    RunRequest("new_nr", 0.05, 1000),
 )
 
 
@@ -51,7 +51,7 @@ class RunsLook:
     pulses: tuple[int, int]
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
-        """Tables, numbers and figures."""
+        """Return tables, numbers and figures of one case; figures are written to the folder."""
         measured: dict[str, Metrics] = {NUMBER: self._by_number()}
         for label, (name, options) in self.scorers.items():
             fitted, seconds = self.contest.fit(name, options)
@@ -61,7 +61,7 @@ class RunsLook:
         metrics = {f"{name}.{key}": value for name, numbers in measured.items() for key, value in numbers.items()}
         tables: dict[str, Lines] = {"Targets": _targets(measured), "All faults, all sizes": _judged(measured)}
         rows = turn_on(chief, POPULATION, self.curves, self.contest.targets, self.contest.truths)
-        write_run_table(rows, folder / "turn_on.parquet")
+        write_table(rows, folder / "turn_on.parquet")
         turn_on_figure(rows, folder / "turn_on.svg")
         metrics |= _names(rows)
         tables[f"Every fault, by {POPULATION}"] = _faults(rows)
@@ -72,7 +72,7 @@ class RunsLook:
         return Findings(figures, metrics | found | said, tables | more)
 
     def _by_number(self) -> Metrics:
-        """What the number of events alone says: how far it is from that of good runs."""
+        """Return what the number of events alone says: how far it is from that of good runs."""
         found: Metrics = {}
         usual = np.array([len(made.run) for made in self.contest.targets if made.wanted.fault == GOOD])
         for target in TARGETS:
@@ -110,7 +110,7 @@ class RunsLook:
             record = verdicts.record(batch_of(fitted, made))
             wanted = made.wanted
             title = "a good run" if wanted.fault == GOOD else f"{wanted.fault} {wanted.size:g}"
-            examples.append(Example(title, made.run, record))
+            examples.append(ExampleRun(title, made.run, record))
         examples_figure(examples, folder / "examples.png")
         longest = max(self.contest.targets, key=lambda made: len(made.run) * (made.wanted.fault == GOOD))
         bands_figure(longest.run, folder / "bands.png")
@@ -141,9 +141,9 @@ def _judged(measured: Mapping[str, Metrics]) -> Lines:
     return [head, *lines]
 
 
-def _names(rows: Sequence[RunTurnOn]) -> Metrics:
+def _names(rows: Sequence[TurnOn]) -> Metrics:
     """Over all runs of the turn-on curves that are flagged."""
-    weight = np.array([row.efficiency * row.runs for row in rows])
+    weight = np.array([row.efficiency * row.faults for row in rows])
     found: Metrics = {f"{POPULATION}.curves.flagged": float(weight.sum())}
     for key in ("kind", "place"):
         right = np.nan_to_num([getattr(row, f"right_{key}") for row in rows])
@@ -151,7 +151,7 @@ def _names(rows: Sequence[RunTurnOn]) -> Metrics:
     return found
 
 
-def _faults(rows: Sequence[RunTurnOn]) -> Lines:
+def _faults(rows: Sequence[TurnOn]) -> Lines:
     """A line for each fault and size; for each number of events efficiency, kind and place."""
     numbers = list(dict.fromkeys(row.events for row in rows))
     lines = [("fault", "size", *(f"{number:,.0f} events: efficiency (kind, place right)" for number in numbers))]
@@ -162,7 +162,7 @@ def _faults(rows: Sequence[RunTurnOn]) -> Lines:
     return lines
 
 
-def _cell(row: RunTurnOn) -> str:
+def _cell(row: TurnOn) -> str:
     named = f" ({_percent(row.right_kind)}, {_percent(row.right_place)})" if row.efficiency > 0 else ""
     return f"{row.efficiency:.2f}{named}"
 

@@ -15,8 +15,8 @@ from lynkeus.core.runs import KINDS_OF_CHANGE
 from lynkeus.monitor import run_records
 from lynkeus.monitor.opinions import Opinion, add_opinion, opinions
 from lynkeus.monitor.run_records import RunFilter, StoredRun
-from lynkeus.web.api import Who
-from lynkeus.web.guard import may_post
+from lynkeus.web.api import Ns, Text, Who
+from lynkeus.web.guard import may_post, require_token
 from lynkeus.web.runs.compare import compare_plots
 from lynkeus.web.runs.report import run_html
 from lynkeus.web.runs.trends import curve_of, trend_of, worst_runs
@@ -27,10 +27,10 @@ router = APIRouter(prefix="/runs", include_in_schema=False)
 PAGE = 50
 SPANS = {"last 200": 200, "last 1000": 1000, "all": 1_000_000}
 Word = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NOTE_LENGTH)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NOTE_LENGTH), Text]
 
 
-class Selection(BaseModel):
+class RunSelection(BaseModel):
     """Which runs are listed, and how many of them the trend shows; it travels in the address."""
 
     model: Word = ""
@@ -42,7 +42,7 @@ class Selection(BaseModel):
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1
 
     def filter(self, model: str) -> RunFilter:
-        """For the store."""
+        """Return the selection as a filter of the store."""
         return RunFilter(model, self.verdict, self.change, self.group, self.search)
 
     def address(self, page: int) -> str:
@@ -56,14 +56,14 @@ class OverrideForm(BaseModel):
 
     model: str
     run: str
-    number: int
+    number: Ns
     verdict: Verdict
     who: Who
     reason: Reason
 
 
 @router.get("")
-def overview(request: Request, site: SiteDep, selection: Annotated[Selection, Query()]) -> HTMLResponse:
+def overview(request: Request, site: SiteDep, selection: Annotated[RunSelection, Query()]) -> HTMLResponse:
     """Every run with its verdict, the latest first, and the trend of every plot."""
     known = run_records.models(site.store)
     model = selection.model if selection.model in known else (known[0] if known else "")
@@ -128,8 +128,7 @@ def plot(
 @router.post("/override")
 def override(request: Request, site: SiteDep, form: Annotated[OverrideForm, Form()]) -> Response:
     """Append what a person says of a run and show the run again."""
-    if not may_post(request, site.token):
-        raise HTTPException(401, "an override needs the server's token: sign in first")
+    require_token(request, site.token, "an override")
     stored = _run(site, form.model, form.run, form.number)
     thing = (stored.record.model, stored.record.run)
     add_opinion(site.store, Opinion("run", *thing, form.verdict.value, form.who, note=form.reason))
@@ -148,13 +147,13 @@ def file(site: SiteDep, run: str, model: str = "") -> Response:
 
 
 @router.get("/named")
-def named(request: Request, site: SiteDep, run: str, model: str = "", number: int | None = None) -> HTMLResponse:
+def named(request: Request, site: SiteDep, run: str, model: str = "", number: Ns | None = None) -> HTMLResponse:
     """A run whose name cannot be part of a path."""
     return _run_page(request, site, run, model, number)
 
 
 @router.get("/{run:path}")
-def one_run(request: Request, site: SiteDep, run: str, model: str = "", number: int | None = None) -> HTMLResponse:
+def one_run(request: Request, site: SiteDep, run: str, model: str = "", number: Ns | None = None) -> HTMLResponse:
     """One run: verdict, why, every plot over its reference; `number`: as it was judged earlier."""
     return _run_page(request, site, run, model, number)
 
@@ -169,7 +168,7 @@ def _run_page(request: Request, site: Site, run: str, model: str, number: int | 
         "override": stored.override,
         "groups": grouped(stored.record.plots),
         "overrides": _said(site, stored),
-        "judgements": run_records.judgements(site.store, model, run),
+        "judgements": run_records.verdict_history(site.store, model, run),
         "before": before,
         "after": after,
         "may_post": may_post(request, site.token),
@@ -184,7 +183,7 @@ def _model(site: Site, run: str) -> str:
 
 
 def _said(site: Site, stored: StoredRun) -> list[Opinion]:
-    """What people said of a run, the latest first."""
+    """Return what people said of a run, the latest first."""
     return opinions(site.store, "run", stored.record.model, stored.record.run)[::-1]
 
 

@@ -13,6 +13,7 @@ from lynkeus.web.words import count, significant
 
 # A browser walks up for dots, and these words are pages of their own.
 _OTHER_PAGES = (".", "..", "compare", "plot", "override", "named", "file", "")
+RAREST = 1e-6
 _SUBPLOT = re.compile(r"\s*\[[^\]]*\]\s*$")
 
 
@@ -46,8 +47,8 @@ def how_rare_run(p_value: float) -> str:
         return "how many good runs look as bad is not known"
     if p_value > 0.1:
         return f"{100 * p_value:.0f} % of good runs look as bad"
-    if p_value < 1e-9:
-        return "fewer than 1 good run in a billion looks as bad"
+    if p_value < RAREST:
+        return "fewer than 1 good run in a million looks as bad"
     return f"1 good run in {count(round(1 / p_value))} looks as bad"
 
 
@@ -59,7 +60,7 @@ def events(number: float | None) -> str:
 
 
 def sigmas(value: float) -> str:
-    """ "6.2 σ", or a dash."""
+    """Return sigmas in words: "6.2 σ", or a dash."""
     return f"{value:.1f}\N{NO-BREAK SPACE}σ" if math.isfinite(value) else significant(None)
 
 
@@ -76,7 +77,12 @@ def plot_address(name: str, model: str, run: str = "") -> str:
     return f"/runs/plot?{urlencode({'name': name, 'model': model} | ({'run': run} if run else {}))}"
 
 
-class Family(NamedTuple):
+def p_value(value: float) -> str:
+    """Say a p-value as far as it means something: beyond one in a million models are wrong before runs are rare."""
+    return "< 0.000001" if value < RAREST else significant(value)
+
+
+class PlotFamily(NamedTuple):
     """A plot and its sub-plots (`S2 area`, `S2 area [SS]`), or plots that have none (without a title)."""
 
     title: str
@@ -88,7 +94,7 @@ class Group(NamedTuple):
 
     number: int
     title: str
-    families: list[Family]
+    families: list[PlotFamily]
     flagged: int
     plots: int
 
@@ -105,13 +111,13 @@ def grouped(plots: Iterable[PlotRecord]) -> list[Group]:
     return found
 
 
-def _families(members: list[PlotRecord]) -> list[Family]:
+def _families(members: list[PlotRecord]) -> list[PlotFamily]:
     by_name: dict[str, list[PlotRecord]] = {}
     for record in members:
         by_name.setdefault(_SUBPLOT.sub("", record.plot.name), []).append(record)
     alone = [record for family in by_name.values() if len(family) == 1 for record in family]
-    families = [Family(title, family) for title, family in by_name.items() if len(family) > 1]
-    return ([Family("", alone)] if alone else []) + families
+    families = [PlotFamily(title, family) for title, family in by_name.items() if len(family) > 1]
+    return ([PlotFamily("", alone)] if alone else []) + families
 
 
 def outlined(region: Mapping[str, tuple[float, float]]) -> str:
