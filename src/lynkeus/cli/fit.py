@@ -106,9 +106,10 @@ def _fit_runs(options: FitOptions) -> None:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
     said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
     runs = said.runs if said else {}
-    folder = RunFolder(open_runs(options.data))
+    folder = RunFolder(open_runs(options.data, options.tree))
     options = with_scorer(options, folder, 0)
-    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
+    chosen = settings_of(options.set or [])
+    settings = FitSettings(options.scorer, chosen, group=options.group, runs=runs, tree=options.tree)
     with passes_bar(screen, "fit") as bar, training(options, bar):
         fitted = fit_model(folder, settings, progress=bar.step)
     if int(os.environ.get("RANK", "0")):
