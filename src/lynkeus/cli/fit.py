@@ -39,7 +39,6 @@ def fit_and_save(options: FitOptions) -> None:
     if options.run_per_file:
         _fit_runs(options)
         return
-    names, choice = options.scorer.split(","), None
     layout, named = _layout_of(options)
     said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
     kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
@@ -47,8 +46,11 @@ def fit_and_save(options: FitOptions) -> None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
         source = Passes(open_source(options.data, kept, options.meta), bar)
+        windows = window_of(options, source)
+        options = with_scorer(options, source.source, windows[0])
+        names, choice = options.scorer.split(","), None
         settings = FitSettings(
-            options.scorer, options_of(options, source), *window_of(options, source),
+            options.scorer, options_of(options, source), *windows,
             kept.to_dict() if kept else None, labels=options.labels or "",
             intervals=said.intervals if said else (), images=said.images if said else {},
         )  # fmt: skip
@@ -104,8 +106,9 @@ def _fit_runs(options: FitOptions) -> None:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
     said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
     runs = said.runs if said else {}
-    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
     folder = RunFolder(open_runs(options.data))
+    options = with_scorer(options, folder, 0)
+    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
     with passes_bar(screen, "fit") as bar, training(options, bar):
         fitted = fit_model(folder, settings, progress=bar.step)
     if int(os.environ.get("RANK", "0")):
@@ -141,6 +144,17 @@ def _say_memory(names: list[str], images: Source) -> None:
         if needs is not None:
             needed = needs(len(images), *next(iter(images)).values.shape[2:])
             typer.echo(f"{name}: about {needed / 1e9:.1f} GB of memory for {len(images)} images")
+
+
+def with_scorer(options: FitOptions, source: Source, window: int) -> FitOptions:
+    """Return options that name a scorer: where there is none, the recommended one, which is said."""
+    if options.scorer:
+        return options
+    from lynkeus.fitting.recommended import recommended
+
+    name, what = recommended(source, window)
+    say(screen, [f"no -s: {name}, which is recommended for {what} (others: lynkeus list scorers; -s auto tries them)"])
+    return replace(options, scorer=name)
 
 
 def options_of(options: FitOptions, source: Source) -> dict[str, Any]:
@@ -238,7 +252,10 @@ def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
         say(screen, [f"{known} samples are known to be anomalous"])
     history = getattr(fitted.scorer, "history_", None)
     if history is not None:
-        say(screen, [*history.messages, history.says(), f"{options.output / 'training.svg'}: every epoch"])
+        say(
+            screen,
+            [*history.resumed, *history.messages, history.says(), f"{options.output / 'training.svg'}: every epoch"],
+        )
         if not fitted.lineage["held_out"]:
             say(screen, ["few samples: calibrated on those it was trained on, so p-values are a little too small"])
     for name, calibration in fitted.calibrations.items():
