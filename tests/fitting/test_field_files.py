@@ -457,3 +457,24 @@ def test_a_clean_reference_has_no_second_population(plain: Path) -> None:
     fitted = fit(open_source(plain), FitSettings("mahalanobis"))
     assert fitted.messages == []
     assert fitted.lineage["incidents"] == []
+
+
+@pytest.mark.parametrize(("column", "good", "bad"), [("BPM4.SEVR", "NO_ALARM", "INVALID"), ("severity", 0, 3)])
+def test_where_a_severity_says_so_a_value_is_missing(tmp_path: Path, column: str, good: object, bad: object) -> None:
+    rows = [[*row, column if not k else bad if k % 50 == 7 else good]
+            for k, row in enumerate(rows_of(TRAIN, time=TRAIN.dates()))]  # fmt: skip
+    for row in rows[7::50]:
+        row[4] = 999.0
+    (tmp_path / "a.csv").write_text(text_of(rows))
+    source = open_source(tmp_path / "a.csv")
+    values = np.concatenate([batch.values for batch in source])
+    assert source.schema.names == tuple(NAMES)
+    assert np.isnan(values[6::50, 3]).all()
+    assert np.isnan(values).sum() == 16 * (1 if column == "BPM4.SEVR" else 6)
+    assert any(f"{column} says in 16 rows" in line for line in source.messages)
+
+
+def test_what_rises_with_every_row_of_a_matrix_is_set_aside(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.column_stack([TRAIN.ns / 1e9, TRAIN.values]))
+    fitted = fit(open_source(tmp_path / "a.npy"), FitSettings("mahalanobis"))
+    assert "rises with every row" in fitted.lineage["set_aside"]["column_0"]

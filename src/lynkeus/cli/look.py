@@ -20,13 +20,12 @@ def show(data: str, layout: str | None) -> None:
 
     found = look(data, layout)
     out = Console(width=None if sys.stdout.isatty() else WIDE)
+    say(out, [found.what])
     if found.entries:
-        table = Table("name", "holds", "shape", "unit", "read as", title=escape(found.what), title_justify="left")
+        table = Table("name", "holds", "shape", "unit", "read as")
         for entry in found.entries[:MOST]:
             table.add_row(*map(escape, (entry.name, entry.holds, entry.shape, entry.unit, entry.role)))
         out.print(table)
         if len(found.entries) > MOST:
             say(out, [f"... and {len(found.entries) - MOST} more"])
-    else:
-        say(out, [found.what])
     say(out, [*found.lines, *found.options])

@@ -129,6 +129,9 @@ class WatchOptions:
     replay: Annotated[float | None, typer.Option(help="Replay speed: 1 real time, 0 as fast as possible")] = None
     budget: Annotated[str | None, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = None
     name: Annotated[str | None, typer.Option(help="Name of this monitor in the store")] = None
+    mask: Annotated[list[str] | None, typer.Option(help="Channels under maintenance, such as 'BPME.2806.SA3*'")] = None
+    until: Annotated[str | None, typer.Option(help="When that ends, UTC: 2026-11-29T18:00; without: open end")] = None
+    reason: Annotated[str, typer.Option(help="What is done to them, for those who come after")] = ""
     site: SiteFile = None
     false_alarms: FalseAlarms = 0.01
 

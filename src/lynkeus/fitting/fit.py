@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.core import About, Calibration, CalibrationError, Refers, Scorer, Source, about_of, plugins
+from lynkeus.core import About, Calibration, CalibrationError, Refers, Schema, Scorer, Source, about_of, plugins
 from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.core.stated import Stated
@@ -80,7 +80,7 @@ def fit(
     view = view_of(source, settings, about)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
-    _require_enough(known)
+    _require_enough(known, source.schema)
     prepared: Source = labelled if about.labels else labelled.good
     # A network scores what it was trained on too well, so blocks of the data are kept from it, to calibrate on. One
     # that `Refers` knows itself how it would score good samples that it had not seen.
@@ -120,13 +120,16 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
     return (Images if source.schema.kind == "image" else AsRead)(source.schema, layout)
 
 
-def _require_enough(known: Known) -> None:
+def _require_enough(known: Known, schema: Schema) -> None:
     """Refuse too few samples here, rather than deep inside a scorer."""
     least = FEWEST if known.timed else FEWEST_WITHOUT_TIMES
     if known.good < least:
+        columns = schema.shape[0] if schema.kind == "table" else None
+        turned = f"; if its {columns} columns are rows, write it turned, or say transpose = true in a layout (HDF5)"
+        why = turned if columns is not None and columns > max(known.good, least) else ""
         raise CalibrationError(
             f"the source has only {known.good} samples (images, windows, or rows without --window); a fit needs at "
-            f"least {least}: give more data or shorter windows"
+            f"least {least}: give more data or shorter windows{why}"
         )
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from lynkeus.core.batch import Array, Batch, Schema, TimesNs
 from lynkeus.core.errors import SourceError
 from lynkeus.sources.formats.layout import Layout, Times
+from lynkeus.sources.formats.masks import Masks
 from lynkeus.sources.formats.tables import (
     RATE_ROWS,
     WEIGHT,
@@ -33,7 +34,7 @@ class FileColumns:
     """The columns of one file: those that are read as channels, the times, the truth and the weights ('' where there
     are none), and `meta`: those that say what each row is. `left_out`: those that hold no numbers, `aside`: those that
     are no channels, with why; `says`: what the times were taken for, `writing`: how they are written as text; `head`:
-    the first entries of each column."""
+    the first entries of each column; `masks`: states that say where a value is none."""
 
     path: Path
     schema: Schema
@@ -50,12 +51,13 @@ class FileColumns:
     says: str = ""
     head: Mapping[str, Any] = field(default_factory=dict)
     start_ns: int | None = None
+    masks: Masks = field(default_factory=Masks)
 
     @property
     def read(self) -> list[str]:
         """All columns that a pass over the file needs."""
         times = self.times.columns if self.times else ()
-        named = (*self.channels, *self.meta, *times, self.truth, self.weight)
+        named = (*self.channels, *self.meta, *times, self.truth, self.weight, *self.masks.of)
         return list(dict.fromkeys(name for name in named if name))
 
     @property
@@ -72,6 +74,7 @@ class FileColumns:
         if self.aside:
             named = listed([f"{name} ({why})" for name, why in self.aside.items()])
             said.append(f"{self.path}: set aside, as they are no channels: {named}")
+        said += self.masks.messages(self.path)
         if self.times is not None and self.times.dataset:
             said += since_when(self.path, self.start_ns)
         return said
@@ -103,6 +106,7 @@ class FileColumns:
         """A record batch as a Batch; missing numbers are NaN."""
         arrays = [_numbers(piece.column(name)) for name in self.channels]
         values = np.stack(arrays, axis=1).astype(self.dtype, copy=False)
+        values = self.masks.apply(piece, values, self.channels, first) if self.masks.of else values
         truth, weight = self._labels(piece), self._weights(piece, first)
         batch = table_batch(self.schema, values, self.time_ns(piece, first), truth, first, weight)
         return replace(batch, meta=dict(batch.meta) | {name: _plain(piece.column(name)) for name in self.meta})

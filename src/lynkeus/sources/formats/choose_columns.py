@@ -14,6 +14,7 @@ from lynkeus.core.errors import SourceError
 from lynkeus.sources.formats.arrow_columns import FileColumns
 from lynkeus.sources.formats.described import label_column
 from lynkeus.sources.formats.layout import Layout, Times
+from lynkeus.sources.formats.masks import Masks
 from lynkeus.sources.formats.tables import listed, table_schema
 from lynkeus.sources.formats.text.entries import states
 from lynkeus.sources.formats.times.recognise import Found, Head, recognise, writing
@@ -51,7 +52,7 @@ def choose_columns(
     left_out = tuple(_said_of(name, head) for name in others)
     return FileColumns(
         path, schema, tuple(channels), dtype, found.times, truth, left_out, weight, bool(wanted),
-        (), found.writing, aside, found.says, head,
+        (), found.writing, aside, found.says, head, masks=Masks() if wanted else Masks.find(types, channels),
     )  # fmt: skip
 
 

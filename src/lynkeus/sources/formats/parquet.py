@@ -51,7 +51,11 @@ class ParquetSource:
         if not self.rows:
             raise SourceError(f"{self.path}: holds no rows; nothing to read")
         self.schema = self.columns.schema
-        self.messages = self.columns.messages
+
+    @property
+    def messages(self) -> list[str]:
+        """How the file was read, and what was left out."""
+        return self.columns.messages
 
     def __len__(self) -> int:
         return self.rows

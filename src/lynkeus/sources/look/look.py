@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lynkeus.core.errors import LynkeusError, SourceError
-from lynkeus.sources.formats.layout import Layout, read_layout
+from lynkeus.sources.formats.layout import Layout, read_layout, shipped_layouts
 from lynkeus.sources.look.entries import CHANNEL, Describe, Look
 from lynkeus.sources.open import FORMATS, format_of, open_source
 
@@ -26,6 +26,8 @@ RUNS = {".root": "root"}  # read as runs only
 
 def look(data: str, layout: str | Path | Layout | None = None) -> Look:
     """Look at what a user names. Raises SourceError where there is nothing, or where it cannot even be listed."""
+    if "://" in data:
+        return Look(data, lines=_summary(open_source(data)))
     path = Path(data).expanduser()
     files = _files(path)
     if not files:
@@ -39,6 +41,8 @@ def look(data: str, layout: str | Path | Layout | None = None) -> Look:
         found.entries = list(_describe(kind)(first, _innermost(reader)))
     if kind == "root":
         found.options.append("trees are events of a run, histograms its plots: lynkeus fit FOLDER --run-per-file")
+    if refused and layout is None:
+        found.options += [f"--layout {name} reads it" for name in shipped_layouts() if not _opened(first, name)[1]]
     if refused:
         found.lines.append(f"as it is, it would not be read: {refused}")
     elif reader is not None:

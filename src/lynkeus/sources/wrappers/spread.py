@@ -13,6 +13,7 @@ from lynkeus.sources.formats.tables import RATE_ROWS, rate_of
 from lynkeus.sources.wrappers.wrapper import Wrapper
 
 STEPS_NS = {60 * 10**9: "minutes", 10**9: "seconds", 10**6: "milliseconds", 1000: "microseconds"}
+FEWEST_STAMPS = 4
 OFTEN = 0.05  # of the rows share their stamp with the one before; finer stamps than seconds are then too coarse
 
 
@@ -84,6 +85,8 @@ class Spread(Wrapper):
                 break
         time_ns = np.concatenate(parts) if parts else np.empty(0, np.int64)
         step = step_of(time_ns)
+        if len(np.unique(time_ns)) < FEWEST_STAMPS:
+            return None  # of so few stamps it is not known how many rows share one
         return rate_of(spread(time_ns, step, True, True)) if step else None
 
 

@@ -142,14 +142,15 @@ def _single(file: h5py.File, path: Path, names: list[str], expected: Collection[
     called = dict(zip(names, last if len(set(last)) == len(last) else names, strict=True))
     own = {"truth", layout.truth, layout.weight, "time_ns"}
     wanted = [name for name in names if name.rpartition("/")[2] not in own and name not in own]
-    views = {name: view for name in wanted if (view := column_at(file, name)) and len(view.shape) == 1}
+    views = {name: view for name in wanted if (view := column_at(file, name)) and view.width == 1}
     known = {name for name in views if called[name] in expected}
     found = recognise({n: head_of(view) for n, view in views.items() if view.dtype.kind != "b"}, known=known)
     aside = {name: why for name, why in found.aside.items() if not why.startswith("times")}
     gone = {*found.aside, *(found.times.columns if found.times else ())}
     says = listed([f"{name} ({why})" for name, why in aside.items()])
     notes = (f"{path}: set aside, as they are no channels: {says}",) if aside else ()
-    return Chosen(tuple(Block(name, called[name]) for name in views if name not in gone), notes)
+    blocks = (Block(name, called[name], transpose=view.turned) for name, view in views.items() if name not in gone)
+    return Chosen(tuple(blocks), notes)
 
 
 def _called(name: str) -> str:
@@ -165,10 +166,15 @@ def _is_wide(data: h5py.Dataset) -> bool:
 def _others(path: Path, datasets: dict[str, h5py.Dataset], used: list[str]) -> tuple[str, ...]:
     """What else holds numbers, in a line."""
     known = (*by_index.IDS, *by_index.TIMES, "truth", "weight")
+    beside = tuple(f"_{name}" for name in known)
     others = [
         f"{name} {data.shape}"
         for name, data in datasets.items()
-        if name not in used and is_numbers(data.dtype) and data.ndim and name.rpartition("/")[2].lower() not in known
+        if name not in used
+        and is_numbers(data.dtype)
+        and data.ndim
+        and (last := name.rpartition("/")[2].lower()) not in known
+        and not last.endswith(beside)
     ]
     if not others:
         return ()

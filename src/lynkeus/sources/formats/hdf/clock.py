@@ -15,7 +15,7 @@ from lynkeus.core.batch import Array, TimesNs
 from lynkeus.core.errors import SourceError
 from lynkeus.sources.formats.hdf.views import View, datasets_of, of_compound
 from lynkeus.sources.formats.layout import Times
-from lynkeus.sources.formats.tables import times_at_rate, times_in_ns
+from lynkeus.sources.formats.tables import listed, times_at_rate, times_in_ns
 from lynkeus.sources.formats.times.plausible import YEAR_S, since_when, unit_by_value
 from lynkeus.sources.formats.times.recognise import TIME, recognise
 from lynkeus.sources.formats.times.text import text_times, writing_of
@@ -87,6 +87,18 @@ def clock_of(file: h5py.File, path: Path, times: Times | None, rows: int, used: 
                 return _since(file, Clock(path, Times(name, unit)))
     found = recognise(columns)
     return None if found.times is None else Clock(path, found.times, says=found.says)
+
+
+def not_since_1970(file: h5py.File, path: Path, rows: int, used: list[str]) -> list[str]:
+    """Return what is to be said of datasets that rise as times do, but are not since 1970."""
+    found = recognise(_columns(file, rows, used)).aside
+    names = [name for name, why in found.items() if why.startswith("times")]
+    if not names:
+        return []
+    return [
+        f"{path}: {listed(names)} may be times, but not since 1970: give the dataset an attribute start, the moment "
+        "that it counts from, or a layout with [times] sample_rate_hz"
+    ]
 
 
 def head_of(view: View) -> Array:

@@ -15,6 +15,7 @@ from lynkeus.sources.formats.times.plausible import unit_by_value
 IDS = ("index", "trainid", "train_id", "train", "pid", "pulse_id", "bunch_id", "macropulse", "id")
 TIMES = ("time_ns", "time", "timestamp", "timestamps", "times", "t")
 ALIKE = 0.5  # share of times that two datasets have in common; with less they are of different rates
+SLOWER = 0.8  # of the rows of the fastest dataset: one with fewer is of another rate
 OLDEST = 1.5  # steps of a slow dataset after which its last value is none any more
 
 
@@ -80,9 +81,12 @@ def joined(axes: Sequence[Axis]) -> Index | None:
         missed = len(ids) * len(axes) - sum(int((row >= 0).sum()) for row in rows)
         return Index(ids, rows, f"{len(axes)} datasets were joined by their {what}, {missed} entries are missing")
     base = max(axes, key=lambda axis: len(axis.ids))
-    rows = tuple(_held(axis, base.ids) for axis in axes)
-    slow = sum(len(axis.ids) < len(base.ids) for axis in axes)
-    return Index(base.ids, rows, f"{slow} of {len(axes)} datasets are slower; each row has the last value of these")
+    slow = [len(axis.ids) < SLOWER * len(base.ids) for axis in axes]
+    rows = tuple((_held if late else _nearest)(axis, base.ids) for axis, late in zip(axes, slow, strict=True))
+    says = f"{len(axes)} datasets with times of their own were joined by the nearest time"
+    if any(slow):
+        says += f", {sum(slow)} of them are slower: each row has their last value"
+    return Index(base.ids, rows, says)
 
 
 def times_of(file: h5py.File, index: Index, axes: Sequence[Axis], name: str) -> tuple[Array, str] | None:
@@ -160,6 +164,15 @@ def _held(axis: Axis, times: Array) -> Array:
     age = times - axis.ids[np.maximum(last, 0)]
     step = float(np.median(np.diff(axis.ids))) if len(axis.ids) > 1 else np.inf
     return np.where((last >= 0) & (age <= OLDEST * step), axis.row[np.maximum(last, 0)], -1)
+
+
+def _nearest(axis: Axis, times: Array) -> Array:
+    """The row nearest to each time, -1 where none is within half a step."""
+    after = np.clip(np.searchsorted(axis.ids, times), 1, max(len(axis.ids) - 1, 1)) if len(axis.ids) > 1 else 0
+    before = np.maximum(after - 1, 0)
+    place = np.where(np.abs(axis.ids[after] - times) < np.abs(axis.ids[before] - times), after, before)
+    step = float(np.median(np.diff(axis.ids))) if len(axis.ids) > 1 else np.inf
+    return np.where(np.abs(axis.ids[place] - times) <= step / 2, axis.row[place], -1)
 
 
 __all__ = ["Axis", "Index", "axis_of", "exact", "groups_with_axes", "joined", "time_beside", "times_of"]
