@@ -116,7 +116,8 @@ def matching(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
     """Return the channels that are meant, such as "BPME.2806.SA3*". Raises SettingsError for a pattern of none."""
     found: dict[str, None] = {}
     for pattern in patterns:
-        own = [name for name in names if fnmatchcase(name, pattern)]
+        # A name may hold what has a meaning in a pattern, such as the brackets of "area [SS]".
+        own = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
         if not own:
             raise SettingsError(f"--mask {pattern}: no channel of this model is called so; there are {names[0]}, ...")
         found |= dict.fromkeys(own)
