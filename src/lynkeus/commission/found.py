@@ -32,10 +32,18 @@ class FalseAlarms:
     extrapolated: bool
     alarms: tuple[Alarm, ...] = ()
     left_out: int = 0
-    of: str = "data as they are"
+    of: str = "as they are"
     seen: int = 0
     unjudged: int = 0
     ms: float = float("nan")
+
+    @property
+    def says(self) -> str:
+        """Return in words how much good data alarm, as a share or a rate with its interval."""
+        rate, low, high = self.rate
+        numbers = [f"{value:.3g}" if self.unit == PER_HOUR else f"{100 * value:.3g} %" for value in (rate, low, high)]
+        what = "alarms per hour on" if self.unit == PER_HOUR else "alarms on"
+        return f"{self.scorer} {self.output}: {numbers[0]} ({numbers[1]} to {numbers[2]}) {what} good data"
 
     @property
     def rate(self) -> tuple[float, float, float]:
@@ -70,3 +78,8 @@ class Commissioning:
     planted: bool = True
     notes: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
+
+    @property
+    def too_many(self) -> tuple[FalseAlarms, ...]:
+        """Return what alarms on good data beyond the budget, chance aside: what it finds says little."""
+        return tuple(counted for counted in self.false_alarms if counted.rate[1] > self.budget.value)

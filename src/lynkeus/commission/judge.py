@@ -150,7 +150,7 @@ def _counted(name: str, fitted: Fitted, ground: Ground, said: Said, budget: Budg
                 FalseAlarms(
                     name, output, int(alarms[known, k].sum()), float(known.sum()), budget.unit,
                     float(calibration.samples), budget.extrapolates(calibration),
-                    of=f"{events:,.0f} events drawn" if events else "data as they are",
+                    of=f"{events:,.0f} events drawn" if events else "as they are",
                     seen=0 if events else ground.seen(fitted), unjudged=int((~known).sum()),
                     ms=1e3 * said.seconds[events] / max(len(known), 1),
                 )

@@ -16,7 +16,7 @@ from lynkeus.core import Array, Floats, Schema, SourceError
 
 ROBUST = 1.4826  # times the median absolute deviation is the standard deviation of a Gaussian
 ONE, SIGMAS = "channel", "sigmas"
-WIDE = (0.05, 0.2, 1.0, 5.0)  # one model sees what no other does: by its physics, or by what other channels say
+WIDE = (0.01, 0.05, 0.2, 1.0, 5.0)  # one model sees what no other does: by its physics, or by what other channels say
 OF_PULSES: Mapping[str, Kind] = {
     "noisy": Kind("white noise on one channel, from some time on", WIDE, SIGMAS, concerns=ONE),
     "offset": Kind("one channel is off by a constant, from some time on", WIDE, SIGMAS, concerns=ONE),

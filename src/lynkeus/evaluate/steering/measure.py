@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lynkeus.commission.jitter import Jitter, measure_jitter
-from lynkeus.commission.passes import Planted, score_planted, score_undisturbed
-from lynkeus.commission.turn_on import Outcome
-from lynkeus.core import Alarm, SettingsError, Source
+from lynkeus.commission.passes import Placed, Planted, score_faults, score_undisturbed
+from lynkeus.commission.plant.rows import KINDS
+from lynkeus.commission.settings import PER_HOUR, Budget
+from lynkeus.commission.turn_on import outputs_asked
+from lynkeus.core import Alarm, Batch, SettingsError, Source
 from lynkeus.core.incident import AlarmIncident, incidents
 from lynkeus.evaluate.steering.moves import BLOCK, Move, Steered, plan_moves
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.views.channels import channels_of
 from lynkeus.metrics.rates import placements
 from lynkeus.sources import Inject
-from lynkeus.transforms.faults import FAULTS, Fault, plan_faults
+from lynkeus.sources.wrappers.wrapper import Wrapper
+from lynkeus.transforms.faults import Fault, plan_faults
 
 CASES = (("noisy", 1.0), ("noisy", 3.0), ("offset", 1.0), ("stuck", 1.0), ("flip", 1.0))
 LENGTH = 60  # rows of a fault
@@ -77,35 +80,52 @@ def measure_steered(
     live = channels_of(fitted).live
     calm = measure_jitter(source, live)
     moves = plan_moves(source.schema.names, calm.rows, calm, seed)
-    disturbed: Source = Inject(Steered(source, moves), standing, calm.jitter, calm.centre, seed)
+    disturbed = _Unlabelled(Inject(Steered(source, moves), standing, calm.jitter, calm.centre, seed))
     known = measure_jitter(disturbed, live)
     quiet = score_undisturbed(fitted, disturbed, budget_per_hour)
     begun_ns = quiet.start_ns + _starts(moves) * _row_ns(quiet.hours, known)
     found = {case: _planted(fitted, disturbed, known, case, seed, standing, budget_per_hour) for case in cases}
     outputs = fitted.scorer.outputs
     sensitive = {}
-    for (kind, size), outcomes in found.items():
-        k = outputs.index(FAULTS[kind].concerns) if FAULTS[kind].concerns in outputs else 0
-        own = [outcome for outcome in outcomes if outcome.output == outputs[k]]
-        sensitive[kind, size] = _sensitivity(own, np.sort(quiet.scores[:, k]), begun_ns)
+    for (kind, size), placed in found.items():
+        output = _answers(fitted, kind)
+        sensitive[kind, size] = _sensitivity(placed, np.sort(quiet.scores[:, outputs.index(output)]), begun_ns)
     alarms = [alarm for of_output in quiet.alarms.values() for alarm in of_output]
     share = {output: _seconds(own) / 3600.0 / quiet.hours for output, own in quiet.alarms.items()}
     recover = {output: _recovery(own, begun_ns) for output, own in quiet.alarms.items()}
     return SteeredReport(sensitive, incidents(alarms), quiet.hours, share, recover)
 
 
+class _Unlabelled(Wrapper):
+    """Rows of which nobody says that they are faulty: moves and what stands are what a scorer has to live with."""
+
+    def __len__(self) -> int:
+        return len(self.source)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (replace(batch, truth=None) for batch in self.source)
+
+
 def _planted(
     fitted: Fitted, disturbed: Source, known: Jitter, case: tuple[str, float], seed: int, standing: Sequence[Fault],
     budget_per_hour: float,
-) -> list[Outcome]:  # fmt: skip
+) -> list[Placed]:  # fmt: skip
     """What is found of one fault in each block, on channels on which nothing stands."""
     taken = {fault.channel for fault in standing}
-    channels = [c for c in np.flatnonzero(channels_of(fitted).live & (known.jitter > 0)).tolist() if c not in taken]
+    view = channels_of(fitted)
+    channels = [c for c in np.flatnonzero(view.live & (known.jitter > 0)).tolist() if c not in taken]
     faults = plan_faults(*case, BLOCK, LENGTH, known.rows, channels, seed)
     faults = tuple(replace(fault, pattern=tuple(known.directions[0])) if _moves(fault) else fault for fault in faults)
-    return score_planted(
-        fitted, Planted(Inject(disturbed, faults, known.jitter, known.centre, seed)), budget_per_hour
-    )  # fmt: skip
+    planted = Planted(Inject(disturbed, faults, known.jitter, known.centre, seed), view.names, len(channels))
+    budget, answers = Budget(budget_per_hour, PER_HOUR), _answers(fitted, case[0])
+    found = score_faults(fitted, planted, KINDS, budget)
+    return [one for (_, output), placed in found.items() if output == answers for one in placed]
+
+
+def _answers(fitted: Fitted, kind: str) -> str:
+    """The output that is meant for a kind of fault."""
+    asked = outputs_asked(fitted.scorer, kind, KINDS[kind])
+    return next(output for output, meant in asked.items() if meant)
 
 
 def _moves(fault: Fault) -> bool:
@@ -113,27 +133,26 @@ def _moves(fault: Fault) -> bool:
 
 
 def _sensitivity(
-    outcomes: Sequence[Outcome], good: npt.NDArray[np.float64], begun_ns: npt.NDArray[np.float64]
+    placed: Sequence[Placed], good: npt.NDArray[np.float64], begun_ns: npt.NDArray[np.float64]
 ) -> Sensitivity:
-    if not outcomes:
+    if not placed:
         raise SettingsError("the stretch is too short for a single fault: give more data")
-    since_s = np.array([_since_s(outcome.start_ns, begun_ns) for outcome in outcomes])
+    since_s = np.array([_since_s(one.start_ns, begun_ns) for one in placed])
     after = (since_s >= QUIET_AFTER_S) & (since_s < AFTER_S)
-    late = [outcome for outcome, one in zip(outcomes, after, strict=True) if one]
-    return Sensitivity(_auroc(outcomes, good), _right(outcomes), _auroc(late, good), _right(late), len(late))
+    late = [one for one, chosen in zip(placed, after, strict=True) if chosen]
+    return Sensitivity(_auroc(placed, good), _right(placed), _auroc(late, good), _right(late), len(late))
 
 
-def _auroc(outcomes: Sequence[Outcome], good: npt.NDArray[np.float64]) -> float:
-    if not outcomes:
+def _auroc(placed: Sequence[Placed], good: npt.NDArray[np.float64]) -> float:
+    if not placed:
         return float("nan")
-    return float(np.concatenate([placements(outcome.scores, good) for outcome in outcomes]).mean())
+    return float(np.concatenate([placements(one.outcome.scores, good) for one in placed]).mean())
 
 
-def _right(outcomes: Sequence[Outcome]) -> float:
-    """Share of the faulty windows that name the right channel."""
-    if not outcomes or FAULTS[outcomes[0].fault.kind].concerns != "monitor":
-        return float("nan")
-    return float(np.concatenate([outcome.right for outcome in outcomes]).mean())
+def _right(placed: Sequence[Placed]) -> float:
+    """Share of the faulty windows that name the right channel; NaN where there is nothing to name."""
+    right = np.concatenate([one.outcome.right for one in placed]) if placed else np.empty(0)
+    return float(np.nanmean(right)) if np.isfinite(right).any() else float("nan")
 
 
 def _starts(moves: Sequence[Move]) -> npt.NDArray[np.float64]:
