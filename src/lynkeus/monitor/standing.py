@@ -103,6 +103,12 @@ def stood_last(store: Store, name: str) -> tuple[Standing, ...]:
     return tuple(Standing(r.output, r.where, r.state, r.since_ns, r.until_ns, r.says) for r in rows)
 
 
+def is_listed(store: Store, number: int) -> bool:
+    """Return whether something stands, or stood, under a number."""
+    with store.reading() as connection:
+        return connection.scalar(sa.select(standing.c.id).where(standing.c.id == number)) is not None
+
+
 def acknowledge(store: Store, number: int, who: str, note: str = "") -> None:
     """Note that somebody has seen what stands. Raises StoreError where there is no such row."""
     with store.writing() as connection:

@@ -6,17 +6,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BaseModel, Field, StringConstraints
 
 from lynkeus.core.errors import LynkeusError, SettingsError
 from lynkeus.monitor.standing import (
     Maintenance,
     acknowledge,
     add_maintenance,
+    is_listed,
     list_standing,
     maintenance_of,
     matching,
 )
-from lynkeus.web.api import Note, Who
+from lynkeus.web.api import LARGEST, Note, Text, Who
 from lynkeus.web.guard import may_post, require_token
 from lynkeus.web.site import Site, SiteDep, templates
 
@@ -46,20 +48,28 @@ def seen(
 ) -> Response:
     """Note that somebody has seen what stands."""
     require_token(request, site.token, "this")
+    if not (0 < number <= LARGEST and is_listed(site.store, number)):
+        raise HTTPException(404, f"nothing stands under the number {number}")
     acknowledge(site.store, number, who, note)
     return RedirectResponse("/standing", 303)
 
 
+class MaskForm(BaseModel):
+    """What a form sends that masks channels; `alarm`: the number of the one whose page asked for it, 0 for none."""
+
+    monitor: Annotated[str, StringConstraints(max_length=200), Text]
+    channels: Annotated[str, StringConstraints(max_length=1000), Text]
+    who: Who
+    reason: Note
+    hours: Annotated[float, Field(ge=0.0, le=1e5)] = 0.0
+    alarm: int = 0
+
+
 @router.post("/maintenance")
-def mask(
-    request: Request, site: SiteDep, monitor: Name, channels: Patterns, who: Annotated[Who, Form()],
-    reason: Annotated[Note, Form()], hours: Annotated[float, Form(ge=0.0, le=1e5)] = 0.0,
-    alarm: Annotated[int, Form()] = 0,
-) -> Response:  # fmt: skip
-    """Mask channels for some hours from the last window on; 0: until further notice. Then show the `alarm` again from
-    whose page it was asked for."""
-    _append(request, site, monitor, channels, who, reason, hours * NS_PER_HOUR)
-    return RedirectResponse(f"/alarms/{alarm}" if alarm > 0 else "/standing", 303)
+def mask(request: Request, site: SiteDep, form: Annotated[MaskForm, Form()]) -> Response:
+    """Mask channels for some hours from the last window on; 0: until further notice."""
+    _append(request, site, form.monitor, form.channels, form.who, form.reason, form.hours * NS_PER_HOUR)
+    return RedirectResponse(f"/alarms/{form.alarm}" if form.alarm > 0 else "/standing", 303)
 
 
 @router.post("/maintenance/over")
