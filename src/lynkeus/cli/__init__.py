@@ -18,6 +18,7 @@ from lynkeus.cli.options import (
     Data,
     FitOptions,
     GenerateOptions,
+    LayoutName,
     MetaTable,
     ModelFolder,
     ReportOptions,
@@ -38,6 +39,14 @@ study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate,
 app.add_typer(study_app, name="study")
 WIDE = 200  # columns of a list that is not written to a terminal
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
+
+
+@app.command()
+def look(data: Data, layout: LayoutName = None) -> None:
+    """Show what DATA holds, how it would be read, and which option reads it otherwise; nothing is written."""
+    from lynkeus.cli.look import show
+
+    show(data, layout)
 
 
 @app.command()

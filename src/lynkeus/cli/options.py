@@ -25,6 +25,8 @@ screen = Console(stderr=True)
 Data = Annotated[str, typer.Argument(help="File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1")]
 ModelFolder = Annotated[Path, typer.Argument(help="Folder written by lynkeus fit")]
 LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout by name, or your own FILE.toml")]
+ArrayName = Annotated[str | None, typer.Option("--array", help="Array or dataset to read, where a file holds several")]
+AxesNames = Annotated[str | None, typer.Option("--axes", help="Of a sample: channel,time; time,channel; row,column")]
 MetaTable = Annotated[str | None, typer.Option("--meta", help="Images: CSV or Parquet with a column file")]
 SiteFile = Annotated[Path | None, typer.Option("--site", help="TOML file with the facts of your site")]
 StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///FILE.db or postgresql://user@host/name")]
@@ -37,9 +39,14 @@ class FitOptions:
     """What `lynkeus fit` is told."""
 
     data: Data
-    scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them")]
     output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")]
+    scorer: Annotated[
+        str,
+        typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them; left out: as recommended"),
+    ] = ""
     layout: LayoutName = None
+    array: ArrayName = None
+    axes: AxesNames = None
     window: Annotated[str, typer.Option(help="Rows per window; 0: single rows; auto: by the period of the data")] = "0"
     stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: no overlap (auto: an eighth)")] = 0
     labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
@@ -122,6 +129,9 @@ class WatchOptions:
     replay: Annotated[float | None, typer.Option(help="Replay speed: 1 real time, 0 as fast as possible")] = None
     budget: Annotated[str | None, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = None
     name: Annotated[str | None, typer.Option(help="Name of this monitor in the store")] = None
+    mask: Annotated[list[str] | None, typer.Option(help="Channels under maintenance, such as 'BPME.2806.SA3*'")] = None
+    until: Annotated[str | None, typer.Option(help="When that ends, UTC: 2026-11-29T18:00; without: open end")] = None
+    reason: Annotated[str, typer.Option(help="What is done to them, for those who come after")] = ""
     site: SiteFile = None
     false_alarms: FalseAlarms = 0.01
 
@@ -189,7 +199,7 @@ def open_as_fitted(fitted: Fitted, data: str, layout: str | None) -> Source:
     """Open data the way the model was fitted, unless the user says otherwise."""
     from lynkeus.sources import open_source
 
-    return open_source(data, layout_of(fitted, data, layout))
+    return open_source(data, layout_of(fitted, data, layout), expected=fitted.view.schema)
 
 
 def layout_of(fitted: Fitted, data: str, layout: str | None, labels: str = "") -> Layout | str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from lynkeus.core.alarm import Alarm
 from lynkeus.monitor.opinions import label_of_alarm
 from lynkeus.monitor.records import ScoredPoint, Status, StoredAlarm
-from lynkeus.monitor.tables import alarm_event, alarm_opened, alarm_seen, point, series
+from lynkeus.monitor.tables import alarm_event, alarm_opened, alarm_seen, point, series, standing
 
 NAN = float("nan")
 
@@ -125,3 +126,9 @@ def thinned_points(
 def scored_point(output: str, row: Any) -> ScoredPoint:
     """Make a point from a row of `thinned_points`."""
     return ScoredPoint(output, row.start_ns, row.end_ns, number(row.score), number(row.alarms_per_hour), row.place)
+
+
+def note_standing(connection: sa.Connection, monitor: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append what stands now and did not, and what is over."""
+    if rows:
+        connection.execute(standing.insert(), [dict(row) | {"monitor": monitor} for row in rows])

@@ -24,7 +24,7 @@ class Monitor:
 
     `channels` and `positions_m` (along the beam line, may be empty) have one entry per channel. `lineage`: model,
     data, version, scorer, fitted on, excluded, ... as plain JSON types. `titles`: what pages call the outputs; `call`:
-    whom to call.
+    whom to call; `acknowledge`: what stood is listed until somebody has acknowledged it.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Monitor:
     lineage: Mapping[str, Any] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     call: str = ""
+    acknowledge: bool = False
 
     def title_of(self, output: str) -> str:
         """What pages call an output."""
@@ -110,6 +111,7 @@ class Commit:
     missed: int = 0
     heartbeat_ns: int = field(default_factory=time.time_ns)
     traces: tuple[TracePart, ...] = ()
+    standing: tuple[Mapping[str, Any], ...] = ()  # rows: what stands now and did not, and what is over
 
 
 @dataclass(frozen=True)

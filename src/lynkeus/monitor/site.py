@@ -16,7 +16,8 @@ NAME, EARLIER_NAME = "monitor", "orbits"  # of a monitor that nobody named, now 
 # Names of channels as at the European XFEL: BPME.2241.SA1/x is at 2241 m of the beam line SA1, in the plane x.
 PLACE = r"\.(?P<position>\d+(?:\.\d+)?)\.(?P<line>\w+)(?:/(?P<plane>\w+))?$"
 KINDS: dict[str, tuple[type, ...]] = {
-    "str": (str,), "float": (int, float), "int": (int,), "dict[str, str]": (dict,),
+    "str": (str,), "float": (int, float), "int": (int,), "bool": (bool,),
+    "dict[str, str]": (dict,),
 }  # fmt: skip
 
 
@@ -24,8 +25,9 @@ KINDS: dict[str, tuple[type, ...]] = {
 class SiteSettings:
     """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when
     an alarm closes; `place`: regular expression that reads the groups `position` (m), `line` and `plane` from the name
-    of a channel ("": names say no place); `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of
-    the pages; `call`: whom to call, `outputs`: what the outputs of the scorer are called here, as pages show them."""
+    of a channel ("": names say no place); `acknowledge`: what stood is listed until somebody has seen it; `replay`:
+    speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages; `call`: whom to call, `outputs`: what
+    the outputs of the scorer are called here, as pages show them."""
 
     store: str = "sqlite:///lynkeus.db"
     name: str = NAME
@@ -34,6 +36,7 @@ class SiteSettings:
     quiet_s: float = 10.0
     release_factor: float = 3.0
     place: str = PLACE
+    acknowledge: bool = False
     replay: float = 0.0
     host: str = "127.0.0.1"
     port: int = 8000
@@ -45,7 +48,7 @@ class SiteSettings:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if not isinstance(value, KINDS[str(item.type)]) or isinstance(value, bool):
+            if not isinstance(value, KINDS[str(item.type)]) or isinstance(value, bool) != (item.type == "bool"):
                 raise SettingsError(f"{item.name}: expected {item.type}, got {value!r}")
         for name, title in self.outputs.items():
             if not isinstance(title, str):

@@ -18,13 +18,7 @@ import sqlalchemy as sa
 from lynkeus.core.alarm import Alarm
 from lynkeus.core.errors import StoreError
 from lynkeus.monitor import queries
-from lynkeus.monitor.database import (
-    create_tables,
-    insert_new,
-    one_line_errors,
-    open_engine,
-    refuse_other_version,
-)
+from lynkeus.monitor.database import create_tables, insert_new, one_line_errors, open_engine, refuse_other_version
 from lynkeus.monitor.opinions import Opinion, add_opinion, opinions, said_of
 from lynkeus.monitor.place import StoreFile
 from lynkeus.monitor.records import (
@@ -142,6 +136,7 @@ class Store:
                 alarm_id = _alarm_id(connection, numbers[alarm.output], alarm, name)
                 event = {"alarm_id": alarm_id, "end_ns": alarm.end_ns}
                 connection.execute(alarm_event.insert(), event | peak_fields(alarm))
+            queries.note_standing(connection, name, commit.standing)
             _update(connection, name, moved_fields(row, commit))
 
     def release(self, name: str, owner: Owner, finished: bool = False) -> None:

@@ -1,4 +1,5 @@
-"""The tables of the store. Rows are only ever appended, except `progress`, which has one row per monitor."""
+"""The tables of the store. Rows are only ever appended, except `progress`, which has one row per
+monitor, and times of judgements that were given again."""
 
 from __future__ import annotations
 
@@ -129,6 +130,48 @@ alarm_seen = Table(
     Index("seen_by_alarm", "alarm_id", "id"),
 )
 
+# What has become the reference of a monitor and is not as it was. The latest row of an (output, where, since) holds;
+# its state "over" ends it.
+standing = Table(
+    "standing",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("monitor", Text, nullable=False),
+    Column("output", Text, nullable=False),
+    Column("where", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("says", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("standing_by_monitor", "monitor", "id"),
+)
+
+# Who has seen what stands; `standing_id`: the first row of it.
+acknowledged = Table(
+    "acknowledged",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("standing_id", _Id, ForeignKey("standing.id"), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+)
+
+# Channels that people took out of a monitor until a time (0: until further notice). The latest row of each holds.
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("monitor", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("maintenance_by_monitor", "monitor", "id"),
+)
+
 # What a person says of an alarm of a monitor, of an image of a folder, or of a run of a model. The latest row holds.
 opinion = Table(
     "opinion",
@@ -206,6 +249,16 @@ run_plots = Table(
     metadata,
     Column("run_id", _Id, ForeignKey("run_judged.id"), primary_key=True),
     Column("plots", LargeBinary, nullable=False),
+)
+
+# What judgements of runs say, by a digest, so that the same one is kept once; `run_id` is its latest row (0: none yet).
+run_content = Table(
+    "run_content",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("run_id", BigInteger, nullable=False),
 )
 
 # The groups of plots (S1, S2, ...) in which a run has flagged plots.

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, TimesNs, advance
+from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, TimesNs, advance
 from lynkeus.core.protocols import about_of
 from lynkeus.fitting.evidence.channels import evidence, line_positions
 from lynkeus.fitting.fitted import Fitted, Scored
@@ -25,7 +25,9 @@ from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.fitting.reference import mean_sample
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
+from lynkeus.monitor.silent import with_silence
 from lynkeus.monitor.site import NAME, PLACE
+from lynkeus.monitor.standing import leave_out, stood_last, what_stands
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.traces import Follower
 from lynkeus.monitor.unseen import NewRows
@@ -39,7 +41,7 @@ FINGERPRINT = "model"  # entry of the stored state that says which model it belo
 class WatchSettings:
     """`name` of the monitor in the store, when an alarm opens and closes, the replay's speed (0: no pacing), and how
     the `place` of a channel is read from its name (see `SiteSettings`); `titles` of outputs where they are not those of
-    the scorer, and whom to `call`."""
+    the scorer, and whom to `call`; `acknowledge`: what stood is listed until somebody has acknowledged it."""
 
     name: str = NAME
     title: str = ""
@@ -48,6 +50,7 @@ class WatchSettings:
     place: str = PLACE
     titles: Mapping[str, str] = field(default_factory=dict)
     call: str = ""
+    acknowledge: bool = False
 
 
 @dataclass
@@ -62,6 +65,7 @@ class Watched:
     end_ns: int = 0
     open: dict[str, OpenAlarm] = field(default_factory=dict)
     follower: Follower = field(default_factory=Follower)
+    standing: list[Standing] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
 
@@ -90,15 +94,23 @@ def watch(
     finished = False
     try:
         run = _go_on(fitted, rows, progress)
+        run.standing = list(stood_last(store, settings.name))
         for batch in prepared:
             for part in _parts(batch):
-                commit = _commit(fitted, fitted.score_batch(part), settings, run)
+                leave_out(fitted.scorer, store, settings.name, _start_ns(part))
+                scored = fitted.score_batch(part)
+                commit = _commit(fitted, scored, settings, run)
+                before = len(commit.opened)
+                commit = with_silence(commit, fitted, prepared, scored, run.open, settings.place)
+                run.alarms += len(commit.opened) - before
                 # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)
+                changed = what_stands(fitted.scorer, run.standing, run.end_ns)
                 run.position = int(_done_ns(part)[-1])
                 missed = rows.missed_until(run.position)
                 # Points, alarms and where to go on in one transaction: a kill leaves none of them without the others.
-                store.commit(settings.name, owner, replace(commit, progress=_progress(fitted, run), missed=missed))
+                now = replace(commit, progress=_progress(fitted, run), missed=missed, standing=changed)
+                store.commit(settings.name, owner, now)
                 run.missed += missed
                 run.messages = list(getattr(prepared, "messages", ()))
                 if tick is not None:
@@ -179,6 +191,11 @@ def _done_ns(batch: Batch) -> TimesNs:
     return done
 
 
+def _start_ns(batch: Batch) -> int:
+    assert batch.time_ns is not None  # see above
+    return int(batch.time_ns[0])
+
+
 def _end_ns(batch: Batch) -> Any:
     if "end_ns" in batch.meta:
         return batch.meta["end_ns"]
@@ -201,6 +218,7 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
         fitted.lineage,
         {**about_of(fitted.scorer).titles, **settings.titles},
         settings.call,
+        settings.acknowledge,
     )
 
 

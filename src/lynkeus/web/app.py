@@ -25,7 +25,7 @@ from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
 from lynkeus.monitor.store import Store
 from lynkeus.web import api, front
-from lynkeus.web.alarms import one, pages
+from lynkeus.web.alarms import one, pages, standing
 from lynkeus.web.connections import SPARE_FILES, Places
 from lynkeus.web.front import live_of
 from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
@@ -64,6 +64,7 @@ def create_app(
     app.include_router(front.router)
     app.include_router(pages.router)
     app.include_router(one.router)
+    app.include_router(standing.router)
     app.include_router(inspect.router)
     app.include_router(runs.router)
     app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)

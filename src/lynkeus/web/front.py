@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from lynkeus.core.errors import StoreError
 from lynkeus.monitor.records import Pulse
+from lynkeus.monitor.standing import list_standing
 from lynkeus.web.api import LARGEST
 from lynkeus.web.live import Live, Query, Reading
 from lynkeus.web.site import Site, SiteDep, templates
@@ -114,6 +115,7 @@ def _context(site: Site, query: Query) -> dict[str, Any]:
             "pulse": pulse,
             "state": state_of(pulse, now_ns),
             "open": [stored for stored in open_now if stored.monitor == pulse.monitor.name],
+            "standing": list_standing(site.store, pulse.monitor.name, pulse.monitor.acknowledge),
         }
         for pulse in pulses
     ]

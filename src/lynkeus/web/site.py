@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.templating import Jinja2Templates
@@ -15,6 +15,7 @@ from fastapi.templating import Jinja2Templates
 from lynkeus.core import StoreError, Verdict
 from lynkeus.monitor import run_records
 from lynkeus.monitor.records import LABELS, VERDICTS, Monitor
+from lynkeus.monitor.standing import Maintenance, maintenance_of
 from lynkeus.monitor.store import Store
 from lynkeus.web import words
 from lynkeus.web.alarms import words as alarm_words
@@ -43,6 +44,7 @@ templates.env.filters |= {
     "happened": run_words.happened,
     "in_short": run_words.in_short,
     "how_rare_run": run_words.how_rare_run,
+    "p_value": run_words.p_value,
     "events": run_words.events,
     "sigmas": run_words.sigmas,
     "outlined": run_words.outlined,
@@ -95,9 +97,11 @@ class Site:
         """Of each model that judged runs how many there are, and which are not good."""
         return self.runs.read(self.store)
 
-    def masks_of(self, monitor: str, channel: str) -> list[Any]:
-        """The masks under which a channel lies; none as long as the store keeps none."""
-        return []
+    def masks_of(self, monitor: str, channel: str) -> list[Maintenance]:
+        """The masks under which a channel lies at the last window of its monitor."""
+        pulse = self.store.monitor(monitor)
+        entries = maintenance_of(self.store, monitor, (pulse.last_end_ns or 0) if pulse else 0)
+        return [one for one in entries if one.channel == channel]
 
     @property
     def has_runs(self) -> bool:

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from lynkeus.core import Alarm, Calibration, Floats, Schema
 from lynkeus.core.stated import Stated
 from lynkeus.fitting.explanation import per_channel
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.reference import mean_sample
+from lynkeus.sources.formats.tables import listed
 
 TOP = 8
 FITTING_SHARE = 0.9  # share of the channels, the best fitting ones, by which the nearest good reference is chosen
@@ -51,17 +53,41 @@ def _metres(text: str) -> float | None:
 def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm, place: str = "") -> dict[str, Any]:
     """Return what the alarm page shows of the window that opened an alarm: plain JSON types and NumPy arrays; `place`:
     how places are read from the names of channels."""
-    batch = scored.batch[np.array([row])]
     k = fitted.scorer.outputs.index(alarm.output)
-    names = batch.schema.names
     speaks = per_channel(fitted.explain(scored.batch, alarm.output))[row]
-    sample = mean_sample(batch)[0]
-    places = [place_of(name, place) for name in names]
     calibration = fitted.calibrations[alarm.output]
-    order = np.argsort(-np.abs(speaks))[:TOP]
     found = scored.found[k][row]
     says = found[0].says if found else ""
-    where = (found[0].where if found else "") or names[order[0]]
+    shown = _shown(fitted, scored, row, speaks, place)
+    where = (found[0].where if found else "") or shown["top"][0]["channel"]
+    return shown | {
+        "evidence_label": _label(fitted.scorer, alarm.output),
+        "text": f"{says or f'{where} speaks most for it'}.",
+        "extrapolated": calibration.extrapolates(alarm.alarms_per_hour),
+        "intervals": _intervals(calibration, alarm.peak_score),
+    }
+
+
+def evidence_of_silence(
+    fitted: Fitted, scored: Scored, silent: npt.NDArray[np.bool_], place: str = ""
+) -> dict[str, Any]:
+    """Return the same of an alarm for channels without any value: (channel,) `silent`."""
+    names = np.array(scored.batch.schema.names, dtype=str)[silent]
+    have = "has" if len(names) == 1 else "have"
+    return _shown(fitted, scored, len(scored.batch) - 1, silent.astype(float), place) | {
+        "evidence_label": "no values",
+        "text": f"{listed(names.tolist())} {have} no values; in good data that never happens.",
+        "extrapolated": False,
+        "intervals": {"rate": [], "low": [], "high": []},
+    }
+
+
+def _shown(fitted: Fitted, scored: Scored, row: int, speaks: Floats, place: str) -> dict[str, Any]:
+    """Return a sample beside its nearest good reference, and what speaks for an alarm, channel by channel."""
+    batch = scored.batch[np.array([row])]
+    names, sample = batch.schema.names, mean_sample(batch)[0]
+    places = [place_of(name, place) for name in names]
+    order = np.argsort(-np.abs(speaks))[:TOP]
     references = fitted.reference["reference"]
     return {
         "unit": batch.schema.units[0] if len(set(batch.schema.units)) == 1 else "",
@@ -74,11 +100,7 @@ def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm, place: str 
         "reference": nearest_reference(references, sample),
         **usual(references, sample),
         "evidence": speaks,
-        "evidence_label": _label(fitted.scorer, alarm.output),
         "top": [{"channel": names[i], "evidence": float(speaks[i])} for i in order],
-        "text": f"{says or f'{where} speaks most for it'}.",
-        "extrapolated": calibration.extrapolates(alarm.alarms_per_hour),
-        "intervals": _intervals(calibration, alarm.peak_score),
     }
 
 
