@@ -98,7 +98,7 @@ def _fit_runs(options: FitOptions) -> None:
     refused = {
         "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
         "--labels": options.labels, "--weights": options.weights,
-        "--meta": options.meta, "--position": options.position, "--time": options.time,
+        "--context": options.context, "--meta": options.meta, "--position": options.position, "--time": options.time,
     }  # fmt: skip
     # Refused rather than ignored: who gives an option believes that it does something.
     for name, given in refused.items():
@@ -169,6 +169,8 @@ def options_of(options: FitOptions, source: Source) -> dict[str, Any]:
                 there = ", ".join(known) or "none"
                 raise SettingsError(f"--{name} {column}: no such metadata column; there are: {there} (--meta FILE)")
             found[name] = column
+    if options.context:
+        found["context"] = tuple(options.context)
     return found
 
 

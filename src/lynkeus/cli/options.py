@@ -53,6 +53,7 @@ class FitOptions:
     weights: Annotated[str | None, typer.Option(help="Array or column that says how much each row counts")] = None
     verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
     monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
+    context: Annotated[list[str] | None, typer.Option(help="Channels that cause, such as 'MAG*': orbit")] = None
     set: Annotated[list[str] | None, typer.Option("--set", help="Of the scorer: latent=8, training.epochs=20")] = None
     meta: MetaTable = None
     position: Annotated[str, typer.Option(help="Images: metadata column that says where one was taken")] = ""
