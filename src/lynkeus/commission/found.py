@@ -97,3 +97,13 @@ class Commissioning:
     def too_many(self) -> tuple[FalseAlarms, ...]:
         """Return what alarms on good data beyond the budget, chance aside: what it finds says little."""
         return tuple(counted for counted in self.false_alarms if counted.rate[1] > self.budget.value)
+
+    @property
+    def learned_from(self) -> tuple[str, ...]:
+        """Return a line for each scorer that learned from these data: it knows them too well for a proof."""
+        seen = {counted.scorer: counted.seen for counted in self.false_alarms if counted.seen}
+        return tuple(
+            f"{scorer} learned from {number} of these samples: alarms on them are too few, and planted faults are "
+            "measured against what it remembers of the very same sample; give good data that it has not seen"
+            for scorer, number in seen.items()
+        )
