@@ -28,7 +28,8 @@ MetaTable = Annotated[str | None, typer.Option("--meta", help="Images: CSV or Pa
 SiteFile = Annotated[Path | None, typer.Option("--site", help="TOML file with the facts of your site")]
 StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///FILE.db or postgresql://user@host/name")]
 RunPerFile = Annotated[bool, typer.Option("--run-per-file", help="DATA: a folder of runs, one file of events each")]
-FalseAlarms = Annotated[float, typer.Option(help="Runs: share of good ones that you accept to be flagged")]
+FalseAlarms = Annotated[float, typer.Option(help="Runs, watched images: share of good ones that may be flagged")]
+Maps = Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class ScoreOptions:
     output: Annotated[Path, typer.Option("-o", "--output", help="Parquet file to write")]
     layout: LayoutName = None
     meta: MetaTable = None
-    maps: Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")] = None
+    maps: Maps = None
     processes: Annotated[int, typer.Option(help="Images: how many processes share the work")] = 1
     run_per_file: RunPerFile = False
     store: StoreUrl = None
@@ -110,6 +111,8 @@ class WatchOptions:
     name: Annotated[str | None, typer.Option(help="Name of this monitor in the store")] = None
     site: SiteFile = None
     false_alarms: FalseAlarms = 0.01
+    meta: MetaTable = None
+    maps: Maps = None
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,27 @@ run_flagged = Table(
     Column("plots", BigInteger, nullable=False),
 )
 
+# An image of a folder as a model judged it, once for each state of its file (`path`, size, time of the last change).
+# The latest row of a (model, images, file) holds. `file`: as the rows of `lynkeus score` call it; `row`: such a row,
+# and `about`: what readers of it must know, as JSON.
+image_judged = Table(
+    "image_judged",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("images", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("row", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    UniqueConstraint("model", "images", "file", "size", "mtime_ns"),
+)
+
 # Opinions on runs before `opinion` was: read, not written.
 run_override = Table(
     "run_override",

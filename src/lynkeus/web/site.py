@@ -17,6 +17,7 @@ from lynkeus.monitor.records import LABELS, VERDICTS
 from lynkeus.monitor.store import Store
 from lynkeus.web import words
 from lynkeus.web.images.scans import ScoredImages
+from lynkeus.web.images.shown import ShownImages
 from lynkeus.web.runs import figures as run_figures
 from lynkeus.web.runs import words as run_words
 
@@ -58,12 +59,17 @@ templates.env.globals |= {
 
 @dataclass(frozen=True)
 class Site:
-    """What one server shows: a store, who may write to it, commissioning reports, and scored images."""
+    """What one server shows: a store, who may write to it, commissioning reports, and scored images (`shown`)."""
 
     store: Store
     token: str | None
     reports: Path | None
-    scans: ScoredImages | None = None
+    shown: ShownImages
+
+    @property
+    def scans(self) -> ScoredImages | None:
+        """The scored images as they are now; None where there are none."""
+        return self.shown.now()
 
     @property
     def has_runs(self) -> bool:

@@ -18,7 +18,7 @@ from pyarrow import parquet
 from lynkeus.core.errors import SourceError
 from lynkeus.web.app import create_app
 from lynkeus.web.images import pictures
-from lynkeus.web.images.scans import ScoredImages, Spot
+from lynkeus.web.images.scans import ScoredImages, Spot, read_parts
 
 WORST = 13  # image 1 of cell 1, after
 
@@ -67,7 +67,7 @@ def test_ranking_leaves_out_what_is_not_there(scores: Path) -> None:
     sigma[:5] = np.nan  # then the second one counts as no spot either
     place = table.column_names.index("spot1_sigma")
     parquet.write_table(table.set_column(place, "spot1_sigma", pa.array(sigma)), scores)
-    images = ScoredImages([scores])
+    images = ScoredImages(read_parts([scores]))
     of_image, which = images.spots_highest_first(np.arange(24))
     shown = [images.image(row).spots[k].sigma for row, k in zip(of_image.tolist(), which.tolist(), strict=True)]
     assert shown == sorted(shown, reverse=True)

@@ -22,7 +22,7 @@ from lynkeus.core.errors import SourceError
 from lynkeus.web.app import create_app
 from lynkeus.web.images import pictures
 from lynkeus.web.images.latent import latent_points
-from lynkeus.web.images.scans import ScoredImages
+from lynkeus.web.images.scans import ScoredImages, read_parts
 
 WORST = 13  # image 1 of cell 1, after
 LABEL = {"label": "defect", "who": "N. Shifter", "class_name": "pit <b>", "note": "near the weld"}
@@ -223,20 +223,20 @@ def test_a_label_needs_the_token(tmp_path: Path, scores: Path) -> None:
 
 
 def test_the_same_place_in_an_earlier_scan(scores: Path) -> None:
-    images = ScoredImages([scores])
+    images = ScoredImages(read_parts([scores]))
     assert [images.earlier(k) for k in (12, 13, 23)] == [0, 1, 11]  # half a degree away, a day before
     assert images.earlier(1) is None
 
     def later(rows: list[dict[str, Any]]) -> None:
         rows[1]["time"] = "2015-03-05"
 
-    assert ScoredImages([rewrite(scores, later)]).earlier(13) is None
+    assert ScoredImages(read_parts([rewrite(scores, later)])).earlier(13) is None
 
     def positions(rows: list[dict[str, Any]]) -> None:
         for row in rows:
             row["place"] = f"{row['cell']}/{row.pop('angle_deg') // 60}"
 
-    images = ScoredImages([rewrite(scores, positions, position="place")])
+    images = ScoredImages(read_parts([rewrite(scores, positions, position="place")]))
     assert images.earlier(1) == 13  # whose time is now the earlier one
     assert [images.earlier(k) for k in (12, 23)] == [0, 11]
 
@@ -272,20 +272,20 @@ def test_without_metadata_there_is_one_scan_in_file_order(tmp_path: Path, scores
 def test_scores_that_cannot_be_shown_are_one_line(scores: Path, spoil: Callable[[Path], Any], says: str) -> None:
     spoil(scores)
     with pytest.raises(SourceError, match=says) as caught:
-        ScoredImages([scores])
+        ScoredImages(read_parts([scores]))
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_of_scores_and_several_files(tmp_path: Path, scores: Path, surfaces: Callable[..., Path]) -> None:
     (tmp_path / "other").mkdir()
     other = surfaces(tmp_path / "other", cells=1, angles=2)
-    assert len(ScoredImages([scores.parent, other])) == 28  # latent.parquet beside them is no scores file
+    assert len(ScoredImages(read_parts([scores.parent, other]))) == 28  # latent.parquet beside them is no scores file
     with pytest.raises(SourceError, match="names no Parquet file"):
-        ScoredImages([tmp_path / "other" / "images"])
+        ScoredImages(read_parts([tmp_path / "other" / "images"]))
 
 
 def test_latent_map_has_methods_columns_and_points(scores: Path) -> None:
-    images = ScoredImages([scores])
+    images = ScoredImages(read_parts([scores]))
     drawn = latent_points(images, "t-SNE", "cell")
     assert (drawn["methods"], drawn["method"], len(drawn["number"])) == (["PCA", "t-SNE"], "t-SNE", 24)
     assert drawn["y"] == [float(value) for value in drawn["values"]]

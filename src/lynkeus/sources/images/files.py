@@ -128,6 +128,11 @@ def map_names(files: Sequence[str]) -> list[str]:
     return [f"{name}.npy" for name in names]
 
 
+def map_of(file: str) -> str:
+    """Where the map of an image goes whatever other images there are, or will be: its relative path, with .npy."""
+    return f"{file}.npy"
+
+
 def _walk(folder: Path) -> list[tuple[str, str]]:
     found = []
     for root, folders, names in os.walk(folder):

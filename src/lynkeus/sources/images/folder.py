@@ -64,7 +64,7 @@ class ImageSource:
             if file in self.skipped:
                 continue
             try:
-                pixels = read_pixels(self.folder / file, self.colour)
+                pixels = self.pixels(number)
             except SourceError as reason:
                 self.skipped[file] = str(reason)
                 continue
@@ -76,6 +76,10 @@ class ImageSource:
         if not waiting.pixels:
             raise SourceError(f"{self.path}: none of {len(self.images)} images can be read; {self.messages[0]}")
         yield self.batch(waiting.pixels, waiting.numbers)
+
+    def pixels(self, number: int) -> Pixels:
+        """The pixels (row, column, channel) of one image by its number. Raises SourceError, the reason only."""
+        return read_pixels(self.folder / self.images[number], self.colour)
 
     def read(self, file: str) -> Array:
         """One image by its relative path, (channel, row, column). Raises SourceError where it cannot be read."""

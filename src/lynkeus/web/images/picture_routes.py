@@ -22,9 +22,12 @@ _KEPT = {"Cache-Control": "private, max-age=3600"}  # addresses of pictures carr
 
 
 def _scans_of(site: SiteDep) -> ScoredImages:
-    if site.scans is None:
-        raise HTTPException(404, "this server was given no scored images: start it with --scans scores.parquet")
-    return site.scans
+    scans = site.scans
+    if scans is None:
+        raise HTTPException(
+            404, "no image was watched into this store, and no scores were given: start it with --scans scores.parquet"
+        )
+    return scans
 
 
 ScansDep = Annotated[ScoredImages, Depends(_scans_of)]

@@ -20,7 +20,7 @@ SCORES = TEXTS | {"anomaly", "p_value"} | {f"spot{k}_{field}" for k in range(1, 
 @dataclass(frozen=True)
 class ScoresFile:
     """What a scores file says of itself: where images, maps, and the good images learned from lie, which columns are
-    position and time ("": none)."""
+    position and time ("": none); `title` of its images where metadata gives none ("": the name of the file)."""
 
     path: Path
     images: Path
@@ -28,6 +28,7 @@ class ScoresFile:
     normals: Path | None
     position: str = ""
     time: str = ""
+    title: str = ""
 
 
 def files_of(given: Path) -> list[Path]:
