@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from lynkeus.monitor.watch import Watched
-    from lynkeus.training import Progress as Training
+    from lynkeus.training import TrainingProgress
 
 
 class Bar:
@@ -37,7 +37,7 @@ class Bar:
         """Say what is being done, and how much of it is done, from 0 to 1."""
         self.progress.update(self.task, description=f"{self.title}: {what}", total=1.0, completed=share or 0.0)
 
-    def train(self, now: Training) -> None:
+    def train(self, now: TrainingProgress) -> None:
         """Show the samples of all epochs that a training has gone through, how fast, and how good it is by now."""
         speed = self.progress.tasks[self.task].speed
         rate = f", {speed:,.0f} samples/s" if speed else ""

@@ -31,17 +31,17 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     model, images, output, maps, processes = sys.argv[1:]
 
-    def tell(what, share):
+    def report(what, share):
         if int(what.split()[0]) >= 8:
             os.kill(os.getpid(), signal.SIGKILL)
 
     settings = ScoreSettings(Path(output), Path(maps), int(processes))
-    score(Fitted.load(Path(model)), Path(model), ImageSource(images), settings, tell)
+    score(Fitted.load(Path(model)), Path(model), ImageSource(images), settings, report)
 """
 
 
-def score_images(model: Path, source: ImageSource, settings: ScoreSettings, tell: Any = None) -> int:
-    return score(Fitted.load(model), model, source, settings, tell).rows
+def score_images(model: Path, source: ImageSource, settings: ScoreSettings, report: Any = None) -> int:
+    return score(Fitted.load(model), model, source, settings, report).rows
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -21,8 +21,8 @@ from lynkeus.fitting.score import ScoreSettings, score
 from lynkeus.sources.images.folder import ImageSource
 
 
-def score_images(model: Path, source: ImageSource, settings: ScoreSettings, tell: Any = None) -> int:
-    return score(Fitted.load(model), model, source, settings, tell).rows
+def score_images(model: Path, source: ImageSource, settings: ScoreSettings, report: Any = None) -> int:
+    return score(Fitted.load(model), model, source, settings, report).rows
 
 
 pytestmark = pytest.mark.slow(0.2)  # each; a fit takes six seconds

@@ -15,7 +15,7 @@ from lynkeus.core import Alarm, RunRecord, StoreError, Verdict
 from lynkeus.monitor import run_records, tables
 from lynkeus.monitor.judged import judged_intervals, judgements
 from lynkeus.monitor.opinions import Opinion, add_opinion, opinions
-from lynkeus.monitor.records import Commit, Monitor, Owner, Progress
+from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint
 from lynkeus.monitor.run_records import RunFilter
 from lynkeus.monitor.store import Store
 
@@ -29,7 +29,7 @@ def fill(store: Store) -> None:
     store.claim(Monitor("line", outputs=("anomaly",)), owner)
     alarms = [Alarm("anomaly", k * 100, k * 100, 9.0, 0.1, end_ns=k * 100 + 50) for k in range(1, 6)]
     opened = tuple((replace(alarm, end_ns=None), {}) for alarm in alarms)
-    store.commit("line", owner, Commit(Progress(600, 600), opened=opened, closed=tuple(alarms[:4])))
+    store.commit("line", owner, Commit(ResumePoint(600, 600), opened=opened, closed=tuple(alarms[:4])))
     store.release("line", owner, finished=True)
     said = {"verdict": Verdict.BAD, "p_value": 1e-4, "score": 4.0, "changes": (), "reason": "odd", "events": 100.0}
     runs = [RunRecord(run, **said, model=model) for run in ("r1", "r2", "r3") for model in ("m", "n")]

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from lynkeus.core import Alarm, StoreError
 from lynkeus.monitor import database, tables
-from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
+from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.store import Store
 
 T0 = 1_700_000_000_123_456_789
@@ -41,7 +41,7 @@ def alarm(k: int, end: int | None = None, output: str = "monitor") -> Alarm:
 
 
 def commit(position: int, **more: object) -> Commit:
-    return Commit(Progress(position, T0 + position * SECOND, b"\x00state", {"open": [1]}), **more)  # type: ignore[arg-type]
+    return Commit(ResumePoint(position, T0 + position * SECOND, b"\x00state", {"open": [1]}), **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_progress_survives_and_comes_back_exactly(store: Store, store_url: str, 
     pulse = again.monitors()[0]
     assert (pulse.finished, pulse.samples, pulse.missed, pulse.last_end_ns) == (True, 20, 3, T0 + 10 * SECOND)
     assert replace(pulse.monitor, positions_m=(1.0,)) == replace(MONITOR, positions_m=(1.0,))
-    assert again.claim(MONITOR, OTHER) == Progress(10, T0 + 10 * SECOND, b"\x00state", {"open": [1]})
+    assert again.claim(MONITOR, OTHER) == ResumePoint(10, T0 + 10 * SECOND, b"\x00state", {"open": [1]})
     again.close()
 
 

@@ -17,7 +17,7 @@ WRITER = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from lynkeus.core import Alarm
-from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
+from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.store import Store
 store, owner = Store(sys.argv[1]), Owner.here()
 progress = store.claim(Monitor("orbits", outputs=("monitor",)), owner)
@@ -26,7 +26,7 @@ while True:
     point = ScoredPoint("monitor", k, k + 1, float(k), 1.0)
     opened = ((Alarm("monitor", k, k, 9.0, 0.1), {"k": k}),) if k % 5 == 0 else ()
     closed = (Alarm("monitor", k - 2, k - 2, 9.0, 0.1, "", k),) if k % 5 == 2 else ()
-    store.commit("orbits", owner, Commit(Progress(k + 1, k + 1, b"s" * 5000), (point,), opened, (), closed, 1))
+    store.commit("orbits", owner, Commit(ResumePoint(k + 1, k + 1, b"s" * 5000), (point,), opened, (), closed, 1))
     k += 1
     print(k, flush=True)
 """

@@ -14,28 +14,28 @@ def test_codes_become_samples_and_samples_codes(shape: tuple[int, ...]) -> None:
     samples = generator(shape, 5, 8)(torch.randn(2, 5))
     assert samples.shape == (2, *shape)
     assert encoder(shape, 5, 8)(samples).shape == (2, 5)
-    judged = critic(shape, 8)(samples)
-    assert (judged.value.shape, judged.features.shape) == ((2,), (2, FEATURES))
+    output = critic(shape, 8)(samples)
+    assert (output.value.shape, output.features.shape) == ((2,), (2, FEATURES))
 
 
 @pytest.mark.parametrize("shape", [(7,), (2, 10), (1, 9, 9)], ids=str)
 def test_the_slope_is_that_of_each_sample_by_itself(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    judge, x = critic(shape, 8), torch.randn(4, *shape)
-    slopes = judge(x, with_slope=True).slope
+    network, x = critic(shape, 8), torch.randn(4, *shape)
+    slopes = network(x, with_slope=True).slope
     for row, slope in zip(x, slopes, strict=True):
-        gradient = torch.autograd.functional.jacobian(lambda one: judge(one[None]).value.sum(), row)
+        gradient = torch.autograd.functional.jacobian(lambda one: network(one[None]).value.sum(), row)
         torch.testing.assert_close(gradient.norm(), slope.detach())
     slopes.sum().backward()  # the penalty trains the critic
-    assert next(judge.parameters()).grad.abs().sum() > 0
+    assert next(network.parameters()).grad.abs().sum() > 0
 
 
 def test_features_are_given_out_in_their_own_unit() -> None:
-    judge, x = critic((7,), 8), torch.randn(4, 7)
-    before = judge(x)
-    judge.feature_sigma.fill_(2.0)
-    torch.testing.assert_close(judge(x).features, before.features / 2)
-    torch.testing.assert_close(judge(x).value, before.value)
+    network, x = critic((7,), 8), torch.randn(4, 7)
+    before = network(x)
+    network.feature_sigma.fill_(2.0)
+    torch.testing.assert_close(network(x).features, before.features / 2)
+    torch.testing.assert_close(network(x).value, before.value)
 
 
 def test_a_generator_treats_each_sample_by_itself() -> None:

@@ -14,9 +14,9 @@ def test_shapes_in_all_published_sizes(side: int, channels: int) -> None:
     images = DcganGenerator(shape, 7, 2)(torch.randn(2, 7))
     assert images.shape == (2, *shape)
     assert DcganEncoder(shape, 7, 2)(images).shape == (2, 7)
-    judged = dcgan_critic(shape, 2).eval()(images, with_slope=True)
-    assert judged.value.shape == judged.slope.shape == (2,)
-    assert (judged.slope > 0).all()
+    output = dcgan_critic(shape, 2).eval()(images, with_slope=True)
+    assert output.value.shape == output.slope.shape == (2,)
+    assert (output.slope > 0).all()
 
 
 def test_the_numbers_of_parameters_at_the_published_size_are_those_of_the_layers() -> None:

@@ -181,7 +181,7 @@ def test_a_device_that_is_not_there_is_refused(session: dict, says: str) -> None
 )
 def test_settings_out_of_range_are_named(given: dict, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
-        TrainSettings().but(given)
+        TrainSettings().replaced(given)
 
 
 FIT = """

@@ -21,7 +21,7 @@ def test_shape_and_counting_are_learned_from_runs_of_any_size():
     np.testing.assert_allclose(reference.share[:5], SHARE, atol=0.003)
     np.testing.assert_allclose(reference.fano, [1.0, 1.0])
     assert not reference.variation[:5].any()
-    assert np.isnan(reference.judged(np.zeros((1, 17)))).all()
+    assert np.isnan(reference.enough_events(np.zeros((1, 17)))).all()
 
 
 def test_what_runs_do_by_themselves_is_told_from_counting():

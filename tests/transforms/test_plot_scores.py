@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lynkeus.transforms.plot_scores import Usual, chi2_deviate, deviate_of, worst_plot
+from lynkeus.transforms.plot_scores import NullDistribution, chi2_deviate, deviate_of, worst_plot
 
 
 def test_a_deviate_is_that_of_its_p_value_however_small():
@@ -31,6 +31,6 @@ def test_the_worst_of_many_good_plots_is_not_rarer_than_it_says():
 def test_usual_deviates_are_learned_where_runs_suffice():
     deviates = np.random.default_rng(1).normal(3.0, 2.0, (500, 2))
     deviates[10:, 1] = np.nan
-    usual = Usual.fit(deviates)
+    usual = NullDistribution.fit(deviates)
     assert usual.centre == pytest.approx([3.0, 0.0], abs=0.3)
     assert usual.sigma == pytest.approx([2.0, 1.0], rel=0.1)

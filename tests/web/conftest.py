@@ -22,7 +22,7 @@ from pyarrow import parquet
 
 from lynkeus.core import Alarm, Finding, Plot, PlotRecord, RunRecord, Verdict
 from lynkeus.monitor import tables
-from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
+from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.store import Store
 from lynkeus.web.app import create_app
 
@@ -112,7 +112,7 @@ def fill(store: Store, owner: Owner, end_ns: int) -> None:
         opened.append((alarm, evidence(rng, faulty)))
         if length:
             closed.append(Alarm(output, start, start + SECOND_NS, 9.5, 0.025, where, start + length * SECOND_NS))
-    progress = Progress(36000, end_ns, b"", None)
+    progress = ResumePoint(36000, end_ns, b"", None)
     store.commit(NAME, owner, Commit(progress, tuple(points), tuple(opened), (), tuple(closed), 35988, 12))
     with store.engine.begin() as connection:  # as after an hour at 10 Hz, not the microseconds that this took
         connection.execute(tables.progress.update().values(samples_per_s=9.97))

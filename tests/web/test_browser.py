@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lynkeus.core import Alarm
-from lynkeus.monitor.records import Commit, Monitor, Owner, Progress
+from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint
 from lynkeus.monitor.store import Store
 from lynkeus.web.app import create_app
 
@@ -53,7 +53,7 @@ def test_new_alarm_appears_without_reload(watch: Any, address: str, store_url: s
     store.claim(Monitor("pads", "Pads", ("anomaly",)), owner)
     now = time.time_ns()
     alarm = Alarm("anomaly", now, now, 9.0, 1e-7, "pad <7>")
-    store.commit("pads", owner, Commit(Progress(1, now), opened=((alarm, {}),)))
+    store.commit("pads", owner, Commit(ResumePoint(1, now), opened=((alarm, {}),)))
     page.wait_for_selector("text=pad <7>")
     assert page.title() == "(2 open) Lynkeus"
     assert page.evaluate("document.activeElement.getAttribute('href')") == "/alarms/4"

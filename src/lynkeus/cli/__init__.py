@@ -97,7 +97,7 @@ def serve(
     from lynkeus.monitor.site import Site
     from lynkeus.web.app import serve as run
 
-    facts = Site.read(site).but(store=store, host=host, port=port, token_file=token_file, reports=reports)
+    facts = Site.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
     shown = Path(facts.reports) if facts.reports else None
     run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()))
 

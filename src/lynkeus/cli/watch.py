@@ -25,7 +25,7 @@ def watch_data(options: WatchOptions) -> int:
     from lynkeus.monitor.watch import WatchSettings, check, watch
     from lynkeus.progress import watch_line
 
-    facts = Site.read(options.site).but(
+    facts = Site.read(options.site).replaced(
         store=options.store, replay=options.replay, budget=options.budget, name=options.name
     )
     fitted = load_model(options.model)

@@ -26,8 +26,9 @@ from lynkeus.core import (
     concatenate,
     plugins,
 )
+from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.evaluate.comparison_page import comparison_page
-from lynkeus.evaluate.run_study import Progress, StudyRun, record
+from lynkeus.evaluate.run_study import StudyRun, record
 from lynkeus.files.whole import write_whole
 from lynkeus.fitting.follow import scores_along
 from lynkeus.fitting.kinds import kinds_of
@@ -52,9 +53,9 @@ class Found:
     copies: dict[str, list[Floats]] = field(default_factory=dict)
 
 
-def run_comparison(study: Comparison, folder: Path, progress: Progress | None = None) -> StudyRun:
+def run_comparison(study: Comparison, folder: Path, progress: ReportProgress | None = None) -> StudyRun:
     """Run a comparison; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/` with figures and metrics.json."""
-    tell = progress or (lambda what, share: None)
+    report = progress or silent
     own = folder / study.name
     own.mkdir(parents=True, exist_ok=True)
     steps = sum(len(part.cases) * len(part.scorers) for part in study.parts.values())
@@ -65,7 +66,7 @@ def run_comparison(study: Comparison, folder: Path, progress: Progress | None = 
             outcomes = []
             for outcome in _outcomes(part, case):
                 done += outcome.scorer is not None
-                tell(f"{name} {case_name}: {outcome.name}", done / (steps + 1))
+                report(f"{name} {case_name}: {outcome.name}", done / (steps + 1))
                 outcomes.append(outcome)
                 _measure(part, case_name, outcome, found[name])
             if part.look is not None:
@@ -80,7 +81,7 @@ def run_comparison(study: Comparison, folder: Path, progress: Progress | None = 
     write_whole(own / "metrics.json", json.dumps({"run": asked, "metrics": metrics}, indent=1).encode())
     run = StudyRun(metrics, checks, folder / f"{study.name}.md")
     write_whole(run.page, comparison_page(study, found, asked, run.lines()[:-1]).encode())
-    tell("done", 1.0)
+    report("done", 1.0)
     return run
 
 

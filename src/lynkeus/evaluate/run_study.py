@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from lynkeus.commission.figures import incident_figure, orbit_figure, turn_on_fi
 from lynkeus.commission.report import write_report
 from lynkeus.commission.turn_on import CHANCE
 from lynkeus.core import Alarm, Check, Source, Study
+from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.evaluate.results_page import results_page
 from lynkeus.files.whole import write_whole
 from lynkeus.fitting.evidence.channels import evidence
@@ -27,7 +28,6 @@ from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.sources import files_of
 
-Progress = Callable[[str, float], None]
 STATISTICS = ("efficiency", "low", "high", "auroc", "auroc_low", "auroc_high", "right_place", "right_window")
 
 
@@ -59,22 +59,26 @@ def describe(check: Check, value: float) -> str:
     return f"{check.metric} = {value:.4g} ({' and '.join(bound for bound in bounds if bound)})"
 
 
-def run_study(study: Study, folder: Path, progress: Progress | None = None) -> StudyRun:
+def run_study(study: Study, folder: Path, progress: ReportProgress | None = None) -> StudyRun:
     """Run a study; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/` with figures, report and record."""
-    tell = progress or (lambda what, share: None)
+    report = progress or silent
     own = folder / study.name
     own.mkdir(parents=True, exist_ok=True)
     fitted, seconds = {}, {}
     for number, (name, options) in enumerate(study.scorers.items()):
-        tell(f"fitting {name}", 0.3 * number / len(study.scorers))
+        report(f"fitting {name}", 0.3 * number / len(study.scorers))
         begun = time.perf_counter()
         fitted[name] = fit(study.train, FitSettings(name, options, window=study.window), study.reference)
         seconds[name] = time.perf_counter() - begun
     first, *others = fitted
     settings = CommissionSettings(study.budget_per_hour, study.faults, per_case=study.per_case)
     compare = {name: fitted[name] for name in others}
-    found = commission(fitted[first], study.test, settings, compare, lambda what, share: tell(what, 0.3 + 0.6 * share))
-    tell("figures", 0.9)
+
+    def report_commissioning(what: str, share: float) -> None:
+        report(what, 0.3 + 0.6 * share)  # the fits before it take about a third of the time, the figures the rest
+
+    found = commission(fitted[first], study.test, settings, compare, report_commissioning)
+    report("figures", 0.9)
     metrics = collect(found, fitted) | {f"{name}.fit_s": value for name, value in seconds.items()}
     checks = tuple((check, metrics.get(check.metric, float("nan"))) for check in study.checks)
     write_report(found, own / "report.html")
@@ -84,7 +88,7 @@ def run_study(study: Study, folder: Path, progress: Progress | None = None) -> S
     page = folder / f"{study.name}.md"
     run = StudyRun(metrics, checks, page)
     write_whole(page, results_page(study, found, fitted, asked, run.lines()[:-1]).encode())
-    tell("done", 1.0)
+    report("done", 1.0)
     return run
 
 

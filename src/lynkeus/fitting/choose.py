@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from lynkeus.core import (
     Source,
     plugins,
 )
+from lynkeus.core.progress import ReportProgress
 from lynkeus.fitting.fit import FitSettings, view_of
 from lynkeus.fitting.follow import move_past, start
 from lynkeus.fitting.reference import FOLDS
@@ -67,7 +68,7 @@ class Choice:
 
 
 def choose(
-    source: Source, settings: FitSettings, learned: Sequence[str] = (), tell: Callable[[str, float], None] | None = None
+    source: Source, settings: FitSettings, learned: Sequence[str] = (), report: ReportProgress | None = None
 ) -> Choice:
     """Fit all scorers that train no network, and the `learned` ones asked for, on four fifths of the data; plant faults
     into the rest, or take known anomalies where there are enough, and keep the best; a cheaper one where it is as good.
@@ -79,8 +80,8 @@ def choose(
     names = [name for name, scorer in known.items() if not scorer.about.learned] + list(learned)
     found = []
     for number, name in enumerate(names):
-        if tell is not None:
-            tell(name, number / len(names))
+        if report is not None:
+            report(name, number / len(names))
         try:
             found.append(_try(name, source, settings))
         except LynkeusError as refused:

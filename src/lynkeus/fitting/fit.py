@@ -8,7 +8,7 @@ well what it was trained on, by other stretches; all others in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from lynkeus.core import About, Calibration, CalibrationError, Refers, Scorer, Source, about_of, plugins
 from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
+from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.core.stated import Stated
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.incidents import Incident, find_incidents
@@ -35,7 +36,6 @@ from lynkeus.sources.wrappers.pictures import as_pictures
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
 FEWEST_TO_SPLIT = 1000  # with fewer samples a network is calibrated on what it was trained on, and that is said
-Progress = Callable[[str, float | None], None]
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,20 @@ class FitSettings:
     group: str = ""
 
 
-def fit(source: Source, settings: FitSettings, quiet: Source | None = None, progress: Progress | None = None) -> Fitted:
+def fit(
+    source: Source, settings: FitSettings, quiet: Source | None = None, progress: ReportProgress | None = None
+) -> Fitted:
     """Fit a scorer and its calibrations; streams, so the data may be larger than memory.
 
     `quiet`: data to calibrate on, if not the training data themselves. Known anomalies teach a scorer that learns from
     labels; from all others they are kept away, as from the calibration. Raises SettingsError where a scorer that needs
     labels gets none, or one that counts all samples alike gets samples with weights.
     """
-    tell = progress or (lambda what, share: None)
+    report = progress or silent
     if isinstance(source, RunFolder):
         from lynkeus.fitting.fit_runs import fit_runs  # it takes longest to import
 
-        return fit_runs(source, settings, tell)
+        return fit_runs(source, settings, report)
     scorer = plugins.make_scorer(settings.scorer, settings.options)
     about = about_of(scorer)
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lynkeus.core import Calibration, CalibrationError, Refers, Scorer, about_of, plugins
+from lynkeus.core.progress import ReportProgress
 from lynkeus.core.stated import SCALE, Stated
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.good_runs import GoodRuns, good_runs, require_runs, two_kinds_line
@@ -21,19 +21,18 @@ if TYPE_CHECKING:
     from lynkeus.fitting.fit import FitSettings
 
 FEWEST_RUNS = 20  # for a calibration by folds; scorers that give p-values themselves need fewer
-Progress = Callable[[str, float | None], None]
 
 
-def fit_runs(folder: RunFolder, settings: FitSettings, tell: Progress) -> Fitted:
+def fit_runs(folder: RunFolder, settings: FitSettings, report: ReportProgress) -> Fitted:
     """Fit on whole runs; calibrated by folds, unless the scorer states p-values itself.
 
     Raises SettingsError for a scorer that does not read runs, CalibrationError for too few of them.
     """
     require_runs(settings.scorer)
     scorer = plugins.make_scorer(settings.scorer, settings.options)
-    found = good_runs(folder, settings, tell)
+    found = good_runs(folder, settings, report)
     runs = found.view.training(folder)
-    tell(f"learn from {len(runs)} runs", None)
+    report(f"learn from {len(runs)} runs", None)
     scorer.fit(runs)
     kept = _kept_runs(scorer, found) | {name for name, label in settings.runs.items() if not label}
     calibration: Calibration | Stated
@@ -45,7 +44,7 @@ def fit_runs(folder: RunFolder, settings: FitSettings, tell: Progress) -> Fitted
                 f"only {len(runs)} good runs; the scorer {settings.scorer} needs {FEWEST_RUNS} to know how rare a "
                 f"score is (fewer do for {', '.join(_stating())})"
             )
-        scores = fold_scores(lambda: plugins.make_scorer(settings.scorer, settings.options), runs, tell)
+        scores = fold_scores(lambda: plugins.make_scorer(settings.scorer, settings.options), runs, report)
         calibration = Calibration.fit(scores[:, 0], None)
     own = [run for run in found.view.read if run.name in kept]
     outlying = [*found.far, *(run.name for run in found.view.read if run.name not in kept)]

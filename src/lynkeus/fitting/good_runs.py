@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from lynkeus.core import Book, SettingsError, SourceError, plugins
+from lynkeus.core.progress import ReportProgress
 from lynkeus.fitting.reference_parts import far_runs, two_kinds
 from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources.formats.tables import listed
@@ -18,7 +19,6 @@ from lynkeus.transforms.event_columns import NO_COLUMNS, EventColumns
 
 FIT_EVENTS = 20_000  # of each good run that are learned from; its plots count all
 RUN_KINDS = ("cloud", "histogram")
-Progress = Callable[[str, float | None], None]
 
 
 class GoodRuns(NamedTuple):
@@ -63,7 +63,7 @@ class Wanted(Protocol):
     def runs(self) -> Mapping[str, int]: ...
 
 
-def good_runs(folder: RunFolder, settings: Wanted, progress: Progress) -> GoodRuns:
+def good_runs(folder: RunFolder, settings: Wanted, progress: ReportProgress) -> GoodRuns:
     """Read good runs; those that cannot be read, those that people called bad, and those that are far from all others
     though nobody called them good, are left out and named.
 

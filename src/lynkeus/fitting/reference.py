@@ -21,11 +21,11 @@ from lynkeus.core import (
     TimesNs,
 )
 from lynkeus.core.calibration import NS_PER_HOUR
+from lynkeus.core.progress import ReportProgress
 from lynkeus.core.weights import joined_weights
 from lynkeus.fitting.follow import move_past, start
 from lynkeus.transforms.thinned import Thinned
 
-Progress = Callable[[str, float | None], None]
 FOLDS = 5  # of samples that stand alone, and of stretches for a network
 WIDEST_GAP = 20.0  # a pause longer than this many samples does not count as livetime
 
@@ -93,7 +93,7 @@ def _places(scorer: Scorer, batch: Batch) -> npt.NDArray[np.str_]:
     return np.array([[own[0].where if own else "" for own in column] for column in found]).T
 
 
-def fold_scores(make: Callable[[], Scorer], source: Source, progress: Progress) -> Floats:
+def fold_scores(make: Callable[[], Scorer], source: Source, progress: ReportProgress) -> Floats:
     """Return (n, outputs) scores of all samples, each by a scorer that has not seen it: by FOLDS folds."""
     samples = [batch[k : k + 1] for batch in source for k in range(len(batch))]
     scores: Floats | None = None

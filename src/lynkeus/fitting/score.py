@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from lynkeus.core import RunRecord, SettingsError, Source, SourceError
+from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.files.journal import Journal, stamp_of
 from lynkeus.files.model_folder import SUMS
 from lynkeus.files.whole import write_parquet
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 SHARE = 4  # images that a process is given at a time
 FALSE_ALARMS = 0.01  # of good runs that are not called GOOD
 ABOUT = b"lynkeus"  # of a table of images: where they are, and their maps
-Progress = Callable[[str, float | None], None]
 Keep = Callable[[RunRecord], bool]
 
 
@@ -80,17 +80,17 @@ class Written:
 
 
 def score(
-    fitted: Fitted, model: Path, source: Source, settings: ScoreSettings, progress: Progress | None = None
+    fitted: Fitted, model: Path, source: Source, settings: ScoreSettings, progress: ReportProgress | None = None
 ) -> Written:
     """Score all of a source by a model, as it lies in the folder or file `model`.
 
     Raises SourceError where nothing can be read or written, SettingsError for what the model cannot do.
     """
-    tell = progress or (lambda what, share: None)
+    report = progress or silent
     if isinstance(source, RunFolder):
-        return _runs(fitted, model, source, settings, tell)
+        return _runs(fitted, model, source, settings, report)
     if shows_maps(fitted) and isinstance(source, ImageSource):
-        return _images(fitted, model, source, settings, tell)
+        return _images(fitted, model, source, settings, report)
     return _samples(fitted, model, source, settings)
 
 
@@ -119,7 +119,7 @@ def _data(source: Source) -> Any:
     return files or origin_of(source) or str(getattr(source, "url", type(source).__name__))
 
 
-def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSettings, tell: Progress) -> Written:
+def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSettings, report: ReportProgress) -> Written:
     """A verdict on each run, and on its sections before it."""
     from lynkeus.fitting.verdicts import RunVerdicts  # it takes longest to import
 
@@ -132,7 +132,7 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     journal = Journal.open(settings.output, head, stamps.items())
     names = set(journal.left())
     left = [run for run in folder.runs if run.name in names]
-    for name, rows, safe in _judged(verdicts, left, settings.keep, tell):
+    for name, rows, safe in _judged(verdicts, left, settings.keep, report):
         journal.add(name, stamps[name], rows)
         if safe:
             journal.commit()
@@ -143,11 +143,11 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
 
 
 def _judged(
-    verdicts: RunVerdicts, runs: Sequence[RunFile], keep: Keep | None, tell: Progress
+    verdicts: RunVerdicts, runs: Sequence[RunFile], keep: Keep | None, report: ReportProgress
 ) -> Iterator[tuple[str, list[Row], bool]]:
     """Each run with its rows, its own before those of its sections, and whether all of them are safe elsewhere."""
     names, sections = {run.name for run in runs}, list[Row]()
-    for record in verdicts.of(runs, tell):
+    for record in verdicts.of(runs, report):
         safe = keep is None or keep(record)
         if record.run in names:
             yield record.run, [verdict_row(record), *sections], safe
@@ -156,7 +156,9 @@ def _judged(
             sections.append(verdict_row(record))
 
 
-def _images(fitted: Fitted, model: Path, source: ImageSource, settings: ScoreSettings, tell: Progress) -> Written:
+def _images(
+    fitted: Fitted, model: Path, source: ImageSource, settings: ScoreSettings, report: ReportProgress
+) -> Written:
     """A row of each image, by one or more processes, and its map where maps are kept."""
     fitted.prepare(source)  # are these images such as it was fitted on?
     names = dict(zip(source.images, map_names(source.images), strict=True)) if settings.maps else {}
@@ -172,7 +174,7 @@ def _images(fitted: Fitted, model: Path, source: ImageSource, settings: ScoreSet
         for row in rows:
             journal.add(row["file"], (), [row])
         journal.commit()
-        tell(f"{len(journal)} of {len(source.images)} images", len(journal) / len(source.images))
+        report(f"{len(journal)} of {len(source.images)} images", len(journal) / len(source.images))
     table = journal.rows
     if not table:
         raise SourceError(f"{source.path}: not a single image can be read; {source.messages[0]}")

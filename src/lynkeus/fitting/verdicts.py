@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from lynkeus.core import NOTHING, Batch, Finding, RunRecord, SettingsError, Verdict
+from lynkeus.core.progress import ReportProgress
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources.runs.folder import RunFile
@@ -18,7 +19,6 @@ from lynkeus.sources.runs.sections import Sections
 FALSE_ALARMS = 0.01  # of good runs that are not called GOOD, over all plots together
 SURELY_BAD = 0.1  # of these: rarer runs are BAD, the others WARN
 JOINED = 3  # sections that are looked at together, the last of them with those before it
-Progress = Callable[[str, float | None], None]
 
 
 def check_rate(false_alarms: float) -> None:
@@ -93,7 +93,7 @@ class RunVerdicts:
             raise SettingsError("the model reads runs as histograms, which have no sections; leave --section out")
         self.plots = self.view.plots_of(fitted.reference)
 
-    def of(self, files: Sequence[RunFile], progress: Progress) -> Iterator[RunRecord]:
+    def of(self, files: Sequence[RunFile], progress: ReportProgress) -> Iterator[RunRecord]:
         """Yield a record of each run, after those of its sections; one run is in memory at a time.
 
         Sections that cannot be cut are told in the messages of the run.

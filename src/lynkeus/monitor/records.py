@@ -50,7 +50,7 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ResumePoint:
     """How far a monitor has come, and whatever it needs to go on from there.
 
     `position`: time (UTC ns) of the last row that no later window needs; `last_end_ns`: end of the last window.
@@ -82,7 +82,7 @@ class Commit:
     `closed`: alarms with an end. `samples`, `missed`: since the previous commit.
     """
 
-    progress: Progress
+    progress: ResumePoint
     points: tuple[ScoredPoint, ...] = ()
     opened: tuple[tuple[Alarm, Mapping[str, Any]], ...] = ()
     peaks: tuple[Alarm, ...] = ()

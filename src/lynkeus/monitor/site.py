@@ -58,7 +58,7 @@ class Site:
             raise SettingsError(f"token_file: the token in {self.token_file} is shorter than 8 characters")
         return token
 
-    def but(self, **given: Any) -> Self:
+    def replaced(self, **given: Any) -> Self:
         """The same with what the command line says; None leaves a setting as it is."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 

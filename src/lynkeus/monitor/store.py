@@ -26,8 +26,8 @@ from lynkeus.monitor.records import (
     Commit,
     Monitor,
     Owner,
-    Progress,
     Pulse,
+    ResumePoint,
     ScoredPoint,
     Status,
     StoredAlarm,
@@ -74,7 +74,7 @@ class Store:
             with connection.begin():
                 yield connection
 
-    def claim(self, monitor: Monitor, owner: Owner) -> Progress | None:
+    def claim(self, monitor: Monitor, owner: Owner) -> ResumePoint | None:
         """Become the one writer of a monitor; the progress to go on from, or None at its very first start.
 
         Raises StoreError while another living process holds it.
@@ -95,7 +95,7 @@ class Store:
             _update(connection, monitor.name, held | {"start_id": start_id, "finished": False, "samples_per_s": 0.0})
         if row.position is None:
             return None
-        return Progress(row.position, row.last_end_ns, row.state, json.loads(row.open_alarms))
+        return ResumePoint(row.position, row.last_end_ns, row.state, json.loads(row.open_alarms))
 
     def commit(self, name: str, owner: Owner, commit: Commit) -> None:
         """Append what some windows brought about and move the progress, in one transaction.

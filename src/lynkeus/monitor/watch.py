@@ -21,7 +21,7 @@ from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Time
 from lynkeus.fitting.evidence.channels import evidence, line_positions
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.follow import move_past, start, state_of
-from lynkeus.monitor.records import Commit, Monitor, Owner, Progress, ScoredPoint
+from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.unseen import Unseen
@@ -49,7 +49,7 @@ class Watched:
     windows: int = 0
     alarms: int = 0
     missed: int = 0
-    position: int = 0  # as in Progress
+    position: int = 0  # as in ResumePoint
     end_ns: int = 0
     open: dict[str, OpenAlarm] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
@@ -138,7 +138,7 @@ def _commit(fitted: Fitted, scored: Scored, rule: AlarmRule, run: Watched) -> Co
         and (output not in before or before[output].alarm != state.alarm)
     ]
     samples = len(scored.batch) * max(fitted.view.stride or fitted.view.window, 1)
-    nowhere_yet = Progress(0, run.end_ns)
+    nowhere_yet = ResumePoint(0, run.end_ns)
     return Commit(nowhere_yet, tuple(points), tuple(opened), tuple(peaks), tuple(closed), samples)
 
 
@@ -150,7 +150,7 @@ def _close_all(fitted: Fitted, store: Store, name: str, owner: Owner, run: Watch
         store.commit(name, owner, Commit(_progress(fitted, run), closed=closed))
 
 
-def _nothing_new(progress: Progress | None, run: Watched) -> list[str]:
+def _nothing_new(progress: ResumePoint | None, run: Watched) -> list[str]:
     if run.windows or progress is None:
         return []
     at = datetime.fromtimestamp(run.end_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -187,7 +187,7 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
     )
 
 
-def _go_on(fitted: Fitted, rows: Unseen, progress: Progress | None) -> Watched:
+def _go_on(fitted: Fitted, rows: Unseen, progress: ResumePoint | None) -> Watched:
     """Bring the scorer, the rows and the open alarms to where they were."""
     arrays = load_arrays(progress.state) if progress and progress.state else {}
     same_model = arrays.pop(FINGERPRINT, b"") == np.frombuffer(_fingerprint(fitted), np.uint8)
@@ -200,13 +200,13 @@ def _go_on(fitted: Fitted, rows: Unseen, progress: Progress | None) -> Watched:
     return Watched(position=progress.position, end_ns=progress.last_end_ns, open=opened)
 
 
-def _progress(fitted: Fitted, run: Watched) -> Progress:
+def _progress(fitted: Fitted, run: Watched) -> ResumePoint:
     """Where to go on from; the state of a scorer is of no use to one that was fitted again."""
     state = b""
     arrays = {name: np.ascontiguousarray(array) for name, array in state_of(fitted.scorer).items()}
     if arrays:
         state = save_arrays(arrays | {FINGERPRINT: np.frombuffer(_fingerprint(fitted), np.uint8)})
-    return Progress(run.position, run.end_ns, state, {output: asdict(opened) for output, opened in run.open.items()})
+    return ResumePoint(run.position, run.end_ns, state, {output: asdict(opened) for output, opened in run.open.items()})
 
 
 def _fingerprint(fitted: Fitted) -> bytes:

@@ -16,7 +16,7 @@ from lynkeus.networks.convolution import halvings
 from lynkeus.networks.dense import SLOPE, DenseEncoder
 from lynkeus.networks.shapes import Codes, PerSample, Samples, Shape
 
-FEATURES = 64  # numbers by which the critic judges
+FEATURES = 64  # numbers that the critic computes before its last layer
 WIDEST = 4  # times the channels of the first block
 
 
@@ -68,7 +68,7 @@ def encoder(shape: Shape, size: int, width: int) -> nn.Module:
     return DenseEncoder(shape, size, width) if len(shape) == 1 else ResidualEncoder(shape, size, width)
 
 
-class Judgement(NamedTuple):
+class CriticOutput(NamedTuple):
     """`value`: higher = more like the training samples; `features` (b, FEATURES); `slope`: norm of d value / d x."""
 
     value: PerSample
@@ -87,19 +87,19 @@ class Critic(nn.Module):
         self.last = nn.Linear(features, 1)
         self.register_buffer("feature_sigma", torch.ones(features))
 
-    def forward(self, x: Samples, with_slope: bool = False) -> Judgement:
+    def forward(self, x: Samples, with_slope: bool = False) -> CriticOutput:
         """The slope is 0 where it is not asked for: it costs a pass back."""
-        return self._with_slope(x) if with_slope else self._judge(x)
+        return self._with_slope(x) if with_slope else self._without_slope(x)
 
-    def _judge(self, x: Samples) -> Judgement:
+    def _without_slope(self, x: Samples) -> CriticOutput:
         features = self.encoder(x)
         value = self.last(leaky_relu(features, self.leak)).squeeze(1)
-        return Judgement(value, features / self.feature_sigma, torch.zeros_like(value))
+        return CriticOutput(value, features / self.feature_sigma, torch.zeros_like(value))
 
     @torch.compiler.disable  # what is compiled cannot be gone back through twice
-    def _with_slope(self, x: Samples) -> Judgement:
+    def _with_slope(self, x: Samples) -> CriticOutput:
         x = x.detach().requires_grad_(True)
-        found = self._judge(x)
+        found = self._without_slope(x)
         (gradient,) = torch.autograd.grad(found.value.sum(), x, create_graph=True)
         return found._replace(slope=gradient.flatten(1).norm(dim=1))
 

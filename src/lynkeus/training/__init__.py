@@ -2,10 +2,23 @@
 
 from lynkeus.training.history import History
 from lynkeus.training.loop import train
-from lynkeus.training.settings import Progress, Session, TrainSettings, session, use_session
+from lynkeus.training.settings import Session, TrainingProgress, TrainSettings, session, use_session
 from lynkeus.training.task import ADAM, Losses, Task, TrainingSet, Update, in_chunks, mean_loss, weights_of
 
 __all__ = [
-    "ADAM", "History", "Losses", "Progress", "Session", "Task", "TrainSettings", "TrainingSet", "Update",
-    "in_chunks", "mean_loss", "session", "train", "use_session", "weights_of",
+    "ADAM",
+    "History",
+    "Losses",
+    "Session",
+    "Task",
+    "TrainSettings",
+    "TrainingProgress",
+    "TrainingSet",
+    "Update",
+    "in_chunks",
+    "mean_loss",
+    "session",
+    "train",
+    "use_session",
+    "weights_of",
 ]  # fmt: skip

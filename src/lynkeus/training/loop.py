@@ -23,15 +23,15 @@ from lynkeus.core.extras import needing
 from lynkeus.core.weights import differ
 from lynkeus.training.checkpoint import pack, read_checkpoint, unpack, write_checkpoint
 from lynkeus.training.history import Epoch, History
-from lynkeus.training.judge import Judge, Rows, split
-from lynkeus.training.settings import Progress, Session, TrainSettings, session
+from lynkeus.training.settings import Session, TrainingProgress, TrainSettings, session
 from lynkeus.training.task import Task, TrainingSet, in_chunks, step_size
+from lynkeus.training.validation import Rows, Validation, split
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 CHECKPOINT_SECONDS = 2.0  # between two checkpoints: small networks would do nothing else
-TELL_SECONDS = 0.1
+REPORT_SECONDS = 0.1
 FIRST, SOME_NUMBERS = 4096, 100_000_000  # samples, and numbers of samples, that a task may look at beforehand
 LAST_RATE = 0.01  # the learning rate falls along a cosine to this part of the first one
 
@@ -80,7 +80,7 @@ class _Run:
         self.known = _Known(self.labels[training], None if self.counts is None else self.counts[training])
         held_out = self._few(held_out)
         of_good = None if self.counts is None else self.counts[held_out]
-        self.judge = Judge(self._floats(held_out), self._floats(self._few(known)), self.seed, device, of_good)
+        self.validation = Validation(self._floats(held_out), self._floats(self._few(known)), self.seed, device, of_good)
         self.task.networks.to(device)
         self.task.start(self._seen(self._first()))
         decay = self.settings.decay
@@ -99,7 +99,7 @@ class _Run:
         size = step_size(self.task)
         self.history = History(self.title, len(training), size, self.settings.epochs)
         self.best: dict[str, Tensor] = {}
-        self.saved = self.told = time.monotonic()
+        self.saved = self.reported = time.monotonic()
 
     def run(self) -> History:
         """Train all epochs that are left and return their history."""
@@ -148,9 +148,9 @@ class _Run:
             weight = () if self.weight is None else (self._weight_of(rows, own),)
             for name, loss in self.task.step(self._seen(rows), self.y[rows], self._update, *weight).items():
                 total[name] = total.get(name, torch.zeros_like(loss)) + loss.detach() / len(batches)
-            self._tell(number, index * size)
+            self._report(number, index * size)
         self.task.networks.eval()
-        held_out, efficiency, spread = self.judge.look(self.task)
+        held_out, efficiency, spread = self.validation.measure(self.task)
         losses = {name: float(loss) for name, loss in total.items()}
         return Epoch(losses, held_out, efficiency, spread, time.monotonic() - began)
 
@@ -201,15 +201,16 @@ class _Run:
             for group in optimiser.param_groups:
                 group["lr"] = self.settings.learning_rate * factor
 
-    def _tell(self, epoch: int, done: int) -> None:
+    def _report(self, epoch: int, done: int) -> None:
         now = time.monotonic()
-        if self.where.tell is None or now - self.told < TELL_SECONDS:
+        if self.where.report is None or now - self.reported < REPORT_SECONDS:
             return
-        self.told = now
+        self.reported = now
         last = self.history.epochs[-1] if self.history.epochs else None
         held_out, efficiency = (last.held_out, last.efficiency) if last else (math.nan, math.nan)
         epochs, n = self.settings.epochs, len(self.training)
-        self.where.tell(Progress(self.title, epoch + 1, epochs, epoch * n + done, epochs * n, held_out, efficiency))
+        samples = epoch * n + done, epochs * n
+        self.where.report(TrainingProgress(self.title, epoch + 1, epochs, *samples, held_out, efficiency))
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: tensor.detach().clone() for name, tensor in self.plain.state_dict().items()}

@@ -16,11 +16,11 @@ from lynkeus.core import SettingsError
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 LEAST_BATCH, MOST_BATCH, STEPS = 32, 128, 8  # samples in a batch, and batches in an epoch of few samples
-Tell = Callable[["Progress"], None]
+ReportProgress = Callable[["TrainingProgress"], None]
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """What a training does at this moment: `done` of `total` samples over all epochs, and how good it is."""
 
     title: str
@@ -62,7 +62,7 @@ class TrainSettings:
         """How many of so many samples are in a batch: `batch_size`, or where it is 0 an eighth, within bounds."""
         return self.batch_size or min(MOST_BATCH, max(LEAST_BATCH, samples // STEPS))
 
-    def but(self, given: Any) -> TrainSettings:
+    def replaced(self, given: Any) -> TrainSettings:
         """These settings with some changed. Raises SettingsError for a name that does not exist."""
         known = [field.name for field in fields(self)]
         for name in given:
@@ -74,13 +74,13 @@ class TrainSettings:
 @dataclass(frozen=True)
 class Session:
     """Where to train: `device` auto, cpu or cuda; `precision` as Lightning Fabric calls it; `folder` for checkpoints
-    (None: none are kept); `tell` is told of the progress. `channels_last` and `compiled` (torch.compile, which needs a
-    C++ compiler) change the speed of networks of images, for the better on a GPU that computes in bf16-mixed."""
+    (None: none are kept); `report` is called with the progress. `channels_last` and `compiled` (torch.compile, which
+    needs a C++ compiler) change the speed of networks of images: they gain on a GPU that computes in bf16-mixed."""
 
     device: str = "auto"
     precision: str = "32-true"
     folder: Path | None = None
-    tell: Tell | None = None
+    report: ReportProgress | None = None
     channels_last: bool = False
     compiled: bool = False
 
@@ -103,7 +103,7 @@ _session: ContextVar[Session] = ContextVar("session")
 
 
 def session() -> Session:
-    """The session in force; without one: whatever device there is, no checkpoints, nobody told."""
+    """The session in force; without one: whatever device there is, no checkpoints, no progress reported."""
     return _session.get(Session())
 
 

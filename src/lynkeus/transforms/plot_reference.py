@@ -81,7 +81,7 @@ class PlotReference:
             raise SchemaError(f"no plot of any run has {FEWEST} events or more: {who} has nothing to learn from")
         return cls(plots, *_moments(plots, first, second, (events, runs, whole)))
 
-    def judged(self, values: Array) -> Floats:
+    def enough_events(self, values: Array) -> Floats:
         """Return the events of each plot (n, plots); NaN where there are too few, here or in all good runs."""
         return np.where(self.events > 0, self.plots.events(values), np.nan)
 
@@ -99,17 +99,17 @@ class PlotReference:
     def pulls(self, values: Array) -> Floats:
         """Return signed sigmas (n, bins) of every bin from the Poisson deviance, sound for few counts too; 0 in plots
         with too few events."""
-        events = self.judged(values)
+        events = self.enough_events(values)
         least = 0.5 / np.maximum(self.events, 1.0)  # a bin that no good run has filled is not known to be impossible
         share = np.maximum(self.share, self.plots.per_bin(least))
         size = self.plots.per_bin(np.nan_to_num(events))
         expected, variance = share * size, self.variance(np.nan_to_num(events))
-        judged = size > 0
-        expected = np.where(judged, expected, 1.0)
-        counts = np.where(judged, values, 1.0)
+        there = size > 0
+        expected = np.where(there, expected, 1.0)
+        counts = np.where(there, values, 1.0)
         deviance = counts * np.log(np.where(counts > 0, counts, 1.0) / expected) - (counts - expected)
         pull = np.sign(counts - expected) * np.sqrt(2 * np.maximum(deviance, 0.0))
-        return np.where(judged, pull * np.sqrt(expected / np.maximum(variance, expected)), 0.0)
+        return np.where(there, pull * np.sqrt(expected / np.maximum(variance, expected)), 0.0)
 
 
 def _moments(plots: Plots, first: Floats, second: Floats, seen: tuple[Floats, Floats, Array]) -> tuple[Floats, ...]:

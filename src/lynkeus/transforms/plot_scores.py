@@ -11,11 +11,11 @@ from scipy.stats import chi2
 
 from lynkeus.core import Floats, Scores
 
-FEWEST_RUNS = 20  # from which the usual deviates are learned
+FEWEST_RUNS = 20  # from which their null distribution is learned
 
 
 @dataclass(frozen=True)
-class Usual:
+class NullDistribution:
     """The null distribution of the deviates of good runs, `centre` and `sigma` (plots,): 0 and 1 where a test is exact
     and nothing drifts."""
 
@@ -55,11 +55,11 @@ def chi2_deviate(value: Floats, degrees: Floats) -> Floats:
 def worst_plot(deviates: Floats) -> Scores:
     """Return -log10 of the chance (n, 1) that the worst of the plots (n, plots) is that bad in a good run (Sidak 1967);
     NaN where all plots are NaN."""
-    judged = np.isfinite(deviates).sum(axis=1)
+    plots = np.isfinite(deviates).sum(axis=1)
     worst = np.where(np.isfinite(deviates), deviates, -np.inf).max(axis=1, initial=-np.inf)
     log_p = log_ndtr(-worst)
     # Below e^-30 the exact form underflows; the sum over plots (Bonferroni) is the same there.
-    any_of = np.log(np.maximum(judged, 1)) + log_p
-    exact = np.log(-np.expm1(np.maximum(judged, 1) * np.log1p(-np.exp(np.clip(log_p, -700.0, -1e-12)))))
+    any_of = np.log(np.maximum(plots, 1)) + log_p
+    exact = np.log(-np.expm1(np.maximum(plots, 1) * np.log1p(-np.exp(np.clip(log_p, -700.0, -1e-12)))))
     score = -np.where(log_p < -30, any_of, exact) / np.log(10)
-    return np.where(judged > 0, score + 0.0, np.nan)[:, None]
+    return np.where(plots > 0, score + 0.0, np.nan)[:, None]

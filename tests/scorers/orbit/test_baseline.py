@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Baseline, Gate, Pace, walk
+from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, Pace, walk
 
 CHANNELS = 20
 SIGMA = 0.3
@@ -20,10 +20,10 @@ def gate(correlation: np.ndarray | None = None) -> Gate:
     return Gate(sigma, 6.0, 60.0, shadow.astype(np.float32))
 
 
-def start() -> Baseline:
+def start() -> OrbitBaseline:
     zeros = np.zeros(CHANNELS, np.float32)
     centres = np.zeros((len(CENTRE_WINDOWS), CHANNELS), np.float32)
-    return Baseline(zeros, centres, zeros.copy(), centres[:0], np.zeros((3, CHANNELS), np.float32))
+    return OrbitBaseline(zeros, centres, zeros.copy(), centres[:0], np.zeros((3, CHANNELS), np.float32))
 
 
 def means(windows: int, seed: int = 0) -> np.ndarray:
@@ -119,7 +119,7 @@ def test_how_the_stream_is_cut_does_not_matter(cuts: list[int], seed: int) -> No
     ends = sorted({0, *cuts, 300})
     parts = []
     for first, last in pairwise(ends):
-        pieces = Baseline.from_arrays(pieces.to_arrays())  # also through a store
+        pieces = OrbitBaseline.from_arrays(pieces.to_arrays())  # also through a store
         parts.append(walk(pieces, rows[first:last], restart[first:last], gate(), PACE))
     np.testing.assert_allclose(np.concatenate([part.deviation for part in parts]), expected.deviation, atol=1e-4)
     np.testing.assert_allclose(pieces.level, whole.level, atol=1e-4)

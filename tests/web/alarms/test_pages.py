@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 
 from lynkeus.core import Alarm, StoreError
 from lynkeus.monitor import tables
-from lynkeus.monitor.records import AlarmFile, Commit, Monitor, Owner, Progress, ScoredPoint, StoredAlarm
+from lynkeus.monitor.records import AlarmFile, Commit, Monitor, Owner, ResumePoint, ScoredPoint, StoredAlarm
 from lynkeus.monitor.store import Store
 from lynkeus.web.alarms import pages
 from lynkeus.web.alarms.evidence import drawable, interval, top_channels
@@ -50,7 +50,7 @@ def test_names_are_escaped_everywhere(store_url: str) -> None:
     store.claim(Monitor(hostile, hostile, (hostile,), (hostile,), (), hostile, lineage={hostile: hostile}), owner)
     evidence = {"channels": [hostile], "sample": [1.0], "evidence": [2.0], "text": hostile, "evidence_label": hostile}
     alarm = Alarm(hostile, 10**18, 10**18, 5.0, 0.1, hostile)
-    store.commit(hostile, owner, Commit(Progress(1, 10**18), opened=((alarm, evidence),)))
+    store.commit(hostile, owner, Commit(ResumePoint(1, 10**18), opened=((alarm, evidence),)))
     (stored,) = store.alarms(hostile)
     store.add_verdict(stored.id, "real", hostile, hostile)
     store.close()
@@ -88,7 +88,7 @@ def test_many_alarms_are_paged(store_url: str) -> None:
     store, owner = Store(store_url), Owner.here()
     store.claim(Monitor("many", outputs=("anomaly",)), owner)
     alarms = tuple((Alarm("anomaly", k, k, 1.0, 0.5, f"c{k}"), {}) for k in range(120))
-    store.commit("many", owner, Commit(Progress(1, 1), opened=alarms))
+    store.commit("many", owner, Commit(ResumePoint(1, 1), opened=alarms))
     store.close()
     app = create_app(store_url)
     with TestClient(app, base_url="http://localhost") as client:
@@ -164,7 +164,7 @@ def test_missing_numbers_are_null(store_url: str) -> None:
     store.claim(Monitor("odd", outputs=("anomaly",)), owner)
     point = ScoredPoint("anomaly", 1, 2, math.inf, math.nan)
     alarm = Alarm("anomaly", 1, 1, math.inf, math.nan)
-    store.commit("odd", owner, Commit(Progress(1, 2), (point,), ((alarm, {}),)))
+    store.commit("odd", owner, Commit(ResumePoint(1, 2), (point,), ((alarm, {}),)))
     (stored,) = store.alarms("odd")
     store.close()
     app = create_app(store_url)

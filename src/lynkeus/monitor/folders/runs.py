@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lynkeus.core.progress import silent
 from lynkeus.files.journal import Stamp, stamp_of
 from lynkeus.fitting.verdicts import RunVerdicts
 from lynkeus.monitor import run_records
@@ -31,7 +32,7 @@ class WatchedRuns:
         """Judge those that are new to the store."""
         keep = Keeper(self.store)
         new = [run for run in self._files if run.name in now and self._is_new(run)]
-        for record in self.verdicts.of(new, lambda what, share: None):
+        for record in self.verdicts.of(new, silent):
             keep(record)
             yield Judged(record.run, record.verdict, record.reason)
         keep.flush()

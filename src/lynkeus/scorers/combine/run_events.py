@@ -15,7 +15,7 @@ from lynkeus.core import About, Batch, Evidence, Floats, Schema, Scores, Source,
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.combine.inner import inner_scorer, layout_of
 from lynkeus.sources import InMemory
-from lynkeus.transforms.plot_scores import Usual, chi2_deviate, deviate_of, worst_plot
+from lynkeus.transforms.plot_scores import NullDistribution, chi2_deviate, deviate_of, worst_plot
 from lynkeus.transforms.standard_events import FEWEST, StandardEvents, evidence_of
 
 PARTS = 20  # equal parts of the distribution of scores of good events
@@ -29,7 +29,7 @@ class RunEvents:
 
     It learns from `sample` good events; as many others give the distribution of scores (`ranked_`). A scorer of tables
     reads the columns, in sigmas; one of waveforms reads them one after the other. Learned: `events_`, `inner_`,
-    `usual_`.
+    `null_`.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -47,9 +47,9 @@ class RunEvents:
         half = len(pool) // 2
         self.inner_.fit(InMemory(self._as_batch(pool[:half])))
         self.ranked_ = np.sort(self.inner_.score(self._as_batch(pool[half:]))[:, 0])
-        usual = Usual.fit(np.concatenate([self._deviates(batch) for batch in source]))
+        usual = NullDistribution.fit(np.concatenate([self._deviates(batch) for batch in source]))
         tail = np.arange(2 + len(TAILS)) > 1  # few counts: exact as they are, at best
-        self.usual_ = Usual(
+        self.null_ = NullDistribution(
             np.where(tail, 0.0, usual.centre), np.where(tail, np.maximum(usual.sigma, 1.0), usual.sigma)
         )
         return self
@@ -57,7 +57,7 @@ class RunEvents:
     def score(self, batch: Batch) -> Scores:
         """(n, 1); NaN for a run of too few events."""
         self.schema_.require(batch.schema, "the scorer run_events")
-        return worst_plot(self.usual_.of(self._deviates(batch)))
+        return worst_plot(self.null_.of(self._deviates(batch)))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """What the inner scorer explains of every event."""
@@ -70,7 +70,7 @@ class RunEvents:
 
     def save(self, folder: Path) -> None:
         """Write to a folder, the inner scorer to one of its own."""
-        arrays = self.events_.to_arrays() | arrays_of(self.usual_, "usual_") | {"ranked": self.ranked_}
+        arrays = self.events_.to_arrays() | arrays_of(self.null_, "usual_") | {"ranked": self.ranked_}
         write_folder(folder, self.schema_, asdict(self), arrays)
         self.inner_.save(folder / "inner")
 
@@ -78,7 +78,7 @@ class RunEvents:
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
         scorer, arrays = read_scorer(cls, folder)
-        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), part_of(Usual, arrays, "usual_")
+        scorer.events_, scorer.null_ = StandardEvents.from_arrays(arrays), part_of(NullDistribution, arrays, "usual_")
         scorer.ranked_ = arrays["ranked"]
         scorer.inner_ = plugins.load("scorers", scorer.scorer).load(folder / "inner")
         return scorer

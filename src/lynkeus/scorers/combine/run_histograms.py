@@ -50,8 +50,8 @@ class RunHistograms:
         self.schema_ = source.schema
         self.reference_ = PlotReference.fit(source, "run_histograms")
         runs = reservoir((batch.values.astype(np.float64) for batch in source), self.kept, self.seed)
-        runs = runs[np.isfinite(self.reference_.judged(runs)).any(axis=1)]
-        events = self.reference_.judged(runs)
+        runs = runs[np.isfinite(self.reference_.enough_events(runs)).any(axis=1)]
+        events = self.reference_.enough_events(runs)
         usual = np.nan_to_num(np.nanmedian(np.where(np.isnan(events).all(axis=0), 0.0, events), axis=0))
         expected = self.reference_.expected(usual[None])[0]
         self.groups_ = self._grouped(expected)
@@ -62,7 +62,7 @@ class RunHistograms:
     def score(self, batch: Batch) -> Scores:
         """(n, 1); NaN for a run in which no plot has enough events."""
         self.schema_.require(batch.schema, "the scorer run_histograms")
-        known = np.logical_or.reduce(np.isfinite(self.reference_.judged(batch.values)), axis=1)
+        known = np.logical_or.reduce(np.isfinite(self.reference_.enough_events(batch.values)), axis=1)
         scores = self.inner_.score(self._as_batch(self._deviations(batch.values)))
         return np.where(known[:, None], scores, np.nan)
 
@@ -105,7 +105,7 @@ class RunHistograms:
 
     def _deviations(self, runs: Array) -> Floats:
         """Return deviations (n, numbers) of variance 1 in good runs; 0 where nothing can be said."""
-        events = np.nan_to_num(self.reference_.judged(runs))
+        events = np.nan_to_num(self.reference_.enough_events(runs))
         counts = np.where(self.reference_.plots.per_bin(events) > 0, runs, 0.0)
         inside, size = self.groups_ >= 0, int(self.groups_.max()) + 1
         group = self.groups_[inside]
@@ -117,7 +117,7 @@ class RunHistograms:
         """Draw further runs: Poisson counts around the mean of a few good ones, of the size of another."""
         count = max(0, DRAWN - len(runs))
         rng, plots = np.random.default_rng(self.seed), self.reference_.plots
-        events = np.nan_to_num(self.reference_.judged(runs))
+        events = np.nan_to_num(self.reference_.enough_events(runs))
         runs = np.where(plots.per_bin(events) > 0, runs, 0.0)
         drawn = np.empty((count, runs.shape[1]))
         for row in range(count):

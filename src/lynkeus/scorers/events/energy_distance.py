@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 
 from lynkeus.core import About, Batch, Evidence, Floats, Scores, SettingsError, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.transforms.plot_scores import Usual, worst_plot
+from lynkeus.transforms.plot_scores import NullDistribution, worst_plot
 from lynkeus.transforms.standard_events import FEWEST, StandardEvents, decorrelated, evidence_of
 
 KERNELS = ("energy", "rbf")
@@ -31,7 +31,7 @@ class EnergyDistance:
     `kernel`: energy, or rbf (MMD, as wide as the median distance). Columns are in sigmas, those of wide range
     logarithmic, and what they have in common is taken out. At most `most` events of a run, and as many of the
     reference, are compared. What is usual is learned from runs of all sizes drawn from good events. Learned: `events_`,
-    `mix_` of columns, `reference_` (n, c), `width_`, `within_`, `null_` by size, `usual_` runs.
+    `mix_` of columns, `reference_` (n, c), `width_`, `within_`, `null_` by size, `run_null_` runs.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -55,13 +55,13 @@ class EnergyDistance:
         self.width_ = float(np.median(cdist(others[:500], self.reference_[:500])))
         self.within_ = float(self._kernel(self.reference_, self.reference_).mean())
         self.null_ = self._null(others)
-        self.usual_ = Usual.fit(np.concatenate([self._deviates(batch) for batch in source]))
+        self.run_null_ = NullDistribution.fit(np.concatenate([self._deviates(batch) for batch in source]))
         return self
 
     def score(self, batch: Batch) -> Scores:
         """(n, 1); NaN for a run of too few events."""
         self.schema_.require(batch.schema, "the scorer energy_distance")
-        return worst_plot(self.usual_.of(self._deviates(batch)))
+        return worst_plot(self.run_null_.of(self._deviates(batch)))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """How much denser the run is than the reference where an event is, the same for all of its values."""
@@ -76,14 +76,17 @@ class EnergyDistance:
             "mix": self.mix_,
             "kernel": np.array([self.width_, self.within_]),
         }
-        own |= self.events_.to_arrays() | arrays_of(self.usual_, "usual_")
+        own |= self.events_.to_arrays() | arrays_of(self.run_null_, "usual_")
         write_folder(folder, self.schema_, asdict(self), own)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
         scorer, arrays = read_scorer(cls, folder)
-        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), part_of(Usual, arrays, "usual_")
+        scorer.events_, scorer.run_null_ = (
+            StandardEvents.from_arrays(arrays),
+            part_of(NullDistribution, arrays, "usual_"),
+        )
         scorer.reference_, scorer.null_, scorer.mix_ = arrays["reference"], arrays["null"], arrays["mix"]
         scorer.width_, scorer.within_ = map(float, arrays["kernel"])
         return scorer

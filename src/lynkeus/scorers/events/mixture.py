@@ -17,7 +17,7 @@ from scipy.stats import poisson
 from lynkeus.core import About, Batch, Evidence, Floats, Scores, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.transforms.mixture import Mixture
-from lynkeus.transforms.plot_scores import Usual, chi2_deviate, deviate_of, worst_plot
+from lynkeus.transforms.plot_scores import NullDistribution, chi2_deviate, deviate_of, worst_plot
 from lynkeus.transforms.standard_events import FEWEST, StandardEvents, evidence_of
 
 POOL = 40_000
@@ -34,7 +34,7 @@ class EventMixture:
 
     As many populations as good events that were held out want. Learned: `events_`, `mixture_`; of one event `mean_`
     (populations + 1, 1 + 2 c) and `scatter_` (populations + 1, 1 + 2 c, 1 + 2 c); `crossed_`: inverse of the scatter
-    of all yields; `variation_` from run to run, in units of the scatter; `far_`: where rare events begin; `usual_`.
+    of all yields; `variation_` from run to run, in units of the scatter; `far_`: where rare events begin; `null_`.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -58,9 +58,9 @@ class EventMixture:
         if len(runs) > 1:
             excess = np.mean([self._chi2(run) / self._degrees() for run in runs], axis=0) - 1
             self.variation_ = np.maximum(excess, 0.0) / np.mean([len(run) for run in runs])
-        usual = Usual.fit(np.concatenate([self._deviates(batch) for batch in source]))
+        usual = NullDistribution.fit(np.concatenate([self._deviates(batch) for batch in source]))
         rare = np.arange(len(usual.centre)) >= self.variation_.size  # few counts: exact as they are, at best
-        self.usual_ = Usual(
+        self.null_ = NullDistribution(
             np.where(rare, 0.0, usual.centre), np.where(rare, np.maximum(usual.sigma, 1.0), usual.sigma)
         )
         return self
@@ -68,7 +68,7 @@ class EventMixture:
     def score(self, batch: Batch) -> Scores:
         """Return -log10 of the chance of the worst deviation (n, 1); NaN for a run of too few events."""
         self.schema_.require(batch.schema, "the scorer mixture")
-        return worst_plot(self.usual_.of(self._deviates(batch)))
+        return worst_plot(self.null_.of(self._deviates(batch)))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Return by how much the squared distance of an event to its population falls when one of its values is left
@@ -80,14 +80,14 @@ class EventMixture:
     def save(self, folder: Path) -> None:
         """Write to a folder."""
         own = arrays_of(self.mixture_) | {name: getattr(self, f"{name}_") for name in LEARNED}
-        own |= self.events_.to_arrays() | arrays_of(self.usual_, "usual_")
+        own |= self.events_.to_arrays() | arrays_of(self.null_, "usual_")
         write_folder(folder, self.schema_, asdict(self), own)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
         scorer, arrays = read_scorer(cls, folder)
-        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), part_of(Usual, arrays, "usual_")
+        scorer.events_, scorer.null_ = StandardEvents.from_arrays(arrays), part_of(NullDistribution, arrays, "usual_")
         scorer.mixture_ = part_of(Mixture, arrays)
         for name in LEARNED:
             setattr(scorer, f"{name}_", arrays[name])

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from lynkeus.core import About, Array, Batch, Evidence, Floats, Scores, SettingsError, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.transforms.plot_scores import Usual, worst_plot
+from lynkeus.transforms.plot_scores import NullDistribution, worst_plot
 from lynkeus.transforms.standard_events import FEWEST, StandardEvents, decorrelated, evidence_of
 
 MODELS = ("logistic", "boosting")
@@ -34,7 +34,7 @@ class TwoSampleClassifier:
 
     `model`: logistic (of neighbourhoods of good events, milliseconds) or boosting (trees, slower). The statistic is by
     how much the learned logarithm of the ratio of densities is larger in the run, in sigmas for its size. At most
-    `most` events of a run are learned from. Learned: `events_`, `reference_` (n, c), `landmarks_`, `usual_` runs.
+    `most` events of a run are learned from. Learned: `events_`, `reference_` (n, c), `landmarks_`, `null_` runs.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -58,13 +58,13 @@ class TwoSampleClassifier:
         self.landmarks_ = means.cluster_centers_.astype(np.float64)
         away = np.sort(cdist(self.landmarks_, self.landmarks_), axis=1)[:, 1:4].mean(axis=1)
         self.width_ = np.maximum(away, 1e-3)
-        self.usual_ = Usual.fit(np.concatenate([self._deviates(batch) for batch in source]))
+        self.null_ = NullDistribution.fit(np.concatenate([self._deviates(batch) for batch in source]))
         return self
 
     def score(self, batch: Batch) -> Scores:
         """Return -log10 of the chance of so large a difference (n, 1); NaN for a run of too few events."""
         self.schema_.require(batch.schema, "the scorer two_sample_classifier")
-        return worst_plot(self.usual_.of(self._deviates(batch)))
+        return worst_plot(self.null_.of(self._deviates(batch)))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
         """Return the logarithm of the learned ratio of densities at each event, the same for all of its values."""
@@ -75,7 +75,7 @@ class TwoSampleClassifier:
     def save(self, folder: Path) -> None:
         """Write to a folder."""
         own = {"reference": self.reference_, "landmarks": self.landmarks_, "width": self.width_, "mix": self.mix_}
-        own |= self.events_.to_arrays() | arrays_of(self.usual_, "usual_")
+        own |= self.events_.to_arrays() | arrays_of(self.null_, "usual_")
         write_folder(folder, self.schema_, asdict(self), own)
 
     @classmethod
@@ -83,7 +83,7 @@ class TwoSampleClassifier:
         """Read from a folder. Raises ModelError naming what is damaged."""
         own = ("reference", "landmarks", "width", "mix")
         scorer, arrays = read_scorer(cls, folder)
-        scorer.events_, scorer.usual_ = StandardEvents.from_arrays(arrays), part_of(Usual, arrays, "usual_")
+        scorer.events_, scorer.null_ = StandardEvents.from_arrays(arrays), part_of(NullDistribution, arrays, "usual_")
         scorer.reference_, scorer.landmarks_, scorer.width_, scorer.mix_ = (arrays[name] for name in own)
         return scorer
 

@@ -18,7 +18,7 @@ from scipy.special import betaln, gammaln, log_ndtr
 from lynkeus.core import About, Array, Batch, Evidence, Floats, Scores, SettingsError, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.transforms.plot_reference import PlotReference, Plots, merged, summed
-from lynkeus.transforms.plot_scores import Usual, deviate_of, worst_plot
+from lynkeus.transforms.plot_scores import NullDistribution, deviate_of, worst_plot
 from lynkeus.transforms.reservoir import reservoir
 
 FOREMOST = 60.0  # sigmas: a pull is no larger
@@ -32,7 +32,7 @@ class BetaBinomial:
 
     `references`: how many good runs it is compared with, those most like it of the `kept` ones; `tolerance`: relative
     difference of a rate between runs that is no fault; bins that expect less than `least` are merged. Learned:
-    `reference_` (the mean of all), `runs_` (k, bins), `usual_` mean square and largest pull of each plot.
+    `reference_` (the mean of all), `runs_` (k, bins), `null_` mean square and largest pull of each plot.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -50,9 +50,9 @@ class BetaBinomial:
         self.schema_ = source.schema
         self.reference_ = PlotReference.fit(source, "beta_binomial")
         self.runs_ = reservoir((batch.values.astype(np.float64) for batch in source), self.kept, self.seed)
-        self.runs_ = self.runs_[np.isfinite(self.reference_.judged(self.runs_)).any(axis=1)]
+        self.runs_ = self.runs_[np.isfinite(self.reference_.enough_events(self.runs_)).any(axis=1)]
         own = [self._statistics(run, np.delete(self.runs_, row, axis=0)) for row, run in enumerate(self.runs_)]
-        self.usual_ = Usual.fit(np.stack(own))
+        self.null_ = NullDistribution.fit(np.stack(own))
         return self
 
     def plot_sigma(self, batch: Batch) -> Floats:
@@ -68,7 +68,7 @@ class BetaBinomial:
         """Return the signed pull of each bin (n, bins), not merged, in sigmas."""
         self.schema_.require(batch.schema, "the scorer beta_binomial")
         pulls: Floats = np.zeros(batch.values.shape)
-        events = self.reference_.judged(batch.values)
+        events = self.reference_.enough_events(batch.values)
         for row, run in enumerate(batch.values):
             alike, expected = self._alike(run, self.runs_), self.reference_.expected(events[[row]])[0]
             for plot in np.flatnonzero(np.isfinite(events[row])):
@@ -79,7 +79,7 @@ class BetaBinomial:
 
     def save(self, folder: Path) -> None:
         """Write the fitted scorer to a folder."""
-        arrays = arrays_of(self.reference_, leave=("plots",)) | arrays_of(self.usual_, "usual_") | {"runs": self.runs_}
+        arrays = arrays_of(self.reference_, leave=("plots",)) | arrays_of(self.null_, "usual_") | {"runs": self.runs_}
         write_folder(folder, self.schema_, asdict(self), arrays)
 
     @classmethod
@@ -87,19 +87,19 @@ class BetaBinomial:
         """Read from a folder. Raises ModelError naming what is damaged."""
         scorer, arrays = read_scorer(cls, folder)
         scorer.reference_ = part_of(PlotReference, arrays, plots=Plots.of(scorer.schema_, "it"))
-        scorer.usual_, scorer.runs_ = part_of(Usual, arrays, "usual_"), arrays["runs"]
+        scorer.null_, scorer.runs_ = part_of(NullDistribution, arrays, "usual_"), arrays["runs"]
         return scorer
 
     def _usual(self, batch: Batch) -> Floats:
         self.schema_.require(batch.schema, "the scorer beta_binomial")
         own = [self._statistics(run, self.runs_) for run in batch.values]
-        return self.usual_.of(np.stack(own) if own else np.empty((0, len(self.usual_.centre))))
+        return self.null_.of(np.stack(own) if own else np.empty((0, len(self.null_.centre))))
 
     def _statistics(self, run: Array, runs: Floats) -> Floats:
         """Return two deviates (2 plots,) of each plot: its sum of squared pulls, standardised, and its largest pull, as
         a normal deviate after the number of bins is paid for; NaN where a plot has too few events."""
         plots = self.reference_.plots
-        events = self.reference_.judged(run[None])
+        events = self.reference_.enough_events(run[None])
         expected = self.reference_.expected(events)
         found = np.full(2 * len(plots.slices), np.nan)
         alike = self._alike(run, runs)

@@ -10,7 +10,7 @@ import numpy as np
 from lynkeus.core import About, Array, Floats, Source
 from lynkeus.scorers.histograms.by_plots import ByPlots
 from lynkeus.transforms.plot_reference import PlotReference, merged, summed
-from lynkeus.transforms.plot_scores import Usual, chi2_deviate
+from lynkeus.transforms.plot_scores import NullDistribution, chi2_deviate
 
 
 @dataclass
@@ -18,7 +18,7 @@ class BinnedChi2(ByPlots):
     """`anomaly` of a run: -log10 of how often the worst plot of a good run is that bad; flow bins are included.
 
     Bins that expect less than `least` events are merged. The variance is that of counting, of the reference and
-    from run to run. Learned: `reference_`, `usual_` deviates of each plot.
+    from run to run. Learned: `reference_`, `null_` deviates of each plot.
     """
 
     name: ClassVar[str] = "binned_chi2"
@@ -29,11 +29,11 @@ class BinnedChi2(ByPlots):
         """Learn in two passes over good runs. Raises SchemaError where nothing can be learned."""
         self.schema_ = source.schema
         self.reference_ = PlotReference.fit(source, "binned_chi2")
-        self.usual_ = Usual.fit(np.concatenate([self._deviates(batch.values) for batch in source]))
+        self.null_ = NullDistribution.fit(np.concatenate([self._deviates(batch.values) for batch in source]))
         return self
 
     def _deviates(self, values: Array) -> Floats:
-        events = self.reference_.judged(values)
+        events = self.reference_.enough_events(values)
         expected, variance = self.reference_.expected(events), self.reference_.variance(events)
         found = np.full(events.shape, np.nan)
         for plot, where in enumerate(self.reference_.plots.slices):

@@ -10,13 +10,13 @@ from typing import Any, ClassVar, Self
 from lynkeus.core import Array, Batch, Evidence, Floats, Schema, Scores
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.transforms.plot_reference import PlotReference, Plots
-from lynkeus.transforms.plot_scores import Usual, worst_plot
+from lynkeus.transforms.plot_scores import NullDistribution, worst_plot
 
 
 class ByPlots(ABC):
-    """A scorer, a dataclass of its settings, that gives each plot of a run a deviate and knows what is `usual_` of it.
+    """A scorer, a dataclass of its settings, that gives each plot of a run a deviate and knows what is `null_` of it.
 
-    `own`: names of what it learns beside `reference_` and `usual_`, arrays that are kept as the attribute `<name>_`.
+    `own`: names of what it learns beside `reference_` and `null_`, arrays that are kept as the attribute `<name>_`.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -24,7 +24,7 @@ class ByPlots(ABC):
     own: ClassVar[tuple[str, ...]] = ()
     schema_: Schema
     reference_: PlotReference
-    usual_: Usual
+    null_: NullDistribution
 
     @abstractmethod
     def _deviates(self, values: Array) -> Floats:
@@ -34,7 +34,7 @@ class ByPlots(ABC):
         """Return how conspicuous each plot is (n, plots), in sigmas of good runs; NaN for plots without enough
         events."""
         self.schema_.require(batch.schema, f"the scorer {self.name}")
-        return self.usual_.of(self._deviates(batch.values))
+        return self.null_.of(self._deviates(batch.values))
 
     def score(self, batch: Batch) -> Scores:
         """Return -log10 of the chance of the worst plot (n, 1); NaN for a run in which no plot has enough events."""
@@ -49,7 +49,7 @@ class ByPlots(ABC):
         """Write the fitted scorer to a folder."""
         own = {name: getattr(self, f"{name}_") for name in self.own}
         settings: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
-        own |= arrays_of(self.reference_, leave=("plots",)) | arrays_of(self.usual_, "usual_")
+        own |= arrays_of(self.reference_, leave=("plots",)) | arrays_of(self.null_, "usual_")
         write_folder(folder, self.schema_, settings, own)
 
     @classmethod
@@ -57,7 +57,7 @@ class ByPlots(ABC):
         """Read from a folder. Raises ModelError naming what is damaged."""
         scorer, arrays = read_scorer(cls, folder)
         scorer.reference_ = part_of(PlotReference, arrays, plots=Plots.of(scorer.schema_, "it"))
-        scorer.usual_ = part_of(Usual, arrays, "usual_")
+        scorer.null_ = part_of(NullDistribution, arrays, "usual_")
         for name in cls.own:
             setattr(scorer, f"{name}_", arrays[name])
         return scorer

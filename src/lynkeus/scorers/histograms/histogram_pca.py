@@ -10,7 +10,7 @@ import numpy as np
 from lynkeus.core import About, Array, Floats, Source
 from lynkeus.scorers.histograms.by_plots import ByPlots
 from lynkeus.transforms.plot_reference import PlotReference, merged, summed
-from lynkeus.transforms.plot_scores import Usual, chi2_deviate
+from lynkeus.transforms.plot_scores import NullDistribution, chi2_deviate
 from lynkeus.transforms.reservoir import reservoir
 
 
@@ -38,16 +38,16 @@ class HistogramPca(ByPlots):
         self.reference_ = PlotReference.fit(source, "histogram_pca")
         plots = self.reference_.plots
         runs = reservoir((batch.values.astype(np.float64) for batch in source), self.kept, self.seed)
-        events = self.reference_.judged(runs)
-        usual_size = np.nan_to_num(np.nanmedian(np.where(np.isnan(events).all(axis=0), 0.0, events), axis=0))
-        expected = self.reference_.expected(usual_size[None])[0]
+        events = self.reference_.enough_events(runs)
+        typical_size = np.nan_to_num(np.nanmedian(np.where(np.isnan(events).all(axis=0), 0.0, events), axis=0))
+        expected = self.reference_.expected(typical_size[None])[0]
         self.groups_ = np.concatenate([merged(expected[where], self.least) for where in plots.slices])
         most = max(int(self.groups_[where].max()) + 1 for where in plots.slices)
         self.directions_ = np.zeros((len(plots.slices), self.components, most))
         self.spread_ = np.zeros((len(plots.slices), self.components))
         for plot in range(len(plots.slices)):
             self._learn(plot, runs[np.isfinite(events[:, plot])])
-        self.usual_ = Usual.fit(np.concatenate([self._deviates(batch.values) for batch in source]))
+        self.null_ = NullDistribution.fit(np.concatenate([self._deviates(batch.values) for batch in source]))
         return self
 
     def _learn(self, plot: int, runs: Floats) -> None:
@@ -74,7 +74,7 @@ class HistogramPca(ByPlots):
         return (counts / size[:, None] - share) / np.sqrt(share), size
 
     def _deviates(self, values: Array) -> Floats:
-        events = self.reference_.judged(values)
+        events = self.reference_.enough_events(values)
         found = np.full(events.shape, np.nan)
         for plot in np.flatnonzero(np.isfinite(events).any(axis=0)):
             rows = np.flatnonzero(np.isfinite(events[:, plot]))

@@ -11,14 +11,14 @@ from scipy.special import kolmogorov
 from lynkeus.core import About, Array, Floats, SchemaError, Source
 from lynkeus.scorers.histograms.by_plots import ByPlots
 from lynkeus.transforms.plot_reference import PlotReference
-from lynkeus.transforms.plot_scores import Usual, deviate_of
+from lynkeus.transforms.plot_scores import NullDistribution, deviate_of
 
 
 @dataclass
 class Kolmogorov(ByPlots):
     """`anomaly` of a run: -log10 of how often the worst 1-D plot of a good run is that far from the reference.
 
-    Plots of two dimensions are not looked at. Learned: `reference_`, `usual_` deviates of each plot (distances are
+    Plots of two dimensions are not looked at. Learned: `reference_`, `null_` deviates of each plot (distances are
     taken at bin edges only, and good runs move by themselves).
     """
 
@@ -31,12 +31,12 @@ class Kolmogorov(ByPlots):
         self.reference_ = PlotReference.fit(source, "kolmogorov")
         if all(len(shape) > 1 for shape in self.reference_.plots.shapes):
             raise SchemaError("kolmogorov looks at plots of one variable, and there is none; use binned_chi2")
-        self.usual_ = Usual.fit(np.concatenate([self._deviates(batch.values) for batch in source]))
+        self.null_ = NullDistribution.fit(np.concatenate([self._deviates(batch.values) for batch in source]))
         return self
 
     def _deviates(self, values: Array) -> Floats:
         plots = self.reference_.plots
-        events = self.reference_.judged(values)
+        events = self.reference_.enough_events(values)
         # The size of one sample that scatters as run and reference together; weights scatter more than counts.
         effective = events * self.reference_.events / (events + self.reference_.events) / self.reference_.fano
         found = np.full(events.shape, np.nan)

@@ -141,7 +141,7 @@ class Heads:
                 with seeded(seed + half):
                     found[name] = Blemished(inputs.shape[1])
                 title = f"inspect, {name}, half {half + 1}"
-                settings = SETTINGS.but({"epochs": EPOCHS[name], **training})
+                settings = SETTINGS.replaced({"epochs": EPOCHS[name], **training})
                 train(found[name], TrainingSet(inputs, labels), settings, seed + half, title)
             tasks.append(found)
         return cls(tasks)

@@ -115,7 +115,7 @@ class PulseSequence:
 
     def fit(self, source: Source) -> Self:
         """Train on sequences of a stream. Raises SchemaError for other kinds, or no good pulse; SettingsError."""
-        kind, settings = source.schema.kind, DEFAULTS.but(self.training)
+        kind, settings = source.schema.kind, DEFAULTS.replaced(self.training)
         if kind != "waveform" or None in source.schema.shape:
             raise SchemaError(f"the scorer pulse_sequence reads waveforms of one length, not a {kind} of any")
         if self.sequence < 1:

@@ -116,7 +116,7 @@ class SequenceToSequence(Trained):
         if kind != "waveform":
             raise SchemaError(f"the scorer sequence_to_sequence reads waveforms, not a {kind}: cut windows (--window)")
         self.task_, samples = prepare(self, source)
-        self.history_ = samples.train(self.task_, DEFAULTS.but(self.training), self.seed, "sequence_to_sequence")
+        self.history_ = samples.train(self.task_, DEFAULTS.replaced(self.training), self.seed, "sequence_to_sequence")
         good = samples.labels == 0 if (samples.labels == 0).any() else slice(None)
         weight = None if samples.weight is None else torch.from_numpy(samples.weight[good])
         self.task_.measure(torch.from_numpy(samples.values[good]), weight)

@@ -102,7 +102,7 @@ class Samples:
 
 def learn(scorer: Learned, source: Source, defaults: TrainSettings) -> Any:
     """Read, standardise and train; the task with the trained networks. Gives the scorer all that a fitted one has."""
-    settings = defaults.but(scorer.training)
+    settings = defaults.replaced(scorer.training)
     task, samples = prepare(scorer, source)
     scorer.history_ = samples.train(task, settings, scorer.seed, name_of(scorer))
     return task

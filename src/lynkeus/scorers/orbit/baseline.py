@@ -39,7 +39,7 @@ class Pace:
 
 
 @dataclass
-class Baseline:
+class OrbitBaseline:
     """State of the baseline in units of conditional sigmas. All arrays over channels (c,); `centres` (4, c).
 
     `known` (k, c): orbits that were left, the latest first; `recent` (k, c): what was held against the spread of each
@@ -57,10 +57,10 @@ class Baseline:
     pending: list[Floats] = field(default_factory=list)  # window means of the block that is not complete yet
     end_ns: int = 0
 
-    def copy(self) -> Baseline:
+    def copy(self) -> OrbitBaseline:
         """Return an independent copy."""
         arrays = (self.level.copy(), self.centres.copy(), self.held.copy(), self.known.copy(), self.recent)
-        return Baseline(*arrays, self.seen, self.beam_held, self.fresh, list(self.pending), self.end_ns)
+        return OrbitBaseline(*arrays, self.seen, self.beam_held, self.fresh, list(self.pending), self.end_ns)
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the whole state as arrays, for a store or a model folder."""
@@ -76,7 +76,7 @@ class Baseline:
         return arrays | {"pending": pending, "numbers": numbers, "end_ns": np.array([self.end_ns], np.int64)}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, Array]) -> Baseline:
+    def from_arrays(cls, arrays: dict[str, Array]) -> OrbitBaseline:
         """Rebuild the state from the arrays of `to_arrays`."""
         seen, beam_held, fresh = (float(value) for value in arrays["numbers"])
         pending = [row.copy() for row in arrays["pending"]]
@@ -142,7 +142,7 @@ class Walk:
     towards: Floats
 
 
-def walk(state: Baseline, means: Floats, restart: Array, gate: Gate, pace: Pace) -> Walk:
+def walk(state: OrbitBaseline, means: Floats, restart: Array, gate: Gate, pace: Pace) -> Walk:
     """Move the state past n window means (n, c), in place; `restart` (n,) is True where a window follows a long gap."""
     deviation, energy, away = np.empty_like(means), np.empty(len(means)), np.empty_like(means)
     loud: list[int] = []
@@ -191,7 +191,7 @@ class Fitting(NamedTuple):
     which: npt.NDArray[np.intp] | None
 
 
-def _from_known(state: Baseline, deviation: Floats, gate: Gate) -> Fitting:
+def _from_known(state: OrbitBaseline, deviation: Floats, gate: Gate) -> Fitting:
     """Return the deviations from the level, and where that does not fit from the orbits that were left; changes
     `deviation`."""
     energy = gate.energies(deviation)
@@ -208,7 +208,7 @@ def _from_known(state: Baseline, deviation: Floats, gate: Gate) -> Fitting:
     return Fitting(deviation, energy, which)
 
 
-def _anchor(state: Baseline, mean: Floats, gate: Gate) -> None:
+def _anchor(state: OrbitBaseline, mean: Floats, gate: Gate) -> None:
     """At a fresh start keep the known level where the first window agrees with it, else begin to learn a new one."""
     state.fresh, state.beam_held, state.pending = False, 0, []
     state.held[:] = 0
@@ -217,7 +217,7 @@ def _anchor(state: Baseline, mean: Floats, gate: Gate) -> None:
         state.level, state.seen = mean.astype(np.float32), 1.0
 
 
-def _step(state: Baseline, block: Fitting, gate: Gate, pace: Pace) -> None:
+def _step(state: OrbitBaseline, block: Fitting, gate: Gate, pace: Pace) -> None:
     """Move the baseline at the end of a block."""
     if state.seen < pace.warm_up:
         state.seen += 1.0
@@ -242,7 +242,7 @@ def _step(state: Baseline, block: Fitting, gate: Gate, pace: Pace) -> None:
     _follow(state, average, len(block.deviation), gate, pace)
 
 
-def _follow(state: Baseline, average: Floats, windows: int, gate: Gate, pace: Pace) -> None:
+def _follow(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pace: Pace) -> None:
     """Move each channel by its average deviation over some quiet windows, unless the channel itself is wrong.
 
     A channel is wrong from `gate.channel` sigmas on and until it is back within `pace.clip`.
@@ -283,7 +283,7 @@ def _shadows(average: Floats, limit: Floats, gate: Gate) -> tuple[npt.NDArray[np
     return wrong, shadows
 
 
-def _leave(state: Baseline, new: Floats) -> None:
+def _leave(state: OrbitBaseline, new: Floats) -> None:
     """Take a new level and remember the one that is left; the long-term centres move along."""
     state.centres += (new - state.level).astype(np.float32)
     state.known = np.concatenate([state.level[None], state.known])[:KNOWN_ORBITS]

@@ -47,7 +47,7 @@ class Misshapen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Judge:
+class FaultOrMotion:
     """Tells a fault of one channel from a movement of the whole orbit; `to_jitter` (c, c) turns residuals into the
     shift of each channel in units of its jitter."""
 

@@ -30,11 +30,11 @@ from lynkeus.core import (
     Unseen,
 )
 from lynkeus.files.arrays import arrays_of, part_of, read_folder, write_folder
-from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Baseline, Gate, Pace, Walk, walk
-from lynkeus.scorers.orbit.judge import MEMORY, QUIET_NATS, Judge
+from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, Pace, Walk, walk
+from lynkeus.scorers.orbit.judge import MEMORY, QUIET_NATS, FaultOrMotion
 from lynkeus.scorers.orbit.tails import Kept, Tails, fit_tails
 from lynkeus.scorers.orbit.windows import WindowStatistics, window_statistics
-from lynkeus.scorers.orbit.words import MOSTLY, Found, Words
+from lynkeus.scorers.orbit.words import MOSTLY, OrbitWords, WindowTests
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.rows import like_values
 from lynkeus.transforms.thinned import Thinned
@@ -60,7 +60,7 @@ class Orbit:
         "beam": "shift against the baseline (sigma)",
     }
     pace: Pace = field(default_factory=Pace)
-    _memo: LastBatch[Found] = field(default_factory=LastBatch, init=False, repr=False)
+    _memo: LastBatch[WindowTests] = field(default_factory=LastBatch, init=False, repr=False)
 
     def fit(self, source: Source) -> Self:
         """Learn from windows (or rows) in time order. Raises SchemaError where nothing can be learned."""
@@ -83,7 +83,7 @@ class Orbit:
             self.gate_ = Gate(self.gate_.sigma, 6.0, levels[0], self._correlation, levels[1])
         kept = self._walk_through(source)
         self.tails_ = fit_tails(kept, self.gate_)
-        self._judge = Judge(self.tails_, self.gate_, self._to_jitter)
+        self._discriminator = FaultOrMotion(self.tails_, self.gate_, self._to_jitter)
         self._start = self._baseline.copy()
         self._start.known = self._start.known[:0]
         self.resume({})
@@ -107,7 +107,7 @@ class Orbit:
         moved = np.abs(found.deviation / self.gate_.sigma).argmax(axis=1)
         monitor = output == "monitor"
         place, nats = (found.place if monitor else moved), found.scores[:, 0 if monitor else 1]
-        words = Words(
+        words = OrbitWords(
             names, (self.schema_.units or ("",))[0], self.model_.conditional_sigma, self.tails_, self.gate_.sigma
         )
         say = words.monitor if monitor else words.beam
@@ -139,7 +139,7 @@ class Orbit:
         """Go on from a state; from the fitted baseline where it is empty."""
         self._memo.forget()
         if state:
-            self._baseline = Baseline.from_arrays(state)
+            self._baseline = OrbitBaseline.from_arrays(state)
         else:
             self._baseline = self._start.copy()
             self._baseline.fresh, self._baseline.end_ns = True, 0
@@ -165,9 +165,9 @@ class Orbit:
             scorer.model_ = part_of(ConditionalModel, arrays)
             scorer._prepare()
             scorer.tails_ = Tails.from_arrays(_part(arrays, "tails."))
-            scorer._start = Baseline.from_arrays(_part(arrays, "start."))
+            scorer._start = OrbitBaseline.from_arrays(_part(arrays, "start."))
             scorer.gate_ = Gate(arrays["gate.sigma"], correlation=scorer._correlation, **settings["gate"])
-            scorer._judge = Judge(scorer.tails_, scorer.gate_, scorer._to_jitter)
+            scorer._discriminator = FaultOrMotion(scorer.tails_, scorer.gate_, scorer._to_jitter)
         except KeyError as error:
             raise ModelError(f"{folder}: the entry {error} of an orbit scorer is missing; fit it again") from error
         scorer.resume({})
@@ -185,7 +185,7 @@ class Orbit:
         self._to_jitter = (np.linalg.inv(model.to_residual) / model.jitter).astype(np.float32)
         self._memo.forget()
 
-    def _first_baseline(self, source: Source) -> Baseline:
+    def _first_baseline(self, source: Source) -> OrbitBaseline:
         """Return a baseline at the median of the first twenty windows of the source."""
         channels = len(self.model_.centre)
         level = np.zeros(channels, np.float32)
@@ -194,7 +194,7 @@ class Orbit:
             break
         centres = np.repeat(level[None], len(CENTRE_WINDOWS), axis=0)
         recent = np.zeros((len(MEMORY), channels), np.float32)
-        return Baseline(level, centres, np.zeros(channels, np.float32), level[None][:0], recent)
+        return OrbitBaseline(level, centres, np.zeros(channels, np.float32), level[None][:0], recent)
 
     def _walk_through(self, source: Source) -> Kept:
         """Return the statistics of the reference along the moving baseline."""
@@ -234,11 +234,11 @@ class Orbit:
             self._baseline.end_ns = int(ends[-1])
         return np.asarray(batch.time_ns - before > GAP_S * 1e9)
 
-    def _found(self, batch: Batch) -> Found:
+    def _found(self, batch: Batch) -> WindowTests:
         """Return everything about a batch, from memory until the next batch or `update`."""
         return self._memo.of(batch, self._look)
 
-    def _look(self, batch: Batch) -> Found:
+    def _look(self, batch: Batch) -> WindowTests:
         """Return everything about a batch, computed from the present baseline, which stays where it is."""
         self.schema_.require(batch.schema, "the scorer orbit")
         before = self._baseline
@@ -246,8 +246,8 @@ class Orbit:
         statistics = self._statistics(batch)
         walked = self._walk(batch, statistics)
         after, self._baseline = self._baseline, before
-        moved = self._judge.moved(walked)
-        misshapen = self._judge.misshapen(statistics, before.recent)
+        moved = self._discriminator.moved(walked)
+        misshapen = self._discriminator.misshapen(statistics, before.recent)
         after.recent = misshapen.recent
         frozen = (statistics.repeats >= max(statistics.length - 1, 1)).mean(axis=1, dtype=np.float64)
         mirrored = np.zeros(len(frozen))
@@ -263,7 +263,7 @@ class Orbit:
         scores = np.stack([monitor, beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
         nats = np.maximum(moved.nats, misshapen.nats)
-        return Found(statistics, walked.deviation, nats, place, frozen, mirrored, scores, after)
+        return WindowTests(statistics, walked.deviation, nats, place, frozen, mirrored, scores, after)
 
     def _flip_likeness(self, deviation: Floats, towards: Floats) -> Floats:
         """Return how much better (k,) a mirror image about a long-term centre explains the deviation than standing

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Floats, Scores
-from lynkeus.scorers.orbit.baseline import Baseline
+from lynkeus.scorers.orbit.baseline import OrbitBaseline
 from lynkeus.scorers.orbit.judge import QUIET_NATS
 from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.windows import WindowStatistics
@@ -17,7 +17,7 @@ MOVED_SIGMA = 4.0  # from which a channel is counted among those that moved
 MOSTLY = 0.5  # share of the channels that repeat their value in a frozen readout
 
 
-class Found(NamedTuple):
+class WindowTests(NamedTuple):
     """What `score`, `explain` and `find` share for one batch."""
 
     statistics: WindowStatistics
@@ -27,10 +27,10 @@ class Found(NamedTuple):
     frozen: Floats  # (n,) share of the channels that repeat their value all through the window
     mirrored: Floats  # (n,) nats for a mirrored orbit
     scores: Scores  # (n, 2)
-    after: Baseline
+    after: OrbitBaseline
 
 
-class Words(NamedTuple):
+class OrbitWords(NamedTuple):
     """The `names` of the channels, their `unit`, `sigma` (c,) given all others, their `tails`, and how much they move
     when all is `quiet` (c,)."""
 
@@ -40,7 +40,7 @@ class Words(NamedTuple):
     tails: Tails
     quiet: Floats
 
-    def monitor(self, found: Found, row: int) -> str:
+    def monitor(self, found: WindowTests, row: int) -> str:
         """Say which test of the channel that `monitor` speaks of is the strongest in one window."""
         channel = int(found.place[row])
         name, statistics = self.names[channel], found.statistics
@@ -57,7 +57,7 @@ class Words(NamedTuple):
         }
         return f"{name} is {words[said]}"
 
-    def beam(self, found: Found, row: int) -> str:
+    def beam(self, found: WindowTests, row: int) -> str:
         """Say how the orbit of one window moved, froze or was mirrored."""
         moved = np.abs(found.deviation[row] / self.quiet)
         many = int((moved > MOVED_SIGMA).sum())

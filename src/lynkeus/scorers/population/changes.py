@@ -16,7 +16,7 @@ from scipy.stats import multivariate_normal
 from lynkeus.core import Array, Floats
 from lynkeus.scorers.population.density import Density, log_sum
 
-MOST_EVENTS = 5000  # of a run that the stories are told of
+MOST_EVENTS = 5000  # of a run that the hypotheses are fitted to
 LARGEST = 10.0  # log likelihood ratio that one event may contribute
 WIDTHS = 0.1 * 1.7 ** np.arange(9)  # of shifts that are tried, in widths of the narrowest component
 MISSING = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0])
@@ -28,7 +28,7 @@ EM_STEPS = 30
 NO_GAIN = -10.0
 
 
-class Story(NamedTuple):
+class Hypothesis(NamedTuple):
     """A hypothesis of what changed: `kind` shifted, gone or new; `gain` in log likelihood over good data, less what it
     chose; `population` number (-1: all, or a new one); shifted: `column` and `size` in scaled columns; gone: `size` the
     missing share; new: `size` in events; `low`, `high` (c,) of the place in scaled columns."""
@@ -42,7 +42,7 @@ class Story(NamedTuple):
     high: Floats
 
 
-class Told(NamedTuple):
+class Compared(NamedTuple):
     """What hypotheses are tested on: the `events` (n, c) of a run, a mask `strange` (n,) of those in nearly empty
     places, and `good` events (m, c)."""
 
@@ -68,28 +68,28 @@ class _Seen(NamedTuple):
         return cls(events, parts, whole, density.members() @ np.exp(parts - whole), factor)
 
 
-def stories(density: Density, told: Told, rng: np.random.Generator) -> list[Story]:
+def hypotheses(density: Density, compared: Compared, rng: np.random.Generator) -> list[Hypothesis]:
     """Return all hypotheses on the events of a run, the most likely first."""
-    run, good, strange = _seen(density, told, rng)
+    run, good, strange = _seen(density, compared, rng)
     found = [*_shifted(density, run, good), *_gone(density, run, good), *_new(density, run, good, strange)]
-    return sorted(found, key=lambda story: -story.gain)
+    return sorted(found, key=lambda hypothesis: -hypothesis.gain)
 
 
-def new_gain(density: Density, told: Told, rng: np.random.Generator) -> float:
+def new_gain(density: Density, compared: Compared, rng: np.random.Generator) -> float:
     """Return the log likelihood gain of the likeliest new population; NO_GAIN where there is none."""
-    found = _new(density, *_seen(density, told, rng))
+    found = _new(density, *_seen(density, compared, rng))
     return found[0].gain if found else NO_GAIN
 
 
-def _seen(density: Density, told: Told, rng: np.random.Generator) -> tuple[_Seen, _Seen, Array]:
+def _seen(density: Density, compared: Compared, rng: np.random.Generator) -> tuple[_Seen, _Seen, Array]:
     """Return the events of the run and the good ones with their densities, and a mask of those of the run that are
     strange."""
-    events, strange = told.events, told.strange
+    events, strange = compared.events, compared.strange
     if len(events) > MOST_EVENTS:
         chosen = rng.choice(len(events), MOST_EVENTS, replace=False)
         events, strange = events[chosen], strange[chosen]
-    run = _Seen.of(density, events, len(told.events) / len(events))
-    return run, _Seen.of(density, told.good, len(events) / len(told.good)), strange
+    run = _Seen.of(density, events, len(compared.events) / len(events))
+    return run, _Seen.of(density, compared.good, len(events) / len(compared.good)), strange
 
 
 def _populations(density: Density) -> Array:
@@ -97,7 +97,7 @@ def _populations(density: Density) -> Array:
     return np.flatnonzero(density.share >= LEAST_SHARE)
 
 
-def _shifted(density: Density, run: _Seen, good: _Seen) -> Iterator[Story]:
+def _shifted(density: Density, run: _Seen, good: _Seen) -> Iterator[Hypothesis]:
     """Yield the best shift of everything, and of each population alone, along each column."""
     populations = [-1, *_populations(density)] if len(_populations(density)) > 1 else [-1]
     weight = np.exp(density.mixture.log_weight)
@@ -113,7 +113,7 @@ def _shifted(density: Density, run: _Seen, good: _Seen) -> Iterator[Story]:
             # 1 for the fitted size (as AIC), logarithms for the choice of column, direction and population.
             price = 1.0 + np.log(2 * run.events.shape[1]) + (np.log(len(populations)) if p >= 0 else 0.0)
             mask = density.population == p if p >= 0 else np.ones(len(weight), bool)
-            yield Story("shifted", gain - price, int(p), column, size, *density.region(weight * mask))
+            yield Hypothesis("shifted", gain - price, int(p), column, size, *density.region(weight * mask))
 
 
 def _moved(density: Density, seen: _Seen, shift: Floats) -> Floats:
@@ -135,14 +135,14 @@ def _peak(sizes: Floats, gains: Floats) -> tuple[float, float]:
     return float(sizes[at]), float(gains[at])
 
 
-def _gone(density: Density, run: _Seen, good: _Seen) -> list[Story]:
+def _gone(density: Density, run: _Seen, good: _Seen) -> list[Hypothesis]:
     """Return the most likely missing share of each population, or of a branch of its tree: a line may lie on others."""
     weight = np.exp(density.mixture.log_weight)
     populations = [density.population == p for p in _populations(density)]
     masks = [*populations, *(density.branches() > 0)]
     masks = [mask for mask in masks if LEAST_SHARE <= weight[mask].sum() < MOST_SHARE]
     inside = [np.exp(seen.parts - seen.whole) for seen in (run, good)]
-    best: dict[int, Story] = {}
+    best: dict[int, Hypothesis] = {}
     for mask in masks:
         own, usual = (_lost(part[mask].sum(axis=0), float(weight[mask].sum())) for part in inside)
         gains = own - np.maximum(usual, 0.0) * good.factor
@@ -150,7 +150,7 @@ def _gone(density: Density, run: _Seen, good: _Seen) -> list[Story]:
         p = int(np.bincount(density.population[mask], weight[mask]).argmax())
         gain = float(gains[at]) - 1.0 - np.log(len(masks))
         if p not in best or gain > best[p].gain:
-            best[p] = Story("gone", gain, p, -1, float(MISSING[at]), *density.region(weight * mask))
+            best[p] = Hypothesis("gone", gain, p, -1, float(MISSING[at]), *density.region(weight * mask))
     return list(best.values())
 
 
@@ -161,7 +161,7 @@ def _lost(inside: Floats, weight: float) -> Floats:
     return left - len(inside) * np.log(1.0 - MISSING * weight)
 
 
-def _new(density: Density, run: _Seen, good: _Seen, strange: Array) -> list[Story]:
+def _new(density: Density, run: _Seen, good: _Seen, strange: Array) -> list[Hypothesis]:
     """Return the best of the new populations, one more Gaussian, fitted from several beginnings; none where all
     vanish."""
     beginnings = [strange]
@@ -169,11 +169,11 @@ def _new(density: Density, run: _Seen, good: _Seen, strange: Array) -> list[Stor
     excess = np.where(weight * len(run.whole) > 1.0, inside.mean(axis=1) / weight, 0.0)
     beginnings += [inside[k] > 0.3 for k in np.argsort(-excess)[:2]]
     found = [_fitted(density, run, good, start) for start in beginnings if start.sum() >= 3]
-    known = [story for story in found if story is not None]
-    return [max(known, key=lambda story: story.gain)] if known else []
+    known = [hypothesis for hypothesis in found if hypothesis is not None]
+    return [max(known, key=lambda hypothesis: hypothesis.gain)] if known else []
 
 
-def _fitted(density: Density, run: _Seen, good: _Seen, start: Array) -> Story | None:
+def _fitted(density: Density, run: _Seen, good: _Seen, start: Array) -> Hypothesis | None:
     """Return a new population, fitted by expectation maximisation from the events `start`; None where it vanishes."""
     units, whole = (run.events - density.centre) @ density.units, run.whole
     n, columns = units.shape
@@ -199,7 +199,7 @@ def _fitted(density: Density, run: _Seen, good: _Seen, start: Array) -> Story | 
     excess = max(share - float(ADDED[beside]), 0.0) * n * run.factor
     members = own > MEMBER if (own > MEMBER).sum() >= FEWEST_NEW else own >= np.sort(own)[-int(FEWEST_NEW)]
     low, high = np.quantile(run.events[members], [0.05, 0.95], axis=0)
-    return Story("new", gain - price, -1, -1, excess, low, high)
+    return Hypothesis("new", gain - price, -1, -1, excess, low, high)
 
 
 def _log_gaussian(units: Floats, mean: Floats, covariance: Floats) -> Floats:

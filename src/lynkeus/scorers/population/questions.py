@@ -33,7 +33,7 @@ TINY, BEYOND = 1e-300, 37.0  # probability, and its normal deviate
 
 
 @dataclass(frozen=True)
-class Family:
+class FamilyOfTests:
     """Means of a run in sigmas: `usual` (m,), `spread` and `skewness` (m,) from event to event, `between` (m,) from run
     to run; `reference` (3,): events in all, events of a usual run, and runs.
 
@@ -98,7 +98,7 @@ class Family:
         return _of_trials(2.0 * norm.sf(np.abs(sigmas).max() / width), trials)
 
 
-def alike(runs: Sequence[Floats]) -> npt.NDArray[np.bool_]:
+def near_the_median(runs: Sequence[Floats]) -> npt.NDArray[np.bool_]:
     """Return a mask (runs,) of those whose means of the numbers (n, m) of their events are not far from the median of
     all runs."""
     spread = np.maximum(np.concatenate(runs).std(axis=0), 1e-9)
@@ -156,7 +156,7 @@ def _of_trials(p_value: float, trials: float) -> float:
 
 
 @dataclass(frozen=True)
-class Strangeness:
+class LowDensityTest:
     """The low-density test: how many events of a run are in places where few good ones are. `levels` (l,) of the log
     density, `beyond` (l,) events of the `reference` (3,) below them, which were not used to learn the density;
     `between` (l,) relative spread from run to run; `trials` (sizes,): the least p-value in good runs of these sizes is

@@ -25,15 +25,15 @@ from lynkeus.core import (
     Unseen,
 )
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.scorers.population.questions import TINY, Family
-from lynkeus.scorers.population.view import QUESTIONS, Asked, View, dependent_columns
-from lynkeus.scorers.population.words import Words, group_numbers, kind_change, sentence
+from lynkeus.scorers.population.questions import TINY, FamilyOfTests
+from lynkeus.scorers.population.view import QUESTIONS, Asked, EventView, dependent_columns
+from lynkeus.scorers.population.words import PopulationWords, group_numbers, kind_change, sentence
 from lynkeus.transforms.event_columns import Scale
 
 FEWEST_RUNS = 5
 OUTLYING = 0.01  # expected number of good runs in the whole reference that are as bad as one that is left out
-RARE = 0.05  # p-value of a run from which stories are told of it
-RARE_BESIDE = 0.001  # p-value of a view from which it has a story of its own beside that of the oddest
+RARE = 0.05  # p-value of a run from which hypotheses are fitted to it
+RARE_BESIDE = 0.001  # p-value of a view from which it has hypotheses of its own beside that of the oddest
 LEARNED = "learned.json"
 
 
@@ -111,13 +111,13 @@ class Population:
             if not len(columns):
                 continue
             for part in dependent_columns(np.concatenate(own)[:, columns]):
-                view = View.fit(name, columns[part], own, self.seed)
+                view = EventView.fit(name, columns[part], own, self.seed)
                 if view is not None:
                     self.views_.append(view)
         if not self.views_:
             raise SchemaError("the good runs hold too few events to learn a density from: give more or longer runs")
         kinds = [self._kinds(run, group) for run, group in zip(scaled, groups, strict=True)]
-        self.kinds_ = _with_rare(Family.fit(kinds, np.random.default_rng(self.seed)), sum(map(len, kinds)))
+        self.kinds_ = _with_rare(FamilyOfTests.fit(kinds, np.random.default_rng(self.seed)), sum(map(len, kinds)))
 
     def score(self, batch: Batch) -> Scores:
         """Return -log10 of the p-value (n, 1) of each run; NaN for a run of fewer than `fewest` events."""
@@ -171,8 +171,10 @@ class Population:
             learned = json.loads((folder / LEARNED).read_text(encoding="utf-8"))
             scorer.scale_ = Scale(tuple(learned["scale"]["log"]), tuple(learned["scale"]["whole"]))
             scorer.groups_, scorer.outlying_ = tuple(learned["groups"]), list(learned["outlying"])
-            scorer.views_ = [View.from_arrays(f"view{k}.", group, arrays) for k, group in enumerate(learned["views"])]
-            scorer.kinds_ = part_of(Family, arrays, "kinds.")
+            scorer.views_ = [
+                EventView.from_arrays(f"view{k}.", group, arrays) for k, group in enumerate(learned["views"])
+            ]
+            scorer.kinds_ = part_of(FamilyOfTests, arrays, "kinds.")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{folder} does not hold a whole Population ({error}); fit it again") from error
         return scorer
@@ -218,8 +220,8 @@ class Population:
         for view, answer in zip(self.views_, asked.views, strict=True):
             least = min(answer[:QUESTIONS]) if answer else 1.0
             changed = answer and p_value < RARE and (least < RARE_BESIDE or least == oddest)
-            told = view.tell(scaled[group == view.group], answer) if answer and changed else []
-            found.append((least, self._words(view).changes(view.density, told)))
+            ranked = view.ranked_hypotheses(scaled[group == view.group], answer) if answer and changed else []
+            found.append((least, self._words(view).changes(view.density, ranked)))
         sigmas = self.kinds_.sigmas(asked.kinds)
         if asked.kinds_p_value == oddest or asked.kinds_p_value < RARE_BESIDE:
             shares, names = asked.kinds.mean(axis=0), self.schema_.names
@@ -230,13 +232,13 @@ class Population:
         chief = found[0][1][0]
         return (chief._replace(says=sentence(chief, p_value)), *changes)
 
-    def _words(self, view: View) -> Words:
+    def _words(self, view: EventView) -> PopulationWords:
         names = tuple(self.schema_.names[k] for k in view.columns)
         units = self.schema_.units * len(self.schema_.names) if len(self.schema_.units) == 1 else self.schema_.units
         own = tuple(units[k] for k in view.columns) if units else ("",) * len(names)
         log, whole = self.scale_.log, self.scale_.whole
         scale = Scale(tuple(log[k] for k in view.columns), tuple(whole[k] for k in view.columns))
-        return Words(names, own, scale, view.group)
+        return PopulationWords(names, own, scale, view.group)
 
 
 def _there(batch: Batch, row: int) -> Array:
@@ -265,14 +267,14 @@ def _runs_of(source: Source, fewest: int) -> tuple[list[str], list[Floats], list
     return names, runs, groups
 
 
-def _with_rare(family: Family, events: int) -> Family:
+def _with_rare(family: FamilyOfTests, events: int) -> FamilyOfTests:
     """Return the family with half an event added to each share: what was never seen in good runs is not known to be
     impossible."""
     rare = (family.usual * events + 0.5) / (events + 1.0)
     return replace(family, usual=rare, spread=np.maximum(family.spread, np.sqrt(rare * (1.0 - rare))))
 
 
-def _one_percent(view: View) -> float:
+def _one_percent(view: EventView) -> float:
     """Return the log density below which one of a hundred good events is."""
     share = view.strange.beyond / view.strange.reference[0]
     return float(np.interp(0.01, share, view.strange.levels))

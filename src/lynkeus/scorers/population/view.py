@@ -13,16 +13,16 @@ from scipy.spatial.distance import squareform
 
 from lynkeus.core import Array, Floats
 from lynkeus.files.arrays import arrays_of, part_of
-from lynkeus.scorers.population.changes import Story, Told, new_gain, stories
+from lynkeus.scorers.population.changes import Compared, Hypothesis, hypotheses, new_gain
 from lynkeus.scorers.population.density import Density, log_sum
 from lynkeus.scorers.population.questions import (
     DRAWS_OF_GAINS,
     MOST_EVENTS,
     SIZES_OF_GAINS,
-    Family,
+    FamilyOfTests,
     Gains,
-    Strangeness,
-    alike,
+    LowDensityTest,
+    near_the_median,
     share_numbers,
     shift_numbers,
 )
@@ -35,7 +35,7 @@ NOT_GIVEN = 0.02  # of the variance of a column that others must leave open
 MOST_TOGETHER = 6  # columns of one density
 FEWEST_TO_FIT = 200  # events of a view, of all good runs together
 QUESTIONS = 4  # p-values of a view
-ANSWERS = (("shifted",), ("gone", "new"), ("new",), ("new",))  # kinds of stories, question by question
+ANSWERS = (("shifted",), ("gone", "new"), ("new",), ("new",))  # kinds of hypotheses, question by question
 AS_ODD = 100.0  # ratio to the smallest p-value up to which a question is as loud
 CERTAIN = 1e-6  # p-value from which no question is louder than another
 GOOD_KEPT = 2000  # events in the model
@@ -54,7 +54,7 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True)
-class View:
+class EventView:
     """A view: `columns` (c,) indices, of events of `group` ('': all), and their `density`. The tests of it, `shift`,
     `share`, `strange`, and `gains` of a new population in good runs (None for a single column, where shares and low
     density say as much). `good` (n, c): scaled events, not of the density, that hypotheses are compared with."""
@@ -62,9 +62,9 @@ class View:
     group: str
     columns: Array
     density: Density
-    shift: Family
-    share: Family
-    strange: Strangeness
+    shift: FamilyOfTests
+    share: FamilyOfTests
+    strange: LowDensityTest
     good: Floats
     gains: Gains | None = None
 
@@ -88,10 +88,10 @@ class View:
         branches = density.branches()
         shifts = [shift_numbers(density, run, own) for run, own in few]
         shares = [share_numbers(branches, own) for _, own in few]
-        kept = alike(shifts) & alike(shares)
+        kept = near_the_median(shifts) & near_the_median(shares)
         judge, parts, shifts, shares = (list(compress(part, kept)) for part in (judge, parts, shifts, shares))
-        shift, share = Family.fit(shifts, rng), Family.fit(shares, rng)
-        strange = Strangeness.fit([log_sum(own) for own in parts], rng)
+        shift, share = FamilyOfTests.fit(shifts, rng), FamilyOfTests.fit(shares, rng)
+        strange = LowDensityTest.fit([log_sum(own) for own in parts], rng)
         beside, drawn_from = (judge[::2], judge[1::2]) if len(judge) >= 8 else (judge, judge)
         pooled = np.concatenate(beside)
         good = pooled[rng.choice(len(pooled), min(len(pooled), GOOD_KEPT), replace=False)]
@@ -117,7 +117,7 @@ class View:
 
     def _new_gain(self, events: Floats, strange: Array) -> float:
         """Return the log likelihood gain of the best new population among some events (n, c)."""
-        return new_gain(self.density, Told(events, strange, self.good), np.random.default_rng((SEEDS, len(events))))
+        return new_gain(self.density, Compared(events, strange, self.good), np.random.default_rng((SEEDS, len(events))))
 
     def ask(self, scaled: Floats) -> Asked | None:
         """Return the p-values of the events (n, column) of a run; None where there are none."""
@@ -144,15 +144,16 @@ class View:
             events, strange = events[chosen], strange[chosen]
         return self.gains.p_value(self._new_gain(events, strange), len(events))
 
-    def tell(self, scaled: Floats, asked: Asked) -> list[Story]:
+    def ranked_hypotheses(self, scaled: Floats, asked: Asked) -> list[Hypothesis]:
         """Return the hypotheses of what changed, first those of the kinds whose test has nearly the smallest p-value,
         then by likelihood."""
         events = _complete(scaled[:, self.columns])
         strange = log_sum(self.density.log_parts(events)) < asked.level
-        told = stories(self.density, Told(events, strange, self.good), np.random.default_rng((SEEDS, len(events))))
+        rng = np.random.default_rng((SEEDS, len(events)))
+        found = hypotheses(self.density, Compared(events, strange, self.good), rng)
         loud = max(AS_ODD * min(asked[:QUESTIONS]), CERTAIN)
         fitting = {kind for p, kinds in zip(asked, ANSWERS, strict=False) if p <= loud for kind in kinds}
-        return sorted(told, key=lambda story: (story.kind not in fitting, -story.gain))
+        return sorted(found, key=lambda hypothesis: (hypothesis.kind not in fitting, -hypothesis.gain))
 
     def to_arrays(self, name: str) -> dict[str, Array]:
         """Return all that the view has learned as arrays for a model folder, their names begun with `name`."""

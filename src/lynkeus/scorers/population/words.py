@@ -1,4 +1,4 @@
-"""From stories of the events of a run to changes of named populations, and a sentence."""
+"""From hypotheses on the events of a run to changes of named populations, and a sentence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lynkeus.core import Array, Finding, Floats
-from lynkeus.scorers.population.changes import Story
+from lynkeus.scorers.population.changes import Hypothesis
 from lynkeus.scorers.population.density import Density
 from lynkeus.transforms.event_columns import Scale
 
@@ -17,7 +17,7 @@ BESIDE = 0.5  # of the chief gain that another change must reach: what one chang
 
 
 @dataclass(frozen=True)
-class Words:
+class PopulationWords:
     """`names` and `units` of the columns of a view, their `scale`, and the group of events that it is of."""
 
     names: tuple[str, ...]
@@ -25,14 +25,14 @@ class Words:
     scale: Scale
     group: str
 
-    def changes(self, density: Density, told: Sequence[Story]) -> list[Finding]:
-        """Return a finding for each population, the most conspicuous first; all are stable where there is no hypothesis
-        `told`."""
+    def changes(self, density: Density, hypotheses: Sequence[Hypothesis]) -> list[Finding]:
+        """Return a finding for each population, the most conspicuous first; all are stable where `hypotheses` is
+        empty."""
         populations = np.argsort(-density.share)
-        chief = told[0] if told else None
+        chief = hypotheses[0] if hypotheses else None
         found = [] if chief is None else [self.change(chief, density)]
         for p in map(int, populations):
-            own = next((story for story in told if story.population == p), None)
+            own = next((hypothesis for hypothesis in hypotheses if hypothesis.population == p), None)
             if chief is not None and chief.population in (-1, p) and chief.kind != "new":
                 if chief.population == p:
                     continue
@@ -43,22 +43,26 @@ class Words:
                 found.append(self._stable(density, p))
         return found
 
-    def change(self, story: Story, density: Density) -> Finding:
+    def change(self, hypothesis: Hypothesis, density: Density) -> Finding:
         """Return one hypothesis as a finding, in raw units of its columns."""
-        sigma = float(np.sqrt(2.0 * max(story.gain, 0.0)))
-        region = self._region(story.low, story.high)
+        sigma = float(np.sqrt(2.0 * max(hypothesis.gain, 0.0)))
+        region = self._region(hypothesis.low, hypothesis.high)
         where = self.place(region)
-        if story.kind == "shifted":
-            name, log = self.names[story.column], self.scale.log[story.column]
-            size, unit = (10.0**story.size, "x") if log else (story.size, self.units[story.column])
-            whose = self._title("all events") if story.population < 0 else self.population(density, story.population)
+        if hypothesis.kind == "shifted":
+            name, log = self.names[hypothesis.column], self.scale.log[hypothesis.column]
+            size, unit = (10.0**hypothesis.size, "x") if log else (hypothesis.size, self.units[hypothesis.column])
+            whose = (
+                self._title("all events")
+                if hypothesis.population < 0
+                else self.population(density, hypothesis.population)
+            )
             return Finding("shifted", whose, name, where, float(size), unit, sigma, region, self.group)
         variables = ", ".join(self.names)
-        if story.kind == "gone":
-            whose = self.population(density, story.population)
-            return Finding("gone", whose, variables, where, float(story.size), "of it", sigma, region, self.group)
+        if hypothesis.kind == "gone":
+            whose = self.population(density, hypothesis.population)
+            return Finding("gone", whose, variables, where, float(hypothesis.size), "of it", sigma, region, self.group)
         return Finding(
-            "new", self._title("new population"), variables, where, float(story.size), "events", sigma, region
+            "new", self._title("new population"), variables, where, float(hypothesis.size), "events", sigma, region
         )
 
     def population(self, density: Density, number: int) -> str:

@@ -1,4 +1,4 @@
-"""Columns: which columns of a Parquet or CSV file are channels, times and truth, and how a piece becomes a Batch."""
+"""Choose which columns of a Parquet or CSV file are channels, times and truth, and turn a piece into a Batch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from lynkeus.sources.formats.tables import (
 
 
 @dataclass(frozen=True)
-class Columns:
+class FileColumns:
     """The columns of one file: those that are read as channels, the times, the truth and the weights ('' where there
     are none), and `meta`: those that say what each row is."""
 
@@ -96,7 +96,7 @@ class Columns:
             raise SourceError(f"{self.path}: column {self.truth} has empty entries; write 0 where all is normal")
         return column.to_numpy(zero_copy_only=False)
 
-    def with_rate(self, pieces: Iterable[Any]) -> tuple[Columns, int | None]:
+    def with_rate(self, pieces: Iterable[Any]) -> tuple[FileColumns, int | None]:
         """With the rate measured over the first pieces, and the time of the first row (None without times)."""
         if self.times is None:
             return self, None
@@ -116,7 +116,7 @@ class Columns:
         return replace(self, schema=replace(self.schema, sample_rate_hz=rate_hz)), int(joined[0])
 
 
-def choose_columns(path: Path, types: dict[str, Any], layout: Layout) -> Columns:
+def choose_columns(path: Path, types: dict[str, Any], layout: Layout) -> FileColumns:
     """Which columns to read, from their Arrow types; raises SourceError for a column that only the layout has."""
     wanted = [block.dataset for block in layout.blocks]
     times = layout.times or _default_times(types)
@@ -141,10 +141,10 @@ def choose_columns(path: Path, types: dict[str, Any], layout: Layout) -> Columns
     left_out = () if wanted else tuple(name for name in types if name not in (*channels, time, truth, weight))
     # One type for the whole file: a piece with an empty entry would otherwise be wider than the others.
     dtype = np.result_type(np.float32, *(types[name].to_pandas_dtype() for name in channels))
-    return Columns(path, schema, tuple(channels), dtype, times, truth, left_out, weight, bool(wanted))
+    return FileColumns(path, schema, tuple(channels), dtype, times, truth, left_out, weight, bool(wanted))
 
 
-def described_columns(path: Path, types: dict[str, Any], schema: Schema, layout: Layout) -> Columns:
+def described_columns(path: Path, types: dict[str, Any], schema: Schema, layout: Layout) -> FileColumns:
     """Return the columns of a file that holds its own schema: its channels, and all others as what is known of each
     row. Raises SourceError for a channel that is missing."""
     lacking = [name for name in schema.names if name not in types]
@@ -155,7 +155,7 @@ def described_columns(path: Path, types: dict[str, Any], schema: Schema, layout:
     weight = layout.weight if layout.weight in types else ""
     meta = tuple(name for name in types if name not in (*schema.names, "time_ns", truth, weight))
     dtype = np.result_type(np.float32, *(types[name].to_pandas_dtype() for name in schema.names))
-    return Columns(path, schema, schema.names, dtype, times, truth, (), weight, True, meta)
+    return FileColumns(path, schema, schema.names, dtype, times, truth, (), weight, True, meta)
 
 
 def _plain(column: Any) -> Array:

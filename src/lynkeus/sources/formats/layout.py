@@ -58,7 +58,7 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Pulses:
+class PulseDataset:
     """Waveforms of RF pulses, one `dataset` (2 * signals, sample, pulse) for each cavity: `*` stands for its name.
 
     Each of the `signals` is an amplitude followed by a phase in degrees. They are turned into I and Q, and `average`
@@ -105,7 +105,7 @@ class Layout:
     strip: str = ""
     times: Times | None = None
     truth: str = ""
-    pulses: Pulses | None = None
+    pulses: PulseDataset | None = None
     weight: str = ""
 
     def __post_init__(self) -> None:
@@ -137,7 +137,7 @@ class Layout:
         if made.get("times") is not None:
             made["times"] = _make(Times, made["times"], "times")
         if made.get("pulses") is not None:
-            made["pulses"] = _make(Pulses, made["pulses"], "pulses")
+            made["pulses"] = _make(PulseDataset, made["pulses"], "pulses")
         return cls(**made)
 
 

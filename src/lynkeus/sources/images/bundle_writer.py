@@ -77,12 +77,12 @@ def _in_processes(task: Task, progress: Callable[[int], None] | None) -> None:
     """Write each shard in a process of its own, one of them in this, which asks the files how far the others are."""
     records = [task.partial / records_name(shard) for shard in range(task.shards)]
 
-    def tell(_: int = 0) -> None:
+    def report(_: int = 0) -> None:
         if progress:
             progress(sum(path.stat().st_size for path in records) // RECORD.itemsize)
 
-    here = partial(write_shard, task, report=tell)
-    in_order(Work(partial, (write_shard, task), here, tell), range(task.shards), task.shards)
+    here = partial(write_shard, task, report=report)
+    in_order(Work(partial, (write_shard, task), here, report), range(task.shards), task.shards)
     if progress:
         progress(len(task.source.images))
 

@@ -166,7 +166,7 @@ class Adversarial(Trained):
         if self.score_by == "anogan":
             task.start(samples.seen(slice(4096)))
         else:
-            settings = parts.encoding.but(self.encoder_training)
+            settings = parts.encoding.replaced(self.encoder_training)
             self.history_ = samples.train(task, settings, self.seed, f"adversarial, encoder {self.score_by}")
         self.history_.messages.insert(0, f"{said}; {self._sizes()}")
         return self
@@ -188,7 +188,7 @@ class Adversarial(Trained):
     def _game_settings(self, samples: int) -> TrainSettings:
         """The game does not stop early."""
         parts = family(self.network)
-        settings = parts.game(self.critic_steps).but(self.training)
+        settings = parts.game(self.critic_steps).replaced(self.training)
         steps = self.generator_steps or parts.steps
         epochs = min(self.generator_steps or parts.epochs, ceil(steps * settings.batch_of(samples) / samples))
         settings = replace(settings, epochs=int(self.training.get("epochs", epochs)))

@@ -1,4 +1,4 @@
-"""Judge: held-out good samples, and copies of them with planted faults, by which every epoch is measured."""
+"""Validation: held-out good samples, and copies of them with planted faults, on which every epoch is measured."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def split(labels: Array, share: float, seed: int) -> tuple[Rows, Rows, Rows]:
     return np.setdiff1d(everything, np.concatenate([held_out, known])), held_out, known
 
 
-class Judge:
+class Validation:
     """Measures a task for early stopping, on the same samples in every epoch; faulty are known anomalies, or planted
     faults.
 
@@ -59,7 +59,7 @@ class Judge:
         self.good = torch.from_numpy(good[chosen]).to(device)
         self.faulty = torch.from_numpy(faulty).to(device)
 
-    def look(self, task: Task) -> tuple[float, float, float]:
+    def measure(self, task: Task) -> tuple[float, float, float]:
         """Return the held-out loss, the efficiency for faulty samples at FALSE_POSITIVES, and the spread of the
         outputs."""
         losses = in_chunks(task.loss, self.good).double()
