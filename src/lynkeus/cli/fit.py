@@ -50,7 +50,7 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        source = Passes(open_source(options.data, kept, options.meta), bar)
+        source = Passes(open_source(options.data, kept, options.meta, _reads_pictures(names)), bar)
         settings = FitSettings(
             options.scorer, options_of(options, source), *window_of(options, source),
             kept.to_dict() if kept else None, labels=options.labels or "",
@@ -109,6 +109,11 @@ def _fit_runs(options: FitOptions) -> None:
     heard = said.messages if said else ()
     say(screen, [*heard, *fitted.messages, f"{len(events)} good runs, {events.sum():.0f} events, {read}"])
     say(screen, [f"{options.output}: {fitted.name}, {len(view.book.plots)} plots a run"])
+
+
+def _reads_pictures(names: list[str]) -> bool:
+    """Whether all scorers read images and nothing else, so that an array of three axes is meant to be some."""
+    return all(name != "auto" and plugins.about(name).kinds == ("image",) for name in names)
 
 
 def _check_kinds(names: list[str], source: Source, window: int) -> None:

@@ -190,19 +190,32 @@ def open_for(fitted: Fitted, data: str, layout: str | None, meta: str | None, ru
     if run_per_file or fitted.view.alone:
         return RunFolder(open_runs(data))
     if fitted.view.kind == "images" and "://" not in data and None in fitted.view.schema.shape:
-        return images_for(fitted, data, meta)
+        return images_for(fitted, data, meta, layout)
     return open_as_fitted(fitted, data, layout)
 
 
-def images_for(fitted: Fitted, data: str, meta: str | None) -> Source:
-    """Open images as the model reads them, grey or colour. Raises SettingsError for a bundle: spots belong to files."""
+def images_for(fitted: Fitted, data: str, meta: str | None, layout: str | None = None) -> Source:
+    """Open images as the model reads them, grey or colour, also those of an array in a file.
+
+    Raises SettingsError for a bundle: spots belong to files.
+    """
     from lynkeus.core import SettingsError
+    from lynkeus.fitting.views.as_read import rule_of
+    from lynkeus.sources.formats.layout import Layout, read_layout
     from lynkeus.sources.images.bundle import is_image_bundle
     from lynkeus.sources.images.folder import ImageSource
+    from lynkeus.sources.images.frames import ENDINGS, FrameSource, pictures_in
 
     if is_image_bundle(Path(data)):
         raise SettingsError(f"{data}: is a bundle, from which a model is fitted; give the folder of its images here")
-    return ImageSource(data, meta, colour=len(fitted.view.schema.names) == 3)
+    colour, path = len(fitted.view.schema.names) == 3, Path(data).expanduser()
+    if path.is_file() and path.suffix.lower() in ENDINGS:
+        kept = Layout.from_dict(fitted.view.layout) if fitted.view.layout and not layout else read_layout(layout)
+        array = pictures_in(path, kept, asked=True)
+        if not array:
+            raise SettingsError(f"{data}: holds no array of pictures (n, row, column); give one, or a folder of images")
+        return FrameSource(path, array, meta, colour, rule_of(fitted))
+    return ImageSource(data, meta, colour, rule_of(fitted), "judged")
 
 
 def load_model(model: Path) -> Fitted:

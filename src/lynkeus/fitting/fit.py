@@ -29,9 +29,11 @@ from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.fitting.views.view import View
 from lynkeus.fitting.weights import check_weights_used
 from lynkeus.sources import Blocks, Exclude, Labelled
+from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.sources.runs.read import RunFolder
 from lynkeus.sources.wrappers.labelled import Intervals, Known
 from lynkeus.sources.wrappers.pictures import as_pictures
+from lynkeus.sources.wrappers.wrapper import innermost
 
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
@@ -111,7 +113,9 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
     if source.schema.kind in ("table", "waveform"):
         channels = LiveChannels.fit(source, constants=about.constants and not settings.window)
         return Channels(source.schema, channels, settings.window, settings.stride, layout)
-    return (Images if source.schema.kind == "image" else AsRead)(source.schema, layout)
+    if source.schema.kind == "image":
+        return Images(source.schema, layout, getattr(innermost(source), "rule", PixelRule()))
+    return AsRead(source.schema, layout)
 
 
 def _require_enough(known: Known) -> None:

@@ -167,7 +167,7 @@ def _images(
     done = len(journal)
     left = [k for k, file in enumerate(source.images) if file not in journal and file not in source.skipped]
     shares = [left[start : start + SHARE] for start in range(0, len(left), SHARE)]
-    given = (settings.load, model, source.path, source.meta, source.colour, settings.maps, names)
+    given = (settings.load, model, source.again, settings.maps, names)
     work: Work[list[int], Share] = Work(_begin, given, partial(_share, fitted, source, settings.maps, names))
     for _, (rows, skipped) in as_done(work, shares, settings.processes):
         source.skipped.update(skipped)
@@ -189,11 +189,11 @@ Share = tuple[list[Row], dict[str, str]]  # rows of images, and why others canno
 
 
 def _begin(
-    load: Callable[[Path], Fitted], model: Path, path: Path, meta: Path | None, colour: bool, maps: Path | None,
+    load: Callable[[Path], Fitted], model: Path, images: Callable[[], ImageSource], maps: Path | None,
     names: dict[str, str],
 ) -> Callable[[Iterable[int]], Share]:  # fmt: skip
     """Once in every process: read the model."""
-    return partial(_share, load(model), ImageSource(path, meta, colour), maps, names)
+    return partial(_share, load(model), images(), maps, names)
 
 
 def _share(

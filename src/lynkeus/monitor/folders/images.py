@@ -14,6 +14,7 @@ from lynkeus.fitting.fitted import Fitted, shows_maps
 from lynkeus.fitting.image_rows import about_rows, row_of_image
 from lynkeus.fitting.tables import Row
 from lynkeus.fitting.verdicts import check_rate, verdict_of
+from lynkeus.fitting.views.as_read import rule_of
 from lynkeus.monitor.folders.watch import Judged
 from lynkeus.monitor.image_records import ImageRecord, add_images, known_files
 from lynkeus.monitor.store import Store
@@ -97,7 +98,8 @@ class WatchedImages:
     def _open(self) -> ImageSource | None:
         """The folder as it is now; None where it is to be tried again: its table may be just being written, too."""
         try:
-            source = ImageSource(self.path, self.wanted.meta, len(self.fitted.view.schema.names) == 3)
+            colour = len(self.fitted.view.schema.names) == 3
+            source = ImageSource(self.path, self.wanted.meta, colour, rule_of(self.fitted), "judged")
             self.fitted.prepare(source)
         except LynkeusError as error:
             if not self._began:
