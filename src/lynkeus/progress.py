@@ -26,11 +26,11 @@ class Bar:
         self.task: TaskID = progress.add_task(title, total=None)
 
     def begin(self, what: str, total: int | None) -> None:
-        """Start again at zero."""
+        """Start the bar again at zero."""
         self.progress.reset(self.task, description=f"{self.title}: {what}", total=total)
 
     def advance(self, samples: int) -> None:
-        """Count samples."""
+        """Count so many samples as done."""
         self.progress.advance(self.task, samples)
 
     def step(self, what: str, share: float | None = None) -> None:

@@ -233,7 +233,7 @@ def test_windows_without_values_have_rows_and_no_score(lynkeus: Run, orbits: Any
     assert set(table["where"].to_pylist()[100:110]) == {""}
     assert lynkeus("watch", orbits.model, tmp_path / "changed.h5", "--store", "sqlite:///w.db").code == 1
     store = Store("sqlite:///w.db")
-    assert np.isnan([point.score for point in store.points("orbits", "beam")]).sum() == 10
+    assert np.isnan([point.score for point in store.points("monitor", "beam")]).sum() == 10
     store.close()
 
 

@@ -74,13 +74,13 @@ def test_a_store_that_is_full_keeps_what_it_has(lynkeus: Run, orbits: Any, full:
         shutil.copytree(folder, folder.parent / "copy")
     store = Store(f"sqlite:///{folder.parent / 'copy' / 'w.db'}")
     (pulse,) = store.monitors()
-    points = store.points("orbits", "beam")
+    points = store.points("monitor", "beam")
     assert len(points) * 10 == pulse.samples < 3600  # whole commits only
     store.close()
     url = f"sqlite:///{folder.parent / 'copy' / 'w.db'}"
     assert lynkeus("watch", orbits.model, orbits.later, "--store", url).code in (0, 1)
     store = Store(url)
-    assert len(store.points("orbits", "beam")) == 360
+    assert len(store.points("monitor", "beam")) == 360
     store.close()
 
 

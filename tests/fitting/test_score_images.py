@@ -88,7 +88,7 @@ def test_a_row_per_image_with_spots_maps_and_metadata(surface: Any, images: Path
             there = number <= len(one.spots)
             assert np.isfinite(row[f"spot{number}_x"]) == there
             assert np.isfinite(row[f"spot{number}_area"]) == there
-            patches = [patch._asdict() for patch in one.alike[number - 1]] if there else []
+            patches = [patch._asdict() for patch in one.good_patches[number - 1]] if there else []
             assert json.loads(row[f"spot{number}_good"] or "[]") == [approximately(patch) for patch in patches]
         found = np.load(maps / row["map"], allow_pickle=False)
         assert row["map"] == f"{Path(row['file']).stem}.npy"

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from lynkeus.core import Alarm, RunRecord, StoreError, Verdict
 from lynkeus.monitor import run_records, tables
-from lynkeus.monitor.judged import judged_intervals, judgements
+from lynkeus.monitor.human_labels import human_labels
 from lynkeus.monitor.opinions import Opinion, add_opinion, opinions
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint
 from lynkeus.monitor.run_records import RunFilter
@@ -139,7 +139,7 @@ def rows(store: Store) -> list[list[tuple]]:
 def test_everything_that_was_said_is_learned_from(store: Store, store_url: str) -> None:
     if store_url.startswith("sqlite"):
         with pytest.raises(StoreError, match=r"nobody said in .* what is good and what is not"):
-            judgements(store_url)
+            human_labels(store_url)
     add_as_before(store)
     Store(store_url).close()  # which makes the table that is missing
     for alarm_id, said in ((4, "real"), (5, "real")):
@@ -148,7 +148,7 @@ def test_everything_that_was_said_is_learned_from(store: Store, store_url: str) 
         add_opinion(store, Opinion("image", "/data/a", image, label, "B"))
     for model, run, label in (("n", "r1", "good"), ("m", "r3", "warn")):
         add_opinion(store, Opinion("run", model, run, label, "B", note="x"))
-    found = judgements(store_url)
+    found = human_labels(store_url)
     assert found.intervals == ((100, 150, 1), (200, 250, 0), (400, 450, 1))
     assert found.images == {Path("/data/a", FILE): 1, Path("/data/a/b.jpg"): 1, Path("/data/a/c.jpg"): 0}
     assert found.runs == {"r1": 0, "r2": 0}
@@ -158,7 +158,6 @@ def test_everything_that_was_said_is_learned_from(store: Store, store_url: str) 
         "images: 2 defect, 1 good; left out 1 unsure",
         "runs: 2 good; left out 1 warn",
     )
-    assert judged_intervals(store_url) == found.intervals
 
 
 def test_opinions_of_images_alone_are_enough(tmp_path: Path) -> None:
@@ -166,10 +165,10 @@ def test_opinions_of_images_alone_are_enough(tmp_path: Path) -> None:
     kept = Store(url)
     add_opinion(kept, Opinion("image", "/data/a", FILE, "defect", "A"))
     kept.close()
-    found = judgements(url)
+    found = human_labels(url)
     assert (found.intervals, found.runs, list(found.images.values())) == ((), {}, [1])
     with pytest.raises(StoreError, match="no monitor 'line'; it holds none"):
-        judgements(url, "line")
+        human_labels(url, "line")
 
 
 def test_the_store_that_an_earlier_version_wrote_teaches_the_same(tmp_path: Path) -> None:
@@ -177,7 +176,7 @@ def test_the_store_that_an_earlier_version_wrote_teaches_the_same(tmp_path: Path
         archive.extract("store.db", tmp_path)
     shutil.copy(tmp_path / "store.db", tmp_path / "copy.db")
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    found = judgements(url)
+    found = human_labels(url)
     assert [label for *_, label in found.intervals] == [1]
     assert {path.name: label for path, label in found.images.items()} == {"a.png": 1}
     assert found.runs == dict.fromkeys(found.runs, 0)

@@ -19,7 +19,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor import watch as watching
 from lynkeus.monitor.records import ScoredPoint
 from lynkeus.monitor.store import Store
-from lynkeus.monitor.unseen import Unseen
+from lynkeus.monitor.unseen import NewRows
 from lynkeus.monitor.watch import Watched, WatchSettings, watch
 from lynkeus.simulate.beam.orbit import OrbitSource
 from lynkeus.sources import InMemory, open_source
@@ -37,7 +37,7 @@ class StopError(Exception):
 
 def everything(store: Store) -> tuple[list[ScoredPoint], list[Alarm], list[dict[str, Any]], int, int]:
     """All that a monitor left behind: points, alarms with their evidence, samples, missed."""
-    points = [point for output in ("monitor", "beam") for point in store.points("orbits", output, at_most=10**6)]
+    points = [point for output in ("monitor", "beam") for point in store.points("monitor", output, at_most=10**6)]
     stored = sorted(store.alarms(limit=10**6), key=lambda found: (found.alarm.output, found.alarm.start_ns))
     files = [store.alarm(found.id) for found in stored]
     pulse = store.monitors()[0]
@@ -100,7 +100,7 @@ def test_alarms_open_within_a_window_and_a_second_and_name_the_place(fitted: Fit
     pulse = store.monitors()[0]
     assert (pulse.samples, pulse.missed, pulse.finished) == (3600, 0, True)
     assert time.time_ns() - pulse.heartbeat_ns < 60 * SECOND
-    assert len(store.points("orbits", "beam")) == 360
+    assert len(store.points("monitor", "beam")) == 360
 
 
 @pytest.mark.parametrize("stride", [0, 5])
@@ -201,7 +201,7 @@ def test_a_model_that_was_fitted_again_starts_afresh(fitted: Fitted, orbits: Any
     watch(other, InMemory(rows[:3000]), store, SETTINGS)  # no state, other outputs
     again = fit(Ordered(InMemory(rows[:1800])), FitSettings("orbit", window=10))
     assert watch(again, InMemory(rows), store, SETTINGS).windows == 60
-    assert len(store.points("orbits", "anomaly")) == 100
+    assert len(store.points("monitor", "anomaly")) == 100
 
 
 def test_nothing_is_written_for_what_cannot_be_watched(fitted: Fitted, orbits: Any, store: Store) -> None:
@@ -219,7 +219,7 @@ def test_memory_of_missed_samples_is_exact() -> None:
     batch = next(iter(OrbitSource(hours=0.01)))
     kept = batch[np.delete(np.arange(360), np.r_[100:110, 205:206])]
     assert kept.time_ns is not None
-    rows = Unseen(InMemory(kept, 64), int(batch.time_ns[98]))  # type: ignore[index]
+    rows = NewRows(InMemory(kept, 64), int(batch.time_ns[98]))  # type: ignore[index]
     assert sum(map(len, rows)) == 360 - 11 - 99
     assert rows.missed_until(int(batch.time_ns[204])) == 10  # type: ignore[index]
     assert rows.missed_until(int(batch.time_ns[206])) == 1  # type: ignore[index]

@@ -12,12 +12,12 @@ from lynkeus.evaluate.run_comparison import run_comparison
 from lynkeus.metrics.rates import auroc
 from lynkeus.studies.cms_run_flags.crossed import Held, crossed, partitions
 from lynkeus.studies.cms_run_flags.methods import (
-    Chosen,
+    BestCombination,
+    BoostedTrees,
     Combine,
     Joined,
     Logistic,
     Size,
-    Trees,
     beyond_quantile,
     flagged,
 )
@@ -81,7 +81,7 @@ def shuffled(seed: int) -> RunTable:
     return replace(table, label=np.random.default_rng(seed).permutation(table.label))
 
 
-@pytest.mark.parametrize("method", [Joined((PCA,)), Logistic((PCA,)), Chosen((PCA, PULL))])
+@pytest.mark.parametrize("method", [Joined((PCA,)), Logistic((PCA,)), BestCombination((PCA, PULL))])
 def test_labels_that_mean_nothing_teach_nothing(method: object) -> None:
     table = shuffled(1)
     assert 0.3 < crossed(method, table, list(partitions(table, 1, by_time=False))).numbers()["auroc"] < 0.65
@@ -90,7 +90,9 @@ def test_labels_that_mean_nothing_teach_nothing(method: object) -> None:
 @pytest.mark.slow(3)
 def test_trees_do_not_see_which_runs_were_learned_from() -> None:
     table = shuffled(3)
-    assert 0.3 < crossed(Trees((PCA,)), table, list(partitions(table, 1, by_time=False))).numbers()["auroc"] < 0.65
+    assert (
+        0.3 < crossed(BoostedTrees((PCA,)), table, list(partitions(table, 1, by_time=False))).numbers()["auroc"] < 0.65
+    )
 
 
 def test_bad_runs_are_found_and_good_ones_flagged_as_promised() -> None:

@@ -12,7 +12,7 @@ from lynkeus.evaluate.run_comparison import run_comparison
 from lynkeus.scorers.inspect.spots import Inspected
 from lynkeus.studies import surface_inspection as surface
 from lynkeus.studies.surface_inspection.controls import Control, local_contrast, mean_grey, size_of
-from lynkeus.studies.surface_inspection.figures import Example, examples_figure
+from lynkeus.studies.surface_inspection.figures import ExampleImage, examples_figure
 from lynkeus.studies.surface_inspection.look import SurfaceLook
 from lynkeus.studies.surface_inspection.maps import PARTS, RANDOM, highest
 from lynkeus.studies.surface_inspection.study import surface_inspection
@@ -100,8 +100,8 @@ def test_the_sheet_of_examples_outlines_a_mask_where_it_is(tmp_path: Path) -> No
     mask[:10, 50:] = True
     said = Inspected(6.0, 10.0 * mask, (Spot(55, 5, 6, 9),))
     grey = np.full((1, 40, 60), 128, np.uint8)
-    examples_figure([Example("crack", grey, said, mask, "a/b.jpg"), Example("good", grey, said, None, "c.jpg")],
-                    tmp_path / "sheet.png")  # fmt: skip
+    examples = [ExampleImage("crack", grey, said, mask, "a/b.jpg"), ExampleImage("good", grey, said, None, "c.jpg")]
+    examples_figure(examples, tmp_path / "sheet.png")
     pixels = np.asarray(Image.open(tmp_path / "sheet.png").convert("RGB")).astype(int)
     outline = np.argwhere((pixels[..., 0] < 60) & (pixels[..., 1] > 180) & (pixels[..., 2] > 200))
     assert len(outline)

@@ -10,7 +10,7 @@ from lynkeus.evaluate.run_comparison import run_comparison
 from lynkeus.simulate.xenon.conditions import FAULTS
 from lynkeus.studies.xenon_data_quality.compare import TARGETS, with_interval
 from lynkeus.studies.xenon_data_quality.pulses import pulse_findings
-from lynkeus.studies.xenon_data_quality.runs import GOOD, SIZES, Padded, Simulated, Truths, Wanted, every_fault
+from lynkeus.studies.xenon_data_quality.runs import GOOD, SIZES, Padded, RunRequest, SimulatedRuns, Truths, every_fault
 from lynkeus.studies.xenon_data_quality.scorers import every, number_of_events
 from lynkeus.studies.xenon_data_quality.study import xenon_data_quality
 
@@ -24,32 +24,32 @@ def test_every_fault_of_the_simulator_is_there_at_several_sizes() -> None:
 
 
 def test_runs_are_what_was_wanted_and_no_two_sets_share_one() -> None:
-    wanted = [Wanted(GOOD, 0.0, 50, 3), Wanted("new_nr", 0.5, 60, 2)]
-    made = list(Simulated("surrogate", 1).make(wanted))
+    wanted = [RunRequest(GOOD, 0.0, 50, 3), RunRequest("new_nr", 0.5, 60, 2)]
+    made = list(SimulatedRuns("surrogate", 1).make(wanted))
     assert [one.run.truth.change for one in made] == ["none"] * 3 + ["new"] * 2
     assert len({one.name for one in made}) == 5
-    other = next(iter(Simulated("surrogate", 2).make(wanted)))
+    other = next(iter(SimulatedRuns("surrogate", 2).make(wanted)))
     assert not np.array_equal(made[0].run.values()[:5], other.run.values()[:5])
-    again = next(iter(Simulated("surrogate", 1).make(wanted)))
+    again = next(iter(SimulatedRuns("surrogate", 1).make(wanted)))
     np.testing.assert_array_equal(made[0].run.values(), again.run.values())
 
 
 def test_the_truth_of_a_population_is_where_its_events_are() -> None:
     truths = Truths("surrogate")
-    (line,) = Simulated("surrogate", 3).make([Wanted("no_kr83m", 1.0, 50)])
+    (line,) = SimulatedRuns("surrogate", 3).make([RunRequest("no_kr83m", 1.0, 50)])
     truth = truths.of(line)
     assert truth.change == "gone"
     low, high = truth.region["s1c_phd"]
     assert 150 < low < 276 < high < 400  # 41.5 keV
-    (shift,) = Simulated("surrogate", 3).make([Wanted("s2_shift", 0.05, 50)])
+    (shift,) = SimulatedRuns("surrogate", 3).make([RunRequest("s2_shift", 0.05, 50)])
     assert truths.of(shift).variables == ("s2_phd", "s2c_phd")
     assert truths.of(shift).region == {}
     assert set(truths.regions) >= {"nr", "line", "blob", "wall", "alpha"}
 
 
 def test_padded_runs_have_the_line_of_the_table_as_their_class() -> None:
-    wanted = [Wanted(GOOD, 0.0, 30, 2), TARGETS[0].wanted._replace(runs=2)]
-    made = Simulated("surrogate", 1).make(wanted)
+    wanted = [RunRequest(GOOD, 0.0, 30, 2), TARGETS[0].wanted._replace(runs=2)]
+    made = SimulatedRuns("surrogate", 1).make(wanted)
     (batch,) = Padded(made, {target.wanted: number for number, target in enumerate(TARGETS, 1)})
     assert batch.truth.tolist() == [0, 0, 1, 1]
     assert batch.mask.sum(axis=1).tolist() == [len(one.run) for one in made]

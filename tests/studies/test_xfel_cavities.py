@@ -12,7 +12,7 @@ from lynkeus.simulate.cavity.faults import CLASSES
 from lynkeus.simulate.cavity.source import SCHEMA
 from lynkeus.studies.xfel_cavities.baselines import components_taken_out, largest_deviation
 from lynkeus.studies.xfel_cavities.look import precursors, pulses_ahead
-from lynkeus.studies.xfel_cavities.pulses import Chosen, Simulated
+from lynkeus.studies.xfel_cavities.pulses import PulseSubset, SimulatedPulses
 from lynkeus.studies.xfel_cavities.study import xfel_cavities
 
 
@@ -55,18 +55,18 @@ def test_pulses_ahead_are_counted_to_the_first_drop() -> None:
 
 
 def test_labels_are_drawn_and_classes_left_out() -> None:
-    stream = Simulated(5, 300, 1, share=0.2)
+    stream = SimulatedPulses(5, 300, 1, share=0.2)
     truth = stream.batch.truth
-    few = np.concatenate([batch.truth for batch in Chosen(stream, step=3, labels=5, seed=1)])
+    few = np.concatenate([batch.truth for batch in PulseSubset(stream, step=3, labels=5, seed=1)])
     assert (few != 0).sum() == 5
     assert (few == 0).sum() == 80
-    kinds = {int(kind) for batch in Chosen(stream, without="quench") for kind in np.unique(batch.truth)}
+    kinds = {int(kind) for batch in PulseSubset(stream, without="quench") for kind in np.unique(batch.truth)}
     assert CLASSES.index("quench") not in kinds
     assert len(kinds) > 4
-    only = np.concatenate([batch.truth for batch in Chosen(stream, only="quench")])
+    only = np.concatenate([batch.truth for batch in PulseSubset(stream, only="quench")])
     assert set(only) == {0, CLASSES.index("quench")}
     assert (only != 0).sum() == (truth == 1).sum()
-    assert stream.batch.meta["pid"].min() > Simulated(4, 300, 1).batch.meta["pid"].max()
+    assert stream.batch.meta["pid"].min() > SimulatedPulses(4, 300, 1).batch.meta["pid"].max()
 
 
 def test_baselines_see_a_large_fault() -> None:

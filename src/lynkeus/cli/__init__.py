@@ -94,10 +94,10 @@ def serve(
     site: SiteFile = None,
 ) -> None:
     """Serve the pages of a store until Ctrl-C."""
-    from lynkeus.monitor.site import Site
+    from lynkeus.monitor.site import SiteSettings
     from lynkeus.web.app import serve as run
 
-    facts = Site.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
+    facts = SiteSettings.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
     shown = Path(facts.reports) if facts.reports else None
     run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()))
 
@@ -133,7 +133,7 @@ def list_(group: Annotated[str | None, typer.Argument(help="scorers, sources, si
 
 
 def _about(about: About) -> tuple[str, ...]:
-    """What a scorer says of itself, as cells."""
+    """Return what a scorer says of itself, as cells of a table."""
     kinds = {"": "none", "optional": "if there are any", "known": "good or anomalous", "classes": "classes of anomaly"}
     learned, weights = ("yes" if it else "no" for it in (about.learned, about.weights))
     return ", ".join(about.kinds), learned, about.explains, about.cost, kinds[about.labels], weights

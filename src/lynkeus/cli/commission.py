@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def commission_model(options: CommissionOptions) -> None:
-    """Run the command."""
+    """Run `lynkeus commission`."""
     from lynkeus.commission.commission import CommissionSettings, commission
     from lynkeus.commission.report import write_report
     from lynkeus.fitting.fitted import Fitted

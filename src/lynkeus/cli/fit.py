@@ -26,12 +26,12 @@ SHOWN = 30  # incidents of the training data that are printed
 
 
 def fit_and_save(options: FitOptions) -> None:
-    """Run the command."""
+    """Run `lynkeus fit`: read, fit, calibrate, save, and say what was learned and what was left out."""
     from lynkeus.files.model_folder import check_output
     from lynkeus.fitting.choose import AUTO, choose
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
-    from lynkeus.monitor.judged import judgements
+    from lynkeus.monitor.human_labels import human_labels
     from lynkeus.sources import open_source, read_layout
 
     check_output(options.output)
@@ -44,7 +44,7 @@ def fit_and_save(options: FitOptions) -> None:
         layout = replace(layout, truth=options.labels)
     if options.weights:
         layout = replace(layout, weight=options.weights)
-    said = judgements(options.verdicts, options.monitor) if options.verdicts else None
+    said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
     named = options.labels or options.weights
     kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
     if options.weights and kept is None:
@@ -54,8 +54,9 @@ def fit_and_save(options: FitOptions) -> None:
         settings = FitSettings(
             options.scorer, options_of(options, source), *window_of(options, source),
             kept.to_dict() if kept else None, labels=options.labels or "",
-            judged=said.intervals if said else (), images=said.images if said else {},
+            intervals=said.intervals if said else (), images=said.images if said else {},
         )  # fmt: skip
+        # Before the data are read: a mistake in the command should not take a pass over them to be said.
         _check_kinds(names, source, settings.window)
         _say_memory(names, source.source)
         with training(options, bar):
@@ -66,6 +67,7 @@ def fit_and_save(options: FitOptions) -> None:
     if int(os.environ.get("RANK", "0")):
         return  # one of several processes that train together; the first one writes
     fitted.save(options.output, _report(fitted))
+    # Only now: a kill while the model is written must not cost the training.
     shutil.rmtree(checkpoints(options.output), ignore_errors=True)
     say(screen, [*(said.messages if said else ()), *source.messages])
     if choice is not None:
@@ -80,7 +82,7 @@ def _fit_runs(options: FitOptions) -> None:
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.fitting.verdicts import view_of_runs
-    from lynkeus.monitor.judged import judgements
+    from lynkeus.monitor.human_labels import human_labels
     from lynkeus.sources.runs.folder import open_runs
     from lynkeus.sources.runs.read import RunFolder
 
@@ -89,10 +91,11 @@ def _fit_runs(options: FitOptions) -> None:
         "--labels": options.labels, "--weights": options.weights,
         "--meta": options.meta, "--position": options.position, "--time": options.time,
     }  # fmt: skip
+    # Refused rather than ignored: who gives an option believes that it does something.
     for name, given in refused.items():
         if given:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
-    said = judgements(options.verdicts, options.monitor) if options.verdicts else None
+    said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
     runs = said.runs if said else {}
     settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
     folder = RunFolder(open_runs(options.data))
@@ -128,7 +131,7 @@ def _check_kinds(names: list[str], source: Source, window: int) -> None:
 
 
 def _say_memory(names: list[str], images: Source) -> None:
-    """What a fit on images will need, before it is begun; of scorers that know it."""
+    """Say how much memory a fit on images will need before it begins, where the scorer knows it."""
     if images.schema.kind != "image" or not isinstance(images, Sized):
         return
     for name in set(names) - {"auto"}:
@@ -139,7 +142,7 @@ def _say_memory(names: list[str], images: Source) -> None:
 
 
 def options_of(options: FitOptions, source: Source) -> dict[str, Any]:
-    """Of the scorer. Raises SettingsError for a metadata column that there is not."""
+    """Return the options of the scorer. Raises SettingsError for a metadata column that there is not."""
     found = settings_of(options.set or [])
     for name in ("position", "time"):
         column = getattr(options, name)
@@ -191,7 +194,7 @@ def window_of(options: FitOptions, source: Source) -> tuple[int, int]:
 
 
 def checkpoints(output: Path) -> Path:
-    """Where a training that was killed goes on from."""
+    """Return where a training that was killed goes on from."""
     return output.with_name(output.name + ".checkpoints")
 
 

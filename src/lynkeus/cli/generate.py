@@ -13,7 +13,7 @@ SIMULATED = "sim://"
 
 
 def write_generated(options: GenerateOptions) -> None:
-    """Run the command."""
+    """Run `lynkeus generate`."""
     from lynkeus.sources import open_source
     from lynkeus.sources.writers.write import CALLED, check_output, write_source
 

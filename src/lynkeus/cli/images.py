@@ -15,7 +15,7 @@ from lynkeus.progress import passes_bar, say
 
 
 def export_model(model: Path, output: Path) -> float:
-    """As ONNX, with all that is needed to score images; the largest difference of what both find."""
+    """Write a model as ONNX, with all that is needed to score images, and say the largest difference between both."""
     from lynkeus.fitting.fitted import Fitted, export
 
     with needing("lynkeus export", "export"):
@@ -28,7 +28,7 @@ def export_model(model: Path, output: Path) -> float:
 
 
 def write_any_bundle(options: BundleOptions) -> None:
-    """Of tables, or of images: each stored once, crops cut when they are read."""
+    """Write a bundle of a table or of images: each image is stored once, crops are cut when they are read."""
     from lynkeus.sources import Crops, ImageSource, open_source, write_bundle
     from lynkeus.sources.images.bundle_writer import write_images
 

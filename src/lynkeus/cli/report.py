@@ -8,7 +8,7 @@ from lynkeus.progress import say
 
 
 def report_run(options: ReportOptions) -> None:
-    """Run the command."""
+    """Run `lynkeus report`."""
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.fitting.verdicts import RunVerdicts
     from lynkeus.monitor.keeper import keeper

@@ -21,7 +21,7 @@ SHOWN = 20  # flagged runs that are printed
 
 
 def score_data(options: ScoreOptions) -> None:
-    """Run the command."""
+    """Run `lynkeus score`."""
     from lynkeus.fitting.fitted import shows_maps
     from lynkeus.fitting.score import ScoreSettings, score
     from lynkeus.sources.runs.read import RunFolder
@@ -59,7 +59,7 @@ def _keeper(url: str | None) -> Iterator[Keeper | None]:
 
 
 def _said(output: Path, done: Written, runs: bool, images: bool) -> list[str]:
-    """What was written, in a line; of runs also those that are not good."""
+    """Return what was written, in a line; of runs also those that are not good."""
     if not runs:
         return [f"{output}: {done.rows} {'images' if images else 'rows'}"]
     counted = Counter(row["verdict"] for row in done.table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +15,18 @@ from lynkeus.progress import say
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.monitor.folders.watch import Files
-    from lynkeus.monitor.site import Site
+    from lynkeus.monitor.site import SiteSettings
     from lynkeus.monitor.store import Store
 
 
 def watch_data(options: WatchOptions) -> int:
     """Run the command; the exit code is 1 where something was found."""
-    from lynkeus.monitor.site import Site
+    from lynkeus.monitor.site import SiteSettings, name_in
     from lynkeus.monitor.store import Store
     from lynkeus.monitor.watch import WatchSettings, check, watch
     from lynkeus.progress import watch_line
 
-    facts = Site.read(options.site).replaced(
+    facts = SiteSettings.read(options.site).replaced(
         store=options.store, replay=options.replay, budget=options.budget, name=options.name
     )
     fitted = load_model(options.model)
@@ -36,17 +37,19 @@ def watch_data(options: WatchOptions) -> int:
     for name, given in (("--maps", options.maps), ("--meta", options.meta)):
         if given is not None:
             raise SettingsError(f"{name}: is for images; leave it out")
-    settings = WatchSettings(facts.name, facts.title, facts.rule, facts.replay)
+    settings = WatchSettings(facts.name, facts.title, facts.rule, facts.replay, facts.place)
     source = open_as_fitted(fitted, options.data, None)
     check(fitted, source, settings)  # before a store is made
     with contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
+        known = [pulse.monitor.name for pulse in kept.monitors()]
+        settings = replace(settings, name=name_in(known, settings.name))
         done = watch(fitted, source, kept, settings, tick)
         shown = kept.address
     say(screen, [f"{shown}: {done.windows} windows, {done.alarms} alarms"])
     return 1 if done.alarms else 0
 
 
-def _watch_folder(what: str, options: WatchOptions, facts: Site, begin: Callable[[Store], Files]) -> int:
+def _watch_folder(what: str, options: WatchOptions, facts: SiteSettings, begin: Callable[[Store], Files]) -> int:
     from lynkeus.monitor.folders.watch import Watched, watch_folder
     from lynkeus.monitor.store import Store
 

@@ -28,6 +28,7 @@ from lynkeus.core.protocols import (
     about_of,
 )  # fmt: skip
 from lynkeus.core.runs import Book, Plot, PlotRecord, RunRecord
+from lynkeus.core.standing import Standing, Stands
 from lynkeus.core.study import Baseline, Case, Check, Comparison, Findings, Outcome, Part, Study
 
 __all__ = [
@@ -71,6 +72,8 @@ __all__ = [
     "Source",
     "SourceError",
     "Spot",
+    "Standing",
+    "Stands",
     "StoreError",
     "Study",
     "Tail",

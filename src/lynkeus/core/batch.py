@@ -78,7 +78,7 @@ class Schema:
             raise SchemaError(f"{who} was fitted on another schema; {differs}")
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return plain JSON types."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod

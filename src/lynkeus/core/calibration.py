@@ -45,7 +45,7 @@ class Tail:
         return self.clusters_per_hour * np.power(1.0 + self.shape * y, -1.0 / self.shape)
 
     def score_at(self, rate: float) -> float:
-        """Inverse of `rate`."""
+        """Return the score at which the tail has a rate: the inverse of `rate`."""
         ratio = max(self.clusters_per_hour / rate, 1.0)
         if self.shape < 1e-6:
             return self.threshold + self.scale * float(np.log(ratio))
@@ -53,7 +53,8 @@ class Tail:
 
 
 def fit_pareto(excesses: Floats, worth: Floats | None = None) -> tuple[float, float]:
-    """(scale, shape) of a generalised Pareto distribution by probability-weighted moments (Hosking & Wallis 1987).
+    """Return (scale, shape) of a generalised Pareto distribution by probability-weighted moments (Hosking & Wallis
+    1987).
 
     `worth` (n,): how much each excess counts (None: all alike). The shape is kept in [0, 0.5]: a score has no sharpest
     possible value, and a heavier tail than that is an unclean reference, not a tail.
@@ -140,7 +141,7 @@ class Calibration:
         return np.where(np.isnan(s), np.nan, np.maximum(np.where(s > self.tail.threshold, beyond, body), 1e-300))
 
     def alarms_per_hour(self, scores: Floats) -> Floats:
-        """How often an hour good data has an alarm that peaks this high; NaN stays NaN.
+        """Return how many alarms an hour peak this high in good data; NaN stays NaN.
 
         Below the tail's threshold, where alarms would merge, this is the largest rate that any higher level has.
         """
@@ -158,7 +159,8 @@ class Calibration:
         return float(low), float(high)
 
     def extrapolates(self, budget_per_hour: float) -> bool:
-        """Whether the reference is too short to have seen such a rate, so that the tail had to be extrapolated."""
+        """Return whether the reference is too short to have seen such a rate, so that the tail had to be
+        extrapolated."""
         return self.hours is not None and budget_per_hour * self.hours < 1.0
 
     def threshold(self, budget_per_hour: float) -> float:
@@ -178,7 +180,7 @@ class Calibration:
         return self.tail.score_at(budget_per_hour)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return plain JSON types."""
         fields = dict(self.__dict__)
         for name in ("levels", "survival", "rates"):
             fields[name] = [float(value) for value in fields[name]]
@@ -186,17 +188,20 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """Inverse of `to_dict`."""
+        """Rebuild it from what `to_dict` returned. Raises CalibrationError where the numbers are no calibration."""
         given = dict(fields)
         for name in ("levels", "survival", "rates"):
             given[name] = np.asarray(given[name], float)
+        levels = given["levels"]
+        if not (len(levels) == len(given["survival"]) == len(given["rates"]) and (np.diff(levels) >= 0).all()):
+            raise CalibrationError("the levels of a calibration must rise, each with its survival and its rate")
         given["tail"] = Tail(**given["tail"])
         given["replicas"] = tuple(Tail(**tail) for tail in given["replicas"])
         return cls(**given)
 
 
 def _usable(scores: Floats, weight: Floats | None) -> tuple[npt.NDArray[np.bool_], Floats | None]:
-    """Which windows have a score and count, and how much these count; None where all alike."""
+    """Return which windows have a score and count, and how much these count; None where all alike."""
     good = np.isfinite(scores)
     if weight is None:
         return good, None
@@ -246,7 +251,8 @@ def _tail(reference: ReferenceWindows, threshold: float, seed: int, copies: int 
 
 
 def _without_incidents(reference: ReferenceWindows) -> tuple[npt.NDArray[np.bool_], int]:
-    """Which windows to keep, and how many incidents were left out: clusters far outside the tail of all the others.
+    """Return which windows to keep, and how many incidents were left out: clusters far outside the tail of all the
+    others.
 
     A heavy tail would explain its own outliers, so clusters are judged by a nearly exponential tail whose scale is
     the median excess of a quarter of all clusters: incidents are few clusters even where they are many windows.

@@ -28,14 +28,14 @@ class Declared(NamedTuple):
 
     @classmethod
     def of(cls, found: Any) -> Self:
-        """Of a class or function that is imported."""
+        """Read it of a class or function that is imported."""
         module = sys.modules[found.__module__].__doc__ or ""
         return cls(_first_line(isinstance(found, type), module, found.__doc__ or ""), getattr(found, "about", UNSAID))
 
 
 @cache
 def declared_by(module: str, name: str, missing: str) -> Declared:
-    """Of a class or function `name` that a `module` defines, which is not imported.
+    """Read it of a class or function `name` that a `module` defines, without importing the module.
 
     `about` of a scorer has to be written out: About(...) of literals, in the body of its class.
     """
@@ -58,6 +58,6 @@ def _written_out(call: ast.expr | None) -> About:
 
 
 def _first_line(is_class: bool, module: str, own: str) -> str:
-    """From the first line of its module, or of its own where the module says nothing of it alone."""
+    """Return the first line of its module, or its own where the module says nothing of it alone."""
     module, own = inspect.cleandoc(module), inspect.cleandoc(own)
     return ((module if is_class else own) or own).partition("\n")[0]

@@ -32,7 +32,7 @@ def missing(extras: Sequence[str]) -> str:
 
 
 def install(*extras: str) -> str:
-    """The command that brings them."""
+    """Return the command that installs them."""
     return f"pip install 'lynkeus[{','.join(extras)}]'"
 
 

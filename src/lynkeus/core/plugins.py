@@ -112,7 +112,7 @@ def load(group: str, name: str) -> Any:
 
 
 def declared(group: str, name: str) -> Declared:
-    """What the entry says of itself; of a built-in one read from its file, as its packages may not be installed.
+    """Return what the entry says of itself; of a built-in one read from its file, as its packages may not be installed.
 
     Raises SettingsError as `load`, for a name that there is not and for a plug-in that cannot be imported.
     """
@@ -123,7 +123,7 @@ def declared(group: str, name: str) -> Declared:
 
 
 def about(scorer: str) -> About:
-    """What a scorer by that name is, and what it reads. Raises SettingsError as `load`."""
+    """Return what a scorer by that name is, and what it reads. Raises SettingsError as `load`."""
     return declared("scorers", scorer).about
 
 

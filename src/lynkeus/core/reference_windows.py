@@ -30,17 +30,17 @@ class ReferenceWindows:
 
     @property
     def effective(self) -> float:
-        """How many windows of one weight would say as much."""
+        """Return the effective number of windows, (sum w)^2 / sum w^2: so many of equal weight would say as much."""
         return float(len(self.scores)) if self.weight is None else effective_number(self.weight)
 
     @property
     def worth_hours(self) -> float:
-        """The livetime of that many windows."""
+        """Return the livetime of that many windows in hours."""
         return self.hours if self.weight is None else self.hours * self.effective / len(self.scores)
 
     @cached_property
     def worth(self) -> Floats | None:
-        """(n,) in windows of one weight, `effective` together; None: each is one."""
+        """Return (n,) in windows of one weight, `effective` together; None: each is one."""
         return None if self.weight is None else self.weight * (self.effective / self.weight.sum())
 
     def keep(self, kept: npt.NDArray[np.bool_]) -> ReferenceWindows:
@@ -106,7 +106,7 @@ class ReferenceWindows:
 
 
 def _below(column: Floats, levels: Floats, worth: Floats | None) -> Floats:
-    """How many entries are below each level, each counted by its worth."""
+    """Return how many entries are below each level, each counted by its worth."""
     if worth is None:
         return np.searchsorted(np.sort(column), levels).astype(float)
     order = np.argsort(column, kind="stable")

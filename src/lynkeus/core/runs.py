@@ -7,7 +7,7 @@ one sample per run: the bins of all its plots in a row).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Self
 
@@ -49,7 +49,7 @@ class Plot:
 
     @property
     def bins(self) -> int:
-        """Bins in all."""
+        """Return the number of bins of all axes together, flow bins included."""
         return int(np.prod(self.shape))
 
 
@@ -70,23 +70,23 @@ class Book:
 
     @property
     def schema(self) -> Schema:
-        """Of batches of such runs: `names` of the plots, `edges` of each axis of each."""
+        """Return the schema of batches of such runs: `names` of the plots, `edges` of each axis of each."""
         names = tuple(plot.name for plot in self.plots)
         units = tuple(plot.unit for plot in self.plots)
         return Schema("histogram", names, units, (sum(plot.bins for plot in self.plots),), edges=self.edges)
 
     @property
     def edges(self) -> tuple[tuple[tuple[float, ...], ...], ...]:
-        """Of each axis of each plot."""
+        """Return the edges of each axis of each plot."""
         return tuple(plot.edges for plot in self.plots)
 
     def slices(self) -> list[slice]:
-        """Where the bins of each plot are in a row."""
+        """Return where the bins of each plot are in a row."""
         ends = np.cumsum([0, *(plot.bins for plot in self.plots)])
         return [slice(int(a), int(b)) for a, b in pairwise(ends)]
 
     def to_list(self) -> list[dict[str, Any]]:
-        """As plain JSON types."""
+        """Return plain JSON types."""
         return [asdict(plot) for plot in self.plots]
 
     @classmethod
@@ -141,10 +141,6 @@ class RunRecord:
         flagged = self.verdict in (Verdict.WARN, Verdict.BAD)
         return self.changes[0] if flagged and self.changes else NOTHING
 
-    def without_plots(self) -> RunRecord:
-        """For lists of many runs."""
-        return replace(self, plots=())
-
     def to_dict(self) -> dict[str, Any]:
         """All but the plots, as plain JSON types (NaN as None)."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "plots"}
@@ -154,7 +150,7 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any], plots: tuple[PlotRecord, ...] = ()) -> Self:
-        """Inverse of `to_dict`."""
+        """Rebuild it from what `to_dict` returned."""
         numbers = {
             name: float("nan") if fields[name] is None else fields[name] for name in ("p_value", "score", "events")
         }

@@ -21,7 +21,7 @@ class Check:
     at_most: float | None = None
 
     def holds(self, value: float) -> bool:
-        """Whether the value is within the bounds; NaN never is."""
+        """Return whether the value is within the bounds; NaN never is."""
         low = self.at_least is None or value >= self.at_least
         high = self.at_most is None or value <= self.at_most
         return bool(value == value and low and high)

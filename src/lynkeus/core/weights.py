@@ -30,12 +30,13 @@ def check_weights(weight: npt.NDArray[Any]) -> None:
 
 
 def differ(weight: npt.NDArray[Any]) -> bool:
-    """Whether some samples count more than others: weights that are all alike say nothing."""
+    """Return whether some samples count more than others: weights that are all alike say nothing."""
     return len(weight) > 0 and float(weight.max() - weight.min()) > ALIKE * float(weight.max())
 
 
 def effective_number(weight: npt.NDArray[Any]) -> float:
-    """(sum w)^2 / sum w^2: how many events of one weight would know a mean as well (Kish 1965, Survey Sampling)."""
+    """Return (sum w)^2 / sum w^2: how many events of one weight would know a mean as well (Kish 1965, Survey
+    Sampling)."""
     values = np.asarray(weight, float)
     values = values / values.max(initial=np.finfo(float).tiny)  # squares of very small or large weights stay numbers
     squares = float((values**2).sum())
@@ -62,7 +63,7 @@ def weighted_quantile(values: Floats, q: Floats, weight: Floats | None = None) -
 
 
 def weighted_median(values: Floats, weight: Floats | None = None) -> Floats:
-    """(c,) of values (n, c): half of the weight on either side, NaN left out, NaN for a column without a number.
+    """Return (c,) of values (n, c): half of the weight on either side, NaN left out, NaN for a column without a number.
 
     A sample of weight 2 is what it would be twice; without weights, or with equal ones, `np.nanmedian`.
     """
@@ -81,7 +82,7 @@ def weighted_median(values: Floats, weight: Floats | None = None) -> Floats:
 
 
 def weighted_mean(values: Floats, weight: Floats | None = None) -> Floats:
-    """(c,) mean of values (n, c), NaN left out, NaN for a column without a number."""
+    """Return (c,) mean of values (n, c), NaN left out, NaN for a column without a number."""
     if weight is None:
         return np.asarray(np.nanmean(values, axis=0))
     there = np.isfinite(values)

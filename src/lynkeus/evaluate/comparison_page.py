@@ -9,15 +9,15 @@ from lynkeus.core import Array, Comparison, Part
 from lynkeus.evaluate.results_page import table
 
 if TYPE_CHECKING:
-    from lynkeus.evaluate.run_comparison import Found
+    from lynkeus.evaluate.run_comparison import PartResults
 
 MOST_CASES = 12  # that have a column of their own
 
 
 def comparison_page(
-    study: Comparison, found: Mapping[str, Found], record: Mapping[str, Any], checks: Sequence[str]
+    study: Comparison, found: Mapping[str, PartResults], record: Mapping[str, Any], checks: Sequence[str]
 ) -> str:
-    """The whole page."""
+    """Return the page of results of a comparison in Markdown."""
     parts = [
         f"# Results: {study.name}",
         study.question,
@@ -31,7 +31,7 @@ def comparison_page(
     return "\n\n".join(parts) + "\n"
 
 
-def _part(study: str, part: Part, found: Found) -> list[str]:
+def _part(study: str, part: Part, found: PartResults) -> list[str]:
     several = len(part.cases) > 1
     over = f"Mean over {len(part.cases)} cases ({', '.join(part.cases)}). " if several else ""
     lines = [
@@ -63,7 +63,7 @@ def _names(part: Part) -> list[tuple[str, str]]:
     return [(name, name) for name in part.scorers] + [(name, f"*{name}*") for name in part.baselines]
 
 
-def _overall(part: Part, found: Found) -> list[tuple[str, ...]]:
+def _overall(part: Part, found: PartResults) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for name, shown in _names(part):
         value = {key: found.metrics[f"mean.{name}.{key}"] for key in ("auroc", "low", "high", "average_precision")}
@@ -74,7 +74,7 @@ def _overall(part: Part, found: Found) -> list[tuple[str, ...]]:
     return rows
 
 
-def _grid(part: Part, found: Found, columns: Sequence[str], key: str) -> str:
+def _grid(part: Part, found: PartResults, columns: Sequence[str], key: str) -> str:
     """Scorers by row; `columns` across, or down where they are many."""
     cell = {
         (name, column): found.metrics.get(key.format(name=name, column=column), float("nan"))
@@ -101,8 +101,8 @@ def _confusion(part: Part, counts: Array) -> str:
     return table(head, rows)
 
 
-def _more(part: Part, found: Found) -> list[str]:
-    """What the study itself has measured, where it has no tables of its own."""
+def _more(part: Part, found: PartResults) -> list[str]:
+    """Return what the study itself has measured, where it has no tables of its own."""
     known = {name for name, _ in _names(part)}
     own = [
         (key, f"{value:.4g}")

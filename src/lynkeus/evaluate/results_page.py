@@ -15,7 +15,7 @@ from lynkeus.fitting.fitted import Fitted
 def results_page(
     study: Study, found: Commissioning, fitted: Mapping[str, Fitted], record: Mapping[str, Any], checks: Sequence[str]
 ) -> str:
-    """The whole page."""
+    """Return the page of results of a study in Markdown."""
     first = next(iter(fitted))
     parts = [
         f"# Results: {study.name}",
@@ -140,7 +140,7 @@ def _incidents(study: Study, fitted: Fitted) -> list[str]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 

@@ -42,7 +42,7 @@ AVERAGED = ("auroc", "average_precision", "fit_s", "score_s", "right_kind")
 
 
 @dataclass
-class Found:
+class PartResults:
     """What a part has shown: `metrics` by case.scorer.statistic; `confusion`: scorer -> (classes, classes) counts, true
     class by row, summed over the cases; `figures`: file -> caption; `tables`: title -> lines of cells."""
 
@@ -61,7 +61,7 @@ def run_comparison(study: Comparison, folder: Path, progress: ReportProgress | N
     steps = sum(len(part.cases) * len(part.scorers) for part in study.parts.values())
     done, found = 0, {}
     for name, part in study.parts.items():
-        found[name] = Found()
+        found[name] = PartResults()
         for case_name, case in part.cases.items():
             outcomes = []
             for outcome in _outcomes(part, case):
@@ -76,6 +76,7 @@ def run_comparison(study: Comparison, folder: Path, progress: ReportProgress | N
                 found[name].metrics |= {f"{case_name}.{key}": value for key, value in seen.metrics.items()}
         _average(part, found[name])
     metrics = {f"{name}.{key}": value for name, one in found.items() for key, value in one.metrics.items()}
+    # A metric that is missing is NaN, and fails its check: a name that was misspelt must not pass.
     checks = tuple((check, metrics.get(check.metric, float("nan"))) for check in study.checks)
     asked = _record(study)
     write_whole(own / "metrics.json", json.dumps({"run": asked, "metrics": metrics}, indent=1).encode())
@@ -86,13 +87,14 @@ def run_comparison(study: Comparison, folder: Path, progress: ReportProgress | N
 
 
 def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
-    """Of every scorer, then of every baseline."""
+    """Yield the outcome of every scorer, then of every baseline."""
     test = _joined(case.test)
     if test.truth is None or not (test.truth == 0).any() or not (test.truth != 0).any():
         raise SourceError("the test samples of a comparison need labels (truth), with normal ones (0) and others")
     for name, options in part.scorers.items():
         scorer = plugins.load("scorers", name.split()[0])(**options)
         check_weights_used(case.train, f"the scorer {name}", about_of(scorer))
+        # Processor time: what other programs do meanwhile does not count.
         begun = time.process_time()
         scorer.fit(case.train if about_of(scorer).labels else Good(case.train))
         fitted = time.process_time()
@@ -109,7 +111,7 @@ def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
 
 
 def _joined(source: Source) -> Batch:
-    """As one batch; of images that differ in size without their pixels, which scorers see batch by batch."""
+    """Join batches to one; of images that differ in size without their pixels, which scorers see batch by batch."""
     batches = list(source)
     if len({batch.values.shape[1:] for batch in batches}) > 1:
         batches = [batch.with_values(batch.values[..., :0, :0]) for batch in batches]
@@ -117,11 +119,11 @@ def _joined(source: Source) -> Batch:
 
 
 def _scores(scorer: Scorer, case: Case) -> Floats:
-    """(n, outputs), batch by batch, as a watch would ask for them."""
+    """Return (n, outputs), batch by batch, as a watch would ask for them."""
     return np.concatenate(list(scores_along(scorer, case.test, fresh=False)))
 
 
-def _measure(part: Part, case: str, outcome: Outcome, found: Found) -> None:
+def _measure(part: Part, case: str, outcome: Outcome, found: PartResults) -> None:
     """AUROC of every class against the normal samples, and of all of them, with its interval; confusion of kinds."""
     test, scores = outcome.test, outcome.scores[:, 0]
     assert test.truth is not None
@@ -164,7 +166,7 @@ def _confusion(part: Part, truth: Array, kinds: Array) -> Array:
     return counts
 
 
-def _average(part: Part, found: Found) -> None:
+def _average(part: Part, found: PartResults) -> None:
     """Means over the cases; the interval is that of the mean, with the test samples of each case drawn again."""
     for name in (*part.scorers, *part.baselines):
         statistics = (*AVERAGED, *(f"{kind}.auroc" for kind in part.classes[1:]))
@@ -173,6 +175,8 @@ def _average(part: Part, found: Found) -> None:
             there = [value for value in values if value is not None]
             if there:
                 found.metrics[f"{MEAN}.{name}.{statistic}"] = float(np.mean(there))
+        # The copies of all cases are averaged before the quantiles are taken: the mean of cases is known better
+        # than each.
         low, high = _interval(np.mean(found.copies[name], axis=0))
         found.metrics |= {f"{MEAN}.{name}.low": float(low), f"{MEAN}.{name}.high": float(high)}
 

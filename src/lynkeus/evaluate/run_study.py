@@ -41,7 +41,7 @@ class StudyRun:
 
     @property
     def passed(self) -> bool:
-        """Whether every check holds."""
+        """Return whether every check holds."""
         return all(check.holds(value) for check, value in self.checks)
 
     def lines(self) -> list[str]:
@@ -53,7 +53,7 @@ class StudyRun:
 
 
 def describe(check: Check, value: float) -> str:
-    """A check in words."""
+    """Return a check in words."""
     bounds = [f">= {check.at_least:g}" if check.at_least is not None else ""]
     bounds.append(f"<= {check.at_most:g}" if check.at_most is not None else "")
     return f"{check.metric} = {value:.4g} ({' and '.join(bound for bound in bounds if bound)})"
@@ -80,6 +80,7 @@ def run_study(study: Study, folder: Path, progress: ReportProgress | None = None
     found = commission(fitted[first], study.test, settings, compare, report_commissioning)
     report("figures", 0.9)
     metrics = collect(found, fitted) | {f"{name}.fit_s": value for name, value in seconds.items()}
+    # A metric that is missing is NaN, and fails its check: a name that was misspelt must not pass.
     checks = tuple((check, metrics.get(check.metric, float("nan"))) for check in study.checks)
     write_report(found, own / "report.html")
     _figures(fitted[first], study, found, own)
@@ -146,7 +147,7 @@ def _record(study: Study) -> dict[str, Any]:
 
 
 def record(asked: dict[str, Any], sources: Iterable[Source]) -> dict[str, Any]:
-    """What was run, with what: enough to know whether another run could differ."""
+    """Return what was run, with what: enough to know whether another run could differ."""
     files = [
         {"path": path.name, "bytes": path.stat().st_size}
         for path in dict.fromkeys(path for source in sources for path in files_of(source))

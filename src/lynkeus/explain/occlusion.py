@@ -15,9 +15,9 @@ CHUNK_NUMBERS = 2_000_000
 
 
 def occlusion(score: Callable[[Floats], Floats], residual: Floats, correlation: Floats) -> Floats:
-    """(n, channel) score of samples, given by their conditional residuals (n, length, channel), less the score when
-    a channel is missing (NaN) and its shadow on the others, its row of `correlation` (channel, channel), is gone.
-    """
+    """Return (n, channel) score of samples, given by their conditional residuals (n, length, channel), less the
+    score when a channel is missing (NaN) and its shadow on the others, its row of `correlation` (channel, channel),
+    is gone."""
     n, length, channels = residual.shape
     drop, each = np.empty((n, channels)), np.arange(channels)
     step = max(1, CHUNK_NUMBERS // (length * channels**2))

@@ -51,7 +51,7 @@ class Candidate:
     refused: str = ""
 
     def line(self) -> str:
-        """In words."""
+        """Return the candidate in one line, with the share that it found and the interval."""
         if self.refused:
             return f"{self.name}: not tried ({self.refused})"
         found = f"{self.efficiency:.0%} ({self.low:.0%} to {self.high:.0%}) of {self.faults} faults"
@@ -84,6 +84,7 @@ def choose(
             report(name, number / len(names))
         try:
             found.append(_try(name, source, settings))
+        # One that cannot read these data, or finds too few of them, is no reason to stop: it is listed with why.
         except LynkeusError as refused:
             found.append(Candidate(name, refused=str(refused)))
     absent = {name: scorer.missing for name, scorer in known.items() if scorer.missing and name not in learned}
@@ -92,6 +93,7 @@ def choose(
     if not tried:
         raise SettingsError(f"no scorer can be fitted on these data; the first says: {found[0].refused}")
     most = max(tried, key=lambda candidate: candidate.efficiency)
+    # Within the interval of the best the difference may be chance, so cost and recommendation decide.
     as_good = [candidate for candidate in tried if candidate.efficiency >= most.low]
     best = min(as_good, key=lambda candidate: (not plugins.about(candidate.name).recommended, candidate.seconds))
     why = f"{best.name} is chosen: {best.line().partition(': ')[2]}"
@@ -106,7 +108,7 @@ def _try(name: str, source: Source, settings: FitSettings) -> Candidate:
     prepared = view_of(source, settings, about).of(source)
     if prepared.schema.kind not in about.kinds:
         raise SettingsError(f"it reads {', '.join(about.kinds)}")
-    labelled = Labelled(prepared, settings.labels, settings.judged)
+    labelled = Labelled(prepared, settings.labels, settings.intervals)
     known = labelled.check(about.labels, name, 0)
     scorer = plugins.load("scorers", name)()
     began = time.monotonic()
@@ -153,7 +155,8 @@ def _with_faults(batch: Batch, rows: Array, inputs: Inputs, rng: np.random.Gener
 
 
 def _rarest(scores: Floats, reference: Floats) -> Floats:
-    """(n,) the highest share of reference scores that any output of a sample exceeds; single outputs as they are."""
+    """Return (n,) the highest share of reference scores that any output of a sample exceeds; single outputs as they
+    are."""
     if scores.shape[1] == 1:
         return np.nan_to_num(scores[:, 0], nan=-np.inf)
     columns = [np.searchsorted(np.sort(reference[:, k]), scores[:, k]) / len(reference) for k in range(scores.shape[1])]

@@ -43,7 +43,7 @@ FEWEST_TO_SPLIT = 1000  # with fewer samples a network is calibrated on what it 
 @dataclass(frozen=True)
 class FitSettings:
     """How to fit: `scorer` by name with `options`, windows of `window` rows every `stride`, `quiet_s`: crossings closer
-    than that are one alarm. `labels`: name of those that may be used (the truth of the source); `judged`: intervals
+    than that are one alarm. `labels`: name of those that may be used (the truth of the source); `intervals`: those
     that people called real (1) or not real (0); `images`, `runs`: what they said of images, by path, and of runs, by
     name: bad (1) or good (0); `group`: of runs, the column of classes ("": the first of text)."""
 
@@ -54,7 +54,7 @@ class FitSettings:
     layout: Mapping[str, Any] | None = None
     quiet_s: float = 10.0
     labels: str = ""
-    judged: Intervals = ()
+    intervals: Intervals = ()
     images: Mapping[Path, int] = field(default_factory=dict)
     runs: Mapping[str, int] = field(default_factory=dict)
     group: str = ""
@@ -78,14 +78,17 @@ def fit(
     about = about_of(scorer)
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     view = view_of(source, settings, about)
-    labelled = Labelled(view.training(source), settings.labels, settings.judged, settings.images)
+    labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
     _require_enough(known)
     prepared: Source = labelled if about.labels else labelled.good
+    # A network scores what it was trained on too well, so blocks of the data are kept from it, to calibrate on. One
+    # that `Refers` knows itself how it would score good samples that it had not seen.
     split = about.learned and quiet is None and known.good >= FEWEST_TO_SPLIT and not isinstance(scorer, Refers)
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
     scorer.fit(training)
     reference, incidents = _reference(scorer, labelled.good, settings)
+    # The first fit has learned the incidents as if they were good: fit again without them, so that it finds such.
     if incidents and not isinstance(scorer, Refers):
         scorer.fit(Exclude(training, [(incident.start_ns, incident.end_ns) for incident in incidents]))
         reference, incidents = _reference(scorer, labelled.good, settings)
@@ -132,7 +135,7 @@ def _reference(scorer: Scorer, good: Source, settings: FitSettings) -> tuple[Ref
     """The training data as scored, and the incidents in them that nobody has called good."""
     reference = score_reference(scorer, good)
     incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
-    fine = [(start, end) for start, end, label in settings.judged if not label]
+    fine = [(start, end) for start, end, label in settings.intervals if not label]
     return reference, [i for i in incidents if not any(start < i.end_ns and end > i.start_ns for start, end in fine)]
 
 
@@ -161,7 +164,7 @@ def calibrate(
 
 
 def _learned(view: View, calibrations: Mapping[str, Calibration | Stated], reference: Reference) -> dict[str, Any]:
-    """What was learned from, and what was left out of it, in numbers."""
+    """Return what was learned from, and what was left out of it, in numbers."""
     first = next(iter(calibrations.values()))
     worth = {} if first.effective is None else {"effective_samples": round(first.effective, 1)}
     channels = view.channels if isinstance(view, Channels) else None

@@ -11,7 +11,7 @@ from lynkeus.core import Calibration, CalibrationError, Refers, Scorer, about_of
 from lynkeus.core.progress import ReportProgress
 from lynkeus.core.stated import SCALE, Stated
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.good_runs import GoodRuns, good_runs, require_runs, two_kinds_line
+from lynkeus.fitting.good_runs import ReferenceRuns, good_runs, require_runs, two_kinds_line
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.reference import fold_scores
 from lynkeus.sources.formats.tables import listed
@@ -66,7 +66,7 @@ def fit_runs(folder: RunFolder, settings: FitSettings, report: ReportProgress) -
     return Fitted(settings.scorer, scorer, view, {scorer.outputs[0]: calibration}, reference, lineage, messages)
 
 
-def _kept_runs(scorer: Scorer, found: GoodRuns) -> set[str]:
+def _kept_runs(scorer: Scorer, found: ReferenceRuns) -> set[str]:
     """Names of the runs that are good data also by what the scorer says of them."""
     names = {run.name for run in found.view.read}
     if not isinstance(scorer, Refers):

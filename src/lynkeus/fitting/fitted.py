@@ -33,6 +33,7 @@ from lynkeus.core import (
     plugins,
 )
 from lynkeus.core.stated import Stated
+from lynkeus.files.damaged import one_line
 from lynkeus.files.model_folder import MODEL, verify_model, write_model
 from lynkeus.fitting.explanation import explanation, explanation_of_rows
 from lynkeus.fitting.follow import move_past, start
@@ -121,13 +122,16 @@ class Fitted:
         return scores
 
     def _find(self, batch: Batch, p_values: Floats, output: str) -> list[Said]:
-        """What the scorer says; of rare samples of which it names no place, where its evidence is strongest."""
+        """Return what the scorer found; for rare samples of which it names no place, where its evidence is
+        strongest."""
         known = np.isfinite(p_values)
         found: list[Said] = [()] * len(batch)
         if isinstance(self.scorer, Finds) and known.any():
             found = self.scorer.find(batch, output)
+            # A sample without a score has no finding either: what cannot be scored is not good and not bad.
             found = [own if there else () for own, there in zip(found, known, strict=True)]
         nowhere = np.array([not own or _names_nothing(own[0]) for own in found], bool)
+        # Only rare samples: to explain one costs many networks more than to score it, and nobody asks of good ones.
         rare = np.flatnonzero(known & nowhere & (np.nan_to_num(p_values, nan=1.0) <= self.view.worth))
         if len(rare):
             evidence = explanation_of_rows(self.scorer, batch, rare, output)
@@ -170,6 +174,11 @@ class Fitted:
     def load(cls, folder: Path) -> Self:
         """Read a model folder. Raises ModelError naming the file that is missing, damaged or of another version."""
         verify_model(folder)
+        with one_line(folder, ModelError, "the content of the model makes no sense: fit it again"):
+            return cls._read(folder)
+
+    @classmethod
+    def _read(cls, folder: Path) -> Self:
         content = json.loads((folder / MODEL).read_text(encoding="utf-8"))
         scorer = plugins.load("scorers", content["scorer"]).load(folder / "scorer")
         try:
@@ -179,7 +188,7 @@ class Fitted:
 
 
 def _names_nothing(found: Finding) -> bool:
-    """Whether a scorer leaves it open where that is."""
+    """Return whether the scorer found something and names no place."""
     return not (found.where or found.population or found.kind == NOTHING.kind)
 
 

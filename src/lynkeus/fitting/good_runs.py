@@ -21,7 +21,7 @@ FIT_EVENTS = 20_000  # of each good run that are learned from; its plots count a
 RUN_KINDS = ("cloud", "histogram")
 
 
-class GoodRuns(NamedTuple):
+class ReferenceRuns(NamedTuple):
     """How runs are read (`view`, which holds those to learn from), the names of runs `far` from all others, and what
     there is to say of those that were left out (`messages`)."""
 
@@ -50,7 +50,7 @@ def require_runs(scorer: str) -> None:
         )
 
 
-class Wanted(Protocol):
+class RunFitSettings(Protocol):
     """What `good_runs` reads of the settings of a fit."""
 
     @property
@@ -63,7 +63,7 @@ class Wanted(Protocol):
     def runs(self) -> Mapping[str, int]: ...
 
 
-def good_runs(folder: RunFolder, settings: Wanted, progress: ReportProgress) -> GoodRuns:
+def good_runs(folder: RunFolder, settings: RunFitSettings, progress: ReportProgress) -> ReferenceRuns:
     """Read good runs; those that cannot be read, those that people called bad, and those that are far from all others
     though nobody called them good, are left out and named.
 
@@ -91,7 +91,7 @@ def good_runs(folder: RunFolder, settings: Wanted, progress: ReportProgress) -> 
     near = tuple(run for run, far in zip(runs, is_far, strict=True) if not far)
     far = tuple(run.name for run, far in zip(runs, is_far, strict=True) if far)
     messages += [f"left out {name!r}: {why}" for name, why in columns.left_out.items()]
-    return GoodRuns(RunPlots(columns, book, view.sees, near), far, messages)
+    return ReferenceRuns(RunPlots(columns, book, view.sees, near), far, messages)
 
 
 def _booked(

@@ -30,11 +30,11 @@ class Incident:
 
     @property
     def seconds(self) -> float:
-        """How long it was."""
+        """Return its length in seconds."""
         return (self.end_ns - self.start_ns) / 1e9
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types, without the rows."""
+        """Return plain JSON types, without the rows."""
         names = ("output", "start_ns", "end_ns", "where", "score")
         return {name: getattr(self, name) for name in names}
 

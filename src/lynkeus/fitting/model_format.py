@@ -61,7 +61,7 @@ def _calibration(fields: Mapping[str, Any]) -> Calibration | Stated:
 
 
 def _now(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What an earlier version wrote, as this one would have."""
+    """Return what an earlier version wrote, as this one would have."""
     if content.get("runs") == 1:
         stated = content["calibration"] is None
         own = Stated(len(content["lineage"].get("runs", ()))).to_dict() if stated else content["calibration"]

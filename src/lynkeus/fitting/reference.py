@@ -67,6 +67,7 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
     for batch in prepared:
         scores, left_out = scorer.unseen(batch) if isinstance(scorer, Refers) else (scorer.score(batch), None)
         if batch.weight is not None:
+            # Weight 0 is as if the sample were not there.
             scores = np.where(batch.weight[:, None] > 0, scores, np.nan)
         weights.append(batch.weight)
         places = _places(scorer, batch)
@@ -74,6 +75,7 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
         suspects = np.zeros(scores.shape, bool) if left_out is None else left_out != ""
         ends = None if batch.time_ns is None else end_times(batch)
         parts.append((scores, suspects, _numbers(places, batch.schema.names), batch.time_ns, ends))
+        # Samples are kept for the pages, thinned: the reference itself may be larger than memory.
         samples.add(mean_sample(batch))
         move_past(scorer, batch)
     if not parts:
@@ -85,8 +87,8 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
 
 
 def _places(scorer: Scorer, batch: Batch) -> npt.NDArray[np.str_]:
-    """(n, outputs) channel that the scorer names, '' where it names none; asked only of data with times, which may hold
-    incidents."""
+    """Return (n, outputs) channel that the scorer names, '' where it names none; asked only of data with times, which
+    may hold incidents."""
     if batch.time_ns is None or not isinstance(scorer, Finds):
         return np.full((len(batch), len(scorer.outputs)), "")
     found = [scorer.find(batch, output) for output in scorer.outputs]
@@ -130,7 +132,8 @@ def _numbers(where: npt.NDArray[np.str_], names: tuple[str, ...]) -> npt.NDArray
 
 
 def mean_sample(batch: Batch) -> Floats:
-    """(n, channel) float32: rows as they are, windows as their mean over time, images over pixels, NaN left out."""
+    """Return (n, channel) float32: rows as they are, windows as their mean over time, images over pixels, NaN left
+    out."""
     if batch.schema.kind in ("cloud", "text"):
         return np.empty((len(batch), 0), np.float32)  # of these there is no sample in the middle
     if batch.values.ndim == 2:

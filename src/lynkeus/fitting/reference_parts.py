@@ -24,7 +24,8 @@ ONE_SIGMA, MEDIAN_OF_SQUARE = 0.6827, 0.4549  # of a Gaussian
 
 
 def far_runs(counts: Floats, events: Floats, plots: Sequence[slice]) -> Array:
-    """(runs,) True for those far from most others in a plot, by their (runs, bins) counts; at most a quarter of them.
+    """Return (runs,) True for those far from most others in a plot, by their (runs, bins) counts; at most a quarter of
+    them.
 
     They may hide each other, so they are taken out step by step.
     """
@@ -43,8 +44,8 @@ def far_runs(counts: Floats, events: Floats, plots: Sequence[slice]) -> Array:
 
 
 def two_kinds(counts: Floats, events: Floats, plots: Sequence[slice]) -> tuple[Array, int] | None:
-    """(runs,) True for the smaller of two kinds of runs, and the plot in which they differ most; None where all are one
-    kind. One of two may not be good, and no statistic can tell which."""
+    """Return (runs,) True for the smaller of two kinds of runs, and the plot in which they differ most; None where all
+    are one kind. One of two may not be good, and no statistic can tell which."""
     known = events > 0
     bins = _few_bins(counts[known], plots)
     if known.sum() < FEWEST_RUNS or not bins:
@@ -63,13 +64,13 @@ def two_kinds(counts: Floats, events: Floats, plots: Sequence[slice]) -> tuple[A
 
 
 def _few_bins(counts: Floats, plots: Sequence[slice]) -> dict[int, Floats]:
-    """Of each plot with enough events: (runs, few bins) of about equal content."""
+    """Return, for each plot with enough events, (runs, few bins) of about equal content."""
     enough = {k: counts[:, where] for k, where in enumerate(plots) if counts[:, where].sum() >= FEWEST * len(counts)}
     return {plot: _coarse(own) for plot, own in enough.items()}
 
 
 def _chief(away: Floats) -> Floats:
-    """(runs,) where they are in the direction in which they differ most."""
+    """Return (runs,) where they are in the direction in which they differ most."""
     values, vectors = np.linalg.eigh(away @ away.T)
     return np.asarray(vectors[:, -1] * np.sqrt(max(values[-1], 0.0)))
 
@@ -81,7 +82,8 @@ def _coarse(counts: Floats) -> Floats:
 
 
 def _deviations(counts: Floats, events: Floats, usual_spread: bool = False) -> Floats:
-    """(runs, bins) in sigmas of counting; with `usual_spread` also of how much most runs differ by more than that."""
+    """Return (runs, bins) in sigmas of counting; with `usual_spread` also of how much most runs differ by more than
+    that."""
     expected = np.maximum(counts.sum(axis=0) / events.sum() * events[:, None], 1.0)
     variance = expected
     if usual_spread:
@@ -91,7 +93,7 @@ def _deviations(counts: Floats, events: Floats, usual_spread: bool = False) -> F
 
 
 def _best_cut(along: Floats) -> tuple[int, float]:
-    """How many lie below the cut into two that explains most of the variance, and the share that it explains."""
+    """Return how many lie below the cut into two that explains most of the variance, and the share that it explains."""
     count, centred = len(along), np.sort(along) - along.mean()
     least = max(2, int(np.ceil(SMALLEST * count)))
     below = np.arange(least, count - least + 1)

@@ -101,6 +101,7 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
     done = skip = parts.rows
     start(fitted.scorer, parts.state)
     for batch in prepared:
+        # Written before a kill: read again, since a window needs the rows before it, but not scored again.
         if skip >= len(batch):
             skip -= len(batch)
             continue
@@ -114,7 +115,7 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
 
 
 def _data(source: Source) -> Any:
-    """What the data are, by names, sizes and times of files: so that other data are not taken for the same."""
+    """Return what the data are, by names, sizes and times of files: so that other data are not taken for the same."""
     files = [[str(path), *stamp_of(path)] for path in files_of(source) if path.is_file()]
     return files or origin_of(source) or str(getattr(source, "url", type(source).__name__))
 
@@ -132,8 +133,9 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     journal = Journal.open(settings.output, head, stamps.items())
     names = set(journal.left())
     left = [run for run in folder.runs if run.name in names]
-    for name, rows, safe in _judged(verdicts, left, settings.keep, report):
+    for name, rows, safe in _scored_runs(verdicts, left, settings.keep, report):
         journal.add(name, stamps[name], rows)
+        # Not before the store has them, or a kill would leave runs in the table that the store never gets.
         if safe:
             journal.commit()
     table = journal.rows
@@ -142,7 +144,7 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     return Written(len(table), table, done=len(folder) - len(left))
 
 
-def _judged(
+def _scored_runs(
     verdicts: RunVerdicts, runs: Sequence[RunFile], keep: Keep | None, report: ReportProgress
 ) -> Iterator[tuple[str, list[Row], bool]]:
     """Each run with its rows, its own before those of its sections, and whether all of them are safe elsewhere."""
@@ -166,6 +168,7 @@ def _images(
     journal = Journal.open(settings.output, head, ((file, ()) for file in source.images))
     done = len(journal)
     left = [k for k, file in enumerate(source.images) if file not in journal and file not in source.skipped]
+    # Small shares: the processes end together though images differ in size, and little is lost with a kill.
     shares = [left[start : start + SHARE] for start in range(0, len(left), SHARE)]
     given = (settings.load, model, source.again, settings.maps, names)
     work: Work[list[int], Share] = Work(_begin, given, partial(_share, fitted, source, settings.maps, names))

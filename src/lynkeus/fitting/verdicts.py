@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 
     @property
     def chief(self) -> Finding:
-        """What matters most; of kind none where nothing was found."""
+        """Return the finding that matters most; of kind none where nothing was found."""
         return self.found[0] if self.found else NOTHING
 
 
@@ -136,7 +136,7 @@ class RunVerdicts:
 
 
 def _the_less_likely(alone: Answer, together: Answer, before: int) -> Answer:
-    """Of two ways to look at a section; it was looked at twice. NaN where it has too few events itself."""
+    """Return the smaller p-value of two looks at a section, corrected for looking twice; NaN for too few events."""
     if np.isnan(alone.p_value):
         return alone
     if not together.p_value < alone.p_value:

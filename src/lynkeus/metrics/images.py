@@ -90,27 +90,28 @@ class LocatedImages:
 
     @property
     def truth(self) -> Array:
-        """(n,) of the images, in the order in which they came."""
+        """Return (n,) of the images, in the order in which they came."""
         return np.array(self._truth)
 
     @property
     def scores(self) -> Floats:
-        """(n,)."""
+        """Return the scores of images (n,)."""
         return np.array(self._scores)
 
     @property
     def pointed(self) -> Floats:
-        """(n,) 1 where the peak of the map lies in the mask, 0 where not, NaN without a mask."""
+        """Return (n,) 1 where the peak of the map lies in the mask, 0 where not, NaN without a mask."""
         return np.array(self._pointed)
 
     @property
     def near(self) -> Floats:
-        """(n,) 1 where one of the spots lies within `near_pixels` of the mask, 0 where not, NaN without a mask."""
+        """Return (n,) 1 where one of the spots lies within `near_pixels` of the mask, 0 where not, NaN without a
+        mask."""
         return np.array(self._near)
 
     @cached_property
     def _stacked(self) -> dict[str, csr_array]:
-        """(BINS, images) of each count."""
+        """Return (BINS, images) of each count."""
         return {name: csr_array(vstack(rows).T) for name, rows in self._counts.items()}
 
     def measure(self, rows: Array | None = None) -> dict[str, float]:

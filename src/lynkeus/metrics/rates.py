@@ -33,7 +33,7 @@ def auroc(truth: Truth, scores: npt.ArrayLike, weight: npt.ArrayLike | None = No
 
 
 def placements(faulty: npt.ArrayLike, good: npt.ArrayLike) -> Floats:
-    """(n,) the share of good scores below each faulty one, ties counting half; their mean is the AUROC."""
+    """Return (n,) the share of good scores below each faulty one, ties counting half; their mean is the AUROC."""
     reference, values = np.sort(_lowest(good)), _lowest(faulty)
     below, reached = np.searchsorted(reference, values, "left"), np.searchsorted(reference, values, "right")
     return np.asarray((below + reached) / (2.0 * max(len(reference), 1)))
@@ -43,7 +43,7 @@ def bootstrap_auroc(
     truth: Truth, scores: npt.ArrayLike, groups: npt.ArrayLike | None = None, seed: int = 0, copies: int = 300,
     weight: npt.ArrayLike | None = None,
 ) -> Floats:  # fmt: skip
-    """(copies,) AUROC of samples drawn again with replacement: their quantiles are its interval.
+    """Return (copies,) AUROC of samples drawn again with replacement: their quantiles are its interval.
 
     `groups` (n,): samples of one group are not independent, and are drawn together; `weight` (n,): how much each
     sample counts. NaN where a class is absent.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lynkeus.core.errors import StoreError
+from lynkeus.files.damaged import in_short
 from lynkeus.monitor import tables
 
 LOCK_WAIT_S = 5.0
@@ -40,6 +42,10 @@ def one_line_errors(address: str) -> Iterator[None]:
             if any(word in said.lower() for word in words):
                 raise StoreError(f"the store {address} {wrong}: {remedy}") from error
         raise StoreError(f"the store {address} failed: {said.splitlines()[0] if said else error}") from error
+    except (ValueError, KeyError, TypeError, IndexError, zlib.error) as error:  # of JSON, or of a packed run
+        raise StoreError(
+            f"the store {address} holds a damaged row ({in_short(error)}): take an earlier copy, or start a new store"
+        ) from error
 
 
 def open_engine(url: str) -> tuple[sa.Engine, str]:

@@ -24,6 +24,7 @@ class Keeper:
         self.waiting.append(record)
         if len(self.waiting) >= STORED_TOGETHER:
             self.flush()
+        # The journal of a table may call a run done only when the store has it, else a kill would lose it there.
         return not self.waiting
 
     def flush(self) -> None:

@@ -15,7 +15,7 @@ NAN = float("nan")
 
 
 def number(value: float | None) -> float:
-    """NULL is NaN."""
+    """Return a number of the database; NULL is NaN."""
     return NAN if value is None else float(value)
 
 
@@ -60,7 +60,7 @@ def recent_alarms(
 
 
 def stored_alarm(row: Any) -> StoredAlarm:
-    """A row of `alarms_now`."""
+    """Make an alarm from a row of `alarms_now`."""
     alarm = Alarm(
         row.output,
         row.start_ns,
@@ -74,7 +74,7 @@ def stored_alarm(row: Any) -> StoredAlarm:
 
 
 def alarm_counts() -> sa.Select[Any]:
-    """(monitor, output, open, total) of every output that ever had an alarm."""
+    """Return (monitor, output, open, total) of every output that ever had an alarm."""
     now = alarms_now().subquery()
     open_now = sa.func.sum(sa.case((now.c.end_ns.is_(None), 1), else_=0))
     return sa.select(now.c.monitor, now.c.output, open_now, sa.func.count()).group_by(now.c.monitor, now.c.output)
@@ -104,5 +104,5 @@ def thinned_points(
 
 
 def scored_point(output: str, row: Any) -> ScoredPoint:
-    """A row of `thinned_points`."""
+    """Make a point from a row of `thinned_points`."""
     return ScoredPoint(output, row.start_ns, row.end_ns, number(row.score), number(row.alarms_per_hour), row.place)

@@ -118,7 +118,7 @@ class StoredAlarm:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has no end yet."""
+        """Return whether the alarm is still open: it has no end yet."""
         return self.alarm.end_ns is None
 
 

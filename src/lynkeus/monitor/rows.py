@@ -18,7 +18,7 @@ RATE_MEMORY_S = 10.0  # samples per second is an average over about so long
 
 
 def plain(value: Any) -> Any:
-    """As JSON can hold it: arrays become lists; NaN and infinity, which JSON lacks, become null."""
+    """Return a value as JSON can hold it: arrays become lists; NaN and infinity, which JSON lacks, become null."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
 
 
 def or_null(value: float) -> float | None:
-    """NaN is NULL."""
+    """Return a number for the database; NaN is NULL."""
     return None if math.isnan(value) else float(value)
 
 
@@ -41,7 +41,7 @@ def unheld_row(name: str, start_id: int) -> dict[str, Any]:
 
 
 def has_died(row: Any, owner: Owner) -> bool:
-    """Whether the holder is surely gone: its pid on this host is free, or is ours (a pid used again)."""
+    """Return whether the holder is surely gone: its pid on this host is free, or is ours (a pid used again)."""
     if row.host != owner.host or os.name != "posix":
         return False
     if row.pid == owner.pid:
@@ -56,7 +56,7 @@ def has_died(row: Any, owner: Owner) -> bool:
 
 
 def point_row(number: int, scored: ScoredPoint) -> dict[str, Any]:
-    """A row of `point`."""
+    """Return a window as a row of the table `point`."""
     rates = {"score": or_null(scored.score), "alarms_per_hour": or_null(scored.alarms_per_hour), "where": scored.where}
     return {"series_id": number, "start_ns": scored.start_ns, "end_ns": scored.end_ns} | rates
 
@@ -68,7 +68,7 @@ def peak_fields(alarm: Alarm) -> dict[str, Any]:
 
 
 def moved_fields(row: Any, commit: Commit) -> dict[str, Any]:
-    """What a commit changes in the progress row."""
+    """Return what a commit changes in the progress row."""
     passed_s = max((commit.heartbeat_ns - row.heartbeat_ns) / 1e9, 1e-6)
     weight = 1.0 if row.samples_per_s == 0 else -math.expm1(-passed_s / RATE_MEMORY_S)
     rate = row.samples_per_s + weight * (commit.samples / passed_s - row.samples_per_s)

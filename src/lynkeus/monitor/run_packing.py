@@ -22,7 +22,7 @@ def pack_book(plots: tuple[Plot, ...]) -> tuple[str, bytes]:
 
 
 def unpack_book(packed: bytes) -> Book:
-    """Inverse of `pack_book`."""
+    """Rebuild it from what `pack_book` returned."""
     return Book.from_list(json.loads(zlib.decompress(packed)))
 
 
@@ -45,7 +45,7 @@ def pack_plots(records: tuple[PlotRecord, ...]) -> bytes:
 
 
 def unpack_plots(book: Book, packed: bytes, sigmas: Floats) -> tuple[PlotRecord, ...]:
-    """Inverse of `pack_plots`."""
+    """Rebuild it from what `pack_plots` returned."""
     content = zlib.decompress(packed)
     start = 4 + int.from_bytes(content[:4], "little")
     about = json.loads(content[4:start])
@@ -61,12 +61,12 @@ def unpack_plots(book: Book, packed: bytes, sigmas: Floats) -> tuple[PlotRecord,
 
 
 def pack_sigmas(records: tuple[PlotRecord, ...]) -> bytes:
-    """How conspicuous each plot is, as little-endian float32."""
+    """Return how conspicuous each plot is, as little-endian float32."""
     return np.array([record.sigma for record in records], "<f4").tobytes()
 
 
 def unpack_sigmas(packed: bytes) -> Floats:
-    """Inverse of `pack_sigmas`."""
+    """Rebuild it from what `pack_sigmas` returned."""
     return np.frombuffer(packed, "<f4")
 
 

@@ -43,7 +43,7 @@ class StoredRun:
 
     @property
     def verdict(self) -> Verdict:
-        """Of a person where there is one, else of the model."""
+        """Return the verdict of a person where there is one, else that of the model."""
         return Verdict(self.override.label) if self.override else self.record.verdict
 
 
@@ -116,13 +116,13 @@ def run(store: Store, model: str, name: str, number: int | None = None) -> Store
 
 
 def model_of(store: Store, name: str) -> str | None:
-    """The model that judged a run last."""
+    """Return the name of the model that judged a run last."""
     query = sa.select(run_judged.c.model).where(run_judged.c.run == name).order_by(run_judged.c.id.desc()).limit(1)
     with store.reading() as connection:
         return connection.scalar(query)
 
 
-def judgements(store: Store, model: str, name: str) -> list[tuple[int, int, Verdict]]:
+def verdict_history(store: Store, model: str, name: str) -> list[tuple[int, int, Verdict]]:
     """Number, time and verdict of every time that a run was judged, the latest first."""
     query = sa.select(run_judged.c.id, run_judged.c.at_ns, run_judged.c.verdict).order_by(run_judged.c.id.desc())
     with store.reading() as connection:

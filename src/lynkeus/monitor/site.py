@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 from lynkeus.core import AlarmRule, SettingsError
+from lynkeus.files.damaged import in_short
 
+NAME, EARLIER_NAME = "monitor", "orbits"  # of a monitor that nobody named, now and in stores of earlier versions
+# Names of channels as at the European XFEL: BPME.2241.SA1/x is at 2241 m of the beam line SA1, in the plane x.
+PLACE = r"\.(?P<position>\d+(?:\.\d+)?)\.(?P<line>\w+)(?:/(?P<plane>\w+))?$"
 KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "float": (int, float), "int": (int,)}
 
 
 @dataclass(frozen=True)
-class Site:
+class SiteSettings:
     """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when
-    an alarm closes; `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages."""
+    an alarm closes; `place`: regular expression that reads the groups `position` (m), `line` and `plane` from the name
+    of a channel ("": names say no place); `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of
+    the pages."""
 
     store: str = "sqlite:///lynkeus.db"
-    name: str = "orbits"
+    name: str = NAME
     title: str = ""
     budget: str = "1/h"
     quiet_s: float = 10.0
     release_factor: float = 3.0
+    place: str = PLACE
     replay: float = 0.0
     host: str = "127.0.0.1"
     port: int = 8000
@@ -35,6 +44,7 @@ class Site:
             if not isinstance(value, KINDS[str(item.type)]) or isinstance(value, bool):
                 raise SettingsError(f"{item.name}: expected {item.type}, got {value!r}")
         parse_budget(self.budget)
+        _check_place(self.place)
         if not 0 <= self.port < 65536:
             raise SettingsError(f"port: must be from 1 to 65535, or 0 for any free one, got {self.port}")
         if not self.replay >= 0:
@@ -42,12 +52,12 @@ class Site:
 
     @property
     def rule(self) -> AlarmRule:
-        """When an alarm opens and closes."""
+        """Return the rule by which an alarm opens and closes."""
         return AlarmRule(parse_budget(self.budget), self.release_factor, self.quiet_s)
 
     @property
     def token(self) -> str | None:
-        """What is in the token file; None without one."""
+        """Return the token in the token file; None without a file."""
         if not self.token_file:
             return None
         try:
@@ -59,7 +69,7 @@ class Site:
         return token
 
     def replaced(self, **given: Any) -> Self:
-        """The same with what the command line says; None leaves a setting as it is."""
+        """Return the same settings with what the command line says; None leaves a setting as it is."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     @classmethod
@@ -74,8 +84,26 @@ class Site:
                 known = ", ".join(item.name for item in fields(cls))
                 raise SettingsError(f"{sorted(unknown)[0]}: no such setting; there are {known}")
             return cls(**content)
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, SettingsError) as error:
-            raise SettingsError(f"{path}: {error}") from error
+        except (OSError, ValueError, RecursionError, SettingsError) as error:  # ValueError: whatever is not TOML
+            raise SettingsError(f"{path}: {in_short(error) if isinstance(error, ValueError) else error}") from error
+
+
+def name_in(known: Collection[str], name: str) -> str:
+    """Return the name to watch by in a store that knows some: the one that earlier versions gave a monitor without a
+    name, where the store has that one only, so that its watch goes on instead of beginning anew."""
+    return EARLIER_NAME if name == NAME and NAME not in known and EARLIER_NAME in known else name
+
+
+def _check_place(pattern: str) -> None:
+    """Raise SettingsError for what is no regular expression, or has none of the groups."""
+    try:
+        groups = set(re.compile(pattern).groupindex)
+    except re.error as error:
+        raise SettingsError(f"place: {pattern!r} is no regular expression ({error})") from error
+    if pattern and not {"position", "line", "plane"} & groups:
+        raise SettingsError(
+            f"place: {pattern!r} has none of the groups (?P<position>...), (?P<line>...), (?P<plane>...)"
+        )
 
 
 def parse_budget(text: str) -> float:

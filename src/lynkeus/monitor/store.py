@@ -62,7 +62,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection that only reads."""
+        """Return a connection that only reads."""
         with one_line_errors(self.address), self.engine.connect() as connection:
             yield connection
 
@@ -81,6 +81,7 @@ class Store:
         """
         with self.writing() as connection:
             began = {"monitor": monitor.name, "at_ns": time.time_ns(), "host": owner.host, "pid": owner.pid}
+            # A row for each start: the pages show an alarm with the model and the budget that it was found with.
             began["description"] = json.dumps(plain(asdict(monitor)), allow_nan=False)
             start_id = connection.execute(start.insert().values(began).returning(start.c.id)).scalar_one()
             connection.execute(insert_new(connection, progress), unheld_row(monitor.name, start_id))
@@ -103,6 +104,7 @@ class Store:
         Raises StoreError where another process has taken the monitor over meanwhile.
         """
         with self.writing() as connection:
+            # Asked in the same transaction: a watch that hung for longer than HOLD_S may have been replaced meanwhile.
             row = self._held_row(connection, name, owner)
             numbers = _series_numbers(connection, name, commit)
             if commit.points:

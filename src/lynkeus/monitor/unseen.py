@@ -11,7 +11,7 @@ from lynkeus.sources.wrappers.time_order import GAP_PERIODS
 from lynkeus.sources.wrappers.wrapper import Wrapper
 
 
-class Unseen(Wrapper):
+class NewRows(Wrapper):
     """The rows after `after_ns` (None: all). The step from there to the first of them may be a gap as well.
 
     Raises SettingsError for rows without times.

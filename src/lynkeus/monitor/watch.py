@@ -23,8 +23,9 @@ from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
+from lynkeus.monitor.site import NAME, PLACE
 from lynkeus.monitor.store import Store
-from lynkeus.monitor.unseen import Unseen
+from lynkeus.monitor.unseen import NewRows
 from lynkeus.sources import Replay
 
 COMMIT_WINDOWS = 60
@@ -33,12 +34,14 @@ FINGERPRINT = "model"  # entry of the stored state that says which model it belo
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """`name` of the monitor in the store, when an alarm opens and closes, and the replay's speed (0: no pacing)."""
+    """`name` of the monitor in the store, when an alarm opens and closes, the replay's speed (0: no pacing), and how
+    the `place` of a channel is read from its name (see `SiteSettings`)."""
 
-    name: str = "orbits"
+    name: str = NAME
     title: str = ""
     rule: AlarmRule = field(default_factory=AlarmRule)
     speed: float = 0.0
+    place: str = PLACE
 
 
 @dataclass
@@ -72,25 +75,29 @@ def watch(
 
     Raises what `check` raises, before anything is written.
     """
-    rows = Unseen(source)
+    rows = NewRows(source)
     prepared = check(fitted, rows, settings)
     owner = Owner.here()
+    # Checked first: a budget or data that cannot be watched must leave no monitor behind on the pages.
     progress = store.claim(_describe(fitted, settings), owner)
     finished = False
     try:
         run = _go_on(fitted, rows, progress)
         for batch in prepared:
             for part in _parts(batch):
-                commit = _commit(fitted, fitted.score_batch(part), settings.rule, run)
+                commit = _commit(fitted, fitted.score_batch(part), settings, run)
+                # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)
                 run.position = int(_done_ns(part)[-1])
                 missed = rows.missed_until(run.position)
+                # Points, alarms and where to go on in one transaction: a kill leaves none of them without the others.
                 store.commit(settings.name, owner, replace(commit, progress=_progress(fitted, run), missed=missed))
                 run.missed += missed
                 run.messages = list(getattr(prepared, "messages", ()))
                 if tick is not None:
                     tick(run)
         _close_all(fitted, store, settings.name, owner, run)
+        # An interrupted watch does not get here, and shows as silent, not as finished.
         finished = True
     finally:
         store.release(settings.name, owner, finished=finished)
@@ -104,7 +111,7 @@ def _parts(batch: Batch) -> Iterator[Batch]:
     return (batch[start : start + COMMIT_WINDOWS] for start in range(0, len(batch), COMMIT_WINDOWS))
 
 
-def _commit(fitted: Fitted, scored: Scored, rule: AlarmRule, run: Watched) -> Commit:
+def _commit(fitted: Fitted, scored: Scored, settings: WatchSettings, run: Watched) -> Commit:
     """Move the alarms of every output past some windows, and gather what that brought about."""
     assert scored.rates is not None  # `check` has refused a model without
     points: list[ScoredPoint] = []
@@ -118,14 +125,14 @@ def _commit(fitted: Fitted, scored: Scored, rule: AlarmRule, run: Watched) -> Co
         for row, where in enumerate(places):
             numbers = (float(scored.scores[row, k]), float(scored.rates[row, k]))
             point = Point(int(starts[row]), int(ends[row]), *numbers, where)
-            state, over = advance(rule, output, run.open.get(output), point)
+            state, over = advance(settings.rule, output, run.open.get(output), point)
             if over is not None:
                 closed.append(over)
             if state is None:
                 run.open.pop(output, None)
             else:
                 if state.alarm.start_ns == point.start_ns:
-                    opened.append((state.alarm, evidence(fitted, scored, row, state.alarm)))
+                    opened.append((state.alarm, evidence(fitted, scored, row, state.alarm, settings.place)))
                 run.open[output] = state
             points.append(ScoredPoint(output, *asdict(point).values()))
     run.windows += len(scored.batch)
@@ -160,7 +167,7 @@ def _nothing_new(progress: ResumePoint | None, run: Watched) -> list[str]:
 def _done_ns(batch: Batch) -> TimesNs:
     """Time of the last row of each window that no later one needs; rows need no other."""
     done: TimesNs | None = batch.meta.get("done_ns", batch.time_ns)
-    assert done is not None  # `Unseen` has refused rows without times
+    assert done is not None  # `NewRows` has refused rows without times
     return done
 
 
@@ -180,14 +187,14 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
         settings.title or f"{schema.instrument or 'data'}: {fitted.name}",
         tuple(fitted.scorer.outputs),
         names,
-        line_positions(names),
+        line_positions(names, settings.place),
         schema.units[0] if schema.units else "",
         settings.rule.budget_per_hour,
         fitted.lineage,
     )
 
 
-def _go_on(fitted: Fitted, rows: Unseen, progress: ResumePoint | None) -> Watched:
+def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watched:
     """Bring the scorer, the rows and the open alarms to where they were."""
     arrays = load_arrays(progress.state) if progress and progress.state else {}
     same_model = arrays.pop(FINGERPRINT, b"") == np.frombuffer(_fingerprint(fitted), np.uint8)
@@ -201,7 +208,7 @@ def _go_on(fitted: Fitted, rows: Unseen, progress: ResumePoint | None) -> Watche
 
 
 def _progress(fitted: Fitted, run: Watched) -> ResumePoint:
-    """Where to go on from; the state of a scorer is of no use to one that was fitted again."""
+    """Return where to go on from; the state of a scorer is of no use to one that was fitted again."""
     state = b""
     arrays = {name: np.ascontiguousarray(array) for name, array in state_of(fitted.scorer).items()}
     if arrays:

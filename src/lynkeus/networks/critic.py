@@ -64,7 +64,7 @@ class ResidualEncoder(nn.Module):
 
 
 def encoder(shape: Shape, size: int, width: int) -> nn.Module:
-    """Dense for tables, residual blocks for all else."""
+    """Return an encoder: dense for tables, of residual blocks for all else."""
     return DenseEncoder(shape, size, width) if len(shape) == 1 else ResidualEncoder(shape, size, width)
 
 
@@ -88,7 +88,7 @@ class Critic(nn.Module):
         self.register_buffer("feature_sigma", torch.ones(features))
 
     def forward(self, x: Samples, with_slope: bool = False) -> CriticOutput:
-        """The slope is 0 where it is not asked for: it costs a pass back."""
+        """Return value, features and slope; the slope is 0 where it is not asked for, as it costs a backward pass."""
         return self._with_slope(x) if with_slope else self._without_slope(x)
 
     def _without_slope(self, x: Samples) -> CriticOutput:

@@ -22,7 +22,7 @@ def layers(sizes: tuple[int, ...], bias: bool = True) -> nn.Sequential:
 
 
 def wide_layer(numbers: int, width: int, made: int, bias: bool = True) -> nn.Sequential:
-    """For tables: rows of `numbers` to `made`, through one hidden layer of `width` (0: 256).
+    """Return a network for tables: rows of `numbers` to `made`, through one hidden layer of `width` (0: 256).
 
     After as many steps deeper networks were no better, in mean AUROC over ten labelled tables, and take longer.
     """

@@ -56,7 +56,7 @@ class TransformerSequences(nn.Module):
         return _in_order(written)
 
     def _write(self, read: Tensor, written: Tensor) -> Tensor:
-        """(b, k + 1, c): what follows on each of what was read and the k shots written so far."""
+        """Return (b, k + 1, c): what follows on each of what was read and the k shots written so far."""
         shots = self.positions(torch.cat([read, self.first(written)], dim=1))
         unseen = nn.Transformer.generate_square_subsequent_mask(shots.shape[1], device=shots.device)
         out: Tensor = self.last(self.writer(shots, mask=unseen, is_causal=True))
@@ -64,7 +64,7 @@ class TransformerSequences(nn.Module):
 
 
 def _shots_before(x: Samples) -> Tensor:
-    """(b, t, c), last shot first: what is known when each one is written; zeros before the first."""
+    """Return (b, t, c), last shot first: what is known when each one is written; zeros before the first."""
     backwards = x.transpose(1, 2).flip(1)
     return torch.cat([torch.zeros_like(backwards[:, :1]), backwards[:, :-1]], dim=1)
 

@@ -62,7 +62,7 @@ class Correlations:
         return tuple(pair for pair in self.pairs if pair.corrected <= LEVEL)
 
     def words(self) -> str:
-        """The answer."""
+        """Return the answer in a sentence."""
         if not self.pairs:
             return "Nothing could be asked: " + "; ".join(self.left_out) + "."
         power = (
@@ -168,14 +168,14 @@ def _askable(
 
 
 def _orders(cavities: int, rng: np.random.Generator) -> Array:
-    """(orders, cavities) all permutations where they are few, else random ones."""
+    """Return (orders, cavities) all permutations where they are few, else random ones."""
     if cavities <= EXACT:
         return np.array(list(permutations(range(cavities))))
     return rng.permuted(np.tile(np.arange(cavities), (PERMUTATIONS, 1)), axis=1)
 
 
 def _by_chance(x: Floats, y: Floats, orders: Array) -> Floats:
-    """(orders,) rho with the cavities' properties in another order, among those that have both."""
+    """Return (orders,) rho with the cavities' properties in another order, among those that have both."""
     there = _there(x, y)
     rank = np.zeros(len(x))
     rank[there] = _unit_ranks(y[there])
@@ -184,7 +184,7 @@ def _by_chance(x: Floats, y: Floats, orders: Array) -> Floats:
 
 
 def _share(by_chance: Floats, value: float, exact: bool) -> float:
-    """How often chance has as much; the order as it is counts as one of the random ones."""
+    """Return the p-value of a permutation test; the order as it is counts as one of the random ones."""
     reached = float((by_chance >= value - 1e-9).sum())
     return reached / len(by_chance) if exact else (1 + reached) / (1 + len(by_chance))
 

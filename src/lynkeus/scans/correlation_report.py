@@ -107,7 +107,7 @@ def excesses(groups: Iterable[GroupScore]) -> dict[str, dict[str, float]]:
 
 
 def quench_words(quenches: Sequence[QuenchRank]) -> str:
-    """How many quenches are in the list, and how many would be among the first three by chance."""
+    """Return how many quenches are in the list, and how many would be among the first three by chance."""
     first = sum(one.rank <= SHOWN_SPOTS for one in quenches)
     listed = sum(one.at_place > 0 for one in quenches)
     images = sum(one.images_at_place > 0 for one in quenches)

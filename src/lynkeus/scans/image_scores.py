@@ -41,17 +41,17 @@ class ImageScores:
 
     @property
     def anomaly(self) -> Floats:
-        """(n,)."""
+        """Return the image scores (n,)."""
         return np.asarray(self.columns["anomaly"], float)
 
     def spots(self, field: str) -> Floats:
-        """(n, 3) `x`, `y`, `sigma` or `area`, NaN where an image has fewer than three."""
+        """Return (n, 3) `x`, `y`, `sigma` or `area`, NaN where an image has fewer than three."""
         missing = np.full(len(self), np.nan)
         found = [self.columns.get(f"spot{number}_{field}", missing) for number in range(1, SPOTS + 1)]
         return np.stack([np.asarray(column, float) for column in found], axis=1)
 
     def good(self) -> Array:
-        """(n,) bool: labelled good; where nothing is, every image, of which most are."""
+        """Return (n,) bool: labelled good; where nothing is, every image, of which most are."""
         label = self.columns.get("label")
         labelled = None if label is None else np.isin(np.char.lower(np.asarray(label, str)), GOOD)
         return np.ones(len(self), bool) if labelled is None or not labelled.any() else labelled

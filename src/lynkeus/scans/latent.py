@@ -48,7 +48,7 @@ class Purity:
     silhouette: float
 
     def line(self) -> str:
-        """In words."""
+        """Return the purity in one line."""
         near = f"{self.purity:.0%} of neighbours alike (by chance {self.chance:.0%}, p = {self.p_value:.2g})"
         return f"{self.method} by {self.column}: {near}, silhouette {self.silhouette:.2f}"
 
@@ -83,7 +83,7 @@ def write_latent(
 
 
 def latent_maps(features: Floats, methods: Sequence[str] = METHODS, seed: int = 0) -> dict[str, Floats]:
-    """(n, 2) of each method; t-SNE and UMAP start from the 50 strongest principal components."""
+    """Return (n, 2) of each method; t-SNE and UMAP start from the 50 strongest principal components."""
     most = min(COMPONENTS, *features.shape)
     components = PCA(most, random_state=seed).fit_transform(np.asarray(features, float))
     maps = {}
@@ -99,7 +99,7 @@ def latent_maps(features: Floats, methods: Sequence[str] = METHODS, seed: int = 
 
 
 def purity(points: Floats, labels: Array, column: str, method: str, seed: int = 0) -> Purity:
-    """Of images with a label ("" is none), in the space given, (n, d)."""
+    """Measure the purity of images with a label ("" is none) in a space (n, d)."""
     there = labels != ""
     points, (names, value) = points[there], np.unique(labels[there], return_inverse=True)
     wanted = min(NEIGHBOURS, len(points) - 1)

@@ -62,7 +62,7 @@ def ranked_spots(scores: ImageScores) -> pa.Table:
 def near_quench(
     cells: Array, angles_deg: Array, quench: tuple[float, float], region: str, within_deg: float = WITHIN_DEG
 ) -> Array:
-    """(n,) bool: in the region of REGIONS; a `quench` of unknown cell or angle (NaN) is near to nothing.
+    """Return (n,) bool: in the region of REGIONS; a `quench` of unknown cell or angle (NaN) is near to nothing.
 
     On the equator angles are counted the short way round, between the middle of the image and the quench.
     """
@@ -78,7 +78,7 @@ def near_quench(
 def quench_ranks(
     scores: ImageScores, quenches: Mapping[str, tuple[float, float]], within_deg: float = WITHIN_DEG
 ) -> tuple[QuenchRank, ...]:
-    """Of each cavity whose quench was located: `quenches` is cavity -> (cell, angle in degrees)."""
+    """Rank the places of each cavity whose quench was located: `quenches` is cavity -> (cell, angle in degrees)."""
     spots, found = ranked_spots(scores), []
     of_spot, of_image = as_text(np.array(spots["cavity"])), as_text(scores.column("cavity"))
     for cavity, quench in quenches.items():
@@ -109,8 +109,8 @@ def scores_near_quench(
     region: str,
     joined: Joined = np.max,
 ) -> Floats:
-    """(cavities,) `joined` of the `values` (n,) of the images in the region, by default the largest, in the order of
-    `quenches`; NaN where no image is there."""
+    """Return (cavities,) `joined` of the `values` (n,) of the images in the region, by default the largest, in the
+    order of `quenches`; NaN where no image is there."""
     cavity = as_text(scores.column("cavity"))
     cell, angle_deg = (
         (np.zeros(len(scores)),) * 2 if region == REGIONS[0] else (scores.column("cell"), scores.column("angle_deg"))
@@ -123,5 +123,5 @@ def scores_near_quench(
 
 
 def worst_sigma(scores: ImageScores) -> Floats:
-    """(n,) sigma of the worst spot of each image, 0 where it has none."""
+    """Return (n,) sigma of the worst spot of each image, 0 where it has none."""
     return np.asarray(np.nan_to_num(scores.spots("sigma")).max(axis=1))

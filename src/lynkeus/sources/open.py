@@ -12,8 +12,10 @@ from urllib.parse import parse_qsl, urlsplit
 from lynkeus.core import plugins
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.protocols import Source
+from lynkeus.files.damaged import one_line
 from lynkeus.sources.bundles.bundle import is_bundle
 from lynkeus.sources.formats.files import Files
+from lynkeus.sources.formats.hdf5_texts import try_texts
 from lynkeus.sources.formats.layout import Layout, read_layout
 from lynkeus.sources.formats.samples import SampleFile, is_described
 from lynkeus.sources.images.bundle import ImageBundle, is_image_bundle
@@ -21,6 +23,7 @@ from lynkeus.sources.images.files import ENDINGS, find_images, images_with_meta
 from lynkeus.sources.images.frames import ENDINGS as FRAMES
 from lynkeus.sources.images.frames import FrameSource, pictures_in
 from lynkeus.sources.wrappers.finite import Finite
+from lynkeus.sources.wrappers.guarded import Guarded
 from lynkeus.sources.wrappers.time_order import Ordered
 
 FORMATS = {
@@ -50,7 +53,11 @@ def open_source(
     """
     if "://" in str(data):
         return _open_url(str(data), layout)
-    path = Path(data).expanduser()
+    with one_line(data):
+        return _open_files(Path(data).expanduser(), layout, meta, pictures)
+
+
+def _open_files(path: Path, layout: str | Path | Layout | None, meta: str | Path | None, pictures: bool) -> Source:
     if is_image_bundle(path):
         return ImageBundle(path)
     if path.is_file() and path.suffix.lower() in FRAMES:
@@ -85,9 +92,9 @@ def _tables(path: Path) -> list[Path]:
 
 def _open_path(path: Path, layout: Layout) -> Source:
     if path.is_file():
-        return _reader(path, layout)
+        return _guarded(path, layout)
     if is_bundle(path):
-        return plugins.load("sources", "bundle")(path)
+        return Guarded(plugins.load("sources", "bundle")(path), path)
     if path.is_dir():
         found = _tables(path)
         if not found:
@@ -98,7 +105,15 @@ def _open_path(path: Path, layout: Layout) -> Source:
         if not found:
             kind = "no file matches this pattern" if glob.has_magic(str(path)) else "no such file or folder"
             raise SourceError(f"{path}: {kind}; check the path")
-    return Files([_reader(item, layout) for item in found])
+    return Files([_guarded(item, layout) for item in found])
+
+
+def _guarded(path: Path, layout: Layout) -> Guarded:
+    """Return the reader of one file, behind the boundary that turns whatever it throws into one line."""
+    with one_line(path):
+        if FORMATS.get(path.suffix.lower()) == "hdf5":
+            try_texts(path)
+        return Guarded(_reader(path, layout), path)
 
 
 def _reader(path: Path, layout: Layout) -> Any:

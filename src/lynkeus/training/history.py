@@ -98,10 +98,10 @@ class History:
         return True
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return plain JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """Inverse of `to_dict`."""
+        """Rebuild it from what `to_dict` returned."""
         return cls(**{**fields, "epochs": [Epoch(**epoch) for epoch in fields["epochs"]]})

@@ -59,11 +59,12 @@ class TrainSettings:
             raise SettingsError(f"training.learning_rate must be positive, got {self.learning_rate!r}")
 
     def batch_of(self, samples: int) -> int:
-        """How many of so many samples are in a batch: `batch_size`, or where it is 0 an eighth, within bounds."""
+        """Return how many of so many samples are in a batch: `batch_size`, or where it is 0 an eighth, within
+        bounds."""
         return self.batch_size or min(MOST_BATCH, max(LEAST_BATCH, samples // STEPS))
 
     def replaced(self, given: Any) -> TrainSettings:
-        """These settings with some changed. Raises SettingsError for a name that does not exist."""
+        """Return these settings with some changed. Raises SettingsError for a name that does not exist."""
         known = [field.name for field in fields(self)]
         for name in given:
             if name not in known:
@@ -94,7 +95,7 @@ class Session:
 
     @property
     def torch_device(self) -> torch.device:
-        """Where networks score."""
+        """Return the device on which networks score."""
         use_cuda = self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
         return torch.device("cuda" if use_cuda else "cpu")
 
@@ -103,7 +104,7 @@ _session: ContextVar[Session] = ContextVar("session")
 
 
 def session() -> Session:
-    """The session in force; without one: whatever device there is, no checkpoints, no progress reported."""
+    """Return the session in force; without one: whatever device there is, no checkpoints, no progress reported."""
     return _session.get(Session())
 
 

@@ -48,10 +48,10 @@ class Task(Protocol):
         """One step on samples x (b, ...) with labels y (b,): 0 good, else a class of anomaly."""
 
     def loss(self, x: Tensor) -> Tensor:
-        """(n,) loss of held-out good samples, each by itself: what early stopping looks at."""
+        """Return (n,) loss of held-out good samples, each by itself: what early stopping looks at."""
 
     def score(self, x: Tensor) -> Tensor:
-        """(n,) anomaly score, higher = more anomalous."""
+        """Return (n,) anomaly score, higher = more anomalous."""
 
     def spread(self, x: Tensor) -> Tensor:
         """Scalar: how differently different samples come out, relative to what went in; near 0 is a collapse."""

@@ -18,7 +18,7 @@ Rows = npt.NDArray[np.intp]
 
 
 def split(labels: Array, share: float, seed: int) -> tuple[Rows, Rows, Rows]:
-    """Indices to train on; of good samples held out, a share of them in stretches; of known anomalies held out.
+    """Return indices to train on; of good samples held out, a share of them in stretches; of known anomalies held out.
 
     Of a class with few known anomalies all are trained on.
     """

@@ -33,22 +33,24 @@ class ConditionalModel:
 
     @property
     def conditional_sigma(self) -> Floats:
-        """(c,) noise of each channel given all others."""
+        """Return (c,) noise of each channel given all others."""
         return 1.0 / np.sqrt(np.diag(self.precision))
 
     @property
     def to_residual(self) -> Floats:
-        """(c, c) matrix that turns rows minus centre into conditional residuals of unit variance: (x - centre) @ it."""
+        """Return (c, c) matrix that turns rows minus centre into conditional residuals of unit variance: (x - centre) @
+        it."""
         return self.precision * self.conditional_sigma
 
     @property
     def correlation(self) -> Floats:
-        """(c, c): the share of a fault in channel i, in its own sigmas, that shows in the residual of channel j."""
+        """Return (c, c): the share of a fault in channel i, in its own sigmas, that shows in the residual of
+        channel j."""
         sigma = self.conditional_sigma
         return self.precision * np.outer(sigma, sigma)
 
     def residual(self, rows: Floats) -> Floats:
-        """(n, c) what the other channels do not explain, in sigmas, float64; 0 where a value is missing."""
+        """Return (n, c) what the other channels do not explain, in sigmas, float64; 0 where a value is missing."""
         deviation = (np.where(np.isfinite(rows), rows, np.nan) - self.centre) / self.conditional_sigma
         return fill_from_others(deviation, self.correlation) @ self.correlation
 

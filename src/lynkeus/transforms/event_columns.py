@@ -128,7 +128,7 @@ class EventColumns:
         return Book(tuple(plots))
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return plain JSON types."""
         return asdict(self)
 
     @classmethod

@@ -40,7 +40,7 @@ def window_length(series: npt.ArrayLike) -> int:
 
 
 def _autocorrelation(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(lags,) from the power spectrum of rows (n, channels), mean of all channels that are not constant."""
+    """Return (lags,) from the power spectrum of rows (n, channels), mean of all channels that are not constant."""
     there = np.isfinite(rows)
     mean = np.where(there, rows, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
     power = np.abs(np.fft.rfft(np.where(there, rows - mean, 0.0), 2 * len(rows), axis=0)) ** 2

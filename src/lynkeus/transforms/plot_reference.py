@@ -143,7 +143,7 @@ def merged(expected: Floats, least: float) -> Array:
 
 
 def summed(group: Array, numbers: Floats) -> Floats:
-    """(groups,) the sum of the numbers of each group."""
+    """Return (groups,) the sum of the numbers of each group."""
     return np.bincount(group, numbers).astype(np.float64)
 
 

@@ -11,7 +11,7 @@ MARGIN = 2  # samples beside the part above threshold that still belong to the p
 
 
 def measure_pulses(waveforms: Floats, step_ns: float, threshold: float) -> Floats:
-    """(n, QUANTITIES) of (n, samples) baseline-subtracted waveforms in phd per sample.
+    """Return (n, QUANTITIES) of (n, samples) baseline-subtracted waveforms in phd per sample.
 
     The pulse reaches from the first to the last sample beyond +-`threshold`; `width` is where its area goes from 10 to
     90 %, `rise` from 10 to 50 %, `fall` from 50 to 90 %, NaN where there is no area; `above`: time above threshold.
@@ -33,7 +33,7 @@ def measure_pulses(waveforms: Floats, step_ns: float, threshold: float) -> Float
 
 
 def _crossing(running: Floats, level: Floats) -> Floats:
-    """(n,) in samples, where a sum first reaches its level, between two samples by a straight line."""
+    """Return (n,) in samples, where a sum first reaches its level, between two samples by a straight line."""
     after = (running >= level[:, None]).argmax(axis=1)
     rows = np.arange(len(running))
     before = np.where(after > 0, running[rows, after - 1], 0.0)

@@ -35,5 +35,5 @@ class RobustScale:
         return cls(centre, np.where(constant, np.inf, sigma))
 
     def apply(self, rows: Floats) -> Floats:
-        """(n, c) deviations in sigmas, float64; NaN where a value is missing."""
+        """Return (n, c) deviations in sigmas, float64; NaN where a value is missing."""
         return (np.where(np.isfinite(rows), rows, np.nan) - self.centre) / self.sigma

@@ -8,7 +8,7 @@ from lynkeus.core import Array, Floats
 
 
 def row_scores(scores: Floats, first_row: Array, length: int, rows: int) -> Floats:
-    """(rows,) mean score of all windows that hold a row; NaN where none does.
+    """Return (rows,) mean score of all windows that hold a row; NaN where none does.
 
     `scores` (windows,), NaN left out, of windows of `length` rows that begin at `first_row` (windows,).
     """

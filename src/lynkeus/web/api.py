@@ -41,7 +41,7 @@ class VerdictOut(VerdictIn):
 
     @classmethod
     def of(cls, said: StoredVerdict) -> VerdictOut:
-        """From the store's row."""
+        """Make it from a row of the store."""
         return cls.model_construct(
             verdict=said.verdict, who=said.who, note=said.note, alarm_id=said.alarm_id, at_ns=said.at_ns
         )
@@ -65,7 +65,7 @@ class MonitorOut(BaseModel):
 
     @classmethod
     def of(cls, pulse: Pulse) -> MonitorOut:
-        """From the store's row."""
+        """Make it from a row of the store."""
         return cls.model_validate({**vars(pulse.monitor), **vars(pulse), "outputs": list(pulse.monitor.outputs)})
 
 
@@ -85,7 +85,7 @@ class AlarmOut(BaseModel):
 
     @classmethod
     def of(cls, stored: StoredAlarm) -> AlarmOut:
-        """From the store's row."""
+        """Make it from a row of the store."""
         fields = vars(stored.alarm) | {"id": stored.id, "monitor": stored.monitor, "verdict": stored.verdict}
         return cls.model_validate(fields)
 
@@ -110,7 +110,7 @@ class PointsOut(BaseModel):
 
 @router.get("/monitors")
 def monitors(site: SiteDep) -> list[MonitorOut]:
-    """Every monitor that ever started."""
+    """Return every monitor that ever started."""
     return [MonitorOut.of(pulse) for pulse in site.store.monitors()]
 
 
@@ -164,7 +164,7 @@ def verdicts(site: SiteDep, monitor: str) -> list[VerdictOut]:
 
 @router.get("/labels")
 def labels(site: SiteDep, images: str | None = None, form: Literal["json", "csv"] = "json") -> Response:
-    """What people said of images, oldest first: the latest of a file holds. `images`: of one folder only."""
+    """Return what people said of images, oldest first: the latest of a file holds. `images`: of one folder only."""
     rows = [
         dict(zip(_LABEL, (s.within, s.name, s.label, s.who, s.kind, s.note, s.at_ns), strict=True))
         for s in opinions(site.store, "image", images)

@@ -30,7 +30,7 @@ HEADERS = {
 
 
 def is_local(host: str) -> bool:
-    """Whether a server bound to this host is reachable from this machine only."""
+    """Return whether a server bound to this host is reachable from this machine only."""
     return host in LOCAL_HOSTS
 
 
@@ -61,6 +61,7 @@ class Guard:
 def _refusal(headers: Headers) -> Response | None:
     if _foreign(headers):
         return PlainTextResponse("refused: this form was sent from another site", 403)
+    # A body without a length could go on for ever, and is read before any route sees it.
     length = headers.get("content-length", "")
     if not length.isdigit():
         return PlainTextResponse("refused: a POST must say its length", 411)
@@ -68,7 +69,7 @@ def _refusal(headers: Headers) -> Response | None:
 
 
 def _foreign(headers: Headers) -> bool:
-    """Whether a page of another site made a browser send this (cross-site request forgery).
+    """Return whether a page of another site made a browser send this (cross-site request forgery).
 
     Browsers always say where a POST comes from; programs such as curl say nothing and cannot be tricked.
     """
@@ -79,19 +80,20 @@ def _foreign(headers: Headers) -> bool:
 
 
 def session_of(token: str) -> str:
-    """What the cookie holds: it proves that the token was known, and does not hold it."""
+    """Return the content of the cookie: it proves that the token was known, and does not hold it."""
     return hmac.new(token.encode(), b"lynkeus session", hashlib.sha256).hexdigest()
 
 
 def same(given: str, expected: str) -> bool:
-    """Compare in constant time."""
+    """Compare two texts in constant time, so that the time says nothing of the secret."""
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
 def may_post(request: Request, token: str | None) -> bool:
-    """Whether this request carries the token (as a bearer or by its cookie), where one is needed."""
+    """Return whether this request carries the token (as a bearer or by its cookie), where one is needed."""
     if token is None:
         return True
+    # Programs send the token itself, browsers the cookie that was set for it on the login page.
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and same(bearer.strip(), token):
         return True

@@ -73,7 +73,7 @@ class Site:
 
     @property
     def has_runs(self) -> bool:
-        """Whether there are runs to show; not where the store fails, which another part of the page says."""
+        """Return whether there are runs to show; not where the store fails, which another part of the page says."""
         try:
             return bool(run_records.models(self.store))
         except StoreError:

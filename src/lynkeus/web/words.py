@@ -34,14 +34,14 @@ def ago(at_ns: int, now_ns: int) -> str:
 
 
 def utc(at_ns: int | None) -> str:
-    """ "2026-05-04 12:30:05 UTC"."""
+    """Return a time in words: "2026-05-04 12:30:05 UTC"."""
     if at_ns is None:
         return "never"
     return datetime.fromtimestamp(at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def iso(at_ns: int) -> str:
-    """For the `datetime` attribute of <time>."""
+    """Return a time for the `datetime` attribute of <time>."""
     return datetime.fromtimestamp(at_ns / 1e9, UTC).isoformat(timespec="seconds")
 
 
@@ -51,7 +51,7 @@ def count(number: int) -> str:
 
 
 def pixels(area: float) -> str:
-    """ "1 234 px", or a dash."""
+    """Return an area in words: "1 234 px", or a dash."""
     return significant(area) if math.isnan(area) else f"{count(round(area))}\N{NO-BREAK SPACE}px"
 
 

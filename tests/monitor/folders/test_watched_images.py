@@ -17,8 +17,8 @@ from lynkeus.core import SettingsError, Verdict
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.folders.images import ImageWatch, WatchedImages
 from lynkeus.monitor.folders.watch import Watched, watch_folder
+from lynkeus.monitor.human_labels import human_labels
 from lynkeus.monitor.image_records import ImageRecord, images_after
-from lynkeus.monitor.judged import judgements
 from lynkeus.monitor.opinions import Opinion, add_opinion
 from lynkeus.monitor.store import Store
 
@@ -179,7 +179,7 @@ def test_what_people_said_of_watched_images_teaches(watched: Any, images: Path, 
     one, store = kept(url)[0], Store(url)
     add_opinion(store, Opinion("image", one.images, one.file, "defect", "N. Shifter"))
     store.close()
-    assert judgements(url).images == {images / one.file: 1}
+    assert human_labels(url).images == {images / one.file: 1}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import SchemaError
-from lynkeus.scorers.cavity.equation import CavityModel, Signals, fill_gaps, find_phases, in_blocks, signals_of
+from lynkeus.scorers.cavity.equation import CavityModel, RfSignals, fill_gaps, find_phases, in_blocks, signals_of
 from lynkeus.scorers.cavity.likelihood import find_changes
 from lynkeus.scorers.cavity.pulse_shapes import ChannelSpread, find_cut, find_jump, find_ringing, find_shift
 from lynkeus.scorers.cavity.spread import EquationSpread
@@ -24,7 +24,7 @@ def closed_form(half_bandwidth_hz: float, detuning_hz: float, n: int = 1) -> np.
     return np.repeat(signals[None], n, axis=0)
 
 
-def as_signals(signals: np.ndarray) -> Signals:
+def as_signals(signals: np.ndarray) -> RfSignals:
     parts = np.stack([signals.real, signals.imag], axis=2).reshape(len(signals), 6, -1)
     return signals_of(parts)
 

@@ -153,6 +153,6 @@ def test_grey_images_in_strips_and_a_file_that_does_not_agree(tmp_path: Path, mo
     other = replace(large[-1])  # what was found in a batch is remembered for that very batch
     assert difference(scorer, exported, [other]) > 1e-5  # it reads strips, the scorer now the whole
     assert np.abs(scorer.inspect(other)[0].map - whole).mean() < 0.1
-    scorer.usual_ = replace(scorer.usual_, fused_sigma=1.01 * scorer.usual_.fused_sigma)
+    scorer.null_maps_ = replace(scorer.null_maps_, fused_sigma=1.01 * scorer.null_maps_.fused_sigma)
     with pytest.raises(ModelError, match=r"m\.onnx is not written: what it finds differs by 0\.0\d"):
         checked(scorer, exported, [replace(batch) for batch in large], path)

@@ -33,7 +33,7 @@ def white(novelty: Novelty, features: np.ndarray) -> torch.Tensor:
 
 def distances(novelty: Novelty, features: np.ndarray, own: int = -1) -> np.ndarray:
     whole = white(novelty, features)
-    found = novelty.distances(whole, Where.whole(whole), novelty.alike(whole, own), own)
+    found = novelty.distances(whole, Where.whole(whole), novelty.nearest_references(whole, own), own)
     return np.exp(found.numpy()) - FLOOR
 
 
@@ -82,7 +82,7 @@ def test_leaving_an_image_out_of_its_gaussian_is_fitting_without_it(count: int) 
 def test_the_distance_to_the_same_place_looks_one_cell_around_in_the_references(novelty: Novelty) -> None:
     new = images(seed=1, count=1)[0]
     whole = white(novelty, new)
-    chosen = novelty.alike(whole)
+    chosen = novelty.nearest_references(whole)
     assert len(chosen) == 4
     ends = np.cumsum(np.prod(novelty.reference_shape, axis=1))
     part = whole.numpy()[..., :REFERENCE_SIZE]
@@ -100,8 +100,8 @@ def test_an_image_is_not_compared_with_itself(novelty: Novelty) -> None:
     first = images()[0]
     alone, known = distances(novelty, first, own=0), distances(novelty, first)
     whole = white(novelty, first)
-    assert novelty.alike(whole)[0] == 0
-    assert 0 not in novelty.reference_image[novelty.alike(whole, own=0)]
+    assert novelty.nearest_references(whole)[0] == 0
+    assert 0 not in novelty.reference_image[novelty.nearest_references(whole, own=0)]
     assert np.median(known[..., 2]) < 0.5 < np.median(alone[..., 2])
     assert (alone[..., 0] >= known[..., 0] - 1e-3).all()
     assert (alone[:, :GRID, 1] > known[:, :GRID, 1]).mean() > 0.9
@@ -112,14 +112,14 @@ def test_an_image_is_not_compared_with_itself(novelty: Novelty) -> None:
 def test_references_that_are_allowed_are_preferred(novelty: Novelty) -> None:
     whole = white(novelty, images(seed=1, count=1)[0])
     allowed = np.isin(novelty.reference_image, [2, 5])
-    of = [int(novelty.reference_image[index]) for index in novelty.alike(whole, own=7, allowed=allowed)]
+    of = [int(novelty.reference_image[index]) for index in novelty.nearest_references(whole, own=7, allowed=allowed)]
     assert sorted(of) == [2, 5]
-    (nearest,) = novelty.alike(whole, allowed=allowed)  # one that was learned from has one other
+    (nearest,) = novelty.nearest_references(whole, allowed=allowed)  # one that was learned from has one other
     assert novelty.reference_image[nearest] == of[0]
     nobody = np.zeros(len(allowed), bool)
-    assert novelty.alike(whole, allowed=nobody) == novelty.alike(whole)
+    assert novelty.nearest_references(whole, allowed=nobody) == novelty.nearest_references(whole)
     only_itself = novelty.reference_image == 2
-    assert len(novelty.alike(whole, own=2, allowed=only_itself)) == 4
+    assert len(novelty.nearest_references(whole, own=2, allowed=only_itself)) == 4
 
 
 def test_a_strange_place_stands_out_in_all_three(novelty: Novelty) -> None:
@@ -145,7 +145,7 @@ def test_the_bank_and_the_references_are_bounded(monkeypatch: pytest.MonkeyPatch
 def test_a_part_of_an_image_is_compared_with_its_own_places(novelty: Novelty) -> None:
     new = images(seed=1, count=1)[0]
     whole = white(novelty, new)
-    alike = novelty.alike(whole)
+    alike = novelty.nearest_references(whole)
     everything = novelty.distances(whole, Where.whole(whole), alike)
     where = Where((ROWS, COLUMNS), (7, 9), (5, 6))
     part = novelty.distances(whole[5:12, 6:15], where, alike)

@@ -126,7 +126,7 @@ def test_fitting_again_gives_the_same_scores(of_grey: Inspect, agree: Callable[.
 
 def distances(inspection: Any) -> list[list[float]]:
     """Of the good patches of each spot."""
-    return [[patch.distance for patch in patches] for patches in inspection.alike]
+    return [[patch.distance for patch in patches] for patches in inspection.good_patches]
 
 
 def test_a_saved_scorer_comes_back_without_pickle(
@@ -144,8 +144,8 @@ def test_a_saved_scorer_comes_back_without_pickle(
 
 def test_each_spot_has_good_patches_of_its_own(scorer: Inspect, surface: Any) -> None:
     for one in scorer.inspect(surface.pitted[:4]):
-        assert len(one.alike) == len(one.spots)
-        for patches in one.alike:
+        assert len(one.good_patches) == len(one.spots)
+        for patches in one.good_patches:
             distances = [patch.distance for patch in patches]
             assert len(patches) == 3
             assert distances == sorted(distances)
@@ -166,7 +166,7 @@ def test_images_are_compared_with_references_of_their_position(
     """Another position is another reference: the scores differ; one that is not known is as none."""
     right = scorer.inspect(surface.later[:1])[0].map
     place = str(surface.later.meta["position"][0])
-    references = np.flatnonzero([one.position == place for one in scorer.references_.visits])
+    references = np.flatnonzero([one.position == place for one in scorer.references_.acquisitions])
     of_place = surface.good.meta["position"][scorer.novelty_.reference_image[references]]
     assert set(of_place) == {place}
 
@@ -174,7 +174,7 @@ def test_images_are_compared_with_references_of_their_position(
         meta = {**surface.later.meta, "position": np.full(len(surface.later), name)}
         return scorer.inspect(replace(surface.later, meta=meta)[:1])[0].map
 
-    assert np.abs(elsewhere(scorer.references_.visits[-1].position) - right).max() > 1e-3
+    assert np.abs(elsewhere(scorer.references_.acquisitions[-1].position) - right).max() > 1e-3
     without = {name: column for name, column in surface.later.meta.items() if name != "position"}
     plain = scorer.inspect(replace(surface.later, meta=without)[:1])[0].map
     agree(elsewhere("nowhere"), plain, single=True)

@@ -5,18 +5,17 @@ import pytest
 
 from lynkeus.core import SettingsError, concatenate
 from lynkeus.simulate.pulses.light import SAMPLES, STEP_NS
-from lynkeus.simulate.pulses.source import CLASSES, COLUMNS, MIX, PulseRuns, Pulses, draw_pulses, pulse_book
+from lynkeus.simulate.pulses.source import CLASSES, COLUMNS, MIX, PulseRuns, SensorPulses, draw_pulses
 from lynkeus.simulate.xenon.conditions import RunConditions
 from lynkeus.sources import open_source
-from lynkeus.sources.runs.accumulate import Accumulator
 
 
 @pytest.fixture(scope="module")
-def pulses() -> Pulses:
+def pulses() -> SensorPulses:
     return draw_pulses(6000, np.random.default_rng(1))
 
 
-def of(pulses: Pulses, name: str, column: str) -> np.ndarray:
+def of(pulses: SensorPulses, name: str, column: str) -> np.ndarray:
     return pulses.quantities[pulses.truth == CLASSES.index(name), COLUMNS.index(column)]
 
 
@@ -63,18 +62,6 @@ def test_conditions_of_the_run_act_on_pulses(conditions, name, column, ratio):
 def test_a_flashing_tube_gives_more_single_photons():
     hot = draw_pulses(3000, np.random.default_rng(3), RunConditions(hot_pmt_phd=10.0))
     assert (hot.truth == CLASSES.index("SPE")).mean() == pytest.approx(0.7 / 1.35, abs=0.03)
-
-
-def test_every_plot_of_a_run_has_its_name_and_group(pulses):
-    book = pulse_book()
-    names = [plot.name for plot in book.plots]
-    assert {"S2 area [SS]", "S1 width [MS]", "SPE area", "other tubes"} <= set(names)
-    counts = Accumulator(book, COLUMNS)
-    counts.add(pulses.quantities, pulses.group)
-    row, area = counts.row(), names.index("S2 area [SS]")
-    bins = row[book.slices()[area]]
-    assert bins.sum() == (pulses.group == "S2 [SS]").sum()
-    assert bins[1:-1].sum() == bins.sum()  # none beyond the axis
 
 
 @pytest.mark.parametrize("kind", ["table", "waveform", "cloud"])

@@ -7,9 +7,9 @@ Tolerances: means of log10 S1 and log10(S2/S1) 0.02 (5 %), 0.01 where there are 
 import numpy as np
 import pytest
 
-from lynkeus.simulate.xenon.detector import DETECTORS, Deposits, Signals, surrogate
+from lynkeus.simulate.xenon.detector import DETECTORS, Deposits, PmtSignals, surrogate
 from lynkeus.simulate.xenon.nest import nest
-from lynkeus.simulate.xenon.populations import Population, draw_deposits
+from lynkeus.simulate.xenon.populations import EventPopulation, draw_deposits
 from lynkeus.simulate.xenon.quanta import W_KEV
 from lynkeus.simulate.xenon.source import Noble
 
@@ -24,10 +24,10 @@ BANDS = [
 
 
 def in_a_range(species: str, low: float, high: float, n: int = EVENTS) -> Deposits:
-    return draw_deposits(Population(species, range_kev=(low, high)), n, np.random.default_rng(7))
+    return draw_deposits(EventPopulation(species, range_kev=(low, high)), n, np.random.default_rng(7))
 
 
-def bands(seen: Signals) -> tuple[float, np.ndarray, np.ndarray]:
+def bands(seen: PmtSignals) -> tuple[float, np.ndarray, np.ndarray]:
     """Efficiency, log10 S1 and log10(S2/S1) of what is seen."""
     found = (seen.s1_phd > 3) & (seen.s2_phd > 100)
     s1, s2 = seen.s1c_phd[found], seen.s2c_phd[found]

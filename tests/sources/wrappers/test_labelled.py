@@ -33,11 +33,11 @@ def test_labels_are_hidden_unless_they_are_asked_for() -> None:
 
 
 def test_verdicts_label_what_they_touch_and_overrule_labels() -> None:
-    judged = ((200 * SECOND, 203 * SECOND, 1), (100 * SECOND, 105 * SECOND, 0))
-    truth = concatenate(list(Labelled(rows(truth=labels()), "y", judged))).truth
+    intervals = ((200 * SECOND, 203 * SECOND, 1), (100 * SECOND, 105 * SECOND, 0))
+    truth = concatenate(list(Labelled(rows(truth=labels()), "y", intervals))).truth
     assert set(np.flatnonzero(truth)) == {*range(105, 110), 200, 201, 202}
     with pytest.raises(SourceError, match="no times, so verdicts on alarms cannot be matched"):
-        list(Labelled(rows(timed=False), "", judged))
+        list(Labelled(rows(timed=False), "", intervals))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from lynkeus.core import SchemaError
 from lynkeus.files.arrays import arrays_of, part_of
-from lynkeus.simulate.pulses.source import CLASSES, COLUMNS, Pulses, draw_pulses
+from lynkeus.simulate.pulses.source import CLASSES, COLUMNS, SensorPulses, draw_pulses
 from lynkeus.studies.xenon_data_quality.pulse_classes import PulseClassifier
 from lynkeus.transforms.pulse_quantities import QUANTITIES
 
@@ -17,12 +17,12 @@ OF_WAVEFORM = len(QUANTITIES)  # the first columns are measured on the waveform 
 
 
 @pytest.fixture(scope="module")
-def sets() -> tuple[Pulses, Pulses]:
+def sets() -> tuple[SensorPulses, SensorPulses]:
     """To learn from, and to test on."""
     return draw_pulses(7000, np.random.default_rng(2)), draw_pulses(5000, np.random.default_rng(3))
 
 
-def f1(test: Pulses, called: np.ndarray) -> float:
+def f1(test: SensorPulses, called: np.ndarray) -> float:
     return float(f1_score(test.truth, called, average="macro", labels=range(len(CLASSES)), zero_division=0.0))
 
 
@@ -42,7 +42,7 @@ def test_pulses_are_called_by_their_names(sets):
 
 
 def test_the_arrays_do_what_the_trees_of_scikit_learn_do(sets, tmp_path):
-    train, test = (Pulses(*(part[:1500] for part in pulses)) for pulses in sets)
+    train, test = (SensorPulses(*(part[:1500] for part in pulses)) for pulses in sets)
     ours = PulseClassifier.fit(train.quantities, train.truth, len(CLASSES), trees=20)
     theirs = ExtraTreesClassifier(20, min_samples_leaf=2, random_state=0)
     theirs.fit(np.nan_to_num(train.quantities, nan=-1), train.truth)
@@ -54,7 +54,7 @@ def test_the_arrays_do_what_the_trees_of_scikit_learn_do(sets, tmp_path):
 
 
 def test_a_class_that_was_never_seen_is_never_called(sets):
-    train, test = (Pulses(*(part[:1500] for part in pulses)) for pulses in sets)
+    train, test = (SensorPulses(*(part[:1500] for part in pulses)) for pulses in sets)
     some = train.truth != CLASSES.index("MPE")
     found = PulseClassifier.fit(train.quantities[some], train.truth[some], len(CLASSES), trees=20)
     assert (found.probabilities(test.quantities)[:, CLASSES.index("MPE")] == 0).all()

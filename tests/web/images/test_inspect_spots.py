@@ -18,7 +18,7 @@ from pyarrow import parquet
 from lynkeus.core.errors import SourceError
 from lynkeus.web.app import create_app
 from lynkeus.web.images import pictures
-from lynkeus.web.images.scans import ScoredImages, Spot, read_parts
+from lynkeus.web.images.scans import ScoredImages, StoredSpot, read_parts
 
 WORST = 13  # image 1 of cell 1, after
 
@@ -123,7 +123,7 @@ def test_without_the_folder_of_good_images_names_are_shown(tmp_path: Path, score
      '[{"file": "a", "x": NaN, "y": 1, "distance": 1}]', '[{"file": "a", "x": null, "y": 1, "distance": 1}]'],
 )  # fmt: skip
 def test_good_patches_that_cannot_be_read_are_none(text: str) -> None:
-    assert Spot(1.0, 2.0, 3.0, 4.0, text).alike == ()
+    assert StoredSpot(1.0, 2.0, 3.0, 4.0, text).alike == ()
 
 
 def test_a_crop_is_turned_like_the_picture_and_transparent_beyond_it(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_an_empty_store(tmp_path: Path) -> None:
 
 
 def test_runs_without_plots(tmp_path: Path, run_records: Callable[..., list[RunRecord]]) -> None:
-    with client_of(tmp_path, [record.without_plots() for record in run_records(4)]) as client:
+    with client_of(tmp_path, [replace(record, plots=()) for record in run_records(4)]) as client:
         for path in ("/runs", "/runs/run%201003", "/runs/compare?a=run+1000&b=run+1001", "/runs/file?run=run+1003"):
             assert client.get(path).status_code == 200
         client.app.state.site.store.close()  # type: ignore[attr-defined]

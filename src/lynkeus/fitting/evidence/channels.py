@@ -15,11 +15,10 @@ from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.reference import mean_sample
 
 TOP = 8
-ALIKE = 0.9  # share of the channels, the best fitting ones, by which the nearest good reference is chosen
-PLACE = re.compile(r"\.(?P<position>\d+(?:\.\d+)?)\.(?P<line>\w+)(?:/(?P<plane>\w+))?$")
+FITTING_SHARE = 0.9  # share of the channels, the best fitting ones, by which the nearest good reference is chosen
 
 
-class Place(NamedTuple):
+class ChannelPlace(NamedTuple):
     """Where a channel is: position along the beam line in m (None: not known), beam line, plane."""
 
     position_m: float | None
@@ -27,12 +26,22 @@ class Place(NamedTuple):
     plane: str
 
 
-def place_of(name: str) -> Place:
-    """From names like `BPME.2241.SA1/x` (type, metres, line, plane); any other name keeps its plane after the slash."""
-    found = PLACE.search(name)
+def place_of(name: str, pattern: str) -> ChannelPlace:
+    """Read the place from the groups `position`, `line` and `plane` of a regular expression that a site gives; where it
+    does not match, only the plane is known, from what follows a slash."""
+    found = re.search(pattern, name) if pattern else None
     if found is None:
-        return Place(None, "", name.rpartition("/")[2] if "/" in name else "")
-    return Place(float(found["position"]), found["line"], found["plane"] or "")
+        return ChannelPlace(None, "", name.rpartition("/")[2] if "/" in name else "")
+    groups = {group: text or "" for group, text in found.groupdict().items()}
+    return ChannelPlace(_metres(groups.get("position", "")), groups.get("line", ""), groups.get("plane", ""))
+
+
+def _metres(text: str) -> float | None:
+    """Return a position, None for a text that is no number: a pattern of a site may match more than it means."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _rare(alarms_per_hour: float) -> str:
@@ -41,14 +50,15 @@ def _rare(alarms_per_hour: float) -> str:
     return f"good data does this {how_often(alarms_per_hour)}"
 
 
-def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm) -> dict[str, Any]:
-    """Everything the alarm page shows of the window that opened an alarm; plain JSON types and NumPy arrays."""
+def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm, place: str = "") -> dict[str, Any]:
+    """Return what the alarm page shows of the window that opened an alarm: plain JSON types and NumPy arrays; `place`:
+    how places are read from the names of channels."""
     batch = scored.batch[np.array([row])]
     k = fitted.scorer.outputs.index(alarm.output)
     names = batch.schema.names
     speaks = per_channel(fitted.explain(scored.batch, alarm.output))[row]
     sample = mean_sample(batch)[0]
-    places = [place_of(name) for name in names]
+    places = [place_of(name, place) for name in names]
     calibration = fitted.calibrations[alarm.output]
     order = np.argsort(-np.abs(speaks))[:TOP]
     found = scored.found[k][row]
@@ -57,9 +67,9 @@ def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm) -> dict[str
     return {
         "unit": batch.schema.units[0] if batch.schema.units else "",
         "channels": list(names),
-        "position_m": [place.position_m for place in places],
-        "line": [place.line for place in places],
-        "plane": [place.plane for place in places],
+        "position_m": [one.position_m for one in places],
+        "line": [one.line for one in places],
+        "plane": [one.plane for one in places],
         "sample": sample,
         "reference": nearest_reference(fitted.reference["reference"], sample),
         "evidence": speaks,
@@ -77,7 +87,7 @@ def nearest_reference(references: Floats, sample: Floats) -> Floats:
         return np.full_like(sample, np.nan)
     scale = np.maximum(references.std(axis=0), 1e-12)
     distance = np.nan_to_num(((references - sample) / scale) ** 2, nan=0.0)
-    kept = max(1, int(ALIKE * len(sample)))
+    kept = max(1, int(FITTING_SHARE * len(sample)))
     return references[np.partition(distance, kept - 1, axis=1)[:, :kept].sum(axis=1).argmin()]
 
 
@@ -86,7 +96,7 @@ def _label(scorer: object, output: str) -> str:
     return labels.get(output, "evidence")
 
 
-def line_positions(names: Sequence[str]) -> tuple[float, ...]:
-    """Position of every channel in m; empty where any is not known."""
-    positions = [place_of(name).position_m for name in names]
+def line_positions(names: Sequence[str], place: str) -> tuple[float, ...]:
+    """Return the position of every channel in m; empty where any is not known."""
+    positions = [place_of(name, place).position_m for name in names]
     return () if None in positions else tuple(float(position or 0.0) for position in positions)

@@ -25,7 +25,7 @@ FOOT = 0.2  # of the top of a hill: where it ends
 OUTLINE = 0.1  # of the top of a hill: where it is outlined
 
 
-class Found(NamedTuple):
+class ChangeHypothesis(NamedTuple):
     """One way to explain the counts: `gain`: twice the logarithm of by how much more likely they are; `trials`:
     how many such ways were tried."""
 
@@ -43,7 +43,7 @@ class Found(NamedTuple):
 
 
 def change_of(plot: Plot, counts: Floats, expected: Floats, variance: Floats) -> Finding:
-    """What happened, from (bins,) counts, what is expected of a good run of this size, and the variance of both.
+    """Return what happened, from (bins,) counts, what is expected of a good run of this size, and the variance of both.
 
     1-D and 2-D plots; of kind none where nothing explains the counts by three sigmas better. `size`: by how
     much it shifted, a ratio on logarithmic axes; the share that is gone; the events that are new.
@@ -55,13 +55,13 @@ def change_of(plot: Plot, counts: Floats, expected: Floats, variance: Floats) ->
     expected = expected + GROUND * (1 + expected.mean())  # nothing is impossible
     if np.isclose(counts.sum(), expected.sum(), rtol=0.02):
         expected *= counts.sum() / expected.sum()
-    seen = Seen(counts, expected, expected / np.maximum(variance, expected), counts.sum() == expected.sum())
+    seen = PlotCounts(counts, expected, expected / np.maximum(variance, expected), counts.sum() == expected.sum())
     populations = _populations(expected)
     best = max([*_shifts(plot, seen, populations), *_gone(seen, populations), *_new(seen)], key=lambda one: one.worth)
     return Finding("none", plot.name) if best.worth < LEAST_GAIN else _in_words(plot, best)
 
 
-class Seen(NamedTuple):
+class PlotCounts(NamedTuple):
     """A plot as seen: `counts`, what was `expected`, the `certainty` of each bin: 1, or less where good runs differ by
     more than counting; `normalised`: both have the same sum, so that what one population gains all others lose."""
 
@@ -71,7 +71,7 @@ class Seen(NamedTuple):
     normalised: bool
 
     def changed(self, difference: Floats) -> Floats:
-        """What would be expected after a change of one population."""
+        """Return what would be expected after a change of one population."""
         after = np.maximum(self.expected + difference, 1e-3 * self.expected)
         return after * (self.expected.sum() / after.sum()) if self.normalised else after
 
@@ -97,7 +97,8 @@ def _populations(expected: Floats) -> list[Floats]:
 
 
 def _climbed(height: Floats) -> Array:
-    """(bins) the top, as the number of a bin, that is reached from each bin by going to the highest neighbour."""
+    """Return (bins) the top, as the number of a bin, that is reached from each bin by going to the highest
+    neighbour."""
     numbers = np.arange(height.size).reshape(height.shape)
     higher, goal = height.copy(), numbers.copy()
     padded, names = np.pad(height, 1, constant_values=-np.inf), np.pad(numbers, 1)
@@ -121,7 +122,7 @@ def _above(expected: Floats, basin: Array) -> Floats:
     return np.where(inside, np.maximum(expected - ground, 0.0), 0.0)
 
 
-def _shifts(plot: Plot, seen: Seen, populations: list[Floats]) -> Iterator[Found]:
+def _shifts(plot: Plot, seen: PlotCounts, populations: list[Floats]) -> Iterator[ChangeHypothesis]:
     for population in populations:
         for axis in range(population.ndim):
             step, scaled = _step(plot, axis, population), _scaled(plot, axis)
@@ -130,7 +131,7 @@ def _shifts(plot: Plot, seen: Seen, populations: list[Floats]) -> Iterator[Found
                 tried.append((seen.gain(_moved(population, scaled, shift, axis) - population), shift))
             gain, shift = peak(tried)
             place = population > OUTLINE * population.max()
-            yield Found("shifted", gain, shift, place, axis, len(STEPS) * len(populations) * population.ndim)
+            yield ChangeHypothesis("shifted", gain, shift, place, axis, len(STEPS) * len(populations) * population.ndim)
 
 
 def peak(tried: list[tuple[float, float]]) -> tuple[float, float]:
@@ -144,13 +145,15 @@ def peak(tried: list[tuple[float, float]]) -> tuple[float, float]:
     return (float(c - b**2 / (4 * a)), float(-b / (2 * a))) if a < 0 else points[at]
 
 
-def _gone(seen: Seen, populations: list[Floats]) -> Iterator[Found]:
+def _gone(seen: PlotCounts, populations: list[Floats]) -> Iterator[ChangeHypothesis]:
     for population in populations[1:]:
         gain, share = seen.best_of(-population, (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0))
-        yield Found("gone", gain, min(share, 1.0), population > OUTLINE * population.max(), trials=len(populations))
+        yield ChangeHypothesis(
+            "gone", gain, min(share, 1.0), population > OUTLINE * population.max(), trials=len(populations)
+        )
 
 
-def _new(seen: Seen) -> Iterator[Found]:
+def _new(seen: PlotCounts) -> Iterator[ChangeHypothesis]:
     """A Gaussian anywhere, of several widths; the best of each width. Many places are tried."""
     precision = seen.certainty / (0.5 * (seen.counts + seen.expected))
     weighted = (seen.counts - seen.expected) * precision
@@ -167,7 +170,7 @@ def _new(seen: Seen) -> Iterator[Found]:
             shape = ndimage.gaussian_filter(point, width, mode="constant", truncate=3.0)
             gain, size = seen.best_of(shape, [float(events.flat[at]) * f for f in (0.0, 0.5, 0.8, 1.0, 1.3, 2.0, 3.0)])
             trials = max(seen.expected.size / (2 * width) ** seen.expected.ndim, 2.0) * len(WIDTHS)
-            yield Found("new", gain, size, shape > np.exp(-2) * shape.max(), trials=trials)
+            yield ChangeHypothesis("new", gain, size, shape > np.exp(-2) * shape.max(), trials=trials)
 
 
 def _norm(width: float, axes: int) -> float:
@@ -203,7 +206,7 @@ def _moved(population: Floats, edges: Floats, shift: float, axis: int) -> Floats
     return moved
 
 
-def _in_words(plot: Plot, found: Found) -> Finding:
+def _in_words(plot: Plot, found: ChangeHypothesis) -> Finding:
     region = {variable: _range(plot, axis, found.place) for axis, variable in enumerate(plot.variables)}
     where = ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in region.items())
     size, unit, variable = found.size, "", ""

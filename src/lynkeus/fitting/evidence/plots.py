@@ -38,12 +38,12 @@ class ReferencePlots:
         return cls(share, between, float(events.sum()))
 
     def expected(self, events: float) -> tuple[Floats, Floats]:
-        """(bins,) counts that a good run of so many events has, and their variance."""
+        """Return (bins,) counts that a good run of so many events has, and their variance."""
         mean = self.share * events
         return mean, mean + mean * events / self.events + (self.between * events) ** 2
 
     def pulls(self, counts: Floats, events: float) -> Floats:
-        """(bins,) signed sigmas; by the Poisson likelihood ratio, so that sparse bins do not cry wolf."""
+        """Return (bins,) signed sigmas; by the Poisson likelihood ratio, so that sparse bins do not cry wolf."""
         mean, variance = self.expected(events)
         known = np.maximum(mean, max(0.5 * events / self.events, TINY))  # a run may be empty
         ratio = np.where(counts > 0, np.maximum(counts, 1e-9) / known, 1.0)

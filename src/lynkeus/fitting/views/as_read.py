@@ -32,7 +32,7 @@ class AsRead:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of channels, plots or features, as the schema has them."""
+        """Return the names of channels, plots or features, as the schema has them."""
         return self.schema.names
 
     def of(self, source: Source, who: str = "the model") -> Source:

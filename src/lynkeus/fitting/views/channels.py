@@ -30,7 +30,7 @@ class Channels:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the live channels."""
+        """Return the names of the live channels."""
         return self.channels.schema(self.schema).names
 
     def of(self, source: Source, who: str = "the model") -> Source:

@@ -63,7 +63,7 @@ class LiveChannels:
         return cls(tuple(names), live, np.where(low == high, low, np.nan).astype(np.float64), reasons)
 
     def schema(self, schema: Schema) -> Schema:
-        """The schema of what `select` gives."""
+        """Return the schema of what `select` gives."""
         if self.live.all():
             return schema
         names = tuple(name for name, alive in zip(self.names, self.live, strict=True) if alive)
@@ -99,12 +99,12 @@ class LiveChannels:
         return whole
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return plain JSON types."""
         resting = [None if np.isnan(value) else float(value) for value in self.resting]
         return {"names": self.names, "live": self.live.tolist(), "resting": resting, "asleep": dict(self.asleep)}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """Inverse of `to_dict`."""
+        """Rebuild it from what `to_dict` returned."""
         resting = np.array([np.nan if value is None else value for value in fields["resting"]], float)
         return cls(tuple(fields["names"]), np.array(fields["live"], bool), resting, dict(fields["asleep"]))

@@ -44,12 +44,12 @@ class RunPlots:
 
     @property
     def schema(self) -> Schema:
-        """Of the runs as the scorer sees them."""
+        """Return the schema of the runs as the scorer sees them."""
         return ReadRuns(self.reader, (), self.sees).schema
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the plots."""
+        """Return the names of the plots."""
         return tuple(plot.name for plot in self.book.plots)
 
     def of(self, source: Source, who: str = "the model") -> ReadRuns:

@@ -42,8 +42,8 @@ class WatchedRuns:
         return []
 
     def _is_new(self, run: RunFile) -> bool:
-        """Whether a run was not judged by the model since its file was written."""
-        judged = run_records.judgements(self.store, self.model, run.name)
-        if not judged:
+        """Return whether a run was not judged by the model since its file was written."""
+        history = run_records.verdict_history(self.store, self.model, run.name)
+        if not history:
             return True
-        return run.path is not None and Path(run.path).stat().st_mtime_ns > judged[0][1]
+        return run.path is not None and Path(run.path).stat().st_mtime_ns > history[0][1]

@@ -74,6 +74,7 @@ def watch_folder(
     done, before = Watched(), dict[str, Stamp]()
     while True:
         now = dict(files.look())
+        # A file that changed between two looks is still being written; it is read when it has come to rest.
         still = {name: stamp for name, stamp in now.items() if not follow or before.get(name) == stamp}
         before = now
         for one in files.judge(still):

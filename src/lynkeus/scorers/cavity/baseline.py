@@ -8,11 +8,11 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from lynkeus.core import Floats
-from lynkeus.scorers.cavity.equation import CavityModel, Signals, chi_square
+from lynkeus.scorers.cavity.equation import CavityModel, RfSignals, chi_square
 from lynkeus.scorers.cavity.likelihood import Change, find_changes
 from lynkeus.scorers.cavity.pulse_shapes import (
     ChannelSpread,
-    Found,
+    ShapeFit,
     find_cut,
     find_drive_shift,
     find_gain,
@@ -53,21 +53,21 @@ NARROWEST = 0.5  # sigmas: a healthy spread below this is taken as this
 UPPER, UPPER_SIGMAS = 0.9, 1.2816  # the quantile that says how far healthy pulses stray, and where a Gaussian has it
 
 
-class Findings(NamedTuple):
+class PulseFindings(NamedTuple):
     """Every statistic of some pulses (n, statistic), and what was found in detail."""
 
     statistics: Floats
     change: Change
-    jump: Found
-    shift: Found
-    drive_shift: Found
-    ringing: Found
-    drive_ringing: Found
-    cut: Found
+    jump: ShapeFit
+    shift: ShapeFit
+    drive_shift: ShapeFit
+    ringing: ShapeFit
+    drive_ringing: ShapeFit
+    cut: ShapeFit
 
 
 @dataclass(frozen=True)
-class Baseline:
+class CavityBaseline:
     """The null distribution of one cavity, or of all, learned from healthy pulses: `middle` and `stray` (statistic,),
     median and upper sigma of each statistic."""
 
@@ -78,7 +78,7 @@ class Baseline:
     stray: Floats
 
     @classmethod
-    def fit(cls, signals: Signals, step_s: float) -> Self:
+    def fit(cls, signals: RfSignals, step_s: float) -> Self:
         """Learn from healthy pulses; the statistics of each half come from the spread of the other half, as noise that
         was fitted to itself would look too small."""
         model = CavityModel.fit(signals, step_s)
@@ -99,7 +99,7 @@ class Baseline:
             np.maximum(stray, NARROWEST),
         )
 
-    def find(self, signals: Signals) -> Findings:
+    def find(self, signals: RfSignals) -> PulseFindings:
         """Return every likelihood ratio (n, statistic) of some pulses, and what was found in detail."""
         change = find_changes(self.model, self.equation, signals)
         white = self.channels.contradicts(self.model, signals)
@@ -131,9 +131,9 @@ class Baseline:
             "rest": rest,
         }
         statistics = np.stack([found[name] for name in STATISTICS], axis=1)
-        return Findings(statistics, change, jump, shift, drive_shift, ringing, drive_ringing, cut)
+        return PulseFindings(statistics, change, jump, shift, drive_shift, ringing, drive_ringing, cut)
 
-    def scores(self, found: Findings) -> Floats:
+    def scores(self, found: PulseFindings) -> Floats:
         """Return the scores (n, 1 + FAULTS) in sigmas of healthy pulses: anomaly, then each fault."""
         sigmas = {}
         for family in FAMILIES.values():
@@ -167,5 +167,5 @@ def _doubted(sigmas: Floats, other: Floats) -> Floats:
     return np.where(sigmas > 0, sigmas / np.maximum(1, other / CERTAIN), sigmas)
 
 
-def _some(signals: Signals, which: slice) -> Signals:
-    return Signals(*(column[which] for column in vars(signals).values()))
+def _some(signals: RfSignals, which: slice) -> RfSignals:
+    return RfSignals(*(column[which] for column in vars(signals).values()))

@@ -25,7 +25,7 @@ FILLED = 0.9  # share of its top where the field counts as filled
 
 
 @dataclass(frozen=True)
-class Signals:
+class RfSignals:
     """Complex envelopes of probe, forward and reflected (n, time), divided by `scale` (n,) so that the probe of each
     pulse has amplitude 1 and phase 0."""
 
@@ -35,7 +35,7 @@ class Signals:
     scale: Complex
 
 
-def signals_of(values: Array) -> Signals:
+def signals_of(values: Array) -> RfSignals:
     """Return the complex envelopes of I and Q of the three signals (n, 6, time); gaps are interpolated in time."""
     filled = fill_gaps(values)
     signals = filled[:, 0::2] + 1j * filled[:, 1::2]
@@ -48,7 +48,7 @@ def signals_of(values: Array) -> Signals:
     size = np.maximum(top, least)
     scale = np.where(size > 0, size, 1.0) * np.exp(1j * turned)
     probe, forward, reflected = np.moveaxis(signals / scale[:, None, None], 1, 0)
-    return Signals(probe, forward, reflected, scale)
+    return RfSignals(probe, forward, reflected, scale)
 
 
 def fill_gaps(values: Array) -> Floats:
@@ -88,7 +88,7 @@ class CavityModel:
     stop: int
 
     @classmethod
-    def fit(cls, signals: Signals, step_s: float) -> Self:
+    def fit(cls, signals: RfSignals, step_s: float) -> Self:
         """Calibrate a cavity on the median of healthy pulses, so that some faulty ones do no harm.
 
         The half bandwidth comes from fill and decay, where no beam is; the crosstalk from the decay, where no drive is.
@@ -113,14 +113,14 @@ class CavityModel:
             alpha, crosstalk, complex(x), complex(y), half_bandwidth, np.zeros((len(probe) - 1) // length),
             step_s, length, start, filled, stop,
         )  # fmt: skip
-        medians = Signals(probe[None], forward[None], reflected[None], signals.scale[:1])
+        medians = RfSignals(probe[None], forward[None], reflected[None], signals.scale[:1])
         return cls(**(vars(model) | {"detuning": _detuning(model, medians)}))
 
-    def drive(self, signals: Signals) -> Complex:
+    def drive(self, signals: RfSignals) -> Complex:
         """Return forward without crosstalk (n, time), in units of the field that it would hold up in the end."""
         return np.asarray((signals.forward - self.crosstalk * signals.probe) * (self.alpha / self.half_bandwidth))
 
-    def residual(self, signals: Signals) -> Complex:
+    def residual(self, signals: RfSignals) -> Complex:
         """Return what the equation leaves over (n, block), in units of half bandwidth times field: beam, or a fault."""
         field = self.field(signals)
         change = np.diff(signals.probe[:, :: self.length], axis=1)[:, : field.shape[1]]
@@ -128,11 +128,11 @@ class CavityModel:
         drive = in_blocks(self.drive(signals), self.length)
         return np.asarray(rate - drive + field * (1 - 1j * self.detuning / self.half_bandwidth))
 
-    def field(self, signals: Signals) -> Complex:
+    def field(self, signals: RfSignals) -> Complex:
         """Return the mean of the probe in each block (n, block)."""
         return np.asarray(in_blocks(signals.probe, self.length))
 
-    def contradiction(self, signals: Signals) -> Complex:
+    def contradiction(self, signals: RfSignals) -> Complex:
         """Return the probe minus what forward and reflected say of it (n, time): 0 whatever the cavity does."""
         return np.asarray(signals.probe - self.x * signals.forward - self.y * signals.reflected)
 
@@ -205,7 +205,7 @@ def _fit_fill_and_decay(
     return complex(found[0], found[1]), float(found[2])
 
 
-def _detuning(model: CavityModel, medians: Signals) -> Floats:
+def _detuning(model: CavityModel, medians: RfSignals) -> Floats:
     """Return the detuning (block,) in rad/s from the phase of what the equation leaves over; where the field is too
     weak it is interpolated between blocks that have some."""
     field = model.field(medians)[0]

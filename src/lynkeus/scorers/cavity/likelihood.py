@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lynkeus.core import Array, Floats
-from lynkeus.scorers.cavity.equation import CavityModel, Complex, Signals, chi_square, in_blocks
+from lynkeus.scorers.cavity.equation import CavityModel, Complex, RfSignals, chi_square, in_blocks
 from lynkeus.scorers.cavity.spread import LEAST_BEAM, EquationSpread, beam_shape, flat_top, windows
 
 RISES_S = (0.0, 150e-6, 450e-6)  # how long a half bandwidth takes to rise
@@ -51,7 +51,7 @@ def rises(model: CavityModel) -> tuple[Floats, Floats]:
     return np.array(shapes), np.tile(begin, len(RISES_S))
 
 
-def find_changes(model: CavityModel, spread: EquationSpread, signals: Signals) -> Change:
+def find_changes(model: CavityModel, spread: EquationSpread, signals: RfSignals) -> Change:
     """Return every statistic of the cavity equation.
 
     Where one is sought the detuning, the phase of the beam, and a current that varies anyway may be others at no cost.
@@ -129,7 +129,7 @@ def _find_quench(
 
 
 def _find_rise(
-    model: CavityModel, spread: EquationSpread, signals: Signals, *_: Floats
+    model: CavityModel, spread: EquationSpread, signals: RfSignals, *_: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Return sigmas, relative rise and onset (n,) in s of a field that is not loaded as the drive was made for."""
     flat = (flat_top(model, signals) - spread.flat_top) @ spread.flat_whitener.T
@@ -149,7 +149,7 @@ def _find_rise(
 
 
 def _find_beam_loss(
-    model: CavityModel, spread: EquationSpread, _: Signals, left: Floats, basis: Floats
+    model: CavityModel, spread: EquationSpread, _: RfSignals, left: Floats, basis: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Return sigmas, share of the beam that is lost, and since when (n,) in s."""
     shape = beam_shape(model, spread)

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from lynkeus.core import Array, Floats
-from lynkeus.scorers.cavity.equation import CavityModel, Complex, Signals, chi_square
+from lynkeus.scorers.cavity.equation import CavityModel, Complex, RfSignals, chi_square
 
 CONTRADICTION_FLOOR, DRIVE_FLOOR = 3e-4, 1e-3  # of the amplitude: what averaging over a sample leaves open
 FARTHEST_S = 200e-6  # shift in time that is sought
@@ -24,7 +24,7 @@ AT_REST, QUIET = 0.1, 0.2  # of the change at that quantile: a channel that chan
 SIGNALS = ("probe", "forward", "reflected")
 
 
-class Found(NamedTuple):
+class ShapeFit(NamedTuple):
     """A statistic (n,) in sigmas, when it begins (s), how large it is, and what of the signals it concerns (index)."""
 
     sigmas: Floats
@@ -45,7 +45,7 @@ class ChannelSpread:
     resting: Floats
 
     @classmethod
-    def fit(cls, model: CavityModel, signals: Signals) -> Self:
+    def fit(cls, model: CavityModel, signals: RfSignals) -> Self:
         """Learn medians and MADs over healthy pulses (n, time)."""
         contradiction = model.contradiction(signals)
         mean, noise = _centre(contradiction, CONTRADICTION_FLOOR)
@@ -55,12 +55,12 @@ class ChannelSpread:
         resting = AT_REST * usual_change(model, signals)
         return cls(mean, noise, shape + off, wide, resting)
 
-    def contradicts(self, model: CavityModel, signals: Signals) -> Complex:
+    def contradicts(self, model: CavityModel, signals: RfSignals) -> Complex:
         """Return the contradiction of the channels (n, time) beyond that of healthy pulses, in sigmas of its real and
         imaginary parts."""
         return np.asarray((model.contradiction(signals) - self.contradiction) / self.contradiction_noise)
 
-    def drives(self, signals: Signals) -> Complex:
+    def drives(self, signals: RfSignals) -> Complex:
         """Return forward minus its healthy shape with the best gain (n, time), in sigmas of its real and imaginary
         parts."""
         gain = _gain(signals.forward / self.forward_noise, self.forward / self.forward_noise)
@@ -80,7 +80,7 @@ def _gain(rows: Complex, shape: Complex) -> Complex:
     return np.asarray((rows @ shape.conj()) / max(float(np.vdot(shape, shape).real), 1e-30))
 
 
-def find_jump(model: CavityModel, spread: ChannelSpread, signals: Signals, white: Complex) -> Found:
+def find_jump(model: CavityModel, spread: ChannelSpread, signals: RfSignals, white: Complex) -> ShapeFit:
     """Find where the probe is multiplied by 1 + size from some time on, perhaps only for a while."""
     noise = spread.contradiction_noise
     field = (signals.probe - white * noise) / noise
@@ -102,14 +102,14 @@ def find_jump(model: CavityModel, spread: ChannelSpread, signals: Signals, white
         sigmas = np.where(better, np.sqrt(gain[row, best]), sigmas)
         at = np.where(better, begin[best] * model.step_s, at)
         size = np.where(better, np.abs(step[row, best]) / weight[row, best], size)
-    return Found(sigmas, at, size, np.zeros(len(white), np.intp))
+    return ShapeFit(sigmas, at, size, np.zeros(len(white), np.intp))
 
 
 def _cumulated(rows: Array) -> Array:
     return np.concatenate([np.zeros_like(rows[:, :1]), np.cumsum(rows, axis=1)], axis=1)
 
 
-def find_shift(model: CavityModel, spread: ChannelSpread, signals: Signals, white: Complex) -> Found:
+def find_shift(model: CavityModel, spread: ChannelSpread, signals: RfSignals, white: Complex) -> ShapeFit:
     """Find the one channel that is late or early: moved back, it no longer contradicts the others. `size` is the delay
     in s."""
     farthest = max(1, round(FARTHEST_S / model.step_s))
@@ -131,7 +131,7 @@ def find_shift(model: CavityModel, spread: ChannelSpread, signals: Signals, whit
                 size = np.where(better, direction * (samples - 1 + part) * model.step_s, size)
                 signal = np.where(better, number, signal)
                 last, last_square = moved, chi_square(moved)
-    return Found(np.sqrt(best), np.full(len(white), np.nan), size, signal)
+    return ShapeFit(np.sqrt(best), np.full(len(white), np.nan), size, signal)
 
 
 def _moved(rows: Complex, samples: int) -> Complex:
@@ -140,7 +140,7 @@ def _moved(rows: Complex, samples: int) -> Complex:
     return rows[:, index]
 
 
-def find_drive_shift(model: CavityModel, spread: ChannelSpread, signals: Signals, white: Complex) -> Found:
+def find_drive_shift(model: CavityModel, spread: ChannelSpread, signals: RfSignals, white: Complex) -> ShapeFit:
     """Find whether the whole record is late or early: the drive, moved back, has its healthy shape, or at least half of
     it."""
     farthest = max(1, round(FARTHEST_S / model.step_s))
@@ -159,7 +159,7 @@ def find_drive_shift(model: CavityModel, spread: ChannelSpread, signals: Signals
         left, size = np.where(better, square, left), np.where(better, (whole[found] + part) * model.step_s, size)
     share = (before - left) / np.maximum(before, 1e-12)
     sigmas = np.sqrt((before - left) * np.clip(2 * share - 1, 0, 1))
-    return Found(sigmas, np.full(len(white), np.nan), size, np.ones(len(white), np.intp))
+    return ShapeFit(sigmas, np.full(len(white), np.nan), size, np.ones(len(white), np.intp))
 
 
 def without_slow(model: CavityModel, white: Complex) -> Complex:
@@ -176,7 +176,7 @@ def without_slow(model: CavityModel, white: Complex) -> Complex:
     return fast
 
 
-def find_ringing(model: CavityModel, white: Complex) -> Found:
+def find_ringing(model: CavityModel, white: Complex) -> ShapeFit:
     """Find an oscillation that begins at some time and dies away. `size` is its frequency in Hz."""
     n, samples = white.shape
     best, at, size = np.zeros(n), np.full(n, np.nan), np.zeros(n)
@@ -199,10 +199,10 @@ def find_ringing(model: CavityModel, white: Complex) -> Found:
             better = sigmas > best
             best = np.where(better, sigmas, best)
             at, size = np.where(better, start * model.step_s, at), np.where(better, frequency[wanted[found]], size)
-    return Found(best, at, size, np.zeros(n, np.intp))
+    return ShapeFit(best, at, size, np.zeros(n, np.intp))
 
 
-def longest_rest(model: CavityModel, signals: Signals, least: Floats) -> Floats:
+def longest_rest(model: CavityModel, signals: RfSignals, least: Floats) -> Floats:
     """Return for how many samples in a row (n,) the amplitude of one signal changes less than `least` (signal,), while
     it should."""
     longest = np.zeros(len(signals.probe))
@@ -216,14 +216,14 @@ def longest_rest(model: CavityModel, signals: Signals, least: Floats) -> Floats:
     return longest
 
 
-def usual_change(model: CavityModel, signals: Signals) -> Floats:
+def usual_change(model: CavityModel, signals: RfSignals) -> Floats:
     """Return the change of the amplitude of each signal (signal,) from sample to sample, where it is quiet: the
     noise."""
     rows = [np.abs(getattr(signals, name)[:, model.start + 2 : model.stop]) for name in SIGNALS]
     return np.array([np.quantile(np.abs(np.diff(row, axis=1)), QUIET) for row in rows])
 
 
-def find_gain(model: CavityModel, spread: ChannelSpread, signals: Signals, white: Complex) -> Floats:
+def find_gain(model: CavityModel, spread: ChannelSpread, signals: RfSignals, white: Complex) -> Floats:
     """Return the sigmas (n,) for one channel that reads all of the pulse by another factor."""
     best = np.zeros(len(white))
     for row in (signals.probe, model.x * signals.forward, model.y * signals.reflected):
@@ -232,7 +232,7 @@ def find_gain(model: CavityModel, spread: ChannelSpread, signals: Signals, white
     return np.asarray(np.sqrt(best))
 
 
-def find_cut(model: CavityModel, spread: ChannelSpread, signals: Signals) -> Found:
+def find_cut(model: CavityModel, spread: ChannelSpread, signals: RfSignals) -> ShapeFit:
     """Find where the drive goes off before its time and stays off. `size` is what is missing in s."""
     driven = slice(model.start, model.stop)
     early = slice(model.start, model.start + max(3, (model.filled - model.start) // 2))
@@ -247,4 +247,4 @@ def find_cut(model: CavityModel, spread: ChannelSpread, signals: Signals) -> Fou
     seen = (last >= 5) & (gain > 0.1)
     sigmas = np.where(seen, np.sqrt(np.maximum(lost.sum(axis=1), 0)), 0.0)
     at_s = (model.start + last) * model.step_s
-    return Found(sigmas, at_s, (count - last) * model.step_s, np.ones(len(rows), np.intp))
+    return ShapeFit(sigmas, at_s, (count - last) * model.step_s, np.ones(len(rows), np.intp))

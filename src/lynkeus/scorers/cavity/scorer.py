@@ -17,7 +17,7 @@ import numpy.typing as npt
 from lynkeus.core import Array, Batch, Evidence, Finding, LastBatch, ModelError, Schema, SchemaError, Scores, Source
 from lynkeus.core.protocols import About
 from lynkeus.files.arrays import arrays_of, part_of, read_folder, write_folder
-from lynkeus.scorers.cavity.baseline import FAULTS, Baseline, Findings
+from lynkeus.scorers.cavity.baseline import FAULTS, CavityBaseline, PulseFindings
 from lynkeus.scorers.cavity.equation import signals_of
 from lynkeus.scorers.cavity.words import evidence, words
 from lynkeus.transforms.missing import with_enough_data
@@ -68,7 +68,7 @@ class Cavity:
             raise SchemaError(
                 f"cavity has {len(together)} pulses without gaps to learn from; give {LEAST_PULSES} or more"
             )
-        self.baselines_: dict[str, Baseline] = {}
+        self.baselines_: dict[str, CavityBaseline] = {}
         for name, values in kept.items():
             if name and len(values) >= OWN_PULSES:
                 self._learn(name, values)
@@ -81,7 +81,7 @@ class Cavity:
 
     def _learn(self, name: str, values: Array) -> None:
         assert self.schema_.sample_rate_hz is not None
-        self.baselines_[name] = Baseline.fit(signals_of(values), 1 / self.schema_.sample_rate_hz)
+        self.baselines_[name] = CavityBaseline.fit(signals_of(values), 1 / self.schema_.sample_rate_hz)
 
     def score(self, batch: Batch) -> Scores:
         """Return the scores (n, 9) in sigmas; NaN for a pulse that misses more than half of its values, or of a cavity
@@ -144,13 +144,13 @@ class Cavity:
                     own, array = own.removesuffix(REAL), array + 1j * arrays[name.removesuffix(REAL) + IMAGINARY]
                 if not own.endswith(IMAGINARY):
                     parts.setdefault(cavity, {})[own] = array
-            scorer.baselines_ = {cavity: part_of(Baseline, found) for cavity, found in parts.items()}
+            scorer.baselines_ = {cavity: part_of(CavityBaseline, found) for cavity, found in parts.items()}
         except (KeyError, TypeError) as error:
             raise ModelError(f"{folder} does not hold a Cavity of this version ({error}); fit it again") from error
         scorer.schema_ = schema
         return scorer
 
-    def _found(self, batch: Batch) -> Iterator[tuple[Array, Baseline, Findings]]:
+    def _found(self, batch: Batch) -> Iterator[tuple[Array, CavityBaseline, PulseFindings]]:
         """Yield rows of one cavity, some at a time, its baseline, and what is found in them."""
         self.schema_.require(batch.schema, "the scorer cavity")
         if batch.values.shape[2] != self.schema_.shape[1]:

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from lynkeus.core import Array, Floats
-from lynkeus.scorers.cavity.equation import CavityModel, Complex, Signals
+from lynkeus.scorers.cavity.equation import CavityModel, Complex, RfSignals
 
 FLOOR = 0.003  # of the half bandwidth: no equation of a real cavity is truer than that
 FLAT_FLOOR = 0.001  # of the field: as FLOOR, of its flat top
@@ -43,7 +43,7 @@ class EquationSpread:
     flat_whitener: Floats
 
     @classmethod
-    def fit(cls, model: CavityModel, signals: Signals) -> Self:
+    def fit(cls, model: CavityModel, signals: RfSignals) -> Self:
         """Learn from healthy pulses, in CLEAN_PASSES passes that leave out what is far off."""
         residual, field = model.residual(signals), float(np.median(np.abs(signals.scale)))
         beam, varies = find_beam(model, residual)
@@ -75,7 +75,7 @@ class EquationSpread:
         flat_whitener = _whitener(_shrunk((flat - usual)[kept], FLAT_FLOOR))
         return cls(mean, slope, whitener, field, reach, beam, varies, usual, flat_whitener)
 
-    def left(self, model: CavityModel, signals: Signals) -> Complex:
+    def left(self, model: CavityModel, signals: RfSignals) -> Complex:
         """Return what the equation leaves over (n, block) beyond what healthy pulses of this field leave."""
         strength = np.clip((np.abs(signals.scale) / self.field) ** 2 - 1, -self.reach, self.reach)
         return np.asarray(model.residual(signals) - self.mean - strength[:, None] * self.slope * model.field(signals))
@@ -122,7 +122,7 @@ def fitted_beam(residual: Complex, beam: Array) -> Floats:
     return np.asarray(size[:, None] * shapes[best])
 
 
-def flat_top(model: CavityModel, signals: Signals) -> Floats:
+def flat_top(model: CavityModel, signals: RfSignals) -> Floats:
     """Return the amplitude of the field behind the fill (n, blocks), relative to its first block, less 1."""
     blocks = np.arange(len(model.detuning)) * model.length
     driven = np.flatnonzero((blocks >= model.filled) & (blocks + model.length < model.stop))

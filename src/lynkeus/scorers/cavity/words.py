@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from lynkeus.core import Floats
-from lynkeus.scorers.cavity.baseline import CERTAIN, FAULTS, STATISTICS, Baseline, Findings
-from lynkeus.scorers.cavity.equation import Signals
+from lynkeus.scorers.cavity.baseline import CERTAIN, FAULTS, STATISTICS, CavityBaseline, PulseFindings
+from lynkeus.scorers.cavity.equation import RfSignals
 from lynkeus.scorers.cavity.pulse_shapes import SIGNALS
 
 
-def words(baseline: Baseline, found: Findings, output: str) -> str:
+def words(baseline: CavityBaseline, found: PulseFindings, output: str) -> str:
     """Return half a sentence on what was found in the first pulse, with its numbers, such as "detuning +12 Hz"."""
     hz = baseline.model.half_bandwidth / (2 * np.pi)
     change = found.change
@@ -45,7 +45,7 @@ def words(baseline: Baseline, found: Findings, output: str) -> str:
     return "probe, forward and reflected contradict each other"
 
 
-def evidence(baseline: Baseline, signals: Signals, found: Findings, output: str) -> Floats:
+def evidence(baseline: CavityBaseline, signals: RfSignals, found: PulseFindings, output: str) -> Floats:
     """Return squared sigmas (n, 6, time) of each sample: of what the equation leaves over, of the contradiction, or of
     the drive."""
     n, samples = signals.probe.shape
@@ -73,7 +73,7 @@ def evidence(baseline: Baseline, signals: Signals, found: Findings, output: str)
     return shown
 
 
-def _by_drive(baseline: Baseline, found: Findings, row: int) -> bool:
+def _by_drive(baseline: CavityBaseline, found: PulseFindings, row: int) -> bool:
     """The channels agree with each other: it is the drive, or the whole record."""
     at = STATISTICS.index("channels")
     strays = (found.statistics[row, at] - baseline.middle[at]) / baseline.stray[at]

@@ -72,7 +72,7 @@ class Ensemble:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) nats; NaN for a sample for which no member has enough data."""
+        """Return (n, 1) nats; NaN for a sample for which no member has enough data."""
         nats = self._nats(batch)
         known = np.isfinite(nats)
         if self.combination == "max":
@@ -110,7 +110,7 @@ class Ensemble:
         return scorer
 
     def _nats(self, batch: Batch) -> Floats:
-        """(members, n) minus the logarithms of p-values; NaN where a member has not enough data."""
+        """Return (members, n) minus the logarithms of p-values; NaN where a member has not enough data."""
         self.schema_.require(batch.schema, "the scorer ensemble")
         pairs = zip(self.members_, self.calibrations_, strict=True)
         return np.stack([-np.log(calibration.p_value(member.score(batch)[:, 0])) for member, calibration in pairs])
@@ -142,7 +142,7 @@ def _made(member: Member) -> Scorer:
 
 
 def _held_out_scores(member: Member, source: Source, samples: int) -> Floats:
-    """(n,) scores of samples by a member that was not fitted on them: whole folds, until there are enough."""
+    """Return (n,) scores of samples by a member that was not fitted on them: whole folds, until there are enough."""
     fold = np.arange(samples) * BLOCKS // max(samples, 1) % FOLDS
     scores: list[Floats] = []
     for number in range(FOLDS):

@@ -55,12 +55,12 @@ class RunEvents:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a run of too few events."""
+        """Return (n, 1); NaN for a run of too few events."""
         self.schema_.require(batch.schema, "the scorer run_events")
         return worst_plot(self.null_.of(self._deviates(batch)))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """What the inner scorer explains of every event."""
+        """Return the evidence of the inner scorer for every event."""
         self.schema_.require(batch.schema, "the scorer run_events")
         shape = batch.values.shape[2]
         runs = [

@@ -60,14 +60,14 @@ class RunHistograms:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a run in which no plot has enough events."""
+        """Return (n, 1); NaN for a run in which no plot has enough events."""
         self.schema_.require(batch.schema, "the scorer run_histograms")
         known = np.logical_or.reduce(np.isfinite(self.reference_.enough_events(batch.values)), axis=1)
         scores = self.inner_.score(self._as_batch(self._deviations(batch.values)))
         return np.where(known[:, None], scores, np.nan)
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """Signed pull of each bin in sigmas."""
+        """Return the signed pull of each bin in sigmas."""
         self.schema_.require(batch.schema, "the scorer run_histograms")
         return self.reference_.pulls(batch.values)
 

@@ -47,7 +47,7 @@ class SpatialCorrection:
         return cls(np.where(total > 0, np.maximum(usual, max(least, 1e-300)), np.nan), neighbours)
 
     def apply(self, maps: Floats) -> Floats:
-        """(section, row, column) in units of what is usual at the place: about 1 in good data, everywhere."""
+        """Return (section, row, column) in units of what is usual at the place: about 1 in good data, everywhere."""
         corrected = maps / self.usual
         return smoothed(corrected, self.neighbours) if self.neighbours else corrected
 
@@ -82,8 +82,8 @@ class TimeCorrection:
             )
 
     def apply(self, maps: Floats, run: Array | None = None, livetime: Floats | None = None) -> Floats:
-        """(section, row, column) of maps in the order of time; `run` (section,): names of the runs, which are not mixed
-        (None: one run); `livetime` (section,) in any unit, 0 for a dead section.
+        """Return (section, row, column) of maps in the order of time; `run` (section,): names of the runs, which are
+        not mixed (None: one run); `livetime` (section,) in any unit, 0 for a dead section.
 
         The first section of a run stands alone. A place without data now stays so; where it had none before, what is
         there counts.
@@ -106,5 +106,5 @@ class TimeCorrection:
 
 
 def _along(of_sections: Array, maps: Floats) -> Array:
-    """(section,) to be multiplied with maps."""
+    """Return (section,) to be multiplied with maps."""
     return of_sections.reshape(-1, *[1] * (maps.ndim - 1))

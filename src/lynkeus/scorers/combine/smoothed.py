@@ -75,7 +75,7 @@ class Smoothed:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a section that the scorer does not judge, or that was dead."""
+        """Return the scores (n, 1); NaN for a section that the scorer does not judge, or that was dead."""
         corrected = self._corrected(batch)
         places = tuple(range(1, corrected.ndim))
         highest = np.where(np.isfinite(corrected), corrected, -np.inf).max(axis=places, initial=-np.inf)
@@ -86,7 +86,7 @@ class Smoothed:
         return np.nan_to_num(self._corrected(batch))
 
     def update(self, batch: Batch) -> None:
-        """Remember the last sections."""
+        """Remember the last sections, which the next ones are averaged with."""
         joined = self._with_last(batch)
         self.last_ = {name: column[max(len(column) - self.sections + 1, 0) :] for name, column in joined.items()}
 
@@ -95,7 +95,7 @@ class Smoothed:
         return dict(self.last_)
 
     def resume(self, state: dict[str, Array]) -> None:
-        """Go on from a state, or afresh."""
+        """Go on from a state of `state`, or afresh with None."""
         self.last_ = dict(state)
 
     def save(self, folder: Path) -> None:
@@ -118,7 +118,7 @@ class Smoothed:
         return TimeCorrection(self.sections, self.how)
 
     def _maps(self, batch: Batch) -> Floats:
-        """Of the shape of the values; NaN where a value is missing, and in sections that are not judged."""
+        """Return maps in the shape of the values; NaN where a value is missing, and in sections that are not judged."""
         maps = np.abs(np.asarray(self.inner_.explain(batch, self.inner_.outputs[0]), np.float64))
         judged = np.isfinite(self.inner_.score(batch)).any(axis=1)
         there = np.isfinite(batch.values) & judged.reshape(-1, *[1] * (maps.ndim - 1))

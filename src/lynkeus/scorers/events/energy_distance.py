@@ -59,17 +59,17 @@ class EnergyDistance:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a run of too few events."""
+        """Return (n, 1); NaN for a run of too few events."""
         self.schema_.require(batch.schema, "the scorer energy_distance")
         return worst_plot(self.run_null_.of(self._deviates(batch)))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
-        """How much denser the run is than the reference where an event is, the same for all of its values."""
+        """Return the log ratio of the densities of run and reference at each event, the same for all of its values."""
         self.schema_.require(batch.schema, "the scorer energy_distance")
         return evidence_of(batch, [self._witness(run @ self.mix_) for run in self.events_.runs(batch)])
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         own = {
             "reference": self.reference_,
             "null": self.null_,

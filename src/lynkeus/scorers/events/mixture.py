@@ -78,7 +78,7 @@ class EventMixture:
         return evidence_of(batch, [self.mixture_.parts(run, self.mixture_.score(run)[1]) for run in runs])
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         own = arrays_of(self.mixture_) | {name: getattr(self, f"{name}_") for name in LEARNED}
         own |= self.events_.to_arrays() | arrays_of(self.null_, "usual_")
         write_folder(folder, self.schema_, asdict(self), own)

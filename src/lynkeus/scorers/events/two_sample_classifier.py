@@ -73,7 +73,7 @@ class TwoSampleClassifier:
         return evidence_of(batch, [np.repeat(own[:, None], batch.values.shape[2], axis=1) for own in found])
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         own = {"reference": self.reference_, "landmarks": self.landmarks_, "width": self.width_, "mix": self.mix_}
         own |= self.events_.to_arrays() | arrays_of(self.null_, "usual_")
         write_folder(folder, self.schema_, asdict(self), own)

@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter
 from lynkeus.core import Batch, ModelError, Schema
 from lynkeus.scorers.inspect import features as inspect_features
 from lynkeus.scorers.inspect.features import BLOCK, OVERLAP
-from lynkeus.scorers.inspect.graph import Judging, Looking
+from lynkeus.scorers.inspect.graph import FeatureGraph, ScoreGraph
 from lynkeus.scorers.inspect.grid import STRIDE
 from lynkeus.scorers.inspect.onnx import ALLOWED, MAP, PIXELS, OnnxInspect
 from lynkeus.scorers.inspect.scorer import Inspect
@@ -127,14 +127,14 @@ def difference(scorer: Inspect, other: OnnxInspect, samples: Iterable[Batch]) ->
 
 def _write(scorer: Inspect, path: Path, about: Mapping[str, Any]) -> None:
     """Both networks as functions of one graph, which cuts strips."""
-    channels, count = len(scorer.schema_.names), len(scorer.references_.visits)
+    channels, count = len(scorer.schema_.names), len(scorer.references_.acquisitions)
     pixels = torch.zeros(1, channels, 96, 136, dtype=torch.uint8)
-    looking = Looking(scorer._features.network)
+    looking = FeatureGraph(scorer._features.network)
     features = looking(pixels)
     parts = {
         "looking": traced(looking, {PIXELS: pixels}, ["features"], ({2: OPEN, 3: OPEN},)),
         "judging": traced(
-            Judging(scorer),
+            ScoreGraph(scorer),
             {"features": features, ALLOWED: torch.ones(count, dtype=torch.bool)},
             [SCORES, MAP],
             ({0: OPEN, 1: OPEN}, {}),
@@ -170,8 +170,10 @@ def _drawn(scorer: Inspect) -> Iterator[Batch]:
     for number, size in enumerate([*SIZES, (inspect_features.STRIP_PIXELS // wide + 50, wide)]):
         noise = gaussian_filter(random.normal(size=(1, channels, *size)), (0, 0, 2, 2))
         values = np.clip(120 + 100 * noise, 0, 255).astype(np.uint8)
-        visit = scorer.references_.visits[number % len(scorer.references_.visits)]
+        acquisition = scorer.references_.acquisitions[number % len(scorer.references_.acquisitions)]
         meta = {
-            name: np.array([value]) for name, value in zip((scorer.position, scorer.time), visit, strict=True) if name
+            name: np.array([value])
+            for name, value in zip((scorer.position, scorer.time), acquisition, strict=True)
+            if name
         }
         yield Batch(schema, values, meta=meta)

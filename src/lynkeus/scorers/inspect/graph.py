@@ -1,7 +1,7 @@
 """The scorer inspect as one graph of tensors, for an image of any size that was not learned from.
 
 Most of it is the scorer's own code. Written again is what depends there on numbers that a graph does not know: which
-good images are alike, the Gaussians by blocks of cells, and the last step, which is NumPy's.
+good images are nearest, the Gaussians by blocks of cells, and the last step, which is NumPy's.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from torch.nn.functional import conv2d, pad
 from lynkeus.networks.backbone import Backbone
 from lynkeus.scorers.inspect.features import seen_by, smoothed
 from lynkeus.scorers.inspect.grid import PLACES
-from lynkeus.scorers.inspect.heads import Seen
-from lynkeus.scorers.inspect.novelty import ALIKE, DESCRIBED, GRID, REFERENCE_SIZE, SIZE, UNIT, Novelty, Where
+from lynkeus.scorers.inspect.heads import CellFeatures
+from lynkeus.scorers.inspect.novelty import DESCRIBED, GRID, NEAREST, REFERENCE_SIZE, SIZE, UNIT, Novelty, Where
+from lynkeus.scorers.inspect.null_maps import MAP_WEIGHTS, SCORE_WEIGHTS, SMOOTH, NullMaps
 from lynkeus.scorers.inspect.scorer import Inspect
-from lynkeus.scorers.inspect.usual import SMOOTH, WHERE, WHETHER, Usual
 
 
-class Looking(nn.Module):
+class FeatureGraph(nn.Module):
     """Pixels (1, channel, row, column) to the features of cells (rows, columns, f)."""
 
     def __init__(self, network: Backbone) -> None:
@@ -35,35 +35,35 @@ class Looking(nn.Module):
         return seen_by(self.network, pixels)
 
 
-class Judging(nn.Module):
+class ScoreGraph(nn.Module):
     """Features of cells and the references (r,) that are allowed, to the score (1, 1) and the map of cells in
     sigmas."""
 
     def __init__(self, scorer: Inspect) -> None:
         super().__init__()
         self.novelty = _Novelty(**vars(scorer.novelty_))
-        self.heads, self.usual = scorer.heads_, _Usual(scorer.usual_)
+        self.heads, self.null_maps = scorer.heads_, _NullMaps(scorer.null_maps_)
 
     def forward(self, features: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
         smooth = smoothed(features)
         white, where = self.novelty.white(smooth), Where.whole(features)
-        alike = self.novelty.most_alike(white, allowed)
-        seen = Seen(features, smooth, self.novelty.distances(white, where, alike), where)
+        nearest = self.novelty.nearest_numbers(white, allowed)
+        seen = CellFeatures(features, smooth, self.novelty.distances(white, where, nearest), where)
         views = self.heads.views(seen)
-        heights = torch.stack([self.usual.fused(half, WHETHER, 1).max() for half in views])
-        return heights.mean().reshape(1, 1), self.usual.fused(views.mean(dim=0), WHERE, 0)
+        heights = torch.stack([self.null_maps.fused(half, SCORE_WEIGHTS, 1).max() for half in views])
+        return heights.mean().reshape(1, 1), self.null_maps.fused(views.mean(dim=0), MAP_WEIGHTS, 0)
 
 
 class _Novelty(Novelty):
-    """The same distances, of tensors only; `alike` (k,) are numbers of references, -1 where there is none."""
+    """The same distances, of tensors only; `nearest` (k,) are numbers of references, -1 where there is none."""
 
-    def most_alike(self, white: Tensor, allowed: Tensor) -> Tensor:
-        """Return the numbers (k,) of the references nearest to a whole image, as `alike` does, -1 where there are
-        fewer."""
+    def nearest_numbers(self, white: Tensor, allowed: Tensor) -> Tensor:
+        """Return the numbers (k,) of the references nearest to a whole image, as `nearest_references` does, -1
+        where there are fewer."""
         down, across = (_parts(length) for length in white.shape[:2])
         described = (down @ white.permute(2, 0, 1) @ across.T).flatten()
         far = (torch.from_numpy(self.described) - described).square().sum(dim=1)
-        nearest = torch.topk(torch.where(allowed, far, torch.inf), min(ALIKE, len(self.described)), largest=False)
+        nearest = torch.topk(torch.where(allowed, far, torch.inf), min(NEAREST, len(self.described)), largest=False)
         count = (allowed.sum() - 1).clamp(min=1)
         return torch.where(torch.arange(len(nearest.indices)) < count, nearest.indices, -1)
 
@@ -78,10 +78,10 @@ class _Novelty(Novelty):
         found = found.permute(0, 2, 1, 3).reshape(GRID * height, GRID * width)
         return found[down[1]][:, across[1]].clamp(min=0).sqrt()
 
-    def _from_same(self, white: Tensor, where: Where, alike: Any) -> Tensor:
+    def _from_same(self, white: Tensor, where: Where, nearest: Any) -> Tensor:
         shapes, references = torch.from_numpy(self.reference_shape), torch.from_numpy(self.references)
         starts = shapes.prod(dim=1).cumsum(dim=0) - shapes.prod(dim=1)
-        at, shape = starts[alike.clamp(min=0)][:, None, None], shapes[alike.clamp(min=0)]
+        at, shape = starts[nearest.clamp(min=0)][:, None, None], shapes[nearest.clamp(min=0)]
         counts = shape[:, :1], shape[:, 1:]
         rows, columns = (
             torch.minimum((axis * count).long(), count - 1)
@@ -95,15 +95,15 @@ class _Novelty(Novelty):
                 there = references[at + row * counts[1][..., None] + column].float() / UNIT
                 found.append((white[..., :REFERENCE_SIZE] - there).square().sum(dim=3))
         best = torch.stack(found).amin(dim=0)
-        return torch.where(alike[:, None, None] >= 0, best, torch.inf).amin(dim=0).sqrt()
+        return torch.where(nearest[:, None, None] >= 0, best, torch.inf).amin(dim=0).sqrt()
 
 
-class _Usual:
-    """The null distribution `Usual` as tensors in single precision."""
+class _NullMaps:
+    """The null distribution `NullMaps` as tensors in single precision."""
 
-    def __init__(self, usual: Usual) -> None:
-        given = usual.view_mean, usual.view_sigma, usual.fused_sigma
-        self.mean, self.sigma, self.fused_sigma = (torch.from_numpy(np.asarray(one, np.float32)) for one in given)
+    def __init__(self, given: NullMaps) -> None:
+        arrays = given.view_mean, given.view_sigma, given.fused_sigma
+        self.mean, self.sigma, self.fused_sigma = (torch.from_numpy(np.asarray(one, np.float32)) for one in arrays)
         point = np.zeros((3, 3))
         point[1, 1] = 1
         self.smooth = torch.from_numpy(gaussian_filter(point, SMOOTH, mode="constant").astype(np.float32))[None, None]

@@ -31,7 +31,7 @@ SETTINGS = TrainSettings(batch_size=1024, learning_rate=4e-3, decay=1e-3, patien
 EPOCHS = {"blemish": 8, "novelty": 20}  # longer, and the first knows the planted blemishes too well
 
 
-class Seen(NamedTuple):
+class CellFeatures(NamedTuple):
     """The inputs of both networks for the cells of an image or of a part of it: `features` and their means over 3 x 3
     cells, `smooth` (rows, columns, f), log `distances` (rows, columns, 3), and `where` the cells are."""
 
@@ -62,7 +62,7 @@ class Cells:
         return cls({name: [] for name in VIEWS}, [])
 
     @classmethod
-    def some(cls, seen: Seen, covered: Array | None, random: np.random.Generator) -> Self:
+    def some(cls, seen: CellFeatures, covered: Array | None, random: np.random.Generator) -> Self:
         """Draw training cells from one image: of a good one at random and those farthest from the Gaussian of their
         place, of a planted one blemished and untouched cells.
 
@@ -146,7 +146,7 @@ class Heads:
             tasks.append(found)
         return cls(tasks)
 
-    def odds(self, seen: Seen, halves: Sequence[int] = range(HALVES)) -> Tensor:
+    def odds(self, seen: CellFeatures, halves: Sequence[int] = range(HALVES)) -> Tensor:
         """Return the log odds (halves, views, rows, columns) that each cell is blemished."""
         shape = seen.distances.shape[:2]
         found = []
@@ -156,7 +156,7 @@ class Heads:
                 found.append(torch.stack([self.tasks[half][name].score(flat) for half in halves]))
         return torch.stack(found, dim=1).reshape(len(halves), len(VIEWS), *shape)
 
-    def views(self, seen: Seen, halves: Sequence[int] = range(HALVES)) -> Tensor:
+    def views(self, seen: CellFeatures, halves: Sequence[int] = range(HALVES)) -> Tensor:
         """Return the five maps (halves, 5, rows, columns) that are fused: two log odds, and three log distances, which
         are the same for all halves."""
         odds, distances = self.odds(seen, halves), seen.distances.permute(2, 0, 1)

@@ -1,6 +1,6 @@
 """How unlike all good images a place of an image is, in three ways, from pretrained features.
 
-Against a bounded bank of patches from anywhere (as PatchCore, arXiv:2106.08265), against a Gaussian of its own place
+Against a memory bank of patches from anywhere (as PatchCore, arXiv:2106.08265), against a Gaussian of its own place
 (as PaDiM, arXiv:2011.08785), and against the same place in the good images that are most like this one, or that were
 taken at the same position. An image that was learned from is compared with the others only.
 """
@@ -26,7 +26,7 @@ GRID = 24  # places along each side that have a Gaussian of their own
 LEAST_VARIANCE = 0.05  # of whitened components: fewer images than components leave a covariance singular
 LEAST_LEFT = 1e-3  # of a precision without an image
 DESCRIBED = 6  # parts along each side by whose mean an image is known
-ALIKE = 4  # references that a place is compared with
+NEAREST = 4  # references that a place is compared with
 UNIT = 20.0  # steps of a reference in one sigma
 REFERENCE_BYTES = 64_000_000
 FLOOR = 1e-3  # of a distance before its logarithm: a patch may lie in the bank itself
@@ -75,10 +75,10 @@ class Novelty:
         return _white(smooth, self.centre, self.basis)
 
     def distances(
-        self, white: Tensor, where: Where, alike: Sequence[int], own: int = -1, learned: Tensor | None = None
+        self, white: Tensor, where: Where, nearest: Sequence[int], own: int = -1, learned: Tensor | None = None
     ) -> Tensor:
         """Return log distances (rows, columns, 3) to the memory bank, to the Gaussian of the place, and to the same
-        place in the references `alike`.
+        place in the references `nearest`.
 
         `own`: number of the image among those learned from, which is left out; `learned`: what was learned from it, see
         `at_places` (None: it is the image itself).
@@ -86,13 +86,13 @@ class Novelty:
         if own >= 0 and learned is None:
             learned = self.at_places(white)
         parts = (
-            self._from_bank(white, own),
+            self._from_memory_bank(white, own),
             self._from_place(white, where, learned),
-            self._from_same(white, where, alike),
+            self._from_same(white, where, nearest),
         )
         return torch.log(torch.stack(parts, dim=2) + FLOOR)
 
-    def alike(self, white: Tensor, own: int = -1, allowed: Array | None = None) -> list[int]:
+    def nearest_references(self, white: Tensor, own: int = -1, allowed: Array | None = None) -> list[int]:
         """Return the indices of the references nearest to a whole image, of the `allowed` ones (r,) where there are
         any. For a new image one less than there are, as many as an image that was learned from has: both are then the
         nearest of equally many."""
@@ -101,10 +101,10 @@ class Novelty:
         if allowed is not None and (usable & allowed).any():
             usable &= allowed
         order = np.argsort(np.where(usable, far, np.inf), kind="stable")
-        count = min(ALIKE, int(usable.sum()) - (own not in self.reference_image))
+        count = min(NEAREST, int(usable.sum()) - (own not in self.reference_image))
         return [int(index) for index in order[: max(count, 1)] if usable[index]]
 
-    def _from_bank(self, white: Tensor, own: int) -> Tensor:
+    def _from_memory_bank(self, white: Tensor, own: int) -> Tensor:
         """Return the distance (rows, columns) of each cell to the nearest patch of the memory bank, but those of image
         `own`."""
         bank = torch.from_numpy(self.bank)
@@ -142,13 +142,13 @@ class Novelty:
             found *= others / (others + 1)
         return found.clamp(min=0).sqrt()
 
-    def _from_same(self, white: Tensor, where: Where, alike: Sequence[int]) -> Tensor:
+    def _from_same(self, white: Tensor, where: Where, nearest: Sequence[int]) -> Tensor:
         """Return the distance (rows, columns) to the nearest of the same place and its eight neighbours in the
         references."""
         part = white[..., :REFERENCE_SIZE]
         best = torch.full(part.shape[:2], torch.inf)
         ends = np.cumsum(np.prod(self.reference_shape, axis=1))
-        for index in alike:
+        for index in nearest:
             shape = tuple(self.reference_shape[index])
             flat = self.references[ends[index] - shape[0] * shape[1] : ends[index]]
             one = torch.from_numpy(flat).float().div_(UNIT).reshape(*shape, REFERENCE_SIZE)

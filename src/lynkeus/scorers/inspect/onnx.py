@@ -22,7 +22,7 @@ from lynkeus.core import (
 )
 from lynkeus.scorers.inspect.contrast import Contrast
 from lynkeus.scorers.inspect.grid import as_bytes
-from lynkeus.scorers.inspect.references import References, Visit
+from lynkeus.scorers.inspect.references import Acquisition, References
 from lynkeus.scorers.inspect.spots import Inspected, spot_findings
 from lynkeus.scorers.onnx.onnx_scorer import SCORES, open_onnx
 
@@ -81,10 +81,10 @@ class OnnxInspect:
     def _look(self, batch: Batch) -> list[tuple[float, Floats]]:
         """Return score and map of cells of each image."""
         self.schema_.require(batch.schema, "the exported model")
-        visits = (Visit.of(batch, index, self.position, self.time) for index in range(len(batch)))
-        return [self._judged(as_bytes(pixels), visit) for pixels, visit in zip(batch.values, visits, strict=True)]
+        acquisitions = (Acquisition.of(batch, index, self.position, self.time) for index in range(len(batch)))
+        return [self._scored(as_bytes(pixels), taken) for pixels, taken in zip(batch.values, acquisitions, strict=True)]
 
-    def _judged(self, pixels: Array, visit: Visit) -> tuple[float, Floats]:
-        given = {PIXELS: np.ascontiguousarray(pixels[None]), ALLOWED: self.references.allowed(visit)}
+    def _scored(self, pixels: Array, acquisition: Acquisition) -> tuple[float, Floats]:
+        given = {PIXELS: np.ascontiguousarray(pixels[None]), ALLOWED: self.references.allowed(acquisition)}
         scores, grid = self.session.run([SCORES, MAP], given)
         return float(scores[0, 0]), grid

@@ -15,7 +15,7 @@ import numpy as np
 from lynkeus.core import Array, Batch, SchemaError
 
 
-class Visit(NamedTuple):
+class Acquisition(NamedTuple):
     """The acquisition of an image: its `position` ("": not known) and when it was taken, `time_s` (NaN: not known)."""
 
     position: str
@@ -31,27 +31,27 @@ class Visit(NamedTuple):
 
 @dataclass(frozen=True)
 class References:
-    """Good images that others are compared with, by their acquisitions, `visits` (r,)."""
+    """Good images that others are compared with, known by their `acquisitions` (r,)."""
 
-    visits: Sequence[Visit]
+    acquisitions: Sequence[Acquisition]
 
-    def allowed(self, visit: Visit) -> Array:
+    def allowed(self, acquisition: Acquisition) -> Array:
         """Return a mask (r,) of the references to compare with: those of the same position (all, where none has it),
         and of these the ones taken earlier (all of these, where none was)."""
-        here = np.array([one.position == visit.position for one in self.visits])
-        if not visit.position or not here.any():
+        here = np.array([one.position == acquisition.position for one in self.acquisitions])
+        if not acquisition.position or not here.any():
             here[:] = True
-        earlier = here & np.array([one.time_s < visit.time_s for one in self.visits])
+        earlier = here & np.array([one.time_s < acquisition.time_s for one in self.acquisitions])
         return earlier if earlier.any() else here
 
     def to_list(self) -> list[list[Any]]:
         """Return [position, time in s] of each acquisition as plain JSON types, None for a time that is not known."""
-        return [[one.position, None if np.isnan(one.time_s) else one.time_s] for one in self.visits]
+        return [[one.position, None if np.isnan(one.time_s) else one.time_s] for one in self.acquisitions]
 
     @classmethod
-    def from_list(cls, visits: Sequence[Sequence[Any]]) -> Self:
+    def from_list(cls, acquisitions: Sequence[Sequence[Any]]) -> Self:
         """Rebuild the references from the lists of `to_list`."""
-        return cls([Visit(position, np.nan if time_s is None else time_s) for position, time_s in visits])
+        return cls([Acquisition(position, np.nan if time_s is None else time_s) for position, time_s in acquisitions])
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the acquisitions as JSON in one array of bytes, for a model folder."""

@@ -37,12 +37,12 @@ from lynkeus.scorers.inspect.blemishes import plant_blemishes
 from lynkeus.scorers.inspect.contrast import Contrast, mean_squares
 from lynkeus.scorers.inspect.features import FeatureMaps, cells, smoothed
 from lynkeus.scorers.inspect.grid import STRIDE, as_bytes
-from lynkeus.scorers.inspect.heads import HALVES, Cells, Heads, Seen
+from lynkeus.scorers.inspect.heads import HALVES, CellFeatures, Cells, Heads
 from lynkeus.scorers.inspect.novelty import Novelty, Where
+from lynkeus.scorers.inspect.null_maps import NullMaps
 from lynkeus.scorers.inspect.patches import Taken, from_arrays, nearest_good, to_arrays
-from lynkeus.scorers.inspect.references import References, Visit
+from lynkeus.scorers.inspect.references import Acquisition, References
 from lynkeus.scorers.inspect.spots import Inspected, spot_findings
-from lynkeus.scorers.inspect.usual import Usual
 
 HELD_CELLS = 2_500_000  # cells of good images that are held in memory, 400 bytes each
 PLANTED = 300  # images with planted blemishes to learn from at least, and two of each good one at most
@@ -53,14 +53,14 @@ BASE_BYTES, CELL_BYTES = 1_500_000_000, 720  # of memory for a fit, measured on 
 THREADS = 2  # that see images at the same time; each computes on one core
 
 
-class Good(NamedTuple):
+class GoodImage(NamedTuple):
     """A good image as it is held for the fit: some `pixels` of it (c, row, column) that begin at cell `first` of its
     `size` cells, `features` of all of it as float16, where and when it was taken, its file and its contrast."""
 
     pixels: Array
     first: tuple[int, int]
     features: Array
-    visit: Visit
+    acquisition: Acquisition
     digest: int
     taken: Taken
     squares: Floats
@@ -69,10 +69,10 @@ class Good(NamedTuple):
         """Return the features (rows, columns, f) in single precision."""
         return torch.from_numpy(self.features).float()
 
-    def seen(self, distances: Tensor) -> Seen:
+    def seen(self, distances: Tensor) -> CellFeatures:
         """Return the inputs of the networks for the whole image, with distances that are known."""
         features = self.as_read()
-        return Seen(features, smoothed(features), distances, Where.whole(features))
+        return CellFeatures(features, smoothed(features), distances, Where.whole(features))
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Inspect:
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._memo: LastBatch[list[tuple[Seen, int, Floats]]] = LastBatch()
+        self._memo: LastBatch[list[tuple[CellFeatures, int, Floats]]] = LastBatch()
         self._shown: LastBatch[list[Inspected]] = LastBatch()
 
     def fit(self, source: Source) -> Self:
@@ -115,16 +115,16 @@ class Inspect:
         self.digests_ = np.array([one.digest for one in good], np.uint64)
         self.taken_ = [one.taken for one in good]
         self.novelty_ = Novelty.fit([one.features for one in good], self.seed)
-        self.references_ = References([good[index].visit for index in self.novelty_.reference_image])
+        self.references_ = References([good[index].acquisition for index in self.novelty_.reference_image])
         with ThreadPoolExecutor(THREADS) as pool:
             numbers = range(len(good))
-            whole = pool.map(lambda index: self._seen(good[index].as_read(), good[index].visit, index), numbers)
+            whole = pool.map(lambda index: self._seen(good[index].as_read(), good[index].acquisition, index), numbers)
             distances = [one.distances for one in whole]
             self.heads_ = Heads.fit(self._cells(good, distances, pool), self.seed, self.training)
             held_out = list(pool.map(lambda index: self._views(good[index].seen(distances[index]), index)[0], numbers))
-        self.usual_ = Usual.fit(held_out)
+        self.null_maps_ = NullMaps.fit(held_out)
         self.contrast_ = Contrast.fit([one.squares for one in good])
-        self.held_out_ = np.array([[self.usual_.height(views)] for views in held_out])
+        self.held_out_ = np.array([[self.null_maps_.height(views)] for views in held_out])
         return self
 
     @staticmethod
@@ -157,7 +157,7 @@ class Inspect:
     def _inspect(self, batch: Batch) -> list[Inspected]:
         found = []
         for index, (seen, own, views) in enumerate(self._looked_at(batch)):
-            shown, spots = self.contrast_.show(self.usual_.map(views.mean(axis=0)), as_bytes(batch.values[index]))
+            shown, spots = self.contrast_.show(self.null_maps_.map(views.mean(axis=0)), as_bytes(batch.values[index]))
             alike = tuple(nearest_good(self.novelty_, seen.smooth, spot, self.taken_, own) for spot in spots)
             found.append(Inspected(self._height(views), shown, spots, alike))
         return found
@@ -166,7 +166,7 @@ class Inspect:
         """Return the spots of each image, highest first, each with the good patches that it is most like."""
         return [spot_findings(one) for one in self.inspect(batch)]
 
-    def _looked_at(self, batch: Batch) -> Iterable[tuple[Seen, int, Floats]]:
+    def _looked_at(self, batch: Batch) -> Iterable[tuple[CellFeatures, int, Floats]]:
         """Return for each image the inputs of the networks, its number among those learned from, and its views; of a
         single one they are remembered, of many they would fill the memory."""
         self.schema_.require(batch.schema, "the scorer inspect")
@@ -174,14 +174,14 @@ class Inspect:
         views = ((seen, own, self._views(seen, own)) for seen, own in looks)
         return self._memo.of(batch, lambda one: list(views)) if len(batch) == 1 else views
 
-    def _look(self, batch: Batch, index: int) -> tuple[Seen, int]:
+    def _look(self, batch: Batch, index: int) -> tuple[CellFeatures, int]:
         """Return the inputs of the networks for one image, and its number among those learned from, -1: none of
         them."""
         pixels = as_bytes(batch.values[index])
         own = next(iter(np.flatnonzero(self.digests_ == _digest(pixels)).tolist()), -1)
-        return self._seen(self._features.of(pixels), Visit.of(batch, index, self.position, self.time), own), own
+        return self._seen(self._features.of(pixels), Acquisition.of(batch, index, self.position, self.time), own), own
 
-    def _views(self, seen: Seen, own: int) -> Floats:
+    def _views(self, seen: CellFeatures, own: int) -> Floats:
         """Return the views (halves, 5, rows, columns); of an image that was learned from by the half that has not seen
         it."""
         halves = range(HALVES) if own < 0 else [1 - _half(own)]
@@ -190,10 +190,10 @@ class Inspect:
     def _height(self, views: Floats) -> float:
         """Return the mean of the scores of the halves; that of their mean map would be lower than the scores that
         calibrate it."""
-        return float(np.mean([self.usual_.height(one) for one in views]))
+        return float(np.mean([self.null_maps_.height(one) for one in views]))
 
     def score(self, batch: Batch) -> Scores:
-        """Return the image scores (n, 1), see `Usual.height`."""
+        """Return the image scores (n, 1), see `NullMaps.height`."""
         return np.array([self._height(views) for _, _, views in self._looked_at(batch)]).reshape(-1, 1)
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
@@ -206,9 +206,9 @@ class Inspect:
         found = [self._features.of(as_bytes(image)).mean(dim=(0, 1)).numpy() for image in batch.values]
         return np.array(found)
 
-    def _read(self, source: Source) -> list[Good]:
+    def _read(self, source: Source) -> list[GoodImage]:
         """Return the good images: every one, or every second, fourth ... where they are too many to hold."""
-        held: list[Good] = []
+        held: list[GoodImage] = []
         every, number = 1, 0
         with ThreadPoolExecutor(THREADS) as pool:
             for batch in source:
@@ -219,18 +219,18 @@ class Inspect:
                     held, every = held[::2], 2 * every
         return held
 
-    def _hold(self, batch: Batch, index: int) -> Good:
+    def _hold(self, batch: Batch, index: int) -> GoodImage:
         pixels, taken = as_bytes(batch.values[index]), Taken.of(batch, index)
-        visit = Visit.of(batch, index, self.position, self.time)
+        acquisition = Acquisition.of(batch, index, self.position, self.time)
         features = self._features.of(pixels).half().numpy()
         digest = _digest(pixels)
         random = np.random.default_rng(digest)
         first = [int(random.integers(max(length - CROP, 0) // STRIDE + 1)) for length in pixels.shape[1:]]
         rows, columns = (slice(start * STRIDE, start * STRIDE + CROP) for start in first)
         part = pixels[:, rows, columns].copy()
-        return Good(part, (first[0], first[1]), features, visit, digest, taken, mean_squares(pixels))
+        return GoodImage(part, (first[0], first[1]), features, acquisition, digest, taken, mean_squares(pixels))
 
-    def _cells(self, good: Sequence[Good], distances: Sequence[Tensor], pool: ThreadPoolExecutor) -> list[Cells]:
+    def _cells(self, good: Sequence[GoodImage], distances: Sequence[Tensor], pool: ThreadPoolExecutor) -> list[Cells]:
         """Return for each half of the images training cells of images as they are and with planted blemishes."""
         copies = self.copies or max(COPIES, ceil(PLANTED / len(good)))
         others = [one.pixels for one in good]
@@ -245,7 +245,7 @@ class Inspect:
                 features = self._features.of(pixels)
                 size, shape = one.features.shape[:2], features.shape[:2]
                 where = Where((size[0], size[1]), (shape[0], shape[1]), one.first)
-                part = self._seen(features, one.visit, index, where, learned)
+                part = self._seen(features, one.acquisition, index, where, learned)
                 found.add(Cells.some(part, _covered(mask, shape), random))
             return found
 
@@ -255,17 +255,17 @@ class Inspect:
         return halves
 
     def _seen(
-        self, features: Tensor, visit: Visit, own: int = -1, where: Where | None = None, learned: Tensor | None = None
-    ) -> Seen:
+        self, features: Tensor, by: Acquisition, own: int = -1, at: Where | None = None, learned: Tensor | None = None
+    ) -> CellFeatures:
         smooth = smoothed(features)
         white = self.novelty_.white(smooth)
-        where = where or Where.whole(features)
-        alike = self.novelty_.alike(white, own, self.references_.allowed(visit))
-        return Seen(features, smooth, self.novelty_.distances(white, where, alike, own, learned), where)
+        where = at or Where.whole(features)
+        nearest = self.novelty_.nearest_references(white, own, self.references_.allowed(by))
+        return CellFeatures(features, smooth, self.novelty_.distances(white, where, nearest, own, learned), where)
 
     def save(self, folder: Path) -> None:
         """Write the fitted scorer to a folder."""
-        arrays = arrays_of(self.novelty_) | arrays_of(self.usual_) | arrays_of(self.contrast_)
+        arrays = arrays_of(self.novelty_) | arrays_of(self.null_maps_) | arrays_of(self.contrast_)
         arrays |= {"held_out": self.held_out_, "digests": self.digests_}
         arrays |= self.heads_.to_arrays() | to_arrays(self.taken_) | self.references_.to_arrays()
         write_folder(folder, self.schema_, asdict(self), arrays)
@@ -276,7 +276,7 @@ class Inspect:
         scorer, arrays = read_scorer(cls, folder)
         scorer._features = FeatureMaps(backbone(scorer.backbone, scorer.weights))
         scorer.novelty_, scorer.heads_ = part_of(Novelty, arrays), Heads.from_arrays(arrays)
-        scorer.usual_, scorer.contrast_ = part_of(Usual, arrays), part_of(Contrast, arrays)
+        scorer.null_maps_, scorer.contrast_ = part_of(NullMaps, arrays), part_of(Contrast, arrays)
         scorer.held_out_, scorer.references_ = arrays["held_out"], References.from_arrays(arrays)
         scorer.digests_, scorer.taken_ = arrays["digests"], from_arrays(arrays["taken"])
         return scorer

@@ -16,18 +16,18 @@ APART = 20  # pixels: what is nearer belongs to the same spot
 
 
 class Inspected(NamedTuple):
-    """An image as it was inspected: `map` (row, column) float32 of its size, in sigmas of good images; `alike`: the
-    good patches most like each of the spots, nearest first, where they are known."""
+    """An image as it was inspected: `map` (row, column) float32 of its size, in sigmas of good images;
+    `good_patches`: those most like each of the spots, nearest first, where they are known."""
 
     score: float
     map: Floats
     spots: tuple[Spot, ...]
-    alike: tuple[tuple[GoodPatch, ...], ...] = ()
+    good_patches: tuple[tuple[GoodPatch, ...], ...] = ()
 
 
 def spot_findings(one: Inspected) -> tuple[Finding, ...]:
     """Return the spots of an image as findings, at a pixel each, their areas in square pixels."""
-    alike = (*one.alike, *[()] * (len(one.spots) - len(one.alike)))
+    patches = (*one.good_patches, *[()] * (len(one.spots) - len(one.good_patches)))
     return tuple(
         Finding(
             where=f"x {spot.x:.0f}, y {spot.y:.0f}",
@@ -37,7 +37,7 @@ def spot_findings(one: Inspected) -> tuple[Finding, ...]:
             region={"x": (spot.x, spot.x), "y": (spot.y, spot.y)},
             like=like,
         )
-        for spot, like in zip(one.spots, alike, strict=True)
+        for spot, like in zip(one.spots, patches, strict=True)
     )
 
 

@@ -38,7 +38,7 @@ class Reconstruction:
         self.swapped = swapped
 
     def start(self, x: Tensor) -> None:
-        """Nothing to look at."""
+        """Learn nothing before the first epoch."""
 
     def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Step the network on the mean square residual of the good samples and return it; known anomalies teach it
@@ -118,7 +118,7 @@ class Autoencoder(Trained):
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) sigmas; NaN for a sample that misses more than half of its values."""
+        """Return (n, 1) sigmas; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, per_sample(self, batch, self.task_.score))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:

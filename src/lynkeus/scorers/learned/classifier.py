@@ -38,7 +38,7 @@ class Classes:
         self.networks = nn.ModuleDict({"classifier": nn.Sequential(encoder, nn.LeakyReLU(SLOPE), last)})
 
     def start(self, x: Tensor) -> None:
-        """Nothing to look at."""
+        """Learn nothing before the first epoch."""
 
     def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Step the network on the cross-entropy and return it; a batch has as many anomalies as good samples, so no
@@ -124,11 +124,11 @@ class Classifier(Trained):
         return np.where(np.isnan(with_enough_data(batch, odds[:, 0])), np.nan, odds)
 
     def _odds(self, batch: Batch) -> Floats:
-        """(n, 1 + classes) log odds, computed once for a batch."""
+        """Return (n, 1 + classes) log odds, computed once for a batch."""
         return self._memo.of(batch, lambda one: per_sample(self, one, self.task_.logits))
 
     def as_module(self) -> nn.Module:
-        """See Trained."""
+        """Return the scorer as a module of tensors, see `Trained.as_module`."""
         return FromRaw(self.inputs_, self.task_.networks, lambda x: self.task_.logits(x)[:, : len(self.outputs)])
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:

@@ -54,7 +54,7 @@ class PulledAndPushed:
         self.known_weight, self.soften = known_weight, soften
 
     def start(self, x: Tensor) -> None:
-        """Centres as in Deep SVDD."""
+        """Set the centre as in Deep SVDD: the mean of the first codes."""
         for network in self.networks.values():
             network.fix_centre(x)
 
@@ -78,15 +78,16 @@ class PulledAndPushed:
         return losses
 
     def score(self, x: Tensor) -> Tensor:
-        """(b,) the larger distance: 0 is the median of good samples, 1 their FAR quantile."""
+        """Return (b,) the larger distance: 0 is the median of good samples, 1 their FAR quantile."""
         return torch.maximum(self._ranged(PULLED, x), self._ranged(PUSHED, x))
 
     def loss(self, x: Tensor) -> Tensor:
-        """(b,) sum of squared distances."""
+        """Return the sum of squared distances to the centre (b,)."""
         return self._squared(PULLED, x) + self._squared(PUSHED, x)
 
     def spread(self, x: Tensor) -> Tensor:
-        """Of the network whose codes differ less from sample to sample, relative to its centre's distance from 0."""
+        """Return the spread of the codes relative to the distance of the centre from 0, the smaller one of the
+        networks."""
         own = [network(x).std(dim=0).mean() / network.centre.abs().mean() for network in self.networks.values()]
         return torch.stack(own).min()
 
@@ -150,7 +151,7 @@ class DeepSad(Trained):
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) distances; NaN for a sample that misses more than half of its values."""
+        """Return (n, 1) distances; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, per_sample(self, batch, self.task_.score))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:

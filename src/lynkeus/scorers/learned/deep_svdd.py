@@ -68,15 +68,16 @@ class DistanceToCentre:
         return {"pull": pull}
 
     def score(self, x: Tensor) -> Tensor:
-        """(b,) distance to the centre."""
+        """Return the distance to the centre (b,)."""
         return (self.networks["one_class"](x) ** 2).sum(dim=1).sqrt()
 
     def loss(self, x: Tensor) -> Tensor:
-        """(b,) squared distance."""
+        """Return the squared distance to the centre (b,)."""
         return (self.networks["one_class"](x) ** 2).sum(dim=1)
 
     def spread(self, x: Tensor) -> Tensor:
-        """How much codes differ from sample to sample, relative to how far the centre is from 0."""
+        """Return the spread of the codes relative to the distance of the centre from 0; 0 where the network has
+        collapsed."""
         network = self.networks["one_class"]
         return network(x).std(dim=0).mean() / network.centre.abs().mean()
 
@@ -116,7 +117,7 @@ class DeepSvdd(Trained):
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) distances; NaN for a sample that misses more than half of its values."""
+        """Return (n, 1) distances; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, per_sample(self, batch, self.task_.score))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:

@@ -29,7 +29,7 @@ class Likelihood:
         self.networks = nn.ModuleDict({"flow": network})
 
     def start(self, x: Tensor) -> None:
-        """The principal axes."""
+        """Learn the principal axes of the samples."""
         self.networks["flow"].set_axes(x)
 
     def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
@@ -42,16 +42,16 @@ class Likelihood:
         return {"nll": nll}
 
     def loss(self, x: Tensor) -> Tensor:
-        """(b,) nats per number."""
+        """Return the negative log likelihood (b,) in nats per number."""
         return self.score(x) / x.shape[1:].numel()
 
     def score(self, x: Tensor) -> Tensor:
-        """(b,) negative log likelihood in nats, of samples in sigmas."""
+        """Return (b,) negative log likelihood in nats, of samples in sigmas."""
         z, log_volume = self.networks["flow"](x)
         return 0.5 * (z**2 + log(2 * pi)).sum(dim=1) - log_volume
 
     def spread(self, x: Tensor) -> Tensor:
-        """How much the normal numbers differ; 1 for a perfect flow."""
+        """Return the standard deviation of the latent numbers; 1 for a perfect flow."""
         return self.networks["flow"](x)[0].std(dim=0).mean()
 
 
@@ -85,7 +85,7 @@ class Flow(Trained):
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) nats; NaN for a sample that misses more than half of its values."""
+        """Return (n, 1) nats; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, per_sample(self, batch, self.task_.score))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:

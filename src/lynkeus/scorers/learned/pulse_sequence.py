@@ -21,7 +21,7 @@ from lynkeus.explain.gradient import input_gradient
 from lynkeus.networks.recurrent import SequenceEncoder
 from lynkeus.scorers.learned.deep_svdd import NEAREST, OneClass
 from lynkeus.scorers.learned.pulse_field import relative_to_field
-from lynkeus.scorers.learned.sequences import Pulses, Recent, sequences_of
+from lynkeus.scorers.learned.sequences import PulseHistory, Recent, sequences_of
 from lynkeus.scorers.learned.trained import CHUNK_NUMBERS, load_learned, save_learned
 from lynkeus.training import ADAM, Losses, TrainingSet, TrainSettings, Update, in_chunks, session, train
 from lynkeus.training.seeded import seeded
@@ -71,15 +71,15 @@ class SequenceDistance:
         return losses
 
     def score(self, x: Tensor) -> Tensor:
-        """(b,) distance of the last pulse to the centre."""
+        """Return (b,) distance of the last pulse to the centre."""
         return self.networks["one_class"](x)[:, -1].norm(dim=1)
 
     def loss(self, x: Tensor) -> Tensor:
-        """(b,) squared distance."""
+        """Return the squared distance to the centre (b,)."""
         return self.score(x) ** 2
 
     def spread(self, x: Tensor) -> Tensor:
-        """How much codes differ from sequence to sequence, relative to how far the centre is from 0."""
+        """Return the spread of the codes relative to the distance of the centre from 0."""
         network = self.networks["one_class"]
         return network(x)[:, -1].std(dim=0).mean() / network.centre.abs().mean()
 
@@ -133,7 +133,7 @@ class PulseSequence:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) distances; NaN for a pulse that misses more than half of its values."""
+        """Return (n, 1) distances; NaN for a pulse that misses more than half of its values."""
         return with_enough_data(batch, self._of_each(batch, self.task_.score))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
@@ -151,12 +151,12 @@ class PulseSequence:
         return pid | {f"values/{name}": pulses.values for name, pulses in self.recent_.items()}
 
     def resume(self, state: dict[str, Array]) -> None:
-        """Inverse of `state`."""
+        """Rebuild it from what `state` returned."""
         names = [key.removeprefix("pid/") for key in state if key.startswith("pid/")]
-        self.recent_ = {name: Pulses(state[f"pid/{name}"], state[f"values/{name}"]) for name in names}
+        self.recent_ = {name: PulseHistory(state[f"pid/{name}"], state[f"values/{name}"]) for name in names}
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         save_learned(self, folder)
 
     @classmethod
@@ -200,7 +200,7 @@ class PulseSequence:
 
 
 def _flat(batch: Batch) -> Floats:
-    """(n, numbers) float32, NaN where there is none; pulses of a cavity relative to their own field."""
+    """Return (n, numbers) float32, NaN where there is none; pulses of a cavity relative to their own field."""
     of_cavity = batch.schema.names[:2] == PROBE and len(batch.schema.names) % 2 == 0
     values = relative_to_field(batch.values) if of_cavity else batch.values
     flat = values.reshape(len(batch), int(np.prod(values.shape[1:]))).astype(np.float32)

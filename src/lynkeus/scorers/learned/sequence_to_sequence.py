@@ -49,7 +49,7 @@ class Rewriting:
         self.networks = nn.ModuleDict({"rewritten": Rewritten(network, channels)})
 
     def start(self, x: Tensor) -> None:
-        """Nothing to look at."""
+        """Learn nothing before the first epoch."""
 
     def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Known anomalies are not learned from."""
@@ -66,12 +66,12 @@ class Rewriting:
         network.sigma.copy_(square.sqrt().clamp(min=LEAST_SIGMA)[:, None])
 
     def residual(self, x: Tensor) -> Tensor:
-        """(b, c, t) what is left, in sigmas of what is usually left of the channel."""
+        """Return (b, c, t) what is left, in sigmas of what is usually left of the channel."""
         network = self.networks["rewritten"]
         return network(x) / network.sigma
 
     def score(self, x: Tensor) -> Tensor:
-        """(b,) root mean square residual of the worst channel."""
+        """Return (b,) root mean square residual of the worst channel."""
         return (self.residual(x) ** 2).mean(dim=2).amax(dim=1).sqrt()
 
     def loss(self, x: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class SequenceToSequence(Trained):
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a window that misses more than half of its values."""
+        """Return (n, 1); NaN for a window that misses more than half of its values."""
         return with_enough_data(batch, per_sample(self, batch, self.task_.score))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:

@@ -17,14 +17,14 @@ Rows = npt.NDArray[np.intp]
 MOST_APART = 10  # pulse numbers: one second at 10 Hz; after a longer pause a new sequence begins
 
 
-class Pulses(NamedTuple):
+class PulseHistory(NamedTuple):
     """Pulses (k, ...) of one cavity with their numbers (k,), the oldest first."""
 
     pid: Array
     values: Array
 
 
-Recent = dict[str, Pulses]  # by cavity: what the next pulse follows on
+Recent = dict[str, PulseHistory]  # by cavity: what the next pulse follows on
 
 
 class Sequences(NamedTuple):
@@ -49,7 +49,7 @@ def sequences_of(batch: Batch, values: Array, length: int, recent: Recent) -> Se
     parts, size, after = [values], n, dict(recent)
     for name in np.unique(cavity).tolist():
         own = np.flatnonzero(cavity == name)
-        before = recent.get(name, Pulses(pid[:0], values[:0]))
+        before = recent.get(name, PulseHistory(pid[:0], values[:0]))
         known = len(before.pid)
         rows = np.concatenate([size + np.arange(known), own])
         numbers = np.concatenate([before.pid, pid[own]])
@@ -60,6 +60,6 @@ def sequences_of(batch: Batch, values: Array, length: int, recent: Recent) -> Se
         parts.append(before.values)
         size += known
         held = slice(max(start[-1], len(rows) - length + 1), None)
-        after[name] = Pulses(numbers[held].copy(), np.concatenate([before.values, values[own]])[held])
+        after[name] = PulseHistory(numbers[held].copy(), np.concatenate([before.values, values[own]])[held])
     none = np.full((1, *values.shape[1:]), np.nan, values.dtype)
     return Sequences(np.concatenate([*parts, none]), index, after)

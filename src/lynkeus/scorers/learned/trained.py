@@ -41,7 +41,7 @@ class Trained:
     history_: History
 
     def as_module(self) -> nn.Module:
-        """From raw values (n, ...) to scores (n, 1), with all that is done to them before."""
+        """Return a module from raw values (n, ...) to scores (n, 1), with all that is done to them before."""
         return FromRaw(self.inputs_, self.task_.networks, self.task_.score)
 
     def export(self, path: Path, model: Mapping[str, Any]) -> float:
@@ -51,7 +51,7 @@ class Trained:
         return export_onnx(self, path)
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         save_learned(self, folder)
 
     @classmethod
@@ -123,7 +123,7 @@ def prepare(scorer: Learned, source: Source) -> tuple[Any, Samples]:
 
 
 def per_sample(scorer: Learned, batch: Batch, function: Callable[[Tensor], Tensor]) -> Floats:
-    """(n, ...) float64: a function of standardised samples. Raises SchemaError for another schema."""
+    """Return (n, ...) float64: a function of standardised samples. Raises SchemaError for another schema."""
     scorer.schema_.require(batch.schema, f"the scorer {name_of(scorer)}")
     device = session().torch_device
     scorer.task_.networks.to(device).eval()
@@ -151,7 +151,7 @@ def save_learned(scorer: Learned, folder: Path) -> None:
 
 
 def load_learned(kind: type[S], folder: Path) -> S:
-    """Inverse of `save_learned`. Raises ModelError naming what is damaged."""
+    """Rebuild it from what `save_learned` returned. Raises ModelError naming what is damaged."""
     found, arrays = read_scorer(kind, folder)
     scorer: Any = found
     scorer.inputs_ = part_of(Inputs, arrays, "input_", windows=scorer.windows)

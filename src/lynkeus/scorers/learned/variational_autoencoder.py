@@ -30,7 +30,7 @@ class EvidenceBound:
         self.kl_weight, self.score_by = kl_weight, score_by
 
     def start(self, x: Tensor) -> None:
-        """Nothing to look at."""
+        """Learn nothing before the first epoch."""
 
     def step(self, x: Tensor, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Known anomalies are not learned from."""
@@ -44,29 +44,29 @@ class EvidenceBound:
         return {"reconstruction": nll, "divergence": divergence}
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """(b, c, ...) the mean of what the decoder makes of the mean code."""
+        """Return (b, c, ...) the mean of what the decoder makes of the mean code."""
         out: Tensor = self.networks["variational"](x).mean
         return out
 
     def residual(self, x: Tensor) -> Tensor:
-        """(b, c, ...) what was not reconstructed, in sigmas of the decoder."""
+        """Return (b, c, ...) what was not reconstructed, in sigmas of the decoder."""
         found = self.networks["variational"](x)
         return (x - found.mean) / found.sigma
 
     def loss(self, x: Tensor) -> Tensor:
-        """(b,) the negative bound in nats per number, without constants."""
+        """Return (b,) the negative bound in nats per number, without constants."""
         found = self.networks["variational"](x)
         nll = 0.5 * ((x - found.mean) / found.sigma) ** 2 + found.sigma.log()
         return nll.flatten(1).mean(dim=1) + self.kl_weight * found.divergence / x.shape[1:].numel()
 
     def score(self, x: Tensor) -> Tensor:
-        """(b,) the negative bound in nats, or the root mean square residual."""
+        """Return (b,) the negative bound in nats, or the root mean square residual."""
         if self.score_by == "reconstruction":
             return (self.residual(x) ** 2).flatten(1).mean(dim=1).sqrt()
         return self.loss(x) * x.shape[1:].numel()
 
     def spread(self, x: Tensor) -> Tensor:
-        """How much outputs differ, relative to how much the samples do; 0 where the decoder ignores its codes."""
+        """Return the spread of the outputs relative to that of the samples; 0 where the decoder ignores its codes."""
         out = self.networks["variational"](x).mean
         return out.std(dim=0).mean() / x.std(dim=0).mean().clamp(min=1e-12)
 
@@ -108,7 +108,7 @@ class VariationalAutoencoder(Trained):
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) nats or sigmas; NaN for a sample that misses more than half of its values."""
+        """Return (n, 1) nats or sigmas; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, per_sample(self, batch, self.task_.score))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:

@@ -28,7 +28,8 @@ class OnnxScorer:
         return cls(Schema.from_dict(about["schema"]), tuple(about["outputs"]), session)
 
     def score(self, batch: Batch) -> Scores:
-        """(n, outputs); NaN for a sample that misses more than half of its values. Raises SchemaError for others."""
+        """Return (n, outputs); NaN for a sample that misses more than half of its values. Raises SchemaError for
+        others."""
         self.schema_.require(batch.schema, "the exported model")
         size = max(1, CHUNK_NUMBERS // max(1, int(np.prod(batch.values.shape[1:]))))
         parts = [np.empty((0, len(self.outputs)))]

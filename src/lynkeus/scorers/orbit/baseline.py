@@ -8,17 +8,19 @@ is cut into batches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Array, Floats
+from lynkeus.scorers.orbit.adopted import Adopted
 
 KNOWN_ORBITS = 3
 MOST_WRONG = 8  # channels that are broken at once; more are a moved beam
 CENTRE_WINDOWS = (30.0, 60.0, 300.0, 1800.0)  # time constants of the long-term centres, in windows
+ARRAYS = ("level", "centres", "held", "known", "recent")
 SWAY = 2  # the centre about which the whole orbit sways
 
 
@@ -27,15 +29,31 @@ class Pace:
     """How the baseline moves: `block` windows per step, `gain` of a step, deviations clipped at `clip` sigmas.
 
     A channel that deviates stands still for `monitor_adopt` windows, the whole orbit for `beam_adopt` windows after
-    a step; then the new place is taken for good. `warm_up` windows are averaged at a fresh start.
+    a step; then the new place is taken for good. An orbit that moved and is quiet for `settle` windows is the new
+    reference of slow movements too, and a channel whose spread is wrong for `mask_after` windows is left out of what
+    the others are compared with (0: never, as in models of earlier versions). `warm_up` windows are averaged at a
+    fresh start.
     """
 
     block: int = 10
     gain: float = 0.5
     clip: float = 2.0
-    monitor_adopt: int = 600
+    monitor_adopt: int = 30
     beam_adopt: int = 15
     warm_up: int = 10
+    settle: int = 30
+    mask_after: int = 60
+
+    @classmethod
+    def of_seconds(cls, window_s: float, adopt_s: float, settle_s: float, mask_s: float) -> Self:
+        """Return the pace for windows of a length in s, 0 where it is not known: then they count as one second."""
+        adopt, settle, mask = (round(seconds / (window_s or 1.0)) for seconds in (adopt_s, settle_s, mask_s))
+        least = cls().beam_adopt
+        return cls(monitor_adopt=max(adopt, least), settle=max(settle, least), mask_after=max(mask, least))
+
+    def block_of(self, moving: bool) -> int:
+        """Return the windows of the next step: shorter ones where the orbit moves, which is soon to be judged again."""
+        return max(1, self.block // 2) if moving and self.settle else self.block
 
 
 @dataclass
@@ -43,7 +61,8 @@ class OrbitBaseline:
     """State of the baseline in units of conditional sigmas. All arrays over channels (c,); `centres` (4, c).
 
     `known` (k, c): orbits that were left, the latest first; `recent` (k, c): what was held against the spread of each
-    channel in the last windows, in nats.
+    channel in the last windows, in nats; `own` (c,): how far off a channel that is held is, since `held_ns` (c,);
+    `last` (c,): the mean of the last window.
     """
 
     level: Floats
@@ -56,49 +75,61 @@ class OrbitBaseline:
     fresh: bool = True
     pending: list[Floats] = field(default_factory=list)  # window means of the block that is not complete yet
     end_ns: int = 0
+    block_ns: int = 0  # when that block began
+    own: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+    held_ns: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    last: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+    standing: Adopted = field(default_factory=lambda: Adopted.none(0))
+
+    def __post_init__(self) -> None:
+        if len(self.own) != len(self.level):
+            self.own, self.last = np.zeros_like(self.level), self.level.copy()
+            self.held_ns = np.zeros(len(self.level), np.int64)
+            self.standing = Adopted.none(len(self.level))
 
     def copy(self) -> OrbitBaseline:
         """Return an independent copy."""
-        arrays = (self.level.copy(), self.centres.copy(), self.held.copy(), self.known.copy(), self.recent)
-        return OrbitBaseline(*arrays, self.seen, self.beam_held, self.fresh, list(self.pending), self.end_ns)
+        names = ("level", "centres", "held", "known", "own", "held_ns", "standing")
+        return replace(self, pending=list(self.pending), **{name: getattr(self, name).copy() for name in names})
+
+    def afresh(self) -> OrbitBaseline:
+        """Return a copy as for the beginning of a new file: nothing is wrong yet, and nothing stands; what channels do
+        by habit is known."""
+        state = self.copy()
+        state.fresh, state.end_ns, state.recent = True, 0, np.zeros_like(self.recent)
+        state.standing = Adopted.none(len(self.level))
+        state.standing.other = self.standing.other.copy()
+        return state
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the whole state as arrays, for a store or a model folder."""
         pending = np.array(self.pending, np.float32).reshape(len(self.pending), len(self.level))
         numbers = np.array([self.seen, self.beam_held, self.fresh], np.float64)
-        arrays: dict[str, Array] = {
-            "level": self.level,
-            "centres": self.centres,
-            "held": self.held,
-            "known": self.known,
-        }
-        arrays |= {"known": self.known, "recent": self.recent}
-        return arrays | {"pending": pending, "numbers": numbers, "end_ns": np.array([self.end_ns], np.int64)}
+        arrays: dict[str, Array] = {name: getattr(self, name) for name in ARRAYS}
+        arrays |= {"own": self.own, "held_ns": self.held_ns, "last": self.last} | self.standing.to_arrays()
+        times = {"end_ns": np.array([self.end_ns], np.int64), "block_ns": np.array([self.block_ns], np.int64)}
+        return arrays | {"pending": pending, "numbers": numbers} | times
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> OrbitBaseline:
         """Rebuild the state from the arrays of `to_arrays`."""
         seen, beam_held, fresh = (float(value) for value in arrays["numbers"])
         pending = [row.copy() for row in arrays["pending"]]
-        level, centres, held = (arrays[name].copy() for name in ("level", "centres", "held"))
-        return cls(
-            level,
-            centres,
-            held,
-            arrays["known"].copy(),
-            arrays["recent"].copy(),
-            seen,
-            int(beam_held),
-            bool(fresh),
-            pending,
-            int(arrays["end_ns"][0]),
-        )
+        level, centres, held, known, recent = (arrays[name].copy() for name in ARRAYS)
+        state = cls(level, centres, held, known, recent, seen, int(beam_held), bool(fresh), pending)
+        state.end_ns = int(arrays["end_ns"][0])
+        if "own" in arrays:  # else an earlier version wrote them
+            state.block_ns, state.own = int(arrays["block_ns"][0]), arrays["own"].copy()
+            state.held_ns, state.last = arrays["held_ns"].copy(), arrays["last"].copy()
+        state.standing = Adopted.from_arrays(arrays, len(state.level))
+        return state
 
 
 @dataclass(frozen=True)
 class Gate:
     """The thresholds of what counts as wrong: `sigma` (c,) of a quiet deviation; a channel beyond `channel` sigmas;
-    `energy` of all channels; from `notice` on a window is looked at more closely."""
+    `energy` of all channels; from `notice` on a window is looked at more closely. `sway`: the squared shift in jitters,
+    by `to_jitter` (c, c), from which on the orbit is elsewhere than it was."""
 
     sigma: Floats
     channel: float
@@ -106,6 +137,8 @@ class Gate:
     correlation: Floats
     notice: float = np.inf
     energy_clip: float = 16.0
+    sway: float = np.inf
+    to_jitter: Floats | None = None
     per_sigma: Floats = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -127,164 +160,3 @@ class Gate:
         rest = deviation - deviation[top] * self.correlation[top]
         rest[top] = 0.0
         return float(np.minimum((rest / self.sigma) ** 2, self.energy_clip).sum())
-
-
-@dataclass(frozen=True)
-class Walk:
-    """Deviations (n, c) from the baseline, their energies (n,), and `away` (n, c) from the centre of some minutes;
-    `towards` gives, for the windows `noticed`, the way (k, 4 + 1, c) from the baseline to each long-term centre and to
-    the centre of the fit."""
-
-    deviation: Floats
-    energy: Floats
-    away: Floats
-    noticed: Array
-    towards: Floats
-
-
-def walk(state: OrbitBaseline, means: Floats, restart: Array, gate: Gate, pace: Pace) -> Walk:
-    """Move the state past n window means (n, c), in place; `restart` (n,) is True where a window follows a long gap."""
-    deviation, energy, away = np.empty_like(means), np.empty(len(means)), np.empty_like(means)
-    loud: list[int] = []
-    towards: list[Floats] = []
-    position = 0
-    while position < len(means):
-        if state.fresh or restart[position]:
-            _anchor(state, means[position], gate)
-            restart = restart.copy()
-            restart[position] = False
-        warm = state.seen >= pace.warm_up
-        stop = min(position + (pace.block - len(state.pending) if warm else 1), len(means))
-        if restart.any():
-            gaps = np.flatnonzero(restart[position:stop])
-            stop = position + int(gaps[0]) if len(gaps) else stop
-        part = means[position:stop] - state.level
-        if not warm:
-            part /= np.float32(np.sqrt(1.0 + 1.0 / state.seen))
-        known = _from_known(state, part, gate)
-        deviation[position:stop], energy[position:stop], _ = known
-        np.add(known.deviation, state.level - state.centres[SWAY], out=away[position:stop])
-        if energy[position:stop].max() > gate.notice:
-            high = position + np.flatnonzero(energy[position:stop] > gate.notice)
-            way = np.concatenate([state.centres, np.zeros_like(state.centres[:1])]) - state.level
-            loud.extend(int(index) for index in high)
-            towards.extend([way] * len(high))
-        if warm and not state.pending and stop - position == pace.block:
-            _step(state, known, gate, pace)
-        else:
-            state.pending.extend(means[position:stop])
-            if len(state.pending) >= pace.block or not warm:
-                block = np.array(state.pending)
-                _step(state, _from_known(state, block - state.level, gate), gate, pace)
-                state.pending = []
-        position = stop
-    ways = np.array(towards, np.float32).reshape(len(loud), len(CENTRE_WINDOWS) + 1, means.shape[1])
-    return Walk(deviation, energy, away, np.array(loud, np.intp), ways)
-
-
-class Fitting(NamedTuple):
-    """How windows fit the known orbits: deviations (n, c) and energies (n,), for loud ones from the known orbit that
-    fits; `which` orbit that is (n,), -1 for the level, None where no window was loud."""
-
-    deviation: Floats
-    energy: Floats
-    which: npt.NDArray[np.intp] | None
-
-
-def _from_known(state: OrbitBaseline, deviation: Floats, gate: Gate) -> Fitting:
-    """Return the deviations from the level, and where that does not fit from the orbits that were left; changes
-    `deviation`."""
-    energy = gate.energies(deviation)
-    if energy.max() <= gate.energy:
-        return Fitting(deviation, energy, None)
-    which = np.full(len(deviation), -1)
-    for row in np.flatnonzero(energy > gate.energy):
-        for number, known in enumerate(state.known):
-            other = deviation[row] + state.level - known
-            other_energy = gate.energies(other[None])[0]
-            if other_energy <= gate.energy:
-                deviation[row], energy[row], which[row] = other, other_energy, number
-                break
-    return Fitting(deviation, energy, which)
-
-
-def _anchor(state: OrbitBaseline, mean: Floats, gate: Gate) -> None:
-    """At a fresh start keep the known level where the first window agrees with it, else begin to learn a new one."""
-    state.fresh, state.beam_held, state.pending = False, 0, []
-    state.held[:] = 0
-    if gate.energies((mean - state.level)[None])[0] > gate.energy:
-        state.centres += mean - state.level
-        state.level, state.seen = mean.astype(np.float32), 1.0
-
-
-def _step(state: OrbitBaseline, block: Fitting, gate: Gate, pace: Pace) -> None:
-    """Move the baseline at the end of a block."""
-    if state.seen < pace.warm_up:
-        state.seen += 1.0
-        state.level += block.deviation.mean(axis=0) / np.float32(state.seen)
-        state.seen = state.seen if state.seen < pace.warm_up else np.inf
-        return
-    average = np.add.reduce(block.deviation, axis=0) * np.float32(1.0 / len(block.deviation))
-    if block.which is not None:
-        quiet = block.energy <= gate.energy
-        if quiet.sum() * 2 < len(quiet):
-            state.beam_held += len(quiet)
-            if state.beam_held >= pace.beam_adopt:
-                _leave(state, state.level + np.where(state.held > 0, 0.0, average))
-            return
-        numbers, counts = np.unique(block.which[quiet], return_counts=True)
-        number = int(numbers[counts.argmax()])
-        if number >= 0:
-            back, state.known = state.known[number], np.delete(state.known, number, axis=0)
-            _leave(state, back)
-        average = block.deviation[quiet & (block.which == number)].mean(axis=0)
-    state.beam_held = 0
-    _follow(state, average, len(block.deviation), gate, pace)
-
-
-def _follow(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pace: Pace) -> None:
-    """Move each channel by its average deviation over some quiet windows, unless the channel itself is wrong.
-
-    A channel is wrong from `gate.channel` sigmas on and until it is back within `pace.clip`.
-    """
-    move = np.float32(pace.gain) * average
-    if float(np.abs(average * gate.per_sigma).max()) > pace.clip or state.held.any():
-        wrong, shadows = _shadows(average, np.where(state.held > 0, pace.clip, gate.channel) * gate.sigma, gate)
-        held = np.zeros_like(state.held)
-        held[wrong] = state.held[wrong] + windows
-        adopted = held[wrong] > pace.monitor_adopt
-        limit = pace.clip * gate.sigma
-        move = pace.gain * np.clip(average - shadows.sum(axis=0), -limit, limit)
-        move = (move + shadows[adopted].sum(axis=0)).astype(np.float32)
-        held[wrong[adopted]] = 0.0
-        state.held = held
-    state.level += move
-    if len(state.known):
-        state.known += move
-    weight = (1.0 - (1.0 - 1.0 / np.array(CENTRE_WINDOWS)) ** windows).astype(np.float32)
-    state.centres += weight[:, None] * (state.level - state.centres)
-
-
-def _shadows(average: Floats, limit: Floats, gate: Gate) -> tuple[npt.NDArray[np.intp], Floats]:
-    """The channels (k,) that are wrong, and what each adds to all channels (k, c): itself and its shadow.
-
-    The baseline must not follow the shadow of a broken monitor on the others: the beam would seem to move afterwards.
-    """
-    wrong = np.empty(0, np.intp)
-    shadows = np.zeros((0, len(average)), average.dtype)
-    while len(wrong) < MOST_WRONG:
-        excess = np.abs(average - shadows.sum(axis=0)) / limit
-        excess[wrong] = 0.0
-        if excess.max() <= 1.0:
-            break
-        wrong = np.append(wrong, excess.argmax())
-        own = np.linalg.solve(gate.correlation[np.ix_(wrong, wrong)], average[wrong])
-        shadows = own[:, None] * gate.correlation[wrong]
-    return wrong, shadows
-
-
-def _leave(state: OrbitBaseline, new: Floats) -> None:
-    """Take a new level and remember the one that is left; the long-term centres move along."""
-    state.centres += (new - state.level).astype(np.float32)
-    state.known = np.concatenate([state.level[None], state.known])[:KNOWN_ORBITS]
-    state.level, state.beam_held = new.astype(np.float32), 0

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Floats
-from lynkeus.scorers.orbit.baseline import Gate, Walk
+from lynkeus.scorers.orbit.baseline import Gate
 from lynkeus.scorers.orbit.tails import Tails
+from lynkeus.scorers.orbit.walk import Walk
 from lynkeus.scorers.orbit.windows import WindowStatistics
 
 SEVERAL = 3  # a broken monitor may take its other plane along; three channels are more than one monitor
@@ -39,21 +40,24 @@ class Moved(NamedTuple):
 
 class Misshapen(NamedTuple):
     """Evidence that the spread changed: `nats` (n, c) that a channel is too noisy, too quiet, stuck or gone; `alone`
-    (n,) that one channel alone is; `recent` (k, c) for the windows that follow."""
+    (n,) that one channel alone is; `recent` (k, c) for the windows that follow; `now` (n, c): the nats of each window
+    by itself."""
 
     nats: Floats
     alone: Floats
     recent: Floats
+    now: Floats
 
 
 @dataclass(frozen=True)
 class FaultOrMotion:
     """Tells a fault of one channel from a movement of the whole orbit; `to_jitter` (c, c) turns residuals into the
-    shift of each channel in units of its jitter."""
+    shift of each channel in units of its jitter; what channels say that are not `used` (c,) counts for nothing."""
 
     tails: Tails
     gate: Gate
     to_jitter: Floats
+    used: npt.NDArray[np.bool_]
 
     def sway(self, away: Floats) -> Floats:
         """Return the squared shift (n,) in jitters, summed over channels, of residuals (n, c) away from a centre."""
@@ -63,6 +67,7 @@ class FaultOrMotion:
         """Return the evidence of n windows that the mean of a channel, or the whole orbit, moved."""
         deviation, energy = walked.deviation, walked.energy
         nats = self.tails.mean_nats(deviation)
+        nats[:, ~self.used] = 0.0
         strongest, place, energy = nats.max(axis=1), nats.argmax(axis=1), energy.copy()
         sway = self.sway(walked.away)
         look = np.flatnonzero((strongest > LOUD_NATS) | _several(nats) | (energy > self.gate.energy))
@@ -85,6 +90,7 @@ class FaultOrMotion:
         for top in (nats.argmax(axis=1), np.abs(deviation * self.gate.per_sigma).argmax(axis=1)):
             left = deviation - deviation[rows, top][:, None] * self.gate.correlation[top]
             left[rows, top] = 0.0
+            left[:, ~self.used] = 0.0
             found.append((top, left, self._energy(left)))
         second = found[1][2] < found[0][2]
         return np.where(second, found[1][0], found[0][0]), np.where(second[:, None], found[1][1], found[0][1])
@@ -93,13 +99,16 @@ class FaultOrMotion:
         """Return the evidence of n windows that a channel's spread changed; `recent` (k, c): nats of the k windows
         before them, the last one last."""
         nats = self.tails.shape_nats(statistics)
+        now = nats.copy()
+        now[statistics.mostly_missing()] = 0.0
+        nats[:, ~self.used] = 0.0
         alone = -self._others_misshapen(statistics, nats)
         history = np.concatenate([recent, nats])
         history[len(recent) :][statistics.mostly_missing()] = 0.0
         held_against = np.clip(history - np.float32(REMEMBERED_NATS[0]), 0.0, REMEMBERED_NATS[1])
         for back, weight in enumerate(MEMORY, start=1):
             nats += np.float32(weight) * held_against[len(recent) - back : len(history) - back]
-        return Misshapen(nats, alone + nats.max(axis=1), history[len(history) - len(recent) :])
+        return Misshapen(nats, alone + nats.max(axis=1), history[len(history) - len(recent) :], now)
 
     def _others_misshapen(self, statistics: WindowStatistics, nats: Floats) -> Floats:
         """Return the nats (n,) of the spread of other channels that the strongest leaves unexplained."""
@@ -113,6 +122,7 @@ class FaultOrMotion:
             rest = statistics.rows(look)._replace(spread=spread)
             others = self.tails.shape_nats(rest)
             others[rows, top] = 0.0
+            others[:, ~self.used] = 0.0
             unexplained[look] = _unexplained(others)
         return unexplained
 

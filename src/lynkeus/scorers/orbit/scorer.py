@@ -10,6 +10,7 @@ the orbit moved, froze, or was mirrored about a past orbit. Both are in nats: -l
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Self
@@ -22,27 +23,26 @@ from lynkeus.core import (
     Batch,
     Evidence,
     Finding,
-    Floats,
     LastBatch,
     ModelError,
     Scores,
+    SettingsError,
     Source,
+    Standing,
     Unseen,
 )
 from lynkeus.files.arrays import arrays_of, part_of, read_folder, write_folder
-from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, Pace, Walk, walk
-from lynkeus.scorers.orbit.judge import MEMORY, QUIET_NATS, FaultOrMotion
-from lynkeus.scorers.orbit.tails import Kept, Tails, fit_tails
-from lynkeus.scorers.orbit.windows import WindowStatistics, window_statistics
-from lynkeus.scorers.orbit.words import MOSTLY, OrbitWords, WindowTests
+from lynkeus.scorers.orbit.adopted import MAINTENANCE, USED
+from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
+from lynkeus.scorers.orbit.learn import learn, window_seconds
+from lynkeus.scorers.orbit.sight import Sight
+from lynkeus.scorers.orbit.tails import Tails
+from lynkeus.scorers.orbit.words import OrbitWords, WindowTests
 from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.rows import like_values
-from lynkeus.transforms.thinned import Thinned
 
-GAP_S = 60.0  # after a longer gap the baseline is found anew
-GATE_WIDTHS, NOTICE_WIDTHS = 6.0, 2.0  # robust sigmas of the energy of all channels
-FROZEN_NATS = 200.0
 WORTH_SAYING = 2.0  # nats: one window in seven
+BEFORE = {"settle": 0, "mask_after": 0}  # what models of earlier versions do not say of their pace
 SURE_SIGMA, SURE_NATS = 8.0, 16.0  # beyond this no chance is left in weeks of windows
 
 
@@ -50,7 +50,10 @@ SURE_SIGMA, SURE_NATS = 8.0, 16.0  # beyond this no chance is left in weeks of w
 class Orbit:
     """Outputs `monitor` and `beam` for windows of a table (or single rows).
 
-    `pace` sets how the baseline follows drift. Learned: `schema_`, `model_`, `tails_`, `gate_`, `flip_` (c, modes).
+    A monitor that is off is news for `adopt_s` seconds, a moved orbit until it is quiet for `settle_s`; then its place
+    is the reference, and the incident stands. A monitor whose spread is wrong for `mask_s` is left out of what the
+    others are compared with. `pace` says the same in windows, and all else of how the baseline moves; None: as the
+    seconds say. Learned: `schema_`, `model_`, `tails_`, `gate_`, `pace_`.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("monitor", "beam")
@@ -59,35 +62,44 @@ class Orbit:
         "monitor": "evidence against the channel (nats)",
         "beam": "shift against the baseline (sigma)",
     }
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace | None = None
+    adopt_s: float = 30.0
+    settle_s: float = 30.0
+    mask_s: float = 60.0
+    _sight: Sight = field(init=False, repr=False)
     _memo: LastBatch[WindowTests] = field(default_factory=LastBatch, init=False, repr=False)
 
     def fit(self, source: Source) -> Self:
         """Learn from windows (or rows) in time order. Raises SchemaError where nothing can be learned."""
+        seconds = (self.adopt_s, self.settle_s, self.mask_s)
+        if not all(0 < given < np.inf for given in seconds):
+            raise SettingsError(f"adopt_s, settle_s and mask_s of orbit must be positive, got {seconds}")
         self.schema_ = source.schema
-        self.model_ = fit_conditional(source)
-        channels = len(self.model_.centre)
-        self._prepare()
-        sigma = np.ones(channels, np.float32)
-        self.gate_ = Gate(sigma, 6.0, np.inf, self._correlation)
-        for _ in range(2):  # the first walk finds the scale of quiet deviations, the second walks by it
-            self._start = self._first_baseline(source)
-            kept = self._walk_through(source)
-            quiet = kept.energy <= np.quantile(kept.energy, 0.9)
-            spread = np.diff(np.quantile(kept.deviation[quiet], [0.16, 0.84], axis=0), axis=0)[0] / 2
-            self.gate_ = Gate(np.maximum(spread, 1e-3).astype(np.float32), 6.0, np.inf, self._correlation)
-            energy = self.gate_.energies(kept.deviation)
-            middle = float(np.median(energy))
-            width = 1.4826 * float(np.median(np.abs(energy - middle)))
-            levels = middle + GATE_WIDTHS * width, middle + NOTICE_WIDTHS * width
-            self.gate_ = Gate(self.gate_.sigma, 6.0, levels[0], self._correlation, levels[1])
-        kept = self._walk_through(source)
-        self.tails_ = fit_tails(kept, self.gate_)
-        self._discriminator = FaultOrMotion(self.tails_, self.gate_, self._to_jitter)
-        self._start = self._baseline.copy()
-        self._start.known = self._start.known[:0]
+        pace = self.pace or Pace.of_seconds(window_seconds(source), *seconds)
+        self._sight, self._start = learn(source, fit_conditional(source), pace)
         self.resume({})
         return self
+
+    @property
+    def model_(self) -> ConditionalModel:
+        """Return each channel given all others."""
+        return self._sight.model
+
+    @property
+    def gate_(self) -> Gate:
+        """Return what counts as wrong."""
+        return self._sight.gate
+
+    @property
+    def pace_(self) -> Pace:
+        """Return how the baseline moves."""
+        return self._sight.pace
+
+    @property
+    def tails_(self) -> Tails:
+        """Return the tails of every channel."""
+        assert self._sight.tails is not None  # there is none before the fit only
+        return self._sight.tails
 
     def score(self, batch: Batch) -> Scores:
         """Return the evidence (n, 2) in nats, `monitor` and `beam`; NaN for a window that misses more than half of its
@@ -107,9 +119,7 @@ class Orbit:
         moved = np.abs(found.deviation / self.gate_.sigma).argmax(axis=1)
         monitor = output == "monitor"
         place, nats = (found.place if monitor else moved), found.scores[:, 0 if monitor else 1]
-        words = OrbitWords(
-            names, (self.schema_.units or ("",))[0], self.model_.conditional_sigma, self.tails_, self.gate_.sigma
-        )
+        words = self._words()
         say = words.monitor if monitor else words.beam
         return [
             (Finding(where=names[channel], says=say(found, row) if nats[row] > WORTH_SAYING else ""),)
@@ -141,9 +151,25 @@ class Orbit:
         if state:
             self._baseline = OrbitBaseline.from_arrays(state)
         else:
-            self._baseline = self._start.copy()
-            self._baseline.fresh, self._baseline.end_ns = True, 0
-            self._baseline.recent = np.zeros_like(self._start.recent)
+            self._baseline = self._start.afresh()
+
+    def standing(self) -> tuple[Standing, ...]:
+        """Return what has become the reference and is not as it was: see `core.Standing`."""
+        return tuple(self._words().standing(self._baseline.standing, self.model_.jitter))
+
+    def mask(self, channels: Collection[str]) -> None:
+        """Leave channels out of everything until they are not named any more. Raises SettingsError for other names."""
+        names = np.array(self.schema_.names)
+        unknown = sorted(set(channels) - set(self.schema_.names))
+        if unknown:
+            raise SettingsError(f"no channel {unknown[0]} in this model; there are {names[0]}, {names[1]}, ...")
+        adopted, asked = self._baseline.standing, np.isin(names, list(channels))
+        if (asked == (adopted.masked == MAINTENANCE)).all():
+            return
+        masked = np.where(asked, MAINTENANCE, np.where(adopted.masked == MAINTENANCE, USED, adopted.masked))
+        since = np.where(masked == adopted.masked, adopted.masked_ns, max(self._baseline.end_ns, 1))
+        self._baseline = self._sight.with_masks(self._baseline, masked.astype(np.uint8), since.astype(np.int64))
+        self._memo.forget()
 
     def save(self, folder: Path) -> None:
         """Write the fitted scorer to a folder."""
@@ -152,7 +178,7 @@ class Orbit:
         arrays |= {f"start.{name}": value for name, value in self._start.to_arrays().items()}
         arrays |= {"gate.sigma": self.gate_.sigma}
         gate = {name: getattr(self.gate_, name) for name in ("channel", "energy", "notice")}
-        settings = {"pace": asdict(self.pace), "gate": gate}
+        settings = {"pace": asdict(self.pace_), "gate": gate}
         write_folder(folder, self.schema_, settings, arrays)
 
     @classmethod
@@ -160,119 +186,28 @@ class Orbit:
         """Read from a folder. Raises ModelError naming what is damaged."""
         schema, settings, arrays = read_folder(folder)
         try:
-            scorer = cls(Pace(**settings["pace"]))
+            scorer = cls()
             scorer.schema_ = schema
-            scorer.model_ = part_of(ConditionalModel, arrays)
-            scorer._prepare()
-            scorer.tails_ = Tails.from_arrays(_part(arrays, "tails."))
+            sight = Sight.of(part_of(ConditionalModel, arrays), Pace(**(BEFORE | settings["pace"])))
+            gate = Gate(arrays["gate.sigma"], correlation=sight.geometry.correlation, **settings["gate"])
+            scorer._sight = sight.but(gate, Tails.from_arrays(_part(arrays, "tails.")))
             scorer._start = OrbitBaseline.from_arrays(_part(arrays, "start."))
-            scorer.gate_ = Gate(arrays["gate.sigma"], correlation=scorer._correlation, **settings["gate"])
-            scorer._discriminator = FaultOrMotion(scorer.tails_, scorer.gate_, scorer._to_jitter)
         except KeyError as error:
             raise ModelError(f"{folder}: the entry {error} of an orbit scorer is missing; fit it again") from error
         scorer.resume({})
         return scorer
 
-    def _prepare(self) -> None:
-        """Make single-precision copies of what every window needs."""
-        model = self.model_
-        self._centre = model.centre.astype(np.float32)
-        self._to_residual = model.to_residual.astype(np.float32)
-        self._correlation = model.correlation.astype(np.float32)
-        values, vectors = np.linalg.eigh(np.linalg.inv(model.precision))
-        whiten = vectors / np.sqrt(values)
-        self.flip_ = np.linalg.solve(model.to_residual, whiten).astype(np.float32)
-        self._to_jitter = (np.linalg.inv(model.to_residual) / model.jitter).astype(np.float32)
-        self._memo.forget()
-
-    def _first_baseline(self, source: Source) -> OrbitBaseline:
-        """Return a baseline at the median of the first twenty windows of the source."""
-        channels = len(self.model_.centre)
-        level = np.zeros(channels, np.float32)
-        for batch in source:
-            level = np.median(self._statistics(batch[:20]).mean, axis=0)
-            break
-        centres = np.repeat(level[None], len(CENTRE_WINDOWS), axis=0)
-        recent = np.zeros((len(MEMORY), channels), np.float32)
-        return OrbitBaseline(level, centres, np.zeros(channels, np.float32), level[None][:0], recent)
-
-    def _walk_through(self, source: Source) -> Kept:
-        """Return the statistics of the reference along the moving baseline."""
-        self.resume({})
-        kept = Thinned()
-        for batch in source:
-            statistics = self._statistics(batch)
-            walked = self._walk(batch, statistics)
-            given = np.flatnonzero(~statistics.mostly_missing())
-            sway = np.square(walked.away[given] @ self._to_jitter).sum(axis=1)
-            spread, repeats = statistics.spread[given], statistics.repeats[given]
-            kept.add(walked.deviation[given], walked.energy[given], sway, spread, repeats)
-        deviation, energy, sway, spread, repeats = kept.columns
-        return Kept(deviation, energy, sway, spread, repeats, statistics.length)
-
-    def _walk(self, batch: Batch, statistics: WindowStatistics) -> Walk:
-        """Move the baseline past a batch; windows that miss most values leave it alone and deviate by nothing."""
-        restart, missing = self._gaps(batch), statistics.mostly_missing()
-        if not missing.any():
-            return walk(self._baseline, statistics.mean, restart, self.gate_, self.pace)
-        given = np.flatnonzero(~missing)
-        walked = walk(self._baseline, statistics.mean[given], restart[given], self.gate_, self.pace)
-        deviation, energy, away = np.zeros_like(statistics.mean), np.zeros(len(missing)), np.zeros_like(statistics.mean)
-        deviation[given], energy[given], away[given] = walked.deviation, walked.energy, walked.away
-        return Walk(deviation, energy, away, given[walked.noticed], walked.towards)
-
-    def _statistics(self, batch: Batch) -> WindowStatistics:
-        return window_statistics(batch, self._centre, self._to_residual)
-
-    def _gaps(self, batch: Batch) -> Array:
-        """Return a mask (n,) of the windows that start more than GAP_S after the end of the one before."""
-        if batch.time_ns is None:
-            return np.zeros(len(batch), bool)
-        ends = batch.meta.get("end_ns", batch.time_ns)
-        before = np.concatenate([[self._baseline.end_ns or batch.time_ns[0]], ends[:-1]]) if len(batch) else ends
-        if len(batch):
-            self._baseline.end_ns = int(ends[-1])
-        return np.asarray(batch.time_ns - before > GAP_S * 1e9)
-
     def _found(self, batch: Batch) -> WindowTests:
         """Return everything about a batch, from memory until the next batch or `update`."""
         return self._memo.of(batch, self._look)
 
-    def _look(self, batch: Batch) -> WindowTests:
-        """Return everything about a batch, computed from the present baseline, which stays where it is."""
-        self.schema_.require(batch.schema, "the scorer orbit")
-        before = self._baseline
-        self._baseline = before.copy()
-        statistics = self._statistics(batch)
-        walked = self._walk(batch, statistics)
-        after, self._baseline = self._baseline, before
-        moved = self._discriminator.moved(walked)
-        misshapen = self._discriminator.misshapen(statistics, before.recent)
-        after.recent = misshapen.recent
-        frozen = (statistics.repeats >= max(statistics.length - 1, 1)).mean(axis=1, dtype=np.float64)
-        mirrored = np.zeros(len(frozen))
-        if len(walked.noticed):
-            likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards)
-            mirrored[walked.noticed] = np.maximum(likeness, 0.0) / 2.0  # a likelihood ratio
-        loud = np.where(frozen > MOSTLY, FROZEN_NATS * frozen, moved.rest + mirrored)
-        # A step inside the window is spread of all that moved.
-        of_shape = misshapen.alone - np.maximum(loud - QUIET_NATS, 0.0)
-        of_mean = moved.strongest - np.maximum(moved.rest - QUIET_NATS, 0.0)  # a kick in the line is one channel's kink
-        place = np.where(of_shape > of_mean, misshapen.nats.argmax(axis=1), moved.place)
-        monitor, beam = np.maximum(of_mean, of_shape), np.maximum(loud, moved.sway)
-        scores = np.stack([monitor, beam], axis=1).astype(np.float64)
-        scores[statistics.mostly_missing()] = np.nan
-        nats = np.maximum(moved.nats, misshapen.nats)
-        return WindowTests(statistics, walked.deviation, nats, place, frozen, mirrored, scores, after)
+    def _words(self) -> OrbitWords:
+        unit = (self.schema_.units or ("",))[0]
+        return OrbitWords(self.schema_.names, unit, self.model_.conditional_sigma, self.tails_, self.gate_.sigma)
 
-    def _flip_likeness(self, deviation: Floats, towards: Floats) -> Floats:
-        """Return how much better (k,) a mirror image about a long-term centre explains the deviation than standing
-        still."""
-        here = (deviation @ self.flip_)[:, None, :]
-        away = here - 2.0 * (towards @ self.flip_)
-        # Clipped, so that no mode by itself speaks for a mirror image.
-        gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
-        return gain.max(axis=1)
+    def _look(self, batch: Batch) -> WindowTests:
+        self.schema_.require(batch.schema, "the scorer orbit")
+        return self._sight.look(batch, self._baseline)
 
 
 def _part(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:

@@ -150,6 +150,10 @@ class Energy:
         centre, high, higher = np.quantile(np.cbrt(energy), [0.5, 0.841, 0.95])
         return cls(float(centre), max(float(high - centre), float(higher - centre) / 1.645, 1e-6))
 
+    def at(self, nats: float) -> float:
+        """Return the sum that is so much evidence: the inverse of `nats`."""
+        return float((self.centre + self.width * np.sqrt(2.0 * nats)) ** 3)
+
     def nats(self, energy: Floats) -> Floats:
         """Return the evidence (n,) in nats that the sum is too large."""
         excess = np.maximum((np.cbrt(energy) - self.centre) / self.width, 0.0)

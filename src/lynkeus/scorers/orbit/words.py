@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core import Floats, Scores
+from lynkeus.core import Floats, Scores, Standing
+from lynkeus.core.standing import State
+from lynkeus.scorers.orbit.adopted import ODD, USED, Adopted
 from lynkeus.scorers.orbit.baseline import OrbitBaseline
 from lynkeus.scorers.orbit.judge import QUIET_NATS
 from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.windows import WindowStatistics
 
 MOVED_SIGMA = 4.0  # from which a channel is counted among those that moved
+NUMBERS = ("mean", "spread", "repeats")
+COLUMNS = ("deviation", "nats", "misshapen", "place", "frozen", "mirrored", "scores")
 MOSTLY = 0.5  # share of the channels that repeat their value in a frozen readout
 
 
@@ -23,11 +28,25 @@ class WindowTests(NamedTuple):
     statistics: WindowStatistics
     deviation: Floats  # (n, c) mean minus baseline, conditional sigmas
     nats: Floats  # (n, c) evidence that the channel is wrong
+    misshapen: Floats  # (n, c) of that, what the spread of this window says by itself
     place: npt.NDArray[np.intp]  # (n,) the channel that `monitor` speaks of
     frozen: Floats  # (n,) share of the channels that repeat their value all through the window
     mirrored: Floats  # (n,) nats for a mirrored orbit
     scores: Scores  # (n, 2)
     after: OrbitBaseline
+
+
+def joined(parts: list[WindowTests]) -> WindowTests:
+    """Return what was found in some stretches as if it were one."""
+    if len(parts) == 1:
+        return parts[0]
+    statistics = [part.statistics for part in parts]
+    missing = None
+    if any(own.missing is not None for own in statistics):
+        missing = np.concatenate([np.zeros_like(o.mean) if o.missing is None else o.missing for o in statistics])
+    numbers: dict[str, Any] = {name: np.concatenate([getattr(own, name) for own in statistics]) for name in NUMBERS}
+    all_of: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+    return parts[-1]._replace(statistics=statistics[0]._replace(missing=missing, **numbers), **all_of)
 
 
 class OrbitWords(NamedTuple):
@@ -68,3 +87,21 @@ class OrbitWords(NamedTuple):
         if not many:
             return "the whole orbit moved along its usual modes, all monitors agree"
         return f"{many} channels moved, most of all {self.names[int(moved.argmax())]}"
+
+    def standing(self, adopted: Adopted, jitter: Floats) -> Iterator[Standing]:
+        """Say what stands: monitors that are off or masked, and the last move of the orbit; `jitter` (c,): of each."""
+        for channel in np.flatnonzero((np.abs(adopted.offset * self.sigma) > jitter / 2) & (adopted.masked == USED)):
+            off, name = float(adopted.offset[channel] * self.sigma[channel]), self.names[channel]
+            says = f"{name} stands off by {off:+.3g} {self.unit}"
+            yield Standing("monitor", name, "standing", int(adopted.offset_ns[channel]), says=says)
+        for channel in np.flatnonzero(adopted.masked):
+            name, odd = self.names[channel], adopted.masked[channel] == ODD
+            says = f"{name} is masked: " + ("its noise is not what it was" if odd else "under maintenance")
+            state: State = "masked" if odd else "maintenance"
+            yield Standing("monitor", name, state, int(adopted.masked_ns[channel]), says=says)
+        since, until = (int(time) for time in adopted.moved_ns)
+        if until or adopted.moved.any():
+            many, most = int((np.abs(adopted.moved) > 1.0).sum()), int(np.abs(adopted.moved).argmax())
+            size = float(adopted.moved[most] * jitter[most])
+            says = f"the orbit moved by more than its jitter at {many} channels, most of all {self.names[most]}"
+            yield Standing("beam", "", "moved", since, until, f"{says} by {size:+.3g} {self.unit}")

@@ -16,7 +16,7 @@ CONSTANT = 1e-9  # changes below this share of the value are rounding
 
 
 @dataclass(frozen=True)
-class Columns:
+class TableColumns:
     """Learned from the reference (n, c): `mean` (c,); `sigma` (c,), 0 for a constant column and NaN for one without any
     value; `reach` (c,) the whole range in sigmas; `precision` (c, c) of the deviations in sigmas."""
 
@@ -39,7 +39,7 @@ class Columns:
         return cls(mean, np.where(empty, np.nan, sigma), reach, precision)
 
     def fill(self, rows: Floats) -> Floats:
-        """(n, c) float64 with missing and infinite values replaced by what the others let expect."""
+        """Return (n, c) float64 with missing and infinite values replaced by what the others let expect."""
         finite = np.isfinite(rows)
         if finite.all():
             return rows.astype(np.float64, copy=False)
@@ -48,7 +48,7 @@ class Columns:
         return np.where(finite, rows, self.mean + usual * fill_from_others(deviation, self.precision))
 
     def sigmas(self, rows: Floats) -> Floats:
-        """(n, c) deviations from the mean in standard deviations."""
+        """Return (n, c) deviations from the mean in standard deviations."""
         away = rows - self.mean
         deviation = FAR_SIGMA * np.arcsinh(away / np.where(self.sigma > 0, self.sigma, np.inf) / FAR_SIGMA)
         changed = (self.sigma == 0) & (np.abs(away) > CONSTANT * np.abs(self.mean))

@@ -35,7 +35,7 @@ class ConditionalResidual:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) sigmas; NaN for a sample that misses more than half of its values."""
+        """Return (n, 1) sigmas; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, np.sqrt((self._residual(batch) ** 2).mean(axis=1)).max(axis=1))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
@@ -43,7 +43,7 @@ class ConditionalResidual:
         return like_values(batch, self._residual(batch))
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         write_folder(folder, self.schema_, asdict(self), arrays_of(self.model_))
 
     @classmethod
@@ -54,7 +54,7 @@ class ConditionalResidual:
         return scorer
 
     def _residual(self, batch: Batch) -> Floats:
-        """(n, length, c) residuals in sigmas."""
+        """Return (n, length, c) residuals in sigmas."""
         self.schema_.require(batch.schema, "the scorer conditional_residual")
         rows, length = rows_of(batch)
         return fold(self.model_.residual(rows), length)

@@ -62,7 +62,8 @@ class Discord:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1); NaN for a window that misses more than half of its values, or that overlaps all of the reference."""
+        """Return (n, 1); NaN for a window that misses more than half of its values, or that overlaps all of the
+        reference."""
         return with_enough_data(batch, self._of(batch).sum(axis=1))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
@@ -70,7 +71,7 @@ class Discord:
         return np.nan_to_num(self._of(batch)).reshape(batch.values.shape)
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         arrays = {"spans": self.spans_, "clock": np.array([self.clock_]), "usual": self.usual_}
         arrays |= arrays_of(self.scale_) | {"reference": self.reference_}
         write_folder(folder, self.schema_, asdict(self), arrays)
@@ -141,7 +142,7 @@ def _spread_out(source: Source, limit: int) -> tuple[Array, Spans, int]:
 
 
 def _clock(batch: Batch) -> int:
-    """Which of `CLOCKS` says when a window was."""
+    """Return which of `CLOCKS` says when a window was."""
     return 2 if batch.time_ns is not None else int("position" in batch.meta)
 
 

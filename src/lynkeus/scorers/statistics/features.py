@@ -52,23 +52,23 @@ class Features:
         return cls(model, scale), _compressed(sample, scale), weight
 
     def residuals(self, batch: Batch) -> Floats:
-        """(n, length, channel) conditional residuals of all shots, NaN where a value is missing."""
+        """Return (n, length, channel) conditional residuals of all shots, NaN where a value is missing."""
         return residuals_of(batch, self.model)
 
     def points(self, residuals: Floats) -> Floats:
-        """(n, features) in sigmas of the reference, far ones compressed; 0, the median, for what is missing.
+        """Return (n, features) in sigmas of the reference, far ones compressed; 0, the median, for what is missing.
 
         Feature k belongs to channel k % channels.
         """
         return _compressed(features_of(residuals), self.scale)
 
     def to_arrays(self) -> dict[str, Array]:
-        """For a model folder."""
+        """Return what was learned as arrays for a model folder."""
         return arrays_of(self.model) | arrays_of(self.scale, "feature_")
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `to_arrays`."""
+        """Rebuild it from what `to_arrays` returned."""
         return cls(part_of(ConditionalModel, arrays), part_of(RobustScale, arrays, "feature_"))
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core import Array, Floats
+from lynkeus.core import Array, Floats, ModelError
 
 CHUNK_POINTS = 2048
 
@@ -83,6 +83,18 @@ def nodes_of(trees: Sequence[Any]) -> tuple[Array, Array, Array, Array, Floats]:
     )
     feature = np.where(leaf, 0, np.concatenate([tree.feature for tree in trees]))
     return root, left, right, feature, np.concatenate([tree.threshold for tree in trees])
+
+
+def require_nodes(trees: Trees, features: int) -> None:
+    """Raise ModelError where a node points outside of its forest, or cuts a feature that points do not have: a path
+    down would leave the arrays, or never end."""
+    nodes = len(trees.left)
+    inside = all(((index >= 0) & (index < nodes)).all() for index in (trees.root, trees.left, trees.right))
+    known = ((trees.feature >= 0) & (trees.feature < features)).all()
+    own = np.arange(nodes)
+    falls = inside and all(((child > own) | (child == own)).all() for child in (trees.left, trees.right))
+    if not (falls and known and len(trees.right) == len(trees.feature) == len(trees.threshold) == nodes):
+        raise ModelError("the trees of the forest are damaged: fit the model again")
 
 
 def leaves(trees: Trees, points: Floats) -> Iterator[tuple[slice, Array, Floats]]:

@@ -16,7 +16,7 @@ from lynkeus.core import About, Floats, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.statistics.by_features import ByFeatures
 from lynkeus.scorers.statistics.features import Features
-from lynkeus.scorers.statistics.forest import Forest, forest_of
+from lynkeus.scorers.statistics.forest import Forest, forest_of, require_nodes
 from lynkeus.transforms.reservoir import copies_by_weight
 
 
@@ -47,7 +47,7 @@ class IsolationForest(ByFeatures):
         return self
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         arrays = self.features_.to_arrays() | arrays_of(self.forest_) | {"drawn": np.array([self.drawn_])}
         write_folder(folder, self.schema_, asdict(self), arrays)
 
@@ -57,6 +57,7 @@ class IsolationForest(ByFeatures):
         scorer, arrays = read_scorer(cls, folder)
         scorer.features_, scorer.drawn_ = Features.from_arrays(arrays), int(arrays["drawn"][0])
         scorer.forest_ = part_of(Forest, arrays)
+        require_nodes(scorer.forest_, len(scorer.features_.scale.centre))
         return scorer
 
     def _of_shots(self, residuals: Floats) -> Floats:

@@ -52,7 +52,7 @@ class Mahalanobis:
         return like_values(batch, self._contributions(batch))
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         write_folder(folder, self.schema_, asdict(self), arrays_of(self.scale_) | {"precision": self.precision_})
 
     @classmethod

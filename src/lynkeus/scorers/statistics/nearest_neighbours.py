@@ -60,7 +60,7 @@ class NearestNeighbours:
         return like_values(batch, evidence[:, None, :])
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         features = self.features_
         arrays = features.to_arrays() if isinstance(features, Features) else arrays_of(features)
         write_folder(folder, self.schema_, asdict(self), arrays | {"reference": self.reference_})

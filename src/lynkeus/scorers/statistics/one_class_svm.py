@@ -52,7 +52,7 @@ class OneClassSvm(ByFeatures):
         return self
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         surface = {"landmarks": self.landmarks_, "weight": self.weight_, "offset": np.array([self.offset_])}
         write_folder(folder, self.schema_, asdict(self), self.features_.to_arrays() | surface)
 

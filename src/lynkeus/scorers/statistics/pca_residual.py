@@ -56,7 +56,7 @@ class PcaResidual:
         return like_values(batch, self._residual(batch))
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         own = {"components": self.components_, "residual_sigma": self.residual_sigma_}
         write_folder(folder, self.schema_, asdict(self), arrays_of(self.scale_) | own)
 
@@ -69,7 +69,7 @@ class PcaResidual:
         return scorer
 
     def _residual(self, batch: Batch) -> Floats:
-        """(n, length, c) residuals in sigmas."""
+        """Return (n, length, c) residuals in sigmas."""
         self.schema_.require(batch.schema, "the scorer pca_residual")
         rows, length = rows_of(batch)
         deviation = self.scale_.apply(rows)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lynkeus.core import About, Batch, Evidence, Floats, SchemaError, Scores, SettingsError, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.scorers.statistics.columns import Columns
+from lynkeus.scorers.statistics.columns import TableColumns
 from lynkeus.scorers.statistics.table_parts import LocalDistance, Surprise, nearest
 from lynkeus.transforms.missing import with_enough_data
 from lynkeus.transforms.mixture import Mixture
@@ -53,7 +53,7 @@ class Table:
         rows = sample_rows(source, self.sample, self.seed)
         rows = np.where(np.isfinite(rows), rows, np.nan)
         rows = self._trusted(rows[np.isnan(rows).mean(axis=1) <= 0.5])
-        self.columns_ = Columns.fit(rows)
+        self.columns_ = TableColumns.fit(rows)
         sigmas = self.columns_.sigmas(self.columns_.fill(rows))
         self.weight_ = _weight(sigmas, self.columns_.reach, self.neighbours)
         self.local_, far = LocalDistance.fit(sigmas * self.weight_, self.neighbours, self.region)
@@ -62,7 +62,7 @@ class Table:
         return self
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) in nats, about 1 in good data; NaN for a row that misses more than half of its values."""
+        """Return (n, 1) in nats, about 1 in good data; NaN for a row that misses more than half of its values."""
         sigmas = self._sigmas(batch)
         far, _ = self.local_.score(sigmas * self.weight_, self.neighbours)
         thin, _ = self.mixture_.score(sigmas)
@@ -86,7 +86,7 @@ class Table:
         return evidence
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         arrays = arrays_of(self.columns_) | arrays_of(self.mixture_) | arrays_of(self.local_) | {"weight": self.weight_}
         arrays |= {"far": self.surprise_[0].ordered, "thin": self.surprise_[1].ordered}
         write_folder(folder, self.schema_, asdict(self), arrays)
@@ -95,7 +95,7 @@ class Table:
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged."""
         scorer, arrays = read_scorer(cls, folder)
-        scorer.columns_, scorer.mixture_ = part_of(Columns, arrays), part_of(Mixture, arrays)
+        scorer.columns_, scorer.mixture_ = part_of(TableColumns, arrays), part_of(Mixture, arrays)
         scorer.weight_, scorer.local_ = arrays["weight"], part_of(LocalDistance, arrays)
         scorer.surprise_ = Surprise(arrays["far"]), Surprise(arrays["thin"])
         return scorer
@@ -103,7 +103,7 @@ class Table:
     def _trusted(self, rows: Floats) -> Floats:
         """The rows to learn from: without those that have but a small part of the reference near them."""
         if self.left_out and len(rows):
-            columns = Columns.fit(rows)
+            columns = TableColumns.fit(rows)
             sigmas = columns.sigmas(columns.fill(rows))
             depth = nearest(sigmas, sigmas, max(1, int(BULK * len(rows))), apart=True)[0][:, -1]
             rows = rows[depth <= np.quantile(depth, 1.0 - self.left_out)]
@@ -117,7 +117,8 @@ class Table:
 
 
 def _weight(sigmas: Floats, reach: Floats, neighbours: int) -> Floats:
-    """(c,) such that distances by range and by sigma add in squares, each in units of its usual one to the nearest.
+    """Return (c,) such that distances by range and by sigma add in squares, each in units of its usual one to the
+    nearest.
 
     By range, a flag that is rarely set counts less than by sigma; either alone fails on some tables.
     """

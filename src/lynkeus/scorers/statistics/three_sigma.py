@@ -44,7 +44,7 @@ class ThreeSigma:
         return like_values(batch, self._sigmas(batch))
 
     def save(self, folder: Path) -> None:
-        """Write to a folder."""
+        """Write the fitted scorer to a folder."""
         write_folder(folder, self.schema_, asdict(self), arrays_of(self.scale_))
 
     @classmethod
@@ -55,7 +55,7 @@ class ThreeSigma:
         return scorer
 
     def _sigmas(self, batch: Batch) -> Floats:
-        """(n, length, c) deviations, 0 where a value is missing."""
+        """Return (n, length, c) deviations, 0 where a value is missing."""
         self.schema_.require(batch.schema, "the scorer three_sigma")
         rows, length = rows_of(batch)
         return fold(np.nan_to_num(self.scale_.apply(rows)), length)

@@ -74,7 +74,7 @@ class Fodo:
         return float(np.arccos(np.trace(self.cell("x")) / 2))
 
     def beta_m(self, plane: Plane) -> Floats:
-        """(stations,) periodic beta functions; alpha is zero in the centre of every quadrupole."""
+        """Return (stations,) periodic beta functions; alpha is zero in the centre of every quadrupole."""
         two = [self.cell(plane, station)[0, 1] / np.sin(self.phase_advance()) for station in (0, 1)]
         return np.resize(np.array(two), self.stations)
 
@@ -89,7 +89,7 @@ class Fodo:
         return orbits
 
     def kick_response_m_per_rad(self, plane: Plane, station: int) -> Floats:
-        """(stations,) orbit of a corrector at a station: sqrt(beta1 beta2) sin(phase) behind it, zero before."""
+        """Return (stations,) orbit of a corrector at a station: sqrt(beta1 beta2) sin(phase) behind it, zero before."""
         response = np.zeros(self.stations)
         response[station:] = self.transfer(plane, station)[:, 0, 1]
         return response

@@ -48,7 +48,7 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Jitter:
+class BetatronJitter:
     """Incoming betatron jitter at a station: rms in um at mean beta of the cosine- and sine-like part, (x, y)."""
 
     line: str
@@ -63,9 +63,9 @@ BRANCHES = (
     Branch("SA3", "north", 93, 27, (0.52, 0.22), (0.50, 0.50)),
 )
 JITTERS = (
-    Jitter("north", 0, (1.40, 0.95), (1.00, 0.60)),
-    Jitter("north", 93, (0.80, 0.25), (0.30, 0.15)),
-    Jitter("south", 0, (1.50, 0.75), (0.95, 0.45)),
+    BetatronJitter("north", 0, (1.40, 0.95), (1.00, 0.60)),
+    BetatronJitter("north", 93, (0.80, 0.25), (0.30, 0.15)),
+    BetatronJitter("south", 0, (1.50, 0.75), (0.95, 0.45)),
 )
 ENERGY_JITTER = 1.5e-4
 DISPERSION_MM = {"north": (4.0, 2.5), "south": (-6.0, 4.0)}  # leaked into each line, amplitude in (x, y)
@@ -93,12 +93,12 @@ class Machine:
 
     @property
     def jitter(self) -> Floats:
-        """(c,) shot-to-shot standard deviation of each channel without drifts."""
+        """Return (c,) shot-to-shot standard deviation of each channel without drifts."""
         return np.asarray(np.sqrt((self.modes**2).sum(0) + self.resolution**2))
 
 
 def _channels(line: str, plane: Plane, orbit: Floats) -> Floats:
-    """(c,) what all channels see of an orbit (stations,) in one plane of one line."""
+    """Return (c,) what all channels see of an orbit (stations,) in one plane of one line."""
     seen = [
         orbit[b.station : b.station + b.monitors] if (p, b.line) == (plane, line) else np.zeros(b.monitors)
         for p in PLANES

@@ -40,7 +40,8 @@ Rng = np.random.Generator
 
 
 def plan_faults(physics: CavityPhysics, pulses: int, choice: tuple[tuple[str, ...], float, float], rng: Rng) -> Plan:
-    """(pulses,) RECORD: which pulses of one cavity are faulty, and how. `choice`: classes, share of pulses, size.
+    """Return (pulses,) RECORD: which pulses of one cavity are faulty, and how. `choice`: classes, share of pulses,
+    size.
 
     Classes get equal shares of the faulty pulses; events do not overlap. Sizes are log-uniform, hard to soft.
     """

@@ -63,17 +63,18 @@ class CavityPhysics:
 
     @property
     def flat_top_start_us(self) -> int:
-        """First sample of the flat top."""
+        """Return the time of the first sample of the flat top."""
         return self.start_us + self.fill_us
 
     @property
     def end_us(self) -> int:
-        """First sample without drive."""
+        """Return the time of the first sample without drive."""
         return self.flat_top_start_us + self.flat_top_us
 
     @property
     def beam_mv_m_per_s_ma(self) -> float:
-        """How fast one milliampere on crest takes field from an undriven cavity: (omega / 2) (r/Q) I / length."""
+        """Return how fast one milliampere on crest takes field from an undriven cavity: (omega / 2) (r/Q) I /
+        length."""
         return np.pi * self.frequency_hz * self.r_over_q_ohm * 1e-3 / self.length_m * 1e-6
 
 
@@ -126,7 +127,7 @@ def cavities_of(physics: CavityPhysics, count: int) -> Cavities:
 
 
 def _shape(physics: CavityPhysics, half_bandwidth: Floats) -> Floats:
-    """(samples, cavities) field for constant drive in the fill, 1 in the flat top, free decay after it."""
+    """Return (samples, cavities) field for constant drive in the fill, 1 in the flat top, free decay after it."""
     time = (np.arange(SAMPLES)[:, None] - physics.start_us) * STEP_S
     fill, end = physics.fill_us * STEP_S, (physics.end_us - physics.start_us) * STEP_S
     rising = np.expm1(-half_bandwidth * np.clip(time, 0, fill)) / np.expm1(-half_bandwidth * fill)

@@ -16,7 +16,7 @@ DRIVE_ERROR = 0.003  # rms from pulse to pulse, of amplitude; of phase in rad
 
 
 @dataclass(frozen=True)
-class Pulses:
+class CavityPulses:
     """Arrays (n,): cavity number; complex set point in MV/m; microphonics in rad/s; the beam in mA on crest as planned
     and as it came, complex, and when it is on; complex factor on the feed-forward."""
 
@@ -29,16 +29,18 @@ class Pulses:
     beam_stop_us: Floats
     drive_error: Array
 
-    def __getitem__(self, rows: slice) -> Pulses:
-        return Pulses(*(getattr(self, field.name)[rows] for field in fields(self)))
+    def __getitem__(self, rows: slice) -> CavityPulses:
+        return CavityPulses(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def join(parts: list[Pulses]) -> Pulses:
+def join(parts: list[CavityPulses]) -> CavityPulses:
     """The pulses of several cavities one after the other."""
-    return Pulses(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Pulses)))
+    return CavityPulses(
+        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(CavityPulses))
+    )
 
 
-def pulses_of(physics: CavityPhysics, machine: Cavities, cavity: int, count: int, seed: int) -> Pulses:
+def pulses_of(physics: CavityPhysics, machine: Cavities, cavity: int, count: int, seed: int) -> CavityPulses:
     """`count` healthy pulses of one cavity; every SEGMENT pulses its set point and everybody's beam change."""
     rng, station = np.random.default_rng([seed, 1, cavity]), np.random.default_rng([seed, 0])
     segments = -(-count // SEGMENT)
@@ -48,7 +50,7 @@ def pulses_of(physics: CavityPhysics, machine: Cavities, cavity: int, count: int
     level, turn = rng.standard_normal((2, segments)).repeat(SEGMENT, axis=1)[:, :count]
     level = 1 + physics.set_point_spread * np.clip(level, -2.5, 2.5)
     error = rng.standard_normal((2, count))
-    return Pulses(
+    return CavityPulses(
         cavity=np.full(count, cavity),
         set_point=machine.gradient_mv_m[cavity] * level * np.exp(1j * physics.set_point_spread * turn),
         microphonics=2 * np.pi * physics.microphonics_hz * _microphonics(count, rng),
@@ -61,13 +63,14 @@ def pulses_of(physics: CavityPhysics, machine: Cavities, cavity: int, count: int
 
 
 def _microphonics(count: int, rng: np.random.Generator) -> Floats:
-    """(count,) of unit variance: eight lines between minutes and the aliased rhythm of pumps, and a white part."""
+    """Return (count,) of unit variance: eight lines between minutes and the aliased rhythm of pumps, and a white
+    part."""
     cycles, phase = 0.5 * 1000 ** -rng.random(8), 2 * np.pi * rng.random(8)
     lines = np.cos(2 * np.pi * cycles * np.arange(count)[:, None] + phase).sum(1) / 2
     return np.asarray(np.sqrt(0.8) * lines + np.sqrt(0.2) * rng.standard_normal(count))
 
 
-def drive_of(physics: CavityPhysics, machine: Cavities, pulses: Pulses) -> Drive:
+def drive_of(physics: CavityPhysics, machine: Cavities, pulses: CavityPulses) -> Drive:
     """Return what acts on the pulses: feed-forward that would hold the planned field, the beam, the detuning from
     outside.
 

@@ -18,7 +18,7 @@ from lynkeus.core.errors import SettingsError
 from lynkeus.simulate.cavity.envelope import Envelope, integrate
 from lynkeus.simulate.cavity.faults import CLASSES, Plan, plan_faults, plant_in_cavity, plant_in_readout
 from lynkeus.simulate.cavity.machine import SAMPLE_RATE_HZ, SAMPLES, STEP_S, Cavities, CavityPhysics, cavities_of
-from lynkeus.simulate.cavity.pulses import Pulses, drive_of, join, pulses_of
+from lynkeus.simulate.cavity.pulses import CavityPulses, drive_of, join, pulses_of
 
 AVERAGED = 10  # samples that become one
 BLOCK = 256  # pulses integrated together
@@ -87,7 +87,7 @@ class CavitySource:
 
     @property
     def pid(self) -> Array:
-        """(pulses,) macro-pulse numbers, the same for every cavity."""
+        """Return (pulses,) macro-pulse numbers, the same for every cavity."""
         return FIRST_PID + np.arange(self.pulses)
 
     @cached_property
@@ -97,7 +97,7 @@ class CavitySource:
 
     @cached_property
     def plan(self) -> Plan:
-        """(len,) records of cavity_faults.RECORD: what is wrong with each pulse."""
+        """Return (len,) records of cavity_faults.RECORD: what is wrong with each pulse."""
         classes = CLASSES[1:] if self.fault == "all" else (self.fault,)
         share = 0.0 if self.fault == "healthy" else self.share
         plans, events = [], 0
@@ -110,8 +110,8 @@ class CavitySource:
         return np.concatenate(plans)
 
     @cached_property
-    def planned(self) -> Pulses:
-        """What each pulse would be if nothing were wrong."""
+    def planned(self) -> CavityPulses:
+        """Return what each pulse would be if nothing were wrong."""
         each = range(self.cavities)
         pulses = join([pulses_of(self.physics, self.machine, c, self.pulses, self.seed) for c in each])
         needs_beam = (self.plan["truth"] == CLASSES.index("beam_loss")) & (pulses.beam_planned_ma == 0)
@@ -129,7 +129,7 @@ class CavitySource:
                 pending = [joined[self.batch :]]
 
     def raw(self) -> Iterator[RawPulses]:
-        """The pulses at 1 MHz, in blocks."""
+        """Yield the pulses at 1 MHz in blocks."""
         for first in range(0, len(self), BLOCK):
             rows = slice(first, min(first + BLOCK, len(self)))
             pulses, plan = self.planned[rows], self.plan[rows]
@@ -141,7 +141,7 @@ class CavitySource:
             plant_in_readout(signals, plan, rng)
             yield RawPulses(first, signals, plan["truth"].copy(), self._meta(rows, pulses, envelope))
 
-    def _meta(self, rows: slice, pulses: Pulses, envelope: Envelope) -> dict[str, Array]:
+    def _meta(self, rows: slice, pulses: CavityPulses, envelope: Envelope) -> dict[str, Array]:
         plan, at = self.plan[rows], self.physics
         held = np.abs(envelope.probe[at.flat_top_start_us : at.end_us]).min(0)
         healthy = plan["truth"] == 0

@@ -12,7 +12,6 @@ import numpy as np
 
 from lynkeus.core.batch import Array, Batch, Floats, Schema
 from lynkeus.core.errors import SettingsError
-from lynkeus.core.runs import Book, Plot
 from lynkeus.simulate.pulses import light
 from lynkeus.simulate.pulses.light import SAMPLES, STEP_NS, draw_waveforms
 from lynkeus.simulate.xenon.conditions import NobleFault, RunConditions, Variation
@@ -34,21 +33,9 @@ SCHEMAS = {
     "waveform": Schema("waveform", ("sum",), ("phd",), (1, SAMPLES), 1e9 / STEP_NS, instrument="noble"),
     "cloud": Schema("cloud", COLUMNS, UNITS, (None, len(COLUMNS)), instrument="noble"),
 }
-TITLES = (
-    "area",
-    "height",
-    "width",
-    "rise",
-    "fall",
-    "time above threshold",
-    "undershoot",
-    "top-bottom asymmetry",
-    "tubes",
-)
-RANGES = ((0.3, 3e5), (1e-3, 3e2), (10, 1e4), (3, 1e4), (3, 1e4), (10, 1e4), (1e-4, 1.0), (-1.0, 1.0), (0.5, 500.5))
 
 
-class Pulses(NamedTuple):
+class SensorPulses(NamedTuple):
     """n pulses: `quantities` (n, COLUMNS), `waveforms` (n, SAMPLES) in phd a sample, `truth` (n,) number of the class,
     and `group` (n,): the class, of S1 and S2 with [SS] or [MS] for single or multiple scatters."""
 
@@ -60,7 +47,7 @@ class Pulses(NamedTuple):
 
 def draw_pulses(
     n: int, rng: np.random.Generator, conditions: RunConditions | None = None, mix: Mapping[str, float] | None = None
-) -> Pulses:
+) -> SensorPulses:
     """n pulses in random order; `mix`: share of each class."""
     at, shares = conditions or RunConditions(), np.array([(mix or MIX).get(name, 0.0) for name in CLASSES])
     shares[CLASSES.index("SPE")] *= 1 + at.hot_pmt_phd / HOT_PHD
@@ -76,26 +63,7 @@ def draw_pulses(
     scatters = np.isin(group, ("S1", "S2"))
     group[scatters] = np.char.add(group[scatters], np.where(multiple[scatters], " [MS]", " [SS]"))
     order = rng.permutation(n)
-    return Pulses(quantities[order], waves[order], truth[order], group[order])
-
-
-def pulse_book(bins: int = 60) -> Book:
-    """Every quantity of every class of pulses, of S1 and S2 with their sub-plots: `S2 area [SS]`."""
-    groups = [f"{name} [{scatter}]" for name in ("S1", "S2") for scatter in ("SS", "MS")] + [
-        "SPE",
-        "MPE",
-        "SE",
-        "other",
-    ]
-    plots = []
-    for group in groups:
-        name, _, scatter = group.partition(" ")
-        for column, title, unit, (low, high) in zip(COLUMNS, TITLES, UNITS, RANGES, strict=True):
-            log = low > 0 and high / low > 100 and column != "tubes"
-            edges = np.geomspace(low, high, bins + 1) if log else np.linspace(low, high, bins + 1)
-            label = f"{name} {title} {scatter}".rstrip()
-            plots.append(Plot(label, (column,), (tuple(edges.tolist()),), group, (log,), unit))
-    return Book(tuple(plots))
+    return SensorPulses(quantities[order], waves[order], truth[order], group[order])
 
 
 class PulseRuns:
@@ -136,7 +104,7 @@ class PulseRuns:
             pulses = draw_pulses(self.pulses, rng, self.fault.plant(at) if self.fault else at)
             yield self._batch(pulses, f"run{number:05d}")
 
-    def _batch(self, pulses: Pulses, run: str) -> Batch:
+    def _batch(self, pulses: SensorPulses, run: str) -> Batch:
         if self.kind == "cloud":
             mask = np.ones((1, self.pulses), bool)
             meta = {"run": np.array([run]), "events": np.array([float(self.pulses)]), "group": pulses.group[None]}

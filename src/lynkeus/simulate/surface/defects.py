@@ -38,7 +38,7 @@ class Defect:
     seed: int = 0
 
 
-class Spot(NamedTuple):
+class DefectSpot(NamedTuple):
     """Where a defect is in its image, in pixels."""
 
     x: float
@@ -83,9 +83,9 @@ def _around(middle: float, reach: float, side: int) -> slice:
     return slice(max(0, int(middle - reach)), max(0, min(side, int(middle + reach) + 2)))
 
 
-def spots(defects: Sequence[Defect], pixel_um: float, shift: tuple[int, int] = (0, 0)) -> tuple[Spot, ...]:
+def spots(defects: Sequence[Defect], pixel_um: float, shift: tuple[int, int] = (0, 0)) -> tuple[DefectSpot, ...]:
     """Middle and radius of each defect in pixels of the image."""
-    return tuple(Spot(d.x + shift[0], d.y + shift[1], d.radius_um / pixel_um) for d in defects)
+    return tuple(DefectSpot(d.x + shift[0], d.y + shift[1], d.radius_um / pixel_um) for d in defects)
 
 
 def _polar(defect: Defect, dx: Floats, dy: Floats) -> Floats:

@@ -69,12 +69,12 @@ class ScanPlan:
 
     @property
     def schema(self) -> Schema:
-        """Colour images of one size."""
+        """Return the schema: colour images of one size."""
         return replace(SCHEMA, shape=(3, *self.size))
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        """What decides each image, in the order in which they are taken."""
+        """Yield what decides each image, in the order in which they are taken."""
         return tuple(niobium_entries(self) if self.surface == "niobium" else screw_entries(self))
 
     def __len__(self) -> int:
@@ -96,8 +96,8 @@ class ScanPlan:
 
     @property
     def tables(self) -> dict[str, Iterable[dict[str, Any]]]:
-        """What is known beside the images: each defect with kind, x, y, radius in pixels, contrast and the field that
-        it allows; of niobium also what the vertical test of each cavity found after the last scan."""
+        """Return what is known beside the images: each defect with kind, x, y, radius in pixels, contrast and the field
+        that it allows; of niobium also what the vertical test of each cavity found after the last scan."""
         found: dict[str, Iterable[dict[str, Any]]] = {"truth.csv": (row for e in self.entries for row in _truth(e))}
         if self.surface == "niobium":
             found["properties.csv"] = (properties(self, cavity) for cavity in range(self.cavities))

@@ -46,7 +46,7 @@ def _profile(phase: Floats) -> tuple[Floats, Floats]:
 
 
 def _dirt(scene: Scene, phase: Floats) -> Floats:
-    """(rows, columns) 0 to 1: patches that are thickest beside the edges of the groove."""
+    """Return (rows, columns) 0 to 1: patches that are thickest beside the edges of the groove."""
     rng = scene.stream("levels")
     patches = 0.7 * smooth_noise(scene.shape, scene.shape[1] / 8, rng) + 0.35 * smooth_noise(scene.shape, 25.0, rng)
     edges = np.exp(-((np.minimum(np.abs(phase - 0.05), np.abs(phase - 0.66)) / 0.09) ** 2))

@@ -16,7 +16,7 @@ import numpy as np
 from lynkeus.core.batch import Array, Batch, Schema
 from lynkeus.core.errors import SettingsError
 from lynkeus.simulate.surface.camera import FIELD_UM, Camera, expose
-from lynkeus.simulate.surface.defects import CLASSES, Defect, Spot, drawn_defect, plant, spots
+from lynkeus.simulate.surface.defects import CLASSES, Defect, DefectSpot, drawn_defect, plant, spots
 from lynkeus.simulate.surface.screw import screw
 from lynkeus.simulate.surface.texture import TREATMENTS, VENDORS, Scene, niobium
 
@@ -46,16 +46,16 @@ class Shot:
     camera: Camera = field(default_factory=Camera)
 
 
-class Picture(NamedTuple):
+class SurfaceImage(NamedTuple):
     """`pixels` (3, rows, columns) uint8, `mask` (rows, columns) True in a defect, `spots` in the order of the
     defects."""
 
     pixels: Array
     mask: Array
-    spots: tuple[Spot, ...]
+    spots: tuple[DefectSpot, ...]
 
 
-def take(shot: Shot) -> Picture:
+def take(shot: Shot) -> SurfaceImage:
     """Return the picture of a shot, with the mask of its defects."""
     rows, columns = shot.scene.shape
     wide = replace(shot.scene, shape=(rows + 2 * LARGEST_SHIFT, columns + 2 * LARGEST_SHIFT))
@@ -63,7 +63,7 @@ def take(shot: Shot) -> Picture:
     reflectance = SURFACES[shot.surface](wide)[:, top : top + rows, left : left + columns]
     mask = plant(reflectance, shot.defects, shot.scene.pixel_um, shot.shift)
     pixels = expose(reflectance, shot.scene, shot.camera, np.random.default_rng(shot.seed))
-    return Picture(pixels, mask, spots(shot.defects, shot.scene.pixel_um, shot.shift))
+    return SurfaceImage(pixels, mask, spots(shot.defects, shot.scene.pixel_um, shot.shift))
 
 
 def defect_mask(shot: Shot) -> Array:
@@ -117,7 +117,7 @@ class SurfaceSource:
 
     @property
     def schema(self) -> Schema:
-        """Colour images of any size."""
+        """Return the schema: colour images of any size."""
         return SCHEMA
 
     def __len__(self) -> int:
@@ -146,13 +146,13 @@ class SurfaceSource:
                 meta=self._meta(first, shots, pictures),
             )
 
-    def pictures(self) -> Iterator[Picture]:
+    def pictures(self) -> Iterator[SurfaceImage]:
         """The same images one by one, with masks and all spots."""
         for index in range(self.images):
             yield take(self.shot(index))
 
     def shot(self, index: int) -> Shot:
-        """What decides image number `index`, whatever came before."""
+        """Return what decides image number `index`, whatever came before."""
         place, visit = (index % self.positions, index // self.positions) if self.positions else (index, 0)
         lasting, passing = (np.random.default_rng([self.seed, *key]) for key in ((1, place), (2, index)))
         niobium_surface = self.surface == "niobium"
@@ -182,7 +182,7 @@ class SurfaceSource:
         kind = str(rng.choice(CLASSES[1:])) if self.kind == "all" else self.kind
         return (drawn_defect(kind, self.shape, self.pixel_um, rng),)
 
-    def _meta(self, first: int, shots: list[Shot], pictures: list[Picture]) -> dict[str, Array]:
+    def _meta(self, first: int, shots: list[Shot], pictures: list[SurfaceImage]) -> dict[str, Array]:
         index = np.arange(first, first + len(shots))
         place, visit = (index % self.positions, index // self.positions) if self.positions else (index, 0 * index)
         of_niobium = self.surface == "niobium"

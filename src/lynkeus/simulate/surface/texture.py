@@ -127,7 +127,7 @@ def niobium(scene: Scene) -> Floats:
 
 
 def seam_coordinate(scene: Scene) -> Floats:
-    """(rows, columns): 0 in the middle of the weld seam, -1 and 1 at its rims, which wander a little."""
+    """Return (rows, columns): 0 in the middle of the weld seam, -1 and 1 at its rims, which wander a little."""
     half_um = VENDORS[scene.vendor].seam_um / 2
     phase, amplitude = scene.stream("seam").uniform(0, 2 * np.pi, 3), half_um * np.array([0.03, 0.02, 0.01])
     y = scene.y_um / half_um
@@ -136,7 +136,7 @@ def seam_coordinate(scene: Scene) -> Floats:
 
 
 def grain_labels(scene: Scene, across: Floats) -> Array:
-    """(rows, columns) number of the grain: Voronoi cells of a Poisson process, larger where the weld was hot.
+    """Return (rows, columns) number of the grain: Voronoi cells of a Poisson process, larger where the weld was hot.
 
     The mean intercept length of such cells is pi / 4 / sqrt(points per area) (Meijering 1953; Stoyan, Chiu, Kendall and
     Mecke, Stochastic Geometry), so the density follows from the size that is asked for.

@@ -92,7 +92,7 @@ class Truth(NamedTuple):
 HEALTHY = Truth()
 
 
-class FaultKind(NamedTuple):
+class XenonFault(NamedTuple):
     """`usual`: size where none is given; `plant`: from conditions and size to conditions."""
 
     change: str
@@ -126,24 +126,24 @@ def _less(name: str) -> Callable[[RunConditions, float], RunConditions]:
 
 # Sizes of shifts are relative, of what is new a share of the events, of what is gone the share that is missing.
 FAULTS = {
-    "s2_shift": FaultKind("shifted", "all", S2, 0.05, lambda at, d: replace(at, s2_gain=at.s2_gain * (1 + d))),
-    "s1_shift": FaultKind("shifted", "all", S1, 0.05, lambda at, d: replace(at, s1_gain=at.s1_gain * (1 + d))),
-    "lifetime": FaultKind("shifted", "all", S2, 0.4, lambda at, d: replace(at, lifetime_us=at.lifetime_us * (1 - d))),
-    "field": FaultKind(
+    "s2_shift": XenonFault("shifted", "all", S2, 0.05, lambda at, d: replace(at, s2_gain=at.s2_gain * (1 + d))),
+    "s1_shift": XenonFault("shifted", "all", S1, 0.05, lambda at, d: replace(at, s1_gain=at.s1_gain * (1 + d))),
+    "lifetime": XenonFault("shifted", "all", S2, 0.4, lambda at, d: replace(at, lifetime_us=at.lifetime_us * (1 - d))),
+    "field": XenonFault(
         "shifted", "all", (*S1, *S2, "drift_time_us"), 0.3,
         lambda at, d: replace(at, field_v_cm=at.field_v_cm * (1 - d)),
     ),
-    "gas_pocket": FaultKind("shifted", "all", S2, 0.2, lambda at, d: replace(at, gas_pocket=d)),  # share of S2 there
-    "hot_pmt": FaultKind("shifted", "all", S1, 10.0, lambda at, d: replace(at, hot_pmt_phd=d)),  # phd
-    "threshold": FaultKind(  # by how much both rise, relative: events of the smallest pulses are missing
+    "gas_pocket": XenonFault("shifted", "all", S2, 0.2, lambda at, d: replace(at, gas_pocket=d)),  # share of S2 there
+    "hot_pmt": XenonFault("shifted", "all", S1, 10.0, lambda at, d: replace(at, hot_pmt_phd=d)),  # phd
+    "threshold": XenonFault(  # by how much both rise, relative: events of the smallest pulses are missing
         "gone", "all", S1 + S2, 4.0,
         lambda at, d: replace(
             at, s1_threshold_phd=at.s1_threshold_phd * (1 + d), s2_threshold_phd=at.s2_threshold_phd * (1 + d)
         ),
     ),
-    **{f"new_{name}": FaultKind("new", name, S1 + S2, 0.02, _more(name)) for name in ("nr", "line", "blob")},
-    **{f"more_{name}": FaultKind("new", name, S1 + S2, 0.03, _more(name)) for name in ("wall", "accidental")},
-    **{f"no_{name}": FaultKind("gone", name, S1 + S2, 1.0, _less(name)) for name in ("kr83m", "xe131m", "alpha")},
+    **{f"new_{name}": XenonFault("new", name, S1 + S2, 0.02, _more(name)) for name in ("nr", "line", "blob")},
+    **{f"more_{name}": XenonFault("new", name, S1 + S2, 0.03, _more(name)) for name in ("wall", "accidental")},
+    **{f"no_{name}": XenonFault("gone", name, S1 + S2, 1.0, _less(name)) for name in ("kr83m", "xe131m", "alpha")},
 }  # fmt: skip
 
 

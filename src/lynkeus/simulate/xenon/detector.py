@@ -72,7 +72,7 @@ class Deposits:
         return len(self.energy_kev)
 
 
-class Signals(NamedTuple):
+class PmtSignals(NamedTuple):
     """Areas (n,) of S1 and S2 of deposits in phd, raw and corrected to the centre of the detector and to no loss of
     electrons."""
 
@@ -83,7 +83,7 @@ class Signals(NamedTuple):
 
 
 # (deposits, detector, field in V/cm, true lifetime in us, random numbers)
-Engine = Callable[[Deposits, Detector, float, float, np.random.Generator], Signals]
+Engine = Callable[[Deposits, Detector, float, float, np.random.Generator], PmtSignals]
 
 
 def drift_velocity(field_v_cm: float) -> float:
@@ -106,7 +106,7 @@ def electroluminescence_map(radius_mm: Floats) -> Floats:
 
 def surrogate(
     deposits: Deposits, detector: Detector, field_v_cm: float, lifetime_us: float, rng: np.random.Generator
-) -> Signals:
+) -> PmtSignals:
     """Return S1 and S2 of each deposit without NEST: binomial light and charge, Gaussian response of the
     photomultipliers."""
     photons, electrons = draw_quanta(deposits.species, deposits.energy_kev, field_v_cm, rng)
@@ -120,4 +120,4 @@ def surrogate(
     spread = detector.spread * np.sqrt(extracted) * rng.standard_normal(len(deposits))
     s2 = detector.electron_phd * gas * (extracted + spread)
     s1, s2 = s1.clip(0), s2.clip(0)
-    return Signals(s1, s2, s1 / light, s2 / gas * np.exp(drift_us / detector.lifetime_us))
+    return PmtSignals(s1, s2, s1 / light, s2 / gas * np.exp(drift_us / detector.lifetime_us))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lynkeus.core.errors import SettingsError
-from lynkeus.simulate.xenon.detector import LENGTH_MM, Deposits, Detector, Signals, drift_velocity
+from lynkeus.simulate.xenon.detector import LENGTH_MM, Deposits, Detector, PmtSignals, drift_velocity
 
 DENSITY = 2.9  # g/cm^3
 # nestpy.NR is the number of a recoil in argon; those of xenon are in nestpy.interactions.
@@ -21,7 +21,7 @@ ALPHA = (4.0, 2.0)  # mass and charge number
 
 def nest(
     deposits: Deposits, detector: Detector, field_v_cm: float, lifetime_us: float, rng: np.random.Generator
-) -> Signals:
+) -> PmtSignals:
     """Return S1 and S2 of each deposit by NEST. Raises SettingsError where nestpy is not installed."""
     try:
         import nestpy
@@ -36,7 +36,7 @@ def nest(
     s1, s2, s1c, s2c = np.array(rows, dtype=float).reshape(-1, 4).clip(0).T  # negative: below NEST's threshold
     # NEST corrects with the true lifetime; a detector is corrected with the usual one.
     drift_us = deposits.depth_mm / drift_velocity(field_v_cm)
-    return Signals(s1, s2, s1c, s2c * np.exp(drift_us / detector.lifetime_us - drift_us / lifetime_us))
+    return PmtSignals(s1, s2, s1c, s2c * np.exp(drift_us / detector.lifetime_us - drift_us / lifetime_us))
 
 
 class _Calculator:

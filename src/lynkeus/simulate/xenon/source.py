@@ -16,7 +16,7 @@ import numpy as np
 from lynkeus.core.batch import Array, Batch, Floats, Schema
 from lynkeus.core.errors import SettingsError
 from lynkeus.simulate.xenon.conditions import FAULTS, HEALTHY, NobleFault, RunConditions, Truth, Variation
-from lynkeus.simulate.xenon.detector import Deposits, Engine, Signals, drift_velocity, light_map, surrogate
+from lynkeus.simulate.xenon.detector import Deposits, Engine, PmtSignals, drift_velocity, light_map, surrogate
 from lynkeus.simulate.xenon.detector import electroluminescence_map as gas_map
 from lynkeus.simulate.xenon.nest import nest
 from lynkeus.simulate.xenon.populations import POPULATIONS, draw_deposits, draw_pulses
@@ -85,14 +85,14 @@ def _observe(name: str, n: int, at: RunConditions, engine: Engine, rng: np.rando
         deposits, s1, s2 = draw_pulses(population, n, rng)
         light, gas = light_map(deposits.depth_mm, _radius(deposits)), gas_map(_radius(deposits))
         loss = np.exp(-deposits.depth_mm / drift_velocity(at.field_v_cm) / built.lifetime_us)
-        ideal = Signals(s1 * light, s2 * gas * loss, s1, s2)
+        ideal = PmtSignals(s1 * light, s2 * gas * loss, s1, s2)
     else:
         deposits = draw_deposits(population, n, rng)
         ideal = engine(deposits, built, at.field_v_cm, at.lifetime_us, rng)
     return _read_out(ideal, deposits, at, rng)
 
 
-def _read_out(ideal: Signals, deposits: Deposits, at: RunConditions, rng: np.random.Generator) -> Floats:
+def _read_out(ideal: PmtSignals, deposits: Deposits, at: RunConditions, rng: np.random.Generator) -> Floats:
     """Return the events that are seen (seen, column), after gains, a flashing tube, a gas pocket, thresholds and the
     resolution of the position."""
     correction1, correction2 = (ideal[k + 2] / np.maximum(ideal[k], 1e-9) for k in (0, 1))

@@ -41,7 +41,7 @@ def write_bundle(source: Source, folder: str | Path, progress: Callable[[int], N
     """
     folder = Path(folder)
     partial, plan = begin(folder, _plan(source))
-    growing = _Growing(partial)
+    growing = _BundleFiles(partial)
     try:
         for batch in source:
             with on_disk(partial):
@@ -59,7 +59,7 @@ def write_bundle(source: Source, folder: str | Path, progress: Callable[[int], N
     return BundleSource(folder)
 
 
-class _Growing:
+class _BundleFiles:
     """values.npy and the records of an unfinished bundle, growing by batches."""
 
     def __init__(self, folder: Path) -> None:
@@ -171,7 +171,7 @@ def _table(records: Array) -> Any:
 
 
 def _plan(source: Source) -> dict[str, Any]:
-    """What is known before the first row: the schema and the origin."""
+    """Return what is known before the first row: the schema and the origin."""
     return {"schema": source.schema.to_dict(), "origin": [_origin(path) for path in files_of(source)]}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lynkeus.core.errors import SettingsError
+from lynkeus.files.damaged import in_short, in_time, one_line
 
 NS_PER_UNIT = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 
@@ -114,12 +115,16 @@ class Layout:
             raise SettingsError("weight: pulses are read without weights; leave it out")
         try:
             re.compile(self.strip)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise SettingsError(f"strip: {self.strip!r} is not a regular expression ({error})") from error
 
     def short(self, name: str) -> str:
         """A channel name without what `strip` cuts."""
-        return re.sub(self.strip, "", name) if self.strip else name
+        if not self.strip:
+            return name
+        where = f"layout {self.name}: strip, on the name {name!r}"
+        with in_time(where, "write a simpler pattern"):  # some patterns take for ever on some names
+            return re.sub(self.strip, "", name)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types, so that a model can remember how its data were read."""
@@ -164,12 +169,17 @@ def read_layout(layout: str | Path | Layout | None) -> Layout:
     else:
         shipped = ", ".join(shipped_layouts())
         raise SettingsError(f"no layout called {str(layout)!r}; shipped are: {shipped}; or give a file NAME.toml")
+    with one_line(layout, SettingsError, "mend the layout"):
+        return _parsed(text, str(layout))
+
+
+def _parsed(text: str, name: str) -> Layout:
     try:
-        return Layout.from_dict({"name": str(layout)} | tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{layout}: is not valid TOML ({error})") from error
+        return Layout.from_dict({"name": name} | tomllib.loads(text))
+    except (ValueError, RecursionError) as error:  # not TOML; numbers of thousands of digits; tables nested too deeply
+        raise SettingsError(f"{name}: is not valid TOML ({in_short(error)})") from error
     except SettingsError as error:
-        raise SettingsError(f"{layout}: {error}") from error
+        raise SettingsError(f"{name}: {error}") from error
 
 
 def _make(cls: Any, given: Any, where: str) -> Any:

@@ -34,12 +34,12 @@ STORED = ("stored_in", "stored_at", "stored_rows", "stored_columns", "stored_x",
 
 
 def pixels_name(shard: int | str) -> str:
-    """Name of a file of pixels."""
+    """Return the name of the file of pixels of a shard."""
     return f"pixels-{shard}.npy"
 
 
 def is_image_bundle(folder: Path) -> bool:
-    """Whether the folder is meant to be a bundle of images, damaged or not."""
+    """Return whether the folder is meant to be a bundle of images, damaged or not."""
     try:
         return "crops" in json.loads((folder / SCHEMA).read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
@@ -77,7 +77,7 @@ class ImageBundle:
 
     @property
     def messages(self) -> list[str]:
-        """What was left out when the bundle was made."""
+        """Return what was left out when the bundle was made."""
         return list(self.provenance.get("messages", ()))
 
     @property
@@ -119,7 +119,7 @@ class ImageBundle:
         return self._pixels[shard][at : at + int(np.prod(shape))].reshape(shape)
 
     def _sizes(self, number: Array) -> Array:
-        """(n, 2) rows and columns of the samples of these images."""
+        """Return (n, 2) rows and columns of the samples of these images."""
         if self.crops.side:
             return np.full((len(number), 2), self.crops.side)
         return np.stack([self.images["stored_rows"][number], self.images["stored_columns"][number]], axis=1)

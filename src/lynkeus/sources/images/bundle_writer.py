@@ -23,7 +23,7 @@ from lynkeus.sources.images.bundle import CROPS, IMAGES, STORED, TRUTH, ImageBun
 from lynkeus.sources.images.crops import Crops
 from lynkeus.sources.images.folder import ImageSource, skipped_lines
 from lynkeus.sources.images.metadata import FILE
-from lynkeus.sources.images.shard import RECORD, Task, read_records, records_name, stored_bytes, write_shard
+from lynkeus.sources.images.shard import RECORD, ShardTask, read_records, records_name, stored_bytes, write_shard
 
 IMAGES_A_PROCESS = 100  # with fewer it is not worth to start one
 MOST_PROCESSES = 16
@@ -49,7 +49,9 @@ def write_images(
     schema = replace(source.schema, shape=(len(source.schema.names), side, side))
     plan = {"schema": schema.to_dict(), "crops": asdict(crops), "origin": source.origin}
     unfinished, plan = begin(folder, plan | {"pixels": source.rule.to_dict()})
-    task = Task(source, crops, unfinished, _shards(unfinished, processes or _default_processes(len(source.images))))
+    task = ShardTask(
+        source, crops, unfinished, _shards(unfinished, processes or _default_processes(len(source.images)))
+    )
     if task.shards == 1:
         write_shard(task, 0, progress)
     else:
@@ -74,7 +76,7 @@ def _shards(unfinished: Path, processes: int) -> int:
     return shards
 
 
-def _in_processes(task: Task, progress: Callable[[int], None] | None) -> None:
+def _in_processes(task: ShardTask, progress: Callable[[int], None] | None) -> None:
     """Write each shard in a process of its own, one of them in this, which asks the files how far the others are."""
     records = [task.partial / records_name(shard) for shard in range(task.shards)]
 
@@ -88,7 +90,7 @@ def _in_processes(task: Task, progress: Callable[[int], None] | None) -> None:
         progress(len(task.source.images))
 
 
-def _complete(task: Task) -> dict[str, Any]:
+def _complete(task: ShardTask) -> dict[str, Any]:
     """The number of bytes into the headers, images.parquet, crops.npy; what schema.json says of them."""
     source = task.source
     records, shard, at = _join(task)
@@ -121,7 +123,7 @@ def _complete(task: Task) -> dict[str, Any]:
     return made | {"skipped": skipped, "messages": messages}
 
 
-def _join(task: Task) -> tuple[Array, Array, Array]:
+def _join(task: ShardTask) -> tuple[Array, Array, Array]:
     """Return for each image its record (n,), the number of the file that it is in (n,), and where it begins there
     (n,)."""
     records = np.empty(len(task.source.images), RECORD)
@@ -137,7 +139,7 @@ def _join(task: Task) -> tuple[Array, Array, Array]:
     return records, shards, at
 
 
-def _write_crops(task: Task, records: Array) -> int:
+def _write_crops(task: ShardTask, records: Array) -> int:
     corners: dict[tuple[int, int], Array] = {}
     rows = []
     for number, size in enumerate(zip(records["rows"].tolist(), records["columns"].tolist(), strict=True)):

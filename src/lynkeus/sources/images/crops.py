@@ -46,10 +46,10 @@ class Crops:
 
     @property
     def shrink(self) -> int:
-        """How many times smaller an image may be decoded."""
+        """Return how many times smaller an image may be decoded."""
         return self.size // self.side if self.size else 1
 
-    def store(self, picture: Image.Image, shrunk: int = 1) -> tuple[Image.Image, Place]:
+    def store(self, picture: Image.Image, shrunk: int = 1) -> tuple[Image.Image, CropGeometry]:
         """The part of an image that is stored (once, however many crops it has), shrunk as asked, and where it lies.
 
         `shrunk`: how many times smaller than the image the picture is already. Raises SourceError, the reason only,
@@ -69,10 +69,10 @@ class Crops:
             picture = picture.resize(stored, Image.Resampling.BILINEAR, (left, top, right, bottom), REDUCING_GAP)
         elif stored != picture.size:
             picture = picture.crop((x, y, x + wide, y + high))
-        return picture, Place(stored[1], stored[0], x, y, scale)
+        return picture, CropGeometry(stored[1], stored[0], x, y, scale)
 
     def corners(self, rows: int, columns: int) -> npt.NDArray[np.int32]:
-        """(n, 2) x and y of the upper left corners of the crops in a stored image, row after row."""
+        """Return (n, 2) x and y of the upper left corners of the crops in a stored image, row after row."""
         if not self.size:
             return np.zeros((1, 2), np.int32)
         step = max(1, int((self.size - self.overlap) * self.side / self.size))
@@ -81,7 +81,7 @@ class Crops:
 
 
 @dataclass(frozen=True)
-class Place:
+class CropGeometry:
     """A stored image: its size, its upper left corner in the image itself, and pixels of the image per stored pixel."""
 
     rows: int

@@ -31,7 +31,7 @@ _opening = threading.Lock()
 
 
 def is_image(path: Path) -> bool:
-    """Whether the ending, in any case, is that of an image; hidden files (and macOS's ._ files) are none."""
+    """Return whether the ending, in any case, is that of an image; hidden files (and macOS's ._ files) are none."""
     return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
 
 

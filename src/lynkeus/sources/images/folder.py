@@ -148,13 +148,14 @@ class ImageSource:
 
     @property
     def messages(self) -> list[str]:
-        """What was left out, how pixels are scaled, and what of the metadata fits no image."""
+        """Return what was left out, how pixels are scaled, and what of the metadata fits no image."""
         skipped = skipped_lines(self.skipped, len(self.images))
         return [*self.left_out, *skipped, *self.rule.words(), *self.metadata.messages]
 
     @cached_property
     def origin(self) -> dict[str, Any]:
-        """Which images these are, from names and sizes alone: quick for 350,000 images, to read them takes hours."""
+        """Return which images these are, from names and sizes alone: quick for 350,000 images, to read them takes
+        hours."""
         sizes = [self.file_of(image).stat().st_size for image in self.images]
         digest = hashlib.sha256(json.dumps([self.images, sizes]).encode()).hexdigest()
         return {

@@ -76,7 +76,7 @@ def _table(path: Path) -> Any:
 
 
 def _rows(path: Path, names: list[str], images: Sequence[str]) -> Array:
-    """For each image the row of the table, -1 for none."""
+    """Return the row of the table for each image, -1 for none."""
     place = {image: k for k, image in enumerate(images)}
     bare: dict[str, list[int]] = {}
     pages: dict[str, list[int]] = {}

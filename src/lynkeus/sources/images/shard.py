@@ -38,7 +38,7 @@ RETRY_S = 0.2
 
 
 @dataclass(frozen=True)
-class Task:
+class ShardTask:
     """What all processes of a run share."""
 
     source: ImageSource
@@ -48,18 +48,18 @@ class Task:
 
     @property
     def channels(self) -> int:
-        """1 or 3."""
+        """Return the number of channels, 1 (grey) or 3 (colour)."""
         return len(self.source.schema.names)
 
 
-def write_shard(task: Task, shard: int, report: Callable[[int], None] | None = None) -> None:
+def write_shard(task: ShardTask, shard: int, report: Callable[[int], None] | None = None) -> None:
     """Write every `task.shards`-th image from `shard` on; `report` is told the images done so far."""
     mine = range(shard, len(task.source.images), task.shards)
     pixels, records = task.partial / pixels_name(shard), task.partial / records_name(shard)
     # Unbuffered: what write() returned from has left this process, and a full disk is reported at once.
     with on_disk(task.partial), pixels.open("r+b", 0) as p, records.open("a+b", 0) as r:
         _lock(p, task.partial)
-        growing = _Growing(p, r, read_records(task.partial, shard), task.channels)
+        growing = _ShardFiles(p, r, read_records(task.partial, shard), task.channels)
         for done, number in enumerate(mine[growing.done :], growing.done + 1):
             growing.add(*_stored(task, number))
             if report:
@@ -74,16 +74,16 @@ def read_records(partial: Path, shard: int) -> Array:
 
 
 def records_name(shard: int | str) -> str:
-    """Name of a file of records."""
+    """Return the name of the file of records of a shard."""
     return f"records-{shard}.raw"
 
 
 def stored_bytes(records: Array, channels: int) -> Array:
-    """(n,) bytes that each image takes."""
+    """Return (n,) bytes that each image takes."""
     return records["rows"].astype(np.int64) * records["columns"] * channels
 
 
-def _stored(task: Task, number: int) -> tuple[Array, Image.Image | None]:
+def _stored(task: ShardTask, number: int) -> tuple[Array, Image.Image | None]:
     """The record of one image, and what is to be stored of it."""
     record = np.zeros((), RECORD)
     try:
@@ -108,7 +108,7 @@ def _sums(picture: Image.Image) -> Array:
     return sums * (pixels / (picture.width * picture.height))
 
 
-class _Growing:
+class _ShardFiles:
     """The two files, cut back to the images that are whole and safe, growing image by image."""
 
     def __init__(self, pixels: FileIO, records: FileIO, there: Array, channels: int) -> None:
@@ -133,7 +133,7 @@ class _Growing:
             self.commit()
 
     def commit(self) -> None:
-        """What was added is on the disk when this returns."""
+        """Write to the disk: what was added is safe when this returns."""
         sync(self.pixels)
         if self.pending:
             write_all(self.records, np.stack(self.pending))

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Array
 from lynkeus.core.errors import SourceError
+from lynkeus.files.damaged import pieces_of
 from lynkeus.sources.formats.root_files import columns_of, open_root
-from lynkeus.sources.formats.tables import existing_file
+from lynkeus.sources.formats.tables import existing_file, listed
 
 PIECE_ROWS = 250_000
 CSV_BLOCK_BYTES = 8 << 20
@@ -30,7 +31,12 @@ def read_events(path: Path) -> Iterator[Events]:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise SourceError(f"{path}: the ending {path.suffix!r} is not known; events are read from {', '.join(READERS)}")
-    yield from reader(existing_file(path))
+    existing_file(path)
+    if path.suffix.lower() in (".h5", ".hdf5"):
+        from lynkeus.sources.formats.hdf5_texts import try_texts
+
+        try_texts(path)
+    yield from pieces_of(path, reader(path))
 
 
 def _parquet(path: Path) -> Iterator[Events]:
@@ -99,6 +105,12 @@ def _root(path: Path) -> Iterator[Events]:
         names = columns_of(tree)
         if not names:
             raise SourceError(f"{path}: the tree {tree.name} has no column of numbers; write one number an event")
+        of_columns = {getattr(tree[name], "num_entries", tree.num_entries) for name in names}
+        if of_columns != {tree.num_entries}:  # else uproot counts through entries that are not there, for ever
+            raise SourceError(
+                f"{path}: the tree {tree.name} claims {tree.num_entries} entries, its columns hold "
+                f"{listed(sorted(map(str, of_columns)))}; copy the file again"
+            )
         if not tree.num_entries:
             yield {name: np.empty(0) for name in names}
         for piece in tree.iterate(names, step_size=PIECE_ROWS, library="np"):

@@ -18,6 +18,7 @@ from boost_histogram.serialization import from_uhi
 from lynkeus.core.batch import Array, Floats
 from lynkeus.core.errors import SourceError
 from lynkeus.core.runs import Book, Plot
+from lynkeus.files.damaged import in_time, one_line
 from lynkeus.sources.formats.root_files import open_root
 from lynkeus.sources.formats.tables import existing_file, listed
 from lynkeus.sources.runs.folder import JSON, MOST_EVENTS, Reader, Run, RunFile, RunReader, unreadable
@@ -48,16 +49,20 @@ def holds_histograms(runs: Sequence[RunFile]) -> bool:
 def read_histograms(path: Path) -> dict[str, Filled]:
     """Return all histograms of counts in a file by name, of one axis or two. Raises SourceError where it is damaged, or
     has none."""
-    if path.suffix.lower() == JSON:
-        found = dict(_json(path))
-    elif path.suffix.lower() == ".root":
-        with open_root(path) as content:
-            found = {name: _of_root(name, key.get()) for name, key in content.histograms.items()}
-    else:
-        raise SourceError(f"{path}: holds events, but the good runs are histograms; fill the same plots of this run")
+    with one_line(path), in_time(path):
+        found = _histograms_in(path)
     if not found:
         raise SourceError(f"{path}: holds no histogram of one axis or two; write some, or take it out")
     return found
+
+
+def _histograms_in(path: Path) -> dict[str, Filled]:
+    if path.suffix.lower() == JSON:
+        return dict(_json(path))
+    if path.suffix.lower() == ".root":
+        with open_root(path) as content:
+            return {name: _of_root(name, key.get()) for name, key in content.histograms.items()}
+    raise SourceError(f"{path}: holds events, but the good runs are histograms; fill the same plots of this run")
 
 
 def book_of(runs: Sequence[RunFile]) -> tuple[Book, list[RunFile], list[str]]:

@@ -28,17 +28,17 @@ class Known:
 
 
 class Labelled(Wrapper):
-    """A source whose truth may be learned from: its `own` labels, by name ("": none), intervals `judged`, and `named`:
-    labels of images by their absolute paths.
+    """A source whose truth may be learned from: its `own` labels, by name ("": none), labelled `intervals` of
+    time, and `named`: labels of images by their absolute paths.
 
     Raises SourceError where only some of its batches have weights.
     """
 
     def __init__(
-        self, source: Source, own: str, judged: Intervals = (), named: Mapping[Path, int] | None = None
+        self, source: Source, own: str, intervals: Intervals = (), named: Mapping[Path, int] | None = None
     ) -> None:
         super().__init__(source)
-        self.own, self.judged, self.named = own, tuple(judged), dict(named or {})
+        self.own, self.intervals, self.named = own, tuple(intervals), dict(named or {})
         self.folder = Path(str(origin_of(source).get("folder", ""))) if named else Path()
 
     def __len__(self) -> int:
@@ -53,13 +53,13 @@ class Labelled(Wrapper):
                 )
             weighted = batch.weight is not None
             truth = batch.truth if self.own else None
-            truth = self._judge(batch, truth) if self.judged else truth
+            truth = self._by_time(batch, truth) if self.intervals else truth
             yield replace(batch, truth=self._by_name(batch, truth) if self.named else truth)
 
     @property
     def good(self) -> Source:
         """The samples that are not known to be anomalous."""
-        return Good(self) if self.own or self.judged or self.named else self
+        return Good(self) if self.own or self.intervals or self.named else self
 
     def check(self, uses: str, who: str, count: int) -> Known:
         """Count what is known; where nothing is, no further than `count` (0: all).
@@ -74,7 +74,7 @@ class Labelled(Wrapper):
             known = 0 if batch.truth is None else int(np.count_nonzero(batch.truth))
             labels |= set() if batch.truth is None else {int(label) for label in np.unique(batch.truth)}
             good, anomalies, timed = good + len(batch) - known, anomalies + known, batch.time_ns is not None
-            if not (self.own or self.judged or self.named) and count and good >= count:
+            if not (self.own or self.intervals or self.named) and count and good >= count:
                 break
         wrong = sorted(labels - {0, 1}) if uses != "classes" else sorted(label for label in labels if label < 0)
         if wrong:
@@ -95,12 +95,12 @@ class Labelled(Wrapper):
             found[row] = self.named.get(self.folder / str(file), found[row])
         return found
 
-    def _judge(self, batch: Batch, truth: Array | None) -> Array:
+    def _by_time(self, batch: Batch, truth: Array | None) -> Array:
         if batch.time_ns is None:
             raise SourceError("these data have no times, so verdicts on alarms cannot be matched to them")
         ends = batch.meta.get("end_ns", batch.time_ns + 1)
         found = np.zeros(len(batch), np.int64) if truth is None else truth.copy()
-        for start, end, label in self.judged:
+        for start, end, label in self.intervals:
             found[(batch.time_ns < end) & (ends > start)] = label
         return found
 
@@ -134,6 +134,6 @@ class Blocks(Wrapper):
 
     @staticmethod
     def held_out(good: int, folds: int) -> Array:
-        """(good,) True for the samples of the stretches that are left out."""
+        """Return (good,) True for the samples of the stretches that are left out."""
         length = max(1, good // (STRETCHES // folds * folds))
         return np.arange(good) // length % folds == folds - 1

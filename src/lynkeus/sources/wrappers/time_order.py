@@ -62,8 +62,8 @@ class Ordered(Wrapper):
         where = f"{files[number]}: " if files else ""
         position = int(batch.meta["position"][row]) if "position" in batch.meta else first_row + row
         raise SourceError(
-            f"{where}time goes backwards at row {position}, from {np.datetime64(earlier, 'ns')} to "
-            f"{np.datetime64(now, 'ns')}; sort the rows by time, or split the data there"
+            f"{where}time goes backwards at row {position}, from {_when(earlier)} to {_when(now)}; "
+            "sort the rows by time, or split the data there"
         )
 
     def _count_gaps(self, steps: TimesNs) -> None:
@@ -83,3 +83,8 @@ class Ordered(Wrapper):
             longest = f"the longest {self.longest_ns / 1e9:g} s"
             said.append(f"{self.own_missed} samples were missed in {self.gaps} gaps, {longest}")
         return said
+
+
+def _when(time_ns: int) -> str:
+    """Return a time for people; damaged files hold numbers that are none."""
+    return str(np.datetime64(time_ns, "ns")) if abs(time_ns) < 2**63 else f"{time_ns} ns"

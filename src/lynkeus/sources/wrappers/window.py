@@ -89,7 +89,7 @@ def consecutive(source: Source, length: int, stride: int, max_gap_s: float) -> I
 
 
 def _starts(rows: Batch, length: int, stride: int, max_gap_s: float) -> tuple[Array, int]:
-    """Where windows begin, and the first row that a later window still needs."""
+    """Return where windows begin, and the first row that a later window still needs."""
     borders = [0, len(rows)]
     if rows.time_ns is not None:
         steps = np.diff(rows.time_ns)
@@ -100,7 +100,7 @@ def _starts(rows: Batch, length: int, stride: int, max_gap_s: float) -> tuple[Ar
 
 
 def _windows(column: Array, starts: Array, length: int) -> Array:
-    """(m, *shape, length): a view where the windows are evenly spaced, which they are unless there was a gap."""
+    """Return (m, *shape, length): a view where the windows are evenly spaced, which they are unless there was a gap."""
     every = sliding_window_view(column, length, axis=0)
     step = int(starts[1] - starts[0]) if len(starts) > 1 else 1
     if int(starts[-1] - starts[0]) == step * (len(starts) - 1) and (len(starts) < 3 or (np.diff(starts) == step).all()):
@@ -135,7 +135,8 @@ def _end_ns(rows: Batch, starts: Array, length: int) -> Array:
 
 
 def _majority(truth: Array) -> tuple[Array, Array]:
-    """Of (m, length) labels: the most frequent fault, if at least half of the rows have it, and the share of faults."""
+    """Return for (m, length) labels the most frequent fault, if at least half of the rows have it, and the share of
+    faults."""
     length = truth.shape[1]
     winner, most = np.zeros(len(truth), truth.dtype), np.zeros(len(truth), int)
     faulty = (truth != 0).sum(axis=1)

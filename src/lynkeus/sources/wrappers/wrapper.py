@@ -24,7 +24,7 @@ class Wrapper:
 
     @property
     def messages(self) -> list[str]:
-        """What this source and all those inside it have to say."""
+        """Return what this source and all those inside it have to say."""
         return [*getattr(self.source, "messages", ()), *self.own_messages]
 
     @property
@@ -39,7 +39,7 @@ def files_of(source: object) -> tuple[Path, ...]:
 
 
 def origin_of(source: object) -> dict[str, Any]:
-    """What a source says of its files as a whole, where there are too many to name; else empty."""
+    """Return what a source says of its files as a whole, where there are too many to name; else empty."""
     return dict(getattr(innermost(source), "origin", {}))
 
 

@@ -8,13 +8,13 @@ from lynkeus.core import Floats
 
 
 def grey_level(good: Floats, test: Floats) -> Floats:
-    """How far the mean grey level is from the usual one: a trivial baseline."""
+    """Return how far the mean grey level is from that of good images: a trivial baseline."""
     usual = good.mean(axis=(1, 2, 3))
     return np.asarray(np.abs(test.mean(axis=(1, 2, 3)) - usual.mean()) / usual.std())
 
 
 def mean_image(good: Floats, test: Floats) -> Floats:
-    """Distance to the mean good image."""
+    """Return the distance to the mean good image."""
     return np.asarray(np.sqrt(((test - good.mean(axis=0)) ** 2).sum(axis=(1, 2, 3))))
 
 

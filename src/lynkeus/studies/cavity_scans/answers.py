@@ -47,7 +47,7 @@ class Answers:
         return found | {ONE_CELL: next(pair for pair in self.one_cell.pairs if pair.score == what)}
 
     def metrics(self) -> dict[str, float]:
-        """All by name."""
+        """Return all numbers by name."""
         found = dict(self.numbers)
         for start, one in {"": self.alike, "compared with all.": self.plain, "unrelated.": self.unrelated}.items():
             found |= {f"{start}{key}": value for key, value in of_pairs(one).items()}
@@ -57,7 +57,7 @@ class Answers:
 
 
 def ask(every: ImageScores, last: ImageScores, test: Scans) -> Answers:
-    """Of scores of all scans, and those of the last scan with their spots."""
+    """Answer all questions from the scores of all scans, and those of the last scan with their spots."""
     known = test.properties.quenches
     cavities = aggregate(last, ("cavity",), ALIKE)
     seen = {"quench": _seen(last, known), "quench of another": _seen(last, dealt(known))}
@@ -81,7 +81,7 @@ def ask(every: ImageScores, last: ImageScores, test: Scans) -> Answers:
 
 
 def above_alike(scores: ImageScores) -> Floats:
-    """(n,) scores above the median of good images of the same vendor and treatment."""
+    """Return (n,) scores above the median of good images of the same vendor and treatment."""
     found, good = scores.anomaly.copy(), scores.good()
     for _, rows in scores.groups(ALIKE):
         found[rows] -= np.median(found[rows][good[rows]])
@@ -124,7 +124,7 @@ def of_pairs(found: Correlations) -> dict[str, float]:
 
 
 def _auroc(key: str, scores: ImageScores, values: Floats) -> dict[str, float]:
-    """With its interval, cavities drawn again."""
+    """Return the AUROC with its interval by a bootstrap over cavities."""
     faulty = ~scores.good()
     copies = bootstrap_auroc(faulty, values, scores.column("cavity"))
     low, high = np.nanquantile(copies, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
@@ -132,12 +132,12 @@ def _auroc(key: str, scores: ImageScores, values: Floats) -> dict[str, float]:
 
 
 def _seen(last: ImageScores, places: Quenches) -> tuple[QuenchRank, ...]:
-    """Of those places of which there are images."""
+    """Return what is known of those places of which there are images."""
     return tuple(one for one in quench_ranks(last, places) if one.images_at_place)
 
 
 def _of_ranks(words: str, ranks: tuple[QuenchRank, ...]) -> dict[str, float]:
-    """How many quenches are in the list, and where."""
+    """Return how many quenches are in the list, and where."""
     rank = np.array([one.rank for one in ranks])
     return {
         f"{words}.with images": float(len(ranks)),

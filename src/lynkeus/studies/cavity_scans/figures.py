@@ -24,8 +24,8 @@ STANDING = {
 }
 
 
-class Bar(NamedTuple):
-    """A number with its interval."""
+class Interval(NamedTuple):
+    """A number with the ends of its confidence interval."""
 
     value: float
     low: float
@@ -38,7 +38,7 @@ def standing_figure(found: Mapping[str, Answers], path: Path) -> None:
     panels = figure.subplots(1, len(STANDING), sharey=True)
     for axes, (key, title) in zip(panels, STANDING.items(), strict=True):
         for lane, one in enumerate(found.values()):
-            bar = Bar(*(one.numbers[name] for name in (key, f"{key}.low", f"{key}.high")))
+            bar = Interval(*(one.numbers[name] for name in (key, f"{key}.low", f"{key}.high")))
             _draw(axes, lane, bar, lane)
             chance = one.numbers.get(f"{key} {ANOTHER}", 0.5)
             axes.plot([chance], [lane], "|", color=COLOURS["muted"], markersize=9, markeredgewidth=2)
@@ -87,7 +87,7 @@ def _write(
             for lane, name in enumerate(lanes):
                 if name in own:
                     at = lane + 0.76 * ((number + 0.5) / len(scorers) - 0.5)
-                    _draw(axes, at, Bar(own[name].rho, own[name].low, own[name].high), number)
+                    _draw(axes, at, Interval(own[name].rho, own[name].low, own[name].high), number)
         axes.axvline(0, color=COLOURS["muted"], linewidth=1)
         axes.set_title(title)
         axes.set_xlim(-1, 1)
@@ -102,7 +102,7 @@ def _write(
     save(finished(figure), path)
 
 
-def _draw(axes: Axes, at: float, bar: Bar, number: int) -> None:
+def _draw(axes: Axes, at: float, bar: Interval, number: int) -> None:
     colour = SERIES[number % len(SERIES)]
     axes.plot([bar.low, bar.high], [at, at], color=colour, linewidth=1.5)
     axes.plot([bar.value], [at], MARKERS[number % len(MARKERS)], color=colour, markersize=5)

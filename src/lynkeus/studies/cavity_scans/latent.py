@@ -28,7 +28,7 @@ class Space(NamedTuple):
 
 
 def space_of(outcome: Outcome) -> Space | None:
-    """By the features of a scorer that has them, or the encoder of f-AnoGAN."""
+    """Return the features of a scorer that has them, or the codes of the encoder of f-AnoGAN."""
     scorer, chosen = outcome.scorer, (_of_scans(outcome.test), _of_defects(outcome.test))
     if isinstance(scorer, Adversarial):
         encoder = scorer.task_.networks["encoder"]
@@ -39,7 +39,7 @@ def space_of(outcome: Outcome) -> Space | None:
 
 
 def colours_of(test: Batch) -> Space:
-    """For comparison: what three numbers tell, the mean of each colour."""
+    """Return the mean of each colour: a space of three numbers, for comparison."""
     means = test.values.mean(axis=(2, 3))
     return Space(means[_of_scans(test)], means[_of_defects(test)])
 
@@ -53,13 +53,13 @@ class Laid:
     purities: tuple[Purity, ...]
 
     def draw(self, method: str, path: Path) -> None:
-        """Every space by one method."""
+        """Draw every space by one method."""
         chosen = {name: at for name, at in self.maps.items() if name.endswith(method)}
         save(draw_latent(chosen, self.classes, self.purities), path)
 
 
 def lay_flat(spaces: Mapping[str, Space], test: Batch, methods: Sequence[str]) -> Laid:
-    """With the purity of every space and of every map that is made of it."""
+    """Map every space to the plane, with the purity of every space and of every map that is made of it."""
     classes, label = _classes(test), test.meta[LABEL][_of_defects(test)]
     maps: dict[str, Floats] = {}
     found = []
@@ -75,7 +75,7 @@ def lay_flat(spaces: Mapping[str, Space], test: Batch, methods: Sequence[str]) -
 
 
 def _of_scans(test: Batch) -> Array:
-    """Rows of the first cavities."""
+    """Return the rows of the first cavities."""
     cavity = test.meta["cavity"]
     return np.flatnonzero(np.isin(cavity, np.unique(cavity)[:CAVITIES]))
 
@@ -88,7 +88,7 @@ def _of_defects(test: Batch) -> Array:
 
 
 def _classes(test: Batch) -> dict[str, Array]:
-    """Of the images of the first cavities; a scan is one of a cavity."""
+    """Return the classes of the images of the first cavities; a scan is one of a cavity."""
     meta = {name: column[_of_scans(test)] for name, column in test.meta.items()}
     scan = np.char.add(np.char.add(meta["cavity"], " "), meta["treatment"])
     return {"vendor": meta["vendor"], "treatment": meta["treatment"], "scan": scan, LABEL: meta[LABEL]}

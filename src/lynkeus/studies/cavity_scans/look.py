@@ -43,7 +43,7 @@ class CavityLook:
     shows: str = "inspections"
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
-        """Tables, numbers and figures."""
+        """Return tables, numbers and figures of one case; figures are written to the folder."""
         metrics: dict[str, float] = {}
         for outcome in outcomes:
             if outcome.scorer is None and outcome.name != CONTRAST:
@@ -60,7 +60,7 @@ class CavityLook:
         return self._all(metrics, folder)
 
     def _all(self, metrics: dict[str, float], folder: Path) -> Findings:
-        """Of the scorers of all parts."""
+        """Return what the scorers of all parts found."""
         limits, field = self.test.limits_mv_m, {FIELD: self.test.properties.numbers[FIELD]}
         ceiling = {
             REGIONS[0]: correlate({REGIONS[0]: limits.min(axis=1)}, field).pairs[0],

@@ -16,8 +16,8 @@ ANOTHER = "of another image"
 
 
 def pointing(scores: ImageScores, masks: Mapping[str, Array]) -> dict[str, float]:
-    """Of the images in which a defect shows: share with the worst spot in it ("pointing") and with one of the three
-    near it ("near"), 90 % intervals; and the same with the defect of the next image, which is chance."""
+    """Measure on the images in which a defect shows the share with the worst spot in it ("pointing") and with one of
+    the three near it ("near"), 90 % intervals; and the same with the defect of the next image, which is chance."""
     shown = np.isin(scores.column("file"), list(masks))
     defective = scores[shown]
     own = [masks[str(file)] for file in defective.column("file")]
@@ -33,7 +33,7 @@ def pointing(scores: ImageScores, masks: Mapping[str, Array]) -> dict[str, float
 
 
 def _away(scores: ImageScores, masks: list[Array]) -> Floats:
-    """(n, 3) pixels from each spot to the defect, 0 within it; infinite where there is no spot."""
+    """Return (n, 3) pixels from each spot to the defect, 0 within it; infinite where there is no spot."""
     x, y = scores.spots("x"), scores.spots("y")
     away = np.full(x.shape, np.inf)
     for number, mask in enumerate(masks):

@@ -33,7 +33,7 @@ class Scans:
 
     @property
     def schema(self) -> Schema:
-        """Colour images of one size."""
+        """Return the schema: colour images of one size."""
         return replace(SCHEMA, shape=(3, *self.plan.size))
 
     @cached_property
@@ -67,7 +67,7 @@ class Scans:
 
     @cached_property
     def properties(self) -> CavityProperties:
-        """What the vertical test found after the last scan."""
+        """Return what the vertical test found after the last scan."""
         rows = [properties(self.plan, cavity) for cavity in range(self.plan.cavities)]
         numbers = {name: np.array([row[name] for row in rows], float) for name in NUMBERS}
         return CavityProperties(tuple(row["cavity"] for row in rows), numbers)
@@ -81,7 +81,7 @@ class Scans:
 
     @cached_property
     def of_cells(self) -> CavityProperties:
-        """What tests would find of every cell, were it a one-cell cavity: "cav001 3" -> its field."""
+        """Return what tests would find of every cell, were it a one-cell cavity: "cav001 3" -> its field."""
         cells = [(cavity, cell) for cavity in range(self.plan.cavities) for cell in range(1, self.plan.cells + 1)]
         fields = []
         for cavity, cell in cells:
@@ -97,7 +97,8 @@ class Scans:
 
     @cached_property
     def limits_mv_m(self) -> Floats:
-        """(cavities, cells) the lowest field that a defect in the last scan allows: all that the surface could tell."""
+        """Return (cavities, cells) the lowest field that a defect in the last scan allows: all that the surface could
+        tell."""
         bare = BARE_MV_M[self.plan.treatments[-1]][0]
         limits = np.full((self.plan.cavities, self.plan.cells), bare)
         for cavity in range(self.plan.cavities):
@@ -119,7 +120,7 @@ class Halved(Wrapper):
 
 
 def halved(batch: Batch) -> Batch:
-    """Each pixel the mean of four."""
+    """Return an image of half the size: each pixel is the mean of four."""
     n, channels, rows, columns = batch.values.shape
     fours = batch.values.reshape(n, channels, rows // 2, 2, columns // 2, 2)
     schema = replace(batch.schema, shape=(channels, rows // 2, columns // 2))

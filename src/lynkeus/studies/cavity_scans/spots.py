@@ -28,12 +28,12 @@ class Standard:
         self.spread = np.maximum(gaussian_filter(spread, 2 * SMOOTH), 1e-6).astype(np.float32)
 
     def sigma(self, shown: Floats) -> Floats:
-        """(n, rows, columns) in sigma of good images."""
+        """Return (n, rows, columns) in sigma of good images."""
         return np.asarray((shown - self.centre) / self.spread)
 
 
 def local_contrast(images: Array) -> Iterator[Floats]:
-    """For each scale (n, rows, columns) how much a blob of that size stands out in brightness (difference of
+    """Return, for each scale, (n, rows, columns) how much a blob of that size stands out in brightness (difference of
     Gaussians)."""
     grey = images.mean(axis=1, dtype=np.float32)
     for scale in SCALES:
@@ -48,13 +48,13 @@ class LocalContrast:
         self.standards = [Standard(shown) for shown in local_contrast(good)]
 
     def maps(self, images: Array) -> Floats:
-        """(n, rows, columns), the most of all scales."""
+        """Return (n, rows, columns), the most of all scales."""
         shown = zip(self.standards, local_contrast(images), strict=True)
         return np.max([standard.sigma(contrast) for standard, contrast in shown], axis=0)
 
 
 def strongest_contrast(good: Floats, test: Floats) -> Floats:
-    """As a baseline: (n,) maximum of the map."""
+    """Return the maximum of the map of each image (n,), as a baseline."""
     contrast = LocalContrast(good)
     parts = [contrast.maps(test[at : at + CHUNK]).max(axis=(1, 2)) for at in range(0, len(test), CHUNK)]
     return np.concatenate(parts)

@@ -19,7 +19,7 @@ Q0 = MEASURED[1]
 def all_tables(
     found: Mapping[str, Answers], ceiling: Mapping[str, Pair], purities: Sequence[Purity]
 ) -> dict[str, Rows]:
-    """Title -> lines of cells."""
+    """Return all tables: title -> lines of cells."""
     by_field = {name: one.alike for name, one in found.items()}
     return {
         "Which image, and where in it (last scans)": _standing(found),

@@ -32,18 +32,19 @@ class Ranks:
         return cls(np.sort(np.where(np.isfinite(scores), scores, np.nan), axis=0))
 
     def p_values(self, scores: Floats, learned: bool = False) -> Floats:
-        """(n, columns) the chance that a good run scores as high or higher: never more often below p than in p of good
-        runs. `learned`: these runs were learned from, and each is left out of what it is compared with."""
+        """Return (n, columns) the chance that a good run scores as high or higher: never more often below p than in p
+        of good runs. `learned`: these runs were learned from, and each is left out of what it is compared with."""
         reached, known = self._reached(scores)
         return reached / np.maximum(known, 1) if learned else (reached + 1) / (known + 1)
 
     def deviates(self, scores: Floats, learned: bool = False) -> Floats:
-        """(n, columns) the same as normal deviates, high for high scores, finite everywhere but for missing scores."""
+        """Return (n, columns) the same as normal deviates, high for high scores, finite everywhere but for missing
+        scores."""
         reached, known = self._reached(scores)
         return -ndtri((reached - 0.5) / np.maximum(known, 1) if learned else (reached + 0.5) / (known + 1))
 
     def _reached(self, scores: Floats) -> tuple[Floats, Floats]:
-        """How many good runs score as high or higher (NaN: not known), of how many."""
+        """Return how many good runs score as high or higher (NaN: not known), of how many."""
         known = np.isfinite(self.rising).sum(axis=0)
         columns = zip(self.rising.T, known, scores.T, strict=True)
         below = [np.searchsorted(rising[:count], own) for rising, count, own in columns]
@@ -68,33 +69,35 @@ class SizeCorrection:
         return cls(float(log_size.min()), float(log_size.max()), np.stack(fitted, axis=1))
 
     def apply(self, scores: Floats, log_size: Floats) -> Floats:
-        """(n, columns) what is left. Beyond the sizes of good runs the correction is that of the nearest of them."""
+        """Return (n, columns) what is left. Beyond the sizes of good runs the correction is that of the nearest of
+        them."""
         return scores - np.vander(np.clip(log_size, self.low, self.high), 3) @ self.parabola
 
 
 def mean_deviate(p: Floats) -> Floats:
-    """(n,) mean normal deviate: many plots that are all a little off."""
+    """Return (n,) mean normal deviate: many plots that are all a little off."""
     return _mean(_deviates(p))
 
 
 def worst_half(p: Floats) -> Floats:
-    """(n,) mean normal deviate of the worse half of the plots."""
+    """Return (n,) mean normal deviate of the worse half of the plots."""
     falling = np.sort(np.where(np.isnan(p), 0.5, p), axis=1)
     return _deviates(falling[:, : max(int(WORST * p.shape[1]), 1)]).mean(axis=1)
 
 
 def worst_plot(p: Floats) -> Floats:
-    """(n,) normal deviate of the worst plot: one plot that is far off."""
+    """Return (n,) normal deviate of the worst plot: one plot that is far off."""
     return _deviates(np.where(np.isnan(p), 1.0, p).min(axis=1))
 
 
 def fisher(p: Floats) -> Floats:
-    """(n,) mean of -ln p (Fisher 1925): between the two."""
+    """Return (n,) mean of -ln p (Fisher 1925): between the two."""
     return _mean(-np.log(p))
 
 
 def higher_criticism(p: Floats) -> Floats:
-    """(n,) the largest excess, in sigmas, of plots below any p up to one half (Donoho & Jin 2004): some plots."""
+    """Return (n,) the largest excess, in sigmas, of plots below any p up to one half (Donoho & Jin 2004): some
+    plots."""
     rising = np.sort(np.where(np.isnan(p), 0.5, p), axis=1)
     plots = rising.shape[1]
     share = np.arange(1, plots + 1) / plots
@@ -103,7 +106,7 @@ def higher_criticism(p: Floats) -> Floats:
 
 
 def flags(p: Floats) -> Floats:
-    """(n,) number of flagged plots: what shifters count."""
+    """Return (n,) number of flagged plots: what shifters count."""
     return np.asarray((p <= FLAGGED).sum(axis=1), float)
 
 
@@ -140,9 +143,9 @@ class CombinedPlots:
         return cls(plots, Ranks.fit(own[:, None]), how)
 
     def score(self, scores: Floats, learned: bool = False) -> Floats:
-        """(n,) of scores (n, plots); comparable within one combination only."""
+        """Return (n,) of scores (n, plots); comparable within one combination only."""
         return COMBINATIONS[self.how](self.plots.p_values(scores, learned))
 
     def p_value(self, scores: Floats, learned: bool = False) -> Floats:
-        """(n,) the chance that a good run looks as bad in its plots taken together."""
+        """Return (n,) the chance that a good run looks as bad in its plots taken together."""
         return self.runs.p_values(self.score(scores, learned)[:, None], learned)[:, 0]

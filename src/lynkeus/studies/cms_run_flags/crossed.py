@@ -72,8 +72,8 @@ def crossed(method: Method, table: RunTable, folds: list[list[tuple[Array, Array
 
 
 def unknown_runs(method: Method, table: RunTable) -> dict[str, float]:
-    """Of runs that nobody labelled, judged by what all labelled runs teach: the share flagged, and how often they score
-    higher than a good run, than a good run of their size, than a bad run."""
+    """Measure, on runs that nobody labelled, scored by what all labelled runs teach, the share flagged and how often
+    they score higher than a good run, than a good run of their size, than a bad run."""
     labelled, unknown = np.flatnonzero(table.label != UNKNOWN), table.label == UNKNOWN
     run = method(table, labelled).run
     good, bad = table.label == GOOD, table.label == BAD

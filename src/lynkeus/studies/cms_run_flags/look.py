@@ -36,7 +36,7 @@ class RunLook:
     seeds: int
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
-        """Tables, numbers and figures."""
+        """Return tables, numbers and figures of one case; figures are written to the folder."""
         at_random = list(partitions(self.table, self.seeds, by_time=False))
         in_time = list(partitions(self.table, 1, by_time=True))
         held: dict[str, Held] = {}

@@ -24,7 +24,7 @@ STRENGTHS = {"logisticregression__C": [1e-4, 1e-3, 1e-2, 1e-1]}
 TREES = {"max_leaf_nodes": [3, 6]}
 
 
-class Judgement(NamedTuple):
+class RunScores(NamedTuple):
     """Of every run of the table, higher = worse: one number (n,), and one for each plot (n, plots) where there is one.
 
     Runs that were learned from are judged as if they had not been, so that thresholds can be set on the good ones.
@@ -34,16 +34,16 @@ class Judgement(NamedTuple):
     plots: Floats | None = None
 
 
-Method = Callable[[RunTable, Array], Judgement]  # the table, and the rows that may be learned from
+Method = Callable[[RunTable, Array], RunScores]  # the table, and the rows that may be learned from
 
 
 @dataclass(frozen=True)
 class Size:
     """The trivial one: how few entries."""
 
-    def __call__(self, table: RunTable, train: Array) -> Judgement:
-        """Learns nothing."""
-        return Judgement(-table.log_size, -table.entries)
+    def __call__(self, table: RunTable, train: Array) -> RunScores:
+        """Score by the number of entries; nothing is learned."""
+        return RunScores(-table.log_size, -table.entries)
 
 
 @dataclass(frozen=True)
@@ -55,23 +55,23 @@ class Combine:
     how: str
     size_taken_out: bool = False
 
-    def __call__(self, table: RunTable, train: Array) -> Judgement:
+    def __call__(self, table: RunTable, train: Array) -> RunScores:
         """Labels are used to leave bad runs out only."""
         good = _good(table, train)
         scores = _without_size(table, self.test, good) if self.size_taken_out else table.scores[self.test]
         combined = CombinedPlots.fit(scores[good], self.how)
         run = combined.score(scores)
         run[good] = combined.score(scores[good], learned=True)
-        return Judgement(run, scores)
+        return RunScores(run, scores)
 
 
 @dataclass(frozen=True)
-class Chosen:
+class BestCombination:
     """The combination, of the `tests` or of entries, that tells the labelled runs apart best."""
 
     tests: Sequence[str]
 
-    def __call__(self, table: RunTable, train: Array) -> Judgement:
+    def __call__(self, table: RunTable, train: Array) -> RunScores:
         """Chooses by the AUROC of the runs to learn from."""
         methods = [Combine(test, how, out) for test in self.tests for how in COMBINATIONS for out in (False, True)]
         found = [Size()(table, train), *(method(table, train) for method in methods)]
@@ -85,14 +85,14 @@ class Joined:
 
     tests: Sequence[str]
 
-    def __call__(self, table: RunTable, train: Array) -> Judgement:
-        """Learned from good runs."""
+    def __call__(self, table: RunTable, train: Array) -> RunScores:
+        """Score all runs by what the good runs among `train` teach."""
         good = _good(table, train)
         deviates = np.stack(
             [_ranked(own, good) for own in (-table.entries, *(table.scores[test] for test in self.tests))]
         )
         plots = np.nansum(deviates, axis=0) / np.maximum(np.isfinite(deviates).sum(axis=0), 1)
-        return Judgement(Combine("joined", "mean")(replace(table, scores={"joined": plots}), train).run, plots)
+        return RunScores(Combine("joined", "mean")(replace(table, scores={"joined": plots}), train).run, plots)
 
 
 @dataclass(frozen=True)
@@ -102,16 +102,16 @@ class Logistic:
 
     tests: Sequence[str]
 
-    def __call__(self, table: RunTable, train: Array) -> Judgement:
-        """How strongly it is regularised is chosen within the runs to learn from."""
+    def __call__(self, table: RunTable, train: Array) -> RunScores:
+        """Score all runs; the regularisation is chosen within the runs to learn from."""
         features, bad = _crossed(self._deviates, table, train), table.label == BAD
         regression = LogisticRegression(class_weight="balanced", max_iter=2000)
         learned, run = _chosen(make_pipeline(StandardScaler(), regression), STRENGTHS, features, bad, train)
         parts = learned[0].transform(features) * learned[1].coef_[0]
-        return Judgement(run, parts.reshape(len(parts), -1, table.entries.shape[1]).sum(axis=1))
+        return RunScores(run, parts.reshape(len(parts), -1, table.entries.shape[1]).sum(axis=1))
 
     def _deviates(self, table: RunTable, good: Array) -> Floats:
-        """(n, (1 + 2 tests) x plots); 0 where there is no score."""
+        """Return (n, (1 + 2 tests) x plots); 0 where there is no score."""
         found = [_ranked(-table.entries, good)]
         for test in self.tests:
             found += [_ranked(table.scores[test], good), _ranked(_without_size(table, test, good), good)]
@@ -119,16 +119,16 @@ class Logistic:
 
 
 @dataclass(frozen=True)
-class Trees:
+class BoostedTrees:
     """Boosted trees on the combinations of the `tests`, as they are and without size, and on the size of the run."""
 
     tests: Sequence[str]
 
-    def __call__(self, table: RunTable, train: Array) -> Judgement:
-        """How large the trees are is chosen within the runs to learn from."""
+    def __call__(self, table: RunTable, train: Array) -> RunScores:
+        """Score all runs; the size of the trees is chosen within the runs to learn from."""
         grown = HistGradientBoostingClassifier(max_iter=50, min_samples_leaf=10, random_state=0)
         features = _crossed(self._combinations, table, train)
-        return Judgement(_chosen(grown, TREES, features, table.label == BAD, train)[1])
+        return RunScores(_chosen(grown, TREES, features, table.label == BAD, train)[1])
 
     def _combinations(self, table: RunTable, good: Array) -> Floats:
         methods = [Combine(test, how, out) for test in self.tests for how in COMBINATIONS for out in (False, True)]
@@ -136,18 +136,18 @@ class Trees:
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnScorer:
     """A scorer of this package on the logarithms of all columns, learned from good runs."""
 
     name: str
 
-    def __call__(self, table: RunTable, train: Array) -> Judgement:
+    def __call__(self, table: RunTable, train: Array) -> RunScores:
         """The good runs to learn from are scored by scorers that were fitted without them."""
         good = _good(table, train)
         run = self._scores(table, good, np.arange(len(table.run)))
         for part in range(FOLDS):
             run[good[part::FOLDS]] = self._scores(table, np.delete(good, np.s_[part::FOLDS]), good[part::FOLDS])
-        return Judgement(run)
+        return RunScores(run)
 
     def _scores(self, table: RunTable, good: Array, rows: Array) -> Floats:
         scorer: Any = plugins.make_scorer(self.name, {})
@@ -165,7 +165,7 @@ def _inner() -> StratifiedKFold:
 
 
 def _ranked(scores: Floats, good: Array) -> Floats:
-    """(n, plots) normal deviates; good runs that were learned from are left out of their own reference."""
+    """Return (n, plots) normal deviates; good runs that were learned from are left out of their own reference."""
     ranks = Ranks.fit(scores[good])
     found = ranks.deviates(scores)
     found[good] = ranks.deviates(scores[good], learned=True)
@@ -199,11 +199,12 @@ def _chosen(model: Any, grid: dict[str, list[Any]], features: Floats, bad: Array
 
 
 def flagged(scores: Floats, good: Array) -> Array:
-    """Where a score is rarer than 2 % of good runs: as a p-value that keeps what it promises with few runs."""
+    """Return where a score is rarer than 2 % of good runs: as a p-value that keeps what it promises with few runs."""
     return Ranks.fit(scores[good]).p_values(scores) <= FLAGGED
 
 
 def beyond_quantile(scores: Floats, good: Array) -> Array:
-    """Where a score is above the 98 % quantile of good runs, as published; of few runs that is less rare than 2 %."""
+    """Return where a score is above the 98 % quantile of good runs, as published; of few runs that is less rare than 2
+    %."""
     with np.errstate(invalid="ignore"):
         return scores > np.nanquantile(scores[good], 1 - FLAGGED, axis=0)

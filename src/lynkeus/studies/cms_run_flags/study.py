@@ -12,7 +12,16 @@ import numpy as np
 from lynkeus.core import Array, Case, Check, Comparison, Floats, Part
 from lynkeus.sources import InMemory
 from lynkeus.studies.cms_run_flags.look import RunLook, Way
-from lynkeus.studies.cms_run_flags.methods import Chosen, Columns, Combine, Joined, Logistic, Size, Trees, flagged
+from lynkeus.studies.cms_run_flags.methods import (
+    BestCombination,
+    BoostedTrees,
+    ColumnScorer,
+    Combine,
+    Joined,
+    Logistic,
+    Size,
+    flagged,
+)
 from lynkeus.studies.cms_run_flags.table import BAD, PCA, UNKNOWN, RunTable, read_runs, simulated_runs
 
 EARLY = 0.6  # share of the runs, in time, that is learned from
@@ -69,12 +78,12 @@ def _ways(table: RunTable, trees: bool) -> dict[str, Way]:
         "mean, PCA without size": Way(Combine(PCA, "mean", size_taken_out=True), "none", pca=True),
         "joined with entries, PCA": Way(Joined((PCA,)), "none", pca=True),
         "joined with entries, pull of 8": Way(Joined((PULL,)), "none"),
-        **{name: Way(Columns(name), "none", pca=True) for name in SCORERS},
-        "best combination": Way(Chosen(without), "to choose"),
-        "best combination, with PCA": Way(Chosen((PCA, *without)), "to choose", pca=True),
+        **{name: Way(ColumnScorer(name), "none", pca=True) for name in SCORERS},
+        "best combination": Way(BestCombination(without), "to choose"),
+        "best combination, with PCA": Way(BestCombination((PCA, *without)), "to choose", pca=True),
         "logistic": Way(Logistic(without), "to learn"),
         "logistic, with PCA": Way(Logistic((PCA, *without)), "to learn", pca=True),
-        **({"boosted trees, with PCA": Way(Trees((PCA, PULL)), "to learn", pca=True)} if trees else {}),
+        **({"boosted trees, with PCA": Way(BoostedTrees((PCA, PULL)), "to learn", pca=True)} if trees else {}),
     }
 
 
@@ -99,7 +108,7 @@ def _words(table: RunTable, real: bool, late: int) -> str:
 
 
 def few_entries(test: Floats, names: tuple[str, ...]) -> Floats:
-    """(n,) how few entries, all plots together."""
+    """Return (n,) how few entries, all plots together."""
     own = [number for number, name in enumerate(names) if name.endswith(" entries")]
     return np.asarray(-np.nansum(np.exp(test[:, own]), axis=1))
 
@@ -111,7 +120,7 @@ class Flags:
         self.own = [number for number, name in enumerate(names) if name.endswith(f" {PCA}")]
 
     def __call__(self, good: Floats, test: Floats) -> Array:
-        """(n,) counts."""
+        """Return (n,) counts."""
         joined = np.concatenate([good, test])[:, self.own]
         return flagged(joined, np.arange(len(good))).sum(axis=1)[len(good) :]
 

@@ -31,7 +31,7 @@ class RunTable:
 
     @property
     def log_size(self) -> Floats:
-        """(n,) logarithm of the entries of all plots."""
+        """Return (n,) logarithm of the entries of all plots."""
         return np.log(np.maximum(np.nansum(self.entries, axis=1), 1.0))
 
     def batch(self, rows: Array) -> Batch:
@@ -86,7 +86,7 @@ def _ending(columns: dict[str, Array], ending: str) -> dict[str, Floats]:
 
 
 def _filled(table: dict[str, Floats], plots: tuple[str, ...]) -> Floats:
-    """(n, plots), NaN for a plot that is not there."""
+    """Return (n, plots), NaN for a plot that is not there."""
     absent = np.full(len(next(iter(table.values()))), np.nan)
     return np.stack([table.get(plot, absent) for plot in plots], axis=1)
 

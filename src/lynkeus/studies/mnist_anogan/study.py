@@ -71,7 +71,7 @@ def _scorers(epochs: tuple[int, ...], game: dict[str, Any], encoding: dict[str, 
 
 
 def by_themselves(images: Floats) -> Floats:
-    """Each image at mean 0 and spread 1."""
+    """Return the images, each scaled to mean 0 and standard deviation 1."""
     from_mean = images - images.mean(axis=(1, 2, 3), keepdims=True)
     return np.asarray(from_mean / np.maximum(from_mean.std(axis=(1, 2, 3), keepdims=True), 1e-12))
 

@@ -25,7 +25,7 @@ class Control:
     describe: Callable[[Array], tuple[float, ...]]
 
     def __call__(self, good: Floats, test: Floats) -> Floats:
-        """(n,). The images are read again: where sizes differ the pixels are not given."""
+        """Return (n,). The images are read again: where sizes differ the pixels are not given."""
         usual, found = self._described(self.train), self._described(self.test)
         off = found - usual.mean(axis=0)
         precision = np.linalg.inv(np.atleast_2d(np.cov(usual.T)) + 1e-12 * np.eye(off.shape[1]))
@@ -42,17 +42,17 @@ class StrongestContrast:
     test: Surface
 
     def __call__(self, good: Floats, test: Floats) -> Floats:
-        """(n,). The images are read again: where sizes differ the pixels are not given."""
+        """Return (n,). The images are read again: where sizes differ the pixels are not given."""
         return np.array([local_contrast(image).max() for batch in self.test for image in batch.values])
 
 
 def size_of(image: Array) -> tuple[float, ...]:
-    """Logarithms of rows and columns."""
+    """Return the logarithms of rows and columns."""
     return float(np.log(image.shape[1])), float(np.log(image.shape[2]))
 
 
 def mean_grey(image: Array) -> tuple[float, ...]:
-    """Of all pixels."""
+    """Return the mean grey level of all pixels."""
     return (float(image.mean()),)
 
 
@@ -62,7 +62,7 @@ def spread_of_grey(image: Array) -> tuple[float, ...]:
 
 
 def local_contrast(image: Array) -> Floats:
-    """(rows, columns) how far a pixel is from the median around it, in grey levels."""
+    """Return (rows, columns) how far a pixel is from the median around it, in grey levels."""
     picture = grey(image)
     values = np.asarray(picture.reduce(HALVED), np.float32)
     off = gaussian_filter(np.abs(values - median_filter(values, MEDIAN)), SMOOTH)

@@ -21,7 +21,7 @@ LEAST_SHARE = 0.004  # of the axis of false positives
 MASK, SPOT = "#00e5ff", "#ffd400"
 
 
-class Example(NamedTuple):
+class ExampleImage(NamedTuple):
     """An image and what was made of it; `mask` None where nobody knows."""
 
     title: str
@@ -31,7 +31,7 @@ class Example(NamedTuple):
     file: str
 
 
-def examples_figure(examples: Sequence[Example], path: Path) -> None:
+def examples_figure(examples: Sequence[ExampleImage], path: Path) -> None:
     """Image and map of each, ABREAST examples in a line."""
     lines = -(-len(examples) // ABREAST)
     figure = Figure(figsize=(2 * ABREAST * PANEL, lines * PANEL), layout="constrained")
@@ -59,7 +59,7 @@ def examples_figure(examples: Sequence[Example], path: Path) -> None:
     save(figure, path)
 
 
-def _draw_image(axes: Axes, example: Example) -> None:
+def _draw_image(axes: Axes, example: ExampleImage) -> None:
     axes.imshow(example.image.mean(axis=0), cmap="gray", vmin=0, vmax=255)
     _outline(axes, example.mask)
     for number, spot in enumerate(example.said.spots, 1):
@@ -74,7 +74,7 @@ def _outline(axes: Axes, mask: Array | None) -> None:
 
 
 def _around(mask: Array) -> tuple[float, float, float, float]:
-    """Where the pixels of a padded mask are."""
+    """Return where the pixels of a padded mask are."""
     rows, columns = mask.shape
     return (-1.0, float(columns), -1.0, float(rows))
 
@@ -98,7 +98,7 @@ def standing_figure(measured: Mapping[str, Mapping[str, float]], numbers: Mappin
 
 
 def efficiency_figure(scored: Mapping[str, tuple[Array, Floats]], path: Path) -> None:
-    """Of truth (n,) and scores (n,) of each row: efficiency against the share of false positives."""
+    """Draw efficiency against the share of false positives, from truth (n,) and scores (n,) of each row."""
     figure = Figure(figsize=(6.8, 4.2), layout="constrained")
     axes = figure.add_subplot()
     for number, (name, (truth, scores)) in enumerate(scored.items()):

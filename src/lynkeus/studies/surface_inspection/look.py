@@ -14,11 +14,11 @@ from lynkeus.metrics.rates import auroc
 from lynkeus.scorers.inspect.scorer import Inspect
 from lynkeus.scorers.inspect.spots import Inspected
 from lynkeus.studies.surface_inspection.controls import CONTRAST
-from lynkeus.studies.surface_inspection.figures import Example, efficiency_figure, examples_figure, standing_figure
+from lynkeus.studies.surface_inspection.figures import ExampleImage, efficiency_figure, examples_figure, standing_figure
 from lynkeus.studies.surface_inspection.maps import (
     RANDOM,
     Finder,
-    Parts,
+    NoveltyParts,
     Residuals,
     by_contrast,
     by_inspect,
@@ -51,7 +51,7 @@ class SurfaceLook:
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
-        """Tables, numbers and figures."""
+        """Return tables, numbers and figures of one case; figures are written to the folder."""
         finders = self._finders(outcomes, folder)
         new = {name: LocatedImages() for name in finders}
         for batch in self.test:
@@ -79,7 +79,7 @@ class SurfaceLook:
         for outcome in outcomes:
             if isinstance(outcome.scorer, Inspect):
                 found[outcome.name] = by_inspect(outcome.scorer)
-                found |= Parts(outcome.scorer, self.train).finders()
+                found |= NoveltyParts(outcome.scorer, self.train).finders()
                 if self.random:
                     found[RANDOM] = by_inspect(fit_with_random_weights(self.train, folder))
             elif outcome.scorer is not None:
@@ -89,7 +89,7 @@ class SurfaceLook:
         return found
 
     def _measure(self, new: Mapping[str, LocatedImages]) -> dict[str, dict[str, float]]:
-        """All numbers of each row."""
+        """Return all numbers of each row."""
         meta = {name: np.concatenate([batch.meta[name] for batch in self.test]) for name in ("exposure", "looked_at")}
         measured = {}
         for name, images in new.items():
@@ -132,9 +132,9 @@ class SurfaceLook:
             ]  # fmt: skip
         return tables
 
-    def _examples(self, images: LocatedImages, find: Finder) -> list[Example]:
-        """Of each class the image in the middle, and the worst failure: of good ones the highest score, of others the
-        lowest among those with the peak beside the mask, or of all."""
+    def _examples(self, images: LocatedImages, find: Finder) -> list[ExampleImage]:
+        """Choose from each class the image in the middle, and the worst failure: of good ones the highest score, of
+        others the lowest among those with the peak beside the mask, or of all."""
         files = np.concatenate([batch.meta["file"] for batch in self.test])
         chosen: dict[int, tuple[int, str]] = {}
         for number, name in enumerate(self.classes):
@@ -149,7 +149,7 @@ class SurfaceLook:
         found = []
         for row, (_, title) in sorted(chosen.items(), key=lambda item: item[1]):
             said: Inspected = find(pictures[row])
-            found.append(Example(title, pictures[row], said, self.test.mask(str(files[row])), str(files[row])))
+            found.append(ExampleImage(title, pictures[row], said, self.test.mask(str(files[row])), str(files[row])))
         return found
 
     def _images(self, rows: Sequence[int]) -> dict[int, Array]:

@@ -42,17 +42,17 @@ Finder = Callable[[Array], Inspected]  # of an image (channel, row, column)
 
 
 def by_contrast(image: Array) -> Inspected:
-    """Local contrast."""
+    """Find spots by local contrast."""
     shown = local_contrast(image)
     return Inspected(float(shown.max()), shown, highest(shown))
 
 
 def by_inspect(scorer: Inspect) -> Finder:
-    """Its own score, map and spots."""
+    """Return the score, map and spots of `inspect` itself."""
     return lambda image: scorer.inspect(Batch(scorer.schema_, image[None]))[0]
 
 
-class Parts:
+class NoveltyParts:
     """The distances that `inspect` starts from, each alone: its highest value is the score of an image, as published.
 
     Standardised on some of the images that were learned from, each compared with the others only.
@@ -67,7 +67,7 @@ class Parts:
         self.mean, self.sigma = good.mean(axis=0), good.std(axis=0)
 
     def finders(self) -> Mapping[str, Finder]:
-        """By name."""
+        """Return the ways to find spots by their names."""
         return {name: partial(self._find, part) for name, part in PARTS.items()}
 
     def _find(self, part: int, image: Array) -> Inspected:
@@ -78,8 +78,8 @@ class Parts:
     def _distances(self, image: Array, own: int = -1) -> Floats:
         features = self.features.of(image)
         white = self.novelty.white(smoothed(features))
-        alike = self.novelty.alike(white, own)
-        return np.asarray(self.novelty.distances(white, Where.whole(features), alike, own).numpy())
+        nearest = self.novelty.nearest_references(white, own)
+        return np.asarray(self.novelty.distances(white, Where.whole(features), nearest, own).numpy())
 
 
 class Residuals:

@@ -18,7 +18,7 @@ from lynkeus.studies.surface_inspection.tiles import SIDE, TILE_CLASSES, Niobium
 Options = Mapping[str, Mapping[str, Any]]
 
 
-class Images(NamedTuple):
+class ImageCases(NamedTuple):
     """To learn from, to test on, the names of the truth, and what they are, in words."""
 
     train: Surface
@@ -76,17 +76,17 @@ def _networks(epochs: Mapping[str, int]) -> Options:
     return found
 
 
-def _tiles(folder: Path) -> Images:
+def _tiles(folder: Path) -> ImageCases:
     train, test = Tiles(folder, learn=True), Tiles(folder, learn=False)
     words = (
         f"magnetic tiles at their own sizes: {len(train)} good ones of the published list (DifferNet) to learn from, "
         f"the other {len(test)} to test, good ones and five classes of defects. Four uneven tiles have an empty mask "
         "and count by their image score alone"
     )
-    return Images(train, test, TILE_CLASSES, words)
+    return ImageCases(train, test, TILE_CLASSES, words)
 
 
-def _simulated(smoke: bool) -> Images:
+def _simulated(smoke: bool) -> ImageCases:
     train, test = (Niobium(40, 128, 0.0, 41), Niobium(60, 128, 0.6, 42)) if smoke else (
         Niobium(300, 256, 0.0, 41), Niobium(300, 256, 0.6, 42)
     )  # fmt: skip
@@ -94,7 +94,7 @@ def _simulated(smoke: bool) -> Images:
         f"simulated niobium (`sim://surface`), **not the magnetic tiles**: {len(train)} good images of {train.size} x "
         f"{train.size} pixels to learn from, {len(test)} to test, 60 % of them with a defect"
     )
-    return Images(train, test, CLASSES, words)
+    return ImageCases(train, test, CLASSES, words)
 
 
 def _checks(which: str) -> tuple[Check, ...]:

@@ -39,7 +39,7 @@ class Surface(Protocol):
     def __iter__(self) -> Iterator[Batch]: ...
 
     def mask(self, file: str) -> Mask | None:
-        """Where the defects of an image are (row, column); None for a faulty one of which nobody knows."""
+        """Return where the defects of an image are (row, column); None for a faulty one of which nobody knows."""
 
 
 class Tiles(Wrapper):
@@ -69,7 +69,7 @@ class Tiles(Wrapper):
             yield replace(batch, truth=truth, meta={**batch.meta, "exposure": exposure, "looked_at": looked_at})
 
     def mask(self, file: str) -> Mask | None:
-        """From the PNG beside the image; four masks of uneven tiles are empty, which is no answer."""
+        """Read the mask from the PNG beside the image; four masks of uneven tiles are empty, which is no answer."""
         if file.startswith(FOLDERS[0]):
             with Image.open(self.folder / file) as image:
                 return np.zeros(image.size[::-1], bool)
@@ -89,7 +89,7 @@ class Niobium:
 
     @property
     def schema(self) -> Schema:
-        """Colour images of any size."""
+        """Return the schema: colour images of any size."""
         return self._all.schema
 
     @cached_property
@@ -117,7 +117,7 @@ class Niobium:
         yield from InMemory(self._made[0], 32)
 
     def mask(self, file: str) -> Mask | None:
-        """As simulated; None where a defect left no pixel darker or brighter."""
+        """Return the mask as simulated; None where a defect left no pixel darker or brighter."""
         number = int(file)
         found, truth = self._made[1][number], self._made[0].truth
         return found if found.any() or truth is None or not truth[number] else None
@@ -135,7 +135,7 @@ class Thumbnails(Wrapper):
 
 
 def thumbnails(images: Array) -> Array:
-    """(n, 1, SIDE, SIDE) of images (n, channel, row, column) of 8 bits."""
+    """Return (n, 1, SIDE, SIDE) of images (n, channel, row, column) of 8 bits."""
     found = [np.asarray(grey(image).resize((SIDE, SIDE), Image.Resampling.BOX)) for image in images]
     return np.array(found)[:, None]
 

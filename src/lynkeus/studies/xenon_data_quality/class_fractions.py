@@ -26,14 +26,15 @@ class ClassFractions(NamedTuple):
 
 
 def confusion_counts(truth: Array, called: Array, classes: int) -> Array:
-    """(classes, classes) number of pulses of a class [true, called]."""
+    """Return (classes, classes) number of pulses of a class [true, called]."""
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (truth, called), 1)
     return counts
 
 
 def class_fractions(called: Array, confusion: Array, level: float = 0.6827) -> ClassFractions:
-    """From (runs, class) pulses called so, and `confusion` counts [true, called] of pulses whose class is known.
+    """Estimate fractions of classes from (runs, class) pulses called so, and `confusion` counts [true, called] of
+    pulses whose class is known.
 
     The interval has the error of the counts and that of the confusion matrix. A run without pulses: NaN. Raises
     SchemaError for a class of which no pulse is known, or negative counts.
@@ -58,7 +59,7 @@ def class_fractions(called: Array, confusion: Array, level: float = 0.6827) -> C
 
 
 def _fit(called: Floats, chance: Floats, fixed: Floats | None = None) -> Floats:
-    """(runs, class) most likely shares; `fixed` (runs, class): what some of them are, NaN for the others."""
+    """Return (runs, class) most likely shares; `fixed` (runs, class): what some of them are, NaN for the others."""
     fixed = np.full(called.shape, np.nan) if fixed is None else fixed
     free, left = np.isnan(fixed), 1 - np.nansum(fixed, axis=1, keepdims=True)
     shares = np.where(free, 1 / called.shape[1], fixed)
@@ -70,12 +71,13 @@ def _fit(called: Floats, chance: Floats, fixed: Floats | None = None) -> Floats:
 
 
 def _log_likelihood(shares: Floats, called: Floats, chance: Floats) -> Floats:
-    """(runs,) up to a constant."""
+    """Return (runs,) up to a constant."""
     return np.asarray((called * np.log(np.maximum(shares @ chance, NEVER))).sum(axis=1))
 
 
 def _ends(bound: float, value: Floats, called: Floats, chance: Floats, drop: float) -> Floats:
-    """(runs, class) where the profile of the likelihood has fallen by `drop`, between the best share and a bound."""
+    """Return (runs, class) where the profile of the likelihood has fallen by `drop`, between the best share and a
+    bound."""
     kinds = value.shape[1]
     least = np.repeat(_log_likelihood(value, called, chance) - drop, kinds)
     each = np.repeat(called, kinds, axis=0)  # every class of every run at once
@@ -90,7 +92,7 @@ def _ends(bound: float, value: Floats, called: Floats, chance: Floats, drop: flo
 
 
 def _confusion_sigma(value: Floats, chance: Floats, known: Floats) -> Floats:
-    """(runs, class) error of the shares from the number of `known` pulses that the chances were counted on."""
+    """Return (runs, class) error of the shares from the number of `known` pulses that the chances were counted on."""
     unfold = np.linalg.pinv(chance.T)
     of_row = np.stack(
         [

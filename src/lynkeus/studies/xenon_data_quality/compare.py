@@ -16,7 +16,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.verdicts import FALSE_ALARMS, answer
 from lynkeus.metrics.rates import auroc, bootstrap_auroc, wilson_interval
 from lynkeus.sources.runs.read import RunFolder
-from lynkeus.studies.xenon_data_quality.runs import GOOD, Made, SimulatedRun, Truths, Wanted
+from lynkeus.studies.xenon_data_quality.runs import GOOD, Made, RunRequest, SimulatedRun, Truths
 
 Metrics = dict[str, float]
 
@@ -25,16 +25,16 @@ class Target(NamedTuple):
     """A line of the table of targets: in words, the runs, the AUROC to reach."""
 
     says: str
-    wanted: Wanted
+    wanted: RunRequest
     reach: float
 
 
 TARGETS = (
-    Target("5 % S2 shift, 200", Wanted("s2_shift", 0.05, 200), 0.97),
-    Target("2 % new NR, 1,000", Wanted("new_nr", 0.02, 1000), 0.95),
-    Target("2 % new NR, 200", Wanted("new_nr", 0.02, 200), 0.80),
-    Target("2 % new NR, 5,000", Wanted("new_nr", 0.02, 5000), 0.999),
-    Target("line gone, 200", Wanted("no_kr83m", 1.0, 200), 0.999),
+    Target("5 % S2 shift, 200", RunRequest("s2_shift", 0.05, 200), 0.97),
+    Target("2 % new NR, 1,000", RunRequest("new_nr", 0.02, 1000), 0.95),
+    Target("2 % new NR, 200", RunRequest("new_nr", 0.02, 200), 0.80),
+    Target("2 % new NR, 5,000", RunRequest("new_nr", 0.02, 5000), 0.999),
+    Target("line gone, 200", RunRequest("no_kr83m", 1.0, 200), 0.999),
 )
 
 
@@ -100,7 +100,7 @@ def batch_of(fitted: Fitted, made: SimulatedRun) -> Batch:
 
 
 def outcome_of(fitted: Fitted, run: Batch, made: SimulatedRun, truths: Truths) -> RunOutcome:
-    """What a scorer says of a run, beside the truth."""
+    """Return what a scorer says of a run, beside the truth."""
     judged = answer(fitted, run)
     return RunOutcome(judged.score, judged.p_value, judged.chief, truths.of(made))
 
@@ -108,7 +108,7 @@ def outcome_of(fitted: Fitted, run: Batch, made: SimulatedRun, truths: Truths) -
 def turn_on(fitted: Fitted, name: str, made: Made, good: Made, truths: Truths) -> list[RunTurnOn]:
     """Points of the turn-on curves; `good`: runs of all these sizes."""
     scores = scores_of(fitted, good)
-    by_case: dict[Wanted, list[RunOutcome]] = {}
+    by_case: dict[RunRequest, list[RunOutcome]] = {}
     for one in made:
         run = batch_of(fitted, one)
         by_case.setdefault(one.wanted, []).append(outcome_of(fitted, run, one, truths))
@@ -121,7 +121,7 @@ def turn_on(fitted: Fitted, name: str, made: Made, good: Made, truths: Truths) -
 
 
 def scores_of(fitted: Fitted, made: Made) -> Floats:
-    """(n,) of the scorer alone, without naming what changed."""
+    """Return (n,) of the scorer alone, without naming what changed."""
     return np.array([fitted.scorer.score(batch_of(fitted, one))[0, 0] for one in made])
 
 
@@ -133,7 +133,7 @@ def with_interval(good: Floats, bad: Floats) -> Metrics:
     return {"auroc": auroc(wrong, scores), "auroc.low": float(low), "auroc.high": float(high)}
 
 
-def _is(made: SimulatedRun, fault: str, wanted: Wanted) -> bool:
+def _is(made: SimulatedRun, fault: str, wanted: RunRequest) -> bool:
     return made.wanted.fault == fault and made.wanted.events == wanted.events
 
 

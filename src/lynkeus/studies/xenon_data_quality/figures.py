@@ -23,7 +23,7 @@ DECADES = {10: "10", 100: "100", 1000: "1k", 10_000: "10k", 100_000: "100k", 1_0
 POPULATIONS = dict(zip(("beta", "kr83m", "xe131m", "alpha", "wall", "accidental"), SERIES, strict=True))
 
 
-class Example(NamedTuple):
+class ExampleRun(NamedTuple):
     """A run, what was planted in it, in words, and what was said of it."""
 
     title: str
@@ -32,7 +32,7 @@ class Example(NamedTuple):
 
 
 def bands_figure(run: NobleRun, path: Path) -> None:
-    """Where the populations of good runs are: charge against light."""
+    """Draw where the populations of good runs are: charge against light."""
     figure = Figure(figsize=(6.6, 4.2), layout="constrained")
     axes = figure.add_subplot()
     for name, colour in POPULATIONS.items():
@@ -44,7 +44,7 @@ def bands_figure(run: NobleRun, path: Path) -> None:
     save(finished(figure), path)
 
 
-def examples_figure(examples: Sequence[Example], path: Path) -> None:
+def examples_figure(examples: Sequence[ExampleRun], path: Path) -> None:
     """Above all events, outlined what was named; below the plot that the change shows in, and the band of good runs."""
     figure = Figure(figsize=(3.2 * len(examples), 6.0), layout="constrained")
     grid = figure.subplots(2, len(examples), squeeze=False)

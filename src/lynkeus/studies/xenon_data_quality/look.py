@@ -23,17 +23,17 @@ from lynkeus.studies.xenon_data_quality.compare import (
     turn_on,
     with_interval,
 )
-from lynkeus.studies.xenon_data_quality.figures import Example, bands_figure, examples_figure, turn_on_figure
+from lynkeus.studies.xenon_data_quality.figures import ExampleRun, bands_figure, examples_figure, turn_on_figure
 from lynkeus.studies.xenon_data_quality.pulses import pulse_findings
-from lynkeus.studies.xenon_data_quality.runs import GOOD, Made, Wanted
+from lynkeus.studies.xenon_data_quality.runs import GOOD, Made, RunRequest
 from lynkeus.studies.xenon_data_quality.scorers import NUMBER, POPULATION
 
 Lines = Sequence[Sequence[str]]
 SHOWN = (
-    Wanted(GOOD, 0.0, 1000),
-    Wanted("s2_shift", 0.05, 1000),
-    Wanted("no_kr83m", 1.0, 1000),
-    Wanted("new_nr", 0.05, 1000),
+    RunRequest(GOOD, 0.0, 1000),
+    RunRequest("s2_shift", 0.05, 1000),
+    RunRequest("no_kr83m", 1.0, 1000),
+    RunRequest("new_nr", 0.05, 1000),
 )
 
 
@@ -51,7 +51,7 @@ class RunsLook:
     pulses: tuple[int, int]
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
-        """Tables, numbers and figures."""
+        """Return tables, numbers and figures of one case; figures are written to the folder."""
         measured: dict[str, Metrics] = {NUMBER: self._by_number()}
         for label, (name, options) in self.scorers.items():
             fitted, seconds = self.contest.fit(name, options)
@@ -72,7 +72,7 @@ class RunsLook:
         return Findings(figures, metrics | found | said, tables | more)
 
     def _by_number(self) -> Metrics:
-        """What the number of events alone says: how far it is from that of good runs."""
+        """Return what the number of events alone says: how far it is from that of good runs."""
         found: Metrics = {}
         usual = np.array([len(made.run) for made in self.contest.targets if made.wanted.fault == GOOD])
         for target in TARGETS:
@@ -110,7 +110,7 @@ class RunsLook:
             record = verdicts.record(batch_of(fitted, made))
             wanted = made.wanted
             title = "a good run" if wanted.fault == GOOD else f"{wanted.fault} {wanted.size:g}"
-            examples.append(Example(title, made.run, record))
+            examples.append(ExampleRun(title, made.run, record))
         examples_figure(examples, folder / "examples.png")
         longest = max(self.contest.targets, key=lambda made: len(made.run) * (made.wanted.fault == GOOD))
         bands_figure(longest.run, folder / "bands.png")

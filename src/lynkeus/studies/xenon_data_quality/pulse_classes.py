@@ -31,7 +31,8 @@ class PulseClassifier:
 
     @classmethod
     def fit(cls, quantities: Floats, truth: Array, classes: int, trees: int = 100, seed: int = 0) -> Self:
-        """From (n, quantity) and the class of each pulse, 0 to classes - 1. Raises SchemaError for labels beyond."""
+        """Learn from (n, quantity) and the class of each pulse, 0 to classes - 1. Raises SchemaError for labels
+        beyond."""
         if len(truth) == 0 or truth.min() < 0 or truth.max() >= classes:
             raise SchemaError(f"pulses to learn from need labels from 0 to {classes - 1}; give those of each class")
         grown = ExtraTreesClassifier(trees, min_samples_leaf=2, random_state=seed)
@@ -42,14 +43,14 @@ class PulseClassifier:
         return cls(*nodes, share)
 
     def probabilities(self, quantities: Floats) -> Floats:
-        """(n, class): the mean of all trees."""
+        """Return (n, class): the mean of all trees."""
         found = np.empty((len(quantities), self.share.shape[1]))
         for some, leaf, _ in leaves(self, _known(quantities)):
             found[some] = self.share[leaf].mean(axis=1)
         return found
 
     def classify(self, quantities: Floats) -> Array:
-        """(n,) number of the most probable class."""
+        """Return (n,) number of the most probable class."""
         return np.asarray(self.probabilities(quantities).argmax(axis=1))
 
 

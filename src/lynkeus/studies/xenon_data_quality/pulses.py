@@ -50,7 +50,7 @@ def pulse_findings(runs: int, pulses: int) -> tuple[dict[str, float], dict[str, 
         rows = [
             (name, *map(str, row), f"{f1:.4f}") for name, row, f1 in zip(CLASSES, counts.tolist(), each, strict=True)
         ]
-        tables[f"Pulses by {way}: macro F1 {np.mean(each):.4f}"] = [head, *rows]
+        tables[f"SensorPulses by {way}: macro F1 {np.mean(each):.4f}"] = [head, *rows]
         confusion = confusion_counts(known.truth, classifier.classify(known.seen[way]), len(CLASSES))
         metrics |= {f"pulses.{way}.{name}": value for name, value in _fractions(test, called, confusion, tables, way)}
     return metrics, tables

@@ -32,7 +32,7 @@ GOOD_POPULATIONS = ("beta", "kr83m", "xe131m", "alpha", "wall", "accidental")
 NEW_POPULATIONS = ("nr", "line", "blob")
 
 
-class Wanted(NamedTuple):
+class RunRequest(NamedTuple):
     """So many runs of so many events with a fault of a size."""
 
     fault: str
@@ -42,35 +42,35 @@ class Wanted(NamedTuple):
 
 
 class SimulatedRun(NamedTuple):
-    """A run, and what it was made with."""
+    """A simulated run, and the conditions that it was made with."""
 
     name: str
     run: NobleRun
-    wanted: Wanted
+    wanted: RunRequest
 
     @property
     def file(self) -> RunFile:
-        """As if it were in a file of its own."""
+        """Return the run as if it were in a file of its own."""
         return RunFile(self.name, lambda: iter([dict(self.run.columns)]))
 
 
 @dataclass(frozen=True)
-class Simulated:
+class SimulatedRuns:
     """Runs of the simulator by an `engine`; no run of one `seed` is one of another."""
 
     engine: str
     seed: int
 
-    def make(self, wanted: Sequence[Wanted]) -> Made:
+    def make(self, wanted: Sequence[RunRequest]) -> Made:
         """All that are wanted, when they are."""
         return Made(self, tuple(wanted))
 
-    def all_of(self, wanted: Sequence[Wanted]) -> Iterator[SimulatedRun]:
-        """One after the other."""
+    def all_of(self, wanted: Sequence[RunRequest]) -> Iterator[SimulatedRun]:
+        """Simulate the runs one after the other."""
         for number, one in enumerate(wanted):
             yield from self._of(number, one)
 
-    def _of(self, number: int, one: Wanted) -> Iterator[SimulatedRun]:
+    def _of(self, number: int, one: RunRequest) -> Iterator[SimulatedRun]:
         seed = 1000 * self.seed + number
         source = Noble(one.runs, float(one.events), seed, one.fault, one.size, engine=self.engine)
         for k in range(one.runs):
@@ -81,8 +81,8 @@ class Simulated:
 class Made:
     """Simulated runs, made when they are first looked at."""
 
-    by: Simulated
-    wanted: tuple[Wanted, ...]
+    by: SimulatedRuns
+    wanted: tuple[RunRequest, ...]
 
     def __len__(self) -> int:
         return sum(one.runs for one in self.wanted)
@@ -103,12 +103,12 @@ class Truths:
 
     @cached_property
     def good(self) -> NobleRun:
-        """A long good run."""
+        """Return a long good run."""
         return Noble(1, LARGE, 7, engine=self.engine).run(0)
 
     @cached_property
     def regions(self) -> dict[str, Region]:
-        """Where 95 % of the events of each population are, in light and charge."""
+        """Return where 95 % of the events of each population are, in light and charge."""
         found = {name: _region(self.good, self.good.population == NAMES.index(name)) for name in GOOD_POPULATIONS}
         for name in NEW_POPULATIONS:
             run = Noble(1, LARGE, 7, f"new_{name}", 0.2, engine=self.engine).run(0)
@@ -116,7 +116,7 @@ class Truths:
         return found
 
     def of(self, made: SimulatedRun) -> RunTruth:
-        """Of one run."""
+        """Return the truth of one run."""
         truth = made.run.truth
         region: Region = {} if truth.change in ("none", "shifted") else self.regions.get(truth.population, {})
         if truth.fault == "threshold":
@@ -137,9 +137,9 @@ def engine_of(smoke: bool) -> str:
     return "nest" if not smoke and find_spec("nestpy") else "surrogate"
 
 
-def every_fault(events: Sequence[int], runs: int = 1) -> list[Wanted]:
+def every_fault(events: Sequence[int], runs: int = 1) -> list[RunRequest]:
     """Every kind at all its sizes and numbers of events."""
-    return [Wanted(kind, size, number, runs) for number in events for kind in FAULTS for size in SIZES[kind]]
+    return [RunRequest(kind, size, number, runs) for number in events for kind in FAULTS for size in SIZES[kind]]
 
 
 class Padded:
@@ -148,7 +148,7 @@ class Padded:
 
     schema = Schema("cloud", COLUMNS, shape=(None, len(COLUMNS)))
 
-    def __init__(self, made: Made, classes: Mapping[Wanted, int]) -> None:
+    def __init__(self, made: Made, classes: Mapping[RunRequest, int]) -> None:
         self.made, self.classes = made, classes
 
     def __iter__(self) -> Iterator[Batch]:

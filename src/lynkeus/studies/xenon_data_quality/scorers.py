@@ -41,7 +41,7 @@ def learned(epochs: int = EPOCHS, sample: int = 6000) -> dict[str, tuple[str, di
 
 
 def every(smoke: bool) -> dict[str, tuple[str, dict[str, Any]]]:
-    """By the name that is shown: the name of the scorer, and its options; a quick look has one learned one."""
+    """Return by the name that is shown: the name of the scorer, and its options; a quick look has one learned one."""
     own: dict[str, tuple[str, dict[str, Any]]] = {POPULATION: (POPULATION, {})}
     if smoke:
         name = "run_events one_class_svm"
@@ -50,7 +50,8 @@ def every(smoke: bool) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def number_of_events(good: Floats, test: Floats) -> Floats:
-    """(n,) how far the number of events of each run is from the nearest usual one, of padded runs (n, event, column).
+    """Return (n,) how far the number of events of each run is from the nearest usual one, of padded runs (n, event,
+    column).
 
     A run that is longer or shorter than any good one would be conspicuous by that alone.
     """

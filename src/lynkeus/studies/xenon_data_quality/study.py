@@ -12,9 +12,9 @@ from lynkeus.studies.xenon_data_quality.runs import (
     EVENTS,
     GOOD,
     Padded,
-    Simulated,
+    RunRequest,
+    SimulatedRuns,
     Truths,
-    Wanted,
     engine_of,
     every_fault,
 )
@@ -30,16 +30,16 @@ def xenon_data_quality(smoke: bool = False) -> Comparison:
     """Which scorer of runs finds which change of a population in how few events?"""
     engine = engine_of(smoke)
     events, learn_events = ((200,), 300) if smoke else (EVENTS, 1000)
-    learn = Simulated(engine, 1).make([Wanted(GOOD, 0.0, learn_events, 20 if smoke else 100)])
-    targets = Simulated(engine, 2).make(_targets(events, 12 if smoke else 60, 6 if smoke else 30))
-    judged = Simulated(engine, 3).make(_judged(events, 10 if smoke else 65))
+    learn = SimulatedRuns(engine, 1).make([RunRequest(GOOD, 0.0, learn_events, 20 if smoke else 100)])
+    targets = SimulatedRuns(engine, 2).make(_targets(events, 12 if smoke else 60, 6 if smoke else 30))
+    judged = SimulatedRuns(engine, 3).make(_judged(events, 10 if smoke else 65))
     contest = Contest(learn, targets, judged, Truths(engine))
     look = RunsLook(
         contest,
         every(smoke),
-        curves=Simulated(engine, 4).make(every_fault(events, 1 if smoke else 4)),
-        good=Simulated(engine, 5).make([Wanted(GOOD, 0.0, learn_events, 40 if smoke else 1000)]),
-        shown=Simulated(engine, 6).make(SHOWN),
+        curves=SimulatedRuns(engine, 4).make(every_fault(events, 1 if smoke else 4)),
+        good=SimulatedRuns(engine, 5).make([RunRequest(GOOD, 0.0, learn_events, 40 if smoke else 1000)]),
+        shown=SimulatedRuns(engine, 6).make(SHOWN),
         pulses=(4, 1000) if smoke else (20, 1000),
     )
     classes = {target.wanted: number for number, target in enumerate(TARGETS, 1)}
@@ -54,15 +54,15 @@ def xenon_data_quality(smoke: bool = False) -> Comparison:
     return Comparison("xenon_data_quality", QUESTION, {"runs": part}, _checks("smoke" if smoke else engine))
 
 
-def _targets(events: tuple[int, ...], good: int, bad: int) -> list[Wanted]:
+def _targets(events: tuple[int, ...], good: int, bad: int) -> list[RunRequest]:
     """Good runs of every size, and those of each line of the table of targets."""
-    wanted = [Wanted(GOOD, 0.0, number, good) for number in events]
+    wanted = [RunRequest(GOOD, 0.0, number, good) for number in events]
     return wanted + [target.wanted._replace(runs=bad) for target in TARGETS if target.wanted.events in events]
 
 
-def _judged(events: tuple[int, ...], good: int) -> list[Wanted]:
+def _judged(events: tuple[int, ...], good: int) -> list[RunRequest]:
     """Good runs, and one of every fault, size and number of events."""
-    shares = [Wanted(GOOD, 0.0, number, -(-good // len(events))) for number in events]
+    shares = [RunRequest(GOOD, 0.0, number, -(-good // len(events))) for number in events]
     return shares + every_fault(events)
 
 

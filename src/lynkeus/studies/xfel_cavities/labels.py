@@ -13,7 +13,7 @@ from lynkeus.core import Batch, Findings, Floats, Outcome, Source, plugins
 from lynkeus.simulate.cavity.faults import CLASSES
 from lynkeus.sources import Good
 from lynkeus.studies.xfel_cavities.figures import Efficiencies, label_figure
-from lynkeus.studies.xfel_cavities.pulses import Chosen, Simulated
+from lynkeus.studies.xfel_cavities.pulses import PulseSubset, SimulatedPulses
 
 FALSE_POSITIVES = 0.01
 STEP = 4  # every so many healthy pulses
@@ -24,7 +24,7 @@ class LabelCurve:
     """Fits `scorers` on healthy pulses of `train` and on `counts` of labelled faulty ones, other ones for each of
     `seeds`, which are also those of the networks."""
 
-    train: Simulated
+    train: SimulatedPulses
     counts: tuple[int, ...]
     seeds: int
     scorers: Mapping[str, Mapping[str, Any]]
@@ -34,7 +34,7 @@ class LabelCurve:
         found: Efficiencies = {name: {} for name in self.scorers}
         for seed in range(1, self.seeds + 1):
             for count in (0, *self.counts):
-                source = Chosen(self.train, STEP, count, seed=seed)
+                source = PulseSubset(self.train, STEP, count, seed=seed)
                 for name in self.scorers:
                     if name == ("deep_svdd" if count else "classifier"):
                         continue  # the one needs labels, the other does not read them

@@ -13,7 +13,7 @@ from lynkeus.fitting.follow import scores_along
 from lynkeus.metrics.rates import auroc, bootstrap_auroc, bootstrap_interval, wilson_interval
 from lynkeus.simulate.cavity.faults import CLASSES
 from lynkeus.studies.xfel_cavities.figures import ahead_figure, turn_on_figure
-from lynkeus.studies.xfel_cavities.pulses import Simulated
+from lynkeus.studies.xfel_cavities.pulses import SimulatedPulses
 
 FALSE_POSITIVES = (0.01, 0.001)
 DROP = 0.05  # of the field in the flat top, relative: then a quench is there for all to see
@@ -25,10 +25,10 @@ class FurtherLook:
     """Thresholds from `healthy` pulses; how early they are exceeded in `quenches`; efficiencies for the faults in
     `sized`, one stream for each size. `train`: what the baselines learn from."""
 
-    healthy: Simulated
-    quenches: Simulated
-    sized: tuple[Simulated, ...]
-    train: Simulated
+    healthy: SimulatedPulses
+    quenches: SimulatedPulses
+    sized: tuple[SimulatedPulses, ...]
+    train: SimulatedPulses
     baselines: Mapping[str, Baseline]
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
@@ -56,7 +56,7 @@ class FurtherLook:
         return Findings({"ahead.svg": AHEAD, "turn_on.svg": TURN_ON}, metrics)
 
     def _scores(self, outcome: Outcome) -> Sequence[Floats]:
-        """Of every stream: (n,) scores."""
+        """Return the scores (n,) of every stream."""
         streams = [self.healthy, self.quenches, *self.sized]
         if outcome.scorer is None:
             truth, values = self.train.batch.truth, np.concatenate([stream.batch.values for stream in streams])
@@ -99,7 +99,8 @@ def precursors(batch: Batch) -> Array:
 
 
 def pulses_ahead(batch: Batch, scores: Floats, limit: float) -> Array:
-    """For each quench sequence, how many pulses before the drop the first score above the limit came; 0: not before."""
+    """Return, for each quench sequence, how many pulses before the drop the first score above the limit came; 0: not
+    before."""
     above = [np.append(np.flatnonzero(scores[rows] > limit), first)[0] for rows, first in _sequences(batch)]
     return np.maximum(precursors(batch) - np.array(above), 0)
 

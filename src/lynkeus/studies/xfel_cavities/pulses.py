@@ -19,7 +19,7 @@ BATCH = 500
 
 
 @dataclass(frozen=True)
-class Simulated:
+class SimulatedPulses:
     """A stream of simulated pulses, made when it is first read and then kept; `seed` also tells when it was.
 
     meta `sequence`: number of a sequence of faulty pulses, or of healthy pulses of one set point.
@@ -34,12 +34,12 @@ class Simulated:
 
     @property
     def schema(self) -> Schema:
-        """Waveforms (6, 182)."""
+        """Return the schema: waveforms (6, 182)."""
         return SCHEMA
 
     @cached_property
     def batch(self) -> Batch:
-        """All pulses."""
+        """Return all pulses as one batch."""
         source = CavitySource(self.pulses, self.cavities, self.seed, self.fault, self.share, self.size, BATCH)
         batch = concatenate(list(source))
         stretch = np.arange(len(batch)) // TOGETHER
@@ -58,11 +58,11 @@ class Simulated:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class PulseSubset:
     """Some pulses of a stream: every `step`-th healthy one; of the faulty ones `labels` drawn at random (-1: all), none
     of the class `without`, or only those of the class `only`."""
 
-    source: Simulated
+    source: SimulatedPulses
     step: int = 1
     labels: int = -1
     without: str = ""
@@ -71,7 +71,7 @@ class Chosen:
 
     @property
     def schema(self) -> Schema:
-        """Waveforms (6, 182)."""
+        """Return the schema: waveforms (6, 182)."""
         return SCHEMA
 
     def __iter__(self) -> Iterator[Batch]:

@@ -13,7 +13,7 @@ from lynkeus.simulate.cavity.faults import CLASSES
 from lynkeus.studies.xfel_cavities.baselines import components_taken_out, largest_deviation
 from lynkeus.studies.xfel_cavities.labels import LabelCurve
 from lynkeus.studies.xfel_cavities.look import FurtherLook
-from lynkeus.studies.xfel_cavities.pulses import Chosen, Simulated
+from lynkeus.studies.xfel_cavities.pulses import PulseSubset, SimulatedPulses
 
 SHARE = 1331 / (81_922 + 1331)  # faulty ones of the published pulses
 BASELINES = {"largest deviation": largest_deviation, "12 components taken out": components_taken_out}
@@ -23,7 +23,7 @@ Options = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Scale:
+class StudySize:
     """`pulses` of each of `cavities` to learn from, `test` of each to test on, `healthy` of each for thresholds,
     `quenches` of each in sequences that end in a quench, `sized` of each for every size of the faults, `seeds` for each
     number of labels."""
@@ -41,14 +41,14 @@ class Scale:
     epochs: int = 12
 
 
-SMOKE = Scale(2, 1600, 500, 1000, 200, 120, 2, (0.3, 1.0), ("quench",), (50,), 5)
+SMOKE = StudySize(2, 1600, 500, 1000, 200, 120, 2, (0.3, 1.0), ("quench",), (50,), 5)
 
 
 def xfel_cavities(smoke: bool = False) -> Comparison:
     """Who sees a quench in simulated pulses, how early, and what are labels worth?"""
-    scale = SMOKE if smoke else Scale()
-    train = Simulated(11, scale.pulses, scale.cavities, share=SHARE)
-    test = Simulated(12, scale.test, scale.cavities, share=0.25)
+    scale = SMOKE if smoke else StudySize()
+    train = SimulatedPulses(11, scale.pulses, scale.cavities, share=SHARE)
+    test = SimulatedPulses(12, scale.test, scale.cavities, share=0.25)
     scorers = _scorers(scale.epochs, smoke)
     few = {name: scorers[name] for name in ("deep_svdd", "deep_sad", "classifier")}
     parts = {
@@ -59,10 +59,10 @@ def xfel_cavities(smoke: bool = False) -> Comparison:
             BASELINES,
             groups="sequence",
             look=FurtherLook(
-                Simulated(13, scale.healthy, scale.cavities, "healthy"),
-                Simulated(14, scale.quenches, scale.cavities, "quench", 0.5),
+                SimulatedPulses(13, scale.healthy, scale.cavities, "healthy"),
+                SimulatedPulses(14, scale.quenches, scale.cavities, "quench", 0.5),
                 tuple(
-                    Simulated(20 + n, scale.sized, scale.cavities, share=0.8, size=size)
+                    SimulatedPulses(20 + n, scale.sized, scale.cavities, share=0.8, size=size)
                     for n, size in enumerate(scale.sizes)
                 ),
                 train,
@@ -71,7 +71,10 @@ def xfel_cavities(smoke: bool = False) -> Comparison:
             data=_data(scale),
         ),
         "unseen": Part(
-            {kind: Case(Chosen(train, step=2, without=kind), Chosen(test, only=kind)) for kind in scale.unseen},
+            {
+                kind: Case(PulseSubset(train, step=2, without=kind), PulseSubset(test, only=kind))
+                for kind in scale.unseen
+            },
             few,
             CLASSES,
             {"12 components taken out": components_taken_out},
@@ -80,7 +83,7 @@ def xfel_cavities(smoke: bool = False) -> Comparison:
             "label was shown, and it alone is tested",
         ),
         "labels": Part(
-            {"50": Case(Chosen(train, step=4, labels=50), test)},
+            {"50": Case(PulseSubset(train, step=4, labels=50), test)},
             few,
             CLASSES,
             {"12 components taken out": components_taken_out},
@@ -115,7 +118,7 @@ def _scorers(epochs: int, smoke: bool) -> Options:
     return scorers if smoke else scorers | {"pulse_sequence": {"training": {"epochs": epochs}}}
 
 
-def _data(scale: Scale) -> str:
+def _data(scale: StudySize) -> str:
     learned, tested = scale.cavities * scale.pulses, scale.cavities * scale.test
     faulty = scale.cavities * round(SHARE * scale.pulses)
     return (

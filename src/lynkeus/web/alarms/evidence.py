@@ -62,7 +62,8 @@ def top_channels(file: AlarmFile) -> list[dict[str, Any]]:
 
 
 def lineage_rows(lineage: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """(name, value) pairs, nested ones with a dot between their names; times in words, what is empty left out."""
+    """Return (name, value) pairs, nested ones with a dot between their names; times in words, what is empty left
+    out."""
     rows: list[tuple[str, str]] = []
     for key, value in lineage.items():
         if isinstance(value, Mapping):

@@ -81,7 +81,7 @@ def trend(request: Request, site: SiteDep, monitor: str = "", span: str = "6 h")
 
 @router.get("/login")
 def login(request: Request, site: SiteDep, back: str = "/") -> HTMLResponse:
-    """Ask for the token."""
+    """Show the form that asks for the token."""
     context = {"back": _local(back), "wrong": False, "needed": site.token is not None}
     return templates.TemplateResponse(request, "login.html", context)
 
@@ -102,19 +102,19 @@ def sign_in(
 
 @router.get("/metrics")
 def metrics(site: SiteDep) -> PlainTextResponse:
-    """For Prometheus."""
+    """Return counts and times for Prometheus."""
     return PlainTextResponse(prometheus_text(site.store, time.time_ns()), media_type=CONTENT_TYPE)
 
 
 @router.get("/healthz")
 def healthz(site: SiteDep) -> dict[str, str]:
-    """Whether the server answers and can read its store; says nothing about the monitors."""
+    """Return whether the server answers and can read its store; says nothing about the monitors."""
     site.store.monitors()
     return {"status": "ok"}
 
 
 def state_of(pulse: Pulse, now_ns: int) -> str:
-    """ "alive", "silent" or "finished"."""
+    """Return the state of a monitor: "alive", "silent" or "finished"."""
     if pulse.finished:
         return "finished"
     return "silent" if now_ns - pulse.heartbeat_ns > SILENT_S * 1e9 else "alive"

@@ -29,7 +29,7 @@ PAGE, SPOTS_PAGE = 2500, 100  # images, and spots, of one scan on one page
 _PLOTS = {"Content-Security-Policy": PLOT_POLICY}
 
 
-class Selection(BaseModel):
+class ImageSelection(BaseModel):
     """Which images of a scan are shown, in which order, from which on; it travels in the address."""
 
     only: list[Literal["anomalous", "unlabelled"]] = []
@@ -54,12 +54,12 @@ class LabelForm(BaseModel):
     go_on: bool = False
 
 
-SelectionQuery = Annotated[Selection, Query()]
+SelectionQuery = Annotated[ImageSelection, Query()]
 
 
 @router.get("")
 def overview(request: Request, site: SiteDep, scans: ScansDep) -> HTMLResponse:
-    """Every scan, the worst first."""
+    """Show every scan, the worst first."""
     labels = _labels(site, scans)
     labelled = np.bincount(scans.scan_of, [key in labels for key in scans.keys]).astype(int)
     worst = np.array([scan.worst for scan in scans.scans])
@@ -192,7 +192,7 @@ def latent(request: Request, scans: ScansDep) -> HTMLResponse:
 
 @router.get("/latent/points")
 def latent_map(scans: ScansDep, method: str = "", colour: str = "") -> dict[str, Any]:
-    """What the latent map draws."""
+    """Return what the latent map draws."""
     try:
         return latent_points(scans, method, colour)
     except SourceError as error:
@@ -206,7 +206,7 @@ def _scan(scans: ScoredImages, number: int) -> Scan:
 
 
 def _is_there(one: ScoredImage, patch: GoodPatch) -> bool:
-    """Whether its picture can be shown; the folder may have been moved since."""
+    """Return whether its picture can be shown; the folder may have been moved since."""
     try:
         return good_file_of(one, patch).is_file()
     except SourceError:
@@ -214,14 +214,14 @@ def _is_there(one: ScoredImage, patch: GoodPatch) -> bool:
 
 
 def _labels(site: Site, scans: ScoredImages) -> dict[tuple[Path, str], str]:
-    """The latest label of each image."""
+    """Return the latest label of each image."""
     folders = {source.images for source in scans.files}
     return {
         (folder, said.name): said.label for folder in folders for said in opinions(site.store, "image", str(folder))
     }
 
 
-def _selected(site: Site, scans: ScoredImages, scan: Scan, selection: Selection) -> tuple[np.ndarray, np.ndarray]:
+def _selected(site: Site, scans: ScoredImages, scan: Scan, selection: ImageSelection) -> tuple[np.ndarray, np.ndarray]:
     """All rows of a scan in the order asked for, and which of them are to be shown."""
     rows = scans.worst_first(scan.rows) if selection.order == "worst" else scan.rows
     passing = np.ones(len(rows), bool)
@@ -234,7 +234,7 @@ def _selected(site: Site, scans: ScoredImages, scan: Scan, selection: Selection)
 
 
 def _neighbours(
-    site: Site, scans: ScoredImages, one: ScoredImage, selection: Selection
+    site: Site, scans: ScoredImages, one: ScoredImage, selection: ImageSelection
 ) -> tuple[int | None, int | None, int, int]:
     """The images before and after in the selection, which one of how many this is (0: it is not in the selection)."""
     scan = scans.scans[scans.scan_of[one.number]]

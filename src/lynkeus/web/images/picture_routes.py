@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse
 
 from lynkeus.core import GoodPatch, SourceError
 from lynkeus.web.images import pictures
-from lynkeus.web.images.scans import ScoredImage, ScoredImages, Spot
+from lynkeus.web.images.scans import ScoredImage, ScoredImages, StoredSpot
 from lynkeus.web.site import SiteDep
 
 router = APIRouter()
@@ -35,13 +35,13 @@ ScansDep = Annotated[ScoredImages, Depends(_scans_of)]
 
 @router.get("/images/{number}/thumbnail")
 def thumbnail(scans: ScansDep, number: int) -> Response:
-    """A small JPEG."""
+    """Return a small JPEG of an image."""
     return _picture(lambda: pictures.thumbnail(file_of(image_of(scans, number))))
 
 
 @router.get("/images/{number}/full")
 def full(scans: ScansDep, number: int) -> Response:
-    """The image at full resolution."""
+    """Return the image at full resolution."""
     return _picture(lambda: pictures.full(file_of(image_of(scans, number))))
 
 
@@ -57,7 +57,7 @@ def overlay(scans: ScansDep, number: int) -> Response:
 
 @router.get("/images/{number}/spots/{spot}")
 def crop_of_spot(scans: ScansDep, number: int, spot: int) -> Response:
-    """A spot and what is around it."""
+    """Return a spot and what is around it."""
     one, found = _spot(scans, number, spot)
     return _picture(lambda: pictures.crop(file_of(one), found.x, found.y, found.side))
 
@@ -74,7 +74,7 @@ def crop_of_good(scans: ScansDep, number: int, spot: int, patch: int) -> Respons
 
 @router.get("/colours.png")
 def colours() -> Response:
-    """The colour bar of all maps."""
+    """Return the colour bar of all maps."""
     return _picture(pictures.colour_bar)
 
 
@@ -97,7 +97,7 @@ def good_file_of(one: ScoredImage, patch: GoodPatch) -> Path:
     return pictures.inside(one.source.normals, patch.file)
 
 
-def _spot(scans: ScoredImages, number: int, spot: int) -> tuple[ScoredImage, Spot]:
+def _spot(scans: ScoredImages, number: int, spot: int) -> tuple[ScoredImage, StoredSpot]:
     one = image_of(scans, number)
     if not 0 <= spot < len(one.spots):
         raise HTTPException(404, f"there is no spot {spot}")

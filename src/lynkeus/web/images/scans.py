@@ -26,7 +26,7 @@ WIDER, SIDES = 3.0, (64, 256)  # of what is shown around a spot: in diameters of
 
 
 @dataclass(frozen=True)
-class Spot:
+class StoredSpot:
     """One of the most anomalous spots: pixels of the image (x right, y down), area in pixels; `good`: the good patches
     most like it as JSON."""
 
@@ -47,7 +47,7 @@ class Spot:
 
     @property
     def side(self) -> int:
-        """Of the square around it that is shown, in pixels of the image."""
+        """Return the side of the square around it that is shown, in pixels of the image."""
         return (
             int(min(max(WIDER * 2 * math.sqrt(self.area / math.pi), SIDES[0]), SIDES[1])) if self.area > 0 else SIDES[0]
         )
@@ -68,7 +68,7 @@ class ScoredImage:
     map: str
     anomaly: float
     p_value: float
-    spots: tuple[Spot, ...]
+    spots: tuple[StoredSpot, ...]
     about: Mapping[str, Any]
 
     @property
@@ -91,7 +91,7 @@ class Scan:
 
     @property
     def expected(self) -> float:
-        """How many images as rare a good scan has by chance."""
+        """Return how many images as rare a good scan has by chance."""
         return RARE * len(self.rows)
 
 
@@ -140,12 +140,12 @@ class ScoredImages:
         return self.table.num_rows
 
     def images(self, rows: Sequence[int] | np.ndarray) -> list[ScoredImage]:
-        """Rows as images."""
+        """Return rows as images."""
         found = self.table.take(pa.array(rows, pa.int64())).to_pylist()
         return [self._image(int(number), row) for number, row in zip(rows, found, strict=True)]
 
     def image(self, number: int) -> ScoredImage:
-        """One row as an image."""
+        """Return one row as an image."""
         return self.images([number])[0]
 
     @cached_property
@@ -160,14 +160,15 @@ class ScoredImages:
         return rows[np.lexsort((-np.nan_to_num(self.anomaly[rows], nan=-math.inf), p_value))]
 
     def spots_highest_first(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of all spots of these rows: the row, and which of its spots it is (0 the highest)."""
+        """Return, for all spots of these rows, the row and which of its spots it is (0 the highest)."""
         sigma = self._sigma[rows].ravel()
         order = np.argsort(-sigma, kind="stable")  # NaN last
         order = order[: np.isfinite(sigma).sum()]
         return rows[order // SPOTS], order % SPOTS
 
     def places(self, rows: np.ndarray) -> tuple[np.ndarray, list[tuple[float, str]]]:
-        """Where each row is along the scan, and ticks: angles (deg), one turn after the other for several cells."""
+        """Return where each row is along the scan, and ticks: angles (deg), one turn after the other for several
+        cells."""
         if "angle_deg" not in self.names:
             return np.arange(1, len(rows) + 1, dtype=float), []
         angle = self._numbers("angle_deg")[rows]
@@ -204,7 +205,8 @@ class ScoredImages:
         return int(rows[np.lexsort((gap[rows], -when))[0]])
 
     def _gap(self, source: ScoresFile, own: Mapping[str, Any]) -> np.ndarray | None:
-        """How far each row is from the place of one of them, in degrees; by a named position only 0 or infinity."""
+        """Return how far each row is from the place of one of them, in degrees; by a named position only 0 or
+        infinity."""
         name = source.position or "angle_deg"
         if name not in self.names or own[name] is None:
             return None
@@ -260,7 +262,7 @@ class ScoredImages:
             if not all(map(math.isfinite, numbers[:3])):
                 break
             x, y, sigma, area = numbers
-            spots.append(Spot(x, y, sigma, area, good or ""))
+            spots.append(StoredSpot(x, y, sigma, area, good or ""))
         about = {name: row[name] for name in self.names if row[name] is not None}
         scores = float(self.anomaly[number]), float(self.p_value[number])
         source = self.files[self._file_of_row[number]]

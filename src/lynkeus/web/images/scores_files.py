@@ -41,7 +41,7 @@ def files_of(given: Path) -> list[Path]:
 
 
 def read_scores(path: Path) -> tuple[ScoresFile, pa.Table]:
-    """What a file says of itself, and its rows. Raises SourceError where it cannot be shown."""
+    """Return what a file says of itself, and its rows. Raises SourceError where it cannot be shown."""
     try:
         table = _plain(parquet.read_table(path, partitioning=None))
     except (OSError, pa.ArrowException) as error:

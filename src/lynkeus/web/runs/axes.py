@@ -25,7 +25,7 @@ class Axis:
     flows: tuple[bool, bool] = (False, False)
 
     def place(self, value: float | Floats) -> Floats:
-        """Where values are drawn, between the first and the last edge."""
+        """Return where values are drawn, between the first and the last edge."""
         values, (low, high) = np.asarray(value, float), self._ends
         if self.log:
             values, low, high = np.log(np.maximum(values, low)), math.log(low), math.log(high)
@@ -33,7 +33,8 @@ class Axis:
         return inner[0] + np.minimum(np.maximum((values - low) / (high - low), 0.0), 1.0) * (inner[1] - inner[0])
 
     def bins(self) -> Floats:
-        """Where all bins begin and end, underflow and overflow among them (of no width where they have no room)."""
+        """Return where all bins begin and end, underflow and overflow among them (of no width where they have no
+        room)."""
         return np.concatenate([[self.begin], self.place(np.array(self.edges)), [self.end]])
 
     def ticks(self) -> list[tuple[float, str]]:
@@ -43,7 +44,7 @@ class Axis:
 
     @property
     def _ends(self) -> tuple[float, float]:
-        """What is drawn first and last: a logarithm begins with the first positive edge."""
+        """Return what is drawn first and last: a logarithm begins with the first positive edge."""
         return next((edge for edge in self.edges if edge > 0), 1.0) if self.log else self.edges[0], self.edges[-1]
 
     def _room(self, side: int) -> float:
@@ -51,7 +52,7 @@ class Axis:
 
 
 def short(value: float) -> str:
-    """ "12k", "1.5M", "0.25"."""
+    """Return a number in few characters: "12k", "1.5M", "0.25"."""
     for size, letter in _UNITS:
         if abs(value) >= (size if size > 1e3 else 1e4):
             return f"{value / size:.3g}{letter}"

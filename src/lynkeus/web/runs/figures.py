@@ -36,7 +36,7 @@ def figure(record: PlotRecord) -> Markup:
 
 
 def said_of(record: PlotRecord) -> str:
-    """What the figure shows, for those who do not see it."""
+    """Return what the figure shows, for those who do not see it."""
     plot, pulls = record.plot, _known(record.pulls)
     text = f"{plot.name}: {record.sigma:.1f} sigma" if math.isfinite(record.sigma) else f"{plot.name}: not judged"
     if record.flagged:
@@ -134,7 +134,7 @@ def _maps(record: PlotRecord) -> str:
 
 
 def _resampled(values: Floats, across: Axis, up: Axis) -> Floats:
-    """(row from above, column) of (bin of the first axis, bin of the second): pixels of equal size."""
+    """Return (row from above, column) of (bin of the first axis, bin of the second): pixels of equal size."""
     for k, axis in enumerate((across, up)):
         places = (axis.place(np.array(axis.edges)) - axis.begin) / (axis.end - axis.begin)
         if np.ptp(np.diff(places)) > 0.02 / len(places):
@@ -172,12 +172,12 @@ def _outline(record: PlotRecord, across: Axis, up: Axis | None = None) -> str:
 
 
 def _whole(places: Floats) -> Array:
-    """As whole numbers, which are short; what is not known lies at the bottom."""
+    """Return whole numbers, which are short; what is not known lies at the bottom."""
     return np.where(np.isnan(places), float(_BOTTOM), places).round().astype(int)
 
 
 def _known(values: Floats) -> Floats:
-    """What is not a number counts for nothing."""
+    """Return values with 0 for what is not a number."""
     return np.where(np.isfinite(values), values, 0.0)
 
 

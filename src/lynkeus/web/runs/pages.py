@@ -30,7 +30,7 @@ Word = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NOTE_LENGTH)]
 
 
-class Selection(BaseModel):
+class RunSelection(BaseModel):
     """Which runs are listed, and how many of them the trend shows; it travels in the address."""
 
     model: Word = ""
@@ -42,7 +42,7 @@ class Selection(BaseModel):
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1
 
     def filter(self, model: str) -> RunFilter:
-        """For the store."""
+        """Return the selection as a filter of the store."""
         return RunFilter(model, self.verdict, self.change, self.group, self.search)
 
     def address(self, page: int) -> str:
@@ -63,7 +63,7 @@ class OverrideForm(BaseModel):
 
 
 @router.get("")
-def overview(request: Request, site: SiteDep, selection: Annotated[Selection, Query()]) -> HTMLResponse:
+def overview(request: Request, site: SiteDep, selection: Annotated[RunSelection, Query()]) -> HTMLResponse:
     """Every run with its verdict, the latest first, and the trend of every plot."""
     known = run_records.models(site.store)
     model = selection.model if selection.model in known else (known[0] if known else "")
@@ -169,7 +169,7 @@ def _run_page(request: Request, site: Site, run: str, model: str, number: int | 
         "override": stored.override,
         "groups": grouped(stored.record.plots),
         "overrides": _said(site, stored),
-        "judgements": run_records.judgements(site.store, model, run),
+        "judgements": run_records.verdict_history(site.store, model, run),
         "before": before,
         "after": after,
         "may_post": may_post(request, site.token),
@@ -184,7 +184,7 @@ def _model(site: Site, run: str) -> str:
 
 
 def _said(site: Site, stored: StoredRun) -> list[Opinion]:
-    """What people said of a run, the latest first."""
+    """Return what people said of a run, the latest first."""
     return opinions(site.store, "run", stored.record.model, stored.record.run)[::-1]
 
 

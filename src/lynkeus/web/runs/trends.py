@@ -71,7 +71,7 @@ def trend_of(scores: PlotScores) -> Trend:
 
 
 def _columns(known: Floats) -> list[Array]:
-    """The runs of each column."""
+    """Return the runs of each column."""
     return np.array_split(np.arange(len(known)), min(len(known), MOST_COLUMNS))
 
 

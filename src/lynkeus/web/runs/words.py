@@ -57,7 +57,7 @@ def events(number: float | None) -> str:
 
 
 def sigmas(value: float) -> str:
-    """ "6.2 σ", or a dash."""
+    """Return sigmas in words: "6.2 σ", or a dash."""
     return f"{value:.1f}\N{NO-BREAK SPACE}σ" if math.isfinite(value) else significant(None)
 
 
@@ -74,7 +74,7 @@ def plot_address(name: str, model: str, run: str = "") -> str:
     return f"/runs/plot?{urlencode({'name': name, 'model': model} | ({'run': run} if run else {}))}"
 
 
-class Family(NamedTuple):
+class PlotFamily(NamedTuple):
     """A plot and its sub-plots (`S2 area`, `S2 area [SS]`), or plots that have none (without a title)."""
 
     title: str
@@ -86,7 +86,7 @@ class Group(NamedTuple):
 
     number: int
     title: str
-    families: list[Family]
+    families: list[PlotFamily]
     flagged: int
     plots: int
 
@@ -103,13 +103,13 @@ def grouped(plots: Iterable[PlotRecord]) -> list[Group]:
     return found
 
 
-def _families(members: list[PlotRecord]) -> list[Family]:
+def _families(members: list[PlotRecord]) -> list[PlotFamily]:
     by_name: dict[str, list[PlotRecord]] = {}
     for record in members:
         by_name.setdefault(_SUBPLOT.sub("", record.plot.name), []).append(record)
     alone = [record for family in by_name.values() if len(family) == 1 for record in family]
-    families = [Family(title, family) for title, family in by_name.items() if len(family) > 1]
-    return ([Family("", alone)] if alone else []) + families
+    families = [PlotFamily(title, family) for title, family in by_name.items() if len(family) > 1]
+    return ([PlotFamily("", alone)] if alone else []) + families
 
 
 def outlined(region: Mapping[str, tuple[float, float]]) -> str:

@@ -19,7 +19,7 @@ ENCODING = TrainSettings(epochs=30, batch_size=32, learning_rate=2e-3)
 
 
 @dataclass(frozen=True)
-class Family:
+class GameNetworks:
     """`generator` and `encoder` (shape, latent, width), `critic` (shape, width).
 
     `steps` of the generator in at most `epochs`; `batch`: samples in a step of the critic, `betas` of Adam in the game;
@@ -55,9 +55,9 @@ class Family:
 
 PUBLISHED_RATE, PUBLISHED_BETAS = 1e-5, (0.25, 0.999)
 FAMILIES = {
-    "auto": Family(generator, critic, encoder),
+    "auto": GameNetworks(generator, critic, encoder),
     # As published for images of cavities of 256 x 256 x 3; days on a GPU. Not published: epochs of the encoder.
-    "dcgan": Family(
+    "dcgan": GameNetworks(
         DcganGenerator,
         dcgan_critic,
         DcganEncoder,
@@ -75,7 +75,7 @@ FAMILIES = {
 }
 
 
-def family(name: str) -> Family:
+def family(name: str) -> GameNetworks:
     """Return the family of that name. Raises SettingsError where there is none."""
     if name not in FAMILIES:
         raise SettingsError(f"network must be one of {', '.join(FAMILIES)}, got {name!r}")

@@ -27,7 +27,7 @@ class Game:
         self.codes = torch.randn(MADE, latent, generator=torch.Generator().manual_seed(0))
 
     def start(self, x: Tensor) -> None:
-        """The codes, where the samples are."""
+        """Draw the codes by which the generator is measured, on the device of the samples."""
         self.codes = self.codes.to(x.device)
 
     def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
@@ -51,14 +51,14 @@ class Game:
         return {"wasserstein": torch.stack(distances).mean()}
 
     def loss(self, x: Tensor) -> Tensor:
-        """(b,) energy score: mean distance to generated samples, less half of their distance to one another."""
+        """Return (b,) energy score: mean distance to generated samples, less half of their distance to one another."""
         made = self._made()
         size = x[0].numel() ** 0.5
         among = torch.cdist(made, made).sum() / (MADE * (MADE - 1))
         return (torch.cdist(x.flatten(1), made).mean(dim=1) - 0.5 * among) / size
 
     def score(self, x: Tensor) -> Tensor:
-        """(b,) zeros: nothing is found by a generator alone, so that the energy score says which epoch is kept.
+        """Return (b,) zeros: nothing is found by a generator alone, so that the energy score says which epoch is kept.
 
         By the distance to the nearest generated sample more faults are found early, when all are near the mean.
         """

@@ -63,18 +63,18 @@ class Inversion:
         return {self.score_by: loss}
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """(b, c, ...) what the generator makes of the code of a sample."""
+        """Return (b, c, ...) what the generator makes of the code of a sample."""
         out: Tensor = self.networks["generator"](
             self.search(x) if self.score_by == "anogan" else self.networks["encoder"](x)
         )
         return out
 
     def residual(self, x: Tensor) -> Tensor:
-        """(b, c, ...) what the generator did not make, in sigmas."""
+        """Return (b, c, ...) what the generator did not make, in sigmas."""
         return x - self.reconstruct(x)
 
     def loss(self, x: Tensor) -> Tensor:
-        """(b,) mean square residual; with izi_f that of the features too."""
+        """Return (b,) mean square residual; with izi_f that of the features too."""
         residual = self.residual(x)
         loss = (residual**2).flatten(1).mean(dim=1)
         if self.score_by == "izi_f":
@@ -82,7 +82,7 @@ class Inversion:
         return loss
 
     def score(self, x: Tensor) -> Tensor:
-        """(b,) the loss; with anogan that of the search, where it ended."""
+        """Return (b,) the loss; with anogan that of the search, where it ended."""
         if self.score_by == "anogan":
             return self._search_loss(x, self.search(x))
         return self.loss(x)
@@ -94,7 +94,7 @@ class Inversion:
         return torch.stack([variance_ratio(some, x) for some in made]).min()
 
     def search(self, x: Tensor) -> Tensor:
-        """(b, latent) the code that makes each sample best, by gradient descent."""
+        """Return (b, latent) the code that makes each sample best, by gradient descent."""
         code = self.first_code.to(x.device).repeat(len(x), 1).requires_grad_(True)
         optimiser = torch.optim.Adam([code], SEARCH_RATE)
         with torch.enable_grad():
@@ -186,7 +186,7 @@ class Adversarial(Trained):
         return "parameters: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
     def _game_settings(self, samples: int) -> TrainSettings:
-        """The game does not stop early."""
+        """Return the settings of the game, which does not stop early: its losses do not fall."""
         parts = family(self.network)
         settings = parts.game(self.critic_steps).replaced(self.training)
         steps = self.generator_steps or parts.steps
@@ -195,7 +195,7 @@ class Adversarial(Trained):
         return replace(settings, patience=settings.epochs)
 
     def score(self, batch: Batch) -> Scores:
-        """(n, 1) mean squares; NaN for a sample that misses more than half of its values."""
+        """Return (n, 1) mean squares; NaN for a sample that misses more than half of its values."""
         return with_enough_data(batch, per_sample(self, batch, self.task_.score))
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:

@@ -10,7 +10,7 @@ import pytest
 
 from lynkeus.core import StoreError
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.monitor.judged import judged_intervals
+from lynkeus.monitor.human_labels import human_labels
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.watch import WatchSettings, watch
 from lynkeus.simulate.beam.orbit import OrbitSource
@@ -30,15 +30,15 @@ def store(orbits, tmp_path: Path) -> str:
 
 
 def test_the_latest_verdict_holds_and_unsure_ones_teach_nothing(store: str) -> None:
-    with pytest.raises(StoreError, match="nobody called an alarm of 'line' real or not real"):
-        judged_intervals(store)
+    with pytest.raises(StoreError, match=r"nobody said in .* what is good and what is not"):
+        human_labels(store)
     with contextlib.closing(Store(store)) as kept:
         alarms = sorted(kept.alarms("line"), key=lambda stored: stored.alarm.start_ns)
         assert len(alarms) >= 3
         for stored, said in zip(alarms, ("real", "unsure", "not real"), strict=False):
             kept.add_verdict(stored.id, "not real", "me")
             kept.add_verdict(stored.id, said, "me")
-    found = judged_intervals(store, "line")
+    found = human_labels(store, "line").intervals
     assert [label for *_, label in found] == [1, 0]
     assert found[0][:2] == (alarms[0].alarm.start_ns, alarms[0].alarm.end_ns)
     assert np.all(np.diff([start for start, *_ in found]) > 0)
@@ -46,8 +46,8 @@ def test_the_latest_verdict_holds_and_unsure_ones_teach_nothing(store: str) -> N
 
 def test_a_store_or_monitor_that_is_not_there_is_named(store: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no monitor 'other'; it holds line"):
-        judged_intervals(store, "other")
+        human_labels(store, "other")
     missing = tmp_path / "none.db"
     with pytest.raises(StoreError, match="no such store"):
-        judged_intervals(f"sqlite:///{missing}")
+        human_labels(f"sqlite:///{missing}")
     assert not missing.exists()

@@ -17,16 +17,16 @@ from lynkeus.scorers.inspect.grid import between_places, middle_of_places
 
 BLUR = 0.7  # places over which these are averaged
 SMOOTH = 0.3  # cells
-# The views: log odds by features and by novelty, logarithms of the distances to bank, place, alike images.
+# The views: log odds by features and by novelty, logarithms of the distances to memory bank, place, nearest images.
 # Sigmas are at least this: where good images hardly differ, a small deviation must not become many sigmas.
 LEAST_SIGMA = (0.25, 0.25, 0.03, 0.03, 0.03)
-WHERE = (1.0, 0.5, 0.25, 0.5, 0.25)  # their weights in the map
-WHETHER = (1.0, 1.0, 0.0, 0.5, 1.0)  # and in the height
+MAP_WEIGHTS = (1.0, 0.5, 0.25, 0.5, 0.25)  # their weights in the map
+SCORE_WEIGHTS = (1.0, 1.0, 0.0, 0.5, 1.0)  # and in the height
 SPLINE = (1 / 6, 4 / 6, 1 / 6)  # what the map of pixels is of that of cells, in the middle of a cell
 
 
 @dataclass(frozen=True)
-class Usual:
+class NullMaps:
     """The null distribution of good images: `view_mean`, `view_sigma` (views, PLACES, PLACES) of each view at each
     place, and `fused_sigma` (2,), the root mean squares of the fused map and of the map whose maximum is the score."""
 
@@ -45,19 +45,19 @@ class Usual:
         sigma = np.maximum(np.sqrt(variance), np.reshape(LEAST_SIGMA, (-1, 1, 1)))
         first = cls(mean, sigma, np.ones(2))
         spread = [
-            [np.mean(_splined(first._fused(one, WHERE)) ** 2) for one in views],
-            [np.mean(first._fused(one, WHETHER) ** 2) for one in views],
+            [np.mean(_splined(first._fused(one, MAP_WEIGHTS)) ** 2) for one in views],
+            [np.mean(first._fused(one, SCORE_WEIGHTS) ** 2) for one in views],
         ]
         return cls(mean, sigma, np.maximum(np.sqrt(np.mean(spread, axis=1)), 1e-3))
 
     def map(self, views: Floats) -> Floats:
         """Return the anomaly map of cells (rows, columns), in sigmas of the map of pixels that is interpolated from
         it."""
-        return self._fused(views, WHERE) / self.fused_sigma[0]
+        return self._fused(views, MAP_WEIGHTS) / self.fused_sigma[0]
 
     def height(self, views: Floats) -> float:
         """Return the image score: the maximum of the weighted map, in standard deviations of good images."""
-        return float(self._fused(views, WHETHER).max() / self.fused_sigma[1])
+        return float(self._fused(views, SCORE_WEIGHTS).max() / self.fused_sigma[1])
 
     def _fused(self, views: Floats, weights: Sequence[float]) -> Floats:
         """Return the weighted sum (rows, columns) of all views, each as its deviation from good images at that place in

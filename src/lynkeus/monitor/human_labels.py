@@ -1,4 +1,4 @@
-"""Judged: what people said of alarms, images and runs, as labels to learn from."""
+"""What people said of alarms, images and runs, as labels to learn from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ANOMALOUS = {"real": 1, "not real": 0, "defect": 1, "good": 0, "bad": 1}
 
 
 @dataclass(frozen=True)
-class Judgements:
+class HumanLabels:
     """What people said, as labels: 1 anomalous, 0 good; of each thing the latest opinion.
 
     `intervals`: (start_ns, end_ns, label) of alarms, by time; `images`: label of each image, by its path; `runs`: label
@@ -36,7 +36,7 @@ class Judgements:
     messages: tuple[str, ...]
 
 
-def judgements(url: str, monitor: str | None = None) -> Judgements:
+def human_labels(url: str, monitor: str | None = None) -> HumanLabels:
     """Return what people said in a store; of alarms those of one `monitor`, named where the store holds several.
 
     Raises StoreError where there is no such store or monitor, or nothing was said that can be learned from.
@@ -47,21 +47,10 @@ def judgements(url: str, monitor: str | None = None) -> Judgements:
         of_images = {Path(said.within, said.name): said for said in opinions(store, "image")}  # the last one holds
         of_runs = {said.name: said for said in opinions(store, "run")}
     messages = (*of_alarms, *_words("images", of_images.values()), *_words("runs", of_runs.values()))
-    found = Judgements(tuple(sorted(intervals)), _labels(of_images), _labels(of_runs), messages)
+    found = HumanLabels(tuple(sorted(intervals)), _labels(of_images), _labels(of_runs), messages)
     if not (found.intervals or found.images or found.runs):
         raise StoreError(f"nobody said in {url} what is good and what is not; say it on the pages (lynkeus serve)")
     return found
-
-
-def judged_intervals(url: str, monitor: str | None = None) -> tuple[tuple[int, int, int], ...]:
-    """Return the intervals of alarms alone. Raises StoreError where no alarm was called real or not real."""
-    _require_file(url)
-    with contextlib.closing(Store(url)) as store:
-        name = _name(store, monitor)
-        intervals, _ = _intervals(store, name)
-    if not intervals:
-        raise StoreError(f"nobody called an alarm of {name!r} real or not real in {url}; give verdicts on its page")
-    return tuple(sorted(intervals))
 
 
 def _intervals(store: Store, monitor: str | None) -> tuple[list[tuple[int, int, int]], list[str]]:

@@ -1,0 +1,120 @@
+"""Damaged files: whatever a format library throws becomes one line, and what never ends is ended.
+
+Libraries raise what they like for bytes that nobody foresaw (KeyError, RuntimeError, TokenError, RecursionError, ...),
+and some loop for ever. A list of their exceptions is never complete, so the boundary is around the reader.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+from lynkeus.core import LynkeusError, SourceError
+
+Piece = TypeVar("Piece")
+LIMIT_S = 15.0  # for opening a file, and for each piece of it; LYNKEUS_READ_LIMIT_S is another, for slow disks
+COPY = "it may be damaged: copy or write it again"
+
+
+@contextmanager
+def one_line(path: Path | str, kind: type[LynkeusError] = SourceError, mend: str = COPY) -> Iterator[None]:
+    """Raise whatever is thrown within as one error that names the file: "PATH: cannot be read (KeyError: ...); MEND".
+
+    Errors of this package say already what to do and pass as they are.
+    """
+    try:
+        yield
+    except LynkeusError:
+        raise
+    except Exception as error:
+        raise kind(f"{path}: cannot be read ({in_short(error)}); {mend}") from error
+
+
+def pieces_of(path: Path, pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Yield the pieces of a file; what reading one of them throws is one line, and a piece that takes longer than
+    `limit_s` is an error. What is done with a piece is not part of it."""
+    reading = iter(pieces)
+    end = object()
+    while True:
+        with one_line(path), in_time(path):
+            piece = next(reading, end)
+        if piece is end:
+            return
+        yield piece  # type: ignore[misc]
+
+
+def in_short(error: Exception) -> str:
+    """Return the first line of what an error says, and its kind unless that says it already, in printable letters."""
+    said = next(iter(str(error).splitlines()), "").rstrip(".,;: ")[:200]
+    named = isinstance(error, OSError | ValueError) and said
+    text = said if named else f"{type(error).__name__}: {said}".rstrip(": ")
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def limit_s() -> float:
+    """Return the seconds that opening a file, or reading a piece of it, may take."""
+    try:
+        return max(float(os.environ.get("LYNKEUS_READ_LIMIT_S", LIMIT_S)), 0.1)
+    except ValueError:
+        return LIMIT_S
+
+
+@contextmanager
+def in_time(path: Path | str, mend: str = COPY) -> Iterator[None]:
+    """Raise SourceError where what is within takes longer than `limit_s`.
+
+    By a signal, so in the main thread alone; elsewhere, and where another timer runs, there is no limit.
+    """
+    usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if not usable or signal.getitimer(signal.ITIMER_REAL)[0] > 0:
+        yield
+        return
+
+    def _end(number: int, frame: FrameType | None) -> None:
+        raise SourceError(_endless(path, mend))
+
+    before = signal.signal(signal.SIGALRM, _end)
+    signal.setitimer(signal.ITIMER_REAL, limit_s())
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def try_in_child(path: Path, read: Callable[[], object]) -> None:
+    """Raise SourceError where `read` crashes or does not end in time in a process of its own: code in C that loops
+    cannot be stopped from within. What it raises is not told; it will be raised again here.
+
+    Nothing is tried where processes cannot be forked.
+    """
+    if not hasattr(os, "fork"):
+        return
+    child = os.fork()
+    if not child:
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(max(int(limit_s()), 1))
+            read()
+        except BaseException:  # the parent meets it too
+            pass
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        ended = os.WTERMSIG(status) == signal.SIGALRM
+        raise SourceError(_endless(path) if ended else f"{path}: reading it ends the process; {COPY}")
+
+
+def _endless(path: Path | str, mend: str = COPY) -> str:
+    return (
+        f"{path}: takes more than {limit_s():g} s; {mend}, or set LYNKEUS_READ_LIMIT_S to more seconds "
+        "where the disk is slow"
+    )

@@ -1,0 +1,58 @@
+"""What the channels of `orbit` say of each other, with some of them left out: the matrices for a set of masked ones.
+
+A masked channel is compared with all that are in use, and none of these is compared with it. Leaving a channel out of
+a Gaussian is its marginal: the covariance without its row and column (Lauritzen 1996, ch. 5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lynkeus.core import Floats
+from lynkeus.transforms.conditional import ConditionalModel
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Single-precision matrices (c, c) for the channels in use, `used` (c,): `to_residual` turns rows less the `centre`
+    (c,) into conditional residuals, `to_jitter` these into the shift of each channel in jitters, `flip` (c, modes) into
+    whitened modes; `correlation`: the share of a fault in channel i that shows in channel j; `sigma` (c,): the noise of
+    each channel given the others, in the unit of the data."""
+
+    used: npt.NDArray[np.bool_]
+    centre: Floats
+    to_residual: Floats
+    correlation: Floats
+    to_jitter: Floats
+    flip: Floats
+    sigma: Floats
+    exact: Floats = field(repr=False)  # to_residual in double precision
+
+    @classmethod
+    def of(cls, model: ConditionalModel, used: npt.NDArray[np.bool_]) -> Self:
+        """Return the matrices that go with some channels in use."""
+        channels, kept, left = len(used), np.flatnonzero(used), np.flatnonzero(~used)
+        covariance = np.linalg.inv(model.precision)
+        whole = model.precision if not len(left) else np.zeros((channels, channels))
+        if len(left):
+            whole[np.ix_(kept, kept)] = np.linalg.inv(covariance[np.ix_(kept, kept)])
+        for channel in left:
+            some = np.append(kept, channel)
+            whole[some, channel] = np.linalg.inv(covariance[np.ix_(some, some)])[:, -1]
+        sigma = 1.0 / np.sqrt(np.diag(whole))
+        to_residual = whole * sigma
+        values, vectors = np.linalg.eigh(covariance[np.ix_(kept, kept)])
+        whiten = np.zeros((channels, len(kept)))
+        whiten[kept] = vectors / np.sqrt(values)
+        to_jitter = np.where(used, np.linalg.inv(to_residual) / model.jitter, 0.0)
+        correlation, flip = whole * np.outer(sigma, sigma), np.linalg.solve(to_residual, whiten)
+        single = [matrix.astype(np.float32) for matrix in (model.centre, to_residual, correlation, to_jitter, flip)]
+        return cls(used, single[0], single[1], single[2], single[3], single[4], sigma, to_residual)
+
+    def change_to(self, other: Geometry) -> Floats:
+        """Return the matrix (c, c) that turns residuals, as `residuals @ matrix`, into those of another geometry."""
+        return np.linalg.solve(self.exact, other.exact)

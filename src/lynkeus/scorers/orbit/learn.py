@@ -1,0 +1,72 @@
+"""What `orbit` learns from a reference: the scale of quiet deviations, and every channel's own tails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lynkeus.core import Source
+from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, Pace
+from lynkeus.scorers.orbit.judge import MEMORY
+from lynkeus.scorers.orbit.sight import Sight
+from lynkeus.scorers.orbit.tails import Kept, fit_tails
+from lynkeus.transforms.conditional import ConditionalModel
+from lynkeus.transforms.thinned import Thinned
+
+GATE_WIDTHS, NOTICE_WIDTHS = 6.0, 2.0  # robust sigmas of the energy of all channels
+
+
+def learn(source: Source, model: ConditionalModel, pace: Pace) -> tuple[Sight, OrbitBaseline]:
+    """Return what windows are looked at with, and the state after the last of them."""
+    sight = Sight.of(model, pace)
+    for _ in range(2):  # the first walk finds the scale of quiet deviations, the second walks by it
+        start = _first_baseline(source, sight)
+        kept, _ = _walk_through(source, sight, start)
+        quiet = kept.energy <= np.quantile(kept.energy, 0.9)
+        spread = np.diff(np.quantile(kept.deviation[quiet], [0.16, 0.84], axis=0), axis=0)[0] / 2
+        gate = Gate(np.maximum(spread, 1e-3).astype(np.float32), 6.0, np.inf, sight.geometry.correlation)
+        energy = gate.energies(kept.deviation)
+        middle = float(np.median(energy))
+        width = 1.4826 * float(np.median(np.abs(energy - middle)))
+        sight = sight.but(replace(gate, energy=middle + GATE_WIDTHS * width, notice=middle + NOTICE_WIDTHS * width))
+    for _ in range(2):  # from the first tails the walk knows when the orbit is elsewhere
+        kept, state = _walk_through(source, sight, start)
+        sight = sight.but(sight.gate, fit_tails(kept, sight.gate))
+    state.known = state.known[:0]
+    return sight, state
+
+
+def window_seconds(source: Source) -> float:
+    """Return how long a window (or row) is, in seconds; 0 where nothing says it."""
+    for batch in source:
+        if batch.time_ns is not None and len(batch) > 1:
+            return float(np.median(np.diff(batch.time_ns[:100]))) / 1e9
+        break
+    return 1.0 / source.schema.sample_rate_hz if source.schema.sample_rate_hz else 0.0
+
+
+def _first_baseline(source: Source, sight: Sight) -> OrbitBaseline:
+    """Return a baseline at the median of the first twenty windows of the source."""
+    channels = len(sight.model.centre)
+    level = np.zeros(channels, np.float32)
+    for batch in source:
+        level = np.median(sight.statistics(batch[:20]).mean, axis=0)
+        break
+    centres = np.repeat(level[None], len(CENTRE_WINDOWS), axis=0)
+    recent = np.zeros((len(MEMORY), channels), np.float32)
+    return OrbitBaseline(level, centres, np.zeros(channels, np.float32), level[None][:0], recent)
+
+
+def _walk_through(source: Source, sight: Sight, start: OrbitBaseline) -> tuple[Kept, OrbitBaseline]:
+    """Return the statistics of the reference along the moving baseline, and the state after it."""
+    state, kept = start.afresh(), Thinned()
+    for batch in source:
+        statistics = sight.statistics(batch)
+        walked = sight.walk(state, batch, statistics)
+        given = np.flatnonzero(~statistics.mostly_missing())
+        sway = np.square(walked.away[given] @ sight.geometry.to_jitter).sum(axis=1)
+        spread, repeats = statistics.spread[given], statistics.repeats[given]
+        kept.add(walked.deviation[given], walked.energy[given], sway, spread, repeats)
+    deviation, energy, sway, spread, repeats = kept.columns
+    return Kept(deviation, energy, sway, spread, repeats, statistics.length), state

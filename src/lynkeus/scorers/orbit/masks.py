@@ -1,0 +1,59 @@
+"""Which channels are left out of what the others are compared with: those whose spread is wrong and stays so."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lynkeus.core import Floats, TimesNs
+from lynkeus.scorers.orbit.adopted import MAINTENANCE, ODD, USED, Adopted
+from lynkeus.scorers.orbit.judge import QUIET_NATS
+
+MOST_ODD = 0.15  # share of the channels that are wrong at once; more are another machine, and no channel's fault
+
+
+class Change(NamedTuple):
+    """After so many `windows` other channels are `masked` (c,), each `since_ns` (c,)."""
+
+    windows: int
+    masked: npt.NDArray[np.uint8]
+    since_ns: npt.NDArray[np.int64]
+
+
+def change_of_masks(
+    state: Adopted, nats: Floats, judged: npt.NDArray[np.bool_], after: int, time_ns: TimesNs | None
+) -> Change | None:
+    """Return the first change in some windows; where there is none, the state has counted on.
+
+    `nats` (n, c): evidence that the spread of each channel is wrong, which is `judged` (n,) only where the orbit stands
+    still. A channel is masked once more windows by `after` speak against it than for it, and used again once as many
+    more speak for it than against it.
+    """
+    odd = nats > QUIET_NATS
+    judged = judged & (odd.sum(axis=1) <= max(MOST_ODD * odd.shape[1], 2.0))
+    against = np.where(odd == (state.masked == USED), 1.0, -1.0) * judged[:, None]
+    against[:, state.masked == MAINTENANCE] = -1.0
+    total = state.run + np.cumsum(against, axis=0)
+    run = total - np.minimum(np.minimum.accumulate(total, axis=0), 0.0)
+    time_ns = np.zeros(len(run), np.int64) if time_ns is None else time_ns
+    over = np.flatnonzero((run >= after).any(axis=1))
+    last = int(over[0]) if len(over) else len(run) - 1
+    since = _began(run[: last + 1], state.run_ns, time_ns)
+    if not len(over):
+        if len(run):
+            state.run, state.run_ns = run[-1].astype(np.float32), since
+        return None
+    changed = run[last] >= after
+    masked = np.where(changed, np.where(state.masked == USED, ODD, USED), state.masked).astype(np.uint8)
+    return Change(last + 1, masked, np.where(changed, np.maximum(since, 1), state.masked_ns))
+
+
+def _began(run: Floats, before_ns: npt.NDArray[np.int64], time_ns: TimesNs) -> npt.NDArray[np.int64]:
+    """Return when the count of each channel (c,) began: after the last window in which it was zero."""
+    zero = run == 0
+    last = len(run) - 1 - zero[::-1].argmax(axis=0) if len(run) else np.zeros(0, int)
+    following = time_ns[np.minimum(last + 1, len(run) - 1)] if len(run) else before_ns
+    started = np.where(before_ns == 0, time_ns[0] if len(run) else 0, before_ns)
+    return np.where(zero.any(axis=0), np.where(zero[-1], 0, following), started).astype(np.int64)

@@ -1,0 +1,192 @@
+"""How `orbit` looks at windows: statistics, the walk of the baseline past them, and the judgement of what was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lynkeus.core import Array, Batch, Floats, TimesNs
+from lynkeus.scorers.orbit.adopted import USED
+from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
+from lynkeus.scorers.orbit.geometry import Geometry
+from lynkeus.scorers.orbit.judge import QUIET_NATS, FaultOrMotion
+from lynkeus.scorers.orbit.masks import Change, change_of_masks
+from lynkeus.scorers.orbit.tails import Tails
+from lynkeus.scorers.orbit.walk import Walk, walk
+from lynkeus.scorers.orbit.windows import WindowStatistics, window_statistics
+from lynkeus.scorers.orbit.words import MOSTLY, WindowTests, joined
+from lynkeus.transforms.conditional import ConditionalModel
+
+GAP_S = 60.0  # after a longer gap the baseline is found anew
+FROZEN_NATS = 200.0
+MASKS_KEPT = 4  # geometries of the last sets of masked channels
+
+
+@dataclass(frozen=True)
+class Sight:
+    """All that windows are looked at with. `gate` and `geometry` belong to one set of channels in use; `masked` gives
+    the same for another one."""
+
+    model: ConditionalModel
+    pace: Pace
+    gate: Gate
+    tails: Tails | None
+    geometry: Geometry
+    _others: dict[bytes, Sight] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, model: ConditionalModel, pace: Pace, gate: Gate | None = None, tails: Tails | None = None) -> Self:
+        """Return the sight with all channels in use. Without a `gate` any deviation is quiet."""
+        geometry = Geometry.of(model, np.ones(len(model.centre), bool))
+        first = gate or Gate(np.ones(len(model.centre), np.float32), 6.0, np.inf, geometry.correlation)
+        return cls(model, pace, first, tails, geometry)
+
+    def but(self, gate: Gate, tails: Tails | None = None) -> Self:
+        """Return a sight with another gate; with tails it knows how far the whole orbit sways in good data."""
+        if tails is not None:
+            gate = replace(gate, sway=tails.sway.at(QUIET_NATS), to_jitter=self.geometry.to_jitter)
+        return replace(self, gate=gate, tails=tails, _others={})
+
+    def masked(self, masked: npt.NDArray[np.uint8]) -> Sight:
+        """Return the sight without the channels that are masked."""
+        used = masked == USED
+        if (used == self.geometry.used).all():
+            return self
+        key = used.tobytes()
+        if key not in self._others:
+            geometry = Geometry.of(self.model, used)
+            sigma = np.where(used, self.gate.sigma, np.float32(np.inf))
+            gate = replace(
+                self.gate, sigma=sigma, correlation=geometry.correlation, to_jitter=geometry.to_jitter,
+            )  # fmt: skip
+            while len(self._others) >= MASKS_KEPT:
+                del self._others[next(iter(self._others))]
+            self._others[key] = replace(self, gate=gate, geometry=geometry, _others={})
+        return self._others[key]
+
+    def statistics(self, batch: Batch) -> WindowStatistics:
+        """Return what each window says of each channel."""
+        return window_statistics(batch, self.geometry.centre, self.geometry.to_residual)
+
+    def walk(self, state: OrbitBaseline, batch: Batch, statistics: WindowStatistics) -> Walk:
+        """Move the state past a batch; windows that miss most values leave it alone and deviate by nothing."""
+        restart, missing = _gaps(state, batch), statistics.mostly_missing()
+        if not missing.any():
+            return walk(state, statistics.mean, restart, self.gate, self.pace, batch.time_ns)
+        given = np.flatnonzero(~missing)
+        times = None if batch.time_ns is None else batch.time_ns[given]
+        walked = walk(state, statistics.mean[given], restart[given], self.gate, self.pace, times)
+        deviation, energy, away = np.zeros_like(statistics.mean), np.zeros(len(missing)), np.zeros_like(statistics.mean)
+        deviation[given], energy[given], away[given] = walked.deviation, walked.energy, walked.away
+        return Walk(deviation, energy, away, given[walked.noticed], walked.towards)
+
+    def look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
+        """Return everything about a batch, computed from a state, which stays as it is.
+
+        A channel that is masked, or in use again, changes what all others are compared with: what follows is looked at
+        anew.
+        """
+        parts: list[WindowTests] = []
+        while True:
+            sight = self.masked(before.standing.masked)
+            found = sight._look(batch, before)
+            change = sight._change(batch, found)
+            if change is None:
+                break
+            found = sight._look(batch[: change.windows], before)
+            before = self.with_masks(found.after, change.masked, change.since_ns)
+            parts.append(found._replace(after=before))
+            if change.windows == len(batch):
+                return joined(parts)
+            batch = batch[change.windows :]
+        return joined([*parts, found])
+
+    def with_masks(
+        self, before: OrbitBaseline, masked: npt.NDArray[np.uint8], since_ns: npt.NDArray[np.int64]
+    ) -> OrbitBaseline:
+        """Return a state in which other channels are masked, each since some time."""
+        old, new, state = self.masked(before.standing.masked), self.masked(masked), before.copy()
+        state.standing.run[masked != state.standing.masked] = 0.0
+        state.standing.masked, state.standing.masked_ns = masked.copy(), since_ns.copy()
+        if new.geometry is old.geometry:
+            return state
+        matrix = old.geometry.change_to(new.geometry)
+        for name in ("level", "centres", "known", "last"):
+            setattr(state, name, (getattr(state, name) @ matrix).astype(np.float32))
+        state.pending = [(row @ matrix).astype(np.float32) for row in state.pending]
+        state.standing.anchor = (state.standing.anchor @ matrix).astype(np.float32)
+        state.held[masked != USED] = 0.0
+        return state
+
+    def _change(self, batch: Batch, found: WindowTests) -> Change | None:
+        """Return the first change of the masks in a batch, and count towards later ones in the state after it."""
+        if not self.pace.mask_after:
+            return None
+        judged = (found.frozen <= MOSTLY) & (found.scores[:, 1] <= 2.0 * QUIET_NATS)
+        return change_of_masks(found.after.standing, found.misshapen, judged, self.pace.mask_after, batch.time_ns)
+
+    def _look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
+        """Return everything about a batch by one set of channels in use."""
+        assert self.tails is not None  # it is looked at after the fit only
+        judge = FaultOrMotion(self.tails, self.gate, self.geometry.to_jitter, self.geometry.used)
+        statistics, after = self.statistics(batch), before.copy()
+        walked = self.walk(after, batch, statistics)
+        moved = judge.moved(walked)
+        misshapen = judge.misshapen(statistics, before.recent)
+        after.recent = misshapen.recent
+        frozen = (statistics.repeats >= max(statistics.length - 1, 1)).mean(axis=1, dtype=np.float64)
+        mirrored = np.zeros(len(frozen))
+        if len(walked.noticed):
+            likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards)
+            mirrored[walked.noticed] = np.maximum(likeness, 0.0) / 2.0  # a likelihood ratio
+        loud = np.where(frozen > MOSTLY, FROZEN_NATS * frozen, moved.rest + mirrored)
+        stepping = self._stepping(statistics, loud, frozen, before.last)
+        if len(frozen):
+            after.last = statistics.mean[-1].copy()
+        of_shape = misshapen.alone - np.maximum(stepping - QUIET_NATS, 0.0)
+        of_mean = moved.strongest - np.maximum(moved.rest - QUIET_NATS, 0.0)  # a kick in the line is one channel's kink
+        place = np.where(of_shape > of_mean, misshapen.nats.argmax(axis=1), moved.place)
+        monitor, beam = np.maximum(of_mean, of_shape), np.maximum(loud, moved.sway)
+        scores = np.stack([monitor, beam], axis=1).astype(np.float64)
+        scores[statistics.mostly_missing()] = np.nan
+        nats = np.maximum(moved.nats, misshapen.nats)
+        deviation = np.where(self.geometry.used, walked.deviation, np.float32(0.0))
+        return WindowTests(
+            statistics, deviation, nats, misshapen.now, place, frozen, mirrored, scores, after,
+        )  # fmt: skip
+
+    def _stepping(self, statistics: WindowStatistics, loud: Floats, frozen: Floats, last: Floats) -> Floats:
+        """Return how `loud` (n,) windows are in which the orbit still moves: a step inside a window is spread of all
+        that moved, an orbit that stands elsewhere is not."""
+        rows = np.flatnonzero((loud > QUIET_NATS) & (frozen <= MOSTLY))
+        if not self.pace.settle or not len(rows):
+            return loud
+        earlier = np.concatenate([last[None], statistics.mean])[rows]
+        change = np.float32(np.sqrt(0.5)) * (statistics.mean[rows] - earlier)
+        stepping = loud.copy()
+        assert self.tails is not None
+        stepping[rows] = np.minimum(loud[rows], self.tails.energy.nats(self.gate.energies(change)))
+        return stepping
+
+    def _flip_likeness(self, deviation: Floats, towards: Floats) -> Floats:
+        """Return how much better (k,) a mirror image about a long-term centre explains the deviation than standing
+        still."""
+        here = (deviation @ self.geometry.flip)[:, None, :]
+        away = here - 2.0 * (towards @ self.geometry.flip)
+        # Clipped, so that no mode by itself speaks for a mirror image.
+        gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
+        return gain.max(axis=1)
+
+
+def _gaps(state: OrbitBaseline, batch: Batch) -> Array:
+    """Return a mask (n,) of the windows that start more than GAP_S after the end of the one before."""
+    if batch.time_ns is None:
+        return np.zeros(len(batch), bool)
+    ends: TimesNs = batch.meta.get("end_ns", batch.time_ns)
+    before = np.concatenate([[state.end_ns or batch.time_ns[0]], ends[:-1]]) if len(batch) else ends
+    if len(batch):
+        state.end_ns = int(ends[-1])
+    return np.asarray(batch.time_ns - before > GAP_S * 1e9)

@@ -1,0 +1,79 @@
+"""How the baseline of `orbit` moves past the windows of a stream, in steps of a block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lynkeus.core import Array, Floats, TimesNs
+from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, SWAY, Gate, OrbitBaseline, Pace
+from lynkeus.scorers.orbit.steps import from_known, step
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Deviations (n, c) from the baseline, their energies (n,), and `away` (n, c) from the centre of some minutes;
+    `towards` gives, for the windows `noticed`, the way (k, 4 + 1, c) from the baseline to each long-term centre and to
+    the centre of the fit."""
+
+    deviation: Floats
+    energy: Floats
+    away: Floats
+    noticed: Array
+    towards: Floats
+
+
+def walk(
+    state: OrbitBaseline, means: Floats, restart: Array, gate: Gate, pace: Pace, time_ns: TimesNs | None = None
+) -> Walk:
+    """Move the state past n window means (n, c), in place; `restart` (n,) is True where a window follows a long gap;
+    `time_ns` (n,): when each begins, for what is said of what stands."""
+    deviation, energy, away = np.empty_like(means), np.empty(len(means)), np.empty_like(means)
+    loud: list[int] = []
+    towards: list[Floats] = []
+    position = 0
+    while position < len(means):
+        if state.fresh or restart[position]:
+            _anchor(state, means[position], gate)
+            restart = restart.copy()
+            restart[position] = False
+        warm = state.seen >= pace.warm_up
+        length = pace.block_of(bool(state.beam_held or state.standing.moving_ns[0]))
+        stop = min(position + (length - len(state.pending) if warm else 1), len(means))
+        if restart.any():
+            gaps = np.flatnonzero(restart[position:stop])
+            stop = position + int(gaps[0]) if len(gaps) else stop
+        part = means[position:stop] - state.level
+        if not state.pending and time_ns is not None:
+            state.block_ns = int(time_ns[position])
+        if not warm:
+            part /= np.float32(np.sqrt(1.0 + 1.0 / state.seen))
+        known = from_known(state, part, gate, pace)
+        deviation[position:stop], energy[position:stop] = known.deviation, known.energy
+        np.add(known.deviation, state.level - state.centres[SWAY], out=away[position:stop])
+        if energy[position:stop].max() > gate.notice:
+            high = position + np.flatnonzero(energy[position:stop] > gate.notice)
+            way = np.concatenate([state.centres, np.zeros_like(state.centres[:1])]) - state.level
+            loud.extend(int(index) for index in high)
+            towards.extend([way] * len(high))
+        if warm and not state.pending and stop - position == length:
+            step(state, known, gate, pace)
+        else:
+            state.pending.extend(means[position:stop])
+            if len(state.pending) >= length or not warm:
+                block = np.array(state.pending)
+                step(state, from_known(state, block - state.level, gate, pace), gate, pace)
+                state.pending = []
+        position = stop
+    ways = np.array(towards, np.float32).reshape(len(loud), len(CENTRE_WINDOWS) + 1, means.shape[1])
+    return Walk(deviation, energy, away, np.array(loud, np.intp), ways)
+
+
+def _anchor(state: OrbitBaseline, mean: Floats, gate: Gate) -> None:
+    """At a fresh start keep the known level where the first window agrees with it, else begin to learn a new one."""
+    state.fresh, state.beam_held, state.pending = False, 0, []
+    state.held[:] = 0
+    if gate.energies((mean - state.level)[None])[0] > gate.energy:
+        state.centres += mean - state.level
+        state.level, state.seen = mean.astype(np.float32), 1.0
