@@ -69,7 +69,7 @@ def fit_and_save(options: FitOptions) -> None:
     fitted.save(options.output, _report(fitted))
     # Only now: a kill while the model is written must not cost the training.
     shutil.rmtree(checkpoints(options.output), ignore_errors=True)
-    say(screen, [*(said.messages if said else ()), *source.messages])
+    say(screen, [*(said.messages if said else ()), *source.messages, *fitted.messages])
     if choice is not None:
         say(screen, [*(candidate.line() for candidate in choice.candidates), choice.why])
     if fitted.view.schema.kind != source.schema.kind:

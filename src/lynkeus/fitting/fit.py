@@ -31,6 +31,7 @@ from lynkeus.fitting.weights import check_weights_used
 from lynkeus.sources import Blocks, Exclude, Labelled
 from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.sources.runs.read import RunFolder
+from lynkeus.sources.wrappers.distinct import Distinct
 from lynkeus.sources.wrappers.labelled import Intervals, Known
 from lynkeus.sources.wrappers.pictures import as_pictures
 from lynkeus.sources.wrappers.wrapper import innermost
@@ -78,9 +79,10 @@ def fit(
     about = about_of(scorer)
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     view = view_of(source, settings, about)
-    labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
+    seen = view.training(source)
+    labelled = Labelled(seen, settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
-    _require_enough(known)
+    _require_enough(known, seen)
     prepared: Source = labelled if about.labels else labelled.good
     # A network scores what it was trained on too well, so blocks of the data are kept from it, to calibrate on. One
     # that `Refers` knows itself how it would score good samples that it had not seen.
@@ -105,7 +107,8 @@ def fit(
         "known_anomalies": known.anomalies,
         "held_out": split,
     }
-    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage)
+    said = seen.own_messages if isinstance(seen, Distinct) else []
+    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage, said)
 
 
 def view_of(source: Source, settings: FitSettings, about: About) -> View:
@@ -121,9 +124,14 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
     return AsRead(source.schema, layout)
 
 
-def _require_enough(known: Known) -> None:
+def _require_enough(known: Known, seen: Source) -> None:
     """Refuse too few samples here, rather than deep inside a scorer."""
     least = FEWEST if known.timed else FEWEST_WITHOUT_TIMES
+    if known.good < least and isinstance(seen, Distinct) and seen.copies:
+        raise CalibrationError(
+            f"only {known.good} different images, and a fit needs at least {least}, as a p-value needs independent "
+            f"ones: {seen.line()}; give more images"
+        )
     if known.good < least:
         raise CalibrationError(
             f"the source has only {known.good} samples (images, windows, or rows without --window); a fit needs at "

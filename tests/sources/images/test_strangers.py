@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lynkeus.core import SourceError
+from lynkeus.core import CalibrationError, SourceError
+from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.views.as_read import Images
 from lynkeus.sources import Layout, open_source
 from lynkeus.sources.images.bundle_writer import write_images
@@ -17,6 +18,7 @@ from lynkeus.sources.images.folder import ImageSource
 from lynkeus.sources.images.frames import FrameSource, are_pictures, pictures_in
 from lynkeus.sources.images.known_folders import chosen
 from lynkeus.sources.images.pixel_rule import PixelRule
+from lynkeus.sources.wrappers.distinct import Distinct
 
 RNG = np.random.default_rng(3)
 MVTEC = ("train/good/1.png", "test/good/1.png", "test/dent/1.png", "ground_truth/dent/1_mask.png")
@@ -250,3 +252,23 @@ def test_a_rule_has_words_and_survives_json() -> None:
     assert "10 to 500 become 0 to 255" in rule.words()[0]
     assert PixelRule.from_dict(None) == PixelRule(background=None)
     assert PixelRule().words() == []
+
+
+def test_copies_count_once_and_are_named_in_every_pass(tmp_path: Path) -> None:
+    first = RNG.integers(0, 256, (20, 30), np.uint8)
+    for name in ("a.png", "b.bmp", "d.png"):
+        picture(tmp_path / name, first)
+    picture(tmp_path / "c.png")
+    source = Distinct(ImageSource(tmp_path))
+    for _ in range(2):
+        assert files_of(source) == ["a.png", "c.png"]
+        assert len(source) == 2
+        (line,) = source.messages
+        assert line.startswith("2 images have the same pixels as others and do not count: b.bmp is a.png, d.png is a")
+
+
+def test_a_reference_of_copies_is_refused_in_one_line(tmp_path: Path) -> None:
+    for number in range(30):
+        picture(tmp_path / f"{number:02d}.png", np.full((20, 30), number % 3, np.uint8))
+    with pytest.raises(CalibrationError, match=r"only 3 different images.* 27 images have the same pixels as others"):
+        fit(open_source(tmp_path), FitSettings("nearest_neighbours"))

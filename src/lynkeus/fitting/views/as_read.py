@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from lynkeus.core import KINDS, Array, Batch, Evidence, Finding, Schema, Source
+from lynkeus.sources.images.folder import ImageSource
 from lynkeus.sources.images.pixel_rule import PixelRule
+from lynkeus.sources.wrappers.distinct import Distinct
 from lynkeus.sources.wrappers.pictures import Pictures
+from lynkeus.sources.wrappers.wrapper import innermost
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
@@ -75,6 +78,11 @@ class Images(AsRead):
         if source.schema.kind == "table":
             source = Pictures(source, int(self.schema.shape[1] or 0))
         return super().of(source, who)
+
+    def training(self, source: Source) -> Source:
+        """Return images of which each counts once; crops and simulated ones as they are."""
+        seen = self.of(source)
+        return Distinct(seen) if isinstance(innermost(source), ImageSource) else seen
 
     def places(self, batch: Batch, evidence: Evidence, reference: dict[str, Array]) -> list[Finding]:
         """Name the pixel where the evidence is strongest."""
