@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from lynkeus.core import Array, Batch
 from lynkeus.files.whole import disk_errors, replace_file
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.tables import Row, image_row
+from lynkeus.fitting.views.as_read import rule_of
 
 GOES_ON = "mend that and start again: it goes on"
 
@@ -27,7 +29,7 @@ def row_of_image(fitted: Fitted, batch: Batch, maps: Path | None, name: str = ""
     return row
 
 
-def about_rows(model: Path, fitted: Fitted, folder: Path, maps: Path | None) -> dict[str, str]:
+def about_rows(model: Path, fitted: Fitted, folder: Path, maps: Path | None) -> dict[str, Any]:
     """Return what those who read rows of images must know; `normals`: folder of the good images, as it was when
     fitting."""
     learned_from = fitted.lineage.get("data")
@@ -38,6 +40,7 @@ def about_rows(model: Path, fitted: Fitted, folder: Path, maps: Path | None) -> 
         "model": str(model.absolute()),
         "position": str(fitted.lineage.get("options", {}).get("position", "")),
         "time": str(fitted.lineage.get("options", {}).get("time", "")),
+        "pixels": rule_of(fitted).to_dict(),
     }
 
 

@@ -35,7 +35,7 @@ class ImageRecord:
     verdict: Verdict
     reason: str
     row: Mapping[str, Any]
-    about: Mapping[str, str]
+    about: Mapping[str, Any]
     at_ns: int = field(default_factory=time.time_ns)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lynkeus.core import SettingsError, Verdict
 from lynkeus.fitting.fitted import Fitted
@@ -38,6 +39,11 @@ def kept(url: str = URL) -> list[ImageRecord]:
         return [one for _, one in images_after(store)]
     finally:
         store.close()
+
+
+def picture(path: Path) -> Image.Image:
+    with Image.open(path) as opened:
+        return opened.copy()
 
 
 @pytest.fixture
@@ -145,6 +151,20 @@ def test_what_stays_broken_is_said_once_and_judged_when_it_is_mended(
     last = kept(f"sqlite:///{tmp_path / 'watch.db'}")[-1]
     assert (last.file, last.size) == ("00.png", len(whole))
     assert last.verdict != Verdict.NOT_ENOUGH_DATA
+
+
+def test_pages_are_judged_each_and_masks_not(watched: Any, images: Path, tmp_path: Path) -> None:
+    first, second, *others = [picture(path) for path in sorted(images.iterdir())[:4]]
+    for path in list(images.iterdir()):
+        path.unlink()
+    first.save(images / "scan.tif", save_all=True, append_images=[second])
+    (images / "masks").mkdir()
+    others[0].save(images / "masks" / "a.png")
+    done = watched([lambda: others[1].save(images / "masks" / "b.png"), lambda: None, lambda: None])
+    assert [one.file for one in kept(f"sqlite:///{tmp_path / 'watch.db'}")] == ["scan.tif#1", "scan.tif#2"]
+    assert done.judged == 2
+    assert sum("left out" in line for line in done.messages) == 2
+    assert watched().judged == 0
 
 
 def test_an_empty_folder_is_waited_for(watched: Any, images: Path, tmp_path: Path) -> None:

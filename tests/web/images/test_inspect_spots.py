@@ -132,10 +132,12 @@ def test_a_crop_is_turned_like_the_picture_and_transparent_beyond_it(tmp_path: P
     picture = Image.new("RGB", (300, 100))
     picture.putpixel((250, 60), (255, 255, 255))  # shown at x 39, y 250
     picture.save(tmp_path / "turned.png", exif=exif)
-    found = np.asarray(Image.open(io.BytesIO(pictures.crop(tmp_path / "turned.png", 39.2, 249.8, 128).content)))  # type: ignore[arg-type]
+    found = np.asarray(
+        Image.open(io.BytesIO(pictures.crop(pictures.Shot(tmp_path / "turned.png"), 39.2, 249.8, 128).content))
+    )  # type: ignore[arg-type]
     assert found.shape == (128, 128, 4)
     assert np.argwhere(found[..., 0] == 255).tolist() == [[64, 64]]
     assert np.flatnonzero(found[64, :, 3]).tolist() == list(range(25, 125))
     assert np.flatnonzero(found[:, 64, 3]).tolist() == list(range(114))
     with pytest.raises(SourceError, match=r"turned.png has no such place: it is 100 x 300 pixels"):
-        pictures.crop(tmp_path / "turned.png", 400.0, 2.0, 64)
+        pictures.crop(pictures.Shot(tmp_path / "turned.png"), 400.0, 2.0, 64)

@@ -10,15 +10,13 @@ import numpy as np
 
 from lynkeus.core import KINDS, Array, Batch, Evidence, Finding, Schema, Source
 from lynkeus.sources.images.folder import ImageSource
-from lynkeus.sources.images.pixel_rule import PixelRule
+from lynkeus.sources.images.pixel_rule import BEFORE, PixelRule
 from lynkeus.sources.wrappers.distinct import Distinct
 from lynkeus.sources.wrappers.pictures import Pictures
 from lynkeus.sources.wrappers.wrapper import innermost
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
-
-BEFORE = PixelRule(background=None)  # there was a rule to choose
 
 
 @dataclass(frozen=True)

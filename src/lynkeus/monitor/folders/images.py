@@ -20,6 +20,7 @@ from lynkeus.monitor.image_records import ImageRecord, add_images, known_files
 from lynkeus.monitor.store import Store
 from lynkeus.sources.images.files import find_images, images_with_meta, map_of
 from lynkeus.sources.images.folder import ImageSource
+from lynkeus.sources.images.pages import file_and_page
 
 PATIENCE_S = 30.0  # a file that cannot be read may be one whose writer pauses: so long it is tried again
 
@@ -71,19 +72,23 @@ class WatchedImages:
         left = {file: stamp for file, stamp in now.items() if self.known.get(file) != list(stamp)}
         if not left:
             return
+        began = self._began
         source = self._open()
         if source is None:
             return
-        numbers = {file: number for number, file in enumerate(source.images)}
+        pages: dict[str, list[int]] = {}
+        for number, image in enumerate(source.images):
+            pages.setdefault(file_and_page(image)[0], []).append(number)
         for file, stamp in left.items():
-            if file not in numbers:  # it has vanished
-                continue
-            record = self._record(source, numbers[file], stamp)
-            if record is None:
-                continue
-            add_images(self.store, [record])
+            records = [self._record(source, number, stamp) for number in pages.get(file, ())]
+            kept = [record for record in records if record is not None]
+            if len(kept) < len(records) or (not records and not _stamp(source.folder / file)):
+                continue  # to be tried again, or vanished
+            if not records and began:
+                self._say(f"{file}: left out, by the name of its folder or its own it is not to be judged")
+            add_images(self.store, kept)
             self.known[file] = list(stamp)
-            yield Judged(record.file, record.verdict, record.reason)
+            yield from (Judged(record.file, record.verdict, record.reason) for record in kept)
 
     def messages(self) -> list[str]:
         """Return what is to be said beside the verdicts, each line once."""
@@ -115,14 +120,15 @@ class WatchedImages:
     def _record(self, source: ImageSource, number: int, stamp: Stamp) -> ImageRecord | None:
         """The image as it is to be kept; None where it is to be tried again."""
         file, maps = source.images[number], self.wanted.maps
+        path = file_and_page(file)[0]
         try:
             batch = source.batch([source.pixels(number)], [number])
         except SourceError as reason:
-            if self._is_patient(file, stamp):
+            if self._is_patient(path, stamp):
                 return None
             row: Row = {"file": file}
             return self._made(file, stamp, Verdict.NOT_ENOUGH_DATA, f"it {reason}", row)
-        if _stamp(source.folder / file) != list(stamp):
+        if _stamp(source.folder / path) != list(stamp):
             return None  # it was written while it was read
         row = row_of_image(self.fitted, batch, maps, map_of(file))
         verdict = verdict_of(row["p_value"], self.wanted.false_alarms)
@@ -132,7 +138,8 @@ class WatchedImages:
         about = about_rows(self.wanted.model, self.fitted, self.folder, self.wanted.maps)
         whole = {**row, "verdict": verdict.value.upper(), "reason": reason}
         size, mtime_ns = stamp
-        return ImageRecord(self.model, str(self.folder), file, file, size, mtime_ns, verdict, reason, whole, about)
+        path = file_and_page(file)[0]
+        return ImageRecord(self.model, str(self.folder), file, path, size, mtime_ns, verdict, reason, whole, about)
 
     def _is_patient(self, file: str, stamp: Stamp) -> bool:
         """Whether a file that cannot be read is to be tried again; from its last change on, as it is seen here."""

@@ -102,7 +102,8 @@ def _rows(path: Path, names: list[str], images: Sequence[str]) -> Array:
 
 def _column(column: Any, rows: Array) -> Array:
     """One number or text per image; where there is none, NaN or ""."""
-    taken = column.combine_chunks().take(pa.array(rows, pa.int64(), mask=rows < 0))
+    # Of a list: of a NumPy array pyarrow imports pandas first, which takes half a second.
+    taken = column.combine_chunks().take(pa.array([row if row >= 0 else None for row in rows.tolist()], pa.int64()))
     if pa.types.is_integer(taken.type) or pa.types.is_floating(taken.type):
         return taken.to_numpy(zero_copy_only=False)  # of whole numbers with one missing Arrow makes floats with NaN
     return np.array(taken.cast(pa.string()).fill_null(""), dtype=str)

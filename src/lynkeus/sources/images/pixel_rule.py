@@ -97,6 +97,9 @@ class PixelRule:
         return cls(float(max(black, 0.0) if low >= 0 else black), float(high + MARGIN * span))
 
 
+BEFORE = PixelRule(background=None)  # there was a rule to choose
+
+
 class Range(NamedTuple):
     """The range of the pixels of an image without the rarest, and whether they are whole numbers."""
 

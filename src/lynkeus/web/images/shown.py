@@ -13,6 +13,7 @@ import pyarrow as pa
 from lynkeus.core import StoreError
 from lynkeus.monitor.image_records import ImageRecord, images_after, last_number
 from lynkeus.monitor.store import Store
+from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.web.images.scans import Part, ScoredImages
 from lynkeus.web.images.scores_files import SCORES, TEXTS, ScoresFile
 
@@ -55,8 +56,11 @@ def _part(records: Sequence[ImageRecord]) -> Part:
         known = sources.get((one.model, one.images))
         maps = maps or (known.maps if known else None)
         position, time = (one.about.get(name, "") for name in ("position", "time"))
+        rule = PixelRule.from_dict(one.about.get("pixels"))
         title = f"{one.model}: {Path(one.images).name}"
-        sources[one.model, one.images] = ScoresFile(Path(title), Path(one.images), maps, normals, position, time, title)
+        sources[one.model, one.images] = ScoresFile(
+            Path(title), Path(one.images), maps, normals, position, time, title, rule
+        )
     place = {key: number for number, key in enumerate(sources)}
     rows = [{**UNSCORED, **one.row} for one in records]
     names = list(dict.fromkeys(name for row in rows for name in row))
