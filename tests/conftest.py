@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from lynkeus.cli import main
-from lynkeus.core import Batch, Calibration, Finding, Schema, concatenate
+from lynkeus.core import About, Batch, Calibration, Finding, Schema, concatenate
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.score import ScoreSettings, score
@@ -186,6 +186,9 @@ class Loudest:
     """`monitor`: the largest of all |values|; `beam`: the size of their mean in its own sigmas."""
 
     outputs: ClassVar[tuple[str, ...]] = ("monitor", "beam")
+    about: ClassVar[About] = About(
+        ("table", "waveform"), False, "", "", answers={"channel": "monitor", "all channels": "beam"}
+    )
 
     def fit(self, source):
         self.names_ = np.array(source.schema.names)

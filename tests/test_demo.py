@@ -12,6 +12,7 @@ import pytest
 
 from lynkeus.demo import FAULTS, HOURS
 from lynkeus.monitor.store import Store
+from lynkeus.scorers.orbit.scorer import Orbit
 from lynkeus.simulate.beam.orbit import START_NS, machine
 
 LATER_NS = START_NS + round(HOURS * 3600 * 10**9)
@@ -29,10 +30,12 @@ def test_each_planted_fault_has_its_alarm(tmp_path: Path) -> None:
     store.close()
     for fault in FAULTS:
         began, ended = (LATER_NS + row * 10**8 for row in (fault.start, fault.stop))
-        own = [a for a in alarms if a.output == fault.concerns and began - 10**9 <= a.start_ns < ended]
+        own = [
+            a for a in alarms if a.output == Orbit.about.answers[fault.concerns] and began - 10**9 <= a.start_ns < ended
+        ]
         assert own, f"{fault.kind} was missed"
         assert own[0].start_ns <= began + 5 * 10**9
-        if fault.concerns == "monitor":
+        if fault.concerns == "channel":
             assert own[0].where == machine().names[fault.channel]
     assert len(alarms) <= 6
 

@@ -71,14 +71,14 @@ def test_the_page_of_the_store_names_every_table_and_column() -> None:
 
 
 def test_the_page_of_http_names_every_address() -> None:
-    from lynkeus.web import api
-    from lynkeus.web.alarms import pages
+    from lynkeus.web import api, front
+    from lynkeus.web.alarms import one, pages
 
     text = (DOCS / "reference" / "http_api.md").read_text("utf-8")
-    missing = [
-        route.path for router in (api.router, pages.router) for route in router.routes if f"`{route.path}`" not in text
-    ]
-    assert set(missing) <= {"/alarms/{alarm_id}/verdicts"}  # the form of the page of an alarm
+    routers = (api.router, front.router, pages.router, one.router)
+    missing = [route.path for router in routers for route in router.routes if f"`{route.path}`" not in text]
+    forms = {f"/alarms/{{alarm_id}}/{name}" for name in ("verdicts", "acknowledge")}  # of the page of an alarm
+    assert set(missing) <= forms
 
 
 def test_the_page_of_dependencies_has_a_line_for_each_and_no_other() -> None:

@@ -1,14 +1,13 @@
 import numpy as np
 import pytest
 
+from lynkeus.commission.curves import draw_turn_on, turn_on_figure
 from lynkeus.commission.figures import (
-    draw_turn_on,
     incident_figure,
     inline_svg,
     orbit_figure,
-    turn_on_figure,
 )
-from lynkeus.commission.turn_on import CHANCE, TurnOn
+from lynkeus.commission.turn_on import CHANCE, NAN, TurnOn
 from lynkeus.core import Alarm, SettingsError
 
 pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
@@ -18,9 +17,11 @@ HOUR_NS = 3_600_000_000_000
 
 def _row(fault: str, size: float, output: str, scorer: str, efficiency: float) -> TurnOn:
     low, high = max(efficiency - 0.1, 0.0), min(efficiency + 0.1, 1.0)
+    unit = "" if fault == "stuck" else "jitters"
     return TurnOn(
-        fault, size, output, scorer, efficiency, low, high, 1.0, 1.0, 0.9, 0.8, 1.0, 1.0, 2.0, 60, 1.0, False, True
-    )
+        fault, size, unit, NAN, output, scorer, efficiency, low, high, NAN, 1.0, 1.0, 0.9, 0.8, 1.0, 1.0, 2.0, 60, 1.0,
+        "per hour", False, True, False,
+    )  # fmt: skip
 
 
 ROWS = [

@@ -3,6 +3,7 @@ any model folder given to any command works, or ends in one line."""
 
 import json
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,14 @@ def plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
 OWN = {"loudest": Loudest, "loudestrun": LoudestRun, "twosided": TwoSided, "as_once_described": AsOnceDescribed}
 
 
+PLANTED = {"table": {"offset": (30.0,)}, "waveform": {"offset": (30.0,)}, "image": {"pit": (3.0,)}}
+
+
+def a_run(name: str, seed: int, factor: float = 1.0) -> RunFile:
+    energy = np.random.default_rng(seed).exponential(10.0 * factor, 300)
+    return RunFile(name, lambda: iter([{"energy": energy}]))
+
+
 def samples(kind: str, odd: bool = False, seed: int = 0) -> InMemory:
     """Noise of each kind; of the odd ones sample ODD is ten times as large."""
     rng = np.random.default_rng(seed)
@@ -140,11 +149,35 @@ def test_every_kind_goes_from_fit_to_a_table(kind: str, scorer: str, tmp_path: P
     assert 0.2 < np.mean(np.array(table[f"{output}_p_value"]) < 0.5) < 0.8
 
 
-def test_runs_go_the_same_way(tmp_path: Path) -> None:
-    def run(name: str, seed: int, factor: float = 1.0) -> RunFile:
-        energy = np.random.default_rng(seed).exponential(10.0 * factor, 300)
-        return RunFile(name, lambda: iter([{"energy": energy}]))
+@pytest.mark.parametrize("scorer", ["loudest", "twosided"])
+@pytest.mark.parametrize("kind", ONE_KIND)
+def test_every_kind_is_commissioned_by_planted_faults_or_labels(kind: str, scorer: str) -> None:
+    fitted = fit(samples(kind), FitSettings(scorer))
+    few = CommissionSettings(faults=PLANTED.get(kind), per_case=4, false_alarms=0.02)
+    if kind in PLANTED:
+        found = commission(fitted, samples(kind, seed=1), few)
+        assert found.planted
+    else:
+        with pytest.raises(SettingsError, match=r"nothing can be planted into .*--labels"):
+            commission(fitted, samples(kind, seed=1), few)
+    source = samples(kind, odd=True, seed=1)
+    truth = np.zeros(SAMPLES, int)
+    truth[ODD] = 1
+    found = commission(fitted, InMemory(replace(source.batch, truth=truth)), CommissionSettings(false_alarms=0.02))
+    (row,) = [row for row in found.rows if row.scorer == scorer and row.output == fitted.scorer.outputs[0]]
+    assert (row.fault, row.efficiency, row.faults) == ("label 1", 1.0, 1)
 
+
+def test_runs_are_commissioned_the_same_way() -> None:
+    fitted = fit(RunFolder([a_run(f"good{k}", k) for k in range(40)]), FitSettings("loudestrun"))
+    settings = CommissionSettings(faults={"shift": (3.0,)}, events=(200,), per_case=4, false_alarms=0.05)
+    found = commission(fitted, RunFolder([a_run(f"held{k}", 100 + k) for k in range(10)]), settings)
+    assert found.rows[0].efficiency >= 0.5
+    assert found.rows[0].events == 200
+
+
+def test_runs_go_the_same_way(tmp_path: Path) -> None:
+    run = a_run
     fit(RunFolder([run(f"good{k}", k) for k in range(40)]), FitSettings("loudestrun")).save(tmp_path / "m")
     fitted = Fitted.load(tmp_path / "m")
     records = RunVerdicts(fitted).of([run("good", 100), run("bad", 101, 2.0)], lambda what, share: None)

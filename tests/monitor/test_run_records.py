@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,6 +133,31 @@ def test_a_run_judged_again_counts_once_and_the_older_stays(filled: Store) -> No
     assert older is not None
     assert older.record.change == SHIFTED
     assert run_records.run(filled, "m", "b", before.number) is None
+
+
+def test_a_judgement_that_is_said_again_is_kept_once(filled: Store) -> None:
+    history = run_records.verdict_history(filled, "m", "c")
+    again = judged("c", 3, Verdict.BAD)
+    changed = replace(again, p_value=again.p_value * (1 + 1e-12))  # as another computation of it
+    for record in (again, again, changed):
+        run_records.add_runs(filled, [record, judged("a", 1)])
+    said = run_records.verdict_history(filled, "m", "c")
+    assert [number for number, *_ in said] == [number for number, *_ in history]
+    assert said[0][1] > history[0][1]  # it is from now: a watch of runs need not judge it again
+
+
+def test_what_was_said_before_something_else_counts_anew(filled: Store) -> None:
+    for verdict in (Verdict.WARN, Verdict.GOOD, Verdict.WARN):
+        run_records.add_runs(filled, [judged("z", 9, verdict)])
+    said = [verdict for *_, verdict in run_records.verdict_history(filled, "m", "z")]
+    assert said == [Verdict.WARN, Verdict.GOOD, Verdict.WARN]
+
+
+def test_two_processes_with_one_judgement_keep_it_once(filled: Store) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: run_records.add_runs(filled, [judged(f"y{k}", 9) for k in range(5)]), range(8)))
+    for k in range(5):
+        assert len(run_records.verdict_history(filled, "m", f"y{k}")) == 1
 
 
 def test_people_have_the_last_word_also_after_another_judgement(filled: Store) -> None:

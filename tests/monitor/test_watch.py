@@ -209,10 +209,27 @@ def test_nothing_is_written_for_what_cannot_be_watched(fitted: Fitted, orbits: A
     with pytest.raises(CalibrationError, match=r"cannot be supported by 0\.20 h of reference"):
         watch(fitted, open_source(orbits.later, "xfel_orbits"), store, rare)
     batch = concatenate(list(open_source(orbits.later, "xfel_orbits")))
-    fewer = replace(batch.schema, names=batch.schema.names[:-1], shape=(205,))
+    renamed = replace(batch.schema, names=(*batch.schema.names[:-1], "other"))
     with pytest.raises(SchemaError, match="1 missing"):
-        watch(fitted, InMemory(batch.with_values(batch.values[:, :-1], fewer)), store, SETTINGS)
+        watch(fitted, InMemory(batch.with_values(batch.values, renamed)), store, SETTINGS)
     assert store.monitors() == []
+
+
+def test_a_channel_that_is_missing_is_an_alarm_of_its_own(fitted: Fitted, orbits: Any, store: Store) -> None:
+    batch = concatenate(list(open_source(orbits.later, "xfel_orbits")))[:1200]
+    gone = batch.schema.names[-1]
+    fewer = replace(batch.schema, names=batch.schema.names[:-1], shape=(205,))
+    run = watch(fitted, InMemory(batch.with_values(batch.values[:, :-1], fewer)), store, SETTINGS)
+    (silent,) = [one for one in store.alarms() if one.alarm.output == "silent"]
+    assert silent.alarm.where == gone
+    assert batch.time_ns is not None
+    assert silent.alarm.start_ns == batch.time_ns[0]
+    assert not silent.is_open
+    assert any(line.startswith(f"{gone} has no values in") for line in run.messages)
+    known = store.alarm(silent.id)
+    assert known is not None
+    assert "no values" in known.evidence["text"]
+    assert known.evidence["top"][0]["channel"] == gone
 
 
 def test_memory_of_missed_samples_is_exact() -> None:

@@ -21,7 +21,7 @@ def test_a_layout_is_a_name_a_file_or_made(orbits: Path, tmp_path: Path, layout:
 
 
 def test_times_backwards_and_inf_are_handled_at_the_door(tmp_path: Path):
-    time_ns = np.array([1, 2, 2, 3, 6]) * 10**9
+    time_ns = np.array([1, 2, 2, 3, 6]) * 10**9 + 7  # no whole seconds, in which rows may share a stamp
     np.savez(tmp_path / "a.npz", X=np.array([[1.0], [np.inf], [3], [4], [5]]), time_ns=time_ns)
     source = open_source(tmp_path / "a.npz")
     assert len(concatenate(list(source))) == 4
@@ -47,12 +47,14 @@ def test_a_simulator_is_found_by_its_address():
 
 
 def test_what_is_not_there_or_not_known_is_said(tmp_path: Path):
+    (tmp_path / "notes.doc").write_text("hello")
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "inner").mkdir()
     for what, said in (
         ("absent.h5", "no such file or folder"),
         ("*.h5", "no file matches this pattern"),
-        ("notes.txt", r"the ending '.txt' is not known; readable are .h5"),
+        ("notes.doc", r"the ending '.doc' is not known; readable are .h5"),
+        ("notes.txt", "holds a header but no rows"),
         ("inner", "not a bundle and holds no file of .h5"),
     ):
         with pytest.raises(SourceError, match=said) as caught:

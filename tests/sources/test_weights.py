@@ -38,7 +38,7 @@ def write(path: Path, name: str, weight: np.ndarray = WEIGHT) -> Path:
         else:
             table = np.column_stack(list(columns.values()))
             lines = [",".join(columns), *(",".join(map(repr, map(float, row))) for row in table)]
-            path.write_text("\n".join(lines))
+            path.write_text("\n".join(lines) + "\n")
     return path
 
 

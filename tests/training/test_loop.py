@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -129,7 +130,7 @@ def test_it_goes_on_from_a_checkpoint_bit_for_bit(tmp_path: Path, monkeypatch: p
     again = Line()
     history = run(again, folder=tmp_path)
     same(again.weights(), whole.weights())
-    assert history.messages == ["line: going on after epoch 3"]
+    assert (history.messages, history.resumed) == ([], ["line: going on after epoch 3"])
 
 
 def test_a_checkpoint_cut_short_gives_way_to_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +143,7 @@ def test_a_checkpoint_cut_short_gives_way_to_the_one_before(tmp_path: Path, monk
     again = Line()
     history = run(again, folder=tmp_path)
     same(again.weights(), whole.weights())
-    assert f"{folder / FILE} is cut short or damaged: going on from the checkpoint before it" in history.messages
+    assert f"{folder / FILE} is cut short or damaged: going on from the checkpoint before it" in history.resumed
     for name in (FILE, BEFORE):
         (folder / name).write_bytes(content[:100])
     with pytest.raises(ModelError, match=r"is cut short or damaged, there is no other; remove .* to start afresh"):
@@ -218,6 +219,11 @@ def test_a_training_killed_at_any_moment_ends_with_the_same_weights(tmp_path: Pa
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
     assert start(tmp_path / "b", tmp_path / "killed", 30).wait() == 0
+    told = [json.loads((tmp_path / name / "training.json").read_text()) for name in ("whole", "killed")]
+    assert told[0].keys() == told[1].keys()
+    for name in told[0].keys() - {"epochs"}:
+        assert told[0][name] == told[1][name]
+    assert len(told[0]["epochs"]) == len(told[1]["epochs"])
     whole, ended = (load_file(tmp_path / name / "weights.safetensors") for name in ("whole", "killed"))
     assert whole.keys() == ended.keys()
     largest = max(np.abs(weights).max() for weights in whole.values())

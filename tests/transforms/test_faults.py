@@ -20,10 +20,10 @@ DURING = slice(START, START + LENGTH)
 
 
 def fault_of(kind: str, size: float = 2.0) -> Fault:
-    monitor = FAULTS[kind].concerns == "monitor"
+    single = FAULTS[kind].concerns == "channel"
     other = 3 if kind == "swapped" else -1
     pattern = PATTERN if kind in ("kick", "step") else ()
-    return Fault(kind, START, LENGTH, 1 if monitor else -1, size, other, pattern)
+    return Fault(kind, START, LENGTH, 1 if single else -1, size, other, pattern)
 
 
 def planted(kind: str, size: float = 2.0) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_only_the_named_rows_and_channels_change(kind):
     outside = truth == 0
     np.testing.assert_array_equal(rows[outside], GOOD[outside])
     assert not np.array_equal(rows[DURING], GOOD[DURING], equal_nan=True)
-    if FAULTS[kind].concerns == "monitor":
+    if FAULTS[kind].concerns == "channel":
         touched = [1, 3] if kind == "swapped" else [1]
         others = [c for c in range(CHANNELS) if c not in touched]
         np.testing.assert_array_equal(rows[:, others], GOOD[:, others])

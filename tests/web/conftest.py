@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -216,6 +217,14 @@ def write_surfaces(folder: Path, cells: int = 2, angles: int = 6, size: tuple[in
     parquet.write_table(table, folder / "scores.parquet")
     parquet.write_table(pa.Table.from_pylist(points), folder / "latent.parquet")
     return folder / "scores.parquet"
+
+
+@pytest.fixture(scope="session")
+def filled() -> SimpleNamespace:
+    """What fills a store with alarms and runs, and a folder with scored images."""
+    return SimpleNamespace(
+        alarms=lambda store: fill(store, Owner.here(), time.time_ns()), runs=judged_runs, surfaces=write_surfaces
+    )
 
 
 @pytest.fixture

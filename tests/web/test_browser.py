@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lynkeus.core import Alarm
-from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint
+from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, TracePart
 from lynkeus.monitor.store import Store
 from lynkeus.web.app import create_app
 
@@ -32,12 +33,15 @@ def test_shifter_opens_an_alarm_and_judges_it(watch: Any, address: str) -> None:
         page.wait_for_selector(f"{plot}[data-drawn] .main-svg path.js-line", state="attached", timeout=10_000)
     assert page.locator("#sample-plot .scatterlayer .trace").count() == 9  # reference, sample; 2 planes, 2 lines; ring
     assert page.inner_text("h1") == "BPME.2351.SA1/x"
-    page.check("input[value='not real']")
     page.fill("input[name=who]", "N. Shifter <i>")
-    page.fill("textarea", "cable was loose")
-    page.click("text=Give verdict")
+    page.click("text=Acknowledge: I see to it")
     page.wait_for_selector(".history li")
-    assert "N. Shifter <i>" in page.inner_text(".history")
+    assert "acknowledged by N. Shifter <i>" in page.inner_text(".history")
+    assert page.input_value("input[name=who]") == "N. Shifter <i>"  # remembered in this browser
+    page.fill("input[name=note]", "cable was loose")
+    page.click("button:text('Not real')")
+    page.wait_for_selector(".history .said-not-real")
+    assert "cable was loose" in page.inner_text(".history")
     page.goto(address)
     assert page.inner_text("tr.is-open td:last-child").strip() == "not real"
     watched.close()
@@ -102,3 +106,29 @@ def test_plots_follow_the_light(watch: Any, address: str) -> None:
         time.sleep(0.05)
     assert page.evaluate(colour) != before
     watched.close()
+
+
+def test_unlike_channels_are_strips_with_their_units(watch: Any, serving: Any, tmp_path: Path) -> None:
+    url, now = f"sqlite:///{tmp_path / 'plant.db'}", time.time_ns()
+    store, owner = Store(url), Owner.here()
+    names, units = ("inlet <K>", "area [SS]", "pump"), ["K", "degC", "mm/s"]
+    store.claim(Monitor("plant", "Plant", ("anomaly",), names), owner)
+    evidence = {"channels": names, "units": units, "evidence": [1.0, 9.0, 2.0], "deviation": [0.5, 8.0, -1.0]}
+    evidence |= {"low": [0.0, 0.0, 0.0], "high": [1.0, 1.0, 1.0], "sample": [0.5, 3.0, 0.2]}
+    times = tuple(now + k * 10**9 for k in range(-200, 100))
+    part = TracePart("anomaly", now, names, times, np.random.default_rng(1).uniform(size=(300, 3)))
+    alarm = Alarm("anomaly", now, now, 9.0, 1e-7, "area [SS]")
+    store.commit("plant", owner, Commit(ResumePoint(1, now), opened=((alarm, evidence),), traces=(part,)))
+    store.close()
+    with serving(create_app(url)) as address:
+        watched = watch(address, viewport={"width": 390, "height": 844})
+        page = watched.page
+        page.goto(f"{address}/alarms/1")
+        page.wait_for_selector("#strips[data-drawn] .main-svg path.js-line", state="attached")
+        assert page.locator("#strips .scatterlayer .trace").count() == 3
+        titles = page.locator("#strips .annotation-text").all_text_contents()
+        assert titles == ["area [SS] (degC)", "inlet <K> (K)", "pump (mm/s)"]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        button = page.locator("button:text('Not real')").bounding_box()
+        assert button["y"] + button["height"] < 844  # in sight without scrolling
+        watched.close()

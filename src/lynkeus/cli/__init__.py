@@ -18,6 +18,7 @@ from lynkeus.cli.options import (
     Data,
     FitOptions,
     GenerateOptions,
+    LayoutName,
     MetaTable,
     ModelFolder,
     ReportOptions,
@@ -38,6 +39,14 @@ study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate,
 app.add_typer(study_app, name="study")
 WIDE = 200  # columns of a list that is not written to a terminal
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
+
+
+@app.command()
+def look(data: Data, layout: LayoutName = None) -> None:
+    """Show what DATA holds, how it would be read, and which option reads it otherwise; nothing is written."""
+    from lynkeus.cli.look import show
+
+    show(data, layout)
 
 
 @app.command()
@@ -96,10 +105,12 @@ def serve(
     """Serve the pages of a store until Ctrl-C."""
     from lynkeus.monitor.site import SiteSettings
     from lynkeus.web.app import serve as run
+    from lynkeus.web.site import Words
 
     facts = SiteSettings.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
     shown = Path(facts.reports) if facts.reports else None
-    run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()))
+    words = Words(facts.call, facts.outputs)
+    run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()), words)
 
 
 @app.command()

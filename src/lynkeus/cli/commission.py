@@ -1,51 +1,93 @@
-"""lynkeus commission: a model proves itself by planted faults, whatever kind of samples it reads."""
+"""lynkeus commission: a model proves itself by planted faults or by labels, whatever kind of samples it reads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from lynkeus.cli.options import CommissionOptions, open_as_fitted, screen
+from lynkeus.cli.options import CommissionOptions, images_for, layout_of, open_for, screen
 from lynkeus.core import SettingsError
 from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
+    from lynkeus.commission.settings import CommissionSettings
+    from lynkeus.core import Source
     from lynkeus.fitting.fitted import Fitted
+
+NO_LABELS, FOLDERS = "none", "folders"
 
 
 def commission_model(options: CommissionOptions) -> None:
     """Run `lynkeus commission`."""
-    from lynkeus.commission.commission import CommissionSettings, commission
+    from lynkeus.commission.commission import commission
     from lynkeus.commission.report import write_report
     from lynkeus.fitting.fitted import Fitted
-    from lynkeus.monitor.site import parse_budget
 
     fitted = Fitted.load(options.model)
     compare = options.compare or []
     others = {folder.name: Fitted.load(folder) for folder in compare}
-    if options.run_per_file or fitted.view.alone:
-        if len(others) < len(compare) or options.model.name in others:
-            raise SettingsError("--compare: two models have the same name; rename a folder")
-        _commission_runs({options.model.name: fitted} | others, options)
-        return
-    settings = CommissionSettings.quick() if options.quick else CommissionSettings()
+    if len(others) < len(compare):
+        raise SettingsError("--compare: two models have the same name; rename a folder")
+    settings = _settings(options)
     with passes_bar(screen, "commission") as bar:
-        source = open_as_fitted(fitted, options.data, options.layout)
-        found = commission(fitted, source, settings.at(parse_budget(options.budget)), others, bar.step)
+        source, settings = _opened(fitted, options, settings)
+        _check_budget(options, [fitted, *others.values()], source)
+        found = commission(fitted, source, settings, others, bar.step)
         write_report(found, options.output)
-    say(screen, [f"{options.output}: {len(found.rows)} turn-on points at {options.budget}"])
+    say(screen, found.messages)
+    if not found.planted and settings.labels == "find":
+        say(screen, [f"the data bear labels, so nothing was planted; --labels {NO_LABELS} plants in spite of them"])
+    say(screen, [f"{counted.says}, more than {found.budget.words}: see the report" for counted in found.too_many])
+    if any(counted.extrapolated for counted in found.false_alarms):
+        say(screen, [f"the reference is too short to have seen anything as rare as {found.budget.words}: extrapolated"])
+    say(screen, [f"{options.output}: {len(found.rows)} turn-on points at {found.budget.words}"])
 
 
-def _commission_runs(fitted: Mapping[str, Fitted], options: CommissionOptions) -> None:
-    """Turn-on curves of one or more models of runs, side by side."""
-    from lynkeus.commission.runs.commission import QUICK, RunCommissionSettings, commission_runs
-    from lynkeus.commission.runs.report import write_run_report
-    from lynkeus.sources.runs.folder import open_runs
+def _settings(options: CommissionOptions) -> CommissionSettings:
+    from lynkeus.commission.settings import CommissionSettings
+    from lynkeus.monitor.site import parse_budget
 
-    settings = RunCommissionSettings(false_alarms=options.false_alarms)
-    settings = replace(settings, per_case=QUICK) if options.quick else settings
-    with passes_bar(screen, "commission") as bar:
-        found = commission_runs(fitted, open_runs(options.data), settings, bar.step)
-        write_run_report(found, options.output)
-    say(screen, [f"{options.output}: {len(found.rows)} turn-on points at {options.false_alarms:g} of good runs"])
+    settings = CommissionSettings.quick() if options.quick else CommissionSettings()
+    if options.budget is not None:
+        settings = settings.at(parse_budget(options.budget))
+    if options.false_alarms is not None:
+        settings = replace(settings, false_alarms=options.false_alarms)
+    if options.masks is not None and not options.labels:
+        raise SettingsError("--masks: say where labelled faults are; give --labels as well")
+    need: Any = {None: "find", NO_LABELS: "ignore"}.get(options.labels, "need")
+    return replace(settings, labels=need, masks=options.masks)
+
+
+def _opened(
+    fitted: Fitted, options: CommissionOptions, settings: CommissionSettings
+) -> tuple[Source, CommissionSettings]:
+    """The data, with their labels: by an array or column of the file, by a table of files or runs, or by folders."""
+    from lynkeus.commission.labels import by_folder, by_table, read_labels
+    from lynkeus.sources import open_source
+
+    if settings.labels == "need":
+        named = options.labels or ""
+        runs = options.run_per_file or fitted.view.alone
+        if named == FOLDERS or Path(named).suffix or runs:
+            label_of = by_folder if named == FOLDERS else by_table(read_labels(Path(named)))
+            settings = replace(settings, label_of=label_of)
+        elif "://" not in options.data and not Path(options.data).expanduser().is_dir():
+            return open_source(options.data, layout_of(fitted, options.data, options.layout, named)), settings
+    if fitted.view.kind == "images" and options.meta:
+        return images_for(fitted, options.data, options.meta), settings
+    return open_for(fitted, options.data, options.layout, options.meta, options.run_per_file), settings
+
+
+def _check_budget(options: CommissionOptions, models: list[Fitted], source: Source) -> None:
+    """Refuse a budget of the other kind."""
+    from lynkeus.commission.commission import in_time
+
+    timed = in_time({str(number): model for number, model in enumerate(models)}, source)
+    if timed and options.false_alarms is not None:
+        raise SettingsError("--false-alarms: rows in time alarm so many times an hour; give --budget 1/h instead")
+    if not timed and options.budget is not None:
+        raise SettingsError(
+            "--budget: these samples stand alone, without times or a reference with times, so they have no rate; give "
+            "--false-alarms 0.01, a share of good ones"
+        )

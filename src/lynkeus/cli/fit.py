@@ -21,6 +21,7 @@ from lynkeus.progress import Bar, passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
+    from lynkeus.sources import Layout
 
 SHOWN = 30  # incidents of the training data that are printed
 
@@ -32,27 +33,24 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.monitor.human_labels import human_labels
-    from lynkeus.sources import open_source, read_layout
+    from lynkeus.sources import open_source
 
     check_output(options.output)
     if options.run_per_file:
         _fit_runs(options)
         return
-    names, choice = options.scorer.split(","), None
-    layout = read_layout(options.layout)
-    if options.labels:
-        layout = replace(layout, truth=options.labels)
-    if options.weights:
-        layout = replace(layout, weight=options.weights)
+    layout, named = _layout_of(options)
     said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
-    named = options.labels or options.weights
     kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        source = Passes(open_source(options.data, kept, options.meta, _reads_pictures(names)), bar)
+        source = Passes(open_source(options.data, kept, options.meta, pictures=_reads_pictures(options.scorer)), bar)
+        windows = window_of(options, source)
+        options = with_scorer(options, source.source, windows[0])
+        names, choice = options.scorer.split(","), None
         settings = FitSettings(
-            options.scorer, options_of(options, source), *window_of(options, source),
+            options.scorer, options_of(options, source), *windows,
             kept.to_dict() if kept else None, labels=options.labels or "",
             intervals=said.intervals if said else (), images=said.images if said else {},
         )  # fmt: skip
@@ -69,12 +67,23 @@ def fit_and_save(options: FitOptions) -> None:
     fitted.save(options.output, _report(fitted))
     # Only now: a kill while the model is written must not cost the training.
     shutil.rmtree(checkpoints(options.output), ignore_errors=True)
-    say(screen, [*(said.messages if said else ()), *source.messages, *fitted.messages])
+    say(screen, [*(said.messages if said else ()), *source.messages])
     if choice is not None:
         say(screen, [*(candidate.line() for candidate in choice.candidates), choice.why])
     if fitted.view.schema.kind != source.schema.kind:
         say(screen, [f"the {source.schema.shape[0]} columns are the pixels of images, and were read as such"])
     _say_what_was_learned(fitted, options)
+
+
+def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
+    """The layout with what the options say beside it, and whether they say anything."""
+    from lynkeus.sources.formats.layout import Block, read_layout
+
+    layout = read_layout(options.layout)
+    given: dict[str, Any] = {"truth": options.labels, "weight": options.weights, "axes": options.axes}
+    given["blocks"] = (Block(options.array),) if options.array else ()
+    given = {name: value for name, value in given.items() if value}
+    return replace(layout, **given), bool(given)
 
 
 def _fit_runs(options: FitOptions) -> None:
@@ -97,8 +106,9 @@ def _fit_runs(options: FitOptions) -> None:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
     said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
     runs = said.runs if said else {}
-    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
     folder = RunFolder(open_runs(options.data))
+    options = with_scorer(options, folder, 0)
+    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
     with passes_bar(screen, "fit") as bar, training(options, bar):
         fitted = fit_model(folder, settings, progress=bar.step)
     if int(os.environ.get("RANK", "0")):
@@ -114,8 +124,9 @@ def _fit_runs(options: FitOptions) -> None:
     say(screen, [f"{options.output}: {fitted.name}, {len(view.book.plots)} plots a run"])
 
 
-def _reads_pictures(names: list[str]) -> bool:
-    """Whether all scorers read images and nothing else, so that an array of three axes is meant to be some."""
+def _reads_pictures(scorer: str | None) -> bool:
+    """Whether all scorers named read images and nothing else, so that an array of three axes is meant to be some."""
+    names = (scorer or "auto").split(",")
     return all(name != "auto" and plugins.about(name).kinds == ("image",) for name in names)
 
 
@@ -139,6 +150,17 @@ def _say_memory(names: list[str], images: Source) -> None:
         if needs is not None:
             needed = needs(len(images), *next(iter(images)).values.shape[2:])
             typer.echo(f"{name}: about {needed / 1e9:.1f} GB of memory for {len(images)} images")
+
+
+def with_scorer(options: FitOptions, source: Source, window: int) -> FitOptions:
+    """Return options that name a scorer: where there is none, the recommended one, which is said."""
+    if options.scorer:
+        return options
+    from lynkeus.fitting.recommended import recommended
+
+    name, what = recommended(source, window)
+    say(screen, [f"no -s: {name}, which is recommended for {what} (others: lynkeus list scorers; -s auto tries them)"])
+    return replace(options, scorer=name)
 
 
 def options_of(options: FitOptions, source: Source) -> dict[str, Any]:
@@ -227,6 +249,7 @@ def _report(fitted: Fitted) -> dict[str, bytes]:
 
 def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
     say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.lineage["set_aside"].items()])
+    say(screen, fitted.messages)
     samples, width = fitted.lineage["samples"], fitted.lineage["channels"]
     if samples < width:
         say(screen, [f"only {samples} samples for {width} columns: what they do not show is guessed"])
@@ -235,7 +258,10 @@ def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
         say(screen, [f"{known} samples are known to be anomalous"])
     history = getattr(fitted.scorer, "history_", None)
     if history is not None:
-        say(screen, [*history.messages, history.says(), f"{options.output / 'training.svg'}: every epoch"])
+        say(
+            screen,
+            [*history.resumed, *history.messages, history.says(), f"{options.output / 'training.svg'}: every epoch"],
+        )
         if not fitted.lineage["held_out"]:
             say(screen, ["few samples: calibrated on those it was trained on, so p-values are a little too small"])
     for name, calibration in fitted.calibrations.items():

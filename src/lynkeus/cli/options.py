@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -18,12 +18,15 @@ from rich.console import Console
 if TYPE_CHECKING:
     from lynkeus.core import Source
     from lynkeus.fitting.fitted import Fitted
+    from lynkeus.sources import Layout
 
 screen = Console(stderr=True)
 
 Data = Annotated[str, typer.Argument(help="File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1")]
 ModelFolder = Annotated[Path, typer.Argument(help="Folder written by lynkeus fit")]
 LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout by name, or your own FILE.toml")]
+ArrayName = Annotated[str | None, typer.Option("--array", help="Array or dataset to read, where a file holds several")]
+AxesNames = Annotated[str | None, typer.Option("--axes", help="Of a sample: channel,time; time,channel; row,column")]
 MetaTable = Annotated[str | None, typer.Option("--meta", help="Images: CSV or Parquet with a column file")]
 SiteFile = Annotated[Path | None, typer.Option("--site", help="TOML file with the facts of your site")]
 StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///FILE.db or postgresql://user@host/name")]
@@ -37,9 +40,14 @@ class FitOptions:
     """What `lynkeus fit` is told."""
 
     data: Data
-    scorer: Annotated[str, typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them")]
     output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")]
+    scorer: Annotated[
+        str,
+        typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them; left out: as recommended"),
+    ] = ""
     layout: LayoutName = None
+    array: ArrayName = None
+    axes: AxesNames = None
     window: Annotated[str, typer.Option(help="Rows per window; 0: single rows; auto: by the period of the data")] = "0"
     stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: no overlap (auto: an eighth)")] = 0
     labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
@@ -80,12 +88,25 @@ class CommissionOptions:
     model: ModelFolder
     data: Data
     output: Annotated[Path, typer.Option("-o", "--output", help="HTML report; the table goes beside it as Parquet")]
-    budget: Annotated[str, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = "1/h"
+    budget: Annotated[
+        str | None, typer.Option(help="Rows in time: false alarms that you accept, 1/h (usual), 3/day")
+    ] = None
     layout: LayoutName = None
     compare: Annotated[list[Path] | None, typer.Option(help="Further models for the same figure")] = None
     quick: Annotated[bool, typer.Option(help="Few faults, wide intervals")] = False
     run_per_file: RunPerFile = False
-    false_alarms: FalseAlarms = 0.01
+    false_alarms: Annotated[
+        float | None, typer.Option(help="Other samples: share of good ones that you accept to be flagged (0.01)")
+    ] = None
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="What is faulty, instead of planting: an array or column; FILE.csv of file or run and label; folders: "
+            "that images lie in; none: plant even where the data bear labels"
+        ),
+    ] = None
+    masks: Annotated[Path | None, typer.Option(help="Labelled images: folder of masks of what is wrong")] = None
+    meta: MetaTable = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +130,9 @@ class WatchOptions:
     replay: Annotated[float | None, typer.Option(help="Replay speed: 1 real time, 0 as fast as possible")] = None
     budget: Annotated[str | None, typer.Option(help="False alarms that you accept: 1/h, 3/day, 1/week")] = None
     name: Annotated[str | None, typer.Option(help="Name of this monitor in the store")] = None
+    mask: Annotated[list[str] | None, typer.Option(help="Channels under maintenance, such as 'BPME.2806.SA3*'")] = None
+    until: Annotated[str | None, typer.Option(help="When that ends, UTC: 2026-11-29T18:00; without: open end")] = None
+    reason: Annotated[str, typer.Option(help="What is done to them, for those who come after")] = ""
     site: SiteFile = None
     false_alarms: FalseAlarms = 0.01
     meta: MetaTable = None
@@ -176,10 +200,18 @@ def takes(options: type) -> Callable[[Callable[[Any], None]], Callable[..., None
 
 def open_as_fitted(fitted: Fitted, data: str, layout: str | None) -> Source:
     """Open data the way the model was fitted, unless the user says otherwise."""
-    from lynkeus.sources import Layout, open_source
+    from lynkeus.sources import open_source
+
+    return open_source(data, layout_of(fitted, data, layout), expected=fitted.view.schema)
+
+
+def layout_of(fitted: Fitted, data: str, layout: str | None, labels: str = "") -> Layout | str | None:
+    """Return the layout by which the model was fitted, unless the user gives one; with another array of `labels`."""
+    from lynkeus.sources import Layout, read_layout
 
     kept = Layout.from_dict(fitted.view.layout) if fitted.view.layout and "://" not in data else None
-    return open_source(data, layout or kept)
+    found = layout or kept
+    return replace(read_layout(found), truth=labels) if labels else found
 
 
 def open_for(fitted: Fitted, data: str, layout: str | None, meta: str | None, run_per_file: bool) -> Source:

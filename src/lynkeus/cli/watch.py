@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +15,18 @@ from lynkeus.core import SettingsError
 from lynkeus.progress import say
 
 if TYPE_CHECKING:
+    from lynkeus.core import Standing
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.monitor.folders.watch import Files
     from lynkeus.monitor.site import SiteSettings
+    from lynkeus.monitor.standing import Maintenance
     from lynkeus.monitor.store import Store
 
 
 def watch_data(options: WatchOptions) -> int:
     """Run the command; the exit code is 1 where something was found."""
     from lynkeus.monitor.site import SiteSettings, name_in
+    from lynkeus.monitor.standing import add_maintenance
     from lynkeus.monitor.store import Store
     from lynkeus.monitor.watch import WatchSettings, check, watch
     from lynkeus.progress import watch_line
@@ -37,23 +42,65 @@ def watch_data(options: WatchOptions) -> int:
     for name, given in (("--maps", options.maps), ("--meta", options.meta)):
         if given is not None:
             raise SettingsError(f"{name}: is for images; leave it out")
-    settings = WatchSettings(facts.name, facts.title, facts.rule, facts.replay, facts.place)
+    settings = WatchSettings(
+        facts.name, facts.title, facts.rule, facts.replay, facts.place, titles=facts.outputs, call=facts.call,
+        acknowledge=facts.acknowledge,
+    )  # fmt: skip
+    masked = _masked(fitted, options)
     source = open_as_fitted(fitted, options.data, None)
     check(fitted, source, settings)  # before a store is made
     with contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
         known = [pulse.monitor.name for pulse in kept.monitors()]
         settings = replace(settings, name=name_in(known, settings.name))
+        if masked:
+            add_maintenance(kept, [replace(one, monitor=settings.name) for one in masked])
+            kept_until = f"until {options.until} UTC" if options.until else "until further notice"
+            say(screen, [f"masked {kept_until}: {', '.join(one.channel for one in masked)}"])
         done = watch(fitted, source, kept, settings, tick)
         shown = kept.address
+    say(screen, [f"  {_stands(one)}" for one in done.standing])
     say(screen, [f"{shown}: {done.windows} windows, {done.alarms} alarms"])
     return 1 if done.alarms else 0
+
+
+def _masked(fitted: Fitted, options: WatchOptions) -> list[Maintenance]:
+    """Return what the options take out. Raises SettingsError for what makes no sense, before anything is written."""
+    from lynkeus.core import Stands
+    from lynkeus.monitor.standing import Maintenance, matching
+
+    if not options.mask:
+        if options.until is not None or options.reason:
+            raise SettingsError("--until and --reason belong to --mask CHANNELS; give that too, or leave them out")
+        return []
+    if not isinstance(fitted.scorer, Stands):
+        raise SettingsError(f"--mask: the scorer {fitted.name} cannot leave channels out; fit without them")
+    if not options.reason.strip():
+        raise SettingsError("--mask: say why with --reason, for those who come after")
+    until_ns = time_ns_of(options.until) if options.until else 0
+    channels = matching(options.mask, fitted.view.names)
+    return [Maintenance("", channel, until_ns, options.reason, getpass.getuser()) for channel in channels]
+
+
+def time_ns_of(text: str) -> int:
+    """Return a time of the command line, UTC where it does not say another zone. Raises SettingsError."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError(f"--until {text}: must be a time such as 2026-11-29T18:00 (UTC)") from error
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * 1_000_000_000
+
+
+def _stands(one: Standing) -> str:
+    """Return one line: what stands, since when."""
+    at = datetime.fromtimestamp(one.since_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{one.says}, since {at}"
 
 
 def _watch_folder(what: str, options: WatchOptions, facts: SiteSettings, begin: Callable[[Store], Files]) -> int:
     from lynkeus.monitor.folders.watch import Watched, watch_folder
     from lynkeus.monitor.store import Store
 
-    for name, given in (("--budget", options.budget), ("--name", options.name)):
+    for name, given in (("--budget", options.budget), ("--name", options.name), ("--mask", options.mask)):
         if given is not None:
             raise SettingsError(f"{name}: has no meaning for {what}; their rate is a share of {what}, --false-alarms")
 

@@ -1,4 +1,4 @@
-"""Figures for reports and docs: turn-on curves, comparisons of scorers, an orbit with its evidence, incidents.
+"""The look of figures for reports and docs, and two of them: an orbit with its evidence, incidents.
 
 Matplotlib's objects only, no pyplot. Colours can be told apart by the colour-blind, and every series has its own marker
 as well. Files have a light background, so that they can be read on dark pages; `inline_svg` follows the page instead.
@@ -17,10 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
 
-from lynkeus.commission.plant.rows import WITHOUT_SIZE
-from lynkeus.commission.turn_on import CHANCE, TurnOn
 from lynkeus.core import Alarm, SettingsError
 from lynkeus.files.whole import write_whole
 
@@ -34,43 +31,9 @@ SERIES = [COLOURS[f"series-{number}"] for number in range(6)]
 MARKERS = "os^Dvp*X"
 DASHES = ("-", ":")  # for the second round of colours
 BANDS = 3  # with more scorers than this only the first one has its interval drawn as a band
-PANELS_ABREAST = 4
 LABELLED = 12  # incidents with a name beside them
 WIDTH_OF_A_LETTER = 0.0072  # of the axis, at 7 points
 NS_PER_HOUR = 3.6e12
-
-
-def turn_on_figure(rows: Sequence[TurnOn], path: Path) -> None:
-    """Write `draw_turn_on` as SVG or PNG, by the ending of the path."""
-    save(draw_turn_on(rows), path)
-
-
-def draw_turn_on(rows: Sequence[TurnOn]) -> Figure:
-    """One panel per kind of fault, efficiency with its interval against size, one curve per scorer; the kinds that have
-    no size share the last panel. Only outputs that are meant for a fault are shown."""
-    meant = [row for row in rows if row.meant]
-    if not meant:
-        raise SettingsError("no turn-on points to draw: the table is empty")
-    kinds = [kind for kind in dict.fromkeys(row.fault for row in meant) if kind not in WITHOUT_SIZE]
-    flat = [row for row in meant if row.fault in WITHOUT_SIZE]
-    scorers = list(dict.fromkeys(row.scorer for row in meant))
-    abreast = min(PANELS_ABREAST, max(len(kinds), 2))
-    lines = -(-len(kinds) // abreast) if kinds else 0
-    spare = lines * abreast - len(kinds)
-    below = int(bool(flat) and spare < 2)
-    figure = Figure(figsize=(2.75 * abreast, 2.6 * (lines + below) + 0.5), layout="constrained")
-    grid = figure.add_gridspec(lines + below, abreast, hspace=0.06)
-    for number, kind in enumerate(kinds):
-        axes = figure.add_subplot(grid[number // abreast, number % abreast])
-        _draw_curves(axes, [row for row in meant if row.fault == kind], scorers)
-        axes.set_ylabel("efficiency" if number % abreast == 0 else "")
-        axes.tick_params(labelleft=number % abreast == 0)
-    if flat:
-        place = grid[lines, :] if below else grid[lines - 1, abreast - spare :]
-        _draw_without_size(figure.add_subplot(place.subgridspec(1, 2, width_ratios=(0.2, 1.0))[1]), flat, scorers)
-    handles = {text: line for axes in figure.axes for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=min(len(handles), 5), frameon=False)
-    return finished(figure)
 
 
 def orbit_figure(evidence: Mapping[str, Any], path: Path) -> None:
@@ -165,51 +128,6 @@ def _bytes(figure: Figure, kind: str) -> bytes:
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lynkeus"}):
         figure.savefig(target, format=kind, dpi=150, metadata=metadata)
     return target.getvalue()
-
-
-def _draw_curves(axes: Axes, rows: Sequence[TurnOn], scorers: Sequence[str]) -> None:
-    for number, scorer in enumerate(scorers):
-        for output in dict.fromkeys(row.output for row in rows if row.scorer == scorer):
-            own = sorted((r for r in rows if (r.scorer, r.output) == (scorer, output)), key=lambda row: row.size)
-            size, middle = [row.size for row in own], [row.efficiency for row in own]
-            if scorer == CHANCE:
-                axes.plot(size, middle, "--", color=COLOURS["muted"], linewidth=1, label=scorer)
-                continue
-            colour, marker = SERIES[number % 6], MARKERS[number % len(MARKERS)]
-            if number == 0 or len(scorers) <= BANDS:
-                axes.fill_between(
-                    size, [r.low for r in own], [r.high for r in own], color=colour, alpha=0.18, linewidth=0
-                )
-            dashes = DASHES[number // 6 % 2]
-            axes.plot(size, middle, dashes, marker=marker, color=colour, linewidth=1.6, markersize=4.5, label=scorer)
-    kind = rows[0].fault
-    axes.set_title(f"{kind} ({', '.join(dict.fromkeys(row.output for row in rows))})")
-    axes.set_xlabel("size (share of the deviation)" if kind == "gain" else "size (jitters)")
-    axes.set_ylim(-0.03, 1.03)
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.grid(True)
-
-
-def _draw_without_size(axes: Axes, rows: Sequence[TurnOn], scorers: Sequence[str]) -> None:
-    kinds = list(dict.fromkeys(row.fault for row in rows))
-    shown = [scorer for scorer in scorers if scorer != CHANCE]
-    for row in rows:
-        if row.scorer == CHANCE:
-            continue
-        number = shown.index(row.scorer)
-        at = kinds.index(row.fault) + (number - (len(shown) - 1) / 2) * 0.7 / len(shown)
-        style: dict[str, Any] = {"color": SERIES[scorers.index(row.scorer) % 6]}
-        axes.plot([row.low, row.high], [at, at], linewidth=2, **style)
-        axes.plot([row.efficiency], [at], MARKERS[scorers.index(row.scorer) % len(MARKERS)], markersize=5.5, **style)
-    axes.set_yticks(range(len(kinds)), kinds)
-    for label in axes.get_yticklabels():
-        label.set_in_layout(False)  # they have the room beside the panel
-    axes.set_ylim(len(kinds) - 0.5, -0.5)
-    axes.set_xlim(-0.03, 1.03)
-    axes.set_xlabel("efficiency")
-    axes.set_title("faults without a size")
-    axes.grid(True, axis="x")
 
 
 def finished(figure: Figure) -> Figure:

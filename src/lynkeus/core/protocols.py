@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -27,7 +27,10 @@ class About:
     are not set aside for it; `weights`: whether samples count by their weights in its fit; `scale`: "-log10 p" where
     its score is already the decimal logarithm of how rare a good sample scores this high, so that nothing has to be
     calibrated; `recommended` for its kind of data: `-s auto` keeps it where nothing else is better beyond chance;
-    `names_kinds`: it says which kind of fault it is; `runs`: the samples that it reads are whole runs.
+    `names_kinds`: it says which kind of fault it is, and its outputs after the first are for single kinds; `runs`: the
+    samples that it reads are whole runs; `titles`: what pages call an output, where its name does not say that to
+    people of every field; `answers`: which of its outputs answers for faults of one "channel" and which for those of
+    "all channels" at once, where it tells them apart.
     """
 
     kinds: tuple[str, ...]
@@ -41,6 +44,8 @@ class About:
     recommended: bool = False
     names_kinds: bool = False
     runs: bool = False
+    titles: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable

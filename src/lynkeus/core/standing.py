@@ -29,8 +29,8 @@ class Stands(Protocol):
     """A Tracking scorer that takes what lasts for the new reference, and says what that is.
 
     `standing` gives what stands in the present state; `mask` leaves channels out, by name, of all that it says and of
-    what others are compared with, and takes back those that were masked by it before and are not named any more. It
-    raises SettingsError for a name that it does not know.
+    what others are compared with, and takes back those that were masked by it before and are not named any more; of
+    names that it does not know it knows nothing.
     """
 
     def standing(self) -> tuple[Standing, ...]: ...

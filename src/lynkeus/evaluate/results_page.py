@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lynkeus.commission.commission import Commissioning
+from lynkeus.commission.found import Commissioning
 from lynkeus.commission.turn_on import CHANCE, TurnOn
 from lynkeus.core import Study
 from lynkeus.fitting.fitted import Fitted
@@ -77,9 +77,15 @@ def _fault_table(kind: str, rows: Iterable[TurnOn], first: str) -> str:
 def _alarm_rows(found: Commissioning) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for counted in found.false_alarms:
-        rate, low, high = counted.per_hour
+        rate, low, high = counted.rate
         budget = f"{found.settings.budget_per_hour:g}" + (" (extrapolated)" if counted.extrapolated else "")
-        numbers = (str(len(counted.alarms)), f"{counted.hours:.2f}", f"{rate:.2f}", f"{low:.2f} to {high:.2f}", budget)
+        numbers = (
+            str(len(counted.alarms)),
+            f"{counted.exposure:.2f}",
+            f"{rate:.2f}",
+            f"{low:.2f} to {high:.2f}",
+            budget,
+        )
         rows.append((counted.scorer, counted.output, *numbers))
     return rows
 

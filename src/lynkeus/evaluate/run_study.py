@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 import lynkeus
-from lynkeus.commission.commission import Commissioning, CommissionSettings, commission
-from lynkeus.commission.figures import incident_figure, orbit_figure, turn_on_figure
+from lynkeus.commission.commission import CommissionSettings, commission
+from lynkeus.commission.curves import turn_on_figure
+from lynkeus.commission.figures import incident_figure, orbit_figure
+from lynkeus.commission.found import Commissioning
 from lynkeus.commission.report import write_report
 from lynkeus.commission.turn_on import CHANCE
 from lynkeus.core import Alarm, Check, Source, Study
@@ -101,7 +103,7 @@ def collect(found: Commissioning, fitted: dict[str, Fitted]) -> dict[str, float]
             for name in STATISTICS:
                 metrics[f"{row.scorer}.{row.output}.{row.fault}.{row.size:g}.{name}"] = float(getattr(row, name))
     for counted in found.false_alarms:
-        rate, low, high = counted.per_hour
+        rate, low, high = counted.rate
         name = f"{counted.scorer}.{counted.output}"
         metrics |= {f"{name}.alarms_per_hour": rate, f"{name}.alarms_low": low, f"{name}.alarms_high": high}
     for name, candidate in fitted.items():

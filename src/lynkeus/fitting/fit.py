@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.core import About, Calibration, CalibrationError, Refers, Scorer, Source, about_of, plugins
+from lynkeus.core import About, Calibration, CalibrationError, Refers, Schema, Scorer, Source, about_of, plugins
 from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.core.stated import Stated
@@ -23,6 +23,8 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.reference import FOLDS, Reference, score_reference
+from lynkeus.fitting.second_population import NONE, SecondPopulation, second_population
+from lynkeus.fitting.self_check import checked
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.live_channels import LiveChannels
@@ -79,21 +81,23 @@ def fit(
     about = about_of(scorer)
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     view = view_of(source, settings, about)
-    seen = view.training(source)
-    labelled = Labelled(seen, settings.labels, settings.intervals, settings.images)
+    labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
-    _require_enough(known, seen)
+    _require_enough(known, labelled.source, source.schema)
     prepared: Source = labelled if about.labels else labelled.good
     # A network scores what it was trained on too well, so blocks of the data are kept from it, to calibrate on. One
     # that `Refers` knows itself how it would score good samples that it had not seen.
     split = about.learned and quiet is None and known.good >= FEWEST_TO_SPLIT and not isinstance(scorer, Refers)
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
+    second = second_population(labelled.good) if source.schema.kind == view.schema.kind == "table" else NONE
+    second = second.without([(start, end) for start, end, label in settings.intervals if not label])
+    training = Exclude(training, second.intervals) if second.intervals else training
     scorer.fit(training)
-    reference, incidents = _reference(scorer, labelled.good, settings)
+    reference, incidents = _reference(scorer, labelled.good, settings, second)
     # The first fit has learned the incidents as if they were good: fit again without them, so that it finds such.
-    if incidents and not isinstance(scorer, Refers):
+    if second.new(incidents) and not isinstance(scorer, Refers):
         scorer.fit(Exclude(training, [(incident.start_ns, incident.end_ns) for incident in incidents]))
-        reference, incidents = _reference(scorer, labelled.good, settings)
+        reference, incidents = _reference(scorer, labelled.good, settings, second)
     if quiet is not None:
         reference = score_reference(scorer, view.of(quiet))
         incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
@@ -102,13 +106,11 @@ def fit(
     calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
     kept = {"reference": _good_samples(calibrations, reference)}
     lineage = lineage_of(source, settings.scorer, settings.options) | _learned(view, calibrations, reference)
-    lineage |= {
-        "incidents": [incident.to_dict() for incident in incidents],
-        "known_anomalies": known.anomalies,
-        "held_out": split,
-    }
-    said = seen.own_messages if isinstance(seen, Distinct) else []
-    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage, said)
+    lineage |= {"incidents": [incident.to_dict() for incident in incidents], "known_anomalies": known.anomalies}
+    lineage |= {"held_out": split}
+    messages, check = checked(settings.scorer, scorer, labelled.good) if about.learned else ([], {})
+    messages = [*second.lines, *messages, *_copies(labelled.source)]
+    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, messages)
 
 
 def view_of(source: Source, settings: FitSettings, about: About) -> View:
@@ -124,7 +126,12 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
     return AsRead(source.schema, layout)
 
 
-def _require_enough(known: Known, seen: Source) -> None:
+def _copies(seen: Source) -> list[str]:
+    """Return what is to be said of images that are there twice."""
+    return seen.own_messages if isinstance(seen, Distinct) else []
+
+
+def _require_enough(known: Known, seen: Source, schema: Schema) -> None:
     """Refuse too few samples here, rather than deep inside a scorer."""
     least = FEWEST if known.timed else FEWEST_WITHOUT_TIMES
     if known.good < least and isinstance(seen, Distinct) and seen.copies:
@@ -133,15 +140,20 @@ def _require_enough(known: Known, seen: Source) -> None:
             f"ones: {seen.line()}; give more images"
         )
     if known.good < least:
+        columns = schema.shape[0] if schema.kind == "table" else None
+        turned = f"; if its {columns} columns are rows, write it turned, or say transpose = true in a layout (HDF5)"
+        why = turned if columns is not None and columns > max(known.good, least) else ""
         raise CalibrationError(
             f"the source has only {known.good} samples (images, windows, or rows without --window); a fit needs at "
-            f"least {least}: give more data or shorter windows"
+            f"least {least}: give more data or shorter windows{why}"
         )
 
 
-def _reference(scorer: Scorer, good: Source, settings: FitSettings) -> tuple[Reference, list[Incident]]:
+def _reference(
+    scorer: Scorer, good: Source, settings: FitSettings, second: SecondPopulation
+) -> tuple[Reference, list[Incident]]:
     """The training data as scored, and the incidents in them that nobody has called good."""
-    reference = score_reference(scorer, good)
+    reference = second.suspected(score_reference(scorer, good))
     incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
     fine = [(start, end) for start, end, label in settings.intervals if not label]
     return reference, [i for i in incidents if not any(start < i.end_ns and end > i.start_ns for start, end in fine)]

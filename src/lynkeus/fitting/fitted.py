@@ -7,7 +7,7 @@ and `SHA256SUMS` over all of them: a flipped byte is found before a number is be
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -99,16 +99,23 @@ class Fitted:
             yield self.score_batch(batch)
             move_past(self.scorer, batch)
 
-    def score_batch(self, batch: Batch) -> Scored:
-        """Score one prepared batch, without moving the scorer past it."""
+    def score_batch(self, batch: Batch, worth: float = 0.0, asked: Collection[str] | None = None) -> Scored:
+        """Score one prepared batch, without moving the scorer past it.
+
+        `worth`: p-value up to which it is asked where, if that is above the one of the view; `asked`: outputs that are
+        asked what they found (None: all), which takes longest.
+        """
         scores = self._scores(batch)
         columns = [self.calibrations[output] for output in self.scorer.outputs]
         p_values = np.stack([c.p_value(scores[:, k]) for k, c in enumerate(columns)], axis=1)
         rates = None
         if all(calibration.hours is not None for calibration in columns):
             rates = np.stack([c.alarms_per_hour(scores[:, k]) for k, c in enumerate(columns)], axis=1)
-        found = tuple(self._find(batch, p_values[:, k], output) for k, output in enumerate(self.scorer.outputs))
-        return Scored(batch, scores, p_values, rates, found)
+        found: list[list[Said]] = [[()] * len(batch) for _ in columns]
+        for k, output in enumerate(self.scorer.outputs):
+            if asked is None or output in asked:
+                found[k] = self._find(batch, p_values[:, k], output, worth)
+        return Scored(batch, scores, p_values, rates, tuple(found))
 
     def _scores(self, batch: Batch) -> Scores:
         """NaN for samples that say themselves that there is nothing to score."""
@@ -121,7 +128,7 @@ class Fitted:
             scores[fine] = self.scorer.score(batch[fine])
         return scores
 
-    def _find(self, batch: Batch, p_values: Floats, output: str) -> list[Said]:
+    def _find(self, batch: Batch, p_values: Floats, output: str, worth: float) -> list[Said]:
         """Return what the scorer found; for rare samples of which it names no place, where its evidence is
         strongest."""
         known = np.isfinite(p_values)
@@ -132,7 +139,7 @@ class Fitted:
             found = [own if there else () for own, there in zip(found, known, strict=True)]
         nowhere = np.array([not own or _names_nothing(own[0]) for own in found], bool)
         # Only rare samples: to explain one costs many networks more than to score it, and nobody asks of good ones.
-        rare = np.flatnonzero(known & nowhere & (np.nan_to_num(p_values, nan=1.0) <= self.view.worth))
+        rare = np.flatnonzero(known & nowhere & (np.nan_to_num(p_values, nan=1.0) <= max(worth, self.view.worth)))
         if len(rare):
             evidence = explanation_of_rows(self.scorer, batch, rare, output)
             for row, place in zip(rare, self.view.places(batch[rare], evidence, self.reference), strict=True):

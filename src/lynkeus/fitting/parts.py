@@ -72,13 +72,14 @@ class Parts:
         if self.added - self.rows >= ROWS_PER_PART:
             self._write(state)
 
-    def finish(self) -> int:
-        """Write the table as a whole, and remove the parts. Returns the number of rows."""
+    def finish(self, more: Mapping[str, str] | None = None) -> int:
+        """Write the table as a whole, with `more` columns that are alike in all rows, and remove the parts. Returns the
+        number of rows."""
         held, self._held = self._held, []
         with WholeParquet(self.output, SAYS, MEND) as table:
-            for number in range(self.count):
-                table.add(pq.read_table(self._part(number)))
-            for part in held:
+            for part in (*(pq.read_table(self._part(number)) for number in range(self.count)), *held):
+                for name, word in (more or {}).items():
+                    part = part.append_column(name, pa.array([word] * part.num_rows))
                 table.add(part)
         shutil.rmtree(self.folder, ignore_errors=True)
         return table.rows

@@ -27,6 +27,7 @@ from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.fitting.image_rows import about_rows, row_of_image
 from lynkeus.fitting.parts import Parts
 from lynkeus.fitting.tables import Row, columns, verdict_row, verdict_table
+from lynkeus.fitting.views.live import silent_of
 from lynkeus.sources import files_of, origin_of
 from lynkeus.sources.images.files import map_names
 from lynkeus.sources.images.folder import ImageSource
@@ -111,7 +112,12 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
         parts.add(columns(fitted, scored, parts.added), state_of(fitted.scorer))
     if not parts.added:
         raise SourceError("the data give not a single sample to score: check that they are longer than one window")
-    return Written(parts.finish(), messages=list(getattr(prepared, "messages", ())), done=done)
+    silent = silent_of(prepared)
+    return Written(
+        parts.finish({"silent": ", ".join(silent)} if silent else {}),
+        messages=list(getattr(prepared, "messages", ())),
+        done=done,
+    )
 
 
 def _data(source: Source) -> Any:

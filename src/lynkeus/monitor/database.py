@@ -90,17 +90,18 @@ def create_tables(engine: sa.Engine, address: str) -> None:
         raise StoreError(f"the store {address} holds other tables ({min(names)}, ...): give another file name")
     if not is_new:
         with engine.connect() as connection:
-            _refuse_other_version(connection, address)
+            refuse_other_version(connection, address)
     if not tables.metadata.tables.keys() <= names:  # a new store, or one from before a table was added
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             if engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
             tables.metadata.create_all(connection)
             connection.execute(insert_new(connection, tables.about), {"version": tables.VERSION})
-            _refuse_other_version(connection, address)
+            refuse_other_version(connection, address)
 
 
-def _refuse_other_version(connection: sa.Connection, address: str) -> None:
+def refuse_other_version(connection: sa.Connection, address: str) -> None:
+    """Raise StoreError where a store is not of this version."""
     version = connection.scalar(sa.select(sa.func.max(tables.about.c.version)))
     if version != tables.VERSION:
         raise StoreError(

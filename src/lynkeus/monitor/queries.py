@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from lynkeus.core.alarm import Alarm
 from lynkeus.monitor.opinions import label_of_alarm
 from lynkeus.monitor.records import ScoredPoint, Status, StoredAlarm
-from lynkeus.monitor.tables import alarm_event, alarm_opened, point, series
+from lynkeus.monitor.tables import alarm_event, alarm_opened, alarm_seen, point, series, standing
 
 NAN = float("nan")
 
@@ -24,6 +25,7 @@ def alarms_now() -> sa.Select[Any]:
     opened, event = alarm_opened, alarm_event
     last_event = sa.select(sa.func.max(event.c.id)).where(event.c.alarm_id == opened.c.id).scalar_subquery()
     now = event.alias("now")
+    seen = sa.select(alarm_seen.c.who).where(alarm_seen.c.alarm_id == opened.c.id).order_by(alarm_seen.c.id.desc())
     return (
         sa.select(
             opened.c.id,
@@ -36,6 +38,7 @@ def alarms_now() -> sa.Select[Any]:
             sa.func.coalesce(now.c.where, opened.c.where).label("place"),
             now.c.end_ns,
             label_of_alarm().label("verdict"),
+            seen.limit(1).scalar_subquery().label("seen_by"),
         )
         .join(series, series.c.id == opened.c.series_id)
         .outerjoin(now, now.c.id == last_event)
@@ -70,7 +73,24 @@ def stored_alarm(row: Any) -> StoredAlarm:
         row.place,
         row.end_ns,
     )
-    return StoredAlarm(row.id, row.monitor, alarm, row.verdict)
+    return StoredAlarm(row.id, row.monitor, alarm, row.verdict, row.seen_by)
+
+
+def alike(stored: StoredAlarm, limit: int) -> sa.Select[Any]:
+    """Other alarms of the same output at the same place, the nearest before it first, then later ones."""
+    query = alarms_now()
+    place = sa.func.coalesce(query.selected_columns.place, "")
+    later = sa.case((alarm_opened.c.start_ns < stored.alarm.start_ns, 0), else_=1)
+    query = query.where(series.c.monitor == stored.monitor, series.c.output == stored.alarm.output)
+    query = query.where(place == stored.alarm.where, alarm_opened.c.id != stored.id)
+    return query.order_by(later, alarm_opened.c.start_ns.desc()).limit(limit)
+
+
+def at_the_time(stored: StoredAlarm, around_ns: int, limit: int) -> sa.Select[Any]:
+    """Alarms of the same store that began around the time of one, whichever monitor and output."""
+    began = stored.alarm.start_ns
+    query = alarms_now().where(alarm_opened.c.start_ns.between(began - around_ns, began + around_ns))
+    return query.where(alarm_opened.c.id != stored.id).order_by(alarm_opened.c.start_ns).limit(limit)
 
 
 def alarm_counts() -> sa.Select[Any]:
@@ -106,3 +126,9 @@ def thinned_points(
 def scored_point(output: str, row: Any) -> ScoredPoint:
     """Make a point from a row of `thinned_points`."""
     return ScoredPoint(output, row.start_ns, row.end_ns, number(row.score), number(row.alarms_per_hour), row.place)
+
+
+def note_standing(connection: sa.Connection, monitor: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append what stands now and did not, and what is over."""
+    if rows:
+        connection.execute(standing.insert(), [dict(row) | {"monitor": monitor} for row in rows])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from lynkeus.core.alarm import Alarm
+from lynkeus.core.batch import Floats
 
 VERDICTS = ("real", "not real", "unsure")
 LABELS = ("good", "defect", "unsure")
@@ -22,7 +23,8 @@ class Monitor:
     """What is being watched, by what: everything the pages need to know beside the numbers.
 
     `channels` and `positions_m` (along the beam line, may be empty) have one entry per channel. `lineage`: model,
-    data, version, scorer, fitted on, excluded, ... as plain JSON types.
+    data, version, scorer, fitted on, excluded, ... as plain JSON types. `titles`: what pages call the outputs; `call`:
+    whom to call; `acknowledge`: what stood is listed until somebody has acknowledged it.
     """
 
     name: str
@@ -33,6 +35,13 @@ class Monitor:
     unit: str = ""
     budget_per_hour: float = 1.0
     lineage: Mapping[str, Any] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+    call: str = ""
+    acknowledge: bool = False
+
+    def title_of(self, output: str) -> str:
+        """What pages call an output."""
+        return self.titles.get(output) or output
 
 
 @dataclass(frozen=True)
@@ -75,11 +84,22 @@ class ScoredPoint:
 
 
 @dataclass(frozen=True)
+class TracePart:
+    """Some windows of the channels of one alarm (`output`, `start_ns`): `values` (window, channel), or NaN."""
+
+    output: str
+    start_ns: int
+    channels: tuple[str, ...]
+    time_ns: tuple[int, ...]
+    values: Floats
+
+
+@dataclass(frozen=True)
 class Commit:
     """Everything that some windows brought about; it is stored as a whole or not at all.
 
     `opened`: alarms with their evidence, in plain JSON types or NumPy arrays. `peaks`: open alarms that rose since.
-    `closed`: alarms with an end. `samples`, `missed`: since the previous commit.
+    `closed`: alarms with an end. `samples`, `missed`: since the previous commit. `traces`: the channels of alarms.
     """
 
     progress: ResumePoint
@@ -90,6 +110,8 @@ class Commit:
     samples: int = 0
     missed: int = 0
     heartbeat_ns: int = field(default_factory=time.time_ns)
+    traces: tuple[TracePart, ...] = ()
+    standing: tuple[Mapping[str, Any], ...] = ()  # rows: what stands now and did not, and what is over
 
 
 @dataclass(frozen=True)
@@ -109,12 +131,13 @@ class Pulse:
 
 @dataclass(frozen=True)
 class StoredAlarm:
-    """An alarm as it stands now: its latest peak, its end where it has one, and its latest verdict."""
+    """An alarm as it stands now: its latest peak, its end where it has one, its latest verdict, and who sees to it."""
 
     id: int
     monitor: str
     alarm: Alarm
     verdict: str | None = None
+    seen_by: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -137,13 +160,24 @@ class StoredVerdict:
 
 
 @dataclass(frozen=True)
+class Acknowledged:
+    """Somebody has seen an alarm and sees to it, which is no verdict on it."""
+
+    who: str
+    note: str
+    at_ns: int
+
+
+@dataclass(frozen=True)
 class AlarmFile:
-    """All that is known of one alarm: evidence from its opening, the monitor as it was then, every verdict."""
+    """All that is known of one alarm: evidence from its opening, the monitor as it was then, every verdict, and who has
+    seen it."""
 
     stored: StoredAlarm
     monitor: Monitor
     evidence: Mapping[str, Any]
     verdicts: tuple[StoredVerdict, ...]
+    seen: tuple[Acknowledged, ...] = ()
 
 
 @dataclass(frozen=True)

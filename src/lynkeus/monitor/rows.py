@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lynkeus.core.alarm import Alarm
-from lynkeus.monitor.records import Commit, Monitor, Owner, Pulse, ScoredPoint
+from lynkeus.monitor.records import Commit, Monitor, Owner, Pulse, ScoredPoint, TracePart
 
 RATE_MEMORY_S = 10.0  # samples per second is an average over about so long
 
@@ -61,6 +61,12 @@ def point_row(number: int, scored: ScoredPoint) -> dict[str, Any]:
     return {"series_id": number, "start_ns": scored.start_ns, "end_ns": scored.end_ns} | rates
 
 
+def trace_text(part: TracePart) -> str:
+    """Return a part as JSON; six digits are enough to draw it."""
+    values = [[float(f"{value:.6g}") for value in row] for row in part.values.tolist()]
+    return json.dumps(plain({"channels": part.channels, "time_ns": part.time_ns, "values": values}), allow_nan=False)
+
+
 def peak_fields(alarm: Alarm) -> dict[str, Any]:
     """The columns that an alarm and its events share."""
     peak = {"peak_ns": alarm.peak_ns, "peak_score": or_null(alarm.peak_score), "where": alarm.where}
@@ -81,7 +87,7 @@ def read_monitor(description: str) -> Monitor:
     """Inverse of the JSON kept in `start`."""
     fields: dict[str, Any] = json.loads(description)
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-    return Monitor(**given)
+    return Monitor(**{key: value for key, value in given.items() if key in Monitor.__dataclass_fields__})
 
 
 def read_pulse(row: Any) -> Pulse:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from lynkeus.core import Array, Book, Floats, Plot, PlotRecord, SchemaError
+from lynkeus.core import Array, Book, Floats, Plot, PlotRecord, RunRecord, SchemaError
 
 # Of each number as many bits as its drawing needs; counts keep all 24 of a float32.
 _BITS = {"counts": 23, "expected": 12, "below": 8, "above": 8, "pulls": 8}
@@ -19,6 +21,21 @@ def pack_book(plots: tuple[Plot, ...]) -> tuple[str, bytes]:
     """A digest of the plots, and the plots themselves."""
     text = json.dumps(Book(plots).to_list(), default=float, separators=(",", ":")).encode()
     return hashlib.sha256(text).hexdigest(), zlib.compress(text)
+
+
+def digest_of(record: RunRecord, book_id: int) -> str:
+    """Return a digest of what a judgement says, to as many digits as two computations of it agree."""
+    sigmas = [float(f"{one.sigma:.4g}") for one in record.plots]
+    content = [_to_digits(record.to_dict()), sigmas, book_id]
+    return hashlib.sha256(json.dumps(content, default=float).encode()).hexdigest()
+
+
+def _to_digits(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _to_digits(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_digits(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float | np.floating) else value
 
 
 def unpack_book(packed: bytes) -> Book:

@@ -15,6 +15,7 @@ from lynkeus.core import Book, Floats, Plot, RunRecord, StoreError, Verdict
 from lynkeus.monitor.database import insert_new
 from lynkeus.monitor.opinions import Opinion, latest
 from lynkeus.monitor.run_packing import (
+    digest_of,
     pack_book,
     pack_plots,
     pack_sigmas,
@@ -23,7 +24,7 @@ from lynkeus.monitor.run_packing import (
     unpack_sigmas,
 )
 from lynkeus.monitor.store import Store
-from lynkeus.monitor.tables import run_book, run_flagged, run_judged, run_plots
+from lynkeus.monitor.tables import opinion, run_book, run_content, run_flagged, run_judged, run_plots
 
 FLAGGED = (Verdict.WARN, Verdict.BAD)
 _SAID = latest("run")
@@ -73,6 +74,8 @@ class PlotScores:
 def add_runs(store: Store, records: Sequence[RunRecord]) -> None:
     """Append runs, all or none. A run that is there already is judged anew: the newest counts, the older ones stay.
 
+    What says the same as the newest judgement of a run is not appended: a judging that was killed says it once more.
+
     Raises StoreError for a run without a name, SchemaError where a plot has not as many numbers as bins.
     """
     if not all(record.run for record in records):
@@ -91,6 +94,14 @@ def models(store: Store) -> list[str]:
     query = sa.select(run_judged.c.model).group_by(run_judged.c.model).order_by(sa.func.max(run_judged.c.id).desc())
     with store.reading() as connection:
         return list(connection.scalars(query))
+
+
+def stamp(store: Store) -> tuple[int, int]:
+    """Numbers that rise when a run is judged, or when something is said of anything."""
+    numbers = (sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0)) for table in (run_judged, opinion))
+    with store.reading() as connection:
+        first, second = (int(connection.scalar(query) or 0) for query in numbers)
+    return first, second
 
 
 def runs(store: Store, wanted: RunFilter, limit: int = 50, offset: int = 0) -> tuple[list[StoredRun], int]:
@@ -166,12 +177,36 @@ def _add_run(connection: sa.Connection, record: RunRecord, book_id: int) -> None
     row |= {"verdict": record.verdict.value, "change": record.change.kind, "sigmas": pack_sigmas(record.plots)}
     row["time_ns"] = at_ns if record.start_ns is None else record.start_ns
     row["record"] = json.dumps(record.to_dict(), default=float)  # NaN and infinity stay: Python alone reads it
+    content = {"model": record.model, "run": record.run, "digest": digest_of(record, book_id)}
+    if _said_before(connection, content, at_ns):
+        return
     number = connection.execute(run_judged.insert().values(row).returning(run_judged.c.id)).scalar_one()
+    connection.execute(run_content.update().where(*_same(content)).values(run_id=number))
     connection.execute(run_plots.insert(), {"run_id": number, "plots": pack_plots(record.plots)})
     groups = [one.plot.group for one in record.plots if one.flagged]
     flagged = [{"run_id": number, "group_name": name, "plots": groups.count(name)} for name in sorted(set(groups))]
     if flagged:
         connection.execute(run_flagged.insert(), flagged)
+
+
+def _said_before(connection: sa.Connection, content: dict[str, str], at_ns: int) -> bool:
+    """Whether the newest judgement of a run says the same; then it is from now, and no other is appended.
+
+    The row of `run_content` is unique, so that of two processes with the same judgement the second waits, and sees it.
+    """
+    connection.execute(insert_new(connection, run_content), content | {"run_id": 0})
+    known = sa.select(run_content.c.run_id).where(*_same(content)).with_for_update()
+    number = connection.execute(known).scalar_one()
+    of_run = (run_judged.c.model == content["model"], run_judged.c.run == content["run"])
+    newest = connection.scalar(sa.select(sa.func.max(run_judged.c.id)).where(*of_run))
+    if number == 0 or number != newest:
+        return False
+    connection.execute(run_judged.update().where(run_judged.c.id == number).values(at_ns=at_ns))
+    return True
+
+
+def _same(content: dict[str, str]) -> list[sa.ColumnElement[bool]]:
+    return [run_content.c[name] == content[name] for name in ("model", "run", "digest")]
 
 
 def _book_id(connection: sa.Connection, plots: tuple[Plot, ...]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,15 +15,19 @@ from lynkeus.files.damaged import in_short
 NAME, EARLIER_NAME = "monitor", "orbits"  # of a monitor that nobody named, now and in stores of earlier versions
 # Names of channels as at the European XFEL: BPME.2241.SA1/x is at 2241 m of the beam line SA1, in the plane x.
 PLACE = r"\.(?P<position>\d+(?:\.\d+)?)\.(?P<line>\w+)(?:/(?P<plane>\w+))?$"
-KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "float": (int, float), "int": (int,)}
+KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,), "float": (int, float), "int": (int,), "bool": (bool,),
+    "dict[str, str]": (dict,),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class SiteSettings:
     """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when
     an alarm closes; `place`: regular expression that reads the groups `position` (m), `line` and `plane` from the name
-    of a channel ("": names say no place); `replay`: speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of
-    the pages."""
+    of a channel ("": names say no place); `acknowledge`: what stood is listed until somebody has seen it; `replay`:
+    speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages; `call`: whom to call, `outputs`: what
+    the outputs of the scorer are called here, as pages show them."""
 
     store: str = "sqlite:///lynkeus.db"
     name: str = NAME
@@ -32,17 +36,23 @@ class SiteSettings:
     quiet_s: float = 10.0
     release_factor: float = 3.0
     place: str = PLACE
+    acknowledge: bool = False
     replay: float = 0.0
     host: str = "127.0.0.1"
     port: int = 8000
     token_file: str = ""
     reports: str = ""
+    call: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if not isinstance(value, KINDS[str(item.type)]) or isinstance(value, bool):
+            if not isinstance(value, KINDS[str(item.type)]) or isinstance(value, bool) != (item.type == "bool"):
                 raise SettingsError(f"{item.name}: expected {item.type}, got {value!r}")
+        for name, title in self.outputs.items():
+            if not isinstance(title, str):
+                raise SettingsError(f"outputs.{name}: expected a title in quotes, got {title!r}")
         parse_budget(self.budget)
         _check_place(self.place)
         if not 0 <= self.port < 65536:

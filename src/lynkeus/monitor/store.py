@@ -18,9 +18,11 @@ import sqlalchemy as sa
 from lynkeus.core.alarm import Alarm
 from lynkeus.core.errors import StoreError
 from lynkeus.monitor import queries
-from lynkeus.monitor.database import create_tables, insert_new, one_line_errors, open_engine
+from lynkeus.monitor.database import create_tables, insert_new, one_line_errors, open_engine, refuse_other_version
 from lynkeus.monitor.opinions import Opinion, add_opinion, opinions, said_of
+from lynkeus.monitor.place import StoreFile
 from lynkeus.monitor.records import (
+    Acknowledged,
     AlarmCount,
     AlarmFile,
     Commit,
@@ -32,6 +34,7 @@ from lynkeus.monitor.records import (
     Status,
     StoredAlarm,
     StoredVerdict,
+    TracePart,
 )
 from lynkeus.monitor.rows import (
     has_died,
@@ -41,9 +44,10 @@ from lynkeus.monitor.rows import (
     point_row,
     read_monitor,
     read_pulse,
+    trace_text,
     unheld_row,
 )
-from lynkeus.monitor.tables import alarm_event, alarm_opened, point, progress, series, start
+from lynkeus.monitor.tables import alarm_event, alarm_opened, alarm_seen, alarm_trace, point, progress, series, start
 
 HOLD_S = 30.0  # a monitor without a heartbeat for so long may be taken over
 
@@ -55,20 +59,29 @@ class Store:
         self.engine, self.address = open_engine(url)
         with one_line_errors(self.address):
             create_tables(self.engine, self.address)
+        self._file = StoreFile(self.engine, self.address)
 
     def close(self) -> None:
         """Let go of the database."""
         self.engine.dispose()
 
+    def check(self) -> None:
+        """Raise StoreError where the store cannot be read, was moved, or was overwritten."""
+        self._file.read()
+        with self.reading() as connection:
+            refuse_other_version(connection, self.address)
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Return a connection that only reads."""
+        """A connection that only reads."""
+        self._file.look()
         with one_line_errors(self.address), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction that writes: all of it is kept, or nothing."""
+        self._file.look()
         with one_line_errors(self.address), self.engine.connect() as plain:
             connection = plain.execution_options(writes=True)
             with connection.begin():
@@ -116,10 +129,14 @@ class Store:
                 connection.execute(
                     insert_new(connection, alarm_opened), opened | peak_fields(alarm) | {"evidence": text}
                 )
+            for part in commit.traces:
+                alarm_id = _alarm_id(connection, numbers[part.output], part, name)
+                connection.execute(alarm_trace.insert(), {"alarm_id": alarm_id, "trace": trace_text(part)})
             for alarm in (*commit.peaks, *commit.closed):
                 alarm_id = _alarm_id(connection, numbers[alarm.output], alarm, name)
                 event = {"alarm_id": alarm_id, "end_ns": alarm.end_ns}
                 connection.execute(alarm_event.insert(), event | peak_fields(alarm))
+            queries.note_standing(connection, name, commit.standing)
             _update(connection, name, moved_fields(row, commit))
 
     def release(self, name: str, owner: Owner, finished: bool = False) -> None:
@@ -186,7 +203,26 @@ class Store:
                 return None
             evidence, description = connection.execute(about.where(one)).one()
             said = tuple(StoredVerdict(*fields) for fields in connection.execute(_verdicts().where(one)))
-        return AlarmFile(queries.stored_alarm(row), read_monitor(description), json.loads(evidence), said)
+            seen = tuple(Acknowledged(*fields) for fields in connection.execute(_seen(alarm_id)))
+        return AlarmFile(queries.stored_alarm(row), read_monitor(description), json.loads(evidence), said, seen)
+
+    def like(
+        self, stored: StoredAlarm, around_s: float, limit: int = 12
+    ) -> tuple[list[StoredAlarm], list[StoredAlarm]]:
+        """Other alarms of the same output at the same place, earlier ones first; and those that began within
+        `around_s` of it, on any output of any monitor."""
+        with self.reading() as connection:
+            same = connection.execute(queries.alike(stored, limit)).all()
+            beside = connection.execute(queries.at_the_time(stored, int(around_s * 1e9), limit)).all()
+        return [queries.stored_alarm(row) for row in same], [queries.stored_alarm(row) for row in beside]
+
+    def acknowledge(self, alarm_id: int, who: str, note: str = "") -> None:
+        """Append that somebody has seen an alarm and sees to it. Raises StoreError where there is no such alarm."""
+        with self.writing() as connection:
+            if connection.scalar(sa.select(alarm_opened.c.id).where(alarm_opened.c.id == alarm_id)) is None:
+                raise StoreError(f"no alarm {alarm_id} in {self.address}")
+            row = {"alarm_id": alarm_id, "who": who, "note": note, "at_ns": time.time_ns()}
+            connection.execute(alarm_seen.insert(), row)
 
     def verdicts(self, name: str) -> list[StoredVerdict]:
         """Everything people said of the alarms of a monitor, oldest first."""
@@ -223,7 +259,8 @@ def _update(connection: sa.Connection, name: str, fields: Mapping[str, Any]) -> 
 
 def _series_numbers(connection: sa.Connection, name: str, commit: Commit) -> dict[str, int]:
     alarms = (*(alarm for alarm, _ in commit.opened), *commit.peaks, *commit.closed)
-    wanted = {scored.output for scored in commit.points} | {alarm.output for alarm in alarms}
+    wanted = {one.output for one in commit.points} | {one.output for one in alarms}
+    wanted |= {one.output for one in commit.traces}
     query = sa.select(series.c.output, series.c.id).where(series.c.monitor == name)
     known = {row.output: row.id for row in connection.execute(query)}
     if not wanted <= known.keys():
@@ -233,14 +270,17 @@ def _series_numbers(connection: sa.Connection, name: str, commit: Commit) -> dic
     return known
 
 
-def _alarm_id(connection: sa.Connection, number: int, alarm: Alarm, name: str) -> int:
-    same = (alarm_opened.c.series_id == number, alarm_opened.c.start_ns == alarm.start_ns)
+def _alarm_id(connection: sa.Connection, number: int, of: Alarm | TracePart, name: str) -> int:
+    same = (alarm_opened.c.series_id == number, alarm_opened.c.start_ns == of.start_ns)
     found = connection.scalar(sa.select(alarm_opened.c.id).where(*same))
     if found is None:
-        raise StoreError(
-            f"no alarm of {name!r} {alarm.output!r} was opened at {alarm.start_ns} ns, so it cannot change"
-        )
+        raise StoreError(f"no alarm of {name!r} {of.output!r} was opened at {of.start_ns} ns, so it cannot change")
     return int(found)
+
+
+def _seen(alarm_id: int) -> sa.Select[Any]:
+    query = sa.select(alarm_seen.c.who, alarm_seen.c.note, alarm_seen.c.at_ns)
+    return query.where(alarm_seen.c.alarm_id == alarm_id).order_by(alarm_seen.c.id)
 
 
 def _verdicts() -> sa.Select[Any]:

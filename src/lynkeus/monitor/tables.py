@@ -1,4 +1,5 @@
-"""The tables of the store. Rows are only ever appended, except `progress`, which has one row per monitor."""
+"""The tables of the store. Rows are only ever appended, except `progress`, which has one row per
+monitor, and times of judgements that were given again."""
 
 from __future__ import annotations
 
@@ -107,6 +108,70 @@ alarm_event = Table(
     Index("event_by_alarm", "alarm_id", "id"),
 )
 
+# The channels of an alarm over time, some windows a row (JSON), from before it opened to after it closed.
+alarm_trace = Table(
+    "alarm_trace",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("alarm_id", _Id, ForeignKey("alarm_opened.id"), nullable=False),
+    Column("trace", Text, nullable=False),
+    Index("trace_by_alarm", "alarm_id", "id"),
+)
+
+# Who has seen an alarm and sees to it. The latest row holds.
+alarm_seen = Table(
+    "alarm_seen",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("alarm_id", _Id, ForeignKey("alarm_opened.id"), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("seen_by_alarm", "alarm_id", "id"),
+)
+
+# What has become the reference of a monitor and is not as it was. The latest row of an (output, where, since) holds;
+# its state "over" ends it.
+standing = Table(
+    "standing",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("monitor", Text, nullable=False),
+    Column("output", Text, nullable=False),
+    Column("where", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("says", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("standing_by_monitor", "monitor", "id"),
+)
+
+# Who has seen what stands; `standing_id`: the first row of it.
+acknowledged = Table(
+    "acknowledged",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("standing_id", _Id, ForeignKey("standing.id"), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+)
+
+# Channels that people took out of a monitor until a time (0: until further notice). The latest row of each holds.
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("monitor", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("maintenance_by_monitor", "monitor", "id"),
+)
+
 # What a person says of an alarm of a monitor, of an image of a folder, or of a run of a model. The latest row holds.
 opinion = Table(
     "opinion",
@@ -186,6 +251,16 @@ run_plots = Table(
     Column("plots", LargeBinary, nullable=False),
 )
 
+# What judgements of runs say, by a digest, so that the same one is kept once; `run_id` is its latest row (0: none yet).
+run_content = Table(
+    "run_content",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("run_id", BigInteger, nullable=False),
+)
+
 # The groups of plots (S1, S2, ...) in which a run has flagged plots.
 run_flagged = Table(
     "run_flagged",
@@ -195,24 +270,15 @@ run_flagged = Table(
     Column("plots", BigInteger, nullable=False),
 )
 
-# An image of a folder as a model judged it, once for each state of its file (`path`, size, time of the last change).
-# The latest row of a (model, images, file) holds. `file`: as the rows of `lynkeus score` call it; `row`: such a row,
-# and `about`: what readers of it must know, as JSON.
+# An image of a folder as a model judged it, once for each state of its file (`path`). The latest row of a (model,
+# images, file) holds. `file`: as rows of `lynkeus score` call it; `row`: such a row, `about`: what readers must know.
 image_judged = Table(
     "image_judged",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("model", Text, nullable=False),
-    Column("images", Text, nullable=False),
-    Column("file", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("mtime_ns", BigInteger, nullable=False),
-    Column("verdict", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("at_ns", BigInteger, nullable=False),
-    Column("row", Text, nullable=False),
-    Column("about", Text, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("model", "images", "file", "path", "verdict", "reason")),
+    *(Column(name, BigInteger, nullable=False) for name in ("size", "mtime_ns", "at_ns")),
+    *(Column(name, Text, nullable=False) for name in ("row", "about")),
     UniqueConstraint("model", "images", "file", "size", "mtime_ns"),
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,14 +17,19 @@ import numpy as np
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, TimesNs, advance
+from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, TimesNs, advance
+from lynkeus.core.protocols import about_of
 from lynkeus.fitting.evidence.channels import evidence, line_positions
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.follow import move_past, start, state_of
+from lynkeus.fitting.reference import mean_sample
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
+from lynkeus.monitor.silent import with_silence
 from lynkeus.monitor.site import NAME, PLACE
+from lynkeus.monitor.standing import leave_out, stood_last, what_stands
 from lynkeus.monitor.store import Store
+from lynkeus.monitor.traces import Follower
 from lynkeus.monitor.unseen import NewRows
 from lynkeus.sources import Replay
 
@@ -35,13 +40,17 @@ FINGERPRINT = "model"  # entry of the stored state that says which model it belo
 @dataclass(frozen=True)
 class WatchSettings:
     """`name` of the monitor in the store, when an alarm opens and closes, the replay's speed (0: no pacing), and how
-    the `place` of a channel is read from its name (see `SiteSettings`)."""
+    the `place` of a channel is read from its name (see `SiteSettings`); `titles` of outputs where they are not those of
+    the scorer, and whom to `call`; `acknowledge`: what stood is listed until somebody has acknowledged it."""
 
     name: str = NAME
     title: str = ""
     rule: AlarmRule = field(default_factory=AlarmRule)
     speed: float = 0.0
     place: str = PLACE
+    titles: Mapping[str, str] = field(default_factory=dict)
+    call: str = ""
+    acknowledge: bool = False
 
 
 @dataclass
@@ -55,6 +64,8 @@ class Watched:
     position: int = 0  # as in ResumePoint
     end_ns: int = 0
     open: dict[str, OpenAlarm] = field(default_factory=dict)
+    follower: Follower = field(default_factory=Follower)
+    standing: list[Standing] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
 
@@ -83,15 +94,23 @@ def watch(
     finished = False
     try:
         run = _go_on(fitted, rows, progress)
+        run.standing = list(stood_last(store, settings.name))
         for batch in prepared:
             for part in _parts(batch):
-                commit = _commit(fitted, fitted.score_batch(part), settings, run)
+                leave_out(fitted.scorer, store, settings.name, _start_ns(part))
+                scored = fitted.score_batch(part)
+                commit = _commit(fitted, scored, settings, run)
+                before = len(commit.opened)
+                commit = with_silence(commit, fitted, prepared, scored, run.open, settings.place)
+                run.alarms += len(commit.opened) - before
                 # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)
+                changed = what_stands(fitted.scorer, run.standing, run.end_ns)
                 run.position = int(_done_ns(part)[-1])
                 missed = rows.missed_until(run.position)
                 # Points, alarms and where to go on in one transaction: a kill leaves none of them without the others.
-                store.commit(settings.name, owner, replace(commit, progress=_progress(fitted, run), missed=missed))
+                now = replace(commit, progress=_progress(fitted, run), missed=missed, standing=changed)
+                store.commit(settings.name, owner, now)
                 run.missed += missed
                 run.messages = list(getattr(prepared, "messages", ()))
                 if tick is not None:
@@ -146,15 +165,16 @@ def _commit(fitted: Fitted, scored: Scored, settings: WatchSettings, run: Watche
     ]
     samples = len(scored.batch) * max(fitted.view.stride or fitted.view.window, 1)
     nowhere_yet = ResumePoint(0, run.end_ns)
-    return Commit(nowhere_yet, tuple(points), tuple(opened), tuple(peaks), tuple(closed), samples)
+    traces = run.follower.move(starts, mean_sample(scored.batch), opened, run.open, scored.batch.schema.names)
+    return Commit(nowhere_yet, tuple(points), tuple(opened), tuple(peaks), tuple(closed), samples, traces=traces)
 
 
 def _close_all(fitted: Fitted, store: Store, name: str, owner: Owner, run: Watched) -> None:
-    """At the end of the source nothing stays open."""
+    """At the end of the source nothing stays open, and the last windows are kept for the next start."""
     closed = tuple(replace(state.alarm, end_ns=state.last_high_ns) for state in run.open.values())
     run.open.clear()
-    if closed:
-        store.commit(name, owner, Commit(_progress(fitted, run), closed=closed))
+    if closed or run.windows:
+        store.commit(name, owner, Commit(_progress(fitted, run, whole=True), closed=closed))
 
 
 def _nothing_new(progress: ResumePoint | None, run: Watched) -> list[str]:
@@ -169,6 +189,11 @@ def _done_ns(batch: Batch) -> TimesNs:
     done: TimesNs | None = batch.meta.get("done_ns", batch.time_ns)
     assert done is not None  # `NewRows` has refused rows without times
     return done
+
+
+def _start_ns(batch: Batch) -> int:
+    assert batch.time_ns is not None  # see above
+    return int(batch.time_ns[0])
 
 
 def _end_ns(batch: Batch) -> Any:
@@ -191,6 +216,9 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
         schema.units[0] if schema.units else "",
         settings.rule.budget_per_hour,
         fitted.lineage,
+        {**about_of(fitted.scorer).titles, **settings.titles},
+        settings.call,
+        settings.acknowledge,
     )
 
 
@@ -198,21 +226,22 @@ def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watch
     """Bring the scorer, the rows and the open alarms to where they were."""
     arrays = load_arrays(progress.state) if progress and progress.state else {}
     same_model = arrays.pop(FINGERPRINT, b"") == np.frombuffer(_fingerprint(fitted), np.uint8)
+    follower = Follower.take(arrays)
     start(fitted.scorer, arrays if np.all(same_model) else {})
     if progress is None:
         return Watched()
     rows.after_ns = progress.position
     stored = progress.open_alarms or {}
     opened = {name: OpenAlarm(Alarm(**fields["alarm"]), fields["last_high_ns"]) for name, fields in stored.items()}
-    return Watched(position=progress.position, end_ns=progress.last_end_ns, open=opened)
+    follower = follower if np.all(same_model) else Follower()
+    return Watched(position=progress.position, end_ns=progress.last_end_ns, open=opened, follower=follower)
 
 
-def _progress(fitted: Fitted, run: Watched) -> ResumePoint:
+def _progress(fitted: Fitted, run: Watched, whole: bool = False) -> ResumePoint:
     """Return where to go on from; the state of a scorer is of no use to one that was fitted again."""
-    state = b""
     arrays = {name: np.ascontiguousarray(array) for name, array in state_of(fitted.scorer).items()}
-    if arrays:
-        state = save_arrays(arrays | {FINGERPRINT: np.frombuffer(_fingerprint(fitted), np.uint8)})
+    arrays |= {name: np.ascontiguousarray(array) for name, array in run.follower.state(whole).items()}
+    state = save_arrays(arrays | {FINGERPRINT: np.frombuffer(_fingerprint(fitted), np.uint8)})
     return ResumePoint(run.position, run.end_ns, state, {output: asdict(opened) for output, opened in run.open.items()})
 
 

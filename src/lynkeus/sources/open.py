@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from lynkeus.core import plugins
+from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.protocols import Source
 from lynkeus.files.damaged import one_line
@@ -24,6 +25,8 @@ from lynkeus.sources.images.frames import ENDINGS as FRAMES
 from lynkeus.sources.images.frames import FrameSource, pictures_in
 from lynkeus.sources.wrappers.finite import Finite
 from lynkeus.sources.wrappers.guarded import Guarded
+from lynkeus.sources.wrappers.matched import matched
+from lynkeus.sources.wrappers.spread import Spread
 from lynkeus.sources.wrappers.time_order import Ordered
 
 FORMATS = {
@@ -31,15 +34,18 @@ FORMATS = {
     ".hdf5": "hdf5",
     ".parquet": "parquet",
     ".csv": "csv",
+    ".tsv": "csv",
     ".npy": "numpy",
     ".npz": "numpy",
 }
+FORMATS_ASKED_FOR = {".txt": "csv", ".dat": "csv", ".asc": "csv"}  # where they are named: a folder may hold notes
 
 
 def open_source(
     data: str | Path,
     layout: str | Path | Layout | None = None,
     meta: str | Path | None = None,
+    expected: Schema | None = None,
     pictures: bool = False,
 ) -> Source:
     """Open a file, a bundle, a folder or pattern of files (read in time order), images, or a URL (`sim://orbit?seed=1`).
@@ -47,28 +53,31 @@ def open_source(
     `layout`: name of a shipped layout, a TOML file, or a Layout. Files come with Inf as NaN and times in order; what
     that cost is in the source's `messages`. A folder of images (any depth), a pattern of them or one image gives an
     ImageSource, to which `meta` is the table of what is known of each; so does an HDF5 file of pictures, and where
-    `pictures` are meant any array (n, row, column). Files and folders of `lynkeus generate` need
-    neither. Raises SourceError or SettingsError: what,
-    where, what to do; also where a folder holds both images and tables, unless `meta` says that images are meant.
+    `pictures` are meant any array (n, row, column). `expected`: the schema that a model reads; its channels are found,
+    others are left out. Files and folders of `lynkeus generate` need neither. Raises SourceError or SettingsError:
+    what, where, what to do; also where a folder holds both images and tables, unless `meta` says that images are meant.
     """
     if "://" in str(data):
         return _open_url(str(data), layout)
     with one_line(data):
-        return _open_files(Path(data).expanduser(), layout, meta, pictures)
+        path = Path(data).expanduser()
+        if path.is_file() and path.suffix.lower() in FRAMES:
+            array = pictures_in(path, read_layout(layout), pictures)
+            if array and (pictures or FORMATS[path.suffix.lower()] == "hdf5"):
+                return FrameSource(path, array, meta)
+        return _open_files(path, layout, meta, expected)
 
 
-def _open_files(path: Path, layout: str | Path | Layout | None, meta: str | Path | None, pictures: bool) -> Source:
+def _open_files(
+    path: Path, layout: str | Path | Layout | None, meta: str | Path | None, expected: Schema | None
+) -> Source:
     if is_image_bundle(path):
         return ImageBundle(path)
-    if path.is_file() and path.suffix.lower() in FRAMES:
-        array = pictures_in(path, read_layout(layout), pictures)
-        if array and (pictures or FORMATS[path.suffix.lower()] == "hdf5"):
-            return FrameSource(path, array, meta)
     if not is_bundle(path) and (meta or images_with_meta(path) or _holds_images(path)):
         if layout is not None and replace(read_layout(layout), truth="") != Layout():
             raise SettingsError(f"{path}: images need no --layout; leave it out")
         return plugins.load("sources", "images")(path, meta, use="good")
-    return Ordered(Finite(_open_path(path, read_layout(layout))))
+    return Ordered(Finite(Spread(_open_path(path, read_layout(layout), expected))))
 
 
 def _holds_images(path: Path) -> bool:
@@ -87,12 +96,13 @@ def _holds_images(path: Path) -> bool:
 
 def _tables(path: Path) -> list[Path]:
     found = path.iterdir() if path.is_dir() else map(Path, glob.glob(str(path), recursive=True))
-    return sorted(item for item in found if item.suffix.lower() in FORMATS and item.is_file())
+    endings = (*FORMATS, ".csv.gz", ".tsv.gz")
+    return sorted(item for item in found if item.name.lower().endswith(endings) and item.is_file())
 
 
-def _open_path(path: Path, layout: Layout) -> Source:
+def _open_path(path: Path, layout: Layout, expected: Schema | None) -> Source:
     if path.is_file():
-        return _guarded(path, layout)
+        return _guarded(path, layout, expected)
     if is_bundle(path):
         return Guarded(plugins.load("sources", "bundle")(path), path)
     if path.is_dir():
@@ -105,20 +115,20 @@ def _open_path(path: Path, layout: Layout) -> Source:
         if not found:
             kind = "no file matches this pattern" if glob.has_magic(str(path)) else "no such file or folder"
             raise SourceError(f"{path}: {kind}; check the path")
-    return Files([_guarded(item, layout) for item in found])
+    return Files([_guarded(item, layout, expected) for item in found])
 
 
-def _guarded(path: Path, layout: Layout) -> Guarded:
+def _guarded(path: Path, layout: Layout, expected: Schema | None) -> Guarded:
     """Return the reader of one file, behind the boundary that turns whatever it throws into one line."""
     with one_line(path):
-        if FORMATS.get(path.suffix.lower()) == "hdf5":
+        if format_of(path) == "hdf5":
             try_texts(path)
-        return Guarded(_reader(path, layout), path)
+        return Guarded(_reader(path, layout, expected), path)
 
 
-def _reader(path: Path, layout: Layout) -> Any:
-    name = FORMATS.get(path.suffix.lower())
-    if name is None:
+def _reader(path: Path, layout: Layout, expected: Schema | None) -> Any:
+    name = format_of(path)
+    if not name:
         raise SourceError(
             f"{path}: the ending {path.suffix!r} is not known; readable are {', '.join(FORMATS)}, images and bundles"
         )
@@ -126,7 +136,19 @@ def _reader(path: Path, layout: Layout) -> Any:
         return SampleFile(path, layout)
     if layout.pulses and name != "hdf5":
         raise SourceError(f"{path}: the layout {layout.name} describes pulses in HDF5 files; give another --layout")
-    return plugins.load("sources", "pulses" if layout.pulses else name)(path, layout)
+    if layout.pulses:
+        return plugins.load("sources", "pulses")(path, layout)
+    reader = plugins.load("sources", name)
+    if "expected" not in inspect.signature(reader).parameters:
+        return matched(reader(path, layout), expected)
+    return matched(reader(path, layout, expected), expected)
+
+
+def format_of(path: Path) -> str:
+    """Return the reader for a file by its ending, packed or not; '' where there is none."""
+    name = path.name.lower().removesuffix(".gz")
+    found = FORMATS.get(Path(name).suffix, FORMATS_ASKED_FOR.get(Path(name).suffix, ""))
+    return found if name == path.name.lower() or found == "csv" else ""
 
 
 def _open_url(url: str, layout: str | Path | Layout | None) -> Source:

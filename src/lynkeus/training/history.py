@@ -45,7 +45,8 @@ class Epoch:
 @dataclass
 class History:
     """`epochs` in order, `best`: index of the one that was kept, `samples` trained on, `parameters` trained,
-    `diverged`: a loss was no number, and training stopped there."""
+    `diverged`: a loss was no number, and training stopped there; `resumed`: what is to be said of a training that was
+    killed, which is not kept: the model is the same as if it had not been."""
 
     title: str
     samples: int
@@ -55,6 +56,7 @@ class History:
     best: int = -1
     diverged: bool = False
     messages: list[str] = field(default_factory=list)
+    resumed: list[str] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
@@ -99,7 +101,9 @@ class History:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        return asdict(self)
+        fields = asdict(self)
+        del fields["resumed"]
+        return fields
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:

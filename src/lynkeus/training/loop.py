@@ -224,7 +224,7 @@ class _Run:
         self.history = History.from_dict(found.facts["history"])
         self.best = unpack(found.tensors, self.plain, self.optimisers)
         where = f"{self.title}: going on after epoch {len(self.history.epochs)}"
-        self.history.messages += [message for message in (found.note, where) if message]
+        self.history.resumed += [message for message in (found.note, where) if message]
 
     def _checkpoint(self) -> None:
         now = time.monotonic()

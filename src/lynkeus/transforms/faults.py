@@ -1,4 +1,4 @@
-"""Planted faults: what a broken monitor or a disturbed beam does to rows of a table, with truth.
+"""Planted faults: what a broken channel or a disturbance of all of them does to rows of a table, with truth.
 
 The same faults go into real good data (commissioning) and into simulated data. They do not depend on how a
 stream is cut into batches: random numbers are keyed by (seed, number of the fault), and what a fault remembers
@@ -17,26 +17,30 @@ import numpy.typing as npt
 from lynkeus.core.batch import Array, Floats
 from lynkeus.core.errors import SettingsError
 
+Reach = Literal["channel", "all channels"]
+
 
 class FaultKind(NamedTuple):
-    """Whose problem a fault is, and what it does in one line."""
+    """How much a fault reaches, one channel or all of them, and what it does in one line."""
 
-    concerns: Literal["monitor", "beam"]
+    concerns: Reach
     says: str
 
 
 FAULTS: dict[str, FaultKind] = {
-    "noisy": FaultKind("monitor", "adds Gaussian noise of size times the channel's jitter"),
-    "stuck": FaultKind("monitor", "repeats the channel's value of the first row"),
-    "offset": FaultKind("monitor", "adds plus or minus size times the jitter, one sign for the fault"),
-    "gain": FaultKind("monitor", "multiplies the deviation from the centre by 1 + size (-1: dead, -2: inverted)"),
-    "swapped": FaultKind("monitor", "exchanges the cables of two channels, as deviations from their centres"),
-    "dropout": FaultKind("monitor", "gives no value: NaN"),
-    "drift": FaultKind("monitor", "ramps linearly up to plus or minus size times the jitter"),
-    "kick": FaultKind("beam", "a corrector deflects the beam: adds size times the pattern to all channels"),
-    "step": FaultKind("beam", "the orbit moves by size times the pattern and stays there to the end of the fault"),
-    "flip": FaultKind("beam", "mirrors all channels about the centre"),
-    "frozen": FaultKind("beam", "all channels repeat their first row: the readout hangs"),
+    "noisy": FaultKind("channel", "adds Gaussian noise of size times the channel's jitter"),
+    "stuck": FaultKind("channel", "repeats the channel's value of the first row"),
+    "offset": FaultKind("channel", "adds plus or minus size times the jitter, one sign for the fault"),
+    "gain": FaultKind("channel", "multiplies the deviation from the centre by 1 + size (-1: dead, -2: inverted)"),
+    "swapped": FaultKind("channel", "exchanges the cables of two channels, as deviations from their centres"),
+    "dropout": FaultKind("channel", "gives no value: NaN"),
+    "drift": FaultKind("channel", "ramps linearly up to plus or minus size times the jitter"),
+    "kick": FaultKind("all channels", "a corrector deflects the beam: adds size times the pattern to all channels"),
+    "step": FaultKind(
+        "all channels", "the orbit moves by size times the pattern and stays there to the end of the fault"
+    ),
+    "flip": FaultKind("all channels", "mirrors all channels about the centre"),
+    "frozen": FaultKind("all channels", "all channels repeat their first row: the readout hangs"),
 }
 _NEED_PATTERN = ("kick", "step")
 
@@ -45,8 +49,8 @@ _NEED_PATTERN = ("kick", "step")
 class Fault:
     """One fault: rows [start, start + length) of the stream.
 
-    `channel`: column of a monitor fault, `other`: the second column of `swapped`. `size` is in jitters (gain: see
-    FAULTS; stuck, swapped, dropout, flip, frozen have none). `pattern`: for kick and step, what size 1 adds to
+    `channel`: column of a fault of one channel, `other`: the second column of `swapped`. `size` is in jitters (gain:
+    see FAULTS; stuck, swapped, dropout, flip, frozen have none). `pattern`: for kick and step, what size 1 adds to
     each channel, in the unit of the data. Raises SettingsError for values that make no sense.
     """
 
@@ -65,14 +69,14 @@ class Fault:
             raise SettingsError(f"{self.kind}: start must be >= 0 and length >= 1, got {self.start}, {self.length}")
         if not np.isfinite(self.size):
             raise SettingsError(f"{self.kind}: size must be finite, got {self.size}")
-        if self.concerns == "monitor" and self.channel < 0:
+        if self.concerns == "channel" and self.channel < 0:
             raise SettingsError(f"{self.kind} is a fault of one channel: give channel >= 0, got {self.channel}")
         if self.kind == "swapped" and (self.other < 0 or self.other == self.channel):
             raise SettingsError(f"swapped needs a second channel in other, got {self.other}")
 
     @property
-    def concerns(self) -> str:
-        """Return `monitor` (one channel) or `beam` (the whole orbit)."""
+    def concerns(self) -> Reach:
+        """Return `channel` (one of them) or `all channels` (the whole row)."""
         return FAULTS[self.kind].concerns
 
     @property
@@ -132,26 +136,26 @@ def plan_faults(
     """Return one fault of `length` rows at a random place in each full stretch of `every` rows, on a random one of
     `channels`.
 
-    A beam fault keeps channel -1; kick and step still want their pattern (`dataclasses.replace`).
+    A fault of all channels keeps channel -1; kick and step still want their pattern (`dataclasses.replace`).
     """
     if not 1 <= length <= every:
         raise SettingsError(f"a fault of {length} rows does not fit into every {every} rows")
     wanted = 2 if kind == "swapped" else 1
-    monitor = kind in FAULTS and FAULTS[kind].concerns == "monitor"
-    if monitor and len(channels) < wanted:
+    single = kind in FAULTS and FAULTS[kind].concerns == "channel"
+    if single and len(channels) < wanted:
         raise SettingsError(f"{kind} needs at least {wanted} channel(s) to choose from, got {len(channels)}")
     rng = np.random.default_rng(seed)
     planned = []
     for begin in range(0, rows - every + 1, every):
         start = begin + int(rng.integers(every - length + 1))
-        chosen = [int(c) for c in rng.choice(np.asarray(channels), wanted, replace=False)] if monitor else [-1]
+        chosen = [int(c) for c in rng.choice(np.asarray(channels), wanted, replace=False)] if single else [-1]
         other = chosen[1] if wanted == 2 else -1
         planned.append(Fault(kind, start, length, chosen[0], size, other))
     return tuple(planned)
 
 
 def _check_fits(fault: Fault, channels: int) -> None:
-    if max(fault.channel if fault.concerns == "monitor" else -1, fault.other) >= channels:
+    if max(fault.channel if fault.concerns == "channel" else -1, fault.other) >= channels:
         raise SettingsError(f"{fault.kind}: channel {max(fault.channel, fault.other)} of only {channels} channels")
     if fault.kind in _NEED_PATTERN and len(fault.pattern) != channels:
         raise SettingsError(f"{fault.kind}: the pattern has {len(fault.pattern)} entries for {channels} channels")

@@ -5,6 +5,7 @@ Unscaled inputs are the most common reason why a network learns nothing: orbits 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -22,16 +23,20 @@ WINDOWS = ("raw", "z", "deviation", "white", "auto")
 MOST_NUMBERS = 3000  # of a sample that is whitened: the matrix has their square
 MOST_BYTES = 2_000_000_000  # of samples that a network learns from
 MOST_MEASURED = 50_000_000  # numbers from which centre and sigma are taken
+REPEATED = 0.5  # of the variance within samples that their mean must explain to call them pulses,
+CHANNELS = 0.25  # in at least this share of the channels
+FEWEST_PULSES = 20  # of which a mean for each number can be learned
 LEAST_SIGMA = 1e-6  # of a channel that z-normalises a window in which it stands still, in sigmas of good data
 
 
 @dataclass(frozen=True)
 class Inputs:
     """`centre`, `sigma` (c,) of each channel (table: column) in good data; `windows`: "raw"; "z" for windows of which
-    each channel is brought to mean 0 and spread 1 by itself, so that only its shape is seen; "auto": z for images, else
-    raw; "deviation" for pulses, which are alike: `centre`, `sigma` (c, ...) of each number by itself, so that only the
-    deviation from the mean is seen; "white": the same, and what good samples have in common is taken out by `whitening`
-    (numbers, numbers), so that a small deviation is not lost beside the large ones that all good pulses show."""
+    each channel is brought to mean 0 and spread 1 by itself, so that only its shape is seen; "deviation" for pulses,
+    which are alike: `centre`, `sigma` (c, ...) of each number by itself, so that only the deviation from the mean is
+    seen; "white": the same, and what good samples have in common is taken out by `whitening` (numbers, numbers), so
+    that a small deviation is not lost beside the large ones that all good pulses show; "auto": z for images, for pulses
+    what suits them (`for_pulses`), else raw."""
 
     centre: Floats
     sigma: Floats
@@ -48,15 +53,16 @@ class Inputs:
             raise SettingsError(f"windows must be one of {', '.join(WINDOWS)}, got {windows!r}")
         every = -(-samples.size // MOST_MEASURED)
         samples, weight = samples[::every], None if weight is None else weight[::every]
+        by_number = for_pulses(samples) if windows == "auto" else windows
         by_channel = samples.swapaxes(0, 1).reshape(samples.shape[1], -1).T
-        numbers = (samples if windows in ("deviation", "white") else by_channel).astype(np.float64)
+        numbers = (samples if by_number in ("deviation", "white") else by_channel).astype(np.float64)
         numbers[:, np.isnan(numbers).all(axis=0)] = 0.0
         repeated = None if weight is None else np.repeat(weight, numbers.shape[0] // len(samples))
         centre = weighted_mean(numbers, repeated)
         sigma = np.nanstd(numbers, axis=0) if weight is None else _spread(numbers, centre, repeated)
         # A channel that never changed is kept in its own unit: when it moves, it is seen.
         inputs = cls(centre, np.where(sigma > 1e-12 * np.abs(centre), sigma, 1.0), windows)
-        return replace(inputs, whitening=_whitening(inputs.of(samples), weight)) if windows == "white" else inputs
+        return replace(inputs, whitening=_whitening(inputs.of(samples), weight)) if by_number == "white" else inputs
 
     def of(self, values: Array) -> Floats:
         """Return values as a network reads them (n, c, ...), float32: in sigmas, without gaps, far ones compressed."""
@@ -71,6 +77,28 @@ class Inputs:
         if self.whitening is not None:
             scaled = (scaled.reshape(len(scaled), -1) @ self.whitening).reshape(scaled.shape)
         return (FAR_SIGMA * np.arcsinh(scaled / FAR_SIGMA)).astype(np.float32)
+
+
+def for_pulses(samples: Array) -> str:
+    """Return what to look at in waveforms (n, c, t) that repeat themselves, as RF pulses do: "white", or "deviation"
+    where they have too many numbers; "raw" for samples that do not.
+
+    They repeat themselves where the mean over samples explains at least REPEATED of the variance in time, in at least
+    a quarter of the channels (of I and Q of a phased signal one is hardly more than noise). Then a fault is small
+    beside the pulse itself: of 160 pulses an autoencoder of raw ones found no quenches (AUROC 0.43, chance), of their
+    deviations 0.96, of whitened ones 1.00; the largest deviation in sigmas has 0.99.
+    """
+    if samples.ndim != 3 or len(samples) < FEWEST_PULSES:
+        return "raw"
+    values = samples.astype(np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # channels without a single value
+        within = np.nanvar(values, axis=(0, 2))
+        common = np.nanvar(np.nanmean(values, axis=0), axis=1)
+    moves = within > 0
+    if not moves.any() or np.quantile(common[moves] / within[moves], 1 - CHANNELS) < REPEATED:
+        return "raw"
+    return "white" if samples[0].size <= MOST_NUMBERS else "deviation"
 
 
 def _spread(numbers: Floats, centre: Floats, weight: Floats | None) -> Floats:

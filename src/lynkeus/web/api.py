@@ -7,22 +7,47 @@ import io
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import Path as PathParam
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
 from lynkeus.monitor.opinions import opinions
 from lynkeus.monitor.records import AlarmFile, Pulse, Status, StoredAlarm, StoredVerdict
-from lynkeus.web.alarms.evidence import drawable, finite
+from lynkeus.monitor.traces import trace_of
+from lynkeus.web.alarms.evidence import drawable, finite, strips
 from lynkeus.web.alarms.reports import turn_on_curves
-from lynkeus.web.guard import may_post
+from lynkeus.web.guard import require_token
 from lynkeus.web.site import NOTE_LENGTH, WHO_LENGTH, SiteDep
+
+
+def storable(text: str) -> str:
+    """A text that a store can hold: without NUL and halves of characters. Raises ValueError otherwise."""
+    if "\0" in text:
+        raise ValueError("must have no NUL in it")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("must be whole characters") from error
+    return text
+
 
 router = APIRouter(prefix="/api/v1", tags=["lynkeus"])
 _LABEL = ("images", "file", "label", "who", "class_name", "note", "at_ns")
 Number = Annotated[float | None, BeforeValidator(finite)]  # NaN and infinity as null
+LARGEST = 2**63 - 1  # that a store can hold
+Ns = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+AlarmId = Annotated[int, PathParam(description="number of the alarm")]
+Text = AfterValidator(storable)
 Said = Literal["real", "not real", "unsure"]
-Who = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=WHO_LENGTH)]
-Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NOTE_LENGTH)]
+Who = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=WHO_LENGTH), Text]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NOTE_LENGTH), Text]
+
+
+class AcknowledgeIn(BaseModel):
+    """Who sees to an alarm."""
+
+    who: Who
+    note: Note = ""
 
 
 class VerdictIn(BaseModel):
@@ -82,11 +107,13 @@ class AlarmOut(BaseModel):
     alarms_per_hour: Number
     where: str
     verdict: str | None
+    seen_by: str | None
 
     @classmethod
     def of(cls, stored: StoredAlarm) -> AlarmOut:
         """Make it from a row of the store."""
         fields = vars(stored.alarm) | {"id": stored.id, "monitor": stored.monitor, "verdict": stored.verdict}
+        fields["seen_by"] = stored.seen_by
         return cls.model_validate(fields)
 
 
@@ -121,14 +148,14 @@ def alarms(
     output: str | None = None,
     status: Status | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: int | None = None,
+    before: Ns | None = None,
 ) -> list[AlarmOut]:
     """Alarms, newest first; page back with `before`, the smallest id seen."""
     return [AlarmOut.of(stored) for stored in site.store.alarms(monitor, output, status, limit, before)]
 
 
 @router.get("/alarms/{alarm_id}")
-def alarm(site: SiteDep, alarm_id: int) -> AlarmFileOut:
+def alarm(site: SiteDep, alarm_id: AlarmId) -> AlarmFileOut:
     """One alarm with everything that is known of it."""
     file = find_alarm(site, alarm_id)
     more = {"evidence": dict(file.evidence), "lineage": dict(file.monitor.lineage)}
@@ -137,9 +164,10 @@ def alarm(site: SiteDep, alarm_id: int) -> AlarmFileOut:
 
 
 @router.get("/alarms/{alarm_id}/plot")
-def alarm_plot(site: SiteDep, alarm_id: int) -> dict[str, Any]:
-    """The evidence of one alarm, made fit to draw."""
-    return drawable(find_alarm(site, alarm_id))
+def alarm_plot(site: SiteDep, alarm_id: AlarmId) -> dict[str, Any]:
+    """The evidence of one alarm, made fit to draw; `strips`: the channels that speak most for it, over time."""
+    plot = drawable(find_alarm(site, alarm_id))
+    return plot | {"strips": strips(plot, trace_of(site.store, alarm_id))}
 
 
 @router.get("/points")
@@ -147,8 +175,8 @@ def points(
     site: SiteDep,
     monitor: str,
     output: str,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
+    start_ns: Ns | None = None,
+    end_ns: Ns | None = None,
     at_most: Annotated[int, Query(ge=1, le=20_000)] = 2000,
 ) -> PointsOut:
     """Scores over time, thinned to the highest of each of `at_most` bins."""
@@ -180,12 +208,20 @@ def labels(site: SiteDep, images: str | None = None, form: Literal["json", "csv"
 
 
 @router.post("/alarms/{alarm_id}/verdicts", status_code=201)
-def add_verdict(request: Request, site: SiteDep, alarm_id: int, said: VerdictIn) -> AlarmOut:
+def add_verdict(request: Request, site: SiteDep, alarm_id: AlarmId, said: VerdictIn) -> AlarmOut:
     """Append a verdict; where the server has a token, send it as `Authorization: Bearer`."""
-    if not may_post(request, site.token):
-        raise HTTPException(401, "a verdict needs the server's token", {"WWW-Authenticate": "Bearer"})
+    require_token(request, site.token, "a verdict")
     find_alarm(site, alarm_id)
     site.store.add_verdict(alarm_id, said.verdict, said.who, said.note)
+    return AlarmOut.of(find_alarm(site, alarm_id).stored)
+
+
+@router.post("/alarms/{alarm_id}/acknowledge", status_code=201)
+def acknowledge(request: Request, site: SiteDep, alarm_id: AlarmId, said: AcknowledgeIn) -> AlarmOut:
+    """Append that somebody sees to an alarm, which is no verdict; the token as for verdicts."""
+    require_token(request, site.token, "this")
+    find_alarm(site, alarm_id)
+    site.store.acknowledge(alarm_id, said.who, said.note)
     return AlarmOut.of(find_alarm(site, alarm_id).stored)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -21,14 +24,17 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
 from lynkeus.monitor.store import Store
-from lynkeus.web import api
-from lynkeus.web.alarms import pages
+from lynkeus.web import api, front
+from lynkeus.web.alarms import one, pages, standing
+from lynkeus.web.connections import SPARE_FILES, Places
+from lynkeus.web.front import live_of
 from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
 from lynkeus.web.images import pages as inspect
 from lynkeus.web.images.scans import read_parts
 from lynkeus.web.images.shown import ShownImages
 from lynkeus.web.runs import pages as runs
-from lynkeus.web.site import HERE, Site, templates
+from lynkeus.web.site import HERE, Site, Words, templates
+from lynkeus.web.tries import Tries
 
 
 def create_app(
@@ -37,25 +43,31 @@ def create_app(
     reports: Path | None = None,
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     scans: Sequence[Path] = (),
+    words: Words | None = None,
 ) -> FastAPI:
     """The web application over one store.
 
     `token`: needed for verdicts where given. `reports`: a commissioning table (Parquet) or a folder of them.
     `hosts`: names under which the server answers ("*": any); anything else is refused, which stops DNS rebinding.
     `scans`: scores files of image folders, or folders of such files; they are read once, here. Images that
-    `lynkeus watch` judged are shown from the store, as they come.
+    `lynkeus watch` judged are shown from the store, as they come. `words`: of the place.
     """
     app = FastAPI(
         title="Lynkeus", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
     )
     given = read_parts(scans) if scans else []
     store = Store(store_url)
-    app.state.site = Site(store, token, reports, ShownImages(store, given))
+    app.state.site = Site(store, token, reports, ShownImages(store, given), words or Words())
+    app.state.live = live_of(app.state.site)
+    app.state.tries = Tries()
     app.state.stopping = lambda: False
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(Guard)
     app.include_router(api.router)
+    app.include_router(front.router)
     app.include_router(pages.router)
+    app.include_router(one.router)
+    app.include_router(standing.router)
     app.include_router(inspect.router)
     app.include_router(runs.router)
     app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)
@@ -63,7 +75,16 @@ def create_app(
     app.add_exception_handler(StarletteHTTPException, _error_page)
     app.add_exception_handler(RequestValidationError, _bad_request_page)
     app.add_exception_handler(StoreError, _store_error_page)
+    for unfit in (OverflowError, UnicodeError):  # a number or text that no store can hold, where nothing else said so
+        app.add_exception_handler(unfit, _unfit_page)
     return app
+
+
+def server_config(app: FastAPI, places: Places | None = None) -> uvicorn.Config:
+    """How uvicorn serves it to strangers. What they send is no warning of ours."""
+    http = (places or Places()).protocol()
+    # accepted at once are only so many as fit into SPARE_FILES: those that make room are closed after that
+    return uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=3, http=http, backlog=SPARE_FILES // 2)
 
 
 def serve(
@@ -73,28 +94,48 @@ def serve(
     token: str | None = None,
     reports: Path | None = None,
     scans: Sequence[Path] = (),
+    words: Words | None = None,
 ) -> None:
-    """Serve until Ctrl-C. Beyond localhost verdicts and labels need a token; one is made and printed where none is
-    given."""
+    """Serve until Ctrl-C or SIGTERM, which both end it cleanly.
+
+    Beyond localhost verdicts and labels need a token; one is made and printed where none is given.
+    """
     local = is_local(host)
     if not local and token is None:
         token = secrets.token_urlsafe(24)
         print(f"Token for verdicts and labels (made for this run): {token}", flush=True)
-    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",), scans)
+    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",), scans, words)
     listening = _listen(host, port)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(app))
     app.state.stopping = lambda: server.should_exit  # lets event streams end by themselves
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
     shown = f"[{shown}]" if ":" in shown else shown
     page = "inspect" if scans else ""
     print(f"Lynkeus is at http://{shown}:{listening.getsockname()[1]}/{page} (Ctrl-C stops it)", flush=True)
     try:
-        with suppress(KeyboardInterrupt):  # uvicorn has stopped cleanly by then
+        with _stopped_by_sigterm(server), suppress(KeyboardInterrupt):  # uvicorn has stopped cleanly by then
             server.run(sockets=[listening])
     finally:
         listening.close()
+        app.state.live.close()
         app.state.site.store.close()
+
+
+@contextmanager
+def _stopped_by_sigterm(server: uvicorn.Server) -> Iterator[None]:
+    """SIGTERM ends the server as Ctrl-C does, and the process with exit code 0: uvicorn would raise it once more."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -135,9 +176,18 @@ async def _error_page(request: Request, error: Exception) -> Response:
 async def _bad_request_page(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if request.url.path.startswith("/api/"):
-        return await request_validation_exception_handler(request, error)
+        # without what was sent: half a character in it could not be sent back
+        told = [{key: one[key] for key in ("type", "loc", "msg")} for one in error.errors()]
+        return JSONResponse({"detail": told}, 422)
     first = error.errors()[0]
     return _page(request, 422, f"{first['loc'][-1]}: {first['msg']}")
+
+
+async def _unfit_page(request: Request, _error: Exception) -> Response:
+    text = "the address, or what was sent, holds a number or a text that cannot be"
+    if request.url.path.startswith("/api/"):
+        return await http_exception_handler(request, HTTPException(422, text))
+    return _page(request, 422, text)
 
 
 async def _store_error_page(request: Request, error: Exception) -> Response:

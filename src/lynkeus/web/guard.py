@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lynkeus.web.connections import network_of
+from lynkeus.web.tries import Tries
 
 COOKIE = "lynkeus_session"
 LONGEST_POST = 16_384  # bytes
@@ -55,6 +59,8 @@ class Guard:
             await send(message)
 
         refusal = _refusal(Headers(scope=scope)) if scope["method"] == "POST" else None
+        if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+            refusal = PlainTextResponse("refused: an address has no NUL in it", 400)
         await (refusal or self.app)(scope, receive, send_with_headers)
 
 
@@ -85,16 +91,41 @@ def session_of(token: str) -> str:
 
 
 def same(given: str, expected: str) -> bool:
-    """Compare two texts in constant time, so that the time says nothing of the secret."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+    """Compare in constant time."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
 
 
 def may_post(request: Request, token: str | None) -> bool:
-    """Return whether this request carries the token (as a bearer or by its cookie), where one is needed."""
-    if token is None:
-        return True
-    # Programs send the token itself, browsers the cookie that was set for it on the login page.
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and same(bearer.strip(), token):
+    """Whether this request carries the token (as a bearer or by its cookie), where one is needed."""
+    if token is None or same(_bearer(request), token):
         return True
     return same(request.cookies.get(COOKIE, ""), session_of(token))
+
+
+def require_token(request: Request, token: str | None, what: str) -> None:
+    """Refuse a request without the token: 401; 429 while its address has to wait after many wrong ones."""
+    if token is None or same(request.cookies.get(COOKIE, ""), session_of(token)):
+        return
+    given = _bearer(request)
+    if not given:
+        raise HTTPException(401, f"{what} needs the server's token: sign in first", {"WWW-Authenticate": "Bearer"})
+    check_token(request, given, token)
+
+
+def check_token(request: Request, given: str, token: str) -> None:
+    """Refuse a wrong token: 401; and any token while its address has to wait after many wrong ones: 429."""
+    tries: Tries = request.app.state.tries
+    address = network_of(request.client.host if request.client else "")
+    wait_s = tries.wait_s(address)
+    if wait_s > 0:
+        seconds = math.ceil(wait_s)
+        raise HTTPException(429, f"too many wrong tokens: try again in {seconds} s", {"Retry-After": str(seconds)})
+    if not same(given, token):
+        tries.wrong(address)
+        raise HTTPException(401, "that is not the server's token", {"WWW-Authenticate": "Bearer"})
+    tries.right(address)
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +14,16 @@ from fastapi.templating import Jinja2Templates
 
 from lynkeus.core import StoreError, Verdict
 from lynkeus.monitor import run_records
-from lynkeus.monitor.records import LABELS, VERDICTS
+from lynkeus.monitor.records import LABELS, VERDICTS, Monitor
+from lynkeus.monitor.standing import Maintenance, maintenance_of
 from lynkeus.monitor.store import Store
 from lynkeus.web import words
+from lynkeus.web.alarms import words as alarm_words
 from lynkeus.web.images.scans import ScoredImages
 from lynkeus.web.images.shown import ShownImages
 from lynkeus.web.runs import figures as run_figures
 from lynkeus.web.runs import words as run_words
+from lynkeus.web.runs.in_short import RunsInShort, RunsReader
 
 HERE = Path(__file__).parent
 WHO_LENGTH, NOTE_LENGTH = 80, 2000
@@ -33,11 +37,15 @@ templates.env.filters |= {
     "utc": words.utc,
     "iso": words.iso,
     "count": words.count,
+    "number": alarm_words.number,
+    "sigma": alarm_words.sigmas,
+    "swing": lambda deviation: max(min(deviation, 0.0), -10.0),
     "significant": words.significant,
     "per_second": words.per_second,
     "happened": run_words.happened,
     "in_short": run_words.in_short,
     "how_rare_run": run_words.how_rare_run,
+    "p_value": run_words.p_value,
     "events": run_words.events,
     "sigmas": run_words.sigmas,
     "outlined": run_words.outlined,
@@ -58,13 +66,43 @@ templates.env.globals |= {
 
 
 @dataclass(frozen=True)
+class Words:
+    """What people of this place say: whom to `call`, and what the `outputs` of scorers are called."""
+
+    call: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Site:
-    """What one server shows: a store, who may write to it, commissioning reports, and scored images (`shown`)."""
+    """What one server shows: a store, who may write to it, commissioning reports, scored images (`shown`), and its
+    words."""
 
     store: Store
     token: str | None
     reports: Path | None
     shown: ShownImages
+    words: Words = field(default_factory=Words)
+    runs: RunsReader = field(default_factory=RunsReader)
+
+    def title_of(self, monitor: Monitor, output: str) -> str:
+        """What pages call an output: by the site, else by the watch, else by the scorer."""
+        return self.words.outputs.get(output) or monitor.title_of(output)
+
+    def titles(self) -> dict[tuple[str, str], str]:
+        """What pages call each (monitor, output)."""
+        monitors = [pulse.monitor for pulse in self.store.monitors()]
+        return {(one.name, output): self.title_of(one, output) for one in monitors for output in one.outputs}
+
+    def runs_in_short(self) -> list[RunsInShort]:
+        """Of each model that judged runs how many there are, and which are not good."""
+        return self.runs.read(self.store)
+
+    def masks_of(self, monitor: str, channel: str) -> list[Maintenance]:
+        """The masks under which a channel lies at the last window of its monitor."""
+        pulse = self.store.monitor(monitor)
+        entries = maintenance_of(self.store, monitor, (pulse.last_end_ns or 0) if pulse else 0)
+        return [one for one in entries if one.channel == channel]
 
     @property
     def scans(self) -> ScoredImages | None:
@@ -75,7 +113,7 @@ class Site:
     def has_runs(self) -> bool:
         """Return whether there are runs to show; not where the store fails, which another part of the page says."""
         try:
-            return bool(run_records.models(self.store))
+            return run_records.stamp(self.store)[0] > 0
         except StoreError:
             return False
 

@@ -7,11 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lynkeus.commission.jitter import Jitter
-from lynkeus.commission.plant.rows import FAULT_SIZES, CommissionSettings, plan_passes
+from lynkeus.commission.plant.rows import BRIEF, KINDS, PER_CASE, plan_passes
+from lynkeus.commission.settings import CommissionSettings
 from lynkeus.core import SettingsError, SourceError
 from lynkeus.transforms.faults import FAULTS
 
 pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
+
+
+CASES = CommissionSettings().cases(KINDS, "rows in time")
 
 
 def _known(rows: int) -> Jitter:
@@ -24,13 +28,13 @@ def test_every_case_is_planted_equally_often_and_no_faults_overlap(rows, per_cas
     chosen = CommissionSettings(per_case=per_case, seed=seed)
     passes = plan_passes(chosen, _known(rows), range(2, 7))
     counts = Counter((fault.kind, fault.size) for faults in passes for fault in faults)
-    assert counts == dict.fromkeys(chosen.cases, per_case)
+    assert counts == dict.fromkeys(CASES, per_case)
     for faults in passes:
         assert faults[0].start >= 0
         assert faults[-1].stop <= rows
         assert all(before.stop <= after.start for before, after in pairwise(faults))
-        monitor = [fault for fault in faults if fault.concerns == "monitor"]
-        assert all(2 <= fault.channel < 7 for fault in monitor)
+        single = [fault for fault in faults if fault.concerns == "channel"]
+        assert all(2 <= fault.channel < 7 for fault in single)
         assert all(len(fault.pattern) == 8 for fault in faults if fault.kind in ("kick", "step"))
 
 
@@ -44,25 +48,24 @@ def test_the_plan_is_that_of_its_seed_and_mixes_the_kinds():
 
 def test_long_data_are_passed_once_and_planted_thinly():
     (faults,) = plan_passes(CommissionSettings(per_case=2), _known(10_000_000), range(8))
-    assert len(faults) == 2 * len(CommissionSettings().cases)
+    assert len(faults) == 2 * len(CASES)
     assert faults[-1].start > 9_000_000
 
 
 def test_every_kind_of_fault_is_planted_by_default_and_quick_means_fewer():
-    assert set(FAULT_SIZES) == set(FAULTS)
+    assert set(KINDS) == set(FAULTS)
     quick = CommissionSettings.quick().at(3.0)
-    assert quick.per_case < CommissionSettings().per_case
+    assert quick.count(PER_CASE, BRIEF) < CommissionSettings().count(PER_CASE, BRIEF)
     assert quick.budget_per_hour == 3.0
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"faults": {"melted": (1.0,)}}, "no fault called 'melted'"),
         ({"faults": {"noisy": ()}}, "at least one size"),
         ({"faults": {"noisy": (float("nan"),)}}, "finite"),
         ({"faults": {}}, "at least one kind"),
-        ({"per_case": 0}, "at least once"),
+        ({"per_case": -1}, "at least once"),
         ({"budget_per_hour": 0.0}, "budget must be positive"),
         ({"length": 700}, "does not fit"),
     ],
@@ -70,6 +73,11 @@ def test_every_kind_of_fault_is_planted_by_default_and_quick_means_fewer():
 def test_settings_that_make_no_sense_are_refused(wrong, says):
     with pytest.raises(SettingsError, match=says):
         CommissionSettings(**wrong)
+
+
+def test_a_kind_that_is_none_is_refused():
+    with pytest.raises(SettingsError, match="no fault of rows in time called 'melted'"):
+        plan_passes(CommissionSettings(faults={"melted": (1.0,)}), _known(6000), range(8))
 
 
 def test_data_shorter_than_one_stretch_are_refused():

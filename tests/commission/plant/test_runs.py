@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lynkeus.commission.plant.good_events import GoodEvents
-from lynkeus.commission.plant.runs import FAULTS, plant
+from lynkeus.commission.plant.runs import KINDS, plant
 from lynkeus.core import SettingsError
 from lynkeus.transforms.event_columns import EventColumns
 
@@ -113,7 +113,7 @@ def test_thresholds_noise_loss_and_drift(plain) -> None:
     assert 200 < len(plant("loss", 0.5, usual, (values, group), np.random.default_rng(0)).values) < 400
     drift = plant("drift", 1.0, usual, (values, group), np.random.default_rng(0))
     assert drift.truth.change == "none"
-    assert FAULTS["drift"].change == "none"
+    assert KINDS["drift"].change == "none"
 
 
 def test_groups_are_the_populations_where_a_table_has_them() -> None:
@@ -133,16 +133,14 @@ def test_missing_values_stay_missing_and_one_column_is_enough() -> None:
     columns = EventColumns.fit(runs)
     read = [(columns.values(run), columns.group_of(run)) for run in runs]
     usual = GoodEvents.fit(columns, read)
-    for kind, of in FAULTS.items():
+    for kind, of in KINDS.items():
         found = plant(kind, of.sizes[-1], usual, read[0], np.random.default_rng(2))
         assert found.values.shape[1] == 1
         assert len(found.values) == len(found.group)
     assert np.isnan(plant("shift", 0.3, usual, read[0], rng).values).sum() == np.isnan(read[0][0]).sum()
 
 
-def test_an_unknown_fault_and_no_events_are_said_in_words(plain) -> None:
-    usual, run = plain
-    with pytest.raises(SettingsError, match="no fault of runs called 'melted'; there are: shift"):
-        plant("melted", 1.0, usual, run, np.random.default_rng(0))
+def test_no_events_are_said_in_words(plain) -> None:
+    usual, _ = plain
     with pytest.raises(SettingsError, match="no events to plant faults in"):
         GoodEvents.fit(usual.columns, [(np.empty((0, 4)), np.empty(0, "U1"))])

@@ -44,3 +44,18 @@ def test_fewer_pulses_than_numbers_do_no_harm() -> None:
 def test_white_samples_of_very_many_numbers_are_refused() -> None:
     with pytest.raises(SettingsError, match="at most 3000 numbers a sample, not 4000"):
         Inputs.fit(np.zeros((5, 2, 2000)), "white")
+
+
+def test_pulses_are_seen_as_deviations_without_being_asked() -> None:
+    inputs = Inputs.fit(pulses(160), "auto")
+    assert inputs.whitening is not None
+    assert inputs.centre.shape == (2, 30)
+
+
+def test_windows_that_do_not_repeat_themselves_are_read_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    phase = rng.uniform(0, 2 * np.pi, (200, 1, 1))
+    sliding = np.sin(np.arange(30) / 5 + phase) + 0.1 * rng.normal(size=(200, 2, 30))
+    walks = np.cumsum(rng.normal(size=(200, 2, 30)), axis=2)
+    for windows in (sliding, walks, rng.normal(size=(200, 2, 30)), np.full((200, 2, 30), np.nan)):
+        assert Inputs.fit(windows, "auto").centre.shape == (2,)

@@ -114,7 +114,7 @@ def test_a_broken_monitor_is_named_and_the_beam_is_left_in_peace(orbit: Orbit, k
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-@pytest.mark.parametrize("kind", [kind for kind, fault in FAULTS.items() if fault.concerns == "beam"])
+@pytest.mark.parametrize("kind", [kind for kind, fault in FAULTS.items() if fault.concerns == "all channels"])
 def test_a_moved_beam_is_not_blamed_on_a_monitor(orbit: Orbit, kind: str, channel: int) -> None:
     scores, _ = watch(orbit, unseen(fault(kind, channel)))
     assert (scores[WINDOWS, 1] > limits()[1]).all()

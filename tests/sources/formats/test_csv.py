@@ -74,5 +74,5 @@ def test_bad_tables_are_refused_in_one_line(tmp_path: Path, text: str, said: str
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
     (tmp_path / "image.csv").write_bytes(b"\x89PNG\xff\xfe\x00" * 50)
-    with pytest.raises(SourceError, match="not a CSV file"):
+    with pytest.raises(SourceError, match="not a CSV file of text"):
         CsvSource(tmp_path / "image.csv")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import SourceError, concatenate
-from lynkeus.sources import open_source
+from lynkeus.sources import files_of, open_source
 
 
 def _save(path: Path, first_s: int, rows: int = 5, width: int = 2, names: tuple[str, ...] = ("u", "v")) -> Path:
@@ -24,7 +24,7 @@ def test_files_are_read_in_the_order_of_their_times(tmp_path: Path):
         assert (np.diff(read.time_ns) > 0).all()
         assert read.meta["file"].tolist() == [0] * 5 + [1] * 5
         assert read.meta["position"].tolist() == [0, 1, 2, 3, 4] * 2
-        assert source.source.source.files == (early, late)
+        assert files_of(source) == (early, late)
 
 
 def test_without_times_the_names_give_the_order(tmp_path: Path):

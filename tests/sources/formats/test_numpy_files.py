@@ -32,26 +32,26 @@ def test_npz_round_trip(tmp_path: Path):
 
 
 def test_bad_arrays_are_refused(tmp_path: Path):
-    np.save(tmp_path / "line.npy", np.zeros(8))
+    np.save(tmp_path / "text_line.npy", np.array(["a", "b"]))
     np.save(tmp_path / "none.npy", np.zeros((0, 2)))
     np.save(tmp_path / "objects.npy", np.array([[{}]]), allow_pickle=True)
     np.save(tmp_path / "whole.npy", np.zeros((100, 2)))
     (tmp_path / "cut.npy").write_bytes((tmp_path / "whole.npy").read_bytes()[:900])
     (tmp_path / "text.npy").write_text("hello")
     (tmp_path / "empty.npy").touch()
-    np.savez(tmp_path / "other.npz", data=np.zeros((2, 2)))
+    np.savez(tmp_path / "other.npz", data=np.zeros((2, 2)), more=np.zeros((2, 2)))
     np.savez(tmp_path / "short.npz", X=np.zeros((2, 2)), y=np.zeros(3))
     np.savez(tmp_path / "pickled.npz", X=np.array([[{}]]))
     np.savez(tmp_path / "fine.npz", X=np.zeros((100, 2)))
     (tmp_path / "cut.npz").write_bytes((tmp_path / "fine.npz").read_bytes()[:500])
     expected = {
-        "line.npy": "not rows and columns",
+        "text_line.npy": "not rows and columns",
         "none.npy": "no rows",
         "objects.npy": "pickled objects",
         "cut.npy": "not a complete .npy",
         "text.npy": "is not a .npy file",
         "empty.npy": "0 bytes",
-        "other.npz": "no array X; the file holds data",
+        "other.npz": "no array X; the file holds data, more; name one by --array",
         "short.npz": r"y has shape \(3,\), expected \(2,\)",
         "pickled.npz": "pickled objects",
         "cut.npz": "not a complete .npz",

@@ -20,8 +20,8 @@ from lynkeus.core import Alarm, StoreError
 from lynkeus.monitor import tables
 from lynkeus.monitor.records import AlarmFile, Commit, Monitor, Owner, ResumePoint, ScoredPoint, StoredAlarm
 from lynkeus.monitor.store import Store
-from lynkeus.web.alarms import pages
-from lynkeus.web.alarms.evidence import drawable, interval, top_channels
+from lynkeus.web import front
+from lynkeus.web.alarms.evidence import channel_rows, drawable
 from lynkeus.web.app import create_app
 
 EVERY_PAGE = ("/", "/?output=beam&status=open", "/fragment", "/alarms/1", "/alarms/2", "/trend", "/login", "/nowhere")
@@ -117,8 +117,8 @@ def test_silent_and_finished(client: TestClient) -> None:
 def test_empty_store_says_what_to_do(tmp_path: Path) -> None:
     app = create_app(f"sqlite:///{tmp_path / 'new.db'}", reports=tmp_path / "none")
     with TestClient(app, base_url="http://localhost") as client:
-        assert "No monitor has started yet" in client.get("/").text
-        assert "No monitor has started yet" in client.get("/trend").text
+        assert "Nothing is in this store yet" in client.get("/").text
+        assert "Nothing has been watched yet" in client.get("/trend").text
         assert client.get("/api/v1/turn-on").json()["curves"] == []
         assert client.get("/healthz").json() == {"status": "ok"}
         assert client.get("/api/v1/alarms/1").status_code == 404
@@ -129,8 +129,8 @@ def test_empty_store_says_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.slow(3)
 def test_events_carry_the_live_part(store_url: str) -> None:
     app = create_app(store_url)
-    rounds = iter([False, True])
-    app.state.stopping = lambda: next(rounds)
+    rounds = iter([False])
+    app.state.stopping = lambda: next(rounds, True)
     with TestClient(app, base_url="http://localhost") as client:
         answer = client.get("/events?output=beam")
     assert answer.headers["content-type"].startswith("text/event-stream")
@@ -227,22 +227,29 @@ def file_of(evidence: dict[str, object], **more: object) -> AlarmFile:
 def test_evidence_is_ordered_along_the_line_and_tolerant() -> None:
     plot = drawable(file_of({"sample": [1, None, 3], "evidence": [0.5, 4.0, None], "reference": [1.0]}))
     assert plot["groups"] == [{"plane": "", "line": "", "index": [1, 2, 0]}]
+    unlike = file_of({"units": ["K", "bar", "K"], "sample": [1, 2, 3]})
+    assert drawable(unlike)["groups"] == []  # what has not one unit shares no axis
     assert plot["sample"] == [1.0, None, 3.0]
     assert plot["reference"] == []  # of the wrong length: left out
-    assert plot["place_label"] == "position along the beam line (m)"
+    assert plot["place_label"] == "position (m)"
     nothing = drawable(file_of({}, channels=(), positions_m=()))
     assert (nothing["channels"], nothing["groups"]) == ([], [])
     bare = drawable(file_of({"evidence": [1.0, 2.0]}, channels=(), positions_m=()))
-    assert (bare["place"], bare["place_label"]) == ([0.0, 1.0], "channel number")
-    assert [row["channel"] for row in top_channels(file_of({"evidence": [0.5, 4.0, None]}))] == ["b", "a", "c"]
-    assert top_channels(file_of({"top": "nonsense", "evidence": None})) == []
-    assert interval({"interval": [0.1, None]}) is None
+    assert (bare["place"], bare["groups"], bare["channels"]) == ([], [], ["channel 0", "channel 1"])
+    assert rows_of({"evidence": [0.5, None, 4.0]}) == ["b", "c", "a"]  # that which the alarm names, then the strongest
+    assert rows_of({"top": "nonsense", "evidence": None}) == ["b", "a", "c"]
+    assert rows_of({"top": [{"channel": "c", "evidence": 2.0}]}) == ["b", "c", "a"]
+
+
+def rows_of(evidence: dict[str, object]) -> list[str]:
+    file = file_of(evidence)
+    return [row["channel"] for row in channel_rows(file, drawable(file))]
 
 
 def test_state_of_a_monitor() -> None:
     now = 100 * 10**9
     states = [
-        pages.state_of(SimpleNamespace(finished=done, heartbeat_ns=now - age * 10**9), now)  # type: ignore[arg-type]
+        front.state_of(SimpleNamespace(finished=done, heartbeat_ns=now - age * 10**9), now)  # type: ignore[arg-type]
         for done, age in ((False, 3), (False, 16), (True, 99))
     ]
     assert states == ["alive", "silent", "finished"]
@@ -255,7 +262,7 @@ def test_web_imports_nothing_heavy() -> None:
         "'lynkeus.evaluate', 'lynkeus.networks', 'lynkeus.training', 'lynkeus.simulate'); "
         "print([name for name in heavy if name in sys.modules])"
     )
-    source = str(Path(pages.__file__).parents[3])
+    source = str(Path(front.__file__).parents[2])
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": source}
     )

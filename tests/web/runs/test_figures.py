@@ -19,7 +19,16 @@ from lynkeus.core import Finding, Plot, PlotRecord, RunRecord
 from lynkeus.web.runs.axes import Axis, short
 from lynkeus.web.runs.compare import compare_plots
 from lynkeus.web.runs.figures import figure, said_of
-from lynkeus.web.runs.words import grouped, happened, how_rare_run, in_short, outlined, plot_address, run_address
+from lynkeus.web.runs.words import (
+    grouped,
+    happened,
+    how_rare_run,
+    in_short,
+    outlined,
+    p_value,
+    plot_address,
+    run_address,
+)
 
 FLAT = Plot("flat", ("x",), (tuple(float(k) for k in range(11)),), "S1")
 SQUARE = Plot("square", ("x", "y"), ((0.0, 1.0, 2.0, 3.0), (0.0, 1.0, 2.0)), "S2")
@@ -158,7 +167,8 @@ def test_changes_in_words(change: Finding, words: str) -> None:
 def test_rarity_in_words() -> None:
     assert how_rare_run(0.4) == "40 % of good runs look as bad"
     assert how_rare_run(0.002) == "1 good run in 500 looks as bad"
-    assert how_rare_run(0.0) == "fewer than 1 good run in a billion looks as bad"
+    assert how_rare_run(2.5e-220) == "fewer than 1 good run in a million looks as bad"
+    assert (p_value(2.5e-220), p_value(0.002), p_value(math.nan)) == ("< 0.000001", "0.002", "\N{EN DASH}")
     assert "not known" in how_rare_run(math.nan)
     assert outlined({"x": (1.0, 2.0), "y": (3.0, math.inf), "z": (-math.inf, 4.0)}) == "x 1 to 2, y above 3, z below 4"
 

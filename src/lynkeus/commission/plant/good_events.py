@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import mutual_info_score
 from sklearn.mixture import GaussianMixture
 
-from lynkeus.core import Array, Floats, SettingsError
+from lynkeus.core import Array, Finding, Floats, SettingsError
 from lynkeus.core.finding import Region
 from lynkeus.transforms.event_columns import EventColumns
 
@@ -22,6 +22,7 @@ TOGETHER = 0.95  # rank correlation from which columns move together
 STRUCTURE = 0.5  # of the largest mutual information of two columns: columns that tell populations
 CELLS = 8  # of each column, equally full, for that
 COMPONENTS = (1, 2, 3, 4, 6, 8, 12)
+WIDEST = 5.0  # times the range of the events concerned: a wider place says nothing
 PURE, LEAST_SHARE, MOST_SHARE = 0.85, 0.02, 0.6  # of a population that is worth planting in
 
 
@@ -33,6 +34,25 @@ class RunTruth(NamedTuple):
     variables: tuple[str, ...] = ()
     region: Region = MappingProxyType({})
     group: str = ""
+    luck: float = float("nan")
+
+    def holds(self, found: Finding) -> bool:
+        """Whether a finding names what was planted: the variable of a shift, else the group or the place.
+
+        A place is right where it holds the middle of the events concerned in all columns that it names, and is not much
+        wider than they are in at least one of them.
+        """
+        variable = bool(set(found.variable.split(", ")) & set(self.variables))
+        if self.change == "shifted":
+            return variable
+        if self.group and not found.region:
+            return self.group in (found.group, found.population)
+        if self.group and found.group and found.group != self.group:
+            return False
+        named = [(found.region[name], self.region[name]) for name in self.region if name in found.region]
+        inside = all(low <= 0.5 * (first + last) <= high for (low, high), (first, last) in named)
+        narrow = any(high - low <= WIDEST * max(last - first, 1e-12) for (low, high), (first, last) in named)
+        return inside and narrow if named else variable
 
 
 class Events(NamedTuple):

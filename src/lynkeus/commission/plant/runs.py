@@ -12,32 +12,25 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from lynkeus.commission.plant.good_events import Events, GoodEvents, RunTruth
-from lynkeus.core import Array, Floats, SettingsError
+from lynkeus.commission.plant.planter import HARMLESS, Kind
+from lynkeus.core import Array, Floats
 
 NEAR = 0.01  # share of the good events that are a crowded place
 BLOB = 0.1  # width of a new population in an empty place, in widths
 
 
-class RunFaultKind(NamedTuple):
-    """What it is to be called, in words, and sizes worth trying. Kinds of change none should not be flagged."""
-
-    change: str
-    says: str
-    sizes: tuple[float, ...]
-
-
-FAULTS = {
-    "shift": RunFaultKind("shifted", "a column and those that rise with it, in all events (widths)", (0.03, 0.1, 0.3)),
-    "shift_one": RunFaultKind("shifted", "the same in one population or group alone (widths)", (0.1, 0.3, 1.0)),
-    "gone": RunFaultKind("gone", "a share of one population or group is missing", (0.2, 0.5, 1.0)),
-    "threshold": RunFaultKind("gone", "the lowest events of a column are missing (share of all)", (0.01, 0.03, 0.1)),
-    "new_empty": RunFaultKind("new", "a narrow population where there are none (share of all)", (0.005, 0.01, 0.03)),
-    "new_crowded": RunFaultKind("new", "further events at one place among good ones (share of all)", (0.01, 0.03, 0.1)),
-    "more": RunFaultKind("new", "further events of one population or group (share of all)", (0.01, 0.03, 0.1)),
-    "noise": RunFaultKind("none", "noise on all values (widths)", (0.01, 0.03, 0.1)),
-    "loss": RunFaultKind("none", "a share of all events is lost at random", (0.1, 0.5)),
-    "drift": RunFaultKind("none", "a column moves as good runs do (spreads of their medians)", (0.5, 1.0)),
-}  # fmt: skip
+KINDS = {
+    "shift": Kind("a column and those that rise with it, in all events", (0.03, 0.1, 0.3), "widths", "shifted"),
+    "shift_one": Kind("the same in one population or group alone", (0.1, 0.3, 1.0), "widths", "shifted"),
+    "gone": Kind("a share of one population or group is missing", (0.2, 0.5, 1.0), "share", "gone"),
+    "threshold": Kind("the lowest events of a column are missing", (0.01, 0.03, 0.1), "share of all", "gone"),
+    "new_empty": Kind("a narrow population where there are none", (0.005, 0.01, 0.03), "share of all", "new"),
+    "new_crowded": Kind("further events at one place among good ones", (0.01, 0.03, 0.1), "share of all", "new"),
+    "more": Kind("further events of one population or group", (0.01, 0.03, 0.1), "share of all", "new"),
+    "noise": Kind("noise on all values", (0.01, 0.03, 0.1), "widths", HARMLESS),
+    "loss": Kind("a share of all events is lost at random", (0.1, 0.5), "share", HARMLESS),
+    "drift": Kind("a column moves as good runs do", (0.5, 1.0), "spreads of their medians", HARMLESS),
+}
 
 
 class Planted(NamedTuple):
@@ -49,16 +42,12 @@ class Planted(NamedTuple):
 
 
 def plant(kind: str, size: float, good: GoodEvents, run: tuple[Floats, Array], rng: np.random.Generator) -> Planted:
-    """A fault in a good run: raw values (n, column) and group (n,); column, population, place and sign are drawn.
-
-    Raises SettingsError for a kind that is not known.
-    """
-    if kind not in FAULTS:
-        raise SettingsError(f"no fault of runs called {kind!r}; there are: {', '.join(FAULTS)}")
+    """Return a good run, raw values (n, column) and group (n,), with a fault in it; column, population, place and sign
+    are drawn."""
     scale = good.columns.scale
     after, truth = _PLANT[kind](good, size, Events(scale.of(run[0]), run[1]), rng)
     raw = np.where(scale.log, 10.0 ** np.where(scale.log, after.scaled, 0.0), after.scaled)
-    return Planted(raw, after.group, truth._replace(change=FAULTS[kind].change))
+    return Planted(raw, after.group, truth._replace(change=KINDS[kind].change))
 
 
 Answer = tuple[Events, RunTruth]

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from lynkeus.core import Alarm, Floats
-from lynkeus.core.words import how_often
+from lynkeus.core import Alarm, Calibration, Floats, Schema
+from lynkeus.core.stated import Stated
 from lynkeus.fitting.explanation import per_channel
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.reference import mean_sample
+from lynkeus.sources.formats.tables import listed
 
 TOP = 8
 FITTING_SHARE = 0.9  # share of the channels, the best fitting ones, by which the nearest good reference is chosen
+ENOUGH = 1000  # good samples that say what is usual
+_QUANTILES = (0.01, 0.16, 0.5, 0.84, 0.99)
+_HIGHER = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 15.0, 40.0)  # peaks above the score at the opening
 
 
 class ChannelPlace(NamedTuple):
@@ -44,41 +50,86 @@ def _metres(text: str) -> float | None:
         return None
 
 
-def _rare(alarms_per_hour: float) -> str:
-    if not alarms_per_hour > 0:
-        return "good data never does this"
-    return f"good data does this {how_often(alarms_per_hour)}"
-
-
 def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm, place: str = "") -> dict[str, Any]:
     """Return what the alarm page shows of the window that opened an alarm: plain JSON types and NumPy arrays; `place`:
     how places are read from the names of channels."""
-    batch = scored.batch[np.array([row])]
     k = fitted.scorer.outputs.index(alarm.output)
-    names = batch.schema.names
     speaks = per_channel(fitted.explain(scored.batch, alarm.output))[row]
-    sample = mean_sample(batch)[0]
-    places = [place_of(name, place) for name in names]
     calibration = fitted.calibrations[alarm.output]
-    order = np.argsort(-np.abs(speaks))[:TOP]
     found = scored.found[k][row]
     says = found[0].says if found else ""
-    where = found[0].where if found else ""
+    shown = _shown(fitted, scored, row, speaks, place)
+    where = (found[0].where if found else "") or shown["top"][0]["channel"]
+    return shown | {
+        "evidence_label": _label(fitted.scorer, alarm.output),
+        "text": f"{says or f'{where} speaks most for it'}.",
+        "extrapolated": calibration.extrapolates(alarm.alarms_per_hour),
+        "intervals": _intervals(calibration, alarm.peak_score),
+    }
+
+
+def evidence_of_silence(
+    fitted: Fitted, scored: Scored, silent: npt.NDArray[np.bool_], place: str = ""
+) -> dict[str, Any]:
+    """Return the same of an alarm for channels without any value: (channel,) `silent`."""
+    names = np.array(scored.batch.schema.names, dtype=str)[silent]
+    have = "has" if len(names) == 1 else "have"
+    return _shown(fitted, scored, len(scored.batch) - 1, silent.astype(float), place) | {
+        "evidence_label": "no values",
+        "text": f"{listed(names.tolist())} {have} no values; in good data that never happens.",
+        "extrapolated": False,
+        "intervals": {"rate": [], "low": [], "high": []},
+    }
+
+
+def _shown(fitted: Fitted, scored: Scored, row: int, speaks: Floats, place: str) -> dict[str, Any]:
+    """Return a sample beside its nearest good reference, and what speaks for an alarm, channel by channel."""
+    batch = scored.batch[np.array([row])]
+    names, sample = batch.schema.names, mean_sample(batch)[0]
+    places = [place_of(name, place) for name in names]
+    order = np.argsort(-np.abs(speaks))[:TOP]
+    references = fitted.reference["reference"]
     return {
-        "unit": batch.schema.units[0] if batch.schema.units else "",
+        "unit": batch.schema.units[0] if len(set(batch.schema.units)) == 1 else "",
+        "units": _units(batch.schema),
         "channels": list(names),
         "position_m": [one.position_m for one in places],
         "line": [one.line for one in places],
         "plane": [one.plane for one in places],
         "sample": sample,
-        "reference": nearest_reference(fitted.reference["reference"], sample),
+        "reference": nearest_reference(references, sample),
+        **usual(references, sample),
         "evidence": speaks,
-        "evidence_label": _label(fitted.scorer, alarm.output),
         "top": [{"channel": names[i], "evidence": float(speaks[i])} for i in order],
-        "text": f"{says or f'{where} speaks most for it'}; {_rare(alarm.alarms_per_hour)}.",
-        "extrapolated": calibration.extrapolates(alarm.alarms_per_hour),
-        "interval": list(calibration.alarms_per_hour_interval(alarm.peak_score)),
     }
+
+
+def usual(references: Floats, sample: Floats) -> dict[str, Floats]:
+    """Say of each channel what is usual in good samples (n, channel): `low` and `high` hold 98 % of them, `deviation`
+    is how far the sample (channel,) is from their middle, in their sigmas; NaN where good data never change, or are
+    none."""
+    if not len(references):
+        return {name: np.full(len(sample), np.nan) for name in ("low", "high", "deviation")}
+    some = references[:: -(-len(references) // ENOUGH)].astype(float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a channel without any value has no quantiles
+        low, below, middle, above, high = np.nanquantile(some, _QUANTILES, axis=0)
+    sigma = (above - below) / 2
+    deviation = (sample - middle) / np.where(sigma > 0, sigma, np.nan)
+    return {"low": low, "high": high, "deviation": deviation}
+
+
+def _units(schema: Schema) -> list[str]:
+    """The unit of each channel."""
+    return list(schema.units) if len(schema.units) != 1 else [schema.units[0]] * len(schema.names)
+
+
+def _intervals(calibration: Calibration | Stated, score: float) -> dict[str, list[float]]:
+    """Rates that the alarm may reach, from this score upwards, each with the interval in which it is known."""
+    scores = score + abs(score) * np.array(_HIGHER)
+    bounds = [calibration.alarms_per_hour_interval(float(one)) for one in scores]
+    rates = calibration.alarms_per_hour(scores).tolist()
+    return {"rate": rates, "low": [low for low, _ in bounds], "high": [high for _, high in bounds]}
 
 
 def nearest_reference(references: Floats, sample: Floats) -> Floats:

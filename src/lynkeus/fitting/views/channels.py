@@ -13,6 +13,7 @@ from lynkeus.fitting.explanation import per_channel
 from lynkeus.fitting.views.live import Live
 from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.sources import Window
+from lynkeus.sources.wrappers.matched import matched
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Channels:
 
     def of(self, source: Source, who: str = "the model") -> Source:
         """Return windows, or rows, of the live channels. Raises SchemaError where the data are others."""
+        source = matched(source, self.schema)
         self.schema.require(source.schema, who)
         live = Live(source, self.channels)
         return Window(live, self.window, self.stride or None) if self.window else live

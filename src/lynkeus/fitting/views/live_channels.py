@@ -13,6 +13,8 @@ from lynkeus.core import Array, Batch, Floats, Schema, SchemaError, Source
 from lynkeus.transforms.rows import rows_of
 
 MOSTLY_MISSING = 0.5
+RISES = "rises with every row, as what counts does"
+ENOUGH = 100  # rows after which that is no chance
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,18 @@ class LiveChannels:
 
     @classmethod
     def fit(cls, source: Source, constants: bool = False) -> Self:
-        """One streaming pass. `constants`: channels that never change stay. Raises SchemaError where none is alive."""
+        """One streaming pass. `constants`: channels that never change stay; what rises with every row of a table, a
+        counter or a clock, never does. Raises SchemaError where none is alive."""
         if source.schema.kind == "image":
             names = source.schema.names
             return cls(names, np.ones(len(names), bool), np.full(len(names), np.nan))
         low: Floats | None = None
-        rows = 0
+        rows, rising = 0, _Rising()
         for batch in source:
             values, _ = rows_of(batch)
             if not len(values):
                 continue
+            rising.add(values)
             finite = np.isfinite(values)
             below, above = np.where(finite, values, np.inf).min(axis=0), np.where(finite, values, -np.inf).max(axis=0)
             if low is None:
@@ -46,20 +50,33 @@ class LiveChannels:
             rows += len(values)
         if low is None:
             raise SchemaError("the source has no rows to learn from")
-        return cls._from_extremes(source.schema, low, high, missing / rows, constants)
+        counts = rising.columns & (rows >= ENOUGH) & (source.schema.kind == "table")
+        return cls._from_extremes(source.schema, (low, high), missing / rows, counts, constants)
 
     @classmethod
-    def _from_extremes(cls, schema: Schema, low: Floats, high: Floats, missing: Floats, constants: bool) -> Self:
+    def _from_extremes(
+        cls,
+        schema: Schema,
+        span: tuple[Floats, Floats],
+        missing: Floats,
+        counts: npt.NDArray[np.bool_],
+        constants: bool,
+    ) -> Self:
+        low, high = span
         names = schema.names or tuple(f"column {index}" for index in range(len(low)))
         reasons = {}
         for index, name in enumerate(names):
-            if missing[index] > MOSTLY_MISSING:
+            if counts[index]:
+                reasons[name] = RISES
+            elif missing[index] > MOSTLY_MISSING:
                 reasons[name] = f"{missing[index]:.0%} of its values are missing"
             elif low[index] == high[index] and not constants:
                 reasons[name] = f"constant at {low[index]:g}"
         live = np.array([name not in reasons for name in names])
         if not live.any() or (low == high).all():
-            raise SchemaError(f"none of the {len(names)} channels carries a signal: all are constant or missing")
+            raise SchemaError(
+                f"none of the {len(names)} channels carries a signal: all are constant, missing, or only count"
+            )
         return cls(tuple(names), live, np.where(low == high, low, np.nan).astype(np.float64), reasons)
 
     def schema(self, schema: Schema) -> Schema:
@@ -88,7 +105,7 @@ class LiveChannels:
             moved = np.isfinite(values) & ~(values == resting)
         changes = moved.any(axis=0) & (values != values[0]).any(axis=0)
         names = np.array(self.names)[~self.live]
-        return tuple(str(name) for name in names[changes])
+        return tuple(str(name) for name in names[changes] if self.asleep.get(str(name)) != RISES)
 
     def spread(self, evidence: Array) -> Array:
         """Evidence (n, live, ...) of the live channels as (n, all, ...), 0 for those set aside."""
@@ -108,3 +125,21 @@ class LiveChannels:
         """Rebuild it from what `to_dict` returned."""
         resting = np.array([np.nan if value is None else value for value in fields["resting"]], float)
         return cls(tuple(fields["names"]), np.array(fields["live"], bool), resting, dict(fields["asleep"]))
+
+
+class _Rising:
+    """Which columns of a stream of rows rise from every row to the next."""
+
+    def __init__(self) -> None:
+        self.columns = np.zeros(0, bool)
+        self._last: Floats | None = None
+
+    def add(self, values: Array) -> None:
+        """Look at the next rows (n, c)."""
+        if self._last is None:
+            self.columns = np.ones(values.shape[1], bool)
+        else:
+            self.columns &= values[0] > self._last
+        if self.columns.any():
+            self.columns[self.columns] = (np.diff(values[:, self.columns], axis=0) > 0).all(axis=0)
+        self._last = values[-1]

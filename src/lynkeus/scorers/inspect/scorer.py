@@ -33,7 +33,6 @@ from lynkeus.core import (
 )
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.networks.backbone import backbone
-from lynkeus.scorers.inspect.blemishes import plant_blemishes
 from lynkeus.scorers.inspect.contrast import Contrast, mean_squares
 from lynkeus.scorers.inspect.features import FeatureMaps, cells, smoothed
 from lynkeus.scorers.inspect.grid import STRIDE, as_bytes
@@ -43,6 +42,7 @@ from lynkeus.scorers.inspect.null_maps import NullMaps
 from lynkeus.scorers.inspect.patches import Taken, from_arrays, nearest_good, to_arrays
 from lynkeus.scorers.inspect.references import Acquisition, References
 from lynkeus.scorers.inspect.spots import Inspected, spot_findings
+from lynkeus.transforms.blemishes import plant_blemishes
 
 HELD_CELLS = 2_500_000  # cells of good images that are held in memory, 400 bytes each
 PLANTED = 300  # images with planted blemishes to learn from at least, and two of each good one at most

@@ -69,7 +69,7 @@ class Flow(Trained):
     components: int = 64
     couplings: int = 6
     width: int = 64
-    windows: str = "raw"
+    windows: str = "auto"
     seed: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
 

@@ -97,7 +97,7 @@ class SequenceToSequence(Trained):
     about: ClassVar[About] = About(("waveform",), True, "what is not written again", "seconds to minutes", weights=True)
     network: str = "gru"
     width: int = 0
-    windows: str = "raw"
+    windows: str = "auto"
     seed: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
 

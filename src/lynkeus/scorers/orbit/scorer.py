@@ -57,7 +57,11 @@ class Orbit:
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("monitor", "beam")
-    about: ClassVar[About] = About(("table", "waveform"), False, "residual in sigmas", "seconds")
+    about: ClassVar[About] = About(
+        ("table", "waveform"), False, "residual in sigmas", "seconds",
+        titles={"monitor": "one channel", "beam": "many channels"},
+        answers={"channel": "monitor", "all channels": "beam"},
+    )  # fmt: skip
     evidence_labels: ClassVar[dict[str, str]] = {
         "monitor": "evidence against the channel (nats)",
         "beam": "shift against the baseline (sigma)",
@@ -158,11 +162,8 @@ class Orbit:
         return tuple(self._words().standing(self._baseline.standing, self.model_.jitter))
 
     def mask(self, channels: Collection[str]) -> None:
-        """Leave channels out of everything until they are not named any more. Raises SettingsError for other names."""
+        """Leave channels out of everything until they are not named any more; other names are nobody's."""
         names = np.array(self.schema_.names)
-        unknown = sorted(set(channels) - set(self.schema_.names))
-        if unknown:
-            raise SettingsError(f"no channel {unknown[0]} in this model; there are {names[0]}, {names[1]}, ...")
         adopted, asked = self._baseline.standing, np.isin(names, list(channels))
         if (asked == (adopted.masked == MAINTENANCE)).all():
             return

@@ -49,7 +49,11 @@ class Discord:
         if self.normalise not in FORMS:
             raise SettingsError(f"normalise is one of {', '.join(FORMS)}, not {self.normalise!r}")
         if source.schema.kind != "waveform":
-            raise SchemaError(f"the scorer discord compares windows, not a {source.schema.kind}: cut it with --window")
+            kind = source.schema.kind
+            windows = ": say --axes channel,time" if kind == "image" else ": cut it with --window"
+            raise SchemaError(
+                f"the scorer discord compares windows, not {'an' if kind == 'image' else 'a'} {kind}{windows}"
+            )
         self.schema_ = source.schema
         kept, self.spans_, self.clock_ = _spread_out(source, self.sample)
         rows = rows_of(Batch(source.schema, kept))[0]

@@ -1,9 +1,9 @@
-"""Choose which columns of a Parquet or CSV file are channels, times and truth, and turn a piece into a Batch."""
+"""FileColumns: which columns of a Parquet or CSV file are channels, times and truth; from a piece to a Batch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from lynkeus.core.batch import Array, Batch, Schema, TimesNs
 from lynkeus.core.errors import SourceError
-from lynkeus.sources.formats.described import label_column
 from lynkeus.sources.formats.layout import Layout, Times
+from lynkeus.sources.formats.masks import Masks
 from lynkeus.sources.formats.tables import (
     RATE_ROWS,
     WEIGHT,
@@ -21,17 +21,20 @@ from lynkeus.sources.formats.tables import (
     listed,
     rate_of,
     table_batch,
-    table_schema,
     times_at_rate,
     times_in_ns,
     weights_of,
 )
+from lynkeus.sources.formats.times.plausible import since_when
+from lynkeus.sources.formats.times.text import Writing, joined, text_times
 
 
 @dataclass(frozen=True)
 class FileColumns:
     """The columns of one file: those that are read as channels, the times, the truth and the weights ('' where there
-    are none), and `meta`: those that say what each row is."""
+    are none), and `meta`: those that say what each row is. `left_out`: those that hold no numbers, `aside`: those that
+    are no channels, with why; `says`: what the times were taken for, `writing`: how they are written as text; `head`:
+    the first entries of each column; `masks`: states that say where a value is none."""
 
     path: Path
     schema: Schema
@@ -43,20 +46,37 @@ class FileColumns:
     weight: str = ""
     chosen: bool = False  # the layout names the channels
     meta: tuple[str, ...] = ()
+    writing: Writing | None = None
+    aside: Mapping[str, str] = field(default_factory=dict)
+    says: str = ""
+    head: Mapping[str, Any] = field(default_factory=dict)
+    start_ns: int | None = None
+    masks: Masks = field(default_factory=Masks)
 
     @property
     def read(self) -> list[str]:
         """All columns that a pass over the file needs."""
-        time = self.times.dataset if self.times else ""
-        return [*self.channels, *self.meta, *(name for name in (time, self.truth, self.weight) if name)]
+        times = self.times.columns if self.times else ()
+        named = (*self.channels, *self.meta, *times, self.truth, self.weight, *self.masks.of)
+        return list(dict.fromkeys(name for name in named if name))
 
     @property
     def messages(self) -> list[str]:
-        """Which columns were left out, in one line; another one for a channel that may hold weights."""
+        """What the times were taken for, which columns were left out and set aside, each in a line; another one for a
+        channel that may hold weights."""
         said = [ask_for_weights(self.path, "a channel")] if WEIGHT in self.channels and not self.chosen else []
+        if self.says and self.start_ns is not None:
+            begin = str(np.datetime64(self.start_ns // 10**6, "ms")).replace("T", " ")
+            said.append(f"{self.path}: {self.says}, from {begin} on")
         if self.left_out:
             count = len(self.left_out)
             said.append(f"{self.path}: {count} columns that hold no numbers were left out: {listed(self.left_out)}")
+        if self.aside:
+            named = listed([f"{name} ({why})" for name, why in self.aside.items()])
+            said.append(f"{self.path}: set aside, as they are no channels: {named}")
+        said += self.masks.messages(self.path)
+        if self.times is not None and self.times.dataset:
+            said += since_when(self.path, self.start_ns)
         return said
 
     def time_ns(self, piece: Any, first: int) -> TimesNs | None:
@@ -72,12 +92,21 @@ class FileColumns:
             raise SourceError(f"{where} has no time in row {row}; remove that row")
         if pa.types.is_timestamp(column.type):
             return column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64()).to_numpy(zero_copy_only=False)
-        return times_in_ns(column.to_numpy(zero_copy_only=False), self.times.unit, where)
+        if self.writing is not None:
+            clocks = self.times.clock
+            entries = joined(column, piece.column(clocks)) if clocks else column
+            return text_times(entries, self.writing, where, first)
+        time_ns = times_in_ns(column.to_numpy(zero_copy_only=False), self.times.unit, where)
+        if self.times.nanos:
+            nanos = piece.column(self.times.nanos).fill_null(0).to_numpy(zero_copy_only=False)
+            time_ns = time_ns + nanos.astype(np.int64)
+        return time_ns
 
     def batch(self, piece: Any, first: int) -> Batch:
         """A record batch as a Batch; missing numbers are NaN."""
-        arrays = [piece.column(name).to_numpy(zero_copy_only=False) for name in self.channels]
+        arrays = [_numbers(piece.column(name)) for name in self.channels]
         values = np.stack(arrays, axis=1).astype(self.dtype, copy=False)
+        values = self.masks.apply(piece, values, self.channels, first) if self.masks.of else values
         truth, weight = self._labels(piece), self._weights(piece, first)
         batch = table_batch(self.schema, values, self.time_ns(piece, first), truth, first, weight)
         return replace(batch, meta=dict(batch.meta) | {name: _plain(piece.column(name)) for name in self.meta})
@@ -103,59 +132,26 @@ class FileColumns:
         parts: list[TimesNs] = []
         rows = 0
         for piece in pieces:
-            time_ns = self.time_ns(piece, rows)
-            if time_ns is not None and len(time_ns):
-                parts.append(time_ns)
+            some = self.time_ns(piece, rows)
+            if some is not None and len(some):
+                parts.append(some)
             rows += piece.num_rows
             if rows >= RATE_ROWS:
                 break
         if not parts:
             raise SourceError(f"{self.path}: holds no rows; nothing to read")
-        joined = np.concatenate(parts)
-        rate_hz = self.schema.sample_rate_hz or rate_of(joined)
-        return replace(self, schema=replace(self.schema, sample_rate_hz=rate_hz)), int(joined[0])
+        time_ns = np.concatenate(parts)
+        rate_hz = self.schema.sample_rate_hz or rate_of(time_ns)
+        schema = replace(self.schema, sample_rate_hz=rate_hz)
+        return replace(self, schema=schema, start_ns=int(time_ns[0])), int(time_ns[0])
 
-
-def choose_columns(path: Path, types: dict[str, Any], layout: Layout) -> FileColumns:
-    """Which columns to read, from their Arrow types; raises SourceError for a column that only the layout has."""
-    wanted = [block.dataset for block in layout.blocks]
-    times = layout.times or _default_times(types)
-    default = "truth" if "truth" in types and pa.types.is_integer(types["truth"]) else ""
-    truth = layout.truth if layout.truth in types else default
-    weight = layout.weight if layout.weight in types else ""
-    time = times.dataset if times else ""
-    if weight and not _is_number(types[weight]):
-        raise SourceError(f"{path}: column {weight!r} holds {types[weight]}, not weights; name a column of numbers")
-    for name in [*wanted, *(name for name in (time, truth) if name)]:
-        if name not in types:
-            raise SourceError(f"{path}: no column {name!r} (layout {layout.name}); there are {listed(list(types))}")
-    numbers = [name for name, kind in types.items() if _is_number(kind) and name not in (time, truth, weight)]
-    for name in wanted:
-        if name not in numbers:
-            raise SourceError(f"{path}: column {name!r} holds {types[name]}, not numbers; leave it out of the layout")
-    channels = wanted or [name for name in numbers if not name.startswith("__index_level_")]
-    suffixes = [block.suffix for block in layout.blocks] or [""] * len(channels)
-    names = [suffix or layout.short(name) for name, suffix in zip(channels, suffixes, strict=True)]
-    units = [block.unit for block in layout.blocks] or [""] * len(channels)
-    schema = table_schema(path, names, units, None, layout)
-    left_out = () if wanted else tuple(name for name in types if name not in (*channels, time, truth, weight))
-    # One type for the whole file: a piece with an empty entry would otherwise be wider than the others.
-    dtype = np.result_type(np.float32, *(types[name].to_pandas_dtype() for name in channels))
-    return FileColumns(path, schema, tuple(channels), dtype, times, truth, left_out, weight, bool(wanted))
-
-
-def described_columns(path: Path, types: dict[str, Any], schema: Schema, layout: Layout) -> FileColumns:
-    """Return the columns of a file that holds its own schema: its channels, and all others as what is known of each
-    row. Raises SourceError for a channel that is missing."""
-    lacking = [name for name in schema.names if name not in types]
-    if lacking:
-        raise SourceError(f"{path}: no column {lacking[0]!r}, which its own schema names; write the file again")
-    truth = label_column(layout, types)
-    times = Times("time_ns") if "time_ns" in types else None
-    weight = layout.weight if layout.weight in types else ""
-    meta = tuple(name for name in types if name not in (*schema.names, "time_ns", truth, weight))
-    dtype = np.result_type(np.float32, *(types[name].to_pandas_dtype() for name in schema.names))
-    return FileColumns(path, schema, schema.names, dtype, times, truth, (), weight, True, meta)
+    def with_units(self, units: Mapping[str, str], layout: Layout) -> FileColumns:
+        """With the units that the file itself gives its columns, where neither the layout nor a block does."""
+        given = [units.get(name, "") for name in self.channels]
+        if not any(given) or self.schema.units:
+            return self
+        own = tuple(unit or layout.unit for unit in given)
+        return replace(self, schema=replace(self.schema, units=own[:1] if len(set(own)) == 1 else own))
 
 
 def _plain(column: Any) -> Array:
@@ -163,12 +159,8 @@ def _plain(column: Any) -> Array:
     return values.astype(str) if values.dtype == object else values
 
 
-def _is_number(kind: Any) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
-
-
-def _default_times(types: dict[str, Any]) -> Times | None:
-    if "time_ns" in types and (_is_number(types["time_ns"]) or pa.types.is_timestamp(types["time_ns"])):
-        return Times("time_ns")
-    stamps = [name for name, kind in types.items() if pa.types.is_timestamp(kind)]
-    return Times(stamps[0]) if stamps else None
+def _numbers(column: Any) -> Array:
+    """Numbers, and true or false as 1 and 0; missing is NaN."""
+    if pa.types.is_boolean(column.type) or pa.types.is_null(column.type):
+        column = column.cast(pa.float32())
+    return column.to_numpy(zero_copy_only=False)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from lynkeus.core.batch import Array, Batch, TimesNs
+from lynkeus.core.batch import Array, Batch, Schema
 from lynkeus.core.errors import SourceError
-from lynkeus.sources.formats.layout import Block, Layout, Times
+from lynkeus.sources.formats.hdf.choose import choose, turned_line, view_of
+from lynkeus.sources.formats.hdf.clock import Clock, clock_of, column_at, not_since_1970
+from lynkeus.sources.formats.hdf.views import View, datasets_of, is_numbers
+from lynkeus.sources.formats.layout import Block, Layout
 from lynkeus.sources.formats.tables import (
     BATCH_ROWS,
     RATE_ROWS,
@@ -22,47 +26,49 @@ from lynkeus.sources.formats.tables import (
     rate_of,
     table_batch,
     table_schema,
-    times_at_rate,
-    times_in_ns,
     weights_of,
 )
 
+MATCH = (
+    "which row belongs to which cannot be said: keep an index or times of its own beside each dataset, name datasets "
+    "of one rate in the layout, or copy the file again if one of them is cut"
+)
 CHUNK_CACHE_BYTES = 64 * 2**20  # a chunk that two batches share is then unpacked once
 
 
 class Hdf5Source:
     """A table from an HDF5 file, read in batches of BATCH_ROWS rows.
 
-    Without blocks in the layout the file must hold exactly one 2-D dataset of numbers, read as (rows, channels).
-    Raises SourceError for a file that is missing, empty, truncated, not HDF5, or without a dataset of the layout.
+    Without blocks in the layout the file must hold one 2-D dataset of numbers, read as (rows, channels), one compound
+    table, columns of one length, channels that have an index or times of their own, or the sources of a run of the
+    European XFEL. Rows that belong to different trains or times are joined by these, and that is said. Raises
+    SourceError for a file that is missing, empty, truncated, not HDF5, or without a dataset of the layout.
     """
 
-    def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
+    def __init__(self, path: str | Path, layout: Layout | None = None, expected: Schema | None = None) -> None:
         self.path = existing_file(path)
         self.files = (self.path,)
         self.layout = layout or Layout()
         with opened(self.path) as file:
-            self.blocks = self.layout.blocks or (self._only_block(file),)
-            datasets = [self._dataset(file, block.dataset) for block in self.blocks]
-            self.rows = self._common_rows(datasets)
-            self.times = self.layout.times or self._default_times(file)
+            chosen = choose(file, self.path, self.layout, expected.names if expected else ())
+            self.blocks, self.index, self.messages = chosen.blocks, chosen.index, list(chosen.notes)
+            views = self._turn([self._view(file, block) for block in self.blocks], file)
+            self.rows = len(self.index) if self.index is not None else self._common_rows(views)
             self.truth = self._truth(file)
             self.weight = self.layout.weight if self.layout.weight in file else ""
+            used = [view.name for view in views] + [name for name in (self.truth, self.weight) if name]
+            self.clock = chosen.clock or self._clock(file, used)
             self._check_columns(file)
-            names = [
-                name
-                for block, data in zip(self.blocks, datasets, strict=True)
-                for name in self._names(file, block, data)
-            ]
-            units = [
-                u
-                for block, data in zip(self.blocks, datasets, strict=True)
-                for u in [_unit(block, data)] * _width(data)
-            ]
-            first_ns = self._time_ns(file, 0, min(self.rows, RATE_ROWS))
+            pairs = list(zip(self.blocks, views, strict=True))
+            names = [name for block, view in pairs for name in self._names(file, block, view)]
+            units = [unit for block, view in pairs for unit in [_unit(block, view)] * view.width]
+            first_ns = self.clock.at(file, 0, min(self.rows, RATE_ROWS)) if self.clock else None
+            self.messages += [] if self.clock else not_since_1970(file, self.path, self.rows, used)
             unasked = not self.weight and self._column(file, WEIGHT, "iuf")
-        self.messages = [ask_for_weights(self.path, "not read")] if unasked else []
+        self.messages += [ask_for_weights(self.path, "not read")] if unasked else []
         self.start_ns = None if first_ns is None else int(first_ns[0])
+        if self.clock is not None and self.start_ns is not None:
+            self.messages += self.clock.messages(self.start_ns)
         self.schema = table_schema(self.path, names, units, rate_of(first_ns), self.layout)
 
     def __len__(self) -> int:
@@ -70,12 +76,12 @@ class Hdf5Source:
 
     def __iter__(self) -> Iterator[Batch]:
         with opened(self.path) as file:
-            datasets = [self._dataset(file, block.dataset) for block in self.blocks]
+            views = [self._view(file, block) for block in self.blocks]
             for start in range(0, self.rows, BATCH_ROWS):
                 stop = min(start + BATCH_ROWS, self.rows)
                 try:
-                    parts = [data[start:stop].reshape(stop - start, -1) for data in datasets]
-                    time_ns = self._time_ns(file, start, stop)
+                    parts = [self._rows(number, view, start, stop) for number, view in enumerate(views)]
+                    time_ns = self.clock.at(file, start, stop) if self.clock else None
                     truth = file[self.truth][start:stop] if self.truth else None
                     weight = self._weight(file, start, stop)
                 except OSError as error:
@@ -85,42 +91,62 @@ class Hdf5Source:
                 values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
                 yield table_batch(self.schema, values, time_ns, truth, start, weight)
 
-    def _dataset(self, file: h5py.File, name: str) -> h5py.Dataset:
-        return dataset_in(file, self.path, name, self.layout)
+    def _rows(self, number: int, view: View, start: int, stop: int) -> Array:
+        if self.index is not None:
+            return self.index.take(number, view, start, stop)
+        return view.rows(start, stop).reshape(stop - start, -1)
 
-    def _only_block(self, file: h5py.File) -> Block:
-        tables = [name for name, data in _datasets(file) if data.ndim == 2 and data.dtype.kind in "fiu"]
-        if len(tables) != 1:
-            holds = listed([f"{name} {data.shape}" for name, data in _datasets(file)])
-            raise SourceError(
-                f"{self.path}: {len(tables)} two-dimensional datasets of numbers where one was expected; the file "
-                f"holds {holds}; say with --layout which to read"
-            )
-        return Block(tables[0])
+    def _view(self, file: h5py.File, block: Block) -> View:
+        found = view_of(file, block)
+        return found or View(dataset_in(file, self.path, block.dataset, self.layout))
 
-    def _common_rows(self, datasets: list[h5py.Dataset]) -> int:
-        for data in datasets:
-            if data.ndim not in (1, 2) or data.dtype.kind not in "fiu":
+    def _turn(self, views: list[View], file: h5py.File) -> list[View]:
+        """Turn datasets of (channels, rows), where the number of times says that they are."""
+        times = self.layout.times.dataset if self.layout.times else ""
+        column = column_at(file, times) if times else None
+        count = len(column) if column is not None else 0
+        if not count or self.index is not None:
+            return views
+        blocks, turned = list(self.blocks), []
+        for number, (block, view) in enumerate(zip(self.blocks, views, strict=True)):
+            if len(view.shape) == 2 and len(view) != count == view.shape[1] and not block.bits:
+                blocks[number] = replace(block, transpose=not block.transpose)
+                view = self._view(file, blocks[number])
+                self.messages.append(turned_line(self.path, blocks[number], count))
+            turned.append(view)
+        self.blocks = tuple(blocks)
+        return turned
+
+    def _common_rows(self, views: list[View]) -> int:
+        if not views:
+            raise SourceError(f"{self.path}: holds no numbers that could be channels; nothing to read")
+        first = views[0]
+        for view in views:
+            if len(view.shape) not in (1, 2) or not is_numbers(view.dtype):
                 raise SourceError(
-                    f"{self.path}: {data.name} is {data.dtype} {data.shape}, not rows of numbers; see the layout"
+                    f"{self.path}: {view.name} is {view.dtype} {view.shape}, not rows of numbers; see the layout"
                 )
-            if len(data) != len(datasets[0]):
-                first = datasets[0]
+            if len(view) != len(first):
+                turn = len(view.shape) == 2 and len(first) == view.shape[1]
                 raise SourceError(
-                    f"{self.path}: {data.name} has {len(data)} rows, {first.name} has {len(first)}; "
-                    "the file is incomplete, write it again"
+                    f"{self.path}: {view.name} has {len(view)} rows, {first.name} has {len(first)}; "
+                    + ("if it is (channels, rows), say transpose = true in its block of the layout" if turn else MATCH)
                 )
-        if not len(datasets[0]):
-            raise SourceError(f"{self.path}: {datasets[0].name} holds no rows; nothing to read")
-        return len(datasets[0])
+        if not len(first):
+            raise SourceError(f"{self.path}: {first.name} holds no rows; nothing to read")
+        return len(first)
 
-    def _default_times(self, file: h5py.File) -> Times | None:
-        found = self._column(file, "time_ns")
-        return Times(found) if found else None
+    def _clock(self, file: h5py.File, used: list[str]) -> Clock | None:
+        times = self.layout.times
+        if times is not None and times.dataset and column_at(file, times.dataset) is None:
+            dataset_in(file, self.path, times.dataset, self.layout)
+        clock = clock_of(file, self.path, times, self.rows, used)
+        return clock
 
     def _truth(self, file: h5py.File) -> str:
         """The dataset of labels; '' where there is none, as in data that nobody has labelled."""
-        return self.layout.truth if self.layout.truth in file else self._column(file, "truth")
+        found = self.layout.truth if self.layout.truth in file else self._column(file, "truth")
+        return found if self.index is None or (found and len(file[found]) == self.rows) else ""
 
     def _weight(self, file: h5py.File, start: int, stop: int) -> Array | None:
         if not self.weight:
@@ -130,33 +156,36 @@ class Hdf5Source:
     def _column(self, file: h5py.File, last_name: str, kinds: str = "iu") -> str:
         """The dataset of that last name with one number per row; empty where there is none or more than one."""
         found = [
-            name for name, data in _datasets(file)
+            name for name, data in datasets_of(file).items()
             if name.split("/")[-1] == last_name and data.shape == (self.rows,) and data.dtype.kind in kinds
         ]  # fmt: skip
         return found[0] if len(found) == 1 else ""
 
     def _check_columns(self, file: h5py.File) -> None:
-        for name in (self.times.dataset if self.times else "", self.truth, self.weight):
-            if name and (shape := self._dataset(file, name).shape) != (self.rows,):
-                raise SourceError(f"{self.path}: {name} has shape {shape} for {self.rows} rows; write the file again")
+        times = self.clock.times.dataset if self.clock and self.clock.fixed is None else ""
+        for name in (times, self.truth, self.weight):
+            if not name:
+                continue
+            view = column_at(file, name) or View(dataset_in(file, self.path, name, self.layout))
+            if view.shape not in ((self.rows,), (self.rows, 1)):
+                first = self.blocks[0].dataset
+                raise SourceError(
+                    f"{self.path}: {name} has shape {view.shape} for {self.rows} rows of {first}; name the right "
+                    f"dataset, or, if {first} is (channels, rows), say transpose = true in its block of the layout"
+                )
 
-    def _time_ns(self, file: h5py.File, start: int, stop: int) -> TimesNs | None:
-        if self.times is None:
-            return None
-        if not self.times.dataset:
-            return times_at_rate(self.times, start, stop)
-        return times_in_ns(file[self.times.dataset][start:stop], self.times.unit, f"{self.path}: {self.times.dataset}")
-
-    def _names(self, file: h5py.File, block: Block, data: h5py.Dataset) -> list[str]:
+    def _names(self, file: h5py.File, block: Block, view: View) -> list[str]:
         own = block.suffix or block.dataset.split("/")[-1]
-        if data.ndim == 1:
+        if block.bits:
+            return [f"{own}/bit{number}" for number in range(block.bits)]
+        if len(view.shape) == 1 or (view.width == 1 and view.turned):
             return [own]
         if not self.layout.names:
-            return [f"{own}/{number}" for number in range(data.shape[1])]
-        found = _texts(self._dataset(file, self.layout.names))
-        if len(found) != data.shape[1]:
+            return [f"{own}/{number}" for number in range(view.width)]
+        found = _texts(dataset_in(file, self.path, self.layout.names, self.layout))
+        if len(found) != view.width:
             raise SourceError(
-                f"{self.path}: {self.layout.names} holds {len(found)} names for the {data.shape[1]} channels of "
+                f"{self.path}: {self.layout.names} holds {len(found)} names for the {view.width} channels of "
                 f"{block.dataset}; name the right dataset in the layout"
             )
         end = f"/{block.suffix}" if block.suffix else ""
@@ -188,14 +217,8 @@ def dataset_in(file: h5py.File, path: Path, name: str, layout: Layout) -> h5py.D
         raise SourceError(f"{path}: dataset {name!r} cannot be read ({error}); copy the file again") from error
     if not isinstance(found, h5py.Dataset):
         of_layout = f" of layout {layout.name}" if layout.name else ""
-        holds = listed([name for name, _ in _datasets(file)])
+        holds = listed(list(datasets_of(file)))
         raise SourceError(f"{path}: no dataset {name!r}{of_layout}; the file holds {holds}; give another --layout")
-    return found
-
-
-def _datasets(file: h5py.File) -> list[tuple[str, h5py.Dataset]]:
-    found: list[tuple[str, h5py.Dataset]] = []
-    file.visititems(lambda name, item: found.append((name, item)) if isinstance(item, h5py.Dataset) else None)
     return found
 
 
@@ -204,10 +227,7 @@ def _texts(dataset: h5py.Dataset) -> list[str]:
     return [str(name) for name in read.ravel()]
 
 
-def _unit(block: Block, data: h5py.Dataset) -> str:
-    unit = block.unit or data.attrs.get("unit", "")
+def _unit(block: Block, view: View) -> str:
+    attrs = view.dataset.attrs
+    unit = block.unit or ("" if view.field else attrs.get("unit", ""))
     return unit.decode() if isinstance(unit, bytes) else str(unit)
-
-
-def _width(data: h5py.Dataset) -> int:
-    return 1 if data.ndim == 1 else int(data.shape[1])

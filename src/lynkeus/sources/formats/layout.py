@@ -17,6 +17,7 @@ from typing import Any
 from lynkeus.core.errors import SettingsError
 from lynkeus.files.damaged import in_short, in_time, one_line
 
+AXES = ("channel,time", "time,channel", "row,column")  # of a sample of an array
 NS_PER_UNIT = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 
 
@@ -24,27 +25,41 @@ NS_PER_UNIT = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 class Block:
     """One dataset of channels: (rows, channels), or (rows,) for a single channel.
 
-    A channel is called `name/suffix`, where the name comes from the layout's `names`.
+    A channel is called `name/suffix`, where the name comes from the layout's `names`. `transpose`: the dataset is
+    (channels, rows); `bits`: so many of the lowest bits of whole numbers are a channel each, 0 or 1.
     """
 
     dataset: str
     suffix: str = ""
     unit: str = ""
+    transpose: bool = False
+    bits: int = 0
 
     def __post_init__(self) -> None:
         _check_texts(self, "blocks")
         if not self.dataset:
             raise SettingsError("blocks.dataset: must not be empty")
+        if not isinstance(self.transpose, bool):
+            raise SettingsError(f"blocks.transpose: must be true or false, got {self.transpose!r}")
+        if not isinstance(self.bits, int) or not 0 <= self.bits <= 64:
+            raise SettingsError(f"blocks.bits: must be a whole number up to 64, got {self.bits!r}")
 
 
 @dataclass(frozen=True)
 class Times:
-    """Times since 1970 UTC in a dataset, or a fixed rate that starts at `start_ns` where the file holds none."""
+    """Times since 1970 UTC in a dataset, or a fixed rate that starts at `start_ns` where the file holds none.
+
+    `nanos`: a second dataset, of nanoseconds to be added. Of text: `clock` is the column of the time of the day where
+    `dataset` holds dates only, and `day_first` says which number of 11/12/2023 is the day (None: found from the data).
+    """
 
     dataset: str = ""
     unit: str = "ns"
     sample_rate_hz: float | None = None
     start_ns: int = 0
+    nanos: str = ""
+    clock: str = ""
+    day_first: bool | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "times")
@@ -56,6 +71,13 @@ class Times:
             raise SettingsError(f"times.sample_rate_hz: must be a positive number, got {self.sample_rate_hz!r}")
         if not isinstance(self.start_ns, int):
             raise SettingsError(f"times.start_ns: must be a whole number, got {self.start_ns!r}")
+        if not (self.day_first is None or isinstance(self.day_first, bool)):
+            raise SettingsError(f"times.day_first: must be true or false, got {self.day_first!r}")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns or datasets that are read for the times."""
+        return tuple(name for name in (self.dataset, self.nanos, self.clock) if name)
 
 
 @dataclass(frozen=True)
@@ -94,7 +116,9 @@ class Layout:
     `names`: dataset of channel names, `strip`: regular expression of what to cut from each name; `unit`: of all
     channels whose block gives none; `truth`: dataset of labels (0 normal); `weight`: dataset of how much each row
     counts. Without `blocks` all other numbers of the file are channels; without `times` a dataset called `time_ns` is
-    taken where there is one, likewise `truth`; weights are taken only where they are named.
+    taken where there is one, likewise `truth`; weights are taken only where they are named. `missing`: words of a CSV
+    file that stand for a missing value; `axes` of each sample of an array with more than two: "channel,time",
+    "time,channel" (waveforms) or "row,column" (images).
     With `pulses` the file holds waveforms, and the parts about tables are not used.
     """
 
@@ -108,9 +132,15 @@ class Layout:
     truth: str = ""
     pulses: PulseDataset | None = None
     weight: str = ""
+    missing: tuple[str, ...] = ()
+    axes: str = ""
 
     def __post_init__(self) -> None:
         _check_texts(self, "")
+        if not isinstance(self.missing, tuple) or not all(isinstance(word, str) for word in self.missing):
+            raise SettingsError(f"missing: must be a list of words, got {self.missing!r}")
+        if self.axes not in ("", *AXES):
+            raise SettingsError(f"axes: must be one of {', '.join(map(repr, AXES))}, got {self.axes!r}")
         if self.weight and self.pulses:
             raise SettingsError("weight: pulses are read without weights; leave it out")
         try:
@@ -139,6 +169,8 @@ class Layout:
         if not isinstance(blocks, list | tuple):
             raise SettingsError("blocks: must be a list of tables, written [[blocks]]")
         made["blocks"] = tuple(_make(Block, block, "blocks") for block in blocks)
+        if isinstance(made.get("missing"), list):
+            made["missing"] = tuple(made["missing"])
         if made.get("times") is not None:
             made["times"] = _make(Times, made["times"], "times")
         if made.get("pulses") is not None:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from lynkeus.core.batch import Array, Batch, TimesNs
+from lynkeus.core.batch import Array, Batch, Schema, TimesNs
 from lynkeus.core.errors import SchemaError, SourceError
+from lynkeus.sources.formats.axes import axes_of, said_of, samples_of
 from lynkeus.sources.formats.described import META, OWN, SCHEMA, label_column, schema_from_text
-from lynkeus.sources.formats.layout import Layout
+from lynkeus.sources.formats.layout import Layout, Times
 from lynkeus.sources.formats.tables import (
     BATCH_ROWS,
     RATE_ROWS,
@@ -28,25 +30,28 @@ from lynkeus.sources.formats.tables import (
     times_in_ns,
     weights_of,
 )
+from lynkeus.sources.formats.times.recognise import TIME, recognise
 
-CHANNELS = (1, 3, 4)  # of images: grey, colour, colour with transparency
+TABLE = "X"  # the array of samples, as it is usually called
 BATCH_NUMBERS = 50_000_000
 
 
 class NumpySource:
-    """A table, or images, from NumPy's own files; pickled objects are refused.
+    """A table, waveforms or images, from NumPy's own files; pickled objects are refused.
 
-    .npy: rows (n, columns), or images (n, row, column), (n, channel, row, column) or (n, row, column, channel) with 1,
-    3 or 4 channels. .npz: `X` likewise, and where they are there `y` (n,) labels, 1 = anomalous (another name: the
-    layout's `truth`), `names` (columns or channels,), `time_ns` (n,), and weights (n,) where the layout names them
-    (`weight`). An .npz that holds its own schema may hold waveforms as well, and meta. Raises SourceError for a file
-    that is missing, damaged or of another kind.
+    .npy: rows (n, columns), one signal (n,), waveforms (n, channel, time) or (n, time, channel), or images (n, row,
+    column), (n, channel, row, column) or (n, row, column, channel) with 1, 3 or 4 channels; what three axes are is
+    found, or said by the layout's `axes`. .npz: `X` likewise, or the array that the layout names, or the only one that
+    it can be, and where they are there `y` (n,) labels, 1 = anomalous (another name: the layout's `truth`), `names`
+    (columns or channels,), times (n,), and weights (n,) where the layout names them (`weight`). An .npz that holds its
+    own schema is read by that, with meta. Raises SourceError for a file that is missing, damaged or of another kind.
     """
 
-    def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
+    def __init__(self, path: str | Path, layout: Layout | None = None, expected: Schema | None = None) -> None:
         self.path = existing_file(path)
         self.files = (self.path,)
         self.layout = layout or Layout()
+        self.table, self.times, self.says = TABLE, Times("time_ns"), ""
         self.labels = self.layout.truth or "y"
         self.messages: list[str] = []
         self.arrays = {} if self.path.suffix == ".npy" else self._unpacked()
@@ -54,16 +59,17 @@ class NumpySource:
         if self.described:
             self._as_described()
             return
+        raw = self.arrays[self.table] if self.arrays else mapped_rows(self.path)
+        self.axes = axes_of(self.path, raw, self.layout.axes, expected.kind if expected else "")
+        self.messages += said_of(self.path, raw, self.axes, self.layout.axes)
         values = self._values()
-        if values.ndim not in (2, 4) or values.dtype.kind not in "fiu":
-            raise SourceError(f"{self.path}: holds {values.dtype} {values.shape}, not rows and columns of numbers")
         if not values.size:
             raise SourceError(f"{self.path}: holds no rows; nothing to read")
         self.rows, width = values.shape[:2]
         for name, expected in (
             (self.labels, self.rows),
             (self.layout.weight, self.rows),
-            ("time_ns", self.rows),
+            (self.times.dataset, self.rows),
             ("names", width),
         ):
             if name in self.arrays and self.arrays[name].shape != (expected,):
@@ -78,7 +84,11 @@ class NumpySource:
         short = [self.layout.short(str(name)) for name in names]
         self.schema = table_schema(self.path, short, [""] * width, rate_of(first_ns), self.layout)
         if values.ndim > 2:
-            self.schema = replace(self.schema, kind="image", shape=values.shape[1:])
+            kind = "image" if values.ndim == 4 else "waveform"
+            self.schema = replace(self.schema, kind=kind, shape=values.shape[1:], sample_rate_hz=None)
+        if self.start_ns is not None and self.says:
+            begin = str(np.datetime64(self.start_ns // 10**6, "ms")).replace("T", " ")
+            self.messages.append(f"{self.path}: {self.says}, from {begin} on")
 
     def __len__(self) -> int:
         return self.rows
@@ -113,11 +123,8 @@ class NumpySource:
     def _values(self) -> Array:
         """All rows, or images (n, channel, row, column); a .npy is mapped anew for each batch, so that pages already
         read are given back."""
-        values = self.arrays["X"] if self.arrays else mapped_rows(self.path)
-        if values.ndim == 3:
-            return values[:, None]
-        channels_last = values.ndim == 4 and values.shape[1] not in CHANNELS and values.shape[3] in CHANNELS
-        return np.moveaxis(values, 3, 1) if channels_last else values
+        values = self.arrays[self.table] if self.arrays else mapped_rows(self.path)
+        return samples_of(values, self.axes)
 
     def _truth(self) -> Array | None:
         """Labels as whole numbers. Raises SourceError for any that is none."""
@@ -142,22 +149,60 @@ class NumpySource:
     def _unpacked(self) -> dict[str, Array]:
         try:
             with self.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                if "X" not in file.files:
-                    raise SourceError(f"{self.path}: no array X; the file holds {listed(file.files)}; save it as X=")
-                if WEIGHT in file.files and self.layout.weight != WEIGHT and SCHEMA not in file.files:
+                if SCHEMA in file.files:
+                    return {name: file[name] for name in file.files}
+                if WEIGHT in file.files and self.layout.weight != WEIGHT:
                     self.messages.append(ask_for_weights(self.path, "not read"))
-                names = ("X", self.labels, self.layout.weight, "names", "time_ns")
-                return {name: file[name] for name in file.files if name in names or SCHEMA in file.files}
+                own = {self.labels, self.layout.weight, "names"}
+                self.table = self._named(file, own)
+                beside = {n for n in file.files if n not in own and n != self.table and TIME.fullmatch(n)}
+                read = {n: file[n] for n in file.files if n in {self.table, *own, *beside}}
+                self._find_times({n: read.pop(n) for n in beside}, read)
+                self._say_left_out(file.files, read)
+                return read
         except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
             reason = "pickled objects" if "pickle" in str(error) else "not a complete .npz file"
             raise SourceError(f"{self.path}: {reason}; save plain arrays with numpy.savez again") from error
 
+    def _named(self, file: Any, own: set[str]) -> str:
+        """The array of samples. Raises SourceError where it cannot be said which that is."""
+        asked = [block.dataset for block in self.layout.blocks if block.dataset in file.files]
+        if asked or TABLE in file.files:
+            return asked[0] if asked else TABLE
+        shapes = {name: file[name].shape for name in file.files if name not in own and file[name].dtype.kind in "fiub"}
+        tables = [name for name, shape in shapes.items() if len(shape) > 1]
+        signals = [name for name, shape in shapes.items() if len(shape) == 1 and not TIME.fullmatch(name)]
+        if len(tables) == 1 or (not tables and len(signals) == 1):
+            found = (tables or signals)[0]
+            self.messages.append(f"{self.path}: there is no array {TABLE}, so {found} was read")
+            return found
+        raise SourceError(
+            f"{self.path}: no array {TABLE}; the file holds {listed(file.files)}; name one by --array NAME"
+        )
+
+    def _find_times(self, beside: dict[str, Array], read: dict[str, Array]) -> None:
+        """Keep the times, where an array beside the samples is recognised as such."""
+        rows = len(read[self.table])
+        fits = {name: array for name, array in beside.items() if array.shape == (rows,) and array.dtype.kind in "iuf"}
+        found = recognise(fits)
+        if "time_ns" in beside:
+            found = found._replace(times=Times("time_ns"), says="")
+        if found.times is not None:
+            self.times, self.says = found.times, found.says
+            read[self.times.dataset] = beside[self.times.dataset]
+
+    def _say_left_out(self, names: list[str], read: dict[str, Array]) -> None:
+        others = [name for name in names if name not in read and name != WEIGHT]
+        if others:
+            self.messages.append(f"{self.path}: read {self.table}; left out: {listed(others)}")
+
     def _time_ns(self, start: int, stop: int) -> TimesNs | None:
         if self.layout.times is not None and self.layout.times.sample_rate_hz is not None:
             return times_at_rate(self.layout.times, start, stop)
-        if "time_ns" not in self.arrays:
+        name = self.times.dataset
+        if name not in self.arrays:
             return None
-        return times_in_ns(self.arrays["time_ns"][start:stop], "ns", f"{self.path}: time_ns")
+        return times_in_ns(self.arrays[name][start:stop], self.times.unit, f"{self.path}: {name}")
 
 
 def mapped_rows(path: Path) -> Array:

@@ -4,48 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lynkeus.core.batch import Batch
+from lynkeus.core.batch import Batch, Schema
 from lynkeus.core.errors import SourceError
-from lynkeus.sources.formats.arrow_columns import choose_columns, described_columns
+from lynkeus.sources.formats.choose_columns import choose_columns, described_columns
 from lynkeus.sources.formats.described import SCHEMA, describes, schema_from_text
 from lynkeus.sources.formats.layout import Layout
 from lynkeus.sources.formats.tables import BATCH_ROWS, existing_file
 
+HEAD_ROWS = 2000  # by which it is decided what a column holds
+
 
 class ParquetSource:
-    """A table from a Parquet file: times from `time_ns` or the first timestamp column, truth from `truth`.
+    """A table from a Parquet file: times from `time_ns`, the first timestamp column, or a column that is recognised as
+    times; truth from `truth`. Fields of a struct are columns, called `column.field`; true and false are 1 and 0.
 
     A file that holds its own schema is read by that, with what else is known of each row as meta. Raises SourceError
     for a file that is missing, empty, truncated, not Parquet, or without a column of the layout.
     """
 
-    def __init__(self, path: str | Path, layout: Layout | None = None) -> None:
+    def __init__(self, path: str | Path, layout: Layout | None = None, expected: Schema | None = None) -> None:
         self.path = existing_file(path)
         self.files = (self.path,)
         try:
             with pq.ParquetFile(self.path) as file:
                 self.rows = file.metadata.num_rows
-                types = {field.name: field.type for field in file.schema_arrow}
-                if len(types) != len(file.schema_arrow):
+                flat_schema = flat(file.schema_arrow.empty_table()).schema
+                types = {field.name: field.type for field in flat_schema}
+                if len(types) != len(flat_schema):
                     raise SourceError(f"{self.path}: two columns have the same name; rename one")
                 layout = layout or Layout()
                 own = (file.schema_arrow.metadata or {}).get(SCHEMA.encode())
                 if own is None or describes(layout, types):
-                    chosen = choose_columns(self.path, types, layout)
+                    chosen = choose_columns(self.path, types, layout, _head(file), expected)
                 else:
                     chosen = described_columns(self.path, types, schema_from_text(own, self.path), layout)
-                time = [chosen.times.dataset] if chosen.times and chosen.times.dataset else chosen.read[:1]
-                self.columns, self.start_ns = chosen.with_rate(file.iter_batches(BATCH_ROWS, columns=time))
+                time = list(chosen.times.columns if chosen.times else ()) or chosen.read[:1]
+                pieces = file.iter_batches(BATCH_ROWS, columns=time)
+                self.columns, self.start_ns = chosen.with_rate(map(flat, pieces))
         except (pa.ArrowException, OSError) as error:
             raise SourceError(f"{self.path}: is not a complete Parquet file ({_line(error)}); copy it again") from error
         if not self.rows:
             raise SourceError(f"{self.path}: holds no rows; nothing to read")
         self.schema = self.columns.schema
-        self.messages = self.columns.messages
+
+    @property
+    def messages(self) -> list[str]:
+        """How the file was read, and what was left out."""
+        return self.columns.messages
 
     def __len__(self) -> int:
         return self.rows
@@ -63,8 +73,38 @@ class ParquetSource:
                     ) from error
                 if piece is None:
                     return
-                yield self.columns.batch(piece, first)
+                yield self.columns.batch(flat(piece), first)
                 first += piece.num_rows
+
+
+def flat(piece: Any) -> Any:
+    """Return a record batch, or table, with the fields of its structs as columns of their own."""
+    table = piece if isinstance(piece, pa.Table) else pa.Table.from_batches([piece])
+    if not any(pa.types.is_struct(field.type) for field in table.schema):
+        return piece
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    return table.combine_chunks() if isinstance(piece, pa.Table) else _one_batch(table)
+
+
+def _one_batch(table: Any) -> Any:
+    columns = [column.combine_chunks() for column in table.columns]
+    return pa.record_batch(columns, names=table.schema.names)
+
+
+def _head(file: pq.ParquetFile) -> dict[str, Any]:
+    """The first entries of every column of numbers or text."""
+    piece = next(file.iter_batches(HEAD_ROWS), None)
+    head: dict[str, Any] = {}
+    if piece is None:
+        return head
+    piece = flat(piece)
+    for name, column in zip(piece.schema.names, piece.columns, strict=True):
+        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+            head[name] = column.drop_null().to_numpy(zero_copy_only=False)
+        elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            head[name] = [entry or "" for entry in column.to_pylist()]
+    return head
 
 
 def _line(error: Exception) -> str:

@@ -11,13 +11,16 @@ from lynkeus.core.errors import SourceError
 from lynkeus.core.protocols import Source
 from lynkeus.sources.wrappers.wrapper import Wrapper, files_of
 
+HOUR_NS, CLOSE_NS = 3_600_000_000_000, 600_000_000_000  # local clocks go back by an hour, less a step
+MANY, FEWEST_MANY = 0.25, 100  # share of rows with the time of the one before, and how many, that are too many to drop
 GAP_PERIODS = 1.5  # a longer step between two rows means that samples were missed
 
 
 class Ordered(Wrapper):
     """The same rows in time order: of rows with one time the first stays, missed samples are counted.
 
-    Raises SourceError where time goes backwards. `len` counts the rows before duplicates are dropped.
+    Raises SourceError where time goes backwards, or where a good part of the rows would be dropped.
+    `len` counts the rows before duplicates are dropped.
     """
 
     def __init__(self, source: Source) -> None:
@@ -43,6 +46,7 @@ class Ordered(Wrapper):
                     self._refuse_backwards(batch, steps, first_row)
                     batch = batch[steps > 0]
                     self.duplicates += read - len(batch)
+                    self._refuse_many(first_row + read)
                 self._count_gaps(steps)
                 last_ns = int(before + steps.sum())
                 self.own_messages[:] = self._say()
@@ -56,15 +60,30 @@ class Ordered(Wrapper):
         row = int(np.argmax(steps < 0))
         assert batch.time_ns is not None
         now = int(batch.time_ns[row])
-        earlier = now - int(steps[row])
+        back = int(-steps[row])
+        earlier = now + back
         files = files_of(self.source)
         number = int(batch.meta["file"][row]) if "file" in batch.meta and files else 0
         where = f"{files[number]}: " if files else ""
         position = int(batch.meta["position"][row]) if "position" in batch.meta else first_row + row
-        raise SourceError(
-            f"{where}time goes backwards at row {position}, from {_when(earlier)} to {_when(now)}; "
-            "sort the rows by time, or split the data there"
-        )
+        from_to = f"at row {position}, from {_when(earlier)} to {_when(now)}"
+        if HOUR_NS - CLOSE_NS <= back <= HOUR_NS and self.period_ns != HOUR_NS:
+            raise SourceError(
+                f"{where}an hour comes twice {from_to}: it looks like local time at the end of summer time; write the "
+                "times in UTC, or with an offset such as +01:00 (sorting them would mix two hours)"
+            )
+        if len(steps) > 2 and (steps[1:] < 0).all():
+            raise SourceError(f"{where}the newest row comes first {from_to}; write the rows with the oldest first")
+        raise SourceError(f"{where}time goes backwards {from_to}; sort the rows by time, or split the data there")
+
+    def _refuse_many(self, rows: int) -> None:
+        """A file of which half is left out is no matter of one quiet line."""
+        if self.duplicates >= FEWEST_MANY and self.duplicates > MANY * rows:
+            files = files_of(self.source)
+            raise SourceError(
+                f"{f'{files[0]}: ' if files else ''}{self.duplicates} of {rows} rows have the time of the row before; "
+                "remove the rows that are there twice, or write times that tell rows apart"
+            )
 
     def _count_gaps(self, steps: TimesNs) -> None:
         if self.period_ns is None:

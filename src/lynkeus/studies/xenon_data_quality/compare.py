@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lynkeus.commission.runs.turn_on import Case, RunOutcome, RunTurnOn, names_place, run_turn_on
-from lynkeus.core import Batch, Floats
+from lynkeus.commission.plant.good_events import RunTruth
+from lynkeus.commission.plant.planter import HARMLESS, Kind
+from lynkeus.commission.settings import OF_GOOD, Budget
+from lynkeus.commission.turn_on import Asked, Case, Outcome, TurnOn, point
+from lynkeus.core import Batch, Finding, Floats
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.verdicts import FALSE_ALARMS, answer
@@ -80,18 +83,36 @@ class Contest:
         begun = time.process_time()
         outcomes = [outcome_of(fitted, run, made, self.truths) for run, made in zip(read, self.judged, strict=True)]
         spent = time.process_time() - begun
-        good = [one for one in outcomes if one.truth.change == "none"]
-        bad = [one for one in outcomes if one.truth.change != "none"]
+        good = [one for one in outcomes if one.truth.change == HARMLESS]
+        bad = [one for one in outcomes if one.truth.change != HARMLESS]
         flagged = [one for one in bad if one.p_value < FALSE_ALARMS]
         low, high = wilson_interval(len(flagged), len(bad))
         metrics = with_interval(np.array([one.score for one in good]), np.array([one.score for one in bad]))
         return {f"judged.{name}": value for name, value in metrics.items()} | {
             "judged.efficiency": len(flagged) / len(bad), "judged.efficiency.low": low, "judged.efficiency.high": high,
             "judged.kind": _share([one.change.kind == one.truth.change for one in flagged]),
-            "judged.place": _share([names_place(one.change, one.truth) for one in flagged]),
+            "judged.place": _share([one.truth.holds(one.change) for one in flagged]),
             "judged.false_alarms": _share([one.p_value < FALSE_ALARMS for one in good]),
             "judged.ms": 1e3 * spent / len(outcomes),
         }  # fmt: skip
+
+
+class RunJudged(NamedTuple):
+    """What a scorer said of one run: `score` (higher: worse, NaN: not enough data), `p_value`, the chief `change`."""
+
+    score: float
+    p_value: float
+    change: Finding
+    truth: RunTruth
+
+    @property
+    def outcome(self) -> Outcome:
+        """As a turn-on curve counts it."""
+        place = float(self.truth.holds(self.change))
+        kind = float(self.change.kind == self.truth.change)
+        return Outcome(
+            np.array([self.score]), self.p_value < FALSE_ALARMS, kind, place, np.array([place]), luck=self.truth.luck
+        )
 
 
 def batch_of(fitted: Fitted, made: SimulatedRun) -> Batch:
@@ -99,24 +120,27 @@ def batch_of(fitted: Fitted, made: SimulatedRun) -> Batch:
     return next(iter(fitted.prepare(RunFolder([made.file]))))
 
 
-def outcome_of(fitted: Fitted, run: Batch, made: SimulatedRun, truths: Truths) -> RunOutcome:
+def outcome_of(fitted: Fitted, run: Batch, made: SimulatedRun, truths: Truths) -> RunJudged:
     """Return what a scorer says of a run, beside the truth."""
     judged = answer(fitted, run)
-    return RunOutcome(judged.score, judged.p_value, judged.chief, truths.of(made))
+    return RunJudged(judged.score, judged.p_value, judged.chief, truths.of(made))
 
 
-def turn_on(fitted: Fitted, name: str, made: Made, good: Made, truths: Truths) -> list[RunTurnOn]:
+def turn_on(fitted: Fitted, name: str, made: Made, good: Made, truths: Truths) -> list[TurnOn]:
     """Points of the turn-on curves; `good`: runs of all these sizes."""
     scores = scores_of(fitted, good)
-    by_case: dict[RunRequest, list[RunOutcome]] = {}
+    budget = Budget(FALSE_ALARMS, OF_GOOD)
+    by_case: dict[RunRequest, list[RunJudged]] = {}
     for one in made:
         run = batch_of(fitted, one)
         by_case.setdefault(one.wanted, []).append(outcome_of(fitted, run, one, truths))
     rows = []
     for wanted, outcomes in by_case.items():
         own = np.array([s for s, one in zip(scores, good, strict=True) if one.wanted.events == wanted.events])
-        case = Case(wanted.fault, wanted.size, float(wanted.events), name)
-        rows.append(run_turn_on(case, outcomes, own, FALSE_ALARMS))
+        case = Case(wanted.fault, wanted.size, float(wanted.events))
+        kind = Kind("", unit="size", change=outcomes[0].truth.change)
+        found = [one.outcome for one in outcomes]
+        rows.append(point(case, kind, Asked(name, "anomaly"), found, own, budget))
     return rows
 
 

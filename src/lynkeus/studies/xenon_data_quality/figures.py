@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from lynkeus.commission.figures import COLOURS, MARKERS, SERIES, finished, save
-from lynkeus.commission.runs.turn_on import RunTurnOn
+from lynkeus.commission.turn_on import TurnOn
 from lynkeus.core import Finding, PlotRecord, RunRecord
 from lynkeus.simulate.xenon.populations import NAMES
 from lynkeus.simulate.xenon.source import NobleRun
@@ -106,7 +106,7 @@ def _draw_plot(axes: Axes, record: PlotRecord) -> None:
     axes.legend(frameon=False, fontsize=7, loc="upper left", ncols=2)
 
 
-def turn_on_figure(rows: Sequence[RunTurnOn], path: Path) -> None:
+def turn_on_figure(rows: Sequence[TurnOn], path: Path) -> None:
     """A panel for each fault, a curve for each number of events."""
     kinds, numbers = list(dict.fromkeys(r.fault for r in rows)), list(dict.fromkeys(r.events for r in rows))
     lines = -(-len(kinds) // LINES)

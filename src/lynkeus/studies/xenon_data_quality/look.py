@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.commission.runs.turn_on import RunTurnOn, write_run_table
+from lynkeus.commission.turn_on import TurnOn, write_table
 from lynkeus.core import Findings, Outcome
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.verdicts import FALSE_ALARMS, RunVerdicts, answer
@@ -61,7 +61,7 @@ class RunsLook:
         metrics = {f"{name}.{key}": value for name, numbers in measured.items() for key, value in numbers.items()}
         tables: dict[str, Lines] = {"Targets": _targets(measured), "All faults, all sizes": _judged(measured)}
         rows = turn_on(chief, POPULATION, self.curves, self.contest.targets, self.contest.truths)
-        write_run_table(rows, folder / "turn_on.parquet")
+        write_table(rows, folder / "turn_on.parquet")
         turn_on_figure(rows, folder / "turn_on.svg")
         metrics |= _names(rows)
         tables[f"Every fault, by {POPULATION}"] = _faults(rows)
@@ -141,9 +141,9 @@ def _judged(measured: Mapping[str, Metrics]) -> Lines:
     return [head, *lines]
 
 
-def _names(rows: Sequence[RunTurnOn]) -> Metrics:
+def _names(rows: Sequence[TurnOn]) -> Metrics:
     """Over all runs of the turn-on curves that are flagged."""
-    weight = np.array([row.efficiency * row.runs for row in rows])
+    weight = np.array([row.efficiency * row.faults for row in rows])
     found: Metrics = {f"{POPULATION}.curves.flagged": float(weight.sum())}
     for key in ("kind", "place"):
         right = np.nan_to_num([getattr(row, f"right_{key}") for row in rows])
@@ -151,7 +151,7 @@ def _names(rows: Sequence[RunTurnOn]) -> Metrics:
     return found
 
 
-def _faults(rows: Sequence[RunTurnOn]) -> Lines:
+def _faults(rows: Sequence[TurnOn]) -> Lines:
     """A line for each fault and size; for each number of events efficiency, kind and place."""
     numbers = list(dict.fromkeys(row.events for row in rows))
     lines = [("fault", "size", *(f"{number:,.0f} events: efficiency (kind, place right)" for number in numbers))]
@@ -162,7 +162,7 @@ def _faults(rows: Sequence[RunTurnOn]) -> Lines:
     return lines
 
 
-def _cell(row: RunTurnOn) -> str:
+def _cell(row: TurnOn) -> str:
     named = f" ({_percent(row.right_kind)}, {_percent(row.right_place)})" if row.efficiency > 0 else ""
     return f"{row.efficiency:.2f}{named}"
 

@@ -6,10 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lynkeus.monitor.records import AlarmFile
-from lynkeus.web.words import utc
+import numpy as np
 
-TOP = 10
+from lynkeus.core import Floats
+from lynkeus.monitor.records import AlarmFile
+from lynkeus.monitor.traces import Trace
+
+NUMBERS = ("sample", "reference", "evidence", "low", "high", "deviation")
+POINTS = 800  # of a channel over time, as many as a screen shows
 
 
 def finite(value: Any) -> float | None:
@@ -21,7 +25,8 @@ def drawable(file: AlarmFile) -> dict[str, Any]:
     """Everything the plots of the alarm page need; what the evidence lacks is taken from the monitor or left empty.
 
     `groups`: one entry per (plane, line) with `index` into the channels in order of position; planes are rows of
-    the plot (x over y), lines (parallel beam lines, say SA1 and SA2) separate curves in one row.
+    the plot (x over y), lines (parallel lines of one machine, say SA1 and SA2) separate curves in one row. There are
+    none where the channels have no places, or not one unit: such channels share no axis.
     """
     given, monitor = file.evidence, file.monitor
     channels = [str(name) for name in _list(given, "channels", None) or monitor.channels]
@@ -29,66 +34,75 @@ def drawable(file: AlarmFile) -> dict[str, Any]:
     channels = channels or [f"channel {index}" for index in range(n)]
     position = [finite(value) for value in _list(given, "position_m", n) or _cut(monitor.positions_m, n)]
     has_position = len(position) == n > 0 and all(value is not None for value in position)
-    place = [float(value or 0) for value in position] if has_position else [float(index) for index in range(n)]
+    place = [float(value or 0) for value in position] if has_position else []
     labels = {key: [str(value) for value in _list(given, key, n)] or [""] * n for key in ("plane", "line")}
-    numbers = {key: [finite(value) for value in _list(given, key, n)] for key in ("sample", "reference", "evidence")}
+    unit = str(given.get("unit") or monitor.unit or "")
+    units = [str(value) for value in _list(given, "units", n)] or [unit] * n
+    along = has_position and len(set(units)) == 1
     return {
         "channels": channels,
         "place": place,
-        "place_label": "position along the beam line (m)" if has_position else "channel number",
-        "groups": _groups(labels["plane"], labels["line"], place),
-        "unit": str(given.get("unit") or monitor.unit or ""),
+        "place_label": "position (m)",
+        "groups": _groups(labels["plane"], labels["line"], place) if along else [],
+        "unit": units[0] if along else unit,
+        "units": units,
         "evidence_label": str(given.get("evidence_label") or "evidence"),
         "where": file.stored.alarm.where,
-        **numbers,
+        **{key: [finite(value) for value in _list(given, key, n)] for key in NUMBERS},
     }
 
 
-def top_channels(file: AlarmFile) -> list[dict[str, Any]]:
-    """The channels that speak most for the alarm: those the monitor named, else the largest numbers."""
+def strips(plot: Mapping[str, Any], trace: Trace | None) -> list[dict[str, Any]]:
+    """One strip per channel that was kept over time: `name`, `unit`, `low` and `high` of good data, `time_ms`, `value`.
+
+    The channel that the alarm names comes first. Of many windows that share a point the farthest from the middle is
+    drawn.
+    """
+    if trace is None or not len(trace.time_ns):
+        return []
+    place = {name: k for k, name in enumerate(plot["channels"])}
+    names = sorted(trace.channels, key=lambda name: name != plot["where"])
+    return [_strip(plot, place.get(name), name, trace.time_ns, trace.values[:, trace.channels.index(name)])
+            for name in names]  # fmt: skip
+
+
+def _strip(plot: Mapping[str, Any], k: int | None, name: str, time_ns: Any, values: Floats) -> dict[str, Any]:
+    shown = _thinned(values)
+    about = {key: _at(plot[key], k) for key in ("low", "high")}
+    unit = _at(plot["units"], k) or ""
+    value = [finite(one) for one in values[shown].tolist()]
+    return {"name": name, "unit": unit, **about, "time_ms": (time_ns[shown] // 1_000_000).tolist(), "value": value}
+
+
+def _thinned(values: Floats) -> Any:
+    """The numbers of the values to draw, at most POINTS."""
+    each = -(-len(values) // POINTS)
+    if each == 1:
+        return np.arange(len(values))
+    known = np.isfinite(values)
+    far = np.where(known, np.abs(values - (np.median(values[known]) if known.any() else 0.0)), -1.0)
+    starts = np.arange(0, len(values), each)
+    return np.array([start + int(far[start : start + each].argmax()) for start in starts])
+
+
+def channel_rows(file: AlarmFile, plot: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row per channel, the one that speaks most for the alarm first: value, what is usual, deviation in sigmas."""
     named = file.evidence.get("top")
-    rows: list[dict[str, Any]]
-    if isinstance(named, list) and all(isinstance(row, Mapping) for row in named) and named:
-        rows = [{"channel": str(row.get("channel", "")), "evidence": finite(row.get("evidence"))} for row in named]
-    else:
-        data = drawable(file)
-        rows = [
-            {"channel": name, "evidence": value}
-            for name, value in zip(data["channels"], data["evidence"], strict=False)
-        ]
-        rows.sort(key=lambda row: -(row["evidence"] if row["evidence"] is not None else -math.inf))
-    largest = max((abs(row["evidence"]) for row in rows[:TOP] if row["evidence"] is not None), default=0.0) or 1.0
-    return [row | {"share": abs(row["evidence"] or 0.0) / largest} for row in rows[:TOP]]
+    rows = [
+        {"channel": name, "unit": plot["units"][k], "named": name == plot["where"]}
+        | {key: _at(plot[key], k) for key in NUMBERS}
+        for k, name in enumerate(plot["channels"])
+    ]
+    if not any(row["evidence"] is not None for row in rows) and isinstance(named, list):
+        said = {str(row.get("channel")): finite(row.get("evidence")) for row in named if isinstance(row, Mapping)}
+        rows = [row | {"evidence": said.get(row["channel"])} for row in rows]
+    rows.sort(key=lambda row: (not row["named"], -abs(row["evidence"] or 0.0), -abs(row["deviation"] or 0.0)))
+    largest = max((abs(row["evidence"] or 0.0) for row in rows), default=0.0) or 1.0
+    return [row | {"share": abs(row["evidence"] or 0.0) / largest} for row in rows]
 
 
-def lineage_rows(lineage: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return (name, value) pairs, nested ones with a dot between their names; times in words, what is empty left
-    out."""
-    rows: list[tuple[str, str]] = []
-    for key, value in lineage.items():
-        if isinstance(value, Mapping):
-            rows += lineage_rows(value, f"{prefix}{key}.")
-        elif isinstance(value, int) and key.endswith("_ns"):
-            rows.append((f"{prefix}{key.removesuffix('_ns')}".replace("_", " "), utc(value)))
-        elif value not in ([], (), None):
-            parts = value if isinstance(value, list | tuple) else [value]
-            rows.append((f"{prefix}{key}".replace("_", " "), "; ".join(map(_in_one_line, parts[:TOP]))))
-    return rows
-
-
-def _in_one_line(value: Any) -> str:
-    if not isinstance(value, Mapping):
-        return str(value)
-    return ", ".join(f"{name} {text}" for name, text in lineage_rows(value))
-
-
-def interval(evidence: Mapping[str, Any]) -> tuple[float, float] | None:
-    """The interval of the rate, alarms per hour, where it is known."""
-    pair = evidence.get("interval")
-    if not isinstance(pair, list) or len(pair) != 2:
-        return None
-    low, high = finite(pair[0]), finite(pair[1])
-    return None if low is None or high is None else (low, high)
+def _at(values: Sequence[Any], k: int | None) -> Any:
+    return values[k] if k is not None and k < len(values) else None
 
 
 def _list(given: Mapping[str, Any], key: str, length: int | None) -> Sequence[Any]:

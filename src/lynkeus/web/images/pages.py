@@ -14,8 +14,8 @@ from pydantic import BaseModel, StringConstraints
 from lynkeus.core import GoodPatch, SourceError
 from lynkeus.monitor.opinions import Opinion, add_opinion, opinions
 from lynkeus.web.alarms.evidence import finite
-from lynkeus.web.api import Note, Who
-from lynkeus.web.guard import PLOT_POLICY, may_post
+from lynkeus.web.api import Note, Text, Who
+from lynkeus.web.guard import PLOT_POLICY, may_post, require_token
 from lynkeus.web.images import picture_routes as inspect_pictures
 from lynkeus.web.images import pictures
 from lynkeus.web.images.latent import latent_points
@@ -49,7 +49,7 @@ class LabelForm(BaseModel):
     label: Literal["good", "defect", "unsure"]
     who: Who
     file: str
-    class_name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)] = ""
+    class_name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=80), Text] = ""
     note: Note = ""
     go_on: bool = False
 
@@ -172,8 +172,7 @@ def give_label(
 ) -> Response:
     """Append a label; then the image again, or the next one."""
     site: Site = request.app.state.site
-    if not may_post(request, site.token):
-        raise HTTPException(401, "a label needs the server's token: sign in first")
+    require_token(request, site.token, "a label")
     one = image_of(scans, number)
     if said.file != one.file:
         raise HTTPException(409, "the images were scored again meanwhile and have other numbers: open the scan again")

@@ -15,8 +15,8 @@ from lynkeus.core.runs import KINDS_OF_CHANGE
 from lynkeus.monitor import run_records
 from lynkeus.monitor.opinions import Opinion, add_opinion, opinions
 from lynkeus.monitor.run_records import RunFilter, StoredRun
-from lynkeus.web.api import Who
-from lynkeus.web.guard import may_post
+from lynkeus.web.api import Ns, Text, Who
+from lynkeus.web.guard import may_post, require_token
 from lynkeus.web.runs.compare import compare_plots
 from lynkeus.web.runs.report import run_html
 from lynkeus.web.runs.trends import curve_of, trend_of, worst_runs
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/runs", include_in_schema=False)
 PAGE = 50
 SPANS = {"last 200": 200, "last 1000": 1000, "all": 1_000_000}
 Word = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NOTE_LENGTH)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NOTE_LENGTH), Text]
 
 
 class RunSelection(BaseModel):
@@ -56,7 +56,7 @@ class OverrideForm(BaseModel):
 
     model: str
     run: str
-    number: int
+    number: Ns
     verdict: Verdict
     who: Who
     reason: Reason
@@ -128,8 +128,7 @@ def plot(
 @router.post("/override")
 def override(request: Request, site: SiteDep, form: Annotated[OverrideForm, Form()]) -> Response:
     """Append what a person says of a run and show the run again."""
-    if not may_post(request, site.token):
-        raise HTTPException(401, "an override needs the server's token: sign in first")
+    require_token(request, site.token, "an override")
     stored = _run(site, form.model, form.run, form.number)
     thing = (stored.record.model, stored.record.run)
     add_opinion(site.store, Opinion("run", *thing, form.verdict.value, form.who, note=form.reason))
@@ -148,13 +147,13 @@ def file(site: SiteDep, run: str, model: str = "") -> Response:
 
 
 @router.get("/named")
-def named(request: Request, site: SiteDep, run: str, model: str = "", number: int | None = None) -> HTMLResponse:
+def named(request: Request, site: SiteDep, run: str, model: str = "", number: Ns | None = None) -> HTMLResponse:
     """A run whose name cannot be part of a path."""
     return _run_page(request, site, run, model, number)
 
 
 @router.get("/{run:path}")
-def one_run(request: Request, site: SiteDep, run: str, model: str = "", number: int | None = None) -> HTMLResponse:
+def one_run(request: Request, site: SiteDep, run: str, model: str = "", number: Ns | None = None) -> HTMLResponse:
     """One run: verdict, why, every plot over its reference; `number`: as it was judged earlier."""
     return _run_page(request, site, run, model, number)
 

@@ -13,6 +13,7 @@ from lynkeus.web.words import count, significant
 
 # A browser walks up for dots, and these words are pages of their own.
 _OTHER_PAGES = (".", "..", "compare", "plot", "override", "named", "file", "")
+RAREST = 1e-6
 _SUBPLOT = re.compile(r"\s*\[[^\]]*\]\s*$")
 
 
@@ -44,8 +45,8 @@ def how_rare_run(p_value: float) -> str:
         return "how many good runs look as bad is not known"
     if p_value > 0.1:
         return f"{100 * p_value:.0f} % of good runs look as bad"
-    if p_value < 1e-9:
-        return "fewer than 1 good run in a billion looks as bad"
+    if p_value < RAREST:
+        return "fewer than 1 good run in a million looks as bad"
     return f"1 good run in {count(round(1 / p_value))} looks as bad"
 
 
@@ -72,6 +73,11 @@ def run_address(run: str, model: str, **more: Any) -> str:
 def plot_address(name: str, model: str, run: str = "") -> str:
     """The page of a plot over all runs, and of one run."""
     return f"/runs/plot?{urlencode({'name': name, 'model': model} | ({'run': run} if run else {}))}"
+
+
+def p_value(value: float) -> str:
+    """Say a p-value as far as it means something: beyond one in a million models are wrong before runs are rare."""
+    return "< 0.000001" if value < RAREST else significant(value)
 
 
 class PlotFamily(NamedTuple):

@@ -1,11 +1,13 @@
-// The three plots of the alarm page: sample over reference, evidence, trend.
+// The plots of the alarm page: channels over time; by position sample over reference and evidence; the trend.
 import "./ago.js";
+import "./remember.js";
 import { axis, colour, draw, getJson, plain, say } from "./plots.js";
 import { drawScore } from "./score.js";
+import { drawStrips } from "./strips.js";
 
 const page = document.getElementById("alarm").dataset;
 
-// One row per plane (x over y), sharing the axis along the beam line.
+// One row per plane (x over y), sharing the axis of positions.
 function rows(groups) {
   const planes = [...new Set(groups.map((group) => group.plane))];
   const height = 1 / planes.length;
@@ -41,7 +43,7 @@ function withRange(layout, range) {
 
 function drawSample(plot) {
   const element = document.getElementById("sample-plot");
-  if (!plot.sample.length) return say(element, "The monitor kept no sample with this alarm.");
+  if (!plot.sample.length) return say(element, "No sample was kept with this alarm.");
   const at = rows(plot.groups);
   const hasReference = plot.reference.length > 0;
   return draw(element, () => {
@@ -97,7 +99,7 @@ function drawDifference(plot) {
 
 function drawEvidence(plot) {
   const element = document.getElementById("evidence-plot");
-  if (!plot.evidence.length) return say(element, "The monitor kept no evidence per channel with this alarm.");
+  if (!plot.evidence.length) return say(element, "No evidence per channel was kept with this alarm.");
   const at = rows(plot.groups);
   const highest = Math.max(...plot.evidence) * 1.06; // one scale, so that planes can be compared
   const range = [Math.min(0, ...plot.evidence) * 1.06, highest];
@@ -128,5 +130,12 @@ async function drawTrend() {
   return drawScore(element, points, [alarm], Number(page.budget));
 }
 
+function drawOverTime(plot) {
+  const element = document.getElementById("strips");
+  if (!element || !plot.strips.length) return null;
+  return drawStrips(element, plot.strips, Number(page.start) / 1e6, page.end ? Number(page.end) / 1e6 : null);
+}
+
 const plot = await getJson(`/api/v1/alarms/${page.id}/plot`);
-await Promise.all([drawSample(plot), drawDifference(plot), drawEvidence(plot), drawTrend()]);
+const byPosition = plot.groups.length ? [drawSample(plot), drawDifference(plot), drawEvidence(plot)] : [];
+await Promise.all([drawOverTime(plot), ...byPosition, drawTrend()]);

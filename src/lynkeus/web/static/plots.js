@@ -27,7 +27,7 @@ export const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll(
 
 export function axis(title, more = {}) {
   const quiet = { gridcolor: colour("line"), linecolor: colour("line"), zerolinecolor: colour("line"), zeroline: false };
-  return { title: { text: plain(title), standoff: 8 }, automargin: true, fixedrange: false, ...quiet, ...more };
+  return { title: { text: plain(title), standoff: 8 }, automargin: true, fixedrange: false, exponentformat: "e", ...quiet, ...more };
 }
 
 function layoutOf(layout) {

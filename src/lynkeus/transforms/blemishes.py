@@ -7,6 +7,7 @@ surface: what tells them from it tells defects from it too (as in CutPaste, arXi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,28 @@ LEAST_CHANGE = 0.04  # of the brightness: what changes less is not called a blem
 LEAST_GREY = 3.0  # and less than this either
 
 
+class Blemish(NamedTuple):
+    """One blemish: its `kind`, its `radius` in pixels (of a scratch: its width), and the `contrast` of a pit: how much
+    brighter (above 0) or darker (below) it is, as a logarithm of the factor; None: drawn at random."""
+
+    kind: str
+    radius: float | None = None
+    contrast: float | None = None
+
+
+def plant_blemish(
+    pixels: Array, wanted: Blemish, others: Sequence[Array], random: np.random.Generator
+) -> tuple[Array, Mask]:
+    """Return an image (channel, row, column) of 0 ... 255 with one blemish, and the mask (row, column) of what changed;
+    where chance makes it as bright as the surface nothing may have changed.
+
+    `others`: good images of the same number of channels, of which pieces are taken.
+    """
+    made, mask = pixels.astype(np.float32), np.zeros(pixels.shape[1:], bool)
+    _plant(made, mask, others, random, wanted)
+    return np.clip(np.rint(made), 0, 255).astype(np.uint8), mask
+
+
 def plant_blemishes(pixels: Array, others: Sequence[Array], random: np.random.Generator) -> tuple[Array, Mask]:
     """Return an image (channel, row, column) of 0 ... 255 with one to MOST blemishes, and a mask (row, column) of them.
 
@@ -30,13 +53,13 @@ def plant_blemishes(pixels: Array, others: Sequence[Array], random: np.random.Ge
     """
     made, mask = pixels.astype(np.float32), np.zeros(pixels.shape[1:], bool)
     for _ in range(random.integers(1, MOST + 1)):
-        _plant(made, mask, others, random)
+        _plant(made, mask, others, random, Blemish(KINDS[random.integers(len(KINDS))]))
     return np.clip(np.rint(made), 0, 255).astype(np.uint8), mask
 
 
-def _plant(made: Floats, mask: Mask, others: Sequence[Array], random: np.random.Generator) -> None:
-    kind = KINDS[random.integers(len(KINDS))]
-    shape = _SHAPES[kind](made.shape[1:], random)
+def _plant(made: Floats, mask: Mask, others: Sequence[Array], random: np.random.Generator, wanted: Blemish) -> None:
+    kind = wanted.kind
+    shape = _SHAPES[kind](made.shape[1:], random, wanted.radius)
     window = _window(made.shape[1:], shape.shape, random)
     inside = tuple(slice(0, part.stop - part.start) for part in window)
     shape = shape[inside]
@@ -46,7 +69,10 @@ def _plant(made: Floats, mask: Mask, others: Sequence[Array], random: np.random.
     soft /= soft.max()
     part = made[(slice(None), *window)]
     usual = part[:, shape].mean(axis=1)[:, None, None]
-    new = np.clip(_SURFACES[kind](part, usual, others, random), 0, 255)
+    surface = (
+        _SURFACES[kind](part, usual, others, random) if wanted.contrast is None else part * np.exp(wanted.contrast)
+    )
+    new = np.clip(surface, 0, 255)
     change = soft * (new - part)
     mask[window] |= np.abs(change).max(axis=0) > max(LEAST_GREY, LEAST_CHANGE * float(usual.mean()))
     part += change
@@ -74,9 +100,9 @@ def _log_uniform(low: float, high: float, random: np.random.Generator) -> float:
     return float(np.exp(random.uniform(np.log(low), np.log(max(high, low)))))
 
 
-def _pit(size: tuple[int, ...], random: np.random.Generator) -> Mask:
-    """Return the mask of an ellipse of radius 1.5 to 25 pixels, with a frayed edge where it is large."""
-    radius = _log_uniform(1.5, min(25.0, min(size) / 3), random)
+def _pit(size: tuple[int, ...], random: np.random.Generator, radius: float | None) -> Mask:
+    """Return the mask of an ellipse of a radius of 1.5 to 25 pixels, with a frayed edge where it is large."""
+    radius = radius or _log_uniform(1.5, min(25.0, min(size) / 3), random)
     long, angle = float(np.exp(random.uniform(0, 0.7))), random.uniform(0, np.pi)
     half = int(np.ceil(1.4 * radius * long)) + 1
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
@@ -87,21 +113,21 @@ def _pit(size: tuple[int, ...], random: np.random.Generator) -> Mask:
     return np.asarray(distance < 1)
 
 
-def _scratch(size: tuple[int, ...], random: np.random.Generator) -> Mask:
+def _scratch(size: tuple[int, ...], random: np.random.Generator, radius: float | None) -> Mask:
     """Return the mask of a line that bends at random, 1 to 7 pixels wide."""
     steps = int(random.uniform(15, min(400.0, max(20.0, 0.7 * max(size)))))
     angle = random.uniform(0, 2 * np.pi) + np.cumsum(random.normal(0, random.uniform(0.01, 0.2), steps))
     y, x = np.cumsum(np.sin(angle)), np.cumsum(np.cos(angle))
-    width = int(random.choice([1, 1, 2, 3, 4]))
+    width = int(radius or random.choice([1, 1, 2, 3, 4]))
     rows, columns = (np.rint(axis - axis.min()).astype(int) + width for axis in (y, x))
     line = np.zeros((rows.max() + width + 1, columns.max() + width + 1), bool)
     line[rows, columns] = True
     return np.asarray(binary_dilation(line, iterations=width - 1)) if width > 1 else line
 
 
-def _region(size: tuple[int, ...], random: np.random.Generator) -> Mask:
+def _region(size: tuple[int, ...], random: np.random.Generator, radius: float | None) -> Mask:
     """Return the mask of a patch with an irregular outline: smooth noise above a level that rises outwards."""
-    radius = _log_uniform(10.0, min(LARGEST, max(size) / 4), random)
+    radius = radius or _log_uniform(10.0, min(LARGEST, max(size) / 4), random)
     half = int(2.5 * radius) + 1
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
     return np.asarray(_noise(y.shape, radius, random) > (np.hypot(y, x) / (2 * radius)) ** 6 - 0.5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from lynkeus.scorers.inspect.blemishes import KINDS, LEAST_CHANGE, LEAST_GREY, MOST, plant_blemishes
+from lynkeus.transforms.blemishes import KINDS, LEAST_CHANGE, LEAST_GREY, MOST, plant_blemishes
 
 
 def surface(channels: int, rows: int, columns: int, seed: int = 0) -> np.ndarray:

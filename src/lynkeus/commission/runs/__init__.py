@@ -1,1 +1,0 @@
-"""Proving a model of runs."""

@@ -1,0 +1,142 @@
+"""Rows in time: faults planted into the stream, or labelled in it, and the alarms of a watch at a budget per hour.
+
+The data are scored once as they are (false alarms, and what faulty windows are compared with), then a few times with
+faults, all kinds and sizes mixed. Everything streams; what is kept are the faulty windows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from lynkeus.commission.found import FalseAlarms
+from lynkeus.commission.jitter import measure_jitter
+from lynkeus.commission.judge import Judged
+from lynkeus.commission.passes import Placed, Planted, Stretches, Undisturbed, score_faults, score_undisturbed
+from lynkeus.commission.plant.planter import Kind
+from lynkeus.commission.plant.rows import KINDS, plan_passes
+from lynkeus.commission.settings import PER_HOUR, Budget, CommissionSettings, Progress
+from lynkeus.commission.turn_on import Asked, Case, Outcome, by_chance, outputs_asked, point
+from lynkeus.core import Alarm, SettingsError, Source
+from lynkeus.core.calibration import NS_PER_HOUR
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.views.channels import channels_of
+from lynkeus.sources import Inject
+from lynkeus.transforms.faults import Fault
+
+Faults = Planted | Stretches
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Rows in time, and faults in them: `kinds`, so many `passes`, each a source with faults for a model."""
+
+    source: Source
+    kinds: Mapping[str, Kind]
+    settings: CommissionSettings
+    passes: Sequence[Callable[[Fitted], Faults]]
+    samples: int
+
+    @classmethod
+    def planted(cls, fitted: Fitted, source: Source, settings: CommissionSettings) -> Self:
+        """Plan where faults go; the same ones for all models. Raises SourceError for data that are too short."""
+        live = channels_of(fitted).live
+        known = measure_jitter(source, live)
+        channels = np.flatnonzero(live & (known.jitter > 0)).tolist()
+
+        def one_pass(faults: Sequence[Fault], model: Fitted) -> Faults:
+            inject = Inject(source, faults, known.jitter, known.centre, settings.seed)
+            return Planted(inject, channels_of(model).names, len(channels))
+
+        passes = [partial(one_pass, faults) for faults in plan_passes(settings, known, channels)]
+        return cls(source, KINDS, settings, passes, known.rows)
+
+    @property
+    def budget(self) -> Budget:
+        """Return the rate that is borne."""
+        return Budget(self.settings.budget_per_hour, PER_HOUR)
+
+    def require(self, name: str, fitted: Fitted) -> None:
+        """Raise SettingsError, SchemaError or CalibrationError before anything long begins."""
+        fitted.view.schema.require(self.source.schema, f"the model ({name})")
+        self.budget.check(fitted)
+
+
+def check_length(window: int, settings: CommissionSettings) -> None:
+    """Raise SettingsError for faults that no window could be full of."""
+    if window > settings.length:
+        raise SettingsError(
+            f"faults of {settings.length} rows are shorter than the windows of {window} rows: plant longer ones"
+        )
+
+
+class JudgedStream(NamedTuple):
+    """What one model made of a stream, which went from `start_ns` to `end_ns`."""
+
+    judged: Judged
+    start_ns: int
+    end_ns: int
+
+
+def judge_stream(name: str, fitted: Fitted, stream: Stream, tell: Progress) -> JudgedStream:
+    """Score the stream as it is, then with faults; faults at a real event are not counted."""
+    settings, budget = stream.settings, stream.budget
+    tell("the data as they are", 0.0)
+    quiet = score_undisturbed(fitted, stream.source, budget.value)
+    outcomes: dict[tuple[Case, str], list[Placed]] = defaultdict(list)
+    for number, make in enumerate(stream.passes, start=1):
+        tell(f"pass {number} of {len(stream.passes)}", number / (len(stream.passes) + 1))
+        for key, found in score_faults(fitted, make(fitted), stream.kinds, budget).items():
+            outcomes[key] += found
+    used = {
+        (case, output): [outcome for outcome, *span in found if not _coincides(span, quiet.alarms[output])]
+        for (case, output), found in outcomes.items()
+    }
+    judged = Judged(
+        [], [], [_false_alarms(name, output, fitted, quiet, (outcomes, used), budget) for output in quiet.alarms]
+    )
+    lengths = [end_ns - start_ns for found in outcomes.values() for _, start_ns, end_ns in found]
+    share = float(-np.expm1(-budget.value * np.median(lengths or [0]) / NS_PER_HOUR))
+    places = {case: place for place, case in enumerate(_order(stream, settings, used))}
+    outputs = fitted.scorer.outputs
+    for case, output in sorted(
+        (key for key in used if used[key]), key=lambda key: (outputs.index(key[1]), places[key[0]])
+    ):
+        kind, own = stream.kinds[case.fault], used[case, output]
+        meant = outputs_asked(fitted.scorer, case.fault, kind)[output]
+        asked = Asked(name, output, meant, budget.extrapolates(fitted.calibrations[output]))
+        good = np.sort(quiet.scores[:, outputs.index(output)])
+        row = point(case, kind, asked, own, good, budget, settings.seed)
+        judged.rows.append(row)
+        if meant:
+            judged.chance.append(by_chance(row, share, float(np.mean([outcome.luck for outcome in own]))))
+    return JudgedStream(judged, quiet.start_ns, quiet.end_ns)
+
+
+def _order(stream: Stream, settings: CommissionSettings, used: Mapping[tuple[Case, str], object]) -> list[Case]:
+    """The cases as the settings have them."""
+    kinds = list(settings.faults or stream.kinds)
+    return sorted({case for case, _ in used}, key=lambda case: (kinds.index(case.fault), case.size))
+
+
+def _coincides(span: Sequence[int], alarms: Sequence[Alarm]) -> bool:
+    """Whether the data alarm there without a fault: a real event, or a false alarm, that would count as found."""
+    start_ns, end_ns = span
+    return any(alarm.start_ns < end_ns and (alarm.end_ns or end_ns) > start_ns for alarm in alarms)
+
+
+def _false_alarms(
+    name: str, output: str, fitted: Fitted, quiet: Undisturbed,
+    faults: tuple[Mapping[tuple[Case, str], list[Placed]], Mapping[tuple[Case, str], list[Outcome]]], budget: Budget,
+) -> FalseAlarms:  # fmt: skip
+    calibration, alarms = fitted.calibrations[output], quiet.alarms[output]
+    every, used = (sum(len(found) for (_, own), found in some.items() if own == output) for some in faults)
+    return FalseAlarms(
+        name, output, len(alarms), quiet.hours, budget.unit, calibration.hours or 0.0, budget.extrapolates(calibration),
+        alarms, every - used,
+    )  # fmt: skip

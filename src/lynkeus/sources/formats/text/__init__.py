@@ -1,0 +1,1 @@
+"""CSV as it is written: separators, decimal commas, comments, units, encodings, words for missing values."""

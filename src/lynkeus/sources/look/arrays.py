@@ -1,0 +1,73 @@
+"""What HDF5 files and NumPy's files hold: their datasets and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lynkeus.core.errors import SourceError
+from lynkeus.sources.formats.hdf.index import IDS
+from lynkeus.sources.formats.hdf.index import TIMES as TIMES_BESIDE
+from lynkeus.sources.formats.hdf.views import datasets_of
+from lynkeus.sources.formats.hdf5 import opened
+from lynkeus.sources.formats.numpy import mapped_rows
+from lynkeus.sources.look.entries import CHANNEL, LABELS, TIMES, WEIGHTS, Entry
+
+
+def of_hdf5(path: Path, reader: Any) -> Iterator[Entry]:
+    """Yield the datasets of an HDF5 file, fields of compound tables by their own."""
+    roles = _hdf5_roles(reader)
+    with opened(path) as file:
+        for name, data in datasets_of(file).items():
+            unit = data.attrs.get("unit", data.attrs.get("units", ""))
+            unit = unit.decode() if isinstance(unit, bytes) else str(unit)
+            if data.dtype.names:
+                for field in data.dtype.names:
+                    full = f"{name}/{field}"
+                    yield Entry(full, str(data.dtype[field]), str(data.shape), role=_of(full, roles, reader))
+                continue
+            kind = "text" if data.dtype.kind in "OSU" else str(data.dtype)
+            yield Entry(name, kind, str(data.shape), unit, _of(name, roles, reader))
+
+
+def of_numpy(path: Path, reader: Any) -> Iterator[Entry]:
+    """Yield the array of a .npy file, or those of an .npz file."""
+    if path.suffix.lower() == ".npy":
+        values = mapped_rows(path)
+        yield Entry(path.stem, str(values.dtype), str(values.shape), role="samples" if reader is not None else "")
+        return
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for name in file.files:
+                held = file[name]
+                yield Entry(name, str(held.dtype), str(held.shape), role=_npz_role(name, reader))
+    except (ValueError, OSError, EOFError) as error:
+        raise SourceError(f"{path}: is not a complete .npz file, or holds objects ({error})") from error
+
+
+def _hdf5_roles(reader: Any) -> dict[str, str]:
+    if reader is None or not hasattr(reader, "blocks"):
+        return {}
+    roles = {block.dataset.strip("/"): CHANNEL for block in reader.blocks}
+    if reader.clock is not None:
+        roles |= {name.strip("/"): TIMES for name in reader.clock.times.columns}
+    roles |= {name.strip("/"): role for role, name in ((LABELS, reader.truth), (WEIGHTS, reader.weight)) if name}
+    return roles | ({reader.layout.names.strip("/"): "names"} if reader.layout.names else {})
+
+
+def _of(name: str, roles: dict[str, str], reader: Any) -> str:
+    last = name.rpartition("/")[2].lower()
+    if roles and reader.index is not None and last in (*IDS, *TIMES_BESIDE) and name.strip("/") not in roles:
+        return "by which rows are joined"
+    return roles.get(name.strip("/"), "not read" if roles and reader is not None else "")
+
+
+def _npz_role(name: str, reader: Any) -> str:
+    if reader is None:
+        return ""
+    own = {reader.table: "samples", reader.labels: LABELS, "names": "names", reader.layout.weight: WEIGHTS}
+    own |= {reader.times.dataset: TIMES} if reader.times.dataset in reader.arrays else {}
+    return own.get(name, "not read") if not reader.described else "as its own schema says"
