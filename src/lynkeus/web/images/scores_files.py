@@ -57,9 +57,9 @@ def read_scores(path: Path) -> tuple[ScoresFile, pa.Table]:
     try:
         said = json.loads(kept)
         maps, normals = (Path(said[name]) if said.get(name) else None for name in ("maps", "normals"))
-        columns = (said.get(name) or "" for name in ("position", "time"))
+        position, time = (said.get(name) or "" for name in ("position", "time"))
         rule = PixelRule.from_dict(said.get("pixels"))
-        source = ScoresFile(path, Path(said["images"]), maps, normals, *columns, rule=rule)
+        source = ScoresFile(path, Path(said["images"]), maps, normals, position, time, rule=rule)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceError(f"{path}: its metadata 'lynkeus' cannot be read ({error}); score the images again") from error
     if not table.num_rows:
