@@ -55,7 +55,7 @@ def test_good_runs_are_no_rarer_than_promised_and_bad_ones_are_found(kind, count
         good = runs(rng, count, plots, tilt)
         source = InMemory(with_a_bad_one(good, plots) if dirty else good, 25)
         scorer = kind().fit(source)
-        calibration = RunCalibration.fit(fold_scores(kind, source, silent)[:, 0])
+        calibration = RunCalibration.fit(fold_scores(kind, source, silent)[:, 0], theory=True)
         p_values = calibration.p_value(scorer.score(runs(rng, NEW, plots, tilt))[:, 0])
         rare.append((p_values < 0.01).mean())
         rarer.append((p_values < 0.001).mean())

@@ -27,7 +27,8 @@ from lynkeus.core import (
 from lynkeus.core.progress import report_progress
 from lynkeus.core.run_calibration import rarest_of
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.scorers.population.questions import TINY, FamilyOfTests, of_few_runs
+from lynkeus.scorers.population.questions import FamilyOfTests
+from lynkeus.scorers.population.trials import TINY, of_few_runs
 from lynkeus.scorers.population.view import QUESTIONS, Asked, EventView, dependent_columns
 from lynkeus.scorers.population.words import PopulationWords, group_numbers, kind_change, sentence
 from lynkeus.transforms.event_columns import Scale
