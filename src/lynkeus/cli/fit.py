@@ -88,6 +88,7 @@ def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
 
 def _fit_runs(options: FitOptions) -> None:
     """Learn from a folder of good runs."""
+    from lynkeus.files.workers import several_processes
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.fitting.verdicts import view_of_runs
@@ -110,7 +111,7 @@ def _fit_runs(options: FitOptions) -> None:
     options = with_scorer(options, folder, 0)
     chosen = settings_of(options.set or [])
     settings = FitSettings(options.scorer, chosen, group=options.group, runs=runs, tree=options.tree)
-    with passes_bar(screen, "fit") as bar, training(options, bar):
+    with passes_bar(screen, "fit") as bar, training(options, bar), several_processes():
         fitted = fit_model(folder, settings, progress=bar.step)
     if int(os.environ.get("RANK", "0")):
         return

@@ -32,6 +32,7 @@ from lynkeus.sources import files_of, origin_of
 from lynkeus.sources.images.files import map_names
 from lynkeus.sources.images.folder import ImageSource
 from lynkeus.sources.runs.folder import RunFile
+from lynkeus.sources.runs.histograms import left_out
 from lynkeus.sources.runs.read import RunFolder
 
 if TYPE_CHECKING:
@@ -147,7 +148,9 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     table = journal.rows
     write_parquet(verdict_table(table), settings.output)
     journal.remove()
-    return Written(len(table), table, done=len(folder) - len(left))
+    first = next(iter(folder.runs), None)
+    messages = left_out(first, verdicts.view.columns, verdicts.view.book) if first is not None else []
+    return Written(len(table), table, messages, done=len(folder) - len(left))
 
 
 def _scored_runs(
