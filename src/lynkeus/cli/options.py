@@ -53,12 +53,14 @@ class FitOptions:
     weights: Annotated[str | None, typer.Option(help="Array or column that says how much each row counts")] = None
     verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
     monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
+    context: Annotated[list[str] | None, typer.Option(help="Channels that cause, such as 'MAG*': orbit")] = None
     set: Annotated[list[str] | None, typer.Option("--set", help="Of the scorer: latent=8, training.epochs=20")] = None
     meta: MetaTable = None
     position: Annotated[str, typer.Option(help="Images: metadata column that says where one was taken")] = ""
     time: Annotated[str, typer.Option(help="Images: metadata column that says when")] = ""
     run_per_file: Annotated[bool, typer.Option("--run-per-file", help="DATA: a folder of runs of events")] = False
     group: Annotated[str, typer.Option(help="Runs: column of classes; without, the first column of text")] = ""
+    tree: Annotated[str, typer.Option(help="Runs in ROOT files: the tree of events; without, the largest one")] = ""
     device: Annotated[str, typer.Option(help="Where networks are trained: auto, cpu, cuda")] = "auto"
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed")] = "32-true"
 
@@ -217,7 +219,8 @@ def open_for(fitted: Fitted, data: str, layout: str | None, meta: str | None, ru
     from lynkeus.sources.runs.read import RunFolder
 
     if run_per_file or fitted.view.alone:
-        return RunFolder(open_runs(data))
+        columns = getattr(fitted.view, "columns", None)
+        return RunFolder(open_runs(data, columns.tree if columns else ""))
     if fitted.view.kind == "images" and "://" not in data and None in fitted.view.schema.shape:
         return images_for(fitted, data, meta)
     return open_as_fitted(fitted, data, layout)

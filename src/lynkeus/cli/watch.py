@@ -12,6 +12,8 @@ from lynkeus.cli.options import WatchOptions, open_as_fitted, screen
 from lynkeus.core import SettingsError
 from lynkeus.progress import say
 
+MOST_ALARMS = 10_000  # that are counted as incidents
+
 if TYPE_CHECKING:
     from lynkeus.core import Standing
     from lynkeus.fitting.fitted import Fitted
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 def watch_data(options: WatchOptions) -> int:
     """Run the command; the exit code is 1 where something was found."""
+    from lynkeus.core.incident import incidents
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.monitor.site import SiteSettings, name_in
     from lynkeus.monitor.standing import add_maintenance
@@ -50,8 +53,10 @@ def watch_data(options: WatchOptions) -> int:
             say(screen, [f"masked {kept_until}: {', '.join(one.channel for one in masked)}"])
         done = watch(fitted, source, kept, settings, tick)
         shown = kept.address
+        problems = incidents(stored.alarm for stored in kept.alarms(settings.name, limit=MOST_ALARMS))
     say(screen, [f"  {_stands(one)}" for one in done.standing])
-    say(screen, [f"{shown}: {done.windows} windows, {done.alarms} alarms"])
+    said = [f"{done.alarms} alarms", *([f"{len(problems)} incidents in the store"] if problems else [])]
+    say(screen, [f"{shown}: {done.windows} windows, {', '.join(said)}"])
     return 1 if done.alarms else 0
 
 
