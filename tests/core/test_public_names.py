@@ -11,10 +11,10 @@ from lynkeus.core import errors
 NAMES = [
     "About", "about_of", "advance", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Book", "Calibration",
     "CalibrationError", "Case", "Check", "Comparison", "concatenate", "Evidence", "Exports", "Finding", "Findings",
-    "Finds", "Floats", "GoodPatch", "KINDS", "LastBatch", "LynkeusError", "ModelError", "NOTHING", "OpenAlarm",
-    "Outcome", "Part", "Plot", "PlotRecord", "Point", "Refers", "RunRecord", "Schema", "SchemaError", "Scorer",
-    "Scores", "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study", "Tail", "TimesNs", "Tracking",
-    "Unseen", "Verdict",
+    "Finds", "Floats", "GoodPatch", "JudgesPlots", "KINDS", "LastBatch", "LynkeusError", "ModelError", "NOTHING",
+    "OpenAlarm", "Outcome", "Part", "Plot", "PlotRecord", "Point", "Refers", "RunRecord", "Schema", "SchemaError",
+    "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study", "Tail", "TimesNs",
+    "Tracking", "Unseen", "Verdict",
 ]  # fmt: skip
 
 

@@ -106,9 +106,10 @@ def _fit_runs(options: FitOptions) -> None:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
     said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
     runs = said.runs if said else {}
-    folder = RunFolder(open_runs(options.data))
+    folder = RunFolder(open_runs(options.data, options.tree))
     options = with_scorer(options, folder, 0)
-    settings = FitSettings(options.scorer, settings_of(options.set or []), group=options.group, runs=runs)
+    chosen = settings_of(options.set or [])
+    settings = FitSettings(options.scorer, chosen, group=options.group, runs=runs, tree=options.tree)
     with passes_bar(screen, "fit") as bar, training(options, bar):
         fitted = fit_model(folder, settings, progress=bar.step)
     if int(os.environ.get("RANK", "0")):
@@ -257,7 +258,7 @@ def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
             [*history.resumed, *history.messages, history.says(), f"{options.output / 'training.svg'}: every epoch"],
         )
         if not fitted.lineage["held_out"]:
-            say(screen, ["few samples: calibrated on those it was trained on, so p-values are a little too small"])
+            say(screen, ["calibrated on what it was trained on, so p-values are a little too small"])
     for name, calibration in fitted.calibrations.items():
         seen = f"{calibration.samples} samples"
         if calibration.effective is not None:

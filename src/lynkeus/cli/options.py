@@ -59,6 +59,7 @@ class FitOptions:
     time: Annotated[str, typer.Option(help="Images: metadata column that says when")] = ""
     run_per_file: Annotated[bool, typer.Option("--run-per-file", help="DATA: a folder of runs of events")] = False
     group: Annotated[str, typer.Option(help="Runs: column of classes; without, the first column of text")] = ""
+    tree: Annotated[str, typer.Option(help="Runs in ROOT files: the tree of events; without, the largest one")] = ""
     device: Annotated[str, typer.Option(help="Where networks are trained: auto, cpu, cuda")] = "auto"
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed")] = "32-true"
 
@@ -217,7 +218,8 @@ def open_for(fitted: Fitted, data: str, layout: str | None, meta: str | None, ru
     from lynkeus.sources.runs.read import RunFolder
 
     if run_per_file or fitted.view.alone:
-        return RunFolder(open_runs(data))
+        columns = getattr(fitted.view, "columns", None)
+        return RunFolder(open_runs(data, columns.tree if columns else ""))
     if fitted.view.kind == "images" and "://" not in data and None in fitted.view.schema.shape:
         return images_for(fitted, data, meta)
     return open_as_fitted(fitted, data, layout)

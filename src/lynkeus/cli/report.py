@@ -17,7 +17,7 @@ def report_run(options: ReportOptions) -> None:
     from lynkeus.web.runs.report import render_run
 
     verdicts = RunVerdicts(Fitted.load(options.model), options.false_alarms)
-    files = open_runs(options.run)
+    files = open_runs(options.run, verdicts.view.columns.tree)
     if len(files) != 1:
         raise SettingsError(f"{options.run}: holds {len(files)} runs; name one")
     (batch,) = verdicts.view.of(RunFolder(files))

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core.batch import Array, Batch, Schema
+from lynkeus.core.batch import Array, Batch, Floats, Schema
 from lynkeus.core.finding import Finding
 
 Scores = npt.NDArray[np.float64]  # (n, outputs), higher = more like that output's name, NaN = not enough data
@@ -129,6 +129,14 @@ class Refers(Protocol):
     are no good data; those are left out of the calibration. Its fit must be robust against them by itself."""
 
     def unseen(self, batch: Batch) -> Unseen: ...
+
+
+@runtime_checkable
+class JudgesPlots(Protocol):
+    """A Scorer of runs that says how conspicuous each plot is, (n, plots) in sigmas of good runs, NaN where it does not
+    judge one: its score is that of the worst, and so is what is said of the run."""
+
+    def plot_sigma(self, batch: Batch) -> Floats: ...
 
 
 @runtime_checkable

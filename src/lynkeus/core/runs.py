@@ -18,7 +18,7 @@ from lynkeus.core.batch import Floats, Schema
 from lynkeus.core.errors import SchemaError
 from lynkeus.core.finding import NOTHING, Finding, Region
 
-KINDS_OF_CHANGE = ("none", "shifted", "gone", "new")
+KINDS_OF_CHANGE = ("none", "shifted", "gone", "new", "changed")
 OF_FINDING = ("says", "like")  # fields of a Finding that a record of a run does not hold
 
 
@@ -27,7 +27,8 @@ class Plot:
     """A histogram as booked: `edges` of the axis of each of its `variables`; `group`: the pulse class it belongs to.
 
     Every axis has an underflow bin before its first edge and an overflow bin after its last one. `log`: whether an axis
-    is drawn so. Raises SchemaError for edges that do not rise.
+    is drawn so. `labels`: of the bins of an axis between the flow bins, () for an axis of numbers. Raises SchemaError
+    for edges that do not rise.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Plot:
     group: str = ""
     log: tuple[bool, ...] = ()
     unit: str = ""
+    labels: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for variable, edges in zip(self.variables, self.edges, strict=True):
@@ -51,6 +53,10 @@ class Plot:
     def bins(self) -> int:
         """Return the number of bins of all axes together, flow bins included."""
         return int(np.prod(self.shape))
+
+    def named(self, axis: int) -> tuple[str, ...]:
+        """Return the labels of the bins of an axis; () for an axis of numbers."""
+        return self.labels[axis] if axis < len(self.labels) else ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,8 @@ class Book:
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return plain JSON types."""
-        return [asdict(plot) for plot in self.plots]
+        fields = [asdict(plot) for plot in self.plots]
+        return [{name: value for name, value in own.items() if name != "labels" or value} for own in fields]
 
     @classmethod
     def from_list(cls, plots: Sequence[Mapping[str, Any]]) -> Self:
@@ -97,7 +104,8 @@ class Book:
 
 def _plot(fields: Mapping[str, Any]) -> Plot:
     edges = tuple(tuple(axis) for axis in fields["edges"])
-    return Plot(**{**fields, "variables": tuple(fields["variables"]), "edges": edges, "log": tuple(fields["log"])})
+    given = {"variables": tuple(fields["variables"]), "edges": edges, "log": tuple(fields["log"])}
+    return Plot(**{**fields, **given, "labels": tuple(map(tuple, fields.get("labels", ())))})
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ SCALE = "-log10 p"
 class Stated:
     """A score on the scale -log10 p: the scorer answers for its p-values itself, from `samples` good ones.
 
-    It has no rates per hour, as a Calibration without times has none.
+    `rarest`: the smallest p-value that so many samples support; none is stated that is smaller. It has no rates per
+    hour, as a Calibration without times has none.
     """
 
     samples: int
@@ -28,10 +29,11 @@ class Stated:
     quiet_s: float = 0.0
     excluded_s: float = 0.0
     effective: float | None = None
+    rarest: float = 0.0
 
     def p_value(self, scores: Floats) -> Floats:
-        """Return P(a good sample scores this high), in (0, 1]; NaN stays NaN."""
-        found: Floats = np.maximum(np.power(10.0, -np.asarray(scores, float)), 1e-300)
+        """Return P(a good sample scores this high), from `rarest` to 1; NaN stays NaN."""
+        found: Floats = np.maximum(np.power(10.0, -np.asarray(scores, float)), max(self.rarest, 1e-300))
         return found
 
     def alarms_per_hour(self, scores: Floats) -> Floats:

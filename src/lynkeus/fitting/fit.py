@@ -8,7 +8,7 @@ well what it was trained on, by other stretches; all others in place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ from lynkeus.sources.wrappers.pictures import as_pictures
 
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
-FEWEST_TO_SPLIT = 1000  # with fewer samples a network is calibrated on what it was trained on, and that is said
+FEWEST_TO_SPLIT = 1000  # fewer samples are all trained on, and each is scored by a network that has not seen it
+CROSSED = 3  # networks for that, each trained on the other two thirds
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class FitSettings:
     """How to fit: `scorer` by name with `options`, windows of `window` rows every `stride`, `quiet_s`: crossings closer
     than that are one alarm. `labels`: name of those that may be used (the truth of the source); `intervals`: those
     that people called real (1) or not real (0); `images`, `runs`: what they said of images, by path, and of runs, by
-    name: bad (1) or good (0); `group`: of runs, the column of classes ("": the first of text)."""
+    name: bad (1) or good (0); `group`: of runs, the column of classes ("": the first of text), `tree`: the one of their
+    ROOT files ("": the largest)."""
 
     scorer: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class FitSettings:
     images: Mapping[Path, int] = field(default_factory=dict)
     runs: Mapping[str, int] = field(default_factory=dict)
     group: str = ""
+    tree: str = ""
 
 
 def fit(
@@ -85,6 +88,7 @@ def fit(
     # A network scores what it was trained on too well, so blocks of the data are kept from it, to calibrate on. One
     # that `Refers` knows itself how it would score good samples that it had not seen.
     split = about.learned and quiet is None and known.good >= FEWEST_TO_SPLIT and not isinstance(scorer, Refers)
+    crossed = about.learned and quiet is None and not split and not isinstance(scorer, Refers)
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
     second = second_population(labelled.good) if source.schema.kind == view.schema.kind == "table" else NONE
     second = second.without([(start, end) for start, end, label in settings.intervals if not label])
@@ -93,20 +97,43 @@ def fit(
     reference, incidents = _reference(scorer, labelled.good, settings, second)
     # The first fit has learned the incidents as if they were good: fit again without them, so that it finds such.
     if second.new(incidents) and not isinstance(scorer, Refers):
-        scorer.fit(Exclude(training, [(incident.start_ns, incident.end_ns) for incident in incidents]))
+        scorer.fit(Exclude(training, _spans(incidents)))
         reference, incidents = _reference(scorer, labelled.good, settings, second)
     if quiet is not None:
         reference = score_reference(scorer, view.of(quiet))
         incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
     elif split:
         reference = reference.only(Blocks.held_out(len(reference.scores), FOLDS))
+    elif crossed:
+        reference = _crossed(reference, prepared, labelled.good, [*second.intervals, *_spans(incidents)], settings)
     calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
     kept = {"reference": _good_samples(calibrations, reference)}
     lineage = lineage_of(source, settings.scorer, settings.options) | _learned(view, calibrations, reference)
-    lineage |= {"incidents": [incident.to_dict() for incident in incidents], "known_anomalies": known.anomalies}
-    lineage |= {"held_out": split}
+    found = [incident.to_dict() for incident in incidents]
+    lineage |= {"incidents": found, "known_anomalies": known.anomalies, "held_out": split or crossed}
     messages, check = checked(settings.scorer, scorer, labelled.good) if about.learned else ([], {})
     return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, [*second.lines, *messages])
+
+
+def _spans(incidents: Sequence[Incident]) -> list[tuple[int, int]]:
+    return [(incident.start_ns, incident.end_ns) for incident in incidents]
+
+
+def _crossed(
+    reference: Reference, training: Source, good: Source, left_out: Sequence[tuple[int, int]], settings: FitSettings
+) -> Reference:
+    """Return the reference with scores by scorers that have not seen the samples: a network scores what it was trained
+    on too well, and p-values from that would be smaller than few samples support."""
+    scores = np.full_like(reference.scores, np.nan)
+    for fold in range(CROSSED):
+        other, rest = (
+            plugins.make_scorer(settings.scorer, settings.options),
+            Blocks(training, len(scores), CROSSED, fold),
+        )
+        other.fit(Exclude(rest, left_out) if left_out else rest)
+        own = Blocks.held_out(len(scores), CROSSED, fold)
+        scores[own] = score_reference(other, good).scores[own]
+    return replace(reference, scores=scores)
 
 
 def view_of(source: Source, settings: FitSettings, about: About) -> View:

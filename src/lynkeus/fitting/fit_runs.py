@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lynkeus.core import Calibration, CalibrationError, Refers, Scorer, about_of, plugins
-from lynkeus.core.progress import ReportProgress
+from lynkeus.core import CalibrationError, Refers, Scorer, about_of, plugins
+from lynkeus.core.progress import ReportProgress, reporting
+from lynkeus.core.run_calibration import FEWEST_RUNS, RunCalibration, rarest_of
 from lynkeus.core.stated import SCALE, Stated
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.good_runs import ReferenceRuns, good_runs, require_runs, two_kinds_line
@@ -19,8 +20,6 @@ from lynkeus.sources.runs.read import RunFolder
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fit import FitSettings
-
-FEWEST_RUNS = 20  # for a calibration by folds; scorers that give p-values themselves need fewer
 
 
 def fit_runs(folder: RunFolder, settings: FitSettings, report: ReportProgress) -> Fitted:
@@ -33,11 +32,12 @@ def fit_runs(folder: RunFolder, settings: FitSettings, report: ReportProgress) -
     found = good_runs(folder, settings, report)
     runs = found.view.training(folder)
     report(f"learn from {len(runs)} runs", None)
-    scorer.fit(runs)
+    with reporting(report):
+        scorer.fit(runs)
     kept = _kept_runs(scorer, found) | {name for name, label in settings.runs.items() if not label}
-    calibration: Calibration | Stated
+    calibration: Stated
     if about_of(scorer).scale == SCALE:
-        calibration = Stated(len(kept), len(found.far) + len(runs) - len(kept))
+        calibration = Stated(len(kept), len(found.far) + len(runs) - len(kept), rarest=rarest_of(len(kept)))
     else:
         if len(runs) < FEWEST_RUNS:
             raise CalibrationError(
@@ -45,13 +45,14 @@ def fit_runs(folder: RunFolder, settings: FitSettings, report: ReportProgress) -
                 f"score is (fewer do for {', '.join(_stating())})"
             )
         scores = fold_scores(lambda: plugins.make_scorer(settings.scorer, settings.options), runs, report)
-        calibration = Calibration.fit(scores[:, 0], None)
+        calibration = RunCalibration.fit(scores[:, 0])
     own = [run for run in found.view.read if run.name in kept]
     outlying = [*found.far, *(run.name for run in found.view.read if run.name not in kept)]
     messages = list(found.messages)
     if outlying:
         messages.append(f"runs of the reference that are not like the others, and were left out: {listed(outlying)}")
     messages += two_kinds_line(found.view, own)
+    messages.append(f"p-values are known down to {calibration.rarest:.1g}, from {calibration.samples} good runs")
     reference = {
         "counts": np.stack([run.counts for run in own]).astype(np.float32),
         "events": np.array([run.events for run in own], float),

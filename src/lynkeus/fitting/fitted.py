@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -25,6 +25,7 @@ from lynkeus.core import (
     Finding,
     Finds,
     Floats,
+    JudgesPlots,
     ModelError,
     Scorer,
     Scores,
@@ -38,7 +39,7 @@ from lynkeus.files.model_folder import MODEL, verify_model, write_model
 from lynkeus.fitting.explanation import explanation, explanation_of_rows
 from lynkeus.fitting.follow import move_past, start
 from lynkeus.fitting.model_format import content_of, parts_of
-from lynkeus.fitting.views.view import View
+from lynkeus.fitting.views.view import PLOT_SIGMA, View
 
 REFERENCE = "reference.safetensors"
 Said = tuple[Finding, ...]
@@ -141,8 +142,10 @@ class Fitted:
         # Only rare samples: to explain one costs many networks more than to score it, and nobody asks of good ones.
         rare = np.flatnonzero(known & nowhere & (np.nan_to_num(p_values, nan=1.0) <= max(worth, self.view.worth)))
         if len(rare):
-            evidence = explanation_of_rows(self.scorer, batch, rare, output)
-            for row, place in zip(rare, self.view.places(batch[rare], evidence, self.reference), strict=True):
+            evidence, chosen = explanation_of_rows(self.scorer, batch, rare, output), batch[rare]
+            if isinstance(self.scorer, JudgesPlots):  # the plot that is named is the one that the score is of
+                chosen = replace(chosen, meta={**chosen.meta, PLOT_SIGMA: self.scorer.plot_sigma(chosen)})
+            for row, place in zip(rare, self.view.places(chosen, evidence, self.reference), strict=True):
                 own = found[row]
                 found[row] = (own[0]._replace(where=place.where), *own[1:]) if own else (place,)
         return found

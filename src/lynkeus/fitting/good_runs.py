@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from lynkeus.core import Book, SettingsError, SourceError, plugins
+from lynkeus.core import Book, Floats, SettingsError, SourceError, plugins
 from lynkeus.core.progress import ReportProgress
 from lynkeus.fitting.reference_parts import far_runs, two_kinds
 from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources.formats.tables import listed
+from lynkeus.sources.runs.events import not_read
 from lynkeus.sources.runs.folder import Run, RunFile, RunReader, first_events
 from lynkeus.sources.runs.histograms import book_of, holds_histograms
 from lynkeus.sources.runs.read import RunFolder
 from lynkeus.transforms.event_columns import NO_COLUMNS, EventColumns
 
 FIT_EVENTS = 20_000  # of each good run that are learned from; its plots count all
+MOST_NOTES = 3
 RUN_KINDS = ("cloud", "histogram")
 
 
@@ -60,6 +63,9 @@ class RunFitSettings(Protocol):
     def group(self) -> str: ...
 
     @property
+    def tree(self) -> str: ...
+
+    @property
     def runs(self) -> Mapping[str, int]: ...
 
 
@@ -71,21 +77,26 @@ def good_runs(folder: RunFolder, settings: RunFitSettings, progress: ReportProgr
     """
     bad = [run.name for run in folder.runs if settings.runs.get(run.name)]
     files = [run for run in folder.runs if run.name not in set(bad)]
-    columns, book, readable, messages = _booked(files, settings.scorer, settings.group)
+    columns, book, readable, messages = _booked(files, settings.scorer, settings.group, settings.tree)
     messages += [f"runs that people called bad, and were left out: {listed(bad)}"] if bad else []
     view = RunPlots(columns, book, run_kind(settings.scorer))
     reader = RunReader(columns, book, FIT_EVENTS) if columns.names else view.reader
-    runs: list[Run] = []
+    runs, notes = list[Run](), list[str]()
     for number, file in enumerate(readable):
         run = reader.read(file)
         progress(f"read {run.name}", (number + 1) / len(readable))
         if run.problem:
             messages.append(f"{run.problem}; left out")
-        else:
-            runs.append(run)
+            continue
+        notes += [f"{file.where}: {run.note}"] if run.note else []
+        runs.append(run)
     if not runs:
         raise SourceError(f"none of the {len(folder)} runs can be learned from; the first: {messages[0]}")
-    counts, events = np.stack([run.counts for run in runs]), np.array([run.events for run in runs])
+    messages += [
+        *notes[:MOST_NOTES],
+        *([f"and {len(notes) - MOST_NOTES} more runs like that"] if notes[MOST_NOTES:] else []),
+    ]
+    counts, events = complete([run.counts for run in runs]), np.array([run.events for run in runs])
     is_far = far_runs(counts, events, book.slices())
     is_far &= np.array([settings.runs.get(run.name) != 0 for run in runs])
     near = tuple(run for run, far in zip(runs, is_far, strict=True) if not far)
@@ -95,11 +106,11 @@ def good_runs(folder: RunFolder, settings: RunFitSettings, progress: ReportProgr
 
 
 def _booked(
-    files: Sequence[RunFile], scorer: str, group: str
+    files: Sequence[RunFile], scorer: str, group: str, tree: str
 ) -> tuple[EventColumns, Book, Sequence[RunFile], list[str]]:
     """The columns and plots of the runs, those that can be read, and what is wrong with the others."""
     kind = run_kind(scorer)
-    if holds_histograms(files):
+    if not tree and holds_histograms(files):
         if kind == "cloud":
             raise SettingsError(
                 f"the scorer {scorer} reads events, but these runs are histograms; choose one of "
@@ -109,16 +120,29 @@ def _booked(
     found, messages = first_events(files)
     if not found:
         raise SourceError(f"none of the {len(files)} runs can be read; the first: {messages[0]}")
+    first = next((run for run, _ in found if run.path is not None), None)
+    messages += not_read(first.path, tree) if first is not None and first.path is not None else []
     columns = EventColumns.fit([events for _, events in found], group)
     samples = [events for _, events in found if not columns.problem(events)]
     pooled = np.concatenate([columns.values(events) for events in samples])
     book = columns.book(pooled, np.concatenate([columns.group_of(events) for events in samples]))
-    return columns, book, [run for run, _ in found], messages
+    return replace(columns, tree=tree), book, [run for run, _ in found], messages
+
+
+def complete(rows: Sequence[Floats]) -> Floats:
+    """Return counts (runs, bins) in which a plot that a run lacks is as in the others, so that it is not far from
+    them."""
+    counts = np.stack(rows)
+    lacking = ~np.isfinite(counts)
+    if lacking.any():
+        known = np.maximum((~lacking).sum(axis=0), 1)
+        counts = np.where(lacking, np.where(lacking, 0.0, counts).sum(axis=0) / known, counts)
+    return counts
 
 
 def two_kinds_line(view: RunPlots, runs: Sequence[Run]) -> list[str]:
     """Return what is to be said where the good runs are of two kinds."""
-    counts, events = np.stack([run.counts for run in runs]), np.array([run.events for run in runs])
+    counts, events = complete([run.counts for run in runs]), np.array([run.events for run in runs])
     kinds = two_kinds(counts, events, view.book.slices())
     if kinds is None:
         return []

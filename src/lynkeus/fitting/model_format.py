@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lynkeus.core import Calibration, ModelError, plugins
+from lynkeus.core.run_calibration import RunCalibration
 from lynkeus.core.stated import Stated
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
@@ -57,7 +58,9 @@ def _view(fields: Mapping[str, Any]) -> View:
 
 
 def _calibration(fields: Mapping[str, Any]) -> Calibration | Stated:
-    return Stated.from_dict(fields) if "scale" in fields else Calibration.from_dict(fields)
+    if "scale" not in fields:
+        return Calibration.from_dict(fields)
+    return (RunCalibration if "levels" in fields else Stated).from_dict(fields)
 
 
 def _now(content: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
-from lynkeus.core import NOTHING, Batch, Finding, RunRecord, SettingsError, Verdict
+from lynkeus.core import NOTHING, Batch, Finds, RunRecord, SettingsError, Verdict
 from lynkeus.core.progress import ReportProgress
+from lynkeus.fitting.answer import Answer, with_yields
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources.runs.folder import RunFile
@@ -18,6 +18,7 @@ from lynkeus.sources.runs.sections import Sections
 
 FALSE_ALARMS = 0.01  # of good runs that are not called GOOD, over all plots together
 SURELY_BAD = 0.1  # of these: rarer runs are BAD, the others WARN
+ODD = 0.05  # p-value from which it is said what is conspicuous
 JOINED = 3  # sections that are looked at together, the last of them with those before it
 
 
@@ -27,28 +28,14 @@ def check_rate(false_alarms: float) -> None:
         raise SettingsError(f"false alarms are a share of good runs, between 0 and 1, not {false_alarms}")
 
 
-def verdict_of(p_value: float, false_alarms: float) -> Verdict:
-    """Return GOOD, WARN, BAD, or NOT ENOUGH DATA where there is no p-value."""
-    if np.isnan(p_value):
+def verdict_of(p_value: float, false_alarms: float, rarest: float = 0.0) -> Verdict:
+    """Return GOOD, WARN, BAD, or NOT ENOUGH DATA where there is no p-value, or where it is the `rarest` that the good
+    runs support and more is asked."""
+    if np.isnan(p_value) or p_value <= rarest >= false_alarms:
         return Verdict.NOT_ENOUGH_DATA
     if p_value >= false_alarms:
         return Verdict.GOOD
     return Verdict.BAD if p_value < SURELY_BAD * false_alarms else Verdict.WARN
-
-
-class Answer(NamedTuple):
-    """What a model says of one sample that stands alone: `score`, `p_value` (NaN: not enough data), what it `found`,
-    the most conspicuous first, and the `reason` in a sentence."""
-
-    score: float
-    p_value: float
-    found: tuple[Finding, ...]
-    reason: str
-
-    @property
-    def chief(self) -> Finding:
-        """Return the finding that matters most; of kind none where nothing was found."""
-        return self.found[0] if self.found else NOTHING
 
 
 def view_of_runs(fitted: Fitted) -> RunPlots:
@@ -61,18 +48,30 @@ def view_of_runs(fitted: Fitted) -> RunPlots:
 
 
 def answer(fitted: Fitted, batch: Batch) -> Answer:
-    """Score a batch of one sample, and say why."""
-    scored = fitted.score_batch(batch)
-    score, p_value, found = float(scored.scores[0, 0]), float(scored.p_values[0, 0]), scored.found[0][0]
+    """Score a batch of one sample, and say why: what the scorer finds, and of runs of histograms also whether a plot is
+    too full or too empty for its run, which no scorer of shapes can see."""
     problem = str(batch.meta["problem"][0]) if "problem" in batch.meta else ""
     if problem:
         return Answer(np.nan, np.nan, (), problem)
-    if found and found[0].says:
-        return Answer(score, p_value, found, found[0].says)
+    said = _scored(fitted, batch)
+    if isinstance(fitted.view, RunPlots):
+        said = with_yields(said, fitted.view, fitted.reference, batch)
+    note = str(batch.meta["note"][0]) if "note" in batch.meta else ""
+    return said._replace(reason=f"{said.reason}; {note}") if note else said
+
+
+def _scored(fitted: Fitted, batch: Batch) -> Answer:
+    """Return what the scorer says."""
+    scored = fitted.score_batch(batch)
+    score, p_value, found = float(scored.scores[0, 0]), float(scored.p_values[0, 0]), scored.found[0][0]
+    rarest = float(getattr(fitted.calibrations[fitted.scorer.outputs[0]], "rarest", 0.0))
+    if found and found[0].says and (isinstance(fitted.scorer, Finds) or p_value < ODD):
+        return Answer(score, p_value, found, found[0].says, rarest)
     if np.isnan(score):
         events = float(batch.meta["events"][0]) if "events" in batch.meta else float(len(batch.values[0]))
-        return Answer(score, p_value, (), f"only {events:g} events: not enough for the scorer {fitted.name}")
-    return Answer(score, p_value, found, "no plot is odd beside those of good runs")
+        why = f"only {events:g} events: not enough for the scorer {fitted.name}"
+        return Answer(score, p_value, (), why, rarest)
+    return Answer(score, p_value, found, "no plot is odd beside those of good runs", rarest)
 
 
 class RunVerdicts:
@@ -112,7 +111,9 @@ class RunVerdicts:
     def record(self, batch: Batch, said: Answer | None = None) -> RunRecord:
         """Return a run as it was judged, with its verdict and its plots beside those of good runs."""
         said = said or answer(self.fitted, batch)
-        verdict = verdict_of(said.p_value, self.false_alarms)
+        verdict = verdict_of(said.p_value, self.false_alarms, said.rarest)
+        if verdict == Verdict.NOT_ENOUGH_DATA and said.p_value <= said.rarest:
+            said = said._replace(reason=f"{said.reason}; {self._too_rare(said.rarest)}")
         chief = said.chief if verdict in (Verdict.WARN, Verdict.BAD) else NOTHING
         events = float(batch.meta["events"][0])
         return RunRecord(
@@ -120,6 +121,13 @@ class RunVerdicts:
             str(self.fitted.lineage.get("name", "")), int(batch.meta["start_ns"][0]) or None,
             plots=self.plots.records(self.view.book, batch.meta["counts"][0], events, chief),
         )  # fmt: skip
+
+    def _too_rare(self, rarest: float) -> str:
+        runs = len(self.fitted.reference["events"])
+        return (
+            f"whether a good run is so odd once in {1 / self.false_alarms:,.0f} cannot be known from {runs} good runs: "
+            f"take --false-alarms above {rarest:.1g}, or fit on more runs"
+        )
 
     def _sections(self, file: RunFile) -> Iterator[RunRecord]:
         """A record of each section, named `run/section`: its p-value, or that of the last ones together where it is

@@ -45,7 +45,7 @@ def watch_runs(
     model = str(verdicts.fitted.lineage.get("name", ""))
     done, seen = RunsWatched(), dict[str, list[int]]()
     while True:
-        files = open_runs(data)
+        files = open_runs(data, verdicts.view.columns.tree)
         # A file that changed between two looks is still being written; it is read when it has come to rest.
         ready = [run for run in files if not follow or seen.get(run.name) == stamp_of(run.path)]
         seen = {run.name: stamp_of(run.path) for run in files}

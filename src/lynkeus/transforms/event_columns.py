@@ -48,13 +48,15 @@ class Scale:
 @dataclass(frozen=True)
 class EventColumns:
     """`names` of the columns of numbers that are judged, on their `scale`; `group`: column of text whose values are the
-    `groups` (pulse classes), '' where there is none; `left_out`: column to reason."""
+    `groups` (pulse classes), '' where there is none; `left_out`: column to reason; `tree`: the one of a ROOT file, '':
+    the largest."""
 
     names: tuple[str, ...]
     scale: Scale
     group: str = ""
     groups: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    tree: str = ""
 
     @classmethod
     def fit(cls, runs: Sequence[Events], group: str = "") -> Self:
@@ -135,7 +137,8 @@ class EventColumns:
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`, also after a round trip through JSON."""
         scale = Scale(tuple(fields["scale"]["log"]), tuple(fields["scale"]["whole"]))
-        return cls(tuple(fields["names"]), scale, fields["group"], tuple(fields["groups"]), fields["left_out"])
+        groups, tree = tuple(fields["groups"]), fields.get("tree", "")
+        return cls(tuple(fields["names"]), scale, fields["group"], groups, fields["left_out"], tree)
 
 
 NO_COLUMNS = EventColumns((), Scale((), ()))  # of runs of histograms

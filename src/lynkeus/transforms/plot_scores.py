@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from lynkeus.core import Floats, Scores
 
-FEWEST_RUNS = 20  # from which their null distribution is learned
+PRIOR_RUNS = 30.0  # that what is known beside the runs counts as
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,24 @@ class NullDistribution:
     sigma: Floats
 
     @classmethod
-    def fit(cls, deviates: Floats) -> Self:
-        """Learn from the deviates of good runs (runs, plots), NaN left out; a plot of too few runs keeps 0 and 1."""
-        enough = np.isfinite(deviates).sum(axis=0) >= FEWEST_RUNS
+    def fit(cls, deviates: Floats, alike: int = 0) -> Self:
+        """Learn from the deviates of good runs (runs, plots), NaN left out.
+
+        Few runs do not know a plot: what they say of its spread counts with what all plots together say of theirs, and
+        these with theory; a plot is not the oddest because ten runs happened to agree in it. `alike`: every so many
+        columns one is of the same statistic (1: all; 0: each is one of its own).
+        """
+        runs = np.isfinite(deviates).sum(axis=0)
         low, centre, high = np.full((3, deviates.shape[1]), np.array([[-1.0], [0.0], [1.0]]))
-        if enough.any():
-            low[enough], centre[enough], high[enough] = np.nanquantile(deviates[:, enough], [0.16, 0.5, 0.84], axis=0)
-        return cls(centre, np.maximum((high - low) / 2, 0.1))
+        some = runs > 0
+        if some.any():
+            low[some], centre[some], high[some] = np.nanquantile(deviates[:, some], [0.16, 0.5, 0.84], axis=0)
+        square = ((high - low) / 2) ** 2
+        kind = np.arange(len(runs)) % (alike or max(len(runs), 1))
+        together = (np.bincount(kind, runs * square) + PRIOR_RUNS) / (np.bincount(kind, runs) + PRIOR_RUNS)
+        together = together[kind]
+        sigma = np.sqrt((runs * square + PRIOR_RUNS * together) / (runs + PRIOR_RUNS))
+        return cls(runs / (runs + PRIOR_RUNS) * centre, np.maximum(sigma, 0.1))
 
     def of(self, deviates: Floats) -> Floats:
         """Return deviates (n, plots) in sigmas of good runs."""

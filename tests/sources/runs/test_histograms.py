@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from boost_histogram.serialization import to_uhi
 
+from lynkeus.sources.runs.filled import read_histograms
 from lynkeus.sources.runs.folder import open_runs
-from lynkeus.sources.runs.histograms import HistogramReader, book_of, read_histograms
+from lynkeus.sources.runs.histograms import HistogramReader, book_of
 
 NAMES = ("S2 area [SS]", "S2/deep/x : y", 'a;1 "é" <b>')
 
@@ -46,7 +47,7 @@ def _root(path: Path, plots: dict[str, bh.Histogram]) -> Path:
 @pytest.mark.parametrize("weighted", [False, True])
 def test_histograms_are_read_bin_by_bin(tmp_path: Path, write, weighted: bool) -> None:
     plots = _filled(1, weighted)
-    found = read_histograms(write(tmp_path / f"run:1.{write.__name__[1:]}", plots))
+    found = read_histograms(write(tmp_path / f"run:1.{write.__name__[1:]}", plots)).plots
     assert set(found) == set(NAMES)
     for name, plot in plots.items():
         np.testing.assert_allclose(found[name].counts, plot.values(flow=True).ravel(), rtol=1e-12)
@@ -62,7 +63,7 @@ def test_histograms_without_flow_of_categories_and_of_means(tmp_path: Path) -> N
         "kinds": bh.Histogram(bh.axis.StrCategory(["S1", "S2"])).fill(["S1", "S2", "S2"]),
         "mean": bh.Histogram(bh.axis.Regular(3, 0, 3), storage=bh.storage.Mean()).fill([0.5], sample=[1.0]),
     }
-    found = read_histograms(_json(tmp_path / "run.json", plots))
+    found = read_histograms(_json(tmp_path / "run.json", plots)).plots
     assert set(found) == {"bare", "kinds"}
     np.testing.assert_array_equal(found["bare"].counts, [0, 1, 0, 0, 0])
     np.testing.assert_array_equal(found["kinds"].counts, [0, 1, 2, 0])
@@ -70,7 +71,7 @@ def test_histograms_without_flow_of_categories_and_of_means(tmp_path: Path) -> N
 
 def test_one_histogram_alone_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps(to_uhi(_filled(0)[NAMES[0]]), default=list), encoding="utf-8")
-    assert list(read_histograms(tmp_path / "run.json")) == ["histogram"]
+    assert list(read_histograms(tmp_path / "run.json").plots) == ["histogram"]
 
 
 def test_the_book_is_what_most_runs_have(tmp_path: Path) -> None:
@@ -88,6 +89,11 @@ def test_the_book_is_what_most_runs_have(tmp_path: Path) -> None:
     assert "99.json" in messages[0]
     assert "left out: rare" in messages[1]
     runs = {file.name: HistogramReader(book).read(file) for file in readable}
-    assert [name for name, run in runs.items() if run.problem] == ["03"]
+    assert not any(run.problem for run in runs.values())
+    assert [name for name, run in runs.items() if run.note] == ["03"]  # it costs that plot, not the run
+    assert f"the plot {NAMES[0]!r} is missing" in runs["03"].note
+    first, *_ = book.slices()
+    assert np.isnan(runs["03"].counts[first]).all()
+    assert np.isfinite(runs["03"].counts[first.stop :]).all()
     assert runs["04"].events == 500
     assert len(runs["04"].counts) == book.schema.shape[0]

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from lynkeus.core import Array, Finding, Floats, Plot
+from lynkeus.fitting.evidence.plot_place import region_of, where_in_words
 
 LEAST_GAIN = 9.0  # of likelihood, beyond what trying many places gives: three sigmas
 STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # bins by which something may have shifted
@@ -207,8 +208,7 @@ def _moved(population: Floats, edges: Floats, shift: float, axis: int) -> Floats
 
 
 def _in_words(plot: Plot, found: ChangeHypothesis) -> Finding:
-    region = {variable: _range(plot, axis, found.place) for axis, variable in enumerate(plot.variables)}
-    where = ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in region.items())
+    region, where = region_of(plot, found.place), where_in_words(plot, found.place)
     size, unit, variable = found.size, "", ""
     if found.kind == "shifted":
         log = _is_log(plot, found.axis)
@@ -218,11 +218,3 @@ def _in_words(plot: Plot, found: ChangeHypothesis) -> Finding:
         unit = "events"
     sigma = float(np.sqrt(max(found.worth, 0.0)))
     return Finding(found.kind, plot.name, variable or ", ".join(plot.variables), where, size, unit, sigma, region)
-
-
-def _range(plot: Plot, axis: int, place: Array) -> tuple[float, float]:
-    """From, to of the bins of a place; flow bins end where the axis does."""
-    inside = np.flatnonzero(place.any(axis=tuple(other for other in range(place.ndim) if other != axis)))
-    edges = plot.edges[axis]
-    low, high = max(int(inside[0]) - 1, 0), min(int(inside[-1]), len(edges) - 1)
-    return (edges[low], edges[high]) if low < high else (edges[low - 1], edges[high]) if low else (edges[0], edges[1])

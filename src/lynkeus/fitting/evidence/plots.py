@@ -18,24 +18,26 @@ TINY = 1e-12
 @dataclass(frozen=True)
 class ReferencePlots:
     """Of good runs: `share` (bins,) of the events in each bin, `between` (bins,) how much it differs from run to run
-    more than counting explains, `events` in all."""
+    more than counting explains, `events` in all (bins,), of the runs that have the plot."""
 
     share: Floats
     between: Floats
-    events: float
+    events: Floats
 
     @classmethod
     def fit(cls, counts: Floats, events: Floats) -> Self:
-        """Learn from (runs, bins) counts and (runs,) events."""
+        """Learn from (runs, bins) counts, NaN where a run does not have the plot, and (runs,) events."""
         known = events > 0
         counts, events = counts[known], events[known]
-        share = counts.sum(axis=0) / events.sum()
-        each = counts / events[:, None]
-        expected = share[None] / events[:, None]
-        excess = ((each - share) ** 2 - expected).mean(axis=0)
-        noise = np.sqrt(((2.0 * expected**2) + expected / events[:, None] ** 2).sum(axis=0)) / len(events)
+        there = np.isfinite(counts)
+        total, runs = np.maximum(events @ there, 1.0), np.maximum(there.sum(axis=0), 1)
+        share = np.where(there, counts, 0.0).sum(axis=0) / total
+        each = np.where(there, counts / events[:, None], share)
+        expected = np.where(there, share / events[:, None], 0.0)
+        excess = ((each - share) ** 2 - expected).sum(axis=0) / runs
+        noise = np.sqrt(((2.0 * expected**2) + expected / events[:, None] ** 2).sum(axis=0)) / runs
         between = np.sqrt(np.where(excess > 2.0 * noise, np.maximum(excess, 0.0), 0.0))
-        return cls(share, between, float(events.sum()))
+        return cls(share, between, total)
 
     def expected(self, events: float) -> tuple[Floats, Floats]:
         """Return (bins,) counts that a good run of so many events has, and their variance."""
@@ -45,7 +47,8 @@ class ReferencePlots:
     def pulls(self, counts: Floats, events: float) -> Floats:
         """Return (bins,) signed sigmas; by the Poisson likelihood ratio, so that sparse bins do not cry wolf."""
         mean, variance = self.expected(events)
-        known = np.maximum(mean, max(0.5 * events / self.events, TINY))  # a run may be empty
+        counts = np.where(np.isfinite(counts), counts, mean)
+        known = np.maximum(mean, np.maximum(0.5 * events / self.events, TINY))  # a run may be empty
         ratio = np.where(counts > 0, np.maximum(counts, 1e-9) / known, 1.0)
         deviance = 2.0 * np.maximum(counts * np.log(ratio) - (counts - known), 0.0)
         wider = np.sqrt(known / np.maximum(variance, known))
@@ -56,7 +59,7 @@ class ReferencePlots:
         """Every plot of a run; those in which the `change` shows are flagged and have its region."""
         mean, variance = self.expected(events)
         pulls = self.pulls(counts, events)
-        sigma = np.sqrt(variance)
+        sigma, counts = np.sqrt(variance), np.nan_to_num(counts)
         found = []
         for plot, where in zip(book.plots, book.slices(), strict=True):
             flagged = change.kind != "none" and plot.group == change.group and _shows(change, plot.variables)

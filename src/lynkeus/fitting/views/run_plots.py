@@ -8,13 +8,19 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import NOTHING, Array, Batch, Book, Evidence, Finding, Schema, SettingsError, Source
+from lynkeus.core import NOTHING, Array, Batch, Book, Evidence, Finding, Floats, Schema, SettingsError, Source
 from lynkeus.fitting.evidence.plot_change import change_of
+from lynkeus.fitting.evidence.plot_place import changed_at, labelled
 from lynkeus.fitting.evidence.plots import ReferencePlots
+from lynkeus.fitting.views.view import PLOT_SIGMA
+from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.runs.folder import MOST_EVENTS, Reader, Run
 from lynkeus.sources.runs.histograms import reader_of
 from lynkeus.sources.runs.read import ReadRuns, RunFolder
 from lynkeus.transforms.event_columns import EventColumns
+from lynkeus.transforms.yields import PlotYields
+
+ODD = 5.0  # sigmas from which plots are named beside the oddest
 
 
 @dataclass
@@ -30,6 +36,7 @@ class RunPlots:
     sees: str
     read: tuple[Run, ...] = field(default=(), repr=False, compare=False)
     _plots: ReferencePlots | None = field(default=None, init=False, repr=False, compare=False)
+    _yields: PlotYields | None = field(default=None, init=False, repr=False, compare=False)
     kind: ClassVar[str] = "runs"
     worth: ClassVar[float] = 0.2
     alone: ClassVar[bool] = True
@@ -73,22 +80,50 @@ class RunPlots:
         return self._plots
 
     def places(self, batch: Batch, evidence: Evidence, reference: dict[str, Array]) -> list[Finding]:
-        """Say what changed in the plot that is most conspicuous, by the scorer's own pulls or against good runs."""
+        """Say what changed in the plot that the scorer finds most conspicuous, of one that does not judge plots where
+        its own pulls are largest, of one that reads events where the plots differ most from those of good runs.
+
+        A plot is named whatever happened in it, and a place in it.
+        """
         plots = self.plots_of(reference)
         own = evidence if self.sees == "histogram" else [None] * len(batch)
         return [self._change(batch, row, plots, pulls) for row, pulls in enumerate(own)]
 
+    def sums(self, counts: Floats) -> Floats:
+        """Return the sum of the bins of each plot (..., plots); NaN for a plot that a run does not have."""
+        return np.add.reduceat(counts, [where.start for where in self.book.slices()], axis=-1)
+
+    def yields_of(self, reference: dict[str, Array]) -> PlotYields | None:
+        """Return how full good runs fill each plot; None where a scorer sees events, which has its own way."""
+        if self.sees != "histogram":
+            return None
+        if self._yields is None:
+            self._yields = PlotYields.fit(self.sums(reference["counts"].astype(float)))
+        return self._yields
+
     def _change(self, batch: Batch, row: int, plots: ReferencePlots, pulls: Array | None) -> Finding:
         counts, events = batch.meta["counts"][row], float(batch.meta["events"][row])
-        records, slices = plots.records(self.book, counts, events, NOTHING), self.book.slices()
-        sigmas = np.array([record.sigma for record in records])
-        if pulls is not None:
+        slices = self.book.slices()
+        if PLOT_SIGMA in batch.meta:
+            sigmas = np.nan_to_num(batch.meta[PLOT_SIGMA][row], nan=-np.inf)
+        elif pulls is not None:
             sigmas = np.array([float(np.abs(pulls[where]).max()) for where in slices])
+        else:
+            sigmas = np.array([record.sigma for record in plots.records(self.book, counts, events, NOTHING)])
         worst = int(sigmas.argmax())
-        record = records[worst]
-        change = change_of(record.plot, record.counts, record.expected, plots.expected(events)[1][slices[worst]])
-        says = f"{record.plot.name}: {change.kind} at {change.where} ({change.sigma:.1f} sigma)"
-        return change._replace(group=record.plot.group, says=says)
+        plot, where = self.book.plots[worst], slices[worst]
+        own = plots.pulls(counts, events)[where] if pulls is None else pulls[where]
+        expected, variance = (numbers[where] for numbers in plots.expected(events))
+        if pulls is not None and expected.sum() > 0:  # how full a plot is, is a question of its own: `yields_of`
+            more = float(np.nansum(counts[where]) / expected.sum())
+            expected, variance = expected * more, variance * more
+        change = NOTHING if labelled(plot) else change_of(plot, counts[where], expected, variance)
+        if change.kind == "none":
+            change = changed_at(plot, np.nan_to_num(counts[where]), expected, own)
+        says = f"{plot.name}: {change.kind} at {change.where} ({change.sigma:.1f} sigma)"
+        beside = [self.book.plots[k].name for k in np.argsort(-sigmas) if k != worst and sigmas[k] > ODD]
+        says += f"; odd, too: {listed(beside)}" if beside and (PLOT_SIGMA in batch.meta or pulls is None) else ""
+        return change._replace(group=plot.group, says=says)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""

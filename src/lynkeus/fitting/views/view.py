@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from lynkeus.core import Array, Batch, Evidence, Finding, Schema, Source
 
+PLOT_SIGMA = "plot_sigma"  # in the meta of a batch of runs: (n, plots) how conspicuous the scorer finds each plot
+
 
 class View(Protocol):
     """How a model sees data; chosen once, when it is fitted, and kept with it.

@@ -7,7 +7,8 @@ likeliest one gives the pull. Several references count as one of their size.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import ClassVar, Self
@@ -17,6 +18,7 @@ from scipy.special import betaln, gammaln, log_ndtr
 
 from lynkeus.core import About, Array, Batch, Evidence, Floats, Scores, SettingsError, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.scorers.histograms.by_plots import held_out
 from lynkeus.transforms.plot_reference import PlotReference, Plots, merged, summed
 from lynkeus.transforms.plot_scores import NullDistribution, deviate_of, worst_plot
 from lynkeus.transforms.reservoir import reservoir
@@ -44,16 +46,24 @@ class BetaBinomial:
     seed: int = 0
 
     def fit(self, source: Source) -> Self:
-        """Learn in three passes over good runs. Raises SchemaError where nothing can be learned."""
+        """Learn in several passes over good runs. Raises SchemaError where nothing can be learned."""
         if self.references < 1 or self.kept < 2:
             raise SettingsError(f"references must be 1 or more, kept 2 or more: {self.references}, {self.kept}")
+        self._learn(source)
+        self.null_ = NullDistribution.fit(held_out(source, self._of_others, self._deviates, self.kept), alike=2)
+        return self
+
+    def _of_others(self, source: Source) -> Callable[[Array], Floats]:
+        """Return what gives the deviates of runs by what was learned of others."""
+        others = replace(self)
+        others._learn(source)
+        return others._deviates
+
+    def _learn(self, source: Source) -> None:
         self.schema_ = source.schema
         self.reference_ = PlotReference.fit(source, "beta_binomial")
         self.runs_ = reservoir((batch.values.astype(np.float64) for batch in source), self.kept, self.seed)
         self.runs_ = self.runs_[np.isfinite(self.reference_.enough_events(self.runs_)).any(axis=1)]
-        own = [self._statistics(run, np.delete(self.runs_, row, axis=0)) for row, run in enumerate(self.runs_)]
-        self.null_ = NullDistribution.fit(np.stack(own))
-        return self
 
     def plot_sigma(self, batch: Batch) -> Floats:
         """Return how conspicuous each plot is (n, plots), in sigmas of good runs; NaN for too few events."""
@@ -92,8 +102,12 @@ class BetaBinomial:
 
     def _usual(self, batch: Batch) -> Floats:
         self.schema_.require(batch.schema, "the scorer beta_binomial")
-        own = [self._statistics(run, self.runs_) for run in batch.values]
-        return self.null_.of(np.stack(own) if own else np.empty((0, len(self.null_.centre))))
+        return self.null_.of(self._deviates(batch.values))
+
+    def _deviates(self, values: Array) -> Floats:
+        """Return the statistics (n, 2 plots) of runs."""
+        own = [self._statistics(run, self.runs_) for run in values]
+        return np.stack(own) if own else np.empty((0, 2 * len(self.reference_.plots.slices)))
 
     def _statistics(self, run: Array, runs: Floats) -> Floats:
         """Return two deviates (2 plots,) of each plot: its sum of squared pulls, standardised, and its largest pull, as

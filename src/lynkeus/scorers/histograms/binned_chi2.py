@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
 from lynkeus.core import About, Array, Floats, Source
 from lynkeus.scorers.histograms.by_plots import ByPlots
 from lynkeus.transforms.plot_reference import PlotReference, merged, summed
-from lynkeus.transforms.plot_scores import NullDistribution, chi2_deviate
+from lynkeus.transforms.plot_scores import chi2_deviate
 
 
 @dataclass
@@ -25,12 +25,8 @@ class BinnedChi2(ByPlots):
     about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "a second", runs=True)
     least: float = 1.0
 
-    def fit(self, source: Source) -> Self:
-        """Learn in two passes over good runs. Raises SchemaError where nothing can be learned."""
-        self.schema_ = source.schema
+    def _learn(self, source: Source) -> None:
         self.reference_ = PlotReference.fit(source, "binned_chi2")
-        self.null_ = NullDistribution.fit(np.concatenate([self._deviates(batch.values) for batch in source]))
-        return self
 
     def _deviates(self, values: Array) -> Floats:
         events = self.reference_.enough_events(values)

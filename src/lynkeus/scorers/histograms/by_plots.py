@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from lynkeus.core import Array, Batch, Evidence, Floats, Schema, Scores
+import numpy as np
+
+from lynkeus.core import Array, Batch, Evidence, Floats, Schema, SchemaError, Scores, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.sources.wrappers.selection import Select
 from lynkeus.transforms.plot_reference import PlotReference, Plots
 from lynkeus.transforms.plot_scores import NullDistribution, worst_plot
+
+FOLDS = 5
+MOST = 1000  # runs from which it is learned how odd good ones are
+
+
+def held_out(
+    source: Source, learn: Callable[[Source], Callable[[Array], Floats]], known: Callable[[Array], Floats],
+    most: int = MOST,
+) -> Floats:  # fmt: skip
+    """Return the deviates (n, ...) of good runs, of about `most` of them, each by what `learn` makes of the four fifths
+    that it is not in; by what is `known` of all where these are too few to learn from."""
+    count = sum(len(batch) for batch in source)
+    number, asked = np.arange(count) % FOLDS, np.arange(count) // FOLDS % max(count // most, 1) == 0
+    rows: dict[int, Floats] = {}
+    for fold in np.unique(number):
+        try:
+            deviates = learn(Select(source, mask=number != fold))
+        except SchemaError:
+            deviates = known
+        chosen = asked & (number == fold)
+        own = np.concatenate([deviates(batch.values) for batch in Select(source, mask=chosen)])
+        rows |= dict(zip(np.flatnonzero(chosen).tolist(), own, strict=True))
+    return np.stack([rows[row] for row in sorted(rows)])
 
 
 class ByPlots(ABC):
@@ -25,6 +52,28 @@ class ByPlots(ABC):
     schema_: Schema
     reference_: PlotReference
     null_: NullDistribution
+
+    def fit(self, source: Source) -> Self:
+        """Learn in a few passes over good runs. Raises SchemaError where nothing can be learned.
+
+        How odd good runs are is learned from runs that were not learned from: few runs look more alike to what was
+        made of themselves than any other run will.
+        """
+        self.schema_ = source.schema
+        self._learn(source)
+        self.null_ = NullDistribution.fit(held_out(source, self._of_others, self._deviates), alike=1)
+        return self
+
+    def _of_others(self, source: Source) -> Callable[[Array], Floats]:
+        """Return what gives deviates by what was learned of a part of the runs."""
+        others: ByPlots = type(self)(**asdict(self))  # type: ignore[call-overload]
+        others.schema_ = source.schema
+        others._learn(source)
+        return others._deviates
+
+    @abstractmethod
+    def _learn(self, source: Source) -> None:
+        """Learn all but the null distribution."""
 
     @abstractmethod
     def _deviates(self, values: Array) -> Floats:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
 from lynkeus.core import About, Array, Floats, Source
 from lynkeus.scorers.histograms.by_plots import ByPlots
 from lynkeus.transforms.plot_reference import PlotReference, merged, summed
-from lynkeus.transforms.plot_scores import NullDistribution, chi2_deviate
+from lynkeus.transforms.plot_scores import chi2_deviate
 from lynkeus.transforms.reservoir import reservoir
 
 
@@ -32,9 +32,7 @@ class HistogramPca(ByPlots):
     kept: int = 1000
     seed: int = 0
 
-    def fit(self, source: Source) -> Self:
-        """Learn in three passes over good runs. Raises SchemaError where nothing can be learned."""
-        self.schema_ = source.schema
+    def _learn(self, source: Source) -> None:
         self.reference_ = PlotReference.fit(source, "histogram_pca")
         plots = self.reference_.plots
         runs = reservoir((batch.values.astype(np.float64) for batch in source), self.kept, self.seed)
@@ -46,11 +44,9 @@ class HistogramPca(ByPlots):
         self.directions_ = np.zeros((len(plots.slices), self.components, most))
         self.spread_ = np.zeros((len(plots.slices), self.components))
         for plot in range(len(plots.slices)):
-            self._learn(plot, runs[np.isfinite(events[:, plot])])
-        self.null_ = NullDistribution.fit(np.concatenate([self._deviates(batch.values) for batch in source]))
-        return self
+            self._learn_plot(plot, runs[np.isfinite(events[:, plot])])
 
-    def _learn(self, plot: int, runs: Floats) -> None:
+    def _learn_plot(self, plot: int, runs: Floats) -> None:
         """Learn the principal components in which the normalised plot moves by more than counting (Marchenko & Pastur
         1967)."""
         if len(runs) < 2:

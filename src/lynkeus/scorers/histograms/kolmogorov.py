@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import kolmogorov
@@ -11,7 +11,7 @@ from scipy.special import kolmogorov
 from lynkeus.core import About, Array, Floats, SchemaError, Source
 from lynkeus.scorers.histograms.by_plots import ByPlots
 from lynkeus.transforms.plot_reference import PlotReference
-from lynkeus.transforms.plot_scores import NullDistribution, deviate_of
+from lynkeus.transforms.plot_scores import deviate_of
 
 
 @dataclass
@@ -25,14 +25,10 @@ class Kolmogorov(ByPlots):
     name: ClassVar[str] = "kolmogorov"
     about: ClassVar[About] = About(("histogram",), False, "signed pull of each bin", "a second", runs=True)
 
-    def fit(self, source: Source) -> Self:
-        """Learn in two passes over good runs. Raises SchemaError where nothing can be learned."""
-        self.schema_ = source.schema
+    def _learn(self, source: Source) -> None:
         self.reference_ = PlotReference.fit(source, "kolmogorov")
         if all(len(shape) > 1 for shape in self.reference_.plots.shapes):
             raise SchemaError("kolmogorov looks at plots of one variable, and there is none; use binned_chi2")
-        self.null_ = NullDistribution.fit(np.concatenate([self._deviates(batch.values) for batch in source]))
-        return self
 
     def _deviates(self, values: Array) -> Floats:
         plots = self.reference_.plots

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import multivariate_normal
 
 from lynkeus.core import Array, Floats
 from lynkeus.scorers.population.density import Density, log_sum
@@ -24,7 +23,7 @@ ADDED = np.concatenate([[0.0], np.geomspace(1e-4, 0.5, 20)])
 LEAST_SHARE, MOST_SHARE = 0.01, 0.95  # of a population that may be gone or shifted
 FEWEST_NEW = 4.0  # events of a new population
 MEMBER = 0.5  # probability from which an event is one of it
-EM_STEPS = 30
+EM_STEPS, CONVERGED = 30, 1e-3
 NO_GAIN = -10.0
 
 
@@ -183,12 +182,14 @@ def _fitted(density: Density, run: _Seen, good: _Seen, start: Array) -> Hypothes
     for _ in range(EM_STEPS):
         new = _log_gaussian(units, mean, covariance)
         own = np.exp(np.log(share) + new - np.logaddexp(np.log1p(-share) + whole, np.log(share) + new))
-        events = own.sum()
+        events, before = own.sum(), share
         share = float(events / n)
         if events < FEWEST_NEW or share > 0.9:
             return None
         mean = own @ units / events
         covariance = ((own[:, None] * (units - mean)).T @ (units - mean)) / events + floor
+        if abs(share - before) < CONVERGED * share:
+            break
     usual = _log_gaussian((good.events - density.centre) @ density.units, mean, covariance)
     gains = [_added(log_ratio) for log_ratio in (_log_gaussian(units, mean, covariance) - whole, usual - good.whole)]
     at = int(gains[0].argmax())
@@ -204,8 +205,10 @@ def _fitted(density: Density, run: _Seen, good: _Seen, start: Array) -> Hypothes
 
 def _log_gaussian(units: Floats, mean: Floats, covariance: Floats) -> Floats:
     """Return the log density (n,) of a Gaussian, but for the constant that the mixture leaves out."""
-    constant = 0.5 * units.shape[1] * np.log(2 * np.pi)
-    return multivariate_normal.logpdf(units, mean, covariance).reshape(len(units)) + constant
+    root = np.linalg.cholesky(covariance)
+    away = (units - mean) @ np.linalg.inv(root).T
+    found: Floats = -0.5 * np.einsum("nc,nc->n", away, away) - np.log(np.diag(root)).sum()
+    return found
 
 
 def _added(log_ratio: Floats) -> Floats:

@@ -24,8 +24,10 @@ from lynkeus.core import (
     Source,
     Unseen,
 )
+from lynkeus.core.progress import report_progress
+from lynkeus.core.run_calibration import rarest_of
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.scorers.population.questions import TINY, FamilyOfTests
+from lynkeus.scorers.population.questions import TINY, FamilyOfTests, of_few_runs
 from lynkeus.scorers.population.view import QUESTIONS, Asked, EventView, dependent_columns
 from lynkeus.scorers.population.words import PopulationWords, group_numbers, kind_change, sentence
 from lynkeus.transforms.event_columns import Scale
@@ -59,7 +61,7 @@ class Population:
     The density of pooled good events, on the scale of each column and for each group of events, gives likelihood ratios
     for shifts, the shares of its populations, and the places where good events are few. `fewest`: events below which
     nothing is said. Learned: `scale_`, `groups_`, `views_`, `kinds_` (shares of groups and of missing values),
-    `outlying_` runs of the reference, which were left out.
+    `outlying_` runs of the reference, which were left out, `runs_`: how many were not.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -92,7 +94,9 @@ class Population:
         scaled = [self._scaled(run) for run in runs]
         self.groups_ = tuple(sorted({str(g) for group in groups for g in np.unique(group)}))
         self._learn(scaled, groups)
-        p_values = np.array([self._ask(run, group).p_value() for run, group in zip(scaled, groups, strict=True)])
+        # Whether there is a new population takes longest to say; in a run that is far from all others more is odd.
+        asked = [self._ask(run, group, briefly=True) for run, group in zip(scaled, groups, strict=True)]
+        p_values = np.array([one.p_value() for one in asked])
         kept = p_values * len(runs) > OUTLYING
         self.outlying_ = [name for name, good in zip(names, kept, strict=True) if not good]
         if self.outlying_ and kept.sum() >= FEWEST_RUNS:
@@ -103,6 +107,7 @@ class Population:
     def _learn(self, scaled: list[Floats], groups: list[Array]) -> None:
         """Fit the views and the shares of groups and missing values on scaled runs (n, column). Raises SchemaError
         where no view has enough events."""
+        self.runs_ = len(scaled)
         self.views_ = []
         for name in self.groups_:
             own = [run[group == name] for run, group in zip(scaled, groups, strict=True)]
@@ -110,7 +115,9 @@ class Population:
             columns = np.flatnonzero(known)
             if not len(columns):
                 continue
-            for part in dependent_columns(np.concatenate(own)[:, columns]):
+            parts = dependent_columns(np.concatenate(own)[:, columns])
+            for done, part in enumerate(parts):
+                report_progress(f"learn {name} {done + 1} of {len(parts)} sets of columns", done / len(parts))
                 view = EventView.fit(name, columns[part], own, self.seed)
                 if view is not None:
                     self.views_.append(view)
@@ -121,7 +128,7 @@ class Population:
 
     def score(self, batch: Batch) -> Scores:
         """Return -log10 of the p-value (n, 1) of each run; NaN for a run of fewer than `fewest` events."""
-        p_values = [asked.p_value() if asked else np.nan for asked in self._memo.of(batch, self._all)]
+        p_values = [self._p_value(asked) if asked else np.nan for asked in self._memo.of(batch, self._all)]
         return -np.log10(np.array(p_values, float)).reshape(-1, 1)
 
     def find(self, batch: Batch, output: str = "anomaly") -> list[tuple[Finding, ...]]:
@@ -159,7 +166,7 @@ class Population:
         for number, view in enumerate(self.views_):
             arrays |= view.to_arrays(f"view{number}.")
         write_folder(folder, self.schema_, asdict(self), arrays)
-        learned = {"scale": asdict(self.scale_), "groups": self.groups_, "outlying": self.outlying_}
+        learned = {"scale": asdict(self.scale_), "groups": self.groups_, "outlying": self.outlying_, "runs": self.runs_}
         text = json.dumps(learned | {"views": [view.group for view in self.views_]})
         (folder / LEARNED).write_text(text, encoding="utf-8")
 
@@ -171,6 +178,7 @@ class Population:
             learned = json.loads((folder / LEARNED).read_text(encoding="utf-8"))
             scorer.scale_ = Scale(tuple(learned["scale"]["log"]), tuple(learned["scale"]["whole"]))
             scorer.groups_, scorer.outlying_ = tuple(learned["groups"]), list(learned["outlying"])
+            scorer.runs_ = int(learned.get("runs", 0))
             scorer.views_ = [
                 EventView.from_arrays(f"view{k}.", group, arrays) for k, group in enumerate(learned["views"])
             ]
@@ -178,6 +186,10 @@ class Population:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{folder} does not hold a whole Population ({error}); fit it again") from error
         return scorer
+
+    def _p_value(self, asked: _Asked) -> float:
+        """Return the p-value of a run, by as many good runs as there are."""
+        return of_few_runs(asked.p_value(), self.runs_) if self.runs_ else asked.p_value()  # 0: of a model of before
 
     def _all(self, batch: Batch) -> list[_Asked | None]:
         """Return the p-values of each run, None where it has too few events."""
@@ -203,9 +215,10 @@ class Population:
         """Return 0 or 1 (n, groups + 1 + columns): the group of each event, and which of its values are missing."""
         return group_numbers(group, scaled, self.groups_)
 
-    def _ask(self, scaled: Floats, group: Array) -> _Asked:
-        """Return the p-values of the events (n, column) of one run in all views."""
-        views = [view.ask(scaled[group == view.group]) for view in self.views_]
+    def _ask(self, scaled: Floats, group: Array, briefly: bool = False) -> _Asked:
+        """Return the p-values of the events (n, column) of one run in all views; `briefly`: not of new populations."""
+        own = {name: scaled[group == name] for name in {view.group for view in self.views_}}
+        views = [view.ask(own[view.group], briefly) for view in self.views_]
         kinds = self._kinds(scaled, group)
         return _Asked(views, kinds, self.kinds_.p_value(self.kinds_.sigmas(kinds), len(kinds)))
 
@@ -214,7 +227,7 @@ class Population:
         says it in a sentence."""
         if asked is None:
             return (Finding("none", says=f"only {len(scaled)} events; {self.fewest} are needed"),)
-        p_value = asked.p_value()
+        p_value = max(self._p_value(asked), rarest_of(self.runs_) if self.runs_ else 0.0)
         found: list[tuple[float, list[Finding]]] = []
         oddest = min([min(answer[:QUESTIONS]) for answer in asked.views if answer] + [asked.kinds_p_value])
         for view, answer in zip(self.views_, asked.views, strict=True):

@@ -28,7 +28,7 @@ from lynkeus.scorers.population.questions import (
 )
 from lynkeus.transforms.mixture import Mixture
 
-RANKED = 20_000  # events by which dependence is judged
+RANKED, RANKED_LEAST, RANKED_CELLS = 20_000, 4000, 800_000  # events by which dependence is judged, and their values
 CELLS = 8  # of each column, equally full
 DEPENDENT = 0.01  # mutual information in nats from which two columns belong together
 NOT_GIVEN = 0.02  # of the variance of a column that others must leave open
@@ -38,6 +38,7 @@ QUESTIONS = 4  # p-values of a view
 ANSWERS = (("shifted",), ("gone", "new"), ("new",), ("new",))  # kinds of hypotheses, question by question
 AS_ODD = 100.0  # ratio to the smallest p-value up to which a question is as loud
 CERTAIN = 1e-6  # p-value from which no question is louder than another
+LONGER = 1.5  # times a usual run: up to there it is learned what good runs gain
 GOOD_KEPT = 2000  # events in the model
 SEEDS = 2  # of numbers drawn again and again for one run: the same run gives the same answer
 
@@ -98,7 +99,8 @@ class EventView:
         view = cls(group, columns, density, shift, share, strange, good)
         if len(columns) == 1:
             return view
-        most = max(SIZES_OF_GAINS[0], sum(map(len, drawn_from)) // 2)
+        usual = LONGER * float(np.median([len(run) for run in judge]))  # longer runs are asked in part
+        most = max(SIZES_OF_GAINS[0], min(sum(map(len, drawn_from)) // 2, usual))
         drawn = {size: view._gains_of(drawn_from, size, rng) for size in SIZES_OF_GAINS if size <= most}
         return replace(view, gains=Gains.fit(drawn))
 
@@ -119,8 +121,9 @@ class EventView:
         """Return the log likelihood gain of the best new population among some events (n, c)."""
         return new_gain(self.density, Compared(events, strange, self.good), np.random.default_rng((SEEDS, len(events))))
 
-    def ask(self, scaled: Floats) -> Asked | None:
-        """Return the p-values of the events (n, column) of a run; None where there are none."""
+    def ask(self, scaled: Floats, briefly: bool = False) -> Asked | None:
+        """Return the p-values of the events (n, column) of a run; None where there are none. `briefly`: that of a new
+        population is not asked for."""
         events = _complete(scaled[:, self.columns])
         if not len(events):
             return None
@@ -131,14 +134,14 @@ class EventView:
         share = self.share.p_value(self.share.sigmas(share_numbers(self.density.branches(), parts)), n)
         density = log_sum(parts)
         strange, level = self.strange.test(density)
-        new = self._new(events, density < level) if self.gains else 1.0
+        new = self._new(events, density < level) if self.gains and not briefly else 1.0
         return Asked(shift, share, new, strange, level)
 
     def _new(self, events: Floats, strange: Array) -> float:
         """Return the p-value of a new population, of at most twice as many events as the median good run has: gains of
         more are not known."""
         assert self.gains is not None
-        most = 2 * int(self.strange.reference[1])
+        most = int(2 * self.strange.reference[1])
         if len(events) > most:
             chosen = np.random.default_rng(SEEDS).choice(len(events), most, replace=False)
             events, strange = events[chosen], strange[chosen]
@@ -181,15 +184,14 @@ def dependent_columns(scaled: Floats) -> list[Array]:
     is one that the others of a group give (an area before and after its correction).
     """
     columns = scaled.shape[1]
-    known = _complete(scaled)[:RANKED]
+    known = _complete(scaled)[: int(np.clip(RANKED_CELLS / columns, RANKED_LEAST, RANKED))]
     if columns == 1 or len(known) < FEWEST_TO_FIT:
         return [np.array([k]) for k in range(columns)]
     own, given = _not_given(known)
     cells = np.stack([_cell(known[:, k]) for k in own])
-    distance = np.zeros((len(own), len(own)))
-    for i in range(len(own)):
-        for j in range(i):
-            distance[i, j] = distance[j, i] = np.exp(-max(_information(cells[i], cells[j]), 0.0) / DEPENDENT)
+    distance = np.exp(-np.maximum(_information(cells), 0.0) / DEPENDENT)
+    distance = 0.5 * (distance + distance.T)  # but for rounding it is that
+    np.fill_diagonal(distance, 0.0)
     parts = [np.array([k]) for k in own]
     tree = linkage(squareform(distance), "single") if len(own) > 1 else np.empty((0, 4))
     for most in np.geomspace(np.exp(-1.0), 1e-12, 40) if len(own) > 1 else ():
@@ -205,10 +207,14 @@ def _not_given(known: Floats) -> tuple[Array, Array]:
     with the sharpest peaks stays."""
     order = sorted(range(known.shape[1]), key=lambda k: _entropy(known[:, k]))
     own: list[int] = []
+    basis = np.empty((known.shape[1] + 1, len(known)))  # orthonormal rows, of a constant and the columns that stay
+    basis[0] = 1.0 / np.sqrt(len(known))
     for k in order:
-        others = np.column_stack([np.ones(len(known)), known[:, own]])
-        left = known[:, k] - others @ np.linalg.lstsq(others, known[:, k], rcond=None)[0]
-        if left.var() > NOT_GIVEN * known[:, k].var():
+        column, others = known[:, k], basis[: len(own) + 1]
+        left = column - others.T @ (others @ column)
+        left -= others.T @ (others @ left)  # what rounding has left of them
+        if left.var() > NOT_GIVEN * column.var():
+            basis[len(own) + 1] = left / np.linalg.norm(left)
             own.append(k)
     return np.array(sorted(own)), np.array(sorted(set(order) - set(own)), int)
 
@@ -226,11 +232,16 @@ def _cell(column: Floats) -> Array:
     return np.searchsorted(np.quantile(column, np.arange(1, CELLS) / CELLS), column)
 
 
-def _information(a: Array, b: Array) -> float:
-    """Return the mutual information (nats) of two columns of classes (n,), less what chance gives (Miller & Madow
-    1955)."""
-    n = len(a)
-    joint = np.bincount(a * CELLS + b, minlength=CELLS * CELLS).reshape(CELLS, CELLS) / n
-    outer = joint.sum(axis=1)[:, None] * joint.sum(axis=0)[None]
-    there = joint > 0
-    return float((joint[there] * np.log(joint[there] / outer[there])).sum()) - (CELLS - 1) ** 2 / (2 * n)
+def _information(cells: Array) -> Floats:
+    """Return the mutual information (c, c) in nats of columns of classes (c, n), less what chance gives (Miller &
+    Madow 1955)."""
+    columns, n = cells.shape
+    which = np.zeros((n, columns, CELLS), np.float32)
+    which[np.arange(n)[:, None], np.arange(columns), cells.T] = 1.0
+    flat = which.reshape(n, -1)
+    joint = (flat.T @ flat).reshape(columns, CELLS, columns, CELLS).swapaxes(1, 2) / n
+    own = np.einsum("iiaa->ia", joint)
+    outer = np.maximum(own[:, None, :, None] * own[None, :, None, :], 1e-12)
+    term = joint * np.log(np.maximum(joint, 1e-12) / outer)
+    found: Floats = term.sum(axis=(2, 3)).astype(float) - (CELLS - 1) ** 2 / (2 * n)
+    return found

@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lynkeus.sources.formats.root_files import columns_of, open_root
+from lynkeus.sources.formats.root_branches import root_items
 from lynkeus.sources.look.entries import Entry
 
 
 def of_root(path: Path, reader: Any) -> Iterator[Entry]:
-    """Yield the branches of each tree, and the histograms with their class."""
-    with open_root(path) as content:
-        for number, (name, key) in enumerate(content.trees.items()):
-            tree = key.get()
-            read = set(columns_of(tree)) if number == 0 else set()
-            for branch, held in tree.items():
-                role = "column of events" if branch in read else "not read"
-                yield Entry(f"{name}/{branch}", str(held.typename), f"({tree.num_entries},)", role=role)
-        for name, key in content.histograms.items():
-            yield Entry(name, str(key.fClassName), role="plot of a run")
+    """Yield the branches of each tree, the histograms with their class, and what is neither."""
+    for item in root_items(path):
+        for branch, held in item.branches.items():
+            role = "column of events" if branch in item.read else "not read"
+            yield Entry(f"{item.name}/{branch}", held, f"({item.entries},)", role=role)
+        if item.role != "tree":
+            yield Entry(item.name, item.cls, role="plot of a run" if item.role == "histogram" else "not read")

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Array
 from lynkeus.core.errors import SourceError
-from lynkeus.files.damaged import pieces_of
-from lynkeus.sources.formats.root_files import columns_of, open_root
+from lynkeus.files.damaged import in_time, one_line, pieces_of
+from lynkeus.sources.formats.root_branches import PARTS, branches_of, pieces_of_tree
+from lynkeus.sources.formats.root_files import chosen_tree, in_words, open_root
 from lynkeus.sources.formats.tables import existing_file, listed
 
 PIECE_ROWS = 250_000
@@ -22,11 +23,12 @@ CSV_BLOCK_BYTES = 8 << 20
 Events = dict[str, Array]  # column -> (n,); numbers, or text
 
 
-def read_events(path: Path) -> Iterator[Events]:
+def read_events(path: Path, tree: str = "") -> Iterator[Events]:
     """Yield pieces of the table of events in a file: all columns of numbers or text; a table without rows is one empty
-    piece.
+    piece. A list of numbers of each event becomes their number, the first and the sum.
 
-    A ROOT file is read by uproot, of several trees the first. Raises SourceError naming the file and what is wrong.
+    A ROOT file is read by uproot, of several trees that of the name `tree`, else the largest. Raises SourceError naming
+    the file and what is wrong.
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
@@ -36,7 +38,29 @@ def read_events(path: Path) -> Iterator[Events]:
         from lynkeus.sources.formats.hdf5_texts import try_texts
 
         try_texts(path)
-    yield from pieces_of(path, reader(path))
+    yield from pieces_of(path, _root(path, tree) if path.suffix.lower() == ".root" else reader(path))
+
+
+def not_read(path: Path, tree: str = "") -> list[str]:
+    """Return in a line each what `read_events` leaves out of a file: columns by name and type, other trees, other
+    objects. Raises SourceError where it is damaged."""
+    suffix, said = path.suffix.lower(), list[str]()
+    left_out: dict[str, str] = {}
+    with one_line(path), in_time(path):
+        if suffix == ".root":
+            with open_root(path) as content:
+                _, found, other_trees = chosen_tree(path, content, tree)
+                left_out = branches_of(found).left_out
+                others = dict(content.others) | dict.fromkeys(content.histograms, "histogram")
+                said += [other_trees] if other_trees else []
+                said += [f"not read beside the events: {in_words(others)}"] if others else []
+        elif suffix == ".parquet":
+            fields = pq.read_schema(path)
+            left_out = {field.name: str(field.type) for field in fields if not _is_read(field.type)}
+    if left_out:
+        names = listed([f"{name} ({why})" for name, why in left_out.items()])
+        said.append(f"columns that are not read, as they hold no number or text of an event: {names}")
+    return said
 
 
 def _parquet(path: Path) -> Iterator[Events]:
@@ -97,24 +121,23 @@ def _hdf5(path: Path) -> Iterator[Events]:
         raise SourceError(f"{path}: is not a complete HDF5 file ({_line(error)}); copy it again") from error
 
 
-def _root(path: Path) -> Iterator[Events]:
+def _root(path: Path, tree: str = "") -> Iterator[Events]:
     with open_root(path) as content:
-        if not content.trees:
-            raise SourceError(f"{path}: holds no tree of events; write one, or give runs of histograms")
-        tree = next(iter(content.trees.values())).get()
-        names = columns_of(tree)
-        if not names:
-            raise SourceError(f"{path}: the tree {tree.name} has no column of numbers; write one number an event")
-        of_columns = {getattr(tree[name], "num_entries", tree.num_entries) for name in names}
-        if of_columns != {tree.num_entries}:  # else uproot counts through entries that are not there, for ever
+        name, found, _ = chosen_tree(path, content, tree)
+        branches = branches_of(found)
+        if not branches.read:
             raise SourceError(
-                f"{path}: the tree {tree.name} claims {tree.num_entries} entries, its columns hold "
+                f"{path}: the tree {name} has no column of numbers; it has "
+                f"{listed([f'{own} ({why})' for own, why in branches.left_out.items()]) or 'no branch'}"
+            )
+        of_columns = {getattr(found[own], "num_entries", found.num_entries) for own in branches.read}
+        if of_columns != {found.num_entries}:  # else uproot counts through entries that are not there, for ever
+            raise SourceError(
+                f"{path}: the tree {name} claims {found.num_entries} entries, its columns hold "
                 f"{listed(sorted(map(str, of_columns)))}; copy the file again"
             )
-        if not tree.num_entries:
-            yield {name: np.empty(0) for name in names}
-        for piece in tree.iterate(names, step_size=PIECE_ROWS, library="np"):
-            yield {name: _plain(np.asarray(column)) for name, column in piece.items()}
+        for piece in pieces_of_tree(found, branches, PIECE_ROWS):
+            yield {own: _plain(np.asarray(column)) for own, column in piece.items()}
 
 
 READERS: dict[str, Callable[[Path], Iterator[Events]]] = {
@@ -138,7 +161,32 @@ def _arrays(piece: Any) -> Events:
             found[name] = np.asarray(column.cast(pa.timestamp("ns", kind.tz)).cast(pa.int64()))
         elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
             found[name] = np.array(column.cast(pa.string()).fill_null("").to_pylist(), dtype=str)
+        elif _is_list(kind):
+            found |= dict(zip([f"{name}.{part}" for part in PARTS], _of_lists(column), strict=True))
     return found
+
+
+def _of_lists(column: Any) -> Iterator[Array]:
+    """Yield count, first and sum (n,) of the numbers in the list of each event."""
+    import pyarrow.compute as pc
+
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    count = np.asarray(pc.fill_null(pc.list_value_length(whole), 0), np.int64)
+    values = np.asarray(pc.cast(pc.list_flatten(whole), pa.float64()).to_numpy(zero_copy_only=False), float)
+    starts = np.concatenate([[0], np.cumsum(count)])[:-1]
+    yield count
+    yield np.where(count > 0, np.append(values, np.nan)[np.minimum(starts, len(values))], np.nan)
+    yield np.bincount(np.repeat(np.arange(len(count)), count), values, minlength=len(count))
+
+
+def _is_list(kind: Any) -> bool:
+    nested = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return bool(nested and _is_number(kind.value_type))
+
+
+def _is_read(kind: Any) -> bool:
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)
+    return bool(_is_number(kind) or pa.types.is_timestamp(kind) or text or _is_list(kind))
 
 
 def _is_number(kind: Any) -> bool:

@@ -17,6 +17,7 @@ from lynkeus.core.runs import Book
 from lynkeus.sources.open import open_source
 from lynkeus.sources.runs.accumulate import Accumulator
 from lynkeus.sources.runs.events import READERS, Events, read_events
+from lynkeus.transforms.cell_resampling import positive_weights
 from lynkeus.transforms.event_columns import EventColumns, is_text
 from lynkeus.transforms.reservoir import reservoir
 
@@ -46,7 +47,8 @@ class RunFile:
 @dataclass(frozen=True)
 class Run:
     """One run as read: `values` (n, column) of at most MOST_EVENTS events drawn at random, their `group`; `counts`
-    (bins,) of all events in the book, `events` how many those are; `problem`: why there is nothing to judge."""
+    (bins,) of all events in the book, NaN where a plot is missing, `events` how many those are; `problem`: why there
+    is nothing to judge, `note`: what is not judged of it, or how it was read."""
 
     name: str
     values: Floats
@@ -55,11 +57,13 @@ class Run:
     events: float = 0.0
     start_ns: int | None = None
     problem: str = ""
+    note: str = ""
 
 
-def open_runs(data: str | Path) -> list[RunFile]:
+def open_runs(data: str | Path, tree: str = "") -> list[RunFile]:
     """Return the runs of a folder, a pattern, one file, or a simulator (`sim://noble?runs=20`), sorted by name; of a
-    folder of `lynkeus generate` those in its `runs`.
+    folder of `lynkeus generate` those in its `runs`. `tree`: the one whose entries are the events of a ROOT file ("":
+    the largest).
 
     Files of JSON are runs of histograms where a folder holds no others. Raises SourceError where there are none, and
     where two files give a run one name.
@@ -85,11 +89,11 @@ def open_runs(data: str | Path) -> list[RunFile]:
                 f"{item}: the run {item.stem!r} is there twice, also as {names[item.stem].name}; rename or remove one"
             )
         names[item.stem] = item
-    return [_of_file(name, item) for name, item in names.items()]
+    return [_of_file(name, item, tree) for name, item in names.items()]
 
 
-def _of_file(name: str, path: Path) -> RunFile:
-    return RunFile(name, lambda: read_events(path), path)
+def _of_file(name: str, path: Path, tree: str) -> RunFile:
+    return RunFile(name, lambda: read_events(path, tree), path)
 
 
 def _simulated(url: str) -> list[RunFile]:
@@ -163,7 +167,10 @@ class RunReader:
         sample = sample[sample[:, -1] > totals.heaviest]
         values, codes = sample[:, :-2], sample[:, -2].astype(int)
         group = np.array(("", *self.columns.groups, "other"))[codes]
-        return Run(run.name, values, group, totals.plots.row(), totals.events, totals.start_ns)
+        note = ""
+        if totals.negative:
+            note = f"{totals.negative} events of negative weight are shared with their neighbours (cell resampling)"
+        return Run(run.name, values, group, totals.plots.row(), totals.events, totals.start_ns, note=note)
 
     def _rows(self, run: RunFile, totals: _Totals) -> Iterator[Floats]:
         """Yield events as they come (n, column + 2): values, the code of the group, and the weight over a random
@@ -179,6 +186,9 @@ class RunReader:
                 raise SourceError(f"{run.where}: {problem}")
             values, group = self.columns.values(piece), self.columns.group_of(piece)
             weight = _weights(piece, run)
+            if weight is not None and (weight < 0).any():
+                totals.negative += int((weight < 0).sum())
+                weight = positive_weights(self.columns.scale.of(values), weight)
             totals.add(values, group, weight, piece.get(TIME))
             codes = np.zeros(len(group)) if not self.columns.group else _codes(group, self.columns.groups)
             draws = np.inf if weight is None else weight / np.maximum(rng.random(len(weight)), TINY)
@@ -201,6 +211,7 @@ class _Totals:
     plots: Accumulator
     events: float = 0.0
     heaviest: float = 0.0
+    negative: int = 0
     start_ns: int | None = None
 
     def add(self, values: Floats, group: Array, weight: Floats | None, time_ns: Array | None) -> None:
@@ -213,17 +224,20 @@ class _Totals:
 
 
 def _weights(piece: Events, run: RunFile) -> Floats | None:
-    """Return the weights (n,) of the events, None without a column of them. Raises SourceError for text or what is
-    below 0."""
+    """Return the weights (n,) of the events, None without a column of them. Raises SourceError for text, for what is no
+    number, and where those below 0 outweigh the others."""
     if WEIGHT not in piece:
         return None
     if is_text(piece[WEIGHT]):
         raise SourceError(f"{run.where}: the column {WEIGHT!r} holds text, not numbers; mend the file")
     weight = np.asarray(piece[WEIGHT], float)
-    good = np.isfinite(weight) & (weight >= 0)
+    good = np.isfinite(weight)
     if not good.all():
+        raise SourceError(f"{run.where}: the column {WEIGHT!r} holds {weight[~good][0]:g}; weights are numbers")
+    if (weight < 0).any() and weight.sum() <= 0:
         raise SourceError(
-            f"{run.where}: the column {WEIGHT!r} holds {weight[~good][0]:g}; weights are numbers, at least 0"
+            f"{run.where}: the column {WEIGHT!r} sums up to {weight.sum():g}: negative weights outweigh the others; "
+            "check their sign"
         )
     return weight
 

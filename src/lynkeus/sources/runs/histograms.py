@@ -1,92 +1,70 @@
-"""Runs that are sets of histograms: one ROOT file each, or one file of JSON after the UHI standard.
-
-Names of plots are kept as they are, with the folders of a ROOT file before them: `S2/area [SS]`.
-"""
+"""Runs that are sets of histograms: the plots that most good runs have, and each run in these."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
 
-import boost_histogram as bh
 import numpy as np
-from boost_histogram.serialization import from_uhi
 
-from lynkeus.core.batch import Array, Floats
 from lynkeus.core.errors import SourceError
 from lynkeus.core.runs import Book, Plot
-from lynkeus.files.damaged import in_time, one_line
-from lynkeus.sources.formats.root_files import open_root
-from lynkeus.sources.formats.tables import existing_file, listed
+from lynkeus.sources.formats.root_files import in_words, open_root
+from lynkeus.sources.formats.tables import listed
+from lynkeus.sources.runs.booked import Fitted, fitted
+from lynkeus.sources.runs.filled import Filled, Read, common_names, read_histograms
 from lynkeus.sources.runs.folder import JSON, MOST_EVENTS, Reader, Run, RunFile, RunReader, unreadable
 from lynkeus.transforms.event_columns import NO_COLUMNS, EventColumns, in_most
 
-EVEN = 1e-6  # relative differences of edges, or of their ratios, that do not count
-
-
-class Filled(NamedTuple):
-    """A histogram as it was read: (bins,) sums of weights, underflow and overflow among them."""
-
-    plot: Plot
-    counts: Floats
+BOOKKEEPING = 20  # entries below which a tree is not the events of a run
 
 
 def holds_histograms(runs: Sequence[RunFile]) -> bool:
-    """Return whether runs are sets of histograms, by the first file that says so: JSON, or ROOT without a tree."""
+    """Return whether runs are sets of histograms, by the first file that says so: JSON, or ROOT with histograms and no
+    tree of more than a few entries."""
     for run in runs:
         if run.path is None or run.path.suffix.lower() not in (".root", JSON):
             return False
+        if run.path.suffix.lower() == JSON:
+            return True
         try:
-            return bool(run.path.suffix.lower() == JSON or not _has_tree(run.path))
+            with open_root(run.path) as content:
+                if not content.histograms:
+                    return not content.trees
+                return all(int(read().num_entries) < BOOKKEEPING for read in content.trees.values())
         except SourceError:
             continue
     return False
 
 
-def read_histograms(path: Path) -> dict[str, Filled]:
-    """Return all histograms of counts in a file by name, of one axis or two. Raises SourceError where it is damaged, or
-    has none."""
-    with one_line(path), in_time(path):
-        found = _histograms_in(path)
-    if not found:
-        raise SourceError(f"{path}: holds no histogram of one axis or two; write some, or take it out")
-    return found
-
-
-def _histograms_in(path: Path) -> dict[str, Filled]:
-    if path.suffix.lower() == JSON:
-        return dict(_json(path))
-    if path.suffix.lower() == ".root":
-        with open_root(path) as content:
-            return {name: _of_root(name, key.get()) for name, key in content.histograms.items()}
-    raise SourceError(f"{path}: holds events, but the good runs are histograms; fill the same plots of this run")
-
-
 def book_of(runs: Sequence[RunFile]) -> tuple[Book, list[RunFile], list[str]]:
-    """Return the plots that most good runs have, with the same edges; the runs that can be read, and what is left out.
+    """Return the plots that most good runs have, with the same edges or labels; the runs that can be read, and what is
+    left out.
 
     Raises SourceError where no run can be read, or there is no plot that most of them have.
     """
-    readable, plots, messages = [], [], []
+    readable, plots, others, messages = [], list[list[Plot]](), dict[str, str](), list[str]()
     for run in runs:
         try:
-            plots.append([filled.plot for filled in _of_run(run).values()])
-            readable.append(run)
+            read = _of_run(run)
         except SourceError as error:
             messages.append(f"{error}; left out")
+            continue
+        plots.append([filled.plot for filled in read.plots.values()])
+        others |= read.others
+        readable.append(run)
     if not readable:
         raise SourceError(f"none of the {len(runs)} runs can be read; the first: {messages[0]}")
-    shared = in_most(plots)
+    shared = in_most([[_kind(plot) for plot in own] for own in plots])
     if not shared:
         raise SourceError(f"{readable[0].where}: no plot is in most of the runs with the same edges; give runs alike")
     names = {plot.name for plot in shared}
     rare = list(dict.fromkeys(plot.name for own in plots for plot in own if plot.name not in names))
     if rare:
         messages.append(f"plots that are not in most good runs with the same edges are left out: {listed(rare)}")
-    return Book(tuple(shared)), readable, messages
+    if others:
+        messages.append(f"not read, as they are no histograms of one axis or two: {in_words(others)}")
+    return Book(tuple(_labelled(plot, plots) for plot in shared)), readable, messages
 
 
 @dataclass(frozen=True)
@@ -101,35 +79,28 @@ class HistogramReader:
         return NO_COLUMNS
 
     def read(self, run: RunFile) -> Run:
-        """Return one run; its `events` are the sum of its fullest plot. What is wrong with it is in its `problem`."""
+        """Return one run; its `events` are the sum of its fullest plot, in effective entries. A plot that is missing or
+        damaged costs that plot, and is named in its `note`; what leaves nothing to judge is in its `problem`."""
         try:
-            found = _of_run(run)
-            rows = [self._counts(plot, found, run) for plot in self.book.plots]
+            read = _of_run(run)
         except SourceError as error:
             return unreadable(run, self, str(error))
-        events = max(float(row.sum()) for row in rows)
+        rows = [fitted(plot, self._found(plot, read, run), f"the plot {plot.name!r}") for plot in self.book.plots]
+        problems = [row.problem for row in rows if row.problem]
+        if len(problems) == len(rows):
+            return unreadable(run, self, f"{run.where}: {problems[0]}")
+        events = max(float(row.counts.sum()) for row in rows if not row.problem)
         problem = "" if events > 0 else f"{run.where}: all histograms are empty; take the run out, or fill them"
-        return Run(run.name, np.empty((0, 0)), np.empty(0, "U1"), np.concatenate(rows), events, problem=problem)
+        counts = np.concatenate([row.counts for row in rows])
+        nothing = np.empty((0, 0)), np.empty(0, "U1")
+        return Run(run.name, *nothing, counts, events, problem=problem, note=_note(rows, problems))
 
-    def _counts(self, plot: Plot, found: dict[str, Filled], run: RunFile) -> Floats:
-        """Return the counts (bins,) of one plot. Raises SourceError where it is missing, binned otherwise, or not of
-        counts."""
-        where = f"{run.where}: the plot {plot.name!r}"
-        if plot.name not in found:
-            raise SourceError(f"{where} is missing; the good runs have it: fill it, or fit again without it")
-        other, counts = found[plot.name]
-        if not _same_edges(plot, other):
-            raise SourceError(
-                f"{where} has other bin edges than the good runs ({_axes_in_words(other)}, not "
-                f"{_axes_in_words(plot)}): fill it with theirs, or fit again on runs with these"
-            )
-        bad = ~np.isfinite(counts) | (counts < 0)
-        if bad.any():
-            raise SourceError(
-                f"{where} holds {counts[bad][0]:g} in bin {int(bad.argmax())}; counts are numbers, at least 0: fill it "
-                "again"
-            )
-        return counts
+    def _found(self, plot: Plot, read: Read, run: RunFile) -> Filled | None:
+        """Return the histogram of a plot; models of before may know it by a name with the number of a run."""
+        if plot.name in read.plots:
+            return read.plots[plot.name]
+        stem = run.path.stem if run.path else run.name
+        return read.plots.get(common_names([plot.name], stem)[plot.name])
 
 
 def reader_of(columns: EventColumns, book: Book, most: int = MOST_EVENTS) -> Reader:
@@ -137,71 +108,39 @@ def reader_of(columns: EventColumns, book: Book, most: int = MOST_EVENTS) -> Rea
     return RunReader(columns, book, most) if columns.names else HistogramReader(book)
 
 
-def _of_run(run: RunFile) -> dict[str, Filled]:
+def _note(rows: Sequence[Fitted], problems: Sequence[str]) -> str:
+    notes = [row.note for row in rows if row.note]
+    return "; ".join([*(f"not judged: {problem}" for problem in problems[:3]), *_more(problems), *notes])
+
+
+def _more(problems: Sequence[str]) -> list[str]:
+    return [f"and {len(problems) - 3} more plots are not judged"] if len(problems) > 3 else []
+
+
+def _of_run(run: RunFile) -> Read:
     if run.path is None:
         raise SourceError(f"{run.name}: is a run of events, but the good runs are histograms; give files of histograms")
     return read_histograms(run.path)
 
 
-def _has_tree(path: Path) -> bool:
-    with open_root(path) as content:
-        return bool(content.trees)
+def _kind(plot: Plot) -> Plot:
+    """Return what plots of one name must share: edges; of an axis with labels only that it has them."""
+    if not plot.labels:
+        return plot
+    edges = tuple((0.0, 1.0) if plot.named(k) else axis for k, axis in enumerate(plot.edges))
+    return replace(plot, edges=edges, labels=tuple(("",) if own else () for own in plot.labels))
 
 
-def _of_root(name: str, histogram: Any) -> Filled:
-    edges = [np.asarray(axis.edges(), float) for axis in histogram.axes]
-    titles = [str(axis.member("fTitle")) for axis in histogram.axes]
-    return Filled(_plot(name, edges, titles), np.asarray(histogram.values(flow=True), float).ravel())
-
-
-def _json(path: Path) -> list[tuple[str, Filled]]:
-    """Return the histograms of counts in a JSON file (UHI), which holds one, or several by name."""
-    try:
-        content = json.loads(existing_file(path).read_text(encoding="utf-8"))
-        if "axes" in content:
-            content = {str(content.get("metadata", {}).get("name", "histogram")): content}
-        read = [(name, from_uhi(fields)) for name, fields in content.items()]
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        why = " ".join(str(error).split())
-        raise SourceError(
-            f"{path}: is not JSON of histograms ({type(error).__name__}: {why}); write it by uhi or boost-histogram"
-        ) from error
-    counts = [(name, found) for name, found in read if found.kind == bh.Kind.COUNT and found.ndim in (1, 2)]
-    return [(name, _of_uhi(name, found)) for name, found in counts]
-
-
-def _of_uhi(name: str, histogram: bh.Histogram) -> Filled:
-    edges = [np.asarray(axis.edges, float) for axis in histogram.axes]
-    titles = [str(getattr(axis, "label", "") or getattr(axis, "name", "") or "") for axis in histogram.axes]
-    flow = [(0 if axis.traits.underflow else 1, 0 if axis.traits.overflow else 1) for axis in histogram.axes]
-    return Filled(_plot(name, edges, titles), np.pad(np.asarray(histogram.values(flow=True), float), flow).ravel())
-
-
-def _plot(name: str, edges: Sequence[Array], titles: Sequence[str]) -> Plot:
-    """Return the plot of some edges. The variable of a plot with one axis is the plot itself, as others may have the
-    same title."""
-    named = [f"{name}: {title or axis}" for title, axis in zip(titles, "xy", strict=False)]
-    if len(set(named)) < len(named):
-        named = [f"{name}: x", f"{name}: y"]
-    variables = (name,) if len(edges) == 1 else tuple(named)
-    axes = tuple(tuple(float(edge) for edge in axis) for axis in edges)
-    return Plot(name, variables, axes, name.rpartition("/")[0], tuple(map(_is_log, edges)))
-
-
-def _is_log(edges: Array) -> bool:
-    """Return whether the edges are spaced evenly in their logarithm."""
-    if edges[0] <= 0 or len(edges) < 3:
-        return False
-    steps = np.diff(np.log(edges))
-    return bool(np.ptp(steps) < EVEN * steps[0])
-
-
-def _same_edges(plot: Plot, other: Plot) -> bool:
-    if plot.shape != other.shape:
-        return False
-    pairs = zip(plot.edges, other.edges, strict=True)
-    return all(np.allclose(a, b, rtol=0, atol=EVEN * np.diff(a).min()) for a, b in pairs)
-
-
-def _axes_in_words(plot: Plot) -> str:
-    return " x ".join(f"{len(axis) - 1} bins from {axis[0]:g} to {axis[-1]:g}" for axis in plot.edges)
+def _labelled(kind: Plot, plots: Sequence[Sequence[Plot]]) -> Plot:
+    """Return a plot with the labels that most good runs have on each of its axes."""
+    if not kind.labels:
+        return kind
+    own = [plot for found in plots for plot in found if _kind(plot) == kind]
+    labels = tuple(
+        tuple(in_most([plot.named(k) for plot in own])) if kind.named(k) else () for k in range(len(kind.edges))
+    )
+    edges = tuple(
+        tuple(float(edge) for edge in range(len(labels[k]) + 1)) if labels[k] else axis
+        for k, axis in enumerate(kind.edges)
+    )
+    return replace(kind, edges=edges, labels=labels)

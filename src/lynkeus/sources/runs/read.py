@@ -53,7 +53,7 @@ class ReadRuns:
     each, so that long runs never lie side by side.
 
     `meta`: name of the `run`, number of `events`, `counts` (1, bins) of its plots, `start_ns` (0: not known), the
-    `group` of each event, and the `problem` of a run that cannot be judged.
+    `group` of each event, the `problem` of a run that cannot be judged, and a `note` on what is not judged of it.
     """
 
     reader: Reader
@@ -81,6 +81,7 @@ class ReadRuns:
             "counts": run.counts[None],
             "start_ns": np.array([run.start_ns or 0]),
             "problem": np.array([run.problem]),
+            "note": np.array([run.note]),
         }
         if self.kind == "histogram":
             return Batch(self.schema, run.counts[None], meta=meta)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lynkeus.core.batch import Batch, Schema
 from lynkeus.core.protocols import Source
-from lynkeus.sources.formats.tables import listed
+from lynkeus.sources.formats.tables import counted, listed
 from lynkeus.sources.wrappers.wrapper import Wrapper, files_of
 
 
@@ -25,9 +25,8 @@ class Matched(Wrapper):
         self.files, self.start_ns = files, getattr(source, "start_ns", None)
         if self.extra:
             where = f"{files[0]}: " if files else ""
-            self.own_messages.append(
-                f"{where}{len(self.extra)} channels that the model does not know were left out: {listed(self.extra)}"
-            )
+            count = counted(len(self.extra), "channel")
+            self.own_messages.append(f"{where}{count} that the model does not know left out: {listed(self.extra)}")
 
     def __len__(self) -> int:
         return len(self.source)  # type: ignore[arg-type]

@@ -30,6 +30,8 @@ def happened(change: Finding) -> str:
         return "gone" if size > 0.995 or not size else f"{100 * size:.0f} % missing"
     if change.kind == "new":
         return f"new: about {count(round(size))} events" if size else "new"
+    if change.kind == "changed":
+        return "changed"
     return "stable"
 
 

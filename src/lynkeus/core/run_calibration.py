@@ -1,0 +1,99 @@
+"""RunCalibration: how often a good run scores this high, counted on few good runs, and never rarer than they support.
+
+Up to the highest score of the good runs the chance is counted, beyond it the tail is exponential, as that of any -log10
+of a chance, or little heavier. Its scale comes from a handful of excesses and is not well known: what is stated is the
+chance that the next good run scores so high when that is taken into account (the predictive distribution, Geisser
+1993), which for k excesses falls as a power k - 1, and as an exponential only where there are many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from lynkeus.core.batch import Floats
+from lynkeus.core.calibration import EXTRAPOLATION_LIMIT
+from lynkeus.core.errors import CalibrationError
+from lynkeus.core.stated import Stated
+
+FEWEST_RUNS = 10
+MOST_EXCESSES = 10  # more lie too deep in the body to say anything of the tail
+HEAVIER = 0.05  # shape of a tail that good runs may have: what differs between them is not quite Gaussian
+INCIDENT = 0.003  # a good run whose score is expected fewer times than this in the whole reference is none
+MOST_INCIDENTS = 0.15  # of the runs
+LEAST = 1e-300
+
+
+@dataclass(frozen=True)
+class RunCalibration(Stated):
+    """`levels`: the rising scores of good runs, each by a scorer that has not seen it, without `excluded` ones that are
+    far beyond all others. Its p-values go down to `rarest`; a rarer one cannot be known from so few runs."""
+
+    levels: tuple[float, ...] = field(default=(), repr=False)
+    scale: str = "counted"
+
+    @classmethod
+    def fit(cls, scores: Floats) -> Self:
+        """Learn from the scores (n,) of good runs; NaN is left out.
+
+        Raises CalibrationError for fewer than FEWEST_RUNS, or where all scores are the same.
+        """
+        rising = np.sort(scores[np.isfinite(scores)])
+        if len(rising) < FEWEST_RUNS:
+            raise CalibrationError(
+                f"only {len(rising)} good runs have a score; to say how rare a score is takes {FEWEST_RUNS}: give more"
+            )
+        if rising[0] == rising[-1]:
+            raise CalibrationError(f"all {len(rising)} good runs have the same score {rising[0]:g}: are they copies?")
+        out = _incidents(rising)
+        kept = rising[: len(rising) - out]
+        return cls(len(kept), out, levels=tuple(map(float, kept)), rarest=rarest_of(len(kept)))
+
+    def p_value(self, scores: Floats) -> Floats:
+        """Return P(the next good run scores this high), from `rarest` to 1; NaN stays NaN."""
+        levels, found = np.array(self.levels), np.asarray(scores, float)
+        counted = np.arange(len(levels), 0, -1) / (len(levels) + 1.0)
+        body = np.interp(found, levels, counted, left=1.0)
+        at_highest = float(_beyond(levels, levels[-1:])[0])
+        beyond = np.minimum(_beyond(levels, found) * max(counted[-1] / at_highest, 1.0), counted[-1])
+        p_values: Floats = np.maximum(np.where(found > levels[-1], beyond, body), max(self.rarest, LEAST))
+        return np.where(np.isnan(found), np.nan, p_values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self) | {"levels": list(self.levels)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` was called on."""
+        return cls(**{**fields, "levels": tuple(fields["levels"])})
+
+
+def rarest_of(runs: float) -> float:
+    """Return the smallest p-value that so many good runs support: that of one in EXTRAPOLATION_LIMIT times as many."""
+    return 1.0 / (EXTRAPOLATION_LIMIT * max(runs, 1.0))
+
+
+def _beyond(levels: Floats, scores: Floats) -> Floats:
+    """Return the chance (n,) that the next good run scores this high, by the excesses of the upper half of rising
+    levels."""
+    k = int(np.clip(len(levels) // 2, 2, MOST_EXCESSES))
+    threshold = levels[-k]
+    shape = 1.0 / (k - 1.0) + HEAVIER
+    scale = max(float((levels[-k:] - threshold).sum()) / (k - 1.0), 1e-9)
+    over = np.maximum(np.asarray(scores, float) - threshold, 0.0)
+    chance: Floats = k / (len(levels) + 1.0) * np.power(1.0 + shape * over / scale, -1.0 / shape)
+    return chance
+
+
+def _incidents(rising: Floats) -> int:
+    """Return how many of the highest scores are no good data: the lowest of them is far outside the tail of all
+    others, so that several do not hide each other."""
+    for out in range(int(MOST_INCIDENTS * len(rising)), 0, -1):
+        rest = rising[:-out]
+        if _beyond(rest, rising[-out : len(rising) - out + 1])[0] * len(rising) < INCIDENT:
+            return out
+    return 0

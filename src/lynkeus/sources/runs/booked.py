@@ -1,0 +1,136 @@
+"""One histogram of a run as its book has it: by edges or by labels, in effective numbers of entries."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lynkeus.core.batch import Floats
+from lynkeus.core.runs import Plot
+from lynkeus.sources.formats.tables import listed
+from lynkeus.sources.runs.filled import EVEN, Filled
+
+FEW = 20.0  # a sum below which counts that are not whole may be scaled ones
+NEARLY_WHOLE = 1e-3
+MOST_STEPS = 50  # of which the smallest count may consist
+BELOW = 4.0  # sigmas that a sum of weights may lie below 0
+
+
+class Fitted(NamedTuple):
+    """(bins,) counts of a plot in the bins of the book, NaN where it cannot be judged and why (`problem`); `note`: what
+    was found in it that the book does not have."""
+
+    counts: Floats
+    problem: str = ""
+    note: str = ""
+
+
+def fitted(plot: Plot, filled: Filled | None, where: str) -> Fitted:
+    """Return a histogram of a run in the bins of a plot of the book."""
+    nothing = np.full(plot.bins, np.nan)
+    if filled is None:
+        return Fitted(nothing, f"{where} is missing; the good runs have it: fill it, or fit again without it")
+    bad = ~np.isfinite(filled.counts)
+    if bad.any():
+        held = f"holds {filled.counts[bad][0]:g} in bin {int(bad.argmax())}"
+        return Fitted(nothing, f"{where} {held}; counts are numbers: fill it again")
+    counts, problem = effective(filled)
+    if problem:
+        return Fitted(nothing, f"{where} {problem}")
+    if plot.labels and len(filled.plot.edges) == len(plot.edges):
+        return _by_labels(plot, filled.plot, counts, where)
+    if not same_edges(plot, filled.plot):
+        return Fitted(
+            nothing,
+            f"{where} has other bin edges than the good runs ({axes_in_words(filled.plot)}, not "
+            f"{axes_in_words(plot)}): fill it with theirs, or fit again on runs with these",
+        )
+    return Fitted(counts)
+
+
+def effective(filled: Filled) -> tuple[Floats, str]:
+    """Return counts (bins,) that scatter as counts do, and why there are none: sums of weights times sum w / sum w^2
+    (Kish 1965), what was divided by a constant as it was before.
+
+    A sum below 0 that its own error explains, as events of negative weight give, is none.
+    """
+    counts, squares = filled.counts, filled.variances
+    if squares is not None and np.isfinite(squares).all() and squares.sum() > 0:
+        low = counts < -BELOW * np.sqrt(np.maximum(squares, 0.0))
+        if low.any():
+            return counts, f"holds {counts[low][0]:g} in bin {int(low.argmax())}, far below 0; fill it again"
+        worth = max(counts.sum(), 0.0) / squares.sum()
+        return _whole(np.maximum(counts * worth, 0.0)), ""
+    if (counts < 0).any():
+        held = f"holds {counts[counts < 0][0]:g} in bin {int((counts < 0).argmax())}"
+        return counts, f"{held}; counts are at least 0: fill it again, with errors (Sumw2) where weights are negative"
+    if 0 < counts.sum() < FEW and not _is_whole(counts):
+        step = _step(counts)
+        if step:
+            return np.round(counts / step), ""
+        if filled.entries > FEW:
+            return counts * (filled.entries / counts.sum()), ""
+        return counts, (
+            f"is scaled to a sum of {counts.sum():.3g} and has no errors, so how many entries it has is not known: "
+            "write it before it is scaled, or with its errors (Sumw2)"
+        )
+    return counts, ""
+
+
+def _is_whole(counts: Floats) -> bool:
+    return bool((np.abs(counts - np.round(counts)) < NEARLY_WHOLE).all())
+
+
+def _whole(counts: Floats) -> Floats:
+    """Return counts that are whole but for rounding as whole ones: weights were all alike."""
+    return np.round(counts) if _is_whole(counts) else counts
+
+
+def _step(counts: Floats) -> float:
+    """Return what one entry counts, where all counts are multiples of it; 0 where they are not."""
+    least = counts[counts > 0].min()
+    for parts in range(1, MOST_STEPS + 1):
+        if _is_whole(counts * (parts / least)):
+            return float(least / parts)
+    return 0.0
+
+
+def _by_labels(plot: Plot, other: Plot, counts: Floats, where: str) -> Fitted:
+    """Return counts in the order of the labels of the book; of labels that it does not have in the overflow bin."""
+    found, notes = counts.reshape(other.shape), []
+    for axis in range(len(plot.edges)):
+        labels = plot.named(axis)
+        if not labels:
+            if not _alike(plot.edges[axis], other.edges[axis]):
+                return Fitted(np.full(plot.bins, np.nan), f"{where} has other bin edges than the good runs: {labels}")
+            continue
+        own = other.named(axis) or tuple(f"bin {k + 1}" for k in range(len(other.edges[axis]) - 1))
+        place = {label: k + 1 for k, label in enumerate(labels)}
+        to = [0, *(place.get(label, len(labels) + 1) for label in own), len(labels) + 1]
+        parts = np.moveaxis(found, axis, 0)
+        moved = np.zeros((len(labels) + 2, *parts.shape[1:]))
+        np.add.at(moved, to, parts)
+        new = [(label, parts[k + 1].sum()) for k, label in enumerate(own) if label not in place]
+        full = [f"{label} ({count:g})" for label, count in new if count > 0]
+        if full:
+            notes.append(f"{plot.name} has labels that the good runs do not have: {listed(full)}")
+        found = np.moveaxis(moved, 0, axis)
+    return Fitted(found.ravel(), note="; ".join(notes))
+
+
+def same_edges(plot: Plot, other: Plot) -> bool:
+    """Return whether two plots have the same edges, but for rounding."""
+    return plot.shape == other.shape and all(map(_alike, plot.edges, other.edges))
+
+
+def _alike(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return len(a) == len(b) and bool(np.allclose(a, b, rtol=0, atol=EVEN * np.diff(a).min()))
+
+
+def axes_in_words(plot: Plot) -> str:
+    """Return "20 bins from 0 to 90 x 5 labels"."""
+    return " x ".join(
+        f"{len(axis) - 1} labels" if plot.named(k) else f"{len(axis) - 1} bins from {axis[0]:g} to {axis[-1]:g}"
+        for k, axis in enumerate(plot.edges)
+    )

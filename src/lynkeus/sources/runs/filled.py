@@ -1,0 +1,187 @@
+"""Histograms as they lie in files: ROOT, by itself or in lists, or JSON after the UHI standard, dense or sparse.
+
+Names of plots are kept as they are, with the folders before them (`S2/area [SS]`), but for what is the run's own: its
+number in a path (`DQMData/Run 370100/Ecal/Run summary/energy`) is no part of the name of a plot.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boost_histogram as bh
+import numpy as np
+from boost_histogram.serialization import from_uhi
+
+from lynkeus.core.batch import Array, Floats
+from lynkeus.core.errors import SourceError
+from lynkeus.core.runs import Plot
+from lynkeus.files.damaged import in_time, one_line
+from lynkeus.sources.formats.root_files import in_words, open_root
+from lynkeus.sources.formats.tables import existing_file
+from lynkeus.sources.runs.folder import JSON
+
+EVEN = 1e-6  # relative differences of edges, or of their ratios, that do not count
+OWN = re.compile(r"(?i)run[ _-]*\d+|0*\d{5,}")  # a folder that is the run's own
+OWN_PART = re.compile(r"(?i)[ _-]*run[ _-]*0*\d{4,}|[ _-]0*\d{6,}(?=[ _-]|$)")  # in the name of a folder or a plot
+
+
+class Filled(NamedTuple):
+    """A histogram as it was read: (bins,) sums of weights, underflow and overflow among them, and their (bins,)
+    variances, None where each count is its own; `entries`: how often it was filled, as the file says, 0: not said."""
+
+    plot: Plot
+    counts: Floats
+    variances: Floats | None = None
+    entries: float = 0.0
+
+
+class Read(NamedTuple):
+    """The `plots` of a file by name, and the classes of what else it holds (`others`)."""
+
+    plots: dict[str, Filled]
+    others: dict[str, str]
+
+
+def read_histograms(path: Path) -> Read:
+    """Return all histograms of counts in a file by name, of one axis or two. Raises SourceError where it is damaged, or
+    has none."""
+    with one_line(path), in_time(path):
+        found = _histograms_in(path)
+    if not found.plots:
+        held = f"holds {in_words(found.others)}, and no histogram" if found.others else "holds no histogram"
+        raise SourceError(f"{path}: {held} of one axis or two; write some, or take it out")
+    return found
+
+
+def common_names(names: Sequence[str], stem: str) -> dict[str, str]:
+    """Return for each name in the file of a run the one that it has in all runs: without the number of the run, or the
+    name `stem` of its file. Names that would then be the same stay as they are."""
+    short = {name: _without_run(name, stem) for name in names}
+    several = {name for name in short.values() if list(short.values()).count(name) > 1} if len(short) < 5000 else set()
+    return {name: name if own in several or not own else own for name, own in short.items()}
+
+
+def _without_run(name: str, stem: str) -> str:
+    *folders, last = name.split("/")
+    kept = [folder for folder in folders if not OWN.fullmatch(folder) and folder != stem]
+    return "/".join([*(OWN_PART.sub("", folder) or folder for folder in kept), OWN_PART.sub("", last) or last])
+
+
+def _histograms_in(path: Path) -> Read:
+    if path.suffix.lower() == JSON:
+        return _json(path)
+    if path.suffix.lower() == ".root":
+        with open_root(path) as content:
+            names = common_names(list(content.histograms), path.stem)
+            plots = {names[name]: _of_root(names[name], read()) for name, read in content.histograms.items()}
+            return Read(plots, dict(content.others))
+    raise SourceError(f"{path}: holds events, but the good runs are histograms; fill the same plots of this run")
+
+
+def _of_root(name: str, histogram: Any) -> Filled:
+    edges = [np.asarray(axis.edges(), float) for axis in histogram.axes]
+    titles = [str(axis.member("fTitle")) for axis in histogram.axes]
+    labels = [_labels_of(axis.labels(), len(own) - 1) for axis, own in zip(histogram.axes, edges, strict=True)]
+    counts = np.asarray(histogram.values(flow=True), float).ravel()
+    squares = np.asarray(histogram.variances(flow=True), float).ravel() if len(histogram.member("fSumw2")) else None
+    return Filled(_plot(name, edges, titles, labels), counts, squares, float(histogram.member("fEntries")))
+
+
+def _labels_of(labels: Sequence[str] | None, bins: int) -> tuple[str, ...]:
+    """Return a label for each bin, its number where it has none; () where no bin has one."""
+    given = [str(label) for label in labels or ()][:bins]
+    if not any(given):
+        return ()
+    return tuple((given[k] if k < len(given) else "") or f"bin {k + 1}" for k in range(bins))
+
+
+def _json(path: Path) -> Read:
+    """Return the histograms of counts in a JSON file (UHI), which holds one, or several by name."""
+    try:
+        content = json.loads(existing_file(path).read_text(encoding="utf-8"))
+        if "axes" in content:
+            content = {str(content.get("metadata", {}).get("name", "histogram")): content}
+        read = [(name, from_uhi(dense(fields))) for name, fields in content.items()]
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
+        why = " ".join(str(error).split())
+        raise SourceError(
+            f"{path}: is not JSON of histograms ({type(error).__name__}: {why}); write it by uhi or boost-histogram"
+        ) from error
+    usable = {name: own for name, own in read if own.kind == bh.Kind.COUNT and own.ndim in (1, 2)}
+    names = common_names(list(usable), path.stem)
+    plots = {names[name]: _of_uhi(names[name], own) for name, own in usable.items()}
+    others = {name: _class_of(own) for name, own in read if name not in usable}
+    return Read(plots, others)
+
+
+def _class_of(histogram: bh.Histogram) -> str:
+    kind = "profile" if histogram.kind == bh.Kind.MEAN else "histogram"
+    return f"{kind} of {histogram.ndim} axes" if histogram.ndim > 1 else kind
+
+
+def dense(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a histogram of the UHI standard with all bins in its storage, those that a sparse one leaves out as 0."""
+    storage = dict(fields["storage"])
+    if "index" not in storage:
+        return dict(fields)
+    index = tuple(np.asarray(axis, np.int64) for axis in storage.pop("index"))
+    shape = [_bins_of(axis) for axis in fields["axes"]]
+    if len(index) != len(shape):
+        raise ValueError(f"the sparse storage has {len(index)} indices for {len(shape)} axes")
+    for name, values in storage.items():
+        if isinstance(values, list | tuple):
+            whole = np.zeros(shape, int if storage.get("type") == "int" else float)
+            whole[index] = values
+            storage[name] = whole
+    return {**fields, "storage": storage}
+
+
+def _bins_of(axis: Mapping[str, Any]) -> int:
+    """Return how many bins an axis has in a storage, flow bins among them."""
+    kind = axis["type"]
+    if kind == "boolean":
+        return 2
+    own = {"regular": lambda: axis["bins"], "variable": lambda: len(axis["edges"]) - 1}
+    bins = own[kind]() if kind in own else len(axis["categories"])
+    flows = [bool(axis.get("underflow", False)), bool(axis.get("overflow", axis.get("flow", False)))]
+    return int(bins) + sum(flows)
+
+
+def _of_uhi(name: str, histogram: bh.Histogram) -> Filled:
+    edges = [np.asarray(axis.edges, float) for axis in histogram.axes]
+    titles = [str(getattr(axis, "label", "") or getattr(axis, "name", "") or "") for axis in histogram.axes]
+    labels = [
+        tuple(map(str, axis)) if isinstance(axis, bh.axis.StrCategory) else () for axis in histogram.axes
+    ]  # fmt: skip
+    flow = [(0 if axis.traits.underflow else 1, 0 if axis.traits.overflow else 1) for axis in histogram.axes]
+    counts = np.pad(np.asarray(histogram.values(flow=True), float), flow).ravel()
+    weighted = histogram.storage_type in (bh.storage.Weight,)
+    squares = np.pad(np.asarray(histogram.variances(flow=True), float), flow).ravel() if weighted else None
+    return Filled(_plot(name, edges, titles, labels), counts, squares)
+
+
+def _plot(name: str, edges: Sequence[Array], titles: Sequence[str], labels: Sequence[tuple[str, ...]]) -> Plot:
+    """Return the plot of some edges. The variable of a plot with one axis is the plot itself, as others may have the
+    same title. Bins with labels are as wide as one another."""
+    named = [f"{name}: {title or axis}" for title, axis in zip(titles, "xy", strict=False)]
+    if len(set(named)) < len(named):
+        named = [f"{name}: x", f"{name}: y"]
+    variables = (name,) if len(edges) == 1 else tuple(named)
+    even = [np.arange(len(axis), dtype=float) if own else axis for axis, own in zip(edges, labels, strict=True)]
+    axes = tuple(tuple(float(edge) for edge in axis) for axis in even)
+    return Plot(
+        name, variables, axes, name.rpartition("/")[0], tuple(map(_is_log, even)),
+        labels=tuple(labels) if any(labels) else (),
+    )  # fmt: skip
+
+
+def _is_log(edges: Array) -> bool:
+    """Return whether the edges are spaced evenly in their logarithm."""
+    if edges[0] <= 0 or len(edges) < 3:
+        return False
+    steps = np.diff(np.log(edges))
+    return bool(np.ptp(steps) < EVEN * steps[0])
