@@ -14,7 +14,7 @@ NAMES = [
     "Finds", "Floats", "GoodPatch", "JudgesPlots", "KINDS", "LastBatch", "LynkeusError", "ModelError", "NOTHING",
     "OpenAlarm", "Outcome", "Part", "Plot", "PlotRecord", "Point", "Refers", "RunRecord", "Schema", "SchemaError",
     "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "Standing", "Stands", "StoreError", "Study",
-    "Tail", "TimesNs", "Tracking", "Unseen", "Verdict",
+    "Tail", "TimesNs", "Tracking", "Unseen", "Verdict", "Watches",
 ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from lynkeus.commission.turn_on import Asked, Case, Outcome, by_chance, outputs_
 from lynkeus.core import Alarm, SettingsError, Source
 from lynkeus.core.calibration import NS_PER_HOUR
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.views.channels import channels_of
+from lynkeus.fitting.views.channels import channels_of, watched_of
 from lynkeus.sources import Inject
 from lynkeus.transforms.faults import Fault
 
@@ -45,7 +45,7 @@ class Stream:
     @classmethod
     def planted(cls, fitted: Fitted, source: Source, settings: CommissionSettings) -> Self:
         """Plan where faults go; the same ones for all models. Raises SourceError for data that are too short."""
-        live = channels_of(fitted).live
+        live = watched_of(fitted)
         known = measure_jitter(source, live)
         channels = np.flatnonzero(live & (known.jitter > 0)).tolist()
 

@@ -26,6 +26,7 @@ from lynkeus.core.protocols import (
     Source,
     Tracking,
     Unseen,
+    Watches,
     about_of,
 )  # fmt: skip
 from lynkeus.core.runs import Book, Plot, PlotRecord, RunRecord
@@ -83,6 +84,7 @@ __all__ = [
     "Tracking",
     "Unseen",
     "Verdict",
+    "Watches",
     "about_of",
     "advance",
     "concatenate",

@@ -149,6 +149,15 @@ class Exports(Protocol):
     def export(self, path: Path, model: Mapping[str, Any]) -> float: ...
 
 
+@runtime_checkable
+class Watches(Protocol):
+    """A Scorer that speaks of some of its channels only: `watches` names them; the others are what it knows the causes
+    by."""
+
+    @property
+    def watches(self) -> tuple[str, ...]: ...
+
+
 def about_of(scorer: object) -> About:
     """Return what a scorer says of itself; a plug-in may leave that out."""
     return getattr(scorer, "about", About(("table", "waveform"), False, "", ""))

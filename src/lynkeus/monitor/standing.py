@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lynkeus.monitor.store import Store
 
 OVER = "over"
+_first = standing.alias()
 Key = tuple[str, str, int]  # output, where, since when
 
 
@@ -70,36 +71,27 @@ def leave_out(scorer: Scorer, store: Store, name: str, at_ns: int) -> None:
 def list_standing(store: Store, name: str, acknowledge: bool = False) -> list[StoredStanding]:
     """Return what stands of a monitor, the oldest first; with `acknowledge` also what is over and nobody has
     acknowledged, without it nothing that somebody has."""
-    said = sa.select(acknowledged.c.standing_id)
+    seen = sa.select(acknowledged.c.standing_id)
+    query = _latest(name).where(_first.c.id.not_in(seen))
+    if not acknowledge:
+        query = query.where(standing.c.state != OVER)
     with store.reading() as connection:
-        rows = connection.execute(sa.select(standing).where(standing.c.monitor == name).order_by(standing.c.id)).all()
-        known = {row.standing_id for row in connection.execute(said)}
-    first: dict[Key, int] = {}
-    shown: dict[Key, Any] = {}
-    over_ns: dict[Key, int] = {}
-    for row in rows:
-        key = (row.output, row.where, row.since_ns)
-        first.setdefault(key, row.id)
-        over_ns[key] = row.at_ns if row.state == OVER else 0
-        if row.state != OVER or key not in shown:
-            shown[key] = row
-    reasons = {one.channel: one.reason for one in maintenance_of(store, name)}
+        rows = connection.execute(query).all()
+    reasons = {one.channel: one.reason for one in maintenance_of(store, name)} if rows else {}
     found = []
-    for key, row in shown.items():
-        if first[key] in known or (over_ns[key] and not acknowledge):
-            continue
-        one = Standing(row.output, row.where, row.state, row.since_ns, row.until_ns, row.says)
+    for row in rows:
+        over = row.state == OVER
+        state = row.first_state if over else row.state
+        one = Standing(row.output, row.where, state, row.since_ns, row.until_ns, row.says)
         reason = reasons.get(one.where, "") if one.state == "maintenance" else ""
-        found.append(StoredStanding(first[key], name, one, over_ns[key], reason))
+        found.append(StoredStanding(row.first_id, name, one, row.at_ns if over else 0, reason))
     return found
 
 
 def stood_last(store: Store, name: str) -> tuple[Standing, ...]:
     """Return what stood when a monitor last committed, acknowledged or not."""
-    query = sa.select(standing).where(standing.c.monitor == name).order_by(standing.c.id)
     with store.reading() as connection:
-        latest = {(row.output, row.where, row.since_ns): row for row in connection.execute(query)}
-    rows = (row for row in latest.values() if row.state != OVER)
+        rows = connection.execute(_latest(name).where(standing.c.state != OVER)).all()
     return tuple(Standing(r.output, r.where, r.state, r.since_ns, r.until_ns, r.says) for r in rows)
 
 
@@ -107,6 +99,15 @@ def is_listed(store: Store, number: int) -> bool:
     """Return whether something stands, or stood, under a number."""
     with store.reading() as connection:
         return connection.scalar(sa.select(standing.c.id).where(standing.c.id == number)) is not None
+
+
+def _latest(name: str) -> sa.Select[Any]:
+    """The latest row of everything that ever stood of a monitor, with number and state of its first one."""
+    one = standing.c
+    ids = sa.select(sa.func.min(one.id).label("first"), sa.func.max(one.id).label("last")).where(one.monitor == name)
+    spans = ids.group_by(one.output, one.where, one.since_ns).subquery()
+    query = sa.select(standing, _first.c.id.label("first_id"), _first.c.state.label("first_state"))
+    return query.join(spans, spans.c.last == one.id).join(_first, _first.c.id == spans.c.first).order_by(_first.c.id)
 
 
 def acknowledge(store: Store, number: int, who: str, note: str = "") -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, Floats, SettingsError, concatenate
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.views.channels import watched_of
 from lynkeus.scorers.orbit.scorer import Orbit
 from lynkeus.simulate.beam.orbit import OrbitSource, machine
 from lynkeus.sources import InMemory, Window
@@ -95,6 +97,7 @@ def test_faults_are_named_and_causes_have_no_evidence(orbit: Orbit, tmp_path: Pa
     evidence = orbit.explain(batch)
     assert evidence.shape == batch.values.shape
     assert not evidence[:, -2:].any()
+    assert orbit.watches == machine().names
     orbit.save(tmp_path)
     again = Orbit.load(tmp_path)
     np.testing.assert_allclose(again.score(batch), orbit.score(batch), rtol=1e-3, atol=0.05)
@@ -111,3 +114,11 @@ def test_a_cause_that_misses_does_nothing(orbit: Orbit) -> None:
 def test_patterns_that_make_no_sense_are_refused(patterns: tuple[str, ...], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         Orbit(context=patterns).fit(Window(InMemory(stretches()[0][:2000], 1000), 10))
+
+
+def test_no_fault_is_planted_into_a_cause() -> None:
+    good = InMemory(stretches()[0], 1500)
+    model = fit(good, FitSettings("orbit", {"context": ("MAG*", "MODE*")}, window=10))
+    watched = watched_of(model)
+    assert watched.sum() == len(machine().names)
+    assert not watched[-2:].any()

@@ -17,7 +17,7 @@ from lynkeus.core import Alarm, Batch, SettingsError, Source
 from lynkeus.core.incident import AlarmIncident, incidents
 from lynkeus.evaluate.steering.moves import BLOCK, Move, Steered, plan_moves
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.views.channels import channels_of
+from lynkeus.fitting.views.channels import channels_of, watched_of
 from lynkeus.metrics.rates import placements
 from lynkeus.sources import Inject
 from lynkeus.sources.wrappers.wrapper import Wrapper
@@ -77,7 +77,7 @@ def measure_steered(
     `standing`: faults that are there in all passes, so that the planted ones are second ones. Raises SettingsError
     where the stretch is too short, CalibrationError where the reference cannot support the budget.
     """
-    live = channels_of(fitted).live
+    live = watched_of(fitted)
     calm = measure_jitter(source, live)
     moves = plan_moves(source.schema.names, calm.rows, calm, seed)
     disturbed = _Unlabelled(Inject(Steered(source, moves), standing, calm.jitter, calm.centre, seed))
@@ -113,7 +113,7 @@ def _planted(
     """What is found of one fault in each block, on channels on which nothing stands."""
     taken = {fault.channel for fault in standing}
     view = channels_of(fitted)
-    channels = [c for c in np.flatnonzero(view.live & (known.jitter > 0)).tolist() if c not in taken]
+    channels = [c for c in np.flatnonzero(watched_of(fitted) & (known.jitter > 0)).tolist() if c not in taken]
     faults = plan_faults(*case, BLOCK, LENGTH, known.rows, channels, seed)
     faults = tuple(replace(fault, pattern=tuple(known.directions[0])) if _moves(fault) else fault for fault in faults)
     planted = Planted(Inject(disturbed, faults, known.jitter, known.centre, seed), view.names, len(channels))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from lynkeus.core import Array, Batch, Evidence, Finding, Schema, SchemaError, Source
+from lynkeus.core import Array, Batch, Evidence, Finding, Schema, SchemaError, Source, Watches
 from lynkeus.fitting.explanation import per_channel
 from lynkeus.fitting.views.live import Live
 from lynkeus.fitting.views.live_channels import LiveChannels
@@ -68,6 +69,15 @@ class Channels:
         """Return what `to_dict` was called on."""
         schema, channels = Schema.from_dict(fields["schema"]), LiveChannels.from_dict(fields["channels"])
         return cls(schema, channels, fields["window"], fields["stride"], fields["layout"])
+
+
+def watched_of(model: Any) -> npt.NDArray[np.bool_]:
+    """Return (c,) the channels that a model speaks of: those that are alive and no causes of what it watches. Raises
+    SchemaError where it does not see data by channels."""
+    channels = channels_of(model)
+    if not isinstance(model.scorer, Watches):
+        return channels.live
+    return np.asarray(channels.live & np.isin(channels.names, model.scorer.watches))
 
 
 def channels_of(model: Any) -> LiveChannels:

@@ -91,6 +91,11 @@ class Orbit:
         return self
 
     @property
+    def watches(self) -> tuple[str, ...]:
+        """Return the channels that are no causes."""
+        return self.schema_.names
+
+    @property
     def model_(self) -> ConditionalModel:
         """Return each channel given all others."""
         return self._sight.model
