@@ -31,9 +31,12 @@ from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.fitting.views.view import View
 from lynkeus.fitting.weights import check_weights_used
 from lynkeus.sources import Blocks, Exclude, Labelled
+from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.sources.runs.read import RunFolder
+from lynkeus.sources.wrappers.distinct import Distinct
 from lynkeus.sources.wrappers.labelled import Intervals, Known
 from lynkeus.sources.wrappers.pictures import as_pictures
+from lynkeus.sources.wrappers.wrapper import innermost
 
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
@@ -83,7 +86,7 @@ def fit(
     view = view_of(source, settings, about)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
-    _require_enough(known, source.schema)
+    _require_enough(known, labelled.source, source.schema)
     prepared: Source = labelled if about.labels else labelled.good
     # A network scores what it was trained on too well, so blocks of the data are kept from it, to calibrate on. One
     # that `Refers` knows itself how it would score good samples that it had not seen.
@@ -112,7 +115,8 @@ def fit(
     found = [incident.to_dict() for incident in incidents]
     lineage |= {"incidents": found, "known_anomalies": known.anomalies, "held_out": split or crossed}
     messages, check = checked(settings.scorer, scorer, labelled.good) if about.learned else ([], {})
-    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, [*second.lines, *messages])
+    messages = [*second.lines, *messages, *_copies(labelled.source)]
+    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, messages)
 
 
 def _spans(incidents: Sequence[Incident]) -> list[tuple[int, int]]:
@@ -144,12 +148,24 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
     if source.schema.kind in ("table", "waveform"):
         channels = LiveChannels.fit(source, constants=about.constants and not settings.window)
         return Channels(source.schema, channels, settings.window, settings.stride, layout)
-    return (Images if source.schema.kind == "image" else AsRead)(source.schema, layout)
+    if source.schema.kind == "image":
+        return Images(source.schema, layout, getattr(innermost(source), "rule", PixelRule()))
+    return AsRead(source.schema, layout)
 
 
-def _require_enough(known: Known, schema: Schema) -> None:
+def _copies(seen: Source) -> list[str]:
+    """Return what is to be said of images that are there twice."""
+    return seen.own_messages if isinstance(seen, Distinct) else []
+
+
+def _require_enough(known: Known, seen: Source, schema: Schema) -> None:
     """Refuse too few samples here, rather than deep inside a scorer."""
     least = FEWEST if known.timed else FEWEST_WITHOUT_TIMES
+    if known.good < least and isinstance(seen, Distinct) and seen.copies:
+        raise CalibrationError(
+            f"only {known.good} different images, and a fit needs at least {least}, as a p-value needs independent "
+            f"ones: {seen.line()}; give more images"
+        )
     if known.good < least:
         columns = schema.shape[0] if schema.kind == "table" else None
         turned = f"; if its {columns} columns are rows, write it turned, or say transpose = true in a layout (HDF5)"
