@@ -80,6 +80,10 @@ def fit(
         from lynkeus.fitting.fit_runs import fit_runs  # it takes longest to import
 
         return fit_runs(source, settings, report)
+    return _fit_samples(source, settings, quiet)
+
+
+def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) -> Fitted:
     scorer = plugins.make_scorer(settings.scorer, settings.options)
     about = about_of(scorer)
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
@@ -90,8 +94,8 @@ def fit(
     prepared: Source = labelled if about.labels else labelled.good
     # A network scores what it was trained on too well, so blocks of the data are kept from it, to calibrate on. One
     # that `Refers` knows itself how it would score good samples that it had not seen.
-    split = about.learned and quiet is None and known.good >= FEWEST_TO_SPLIT and not isinstance(scorer, Refers)
-    crossed = about.learned and quiet is None and not split and not isinstance(scorer, Refers)
+    held_out = about.learned and quiet is None and not isinstance(scorer, Refers)
+    split = held_out and known.good >= FEWEST_TO_SPLIT
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
     second = _second(labelled.good, settings) if source.schema.kind == view.schema.kind == "table" else NONE
     training = Exclude(training, second.intervals) if second.intervals else training
@@ -106,13 +110,13 @@ def fit(
         incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
     elif split:
         reference = reference.only(Blocks.held_out(len(reference.scores), FOLDS))
-    elif crossed:
+    elif held_out:
         reference = _crossed(reference, prepared, labelled.good, [*second.intervals, *_spans(incidents)], settings)
     calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
     kept = {"reference": _good_samples(calibrations, reference)}
     lineage = lineage_of(source, settings.scorer, settings.options) | _learned(view, calibrations, reference)
     found = [incident.to_dict() for incident in incidents]
-    lineage |= {"incidents": found, "known_anomalies": known.anomalies, "held_out": split or crossed}
+    lineage |= {"incidents": found, "known_anomalies": known.anomalies, "held_out": held_out}
     messages, check = checked(settings.scorer, scorer, labelled.good) if about.learned else ([], {})
     messages = [*second.lines, *messages, *_copies(labelled.source)]
     return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, messages)
@@ -134,10 +138,8 @@ def _crossed(
     on too well, and p-values from that would be smaller than few samples support."""
     scores = np.full_like(reference.scores, np.nan)
     for fold in range(CROSSED):
-        other, rest = (
-            plugins.make_scorer(settings.scorer, settings.options),
-            Blocks(training, len(scores), CROSSED, fold),
-        )
+        other = plugins.make_scorer(settings.scorer, settings.options)
+        rest = Blocks(training, len(scores), CROSSED, fold)
         other.fit(Exclude(rest, left_out) if left_out else rest)
         own = Blocks.held_out(len(scores), CROSSED, fold)
         scores[own] = score_reference(other, good).scores[own]
