@@ -478,3 +478,14 @@ def test_what_rises_with_every_row_of_a_matrix_is_set_aside(tmp_path: Path) -> N
     np.save(tmp_path / "a.npy", np.column_stack([TRAIN.ns / 1e9, TRAIN.values]))
     fitted = fit(open_source(tmp_path / "a.npy"), FitSettings("mahalanobis"))
     assert "rises with every row" in fitted.lineage["set_aside"]["column_0"]
+
+
+def test_a_channel_that_the_layout_names_and_the_file_lacks_is_named(tmp_path: Path) -> None:
+    layout = Layout(blocks=tuple(Block(f"FL0/{name}/value", name) for name in NAMES), times=Times("FL0/BPM1/time", "s"))
+    train, test = _written(tmp_path, _own_index, TRAIN), _written(tmp_path, _own_index, TEST)
+    with h5py.File(test, "a") as file:
+        del file["FL0/BPM5"]
+    p_values, where, _, said = judged(train, test, layout)
+    assert len(p_values) == 300
+    assert {where[row] for row in range(180, 200)} == {"BPM3"}
+    assert any(line.startswith("BPM5 has no values") for line in said)

@@ -97,8 +97,7 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     held_out = about.learned and quiet is None and not isinstance(scorer, Refers)
     split = held_out and known.good >= FEWEST_TO_SPLIT
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
-    second = second_population(labelled.good) if source.schema.kind == view.schema.kind == "table" else NONE
-    second = second.without([(start, end) for start, end, label in settings.intervals if not label])
+    second = _second(labelled.good, settings) if source.schema.kind == view.schema.kind == "table" else NONE
     training = Exclude(training, second.intervals) if second.intervals else training
     scorer.fit(training)
     reference, incidents = _reference(scorer, labelled.good, settings, second)
@@ -121,6 +120,11 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     messages, check = checked(settings.scorer, scorer, labelled.good) if about.learned else ([], {})
     messages = [*second.lines, *messages, *_copies(labelled.source)]
     return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, messages)
+
+
+def _second(good: Source, settings: FitSettings) -> SecondPopulation:
+    """Stretches of the training data that are far from all the rest, and that nobody has called good."""
+    return second_population(good).without([(start, end) for start, end, label in settings.intervals if not label])
 
 
 def _spans(incidents: Sequence[Incident]) -> list[tuple[int, int]]:

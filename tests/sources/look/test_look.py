@@ -98,3 +98,13 @@ def test_the_command_shows_it_and_writes_nothing(lynkeus: Callable[..., Any], tm
     assert "read as 30 rows of 1 channels" in done.out
     assert [path.name for path in tmp_path.iterdir()] == ["signal.npy"]
     assert lynkeus("look", "gone.csv").code == 2
+
+
+def test_a_damaged_file_is_one_line(orbits: Path) -> None:
+    content = bytearray(orbits.read_bytes())
+    at = content.find(b"HEAP")
+    content[at : at + 4] = b"HELP"
+    orbits.write_bytes(content)
+    with pytest.raises(SourceError, match="may be damaged") as caught:
+        look(str(orbits))
+    assert "\n" not in str(caught.value)

@@ -25,6 +25,7 @@ def choose_columns(
 ) -> FileColumns:
     """Which columns to read, from their Arrow types and first entries. `expected`: what a model reads; its channels are
     never taken for anything else. Raises SourceError for a column that only the layout has."""
+    layout = layout.present(lambda name: name in types, expected.names if expected else ())
     wanted = [block.dataset for block in layout.blocks]
     known = {name for name in types if expected is not None and layout.short(name) in expected.names}
     truth, weight = _labels(types, layout)

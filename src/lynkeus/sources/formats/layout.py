@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,16 @@ class Layout:
         where = f"layout {self.name}: strip, on the name {name!r}"
         with in_time(where, "write a simpler pattern"):  # some patterns take for ever on some names
             return re.sub(self.strip, "", name)
+
+    def present(self, there: Callable[[str], bool], expected: Collection[str]) -> Layout:
+        """The same without blocks of one channel that a model `expected` and that are not `there`: a channel that is
+        missing is an alarm, and no other kind of file."""
+        kept = tuple(
+            block
+            for block in self.blocks
+            if there(block.dataset) or (block.suffix or self.short(block.dataset)) not in expected
+        )
+        return replace(self, blocks=kept) if kept else self
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types, so that a model can remember how its data were read."""

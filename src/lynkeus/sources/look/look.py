@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lynkeus.core.errors import LynkeusError, SourceError
+from lynkeus.files.damaged import one_line
 from lynkeus.sources.formats.layout import Layout, read_layout, shipped_layouts
 from lynkeus.sources.look.entries import CHANNEL, Describe, Look
 from lynkeus.sources.open import FORMATS, format_of, open_source
@@ -38,7 +39,8 @@ def look(data: str, layout: str | Path | Layout | None = None) -> Look:
     found = Look(what)
     reader, refused = (None, "") if kind == "root" else _opened(first, layout)
     if kind:
-        found.entries = list(_describe(kind)(first, _innermost(reader)))
+        with one_line(first):
+            found.entries = list(_describe(kind)(first, _innermost(reader)))
     if kind == "root":
         found.options.append("trees are events of a run, histograms its plots: lynkeus fit FOLDER --run-per-file")
     if refused and layout is None:

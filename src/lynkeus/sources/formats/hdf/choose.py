@@ -35,6 +35,7 @@ class Chosen:
 def choose(file: h5py.File, path: Path, layout: Layout, expected: Collection[str] = ()) -> Chosen:
     """Choose the channels of a file, as the layout says or, where there is no doubt, by looking. Raises SourceError
     where it cannot be said what is meant."""
+    layout = layout.present(lambda name: name in file or of_compound(file, name) is not None, expected)
     chosen = Chosen(_expanded(file, layout)) if layout.blocks else _found(file, path, layout, expected)
     views = [view for block in chosen.blocks if (view := view_of(file, block)) is not None]
     if len(views) < len(chosen.blocks) or any(len(view.shape) not in (1, 2) for view in views):
