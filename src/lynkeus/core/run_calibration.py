@@ -22,6 +22,8 @@ from lynkeus.core.stated import Stated
 FEWEST_RUNS = 10
 MOST_EXCESSES = 10  # more lie too deep in the body to say anything of the tail
 HEAVIER = 0.05  # shape of a tail that good runs may have: what differs between them is not quite Gaussian
+SCALE = 0.4343  # mean excess of -log10 p by theory
+THEORY_WORTH, LEAST_OF_THEORY = 5.0, 0.7  # in excesses that were seen; and the least scale that is believed
 INCIDENT = 0.003  # a good run whose score is expected fewer times than this in the whole reference is none
 MOST_INCIDENTS = 0.15  # of the runs
 LEAST = 1e-300
@@ -30,13 +32,15 @@ LEAST = 1e-300
 @dataclass(frozen=True)
 class RunCalibration(Stated):
     """`levels`: the rising scores of good runs, each by a scorer that has not seen it, without `excluded` ones that are
-    far beyond all others. Its p-values go down to `rarest`; a rarer one cannot be known from so few runs."""
+    far beyond all others. Its p-values go down to `rarest`; a rarer one cannot be known from so few runs. `theory`: the
+    scores are on the scale -log10 p by theory, which counts beside the few that were seen."""
 
     levels: tuple[float, ...] = field(default=(), repr=False)
     scale: str = "counted"
+    theory: bool = False
 
     @classmethod
-    def fit(cls, scores: Floats) -> Self:
+    def fit(cls, scores: Floats, theory: bool = False) -> Self:
         """Learn from the scores (n,) of good runs; NaN is left out.
 
         Raises CalibrationError for fewer than FEWEST_RUNS, or where all scores are the same.
@@ -48,17 +52,17 @@ class RunCalibration(Stated):
             )
         if rising[0] == rising[-1]:
             raise CalibrationError(f"all {len(rising)} good runs have the same score {rising[0]:g}: are they copies?")
-        out = _incidents(rising)
+        out = _incidents(rising, theory)
         kept = rising[: len(rising) - out]
-        return cls(len(kept), out, levels=tuple(map(float, kept)), rarest=rarest_of(len(kept)))
+        return cls(len(kept), out, levels=tuple(map(float, kept)), rarest=rarest_of(len(kept)), theory=theory)
 
     def p_value(self, scores: Floats) -> Floats:
         """Return P(the next good run scores this high), from `rarest` to 1; NaN stays NaN."""
         levels, found = np.array(self.levels), np.asarray(scores, float)
         counted = np.arange(len(levels), 0, -1) / (len(levels) + 1.0)
         body = np.interp(found, levels, counted, left=1.0)
-        at_highest = float(_beyond(levels, levels[-1:])[0])
-        beyond = np.minimum(_beyond(levels, found) * max(counted[-1] / at_highest, 1.0), counted[-1])
+        at_highest = float(_beyond(levels, levels[-1:], self.theory)[0])
+        beyond = np.minimum(_beyond(levels, found, self.theory) * max(counted[-1] / at_highest, 1.0), counted[-1])
         p_values: Floats = np.maximum(np.where(found > levels[-1], beyond, body), max(self.rarest, LEAST))
         return np.where(np.isnan(found), np.nan, p_values)
 
@@ -77,23 +81,25 @@ def rarest_of(runs: float) -> float:
     return 1.0 / (EXTRAPOLATION_LIMIT * max(runs, 1.0))
 
 
-def _beyond(levels: Floats, scores: Floats) -> Floats:
+def _beyond(levels: Floats, scores: Floats, theory: bool) -> Floats:
     """Return the chance (n,) that the next good run scores this high, by the excesses of the upper half of rising
     levels."""
     k = int(np.clip(len(levels) // 2, 2, MOST_EXCESSES))
     threshold = levels[-k]
-    shape = 1.0 / (k - 1.0) + HEAVIER
-    scale = max(float((levels[-k:] - threshold).sum()) / (k - 1.0), 1e-9)
+    known = k - 1.0 + (THEORY_WORTH if theory else 0.0)
+    total = float((levels[-k:] - threshold).sum()) + (THEORY_WORTH * SCALE if theory else 0.0)
+    scale = max(total / known, LEAST_OF_THEORY * SCALE if theory else 1e-9)
+    shape = 1.0 / known + HEAVIER
     over = np.maximum(np.asarray(scores, float) - threshold, 0.0)
     chance: Floats = k / (len(levels) + 1.0) * np.power(1.0 + shape * over / scale, -1.0 / shape)
     return chance
 
 
-def _incidents(rising: Floats) -> int:
+def _incidents(rising: Floats, theory: bool) -> int:
     """Return how many of the highest scores are no good data: the lowest of them is far outside the tail of all
     others, so that several do not hide each other."""
     for out in range(int(MOST_INCIDENTS * len(rising)), 0, -1):
         rest = rising[:-out]
-        if _beyond(rest, rising[-out : len(rising) - out + 1])[0] * len(rising) < INCIDENT:
+        if _beyond(rest, rising[-out : len(rising) - out + 1], theory)[0] * len(rising) < INCIDENT:
             return out
     return 0

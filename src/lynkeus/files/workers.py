@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from lynkeus.core import LynkeusError
 
+_ALLOWED: ContextVar[int] = ContextVar("processes", default=1)
 Share = TypeVar("Share")
 Result = TypeVar("Result")
 AHEAD = 2  # shares that each process has: the one it does, and the next
@@ -87,6 +89,22 @@ def in_order(
 ) -> list[Result]:
     """Return the results of all shares, in the order of the shares, whoever did them. Raises as `as_done`."""
     return [result for _, result in sorted(as_done(work, shares, processes, backend), key=lambda done: done[0])]
+
+
+@contextmanager
+def several_processes(most: int = 2) -> Iterator[None]:
+    """Allow what is computed within to take so many processes, no more than there are processors: a program that does
+    not say so, and may not be safe to be imported again, has one."""
+    token = _ALLOWED.set(max(1, min(most, os.cpu_count() or 1)))
+    try:
+        yield
+    finally:
+        _ALLOWED.reset(token)
+
+
+def processes_allowed() -> int:
+    """Return how many processes may be taken here."""
+    return _ALLOWED.get()
 
 
 @contextmanager

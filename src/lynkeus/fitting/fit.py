@@ -31,9 +31,12 @@ from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.fitting.views.view import View
 from lynkeus.fitting.weights import check_weights_used
 from lynkeus.sources import Blocks, Exclude, Labelled
+from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.sources.runs.read import RunFolder
+from lynkeus.sources.wrappers.distinct import Distinct
 from lynkeus.sources.wrappers.labelled import Intervals, Known
 from lynkeus.sources.wrappers.pictures import as_pictures
+from lynkeus.sources.wrappers.wrapper import innermost
 
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
@@ -77,18 +80,22 @@ def fit(
         from lynkeus.fitting.fit_runs import fit_runs  # it takes longest to import
 
         return fit_runs(source, settings, report)
+    return _fit_samples(source, settings, quiet)
+
+
+def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) -> Fitted:
     scorer = plugins.make_scorer(settings.scorer, settings.options)
     about = about_of(scorer)
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     view = view_of(source, settings, about)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
-    _require_enough(known, source.schema)
+    _require_enough(known, labelled.source, source.schema)
     prepared: Source = labelled if about.labels else labelled.good
     # A network scores what it was trained on too well, so blocks of the data are kept from it, to calibrate on. One
     # that `Refers` knows itself how it would score good samples that it had not seen.
-    split = about.learned and quiet is None and known.good >= FEWEST_TO_SPLIT and not isinstance(scorer, Refers)
-    crossed = about.learned and quiet is None and not split and not isinstance(scorer, Refers)
+    held_out = about.learned and quiet is None and not isinstance(scorer, Refers)
+    split = held_out and known.good >= FEWEST_TO_SPLIT
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
     second = second_population(labelled.good) if source.schema.kind == view.schema.kind == "table" else NONE
     second = second.without([(start, end) for start, end, label in settings.intervals if not label])
@@ -104,15 +111,16 @@ def fit(
         incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
     elif split:
         reference = reference.only(Blocks.held_out(len(reference.scores), FOLDS))
-    elif crossed:
+    elif held_out:
         reference = _crossed(reference, prepared, labelled.good, [*second.intervals, *_spans(incidents)], settings)
     calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
     kept = {"reference": _good_samples(calibrations, reference)}
     lineage = lineage_of(source, settings.scorer, settings.options) | _learned(view, calibrations, reference)
     found = [incident.to_dict() for incident in incidents]
-    lineage |= {"incidents": found, "known_anomalies": known.anomalies, "held_out": split or crossed}
+    lineage |= {"incidents": found, "known_anomalies": known.anomalies, "held_out": held_out}
     messages, check = checked(settings.scorer, scorer, labelled.good) if about.learned else ([], {})
-    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, [*second.lines, *messages])
+    messages = [*second.lines, *messages, *_copies(labelled.source)]
+    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, messages)
 
 
 def _spans(incidents: Sequence[Incident]) -> list[tuple[int, int]]:
@@ -126,10 +134,8 @@ def _crossed(
     on too well, and p-values from that would be smaller than few samples support."""
     scores = np.full_like(reference.scores, np.nan)
     for fold in range(CROSSED):
-        other, rest = (
-            plugins.make_scorer(settings.scorer, settings.options),
-            Blocks(training, len(scores), CROSSED, fold),
-        )
+        other = plugins.make_scorer(settings.scorer, settings.options)
+        rest = Blocks(training, len(scores), CROSSED, fold)
         other.fit(Exclude(rest, left_out) if left_out else rest)
         own = Blocks.held_out(len(scores), CROSSED, fold)
         scores[own] = score_reference(other, good).scores[own]
@@ -144,12 +150,24 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
     if source.schema.kind in ("table", "waveform"):
         channels = LiveChannels.fit(source, constants=about.constants and not settings.window)
         return Channels(source.schema, channels, settings.window, settings.stride, layout)
-    return (Images if source.schema.kind == "image" else AsRead)(source.schema, layout)
+    if source.schema.kind == "image":
+        return Images(source.schema, layout, getattr(innermost(source), "rule", PixelRule()))
+    return AsRead(source.schema, layout)
 
 
-def _require_enough(known: Known, schema: Schema) -> None:
+def _copies(seen: Source) -> list[str]:
+    """Return what is to be said of images that are there twice."""
+    return seen.own_messages if isinstance(seen, Distinct) else []
+
+
+def _require_enough(known: Known, seen: Source, schema: Schema) -> None:
     """Refuse too few samples here, rather than deep inside a scorer."""
     least = FEWEST if known.timed else FEWEST_WITHOUT_TIMES
+    if known.good < least and isinstance(seen, Distinct) and seen.copies:
+        raise CalibrationError(
+            f"only {known.good} different images, and a fit needs at least {least}, as a p-value needs independent "
+            f"ones: {seen.line()}; give more images"
+        )
     if known.good < least:
         columns = schema.shape[0] if schema.kind == "table" else None
         turned = f"; if its {columns} columns are rows, write it turned, or say transpose = true in a layout (HDF5)"

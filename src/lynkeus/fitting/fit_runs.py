@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lynkeus.core import CalibrationError, Refers, Scorer, about_of, plugins
+from lynkeus.core import CalibrationError, JudgesPlots, Refers, Scorer, about_of, plugins
 from lynkeus.core.progress import ReportProgress, reporting
 from lynkeus.core.run_calibration import FEWEST_RUNS, RunCalibration, rarest_of
 from lynkeus.core.stated import SCALE, Stated
@@ -45,7 +45,7 @@ def fit_runs(folder: RunFolder, settings: FitSettings, report: ReportProgress) -
                 f"score is (fewer do for {', '.join(_stating())})"
             )
         scores = fold_scores(lambda: plugins.make_scorer(settings.scorer, settings.options), runs, report)
-        calibration = RunCalibration.fit(scores[:, 0])
+        calibration = RunCalibration.fit(scores[:, 0], theory=isinstance(scorer, JudgesPlots))
     own = [run for run in found.view.read if run.name in kept]
     outlying = [*found.far, *(run.name for run in found.view.read if run.name not in kept)]
     messages = list(found.messages)

@@ -9,24 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammainc, gammaincc, ndtr
 from scipy.stats import nbinom, norm
-from scipy.stats import t as student
 
 from lynkeus.core import Array, Floats
 from lynkeus.scorers.population.density import Density, log_sum
+from lynkeus.scorers.population.trials import DRAWN_AT_ONCE, TINY, as_trials, drawn_means, joined_means, of_trials
 
 STEPS = (0.1, 0.4, 1.6)  # of a shift, in widths of the narrowest component
 LARGEST = 10.0  # log likelihood ratio that one event may contribute
 LEVELS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)  # shares of good events in a place as empty as this
 FEWEST_BEYOND = 5  # good events beyond a level that is used
 SIZES = (30, 100, 300, 1000, 3000)  # of the runs that are drawn from good events
-DRAWS, DRAWN_AT_ONCE = 300, 100
 OF_SQUARE = 5.4  # variance of the square of 1.4826 medians of |x| of a Gaussian, times their number
 SIZES_OF_GAINS, DRAWS_OF_GAINS, PASSED = (100, 300, 1000, 3000), 100, 0.4
 MOST_EVENTS = 20_000  # of a run; more make its means no better, as runs differ among themselves
@@ -34,7 +32,7 @@ LEAST_SHARE = 0.02  # of a population that is asked for a shift of its own
 FAR_SIGMA = 10.0  # of a run that is not learned from
 NO_SKEW = 1e-4  # below which a distribution is normal
 MOST_SKEWED = 1.5  # a mean that is more skewed is that of a handful of events
-TINY, BEYOND = 1e-300, 37.0  # probability, and its normal deviate
+BEYOND = 37.0  # normal deviate of TINY
 
 
 @dataclass(frozen=True)
@@ -68,10 +66,10 @@ class FamilyOfTests:
         )
         found, few = [], pooled
         for size in SIZES:
-            drawn = _drawn_means(pooled, size, rng) if size <= DRAWN_AT_ONCE else _joined_means(few, size, rng)
+            drawn = drawn_means(pooled, size, rng) if size <= DRAWN_AT_ONCE else joined_means(few, size, rng)
             few = drawn if size <= DRAWN_AT_ONCE else few
             alone = replace(family, between=np.zeros(len(usual)))
-            found.append(_as_trials(np.abs(alone._normal(drawn, size)).max(axis=1)))
+            found.append(as_trials(np.abs(alone._normal(drawn, size)).max(axis=1)))
         trials, width = np.array(found).T
         return replace(family, trials=trials, width=width)
 
@@ -101,30 +99,7 @@ class FamilyOfTests:
         at = np.log(np.clip(size, SIZES[0], SIZES[-1]))
         width = float(np.interp(at, np.log(SIZES), self.width))
         trials = float(np.exp(np.interp(at, np.log(SIZES), np.log(self.trials))))
-        return _of_trials(2.0 * norm.sf(np.abs(sigmas).max() / width), trials)
-
-
-def _drawn_means(pooled: Floats, size: int, rng: np.random.Generator) -> Floats:
-    """Return the means (draws, m) of so many events each, drawn from all good ones."""
-    draws = DRAWS if size < DRAWN_AT_ONCE else 3 * DRAWS
-    return np.stack([pooled[rng.integers(0, len(pooled), size)].mean(axis=0) for _ in range(draws)])
-
-
-def _joined_means(few: Floats, size: int, rng: np.random.Generator) -> Floats:
-    """Return the means (draws, m) of so many events, from means (n, m) of DRAWN_AT_ONCE of them: drawing each would
-    take most of the time of a fit."""
-    parts = size // DRAWN_AT_ONCE
-    total: Floats = sum(few[rng.integers(0, len(few), DRAWS)] for _ in range(parts)) / parts  # type: ignore[assignment]
-    return total
-
-
-def of_few_runs(p_value: float, runs: float) -> float:
-    """Return a p-value as it is when how much good runs differ is known from so few of them: the deviate of the next
-    run, in units of a spread that is estimated, follows Student's distribution, not the normal one."""
-    if runs < 2 or not p_value < 0.5:
-        return p_value
-    away = norm.isf(max(p_value, TINY)) / np.sqrt(1.0 + 1.0 / runs)
-    return float(max(student.sf(away, runs - 1.0), TINY))
+        return of_trials(2.0 * norm.sf(np.abs(sigmas).max() / width), trials)
 
 
 def _pearson_tail(away: Floats, skewness: Floats) -> Floats:
@@ -175,29 +150,6 @@ def _unseen(reference: Floats, size: int) -> float:
     return float(np.sqrt(2.7 / runs) * max(1.0 - usual / size, 0.0) / usual)
 
 
-def _as_trials(largest: Floats) -> tuple[float, float]:
-    """Return number and width of the independent normal deviates whose largest has this median and this 95 % quantile:
-    how many independent tests the correlated ones amount to."""
-    middle, high = np.quantile(largest, [0.5, 0.95])
-    trials, expected = _of_independent()
-    width = np.maximum(high / expected[1], 1.0)
-    best = int((np.abs(middle - width * expected[0]) + np.abs(high - width * expected[1])).argmin())
-    return float(trials[best]), float(width[best])
-
-
-@cache
-def _of_independent() -> tuple[Floats, Floats]:
-    """Return numbers of independent normal deviates, and the median and the 95 % quantile (2, numbers) of the
-    largest."""
-    trials = np.geomspace(1.0, 1000.0, 121)
-    return trials, np.stack([norm.isf(0.5 * -np.expm1(np.log(q) / trials)) for q in (0.5, 0.95)])
-
-
-def _of_trials(p_value: float, trials: float) -> float:
-    """Return the chance that the smallest of so many independent p-values is this small (Sidak 1967)."""
-    return float(np.clip(-np.expm1(trials * np.log1p(-min(p_value, 1 - 1e-12))), TINY, 1.0))
-
-
 @dataclass(frozen=True)
 class LowDensityTest:
     """The low-density test: how many events of a run are in places where few good ones are. `levels` (l,) of the log
@@ -245,7 +197,7 @@ class LowDensityTest:
         local = self.local(np.searchsorted(np.sort(log_density), self.levels), len(log_density))
         size = np.log(np.clip(len(log_density), SIZES[0], SIZES[-1]))
         trials = float(np.exp(np.interp(size, np.log(SIZES), np.log(self.trials))))
-        return _of_trials(float(local.min()), trials), float(self.levels[local.argmin()])
+        return of_trials(float(local.min()), trials), float(self.levels[local.argmin()])
 
 
 def _overdispersion(counts: Array, sizes: Array, share: Floats) -> Floats:

@@ -27,8 +27,10 @@ from lynkeus.core import (
 from lynkeus.core.progress import report_progress
 from lynkeus.core.run_calibration import rarest_of
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.scorers.population.questions import TINY, FamilyOfTests, of_few_runs
-from lynkeus.scorers.population.view import QUESTIONS, Asked, EventView, dependent_columns
+from lynkeus.files.workers import Work, as_done, processes_allowed
+from lynkeus.scorers.population.questions import FamilyOfTests
+from lynkeus.scorers.population.trials import TINY, of_few_runs
+from lynkeus.scorers.population.view import QUESTIONS, Asked, EventView, Share, dependent_columns, learner
 from lynkeus.scorers.population.words import PopulationWords, group_numbers, kind_change, sentence
 from lynkeus.transforms.event_columns import Scale
 
@@ -36,6 +38,7 @@ FEWEST_RUNS = 5
 OUTLYING = 0.01  # expected number of good runs in the whole reference that are as bad as one that is left out
 RARE = 0.05  # p-value of a run from which hypotheses are fitted to it
 RARE_BESIDE = 0.001  # p-value of a view from which it has hypotheses of its own beside that of the oddest
+FEWEST_TO_SHARE = 40  # views from which several processes learn them
 LEARNED = "learned.json"
 
 
@@ -108,19 +111,21 @@ class Population:
         """Fit the views and the shares of groups and missing values on scaled runs (n, column). Raises SchemaError
         where no view has enough events."""
         self.runs_ = len(scaled)
-        self.views_ = []
+        shares: list[Share] = []
         for name in self.groups_:
             own = [run[group == name] for run, group in zip(scaled, groups, strict=True)]
             known = np.isfinite(np.concatenate(own)).mean(axis=0) > 0.5 if sum(map(len, own)) else np.zeros(0, bool)
             columns = np.flatnonzero(known)
-            if not len(columns):
-                continue
-            parts = dependent_columns(np.concatenate(own)[:, columns])
-            for done, part in enumerate(parts):
-                report_progress(f"learn {name} {done + 1} of {len(parts)} sets of columns", done / len(parts))
-                view = EventView.fit(name, columns[part], own, self.seed)
-                if view is not None:
-                    self.views_.append(view)
+            if len(columns):
+                parts = [columns[part] for part in dependent_columns(np.concatenate(own)[:, columns])]
+                shares += [(name, part, [run[:, part] for run in own], self.seed) for part in parts]
+        found: dict[int, EventView | None] = {}
+        # Another process takes seconds to begin.
+        processes = processes_allowed() if len(shares) >= FEWEST_TO_SHARE else 1
+        for number, view in as_done(Work(learner), shares, processes):
+            found[number] = view
+            report_progress(f"learn {len(found)} of {len(shares)} sets of columns", len(found) / len(shares))
+        self.views_ = [view for _, view in sorted(found.items()) if view is not None]
         if not self.views_:
             raise SchemaError("the good runs hold too few events to learn a density from: give more or longer runs")
         kinds = [self._kinds(run, group) for run, group in zip(scaled, groups, strict=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import NamedTuple, Self
@@ -168,6 +168,20 @@ class EventView:
         """Rebuild the view of a group from the arrays of `to_arrays`."""
         density = part_of(Density, arrays, f"{name}density.", mixture=part_of(Mixture, arrays, name))
         return part_of(cls, arrays, name, group=group, density=density)
+
+
+Share = tuple[str, Array, list[Floats], int]  # group, columns, these columns of each run, seed
+
+
+def learner() -> Callable[[Share], EventView | None]:
+    """Return what learns one view, here or in another process."""
+    return _learned_view
+
+
+def _learned_view(share: Share) -> EventView | None:
+    group, columns, runs, seed = share
+    view = EventView.fit(group, np.arange(len(columns)), runs, seed)
+    return None if view is None else replace(view, columns=columns)
 
 
 def _complete(events: Floats) -> Floats:

@@ -12,6 +12,7 @@ from lynkeus.core.runs import Book, Plot
 from lynkeus.sources.formats.root_files import in_words, open_root
 from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.runs.booked import Fitted, fitted
+from lynkeus.sources.runs.events import not_read
 from lynkeus.sources.runs.filled import Filled, Read, common_names, read_histograms
 from lynkeus.sources.runs.folder import JSON, MOST_EVENTS, Reader, Run, RunFile, RunReader, unreadable
 from lynkeus.transforms.event_columns import NO_COLUMNS, EventColumns, in_most
@@ -106,6 +107,26 @@ class HistogramReader:
 def reader_of(columns: EventColumns, book: Book, most: int = MOST_EVENTS) -> Reader:
     """Return the reader of the runs that a model was fitted on."""
     return RunReader(columns, book, most) if columns.names else HistogramReader(book)
+
+
+def left_out(run: RunFile, columns: EventColumns, book: Book) -> list[str]:
+    """Return in a line each what the file of a run holds and a model does not look at; nothing where it cannot be
+    read."""
+    if run.path is None:
+        return []
+    try:
+        if columns.names:
+            return not_read(run.path, columns.tree)
+        read = _of_run(run)
+    except SourceError:
+        return []
+    names = [plot.name for plot in book.plots]
+    known = {*names, *common_names(names, run.path.stem).values()}
+    more = [name for name in read.plots if name not in known]
+    said = [f"plots that the good runs do not have are not judged: {listed(more)}"] if more else []
+    if read.others:
+        said.append(f"not read, as they are no histograms of one axis or two: {in_words(read.others)}")
+    return said
 
 
 def _note(rows: Sequence[Fitted], problems: Sequence[str]) -> str:
