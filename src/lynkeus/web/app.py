@@ -82,9 +82,12 @@ def create_app(
 
 def server_config(app: FastAPI, places: Places | None = None) -> uvicorn.Config:
     """How uvicorn serves it to strangers. What they send is no warning of ours."""
-    http = (places or Places()).protocol()
+    taken = places or Places()
+    taken.stopping = lambda: bool(app.state.stopping())
     # accepted at once are only so many as fit into SPARE_FILES: those that make room are closed after that
-    return uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=3, http=http, backlog=SPARE_FILES // 2)
+    return uvicorn.Config(
+        app, log_level="error", timeout_graceful_shutdown=3, http=taken.protocol(), backlog=SPARE_FILES // 2
+    )
 
 
 def serve(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import h11
@@ -51,6 +52,7 @@ class Places:
     headers_s: float = HEADERS_S
     body_s: float = BODY_S
     reading_s: float = READING_S
+    stopping: Callable[[], bool] = bool  # whether the server is about to end: then nobody is let in any more
     taken: dict[Patient, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -99,7 +101,8 @@ class Patient(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a place, or be refused."""
         super().connection_made(transport)
-        if not self.places.take(self, network_of(self.client[0] if self.client else "")):
+        # One that was accepted while the server ended would keep it waiting: nobody closes it any more.
+        if self.places.stopping() or not self.places.take(self, network_of(self.client[0] if self.client else "")):
             self.cut_off(FULL)
             return
         self._wait(self.places.headers_s)

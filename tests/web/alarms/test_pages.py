@@ -258,7 +258,7 @@ def test_state_of_a_monitor() -> None:
 def test_web_imports_nothing_heavy() -> None:
     code = (
         "import sys; import lynkeus.web.app; "
-        "heavy = ('torch', 'sklearn', 'scipy', 'h5py', 'matplotlib', 'lynkeus.scorers', 'lynkeus.sources', "
+        "heavy = ('torch', 'sklearn', 'scipy', 'h5py', 'matplotlib', 'lynkeus.scorers', 'lynkeus.sources.formats', "
         "'lynkeus.evaluate', 'lynkeus.networks', 'lynkeus.training', 'lynkeus.simulate'); "
         "print([name for name in heavy if name in sys.modules])"
     )

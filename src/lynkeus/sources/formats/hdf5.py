@@ -198,7 +198,9 @@ def opened(path: Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r", rdcc_nbytes=CHUNK_CACHE_BYTES)
     except OSError as error:
-        if not h5py.is_hdf5(path):
+        if path.is_file() and not path.stat().st_size:
+            remedy = "the file is empty (0 bytes); copy it again from where it was written"
+        elif not h5py.is_hdf5(path):
             remedy = "is not an HDF5 file; check the path, or whether the copy failed"
         elif "truncated" in str(error):
             remedy = "the HDF5 file is truncated, its end is missing; copy it again"
