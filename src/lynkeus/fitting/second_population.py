@@ -42,12 +42,14 @@ PAUSE = 5  # rows that are not far, within one stretch
 @dataclass(frozen=True)
 class SecondPopulation:
     """`intervals` (start_ns, end_ns) of stretches that are left out, the `share` of the rows in them, the channels
-    `where` they differ most; `warnings`: what is to be said of rows that may be one and are kept."""
+    `where` they differ most; `collective` (start_ns, end_ns): those of them in which no channel stands apart from the
+    others; `warnings`: what is to be said of rows that may be one and are kept."""
 
     intervals: tuple[tuple[int, int], ...] = ()
     share: float = 0.0
     where: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    collective: tuple[tuple[int, int], ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -65,6 +67,11 @@ class SecondPopulation:
         """The same without stretches that touch what somebody called good."""
         kept = [own for own in self.intervals if not any(start < own[1] and end > own[0] for start, end in good)]
         return replace(self, intervals=tuple(kept))
+
+    def single(self) -> SecondPopulation:
+        """The same without stretches in which channels moved together, none apart from what the others say of it: an
+        instrument that is operated does that, and a scorer that follows it is to learn from it."""
+        return self.without(self.collective)
 
     def new(self, incidents: Sequence[Incident]) -> bool:
         """Whether any incident lies elsewhere."""
@@ -123,7 +130,9 @@ def second_population(rows: Source) -> SecondPopulation:
         return SecondPopulation(warnings=(kept,))
     step = int(np.median(np.diff(time_ns))) if len(time_ns) > 1 else 0
     intervals = tuple((int(time_ns[start]) - step // 2, int(end_ns[stop - 1]) + step // 2) for start, stop in runs)
-    return SecondPopulation(intervals, share, where)
+    alone = [apart[start:stop].mean() > TOGETHER for start, stop in runs]
+    collective = tuple(own for own, single in zip(intervals, alone, strict=True) if not single)
+    return SecondPopulation(intervals, share, where, collective=collective)
 
 
 def _alone(sigmas: Floats, far: npt.NDArray[np.bool_], names: tuple[str, ...]) -> str:
