@@ -1,4 +1,6 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lynkeus.commission.curves import draw_turn_on, turn_on_figure
@@ -7,8 +9,8 @@ from lynkeus.commission.figures import (
     inline_svg,
     orbit_figure,
 )
-from lynkeus.commission.turn_on import CHANCE, NAN, TurnOn
-from lynkeus.core import Alarm, SettingsError
+from lynkeus.commission.turn_on import CHANCE, NAN, TurnOn, read_table
+from lynkeus.core import Alarm, SettingsError, SourceError
 
 pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
 
@@ -96,3 +98,30 @@ def test_refusals(tmp_path):
         turn_on_figure(ROWS, tmp_path / "a.pdf")
     with pytest.raises(SettingsError, match="no turn-on points"):
         turn_on_figure([], tmp_path / "a.svg")
+
+
+def test_tables_of_before_are_read(tmp_path):
+    """Of rows in time with a budget per hour, and of runs with a share of false alarms."""
+    shared = {
+        "fault": "noisy",
+        "size": 2.0,
+        "scorer": "a",
+        "efficiency": 0.5,
+        "low": 0.3,
+        "high": 0.7,
+        "right_place": 1.0,
+    }
+    auroc = {"auroc": 0.9, "auroc_low": 0.8, "auroc_high": 1.0}
+    timed = {"output": "monitor", "right_window": 1.0, "detect_median_s": 1.0, "detect_p90_s": 2.0, "faults": 60}
+    timed |= {"budget_per_hour": 1.0, "extrapolated": False, "meant": True}
+    runs = {"events": 200.0, "right_kind": 1.0, "runs": 20, "harmless": False, "false_alarms": 0.01}
+    for name, own in (("timed", timed), ("runs", runs)):
+        pq.write_table(pa.Table.from_pylist([shared | auroc | own]), tmp_path / f"{name}.parquet")
+    (old,), (of_runs,) = (read_table(tmp_path / f"{name}.parquet") for name in ("timed", "runs"))
+    assert (old.budget, old.budget_unit, old.unit, old.faults) == (1.0, "per hour", "jitters", 60)
+    assert np.isnan([old.events, old.right_kind]).all()
+    assert (of_runs.budget, of_runs.budget_unit, of_runs.faults, of_runs.events) == (0.01, "of good samples", 20, 200.0)
+    assert np.isnan([of_runs.right_window, of_runs.detect_median_s]).all()
+    pq.write_table(pa.table({"fault": ["noisy"]}), tmp_path / "other.parquet")
+    with pytest.raises(SourceError, match="no table of turn-on curves"):
+        read_table(tmp_path / "other.parquet")

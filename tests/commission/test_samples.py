@@ -9,7 +9,7 @@ from lynkeus.commission.commission import CommissionSettings, commission
 from lynkeus.commission.turn_on import CHANCE
 from lynkeus.core import Batch, CalibrationError, Schema, SettingsError
 from lynkeus.fitting.fit import FitSettings, fit
-from lynkeus.sources import InMemory
+from lynkeus.sources import InMemory, Layout, open_source
 
 pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
 
@@ -80,3 +80,15 @@ def test_what_cannot_be_planted_is_said(model) -> None:
     other = InMemory(Batch(replace(SCHEMA, names=("a", "c")), pulses(0).batch.values))
     with pytest.raises(Exception, match="names"):
         commission(model, pulses(1), CHOSEN, {"half": half, "other": fit(other, FitSettings("three_sigma"))})
+
+
+def test_a_proof_on_what_was_learned_from_is_called_none(model, found, tmp_path, monkeypatch) -> None:
+    np.save(tmp_path / "good.npy", pulses(2, 400).batch.values)
+    np.save(tmp_path / "other.npy", pulses(3, 200).batch.values)
+    monkeypatch.chdir(tmp_path)
+    layout = Layout(axes="channel,time")
+    learned = fit(open_source("good.npy", layout), FitSettings("mahalanobis"))
+    own = commission(learned, open_source(tmp_path / "good.npy", layout), CHOSEN)
+    assert own.learned_from[0].startswith("mahalanobis learned from 400 of these samples")
+    assert not commission(learned, open_source("other.npy", layout), CHOSEN).learned_from
+    assert not found.learned_from

@@ -13,8 +13,8 @@ NAMES = [
     "CalibrationError", "Case", "Check", "Comparison", "concatenate", "Evidence", "Exports", "Finding", "Findings",
     "Finds", "Floats", "GoodPatch", "JudgesPlots", "KINDS", "LastBatch", "LynkeusError", "ModelError", "NOTHING",
     "OpenAlarm", "Outcome", "Part", "Plot", "PlotRecord", "Point", "Refers", "RunRecord", "Schema", "SchemaError",
-    "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "StoreError", "Study", "Tail", "TimesNs",
-    "Tracking", "Unseen", "Verdict",
+    "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "Standing", "Stands", "StoreError", "Study",
+    "Tail", "TimesNs", "Tracking", "Unseen", "Verdict",
 ]  # fmt: skip
 
 

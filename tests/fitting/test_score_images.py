@@ -78,6 +78,7 @@ def test_a_row_per_image_with_spots_maps_and_metadata(surface: Any, images: Path
     assert about == {
         "images": str(images), "maps": str(maps), "normals": "", "model": str(surface.model),
         **{name: str(fitted.lineage["options"].get(name, "")) for name in ("position", "time")},
+        "pixels": fitted.view.rule.to_dict(),
     }  # fmt: skip
     expected = fitted.scorer.inspect(surface.pitted)
     for row, one, pit in zip(table.to_pylist(), expected, surface.pits, strict=True):

@@ -81,7 +81,7 @@ def fill(store: Store, owner: Owner, end_ns: int) -> None:
         "excluded": "3 incidents, 4.1 min",
     }
     outputs = ("monitor", "beam")
-    monitor = Monitor(NAME, "Orbits <SASE1> & SASE2", outputs, tuple(CHANNELS), (), "mm", 1.0, lineage)
+    monitor = Monitor(NAME, "Orbits <SASE1> & SASE2", outputs, tuple(CHANNELS), (), "mm", 1.0, lineage, masks=True)
     store.claim(monitor, owner)
     first = end_ns - 3600 * SECOND_NS
     faults = [

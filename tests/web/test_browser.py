@@ -12,6 +12,7 @@ import pytest
 
 from lynkeus.core import Alarm
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, TracePart
+from lynkeus.monitor.run_records import add_runs
 from lynkeus.monitor.store import Store
 from lynkeus.web.app import create_app
 
@@ -131,4 +132,25 @@ def test_unlike_channels_are_strips_with_their_units(watch: Any, serving: Any, t
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         button = page.locator("button:text('Not real')").bounding_box()
         assert button["y"] + button["height"] < 844  # in sight without scrolling
+        watched.close()
+
+
+def test_a_first_page_of_all_that_a_store_holds(
+    watch: Any, serving: Any, store_url: str, filled: Any, tmp_path: Path
+) -> None:
+    store = Store(store_url)
+    add_runs(store, filled.runs(8))
+    store.acknowledge(4, "A. Operator")
+    store.close()
+    with serving(create_app(store_url, scans=(filled.surfaces(tmp_path),))) as address:
+        watched = watch(address, viewport={"width": 390, "height": 844})
+        page = watched.page
+        page.goto(address)
+        assert "acknowledged by A. Operator" in page.inner_text("a.alarm")
+        assert page.locator(".run-dot").count() == 8
+        assert "run 1003" in page.inner_text("section[aria-label='Runs judged by populations']")
+        assert "24 scored" in page.inner_text("section[aria-label=Images]")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.click(".run-dot.bad >> nth=0")
+        assert page.inner_text("h1") == "run 1003"
         watched.close()

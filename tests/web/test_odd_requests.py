@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from lynkeus.monitor.run_records import add_runs
 from lynkeus.monitor.store import Store
 from lynkeus.web import api, front
-from lynkeus.web.alarms import one, pages
+from lynkeus.web.alarms import one, pages, standing
 from lynkeus.web.app import create_app
 from lynkeus.web.images import pages as inspect
 from lynkeus.web.images import picture_routes
@@ -31,6 +31,7 @@ ODD = (
 ODD_TEXTS = ("", "\ud800", "a\x00b", "x" * 3000, "<script>", "\U0001f4a5", 2**70, -1, 1e308, None, [], {}, True)
 RUN = {"model": "populations", "run": "1000", "number": "1", "verdict": "bad", "who": "me", "reason": "r"}
 IMAGE = {"label": "good", "who": "me", "file": "x", "class_name": "", "note": "", "go_on": "1"}
+MASK = {"monitor": "m", "channels": "c", "who": "me", "reason": "r", "hours": "1", "alarm": "1"}
 HEADERS = ({"Cookie": "lynkeus_session=\xff"}, {"Authorization": "Bearer \xff"}, {"Host": ""})
 AS_JSON = {"Content-Type": "application/json"}
 ENDLESS = ("/events",)
@@ -54,7 +55,7 @@ def strange(tmp_path_factory: pytest.TempPathFactory, filled: Any) -> Iterator[T
 
 def routes(method: str) -> list[tuple[str, APIRoute]]:
     """Path and route of every address of the pages and the API."""
-    routers = [(module.router, "") for module in (api, front, pages, one, runs, inspect)]
+    routers = [(module.router, "") for module in (api, front, pages, one, standing, runs, inspect)]
     routers.append((picture_routes.router, "/inspect"))
     found = [(prefix + route.path, route) for router, prefix in routers for route in router.routes
              if isinstance(route, APIRoute) and method in route.methods]  # fmt: skip
@@ -110,6 +111,9 @@ def test_no_form_fails_whatever_is_sent(strange: TestClient) -> None:
         "/alarms/1/acknowledge": {"who": "me", "note": ""},
         "/runs/override": RUN,
         "/login": {"token": "x", "back": "/"},
+        "/maintenance": MASK,
+        "/maintenance/over": {"monitor": "m", "channel": "c", "who": "me"},
+        "/standing/1/acknowledged": {"who": "me", "note": ""},
         "/inspect/images/1/labels": IMAGE,
     }  # fmt: skip
     for path, form in forms.items():
@@ -131,6 +135,11 @@ def test_no_form_fails_whatever_is_sent(strange: TestClient) -> None:
         answer = strange.post("/api/v1/alarms/1/verdicts", content=content, headers=AS_JSON)
         if answer.status_code >= 500:
             failed.append(("json", repr(content[:30]), answer.status_code))
+    assert not failed
+    for number in ODD:
+        answer = strange.post(f"/standing/{number}/acknowledged", data={"who": "me"})
+        if answer.status_code >= 500:
+            failed.append(("standing", number[:40], answer.status_code))
     assert not failed
     for path in ("/", "/alarms/1", "/runs", "/inspect"):  # nothing that was stored breaks a page
         assert strange.get(path).status_code == 200

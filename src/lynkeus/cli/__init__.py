@@ -85,7 +85,7 @@ def commission(options: CommissionOptions) -> None:
 def watch(options: WatchOptions) -> None:
     """Watch DATA and keep alarms in the store; started again, it goes on after the last window it committed.
 
-    Runs: a verdict on each that appears in the folder, until Ctrl-C; with --replay 0 on those that are there.
+    Runs, images: a verdict on each that appears in the folder, until Ctrl-C; with --replay 0 on those that are there.
     """
     from lynkeus.cli.watch import watch_data
 

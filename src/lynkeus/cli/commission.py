@@ -38,6 +38,7 @@ def commission_model(options: CommissionOptions) -> None:
     say(screen, found.messages)
     if not found.planted and settings.labels == "find":
         say(screen, [f"the data bear labels, so nothing was planted; --labels {NO_LABELS} plants in spite of them"])
+    say(screen, found.learned_from)
     say(screen, [f"{counted.says}, more than {found.budget.words}: see the report" for counted in found.too_many])
     if any(counted.extrapolated for counted in found.false_alarms):
         say(screen, [f"the reference is too short to have seen anything as rare as {found.budget.words}: extrapolated"])

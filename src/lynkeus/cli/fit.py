@@ -45,7 +45,7 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        source = Passes(open_source(options.data, kept, options.meta), bar)
+        source = Passes(open_source(options.data, kept, options.meta, pictures=_reads_pictures(options.scorer)), bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -99,7 +99,7 @@ def _fit_runs(options: FitOptions) -> None:
     refused = {
         "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
         "--labels": options.labels, "--weights": options.weights,
-        "--meta": options.meta, "--position": options.position, "--time": options.time,
+        "--context": options.context, "--meta": options.meta, "--position": options.position, "--time": options.time,
     }  # fmt: skip
     # Refused rather than ignored: who gives an option believes that it does something.
     for name, given in refused.items():
@@ -124,6 +124,12 @@ def _fit_runs(options: FitOptions) -> None:
     heard = said.messages if said else ()
     say(screen, [*heard, *fitted.messages, f"{len(events)} good runs, {events.sum():.0f} events, {read}"])
     say(screen, [f"{options.output}: {fitted.name}, {len(view.book.plots)} plots a run"])
+
+
+def _reads_pictures(scorer: str | None) -> bool:
+    """Whether all scorers named read images and nothing else, so that an array of three axes is meant to be some."""
+    names = (scorer or "auto").split(",")
+    return all(name != "auto" and plugins.about(name).kinds == ("image",) for name in names)
 
 
 def _check_kinds(names: list[str], source: Source, window: int) -> None:
@@ -170,6 +176,8 @@ def options_of(options: FitOptions, source: Source) -> dict[str, Any]:
                 there = ", ".join(known) or "none"
                 raise SettingsError(f"--{name} {column}: no such metadata column; there are: {there} (--meta FILE)")
             found[name] = column
+    if options.context:
+        found["context"] = tuple(options.context)
     return found
 
 
@@ -259,7 +267,7 @@ def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
             [*history.resumed, *history.messages, history.says(), f"{options.output / 'training.svg'}: every epoch"],
         )
         if not fitted.lineage["held_out"]:
-            say(screen, ["few samples: calibrated on those it was trained on, so p-values are a little too small"])
+            say(screen, ["calibrated on what it was trained on, so p-values are a little too small"])
     for name, calibration in fitted.calibrations.items():
         seen = f"{calibration.samples} samples"
         if calibration.effective is not None:

@@ -31,7 +31,8 @@ MetaTable = Annotated[str | None, typer.Option("--meta", help="Images: CSV or Pa
 SiteFile = Annotated[Path | None, typer.Option("--site", help="TOML file with the facts of your site")]
 StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///FILE.db or postgresql://user@host/name")]
 RunPerFile = Annotated[bool, typer.Option("--run-per-file", help="DATA: a folder of runs, one file of events each")]
-FalseAlarms = Annotated[float, typer.Option(help="Runs: share of good ones that you accept to be flagged")]
+FalseAlarms = Annotated[float, typer.Option(help="Runs, watched images: share of good ones that may be flagged")]
+Maps = Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class FitOptions:
     weights: Annotated[str | None, typer.Option(help="Array or column that says how much each row counts")] = None
     verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
     monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
+    context: Annotated[list[str] | None, typer.Option(help="Channels that cause, such as 'MAG*': orbit")] = None
     set: Annotated[list[str] | None, typer.Option("--set", help="Of the scorer: latent=8, training.epochs=20")] = None
     meta: MetaTable = None
     position: Annotated[str, typer.Option(help="Images: metadata column that says where one was taken")] = ""
@@ -73,7 +75,7 @@ class ScoreOptions:
     output: Annotated[Path, typer.Option("-o", "--output", help="Parquet file to write")]
     layout: LayoutName = None
     meta: MetaTable = None
-    maps: Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")] = None
+    maps: Maps = None
     processes: Annotated[int, typer.Option(help="Images: how many processes share the work")] = 1
     run_per_file: RunPerFile = False
     store: StoreUrl = None
@@ -135,6 +137,8 @@ class WatchOptions:
     reason: Annotated[str, typer.Option(help="What is done to them, for those who come after")] = ""
     site: SiteFile = None
     false_alarms: FalseAlarms = 0.01
+    meta: MetaTable = None
+    maps: Maps = None
 
 
 @dataclass(frozen=True)
@@ -221,19 +225,32 @@ def open_for(fitted: Fitted, data: str, layout: str | None, meta: str | None, ru
         columns = getattr(fitted.view, "columns", None)
         return RunFolder(open_runs(data, columns.tree if columns else ""))
     if fitted.view.kind == "images" and "://" not in data and None in fitted.view.schema.shape:
-        return images_for(fitted, data, meta)
+        return images_for(fitted, data, meta, layout)
     return open_as_fitted(fitted, data, layout)
 
 
-def images_for(fitted: Fitted, data: str, meta: str | None) -> Source:
-    """Open images as the model reads them, grey or colour. Raises SettingsError for a bundle: spots belong to files."""
+def images_for(fitted: Fitted, data: str, meta: str | None, layout: str | None = None) -> Source:
+    """Open images as the model reads them, grey or colour, also those of an array in a file.
+
+    Raises SettingsError for a bundle: spots belong to files.
+    """
     from lynkeus.core import SettingsError
+    from lynkeus.fitting.views.as_read import rule_of
+    from lynkeus.sources.formats.layout import Layout, read_layout
     from lynkeus.sources.images.bundle import is_image_bundle
     from lynkeus.sources.images.folder import ImageSource
+    from lynkeus.sources.images.frames import ENDINGS, FrameSource, pictures_in
 
     if is_image_bundle(Path(data)):
         raise SettingsError(f"{data}: is a bundle, from which a model is fitted; give the folder of its images here")
-    return ImageSource(data, meta, colour=len(fitted.view.schema.names) == 3)
+    colour, path = len(fitted.view.schema.names) == 3, Path(data).expanduser()
+    if path.is_file() and path.suffix.lower() in ENDINGS:
+        kept = Layout.from_dict(fitted.view.layout) if fitted.view.layout and not layout else read_layout(layout)
+        array = pictures_in(path, kept, asked=True)
+        if not array:
+            raise SettingsError(f"{data}: holds no array of pictures (n, row, column); give one, or a folder of images")
+        return FrameSource(path, array, meta, colour, rule_of(fitted))
+    return ImageSource(data, meta, colour, rule_of(fitted), "judged")
 
 
 def load_model(model: Path) -> Fitted:

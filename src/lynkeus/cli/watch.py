@@ -1,27 +1,33 @@
-"""lynkeus watch: alarms of a stream of windows, or verdicts on the runs of a folder that grows."""
+"""lynkeus watch: alarms of a stream of windows, or verdicts on the runs or the images of a folder that grows."""
 
 from __future__ import annotations
 
 import contextlib
 import getpass
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lynkeus.cli.options import WatchOptions, open_as_fitted, screen
+from lynkeus.cli.options import WatchOptions, load_model, open_as_fitted, screen
 from lynkeus.core import SettingsError
 from lynkeus.progress import say
+
+MOST_ALARMS = 10_000  # that are counted as incidents
 
 if TYPE_CHECKING:
     from lynkeus.core import Standing
     from lynkeus.fitting.fitted import Fitted
+    from lynkeus.monitor.folders.watch import Files
     from lynkeus.monitor.site import SiteSettings
     from lynkeus.monitor.standing import Maintenance
+    from lynkeus.monitor.store import Store
 
 
 def watch_data(options: WatchOptions) -> int:
     """Run the command; the exit code is 1 where something was found."""
-    from lynkeus.fitting.fitted import Fitted
+    from lynkeus.core.incident import incidents
     from lynkeus.monitor.site import SiteSettings, name_in
     from lynkeus.monitor.standing import add_maintenance
     from lynkeus.monitor.store import Store
@@ -31,9 +37,14 @@ def watch_data(options: WatchOptions) -> int:
     facts = SiteSettings.read(options.site).replaced(
         store=options.store, replay=options.replay, budget=options.budget, name=options.name
     )
-    fitted = Fitted.load(options.model)
+    fitted = load_model(options.model)
     if fitted.view.alone:
-        return _watch_runs(fitted, facts, options)
+        return _watch_folder("runs", options, facts, _runs(fitted, options))
+    if fitted.view.kind == "images":
+        return _watch_folder("images", options, facts, _images(fitted, options))
+    for name, given in (("--maps", options.maps), ("--meta", options.meta)):
+        if given is not None:
+            raise SettingsError(f"{name}: is for images; leave it out")
     settings = WatchSettings(
         facts.name, facts.title, facts.rule, facts.replay, facts.place, titles=facts.outputs, call=facts.call,
         acknowledge=facts.acknowledge,
@@ -50,8 +61,10 @@ def watch_data(options: WatchOptions) -> int:
             say(screen, [f"masked {kept_until}: {', '.join(one.channel for one in masked)}"])
         done = watch(fitted, source, kept, settings, tick)
         shown = kept.address
+        problems = incidents(stored.alarm for stored in kept.alarms(settings.name, limit=MOST_ALARMS))
     say(screen, [f"  {_stands(one)}" for one in done.standing])
-    say(screen, [f"{shown}: {done.windows} windows, {done.alarms} alarms"])
+    said = [f"{done.alarms} alarms", *([f"{len(problems)} incidents in the store"] if problems else [])]
+    say(screen, [f"{shown}: {done.windows} windows, {', '.join(said)}"])
     return 1 if done.alarms else 0
 
 
@@ -88,27 +101,46 @@ def _stands(one: Standing) -> str:
     return f"{one.says}, since {at}"
 
 
-def _watch_runs(fitted: Fitted, facts: SiteSettings, options: WatchOptions) -> int:
-    from lynkeus.fitting.verdicts import RunVerdicts
+def _watch_folder(what: str, options: WatchOptions, facts: SiteSettings, begin: Callable[[Store], Files]) -> int:
+    from lynkeus.monitor.folders.watch import Watched, watch_folder
     from lynkeus.monitor.store import Store
-    from lynkeus.monitor.watch_runs import RunsWatched, watch_runs
-    from lynkeus.sources.runs.folder import open_runs
 
     for name, given in (("--budget", options.budget), ("--name", options.name), ("--mask", options.mask)):
         if given is not None:
-            raise SettingsError(f"{name}: has no meaning for runs; their rate is a share of runs, --false-alarms")
-    verdicts = RunVerdicts(fitted, options.false_alarms)
-    open_runs(options.data)  # said before a store is made
+            raise SettingsError(f"{name}: has no meaning for {what}; their rate is a share of {what}, --false-alarms")
 
-    def tick(run: RunsWatched) -> None:
-        say(screen, run.messages)
-        run.messages.clear()
+    def tick(watched: Watched) -> None:
+        say(screen, watched.messages)
+        watched.messages.clear()
 
     with contextlib.closing(Store(facts.store)) as kept:
-        done = watch_runs(verdicts, options.data, kept, options.replay != 0, tick)
+        done = watch_folder(begin(kept), options.replay != 0, tick)
         shown = kept.address
-    say(
-        screen,
-        [f"{shown}: {done.judged} runs judged now, {done.flagged} not good, {done.unjudged} could not be judged"],
-    )
+    said = f"{done.judged} {what} judged now, {done.flagged} not good, {done.unjudged} could not be judged"
+    say(screen, [f"{shown}: {said}"])
     return 1 if done.flagged else 0
+
+
+def _runs(fitted: Fitted, options: WatchOptions) -> Callable[[Store], Files]:
+    """What begins a watch of runs; what is wrong is said before a store is made."""
+    from lynkeus.fitting.verdicts import RunVerdicts
+    from lynkeus.monitor.folders.runs import WatchedRuns
+    from lynkeus.sources.runs.folder import open_runs
+
+    for name, given in (("--maps", options.maps), ("--meta", options.meta)):
+        if given is not None:
+            raise SettingsError(f"{name}: is for images; leave it out")
+    verdicts = RunVerdicts(fitted, options.false_alarms)
+    open_runs(options.data)
+    return lambda store: WatchedRuns(verdicts, options.data, store)
+
+
+def _images(fitted: Fitted, options: WatchOptions) -> Callable[[Store], Files]:
+    """What begins a watch of images; what is wrong is said before a store is made."""
+    from lynkeus.monitor.folders.images import ImageWatch, WatchedImages, check_watch
+
+    meta = Path(options.meta) if options.meta else None
+    patience = {"patience_s": 0.0} if options.replay == 0 else {}
+    wanted = ImageWatch(options.model, Path(options.data), meta, options.maps, options.false_alarms, **patience)
+    check_watch(fitted, wanted)
+    return lambda store: WatchedImages(fitted, wanted, store)

@@ -9,6 +9,8 @@ from typing import Any
 from lynkeus.commission.settings import PER_HOUR, Budget, CommissionSettings
 from lynkeus.commission.turn_on import TurnOn
 from lynkeus.core import Alarm
+from lynkeus.core.calibration import NS_PER_HOUR
+from lynkeus.core.incident import incidents
 from lynkeus.metrics.rates import false_alarms_per_hour, wilson_interval
 
 
@@ -44,6 +46,18 @@ class FalseAlarms:
         numbers = [f"{value:.3g}" if self.unit == PER_HOUR else f"{100 * value:.3g} %" for value in (rate, low, high)]
         what = "alarms per hour on" if self.unit == PER_HOUR else "alarms on"
         return f"{self.scorer} {self.output}: {numbers[0]} ({numbers[1]} to {numbers[2]}) {what} good data"
+
+    @property
+    def incidents(self) -> int:
+        """Alarms that are one problem, counted once: see `core.incident`."""
+        return len(incidents(self.alarms))
+
+    @property
+    def in_alarm(self) -> float:
+        """The share of the time in alarm; NaN where the data have no times."""
+        if self.unit != PER_HOUR or not self.exposure:
+            return float("nan")
+        return sum((one.end_ns or one.peak_ns) - one.start_ns for one in self.alarms) / NS_PER_HOUR / self.exposure
 
     @property
     def rate(self) -> tuple[float, float, float]:
@@ -83,3 +97,13 @@ class Commissioning:
     def too_many(self) -> tuple[FalseAlarms, ...]:
         """Return what alarms on good data beyond the budget, chance aside: what it finds says little."""
         return tuple(counted for counted in self.false_alarms if counted.rate[1] > self.budget.value)
+
+    @property
+    def learned_from(self) -> tuple[str, ...]:
+        """Return a line for each scorer that learned from these data: it knows them too well for a proof."""
+        seen = {counted.scorer: counted.seen for counted in self.false_alarms if counted.seen}
+        return tuple(
+            f"{scorer} learned from {number} of these samples: alarms on them are too few, and planted faults are "
+            "measured against what it remembers of the very same sample; give good data that it has not seen"
+            for scorer, number in seen.items()
+        )

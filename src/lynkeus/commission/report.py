@@ -79,6 +79,7 @@ def report_html(found: Commissioning, table: str) -> str:
         chance=next((row for row in found.rows if row.scorer == CHANCE), None),
         verdicts=[(counted, *_verdict(counted, found.budget.value)) for counted in found.false_alarms],
         too_many=[counted.says for counted in found.too_many],
+        learned_from=found.learned_from,
         extrapolated=any(counted.extrapolated for counted in found.false_alarms),
         lineages={scorer: _lineage(lineage) for scorer, lineage in found.lineages.items()},
         curves=Markup(inline_svg(draw_turn_on(found.rows))),

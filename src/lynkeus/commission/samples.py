@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -100,10 +101,10 @@ class PlantedSamples:
 
     def seen(self, fitted: Fitted) -> int:
         """Return all of the good samples where the model was fitted on the same files, else 0."""
-        own = {str(path) for path in files_of(self.source)}
+        own = {str(path.absolute()) for path in files_of(self.source)}
         data = fitted.lineage.get("data")
-        learned = {str(one.get("path")) for one in data} if isinstance(data, list) else set()
-        learned |= {str(data.get("path"))} if isinstance(data, dict) else set()
+        parts = data if isinstance(data, list) else [data] if isinstance(data, dict) else []
+        learned = {str(Path(str(one.get("path"))).absolute()) for one in parts}
         return self.gathered.samples if own & learned else 0
 
     def trials(self, fitted: Fitted, whole: bool) -> Iterator[Trial]:

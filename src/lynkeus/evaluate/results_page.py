@@ -11,6 +11,10 @@ from lynkeus.commission.turn_on import CHANCE, TurnOn
 from lynkeus.core import Study
 from lynkeus.fitting.fitted import Fitted
 
+ALARM_HEAD = (
+    "scorer", "output", "alarms", "incidents", "in alarm", "hours", "per hour", "90 % interval", "budget",
+)  # fmt: skip
+
 
 def results_page(
     study: Study, found: Commissioning, fitted: Mapping[str, Fitted], record: Mapping[str, Any], checks: Sequence[str]
@@ -31,7 +35,11 @@ def results_page(
         *(_fault_table(kind, found.rows, first) for kind in study.faults),
         f"![Turn-on curves]({study.name}/turn_on.svg)",
         "## False alarms against the budget",
-        table(("scorer", "output", "alarms", "hours", "per hour", "90 % interval", "budget"), _alarm_rows(found)),
+        table(
+            ("scorer", "output", "alarms", "incidents", "in alarm", "hours", "per hour", "90 % interval", "budget"),
+            _alarm_rows(found),
+        ),
+        "Alarms of one channel within ten minutes, and those of a beam that moves on within two, are one incident. "
         "Counted on the test data as they are. Nobody has labelled them: an alarm here is a false one or a real event, "
         "and the list below says which to look at.",
         *_events(study, found, fitted[first]),
@@ -81,6 +89,8 @@ def _alarm_rows(found: Commissioning) -> list[tuple[str, ...]]:
         budget = f"{found.settings.budget_per_hour:g}" + (" (extrapolated)" if counted.extrapolated else "")
         numbers = (
             str(len(counted.alarms)),
+            str(counted.incidents),
+            f"{counted.in_alarm:.1%}",
             f"{counted.exposure:.2f}",
             f"{rate:.2f}",
             f"{low:.2f} to {high:.2f}",

@@ -106,6 +106,7 @@ def collect(found: Commissioning, fitted: dict[str, Fitted]) -> dict[str, float]
         rate, low, high = counted.rate
         name = f"{counted.scorer}.{counted.output}"
         metrics |= {f"{name}.alarms_per_hour": rate, f"{name}.alarms_low": low, f"{name}.alarms_high": high}
+        metrics |= {f"{name}.incidents": float(counted.incidents), f"{name}.in_alarm": counted.in_alarm}
     for name, candidate in fitted.items():
         for output, calibration in candidate.calibrations.items():
             metrics[f"{name}.{output}.excluded"] = float(calibration.excluded)

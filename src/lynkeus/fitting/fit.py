@@ -8,7 +8,7 @@ well what it was trained on, by other stretches; all others in place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,17 @@ from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.fitting.views.view import View
 from lynkeus.fitting.weights import check_weights_used
 from lynkeus.sources import Blocks, Exclude, Labelled
+from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.sources.runs.read import RunFolder
+from lynkeus.sources.wrappers.distinct import Distinct
 from lynkeus.sources.wrappers.labelled import Intervals, Known
 from lynkeus.sources.wrappers.pictures import as_pictures
+from lynkeus.sources.wrappers.wrapper import innermost
 
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
-FEWEST_TO_SPLIT = 1000  # with fewer samples a network is calibrated on what it was trained on, and that is said
+FEWEST_TO_SPLIT = 1000  # fewer samples are all trained on, and each is scored by a network that has not seen it
+CROSSED = 3  # networks for that, each trained on the other two thirds
 
 
 @dataclass(frozen=True)
@@ -76,17 +80,22 @@ def fit(
         from lynkeus.fitting.fit_runs import fit_runs  # it takes longest to import
 
         return fit_runs(source, settings, report)
+    return _fit_samples(source, settings, quiet)
+
+
+def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) -> Fitted:
     scorer = plugins.make_scorer(settings.scorer, settings.options)
     about = about_of(scorer)
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     view = view_of(source, settings, about)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
-    _require_enough(known, source.schema)
+    _require_enough(known, labelled.source, source.schema)
     prepared: Source = labelled if about.labels else labelled.good
     # A network scores what it was trained on too well, so blocks of the data are kept from it, to calibrate on. One
     # that `Refers` knows itself how it would score good samples that it had not seen.
-    split = about.learned and quiet is None and known.good >= FEWEST_TO_SPLIT and not isinstance(scorer, Refers)
+    held_out = about.learned and quiet is None and not isinstance(scorer, Refers)
+    split = held_out and known.good >= FEWEST_TO_SPLIT
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
     second = second_population(labelled.good) if source.schema.kind == view.schema.kind == "table" else NONE
     second = second.without([(start, end) for start, end, label in settings.intervals if not label])
@@ -95,20 +104,42 @@ def fit(
     reference, incidents = _reference(scorer, labelled.good, settings, second)
     # The first fit has learned the incidents as if they were good: fit again without them, so that it finds such.
     if second.new(incidents) and not isinstance(scorer, Refers):
-        scorer.fit(Exclude(training, [(incident.start_ns, incident.end_ns) for incident in incidents]))
+        scorer.fit(Exclude(training, _spans(incidents)))
         reference, incidents = _reference(scorer, labelled.good, settings, second)
     if quiet is not None:
         reference = score_reference(scorer, view.of(quiet))
         incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
     elif split:
         reference = reference.only(Blocks.held_out(len(reference.scores), FOLDS))
+    elif held_out:
+        reference = _crossed(reference, prepared, labelled.good, [*second.intervals, *_spans(incidents)], settings)
     calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
     kept = {"reference": _good_samples(calibrations, reference)}
     lineage = lineage_of(source, settings.scorer, settings.options) | _learned(view, calibrations, reference)
-    lineage |= {"incidents": [incident.to_dict() for incident in incidents], "known_anomalies": known.anomalies}
-    lineage |= {"held_out": split}
+    found = [incident.to_dict() for incident in incidents]
+    lineage |= {"incidents": found, "known_anomalies": known.anomalies, "held_out": held_out}
     messages, check = checked(settings.scorer, scorer, labelled.good) if about.learned else ([], {})
-    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, [*second.lines, *messages])
+    messages = [*second.lines, *messages, *_copies(labelled.source)]
+    return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, messages)
+
+
+def _spans(incidents: Sequence[Incident]) -> list[tuple[int, int]]:
+    return [(incident.start_ns, incident.end_ns) for incident in incidents]
+
+
+def _crossed(
+    reference: Reference, training: Source, good: Source, left_out: Sequence[tuple[int, int]], settings: FitSettings
+) -> Reference:
+    """Return the reference with scores by scorers that have not seen the samples: a network scores what it was trained
+    on too well, and p-values from that would be smaller than few samples support."""
+    scores = np.full_like(reference.scores, np.nan)
+    for fold in range(CROSSED):
+        other = plugins.make_scorer(settings.scorer, settings.options)
+        rest = Blocks(training, len(scores), CROSSED, fold)
+        other.fit(Exclude(rest, left_out) if left_out else rest)
+        own = Blocks.held_out(len(scores), CROSSED, fold)
+        scores[own] = score_reference(other, good).scores[own]
+    return replace(reference, scores=scores)
 
 
 def view_of(source: Source, settings: FitSettings, about: About) -> View:
@@ -119,12 +150,24 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
     if source.schema.kind in ("table", "waveform"):
         channels = LiveChannels.fit(source, constants=about.constants and not settings.window)
         return Channels(source.schema, channels, settings.window, settings.stride, layout)
-    return (Images if source.schema.kind == "image" else AsRead)(source.schema, layout)
+    if source.schema.kind == "image":
+        return Images(source.schema, layout, getattr(innermost(source), "rule", PixelRule()))
+    return AsRead(source.schema, layout)
 
 
-def _require_enough(known: Known, schema: Schema) -> None:
+def _copies(seen: Source) -> list[str]:
+    """Return what is to be said of images that are there twice."""
+    return seen.own_messages if isinstance(seen, Distinct) else []
+
+
+def _require_enough(known: Known, seen: Source, schema: Schema) -> None:
     """Refuse too few samples here, rather than deep inside a scorer."""
     least = FEWEST if known.timed else FEWEST_WITHOUT_TIMES
+    if known.good < least and isinstance(seen, Distinct) and seen.copies:
+        raise CalibrationError(
+            f"only {known.good} different images, and a fit needs at least {least}, as a p-value needs independent "
+            f"ones: {seen.line()}; give more images"
+        )
     if known.good < least:
         columns = schema.shape[0] if schema.kind == "table" else None
         turned = f"; if its {columns} columns are rows, write it turned, or say transpose = true in a layout (HDF5)"

@@ -7,7 +7,6 @@ and what is done of them stands in a journal beside the table. Maps and the stor
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,22 +14,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
-from lynkeus.core import Array, RunRecord, SettingsError, Source, SourceError
+from lynkeus.core import RunRecord, SettingsError, Source, SourceError
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.files.journal import Journal, stamp_of
 from lynkeus.files.model_folder import SUMS
-from lynkeus.files.whole import disk_errors, replace_file, write_parquet
+from lynkeus.files.whole import write_parquet
 from lynkeus.files.workers import Work, as_done
 from lynkeus.fitting.fitted import Fitted, shows_maps
 from lynkeus.fitting.follow import move_past, start, state_of
+from lynkeus.fitting.image_rows import about_rows, row_of_image
 from lynkeus.fitting.parts import Parts
-from lynkeus.fitting.tables import Row, columns, image_row, verdict_row, verdict_table
+from lynkeus.fitting.tables import Row, columns, verdict_row, verdict_table
 from lynkeus.fitting.views.live import silent_of
 from lynkeus.sources import files_of, origin_of
-from lynkeus.sources.images.files import map_names, read_pixels
+from lynkeus.sources.images.files import map_names
 from lynkeus.sources.images.folder import ImageSource
 from lynkeus.sources.runs.folder import RunFile
 from lynkeus.sources.runs.histograms import left_out
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 SHARE = 4  # images that a process is given at a time
 FALSE_ALARMS = 0.01  # of good runs that are not called GOOD
 ABOUT = b"lynkeus"  # of a table of images: where they are, and their maps
-GOES_ON = "mend that and start again: it goes on"
 Keep = Callable[[RunRecord], bool]
 
 
@@ -181,7 +179,7 @@ def _images(
     left = [k for k, file in enumerate(source.images) if file not in journal and file not in source.skipped]
     # Small shares: the processes end together though images differ in size, and little is lost with a kill.
     shares = [left[start : start + SHARE] for start in range(0, len(left), SHARE)]
-    given = (settings.load, model, source.path, source.meta, source.colour, settings.maps, names)
+    given = (settings.load, model, source.again, settings.maps, names)
     work: Work[list[int], Share] = Work(_begin, given, partial(_share, fitted, source, settings.maps, names))
     for _, (rows, skipped) in as_done(work, shares, settings.processes):
         source.skipped.update(skipped)
@@ -192,7 +190,7 @@ def _images(
     table = journal.rows
     if not table:
         raise SourceError(f"{source.path}: not a single image can be read; {source.messages[0]}")
-    about = {ABOUT: json.dumps(_about(model, fitted, source, settings)).encode()}
+    about = {ABOUT: json.dumps(about_rows(model, fitted, source.folder, settings.maps)).encode()}
     arrow = pa.table({name: [row.get(name) for row in table] for name in table[0]}).replace_schema_metadata(about)
     write_parquet(arrow, settings.output)
     journal.remove()
@@ -203,11 +201,11 @@ Share = tuple[list[Row], dict[str, str]]  # rows of images, and why others canno
 
 
 def _begin(
-    load: Callable[[Path], Fitted], model: Path, path: Path, meta: Path | None, colour: bool, maps: Path | None,
+    load: Callable[[Path], Fitted], model: Path, images: Callable[[], ImageSource], maps: Path | None,
     names: dict[str, str],
 ) -> Callable[[Iterable[int]], Share]:  # fmt: skip
     """Once in every process: read the model."""
-    return partial(_share, load(model), ImageSource(path, meta, colour), maps, names)
+    return partial(_share, load(model), images(), maps, names)
 
 
 def _share(
@@ -218,40 +216,15 @@ def _share(
     for number in numbers:
         file = source.images[number]
         try:
-            pixels = read_pixels(source.folder / file, source.colour)
+            batch = source.batch([source.pixels(number)], [number])
         except SourceError as reason:
             skipped[file] = str(reason)
             continue
-        scored = fitted.score_batch(source.batch([pixels], [number]))
-        row = image_row(fitted, scored) | {"map": names.get(file, "")}
-        if maps is not None:
-            _save(maps / row["map"], fitted.explain(scored.batch, fitted.scorer.outputs[0])[0, 0])
-        rows.append(row)
+        rows.append(row_of_image(fitted, batch, maps, names.get(file, "")))
     return rows, skipped
-
-
-def _save(path: Path, values: Array) -> None:
-    """Write a map as .npy by way of memory, since NumPy itself does not say that a disk is full."""
-    held = io.BytesIO()
-    np.save(held, values)
-    with disk_errors(path, "cannot write", GOES_ON):
-        replace_file(path, held.getvalue())
 
 
 def identity(model: Path) -> str:
     """Return a checksum of all that a model is, a folder or a file."""
     with (model / SUMS if model.is_dir() else model).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _about(model: Path, fitted: Fitted, source: ImageSource, settings: ScoreSettings) -> dict[str, str]:
-    """Return what those who read the scores must know; `normals`: folder of the good images, as it was when fitting."""
-    learned_from = fitted.lineage.get("data")
-    return {
-        "images": str(source.folder.absolute()),
-        "maps": str(settings.maps.absolute()) if settings.maps else "",
-        "normals": learned_from.get("folder", "") if isinstance(learned_from, dict) else "",
-        "model": str(model.absolute()),
-        "position": str(fitted.lineage.get("options", {}).get("position", "")),
-        "time": str(fitted.lineage.get("options", {}).get("time", "")),
-    }

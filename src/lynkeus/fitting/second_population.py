@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import median_filter
 from scipy.stats import chi2
 
 from lynkeus.core import Batch, Floats, Source, TimesNs
@@ -30,6 +31,7 @@ KEPT = 0.75  # of the rows decide
 STEPS = 10
 CLIP = 3.0
 RARE, FAR = 1e-4, 2.0  # a row is far at twice the squared distance that one good row in ten thousand reaches
+AROUND, APART = 9, 5.5  # sigmas of a channel given all others that most of as many rows reach; good ones reach 2 or 3
 SCATTERED = 0.02  # of all rows, far and alone, that are mentioned, where four times fewer are nearly as far
 TOGETHER = 0.8  # of the rows of a stretch are far
 SHORTEST = 0.01  # of all rows: what is shorter does not move a fit, and is found by the scores
@@ -52,8 +54,9 @@ class SecondPopulation:
         """What is to be said."""
         if not self.intervals:
             return list(self.warnings)
+        count = f"{len(self.intervals)} stretch{'es' if len(self.intervals) > 1 else ''}"
         return [
-            f"{self.share:.1%} of the reference looks like a second population, {len(self.intervals)} stretches in "
+            f"{self.share:.1%} of the reference looks like a second population, {count} in "
             f"which {listed(self.where, 3)} is far from all the rest: left out as incidents; are the others good?",
             *self.warnings,
         ]
@@ -99,8 +102,8 @@ def second_population(rows: Source) -> SecondPopulation:
         return SecondPopulation()
     values, time_ns, end_ns = thinned.columns
     sigmas = _sigmas(values.astype(np.float64))
-    far, nearly = _far(sigmas)
-    runs = list(_runs(far))
+    far, nearly, apart = _far(sigmas)
+    runs = list(_runs(far | apart))
     inside = np.zeros(len(far), bool)
     for start, stop in runs:
         inside[start:stop] = True
@@ -140,15 +143,18 @@ def _times(batch: Batch, length: int) -> tuple[TimesNs, TimesNs]:
     return np.repeat(batch.time_ns, length), np.repeat(ends, length)
 
 
-def _far(sigmas: Floats) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """(n,) rows that are far from the rest, and those that are nearly so."""
-    far, nearly = np.zeros(len(sigmas), bool), np.zeros(len(sigmas), bool)
+def _far(sigmas: Floats) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """(n,) rows that are far from the rest, those that are nearly so, and those around which one channel stands apart
+    from what all others say of it."""
+    far, nearly, apart = (np.zeros(len(sigmas), bool) for _ in range(3))
     for first in range(0, sigmas.shape[1], WIDEST):
         some = sigmas[:, first : first + WIDEST]
-        distance, limit = robust_distance(some), chi2.isf(RARE, some.shape[1])
+        distance, residual = robust_distance(some)
+        limit = chi2.isf(RARE, some.shape[1])
         far |= distance > FAR * limit
         nearly |= distance > limit
-    return far, nearly & ~far
+        apart |= (median_filter(np.abs(residual), (AROUND, 1)) > APART).any(axis=1)
+    return far, nearly & ~far, apart
 
 
 def _sigmas(values: Floats) -> Floats:
@@ -158,9 +164,10 @@ def _sigmas(values: Floats) -> Floats:
     return np.nan_to_num((values - median) / np.where(sigma > 0, sigma, np.inf), nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def robust_distance(sigmas: Floats) -> Floats:
+def robust_distance(sigmas: Floats) -> tuple[Floats, Floats]:
     """(n,) squared Mahalanobis distances by the centre and covariance of the rows (n, c) that lie closest together, as
-    many sigmas as good rows have: their median is that of chi squared."""
+    many sigmas as good rows have: their median is that of chi squared; and (n, c) the residual of each channel against
+    all others, in its sigmas."""
     rows, channels = sigmas.shape
     start = np.clip(sigmas, -CLIP, CLIP)
     centre, covariance = start.mean(axis=0), np.cov(start, rowvar=False).reshape(channels, channels)
@@ -169,13 +176,16 @@ def robust_distance(sigmas: Floats) -> Floats:
     for _ in range(STEPS):
         shrunk = covariance + (1e-6 + channels / rows) * np.diag(np.maximum(np.diag(covariance), 1e-6))
         away = sigmas - centre
-        before, distance = distance, np.einsum("ij,ij->i", away @ np.linalg.inv(shrunk), away)
+        precision = np.linalg.inv(shrunk)
+        pulled = away @ precision
+        before, distance = distance, np.einsum("ij,ij->i", pulled, away)
         closest = np.argpartition(distance, min(kept, rows - 1))[:kept]
         centre = sigmas[closest].mean(axis=0)
         covariance = np.cov(sigmas[closest], rowvar=False).reshape(channels, channels)
         if np.allclose(before, distance, rtol=1e-3):
             break
-    return distance * (chi2.median(channels) / max(float(np.median(distance)), 1e-12))
+    scale = chi2.median(channels) / max(float(np.median(distance)), 1e-12)
+    return distance * scale, pulled / np.sqrt(np.diag(precision) / scale)
 
 
 def _runs(far: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

@@ -24,7 +24,8 @@ class Monitor:
 
     `channels` and `positions_m` (along the beam line, may be empty) have one entry per channel. `lineage`: model,
     data, version, scorer, fitted on, excluded, ... as plain JSON types. `titles`: what pages call the outputs; `call`:
-    whom to call; `acknowledge`: what stood is listed until somebody has acknowledged it.
+    whom to call; `acknowledge`: what stood is listed until somebody has acknowledged it; `masks`: its scorer
+    can leave channels out.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Monitor:
     titles: Mapping[str, str] = field(default_factory=dict)
     call: str = ""
     acknowledge: bool = False
+    masks: bool = False
 
     def title_of(self, output: str) -> str:
         """What pages call an output."""

@@ -103,6 +103,12 @@ def stood_last(store: Store, name: str) -> tuple[Standing, ...]:
     return tuple(Standing(r.output, r.where, r.state, r.since_ns, r.until_ns, r.says) for r in rows)
 
 
+def is_listed(store: Store, number: int) -> bool:
+    """Return whether something stands, or stood, under a number."""
+    with store.reading() as connection:
+        return connection.scalar(sa.select(standing.c.id).where(standing.c.id == number)) is not None
+
+
 def acknowledge(store: Store, number: int, who: str, note: str = "") -> None:
     """Note that somebody has seen what stands. Raises StoreError where there is no such row."""
     with store.writing() as connection:
@@ -116,7 +122,8 @@ def matching(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
     """Return the channels that are meant, such as "BPME.2806.SA3*". Raises SettingsError for a pattern of none."""
     found: dict[str, None] = {}
     for pattern in patterns:
-        own = [name for name in names if fnmatchcase(name, pattern)]
+        # A name may hold what has a meaning in a pattern, such as the brackets of "area [SS]".
+        own = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
         if not own:
             raise SettingsError(f"--mask {pattern}: no channel of this model is called so; there are {names[0]}, ...")
         found |= dict.fromkeys(own)

@@ -270,6 +270,18 @@ run_flagged = Table(
     Column("plots", BigInteger, nullable=False),
 )
 
+# An image of a folder as a model judged it, once for each state of its file (`path`). The latest row of a (model,
+# images, file) holds. `file`: as rows of `lynkeus score` call it; `row`: such a row, `about`: what readers must know.
+image_judged = Table(
+    "image_judged",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("model", "images", "file", "path", "verdict", "reason")),
+    *(Column(name, BigInteger, nullable=False) for name in ("size", "mtime_ns", "at_ns")),
+    *(Column(name, Text, nullable=False) for name in ("row", "about")),
+    UniqueConstraint("model", "images", "file", "size", "mtime_ns"),
+)
+
 # Opinions on runs before `opinion` was: read, not written.
 run_override = Table(
     "run_override",

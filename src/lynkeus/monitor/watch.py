@@ -17,7 +17,7 @@ import numpy as np
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, TimesNs, advance
+from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, Stands, TimesNs, advance
 from lynkeus.core.protocols import about_of
 from lynkeus.fitting.evidence.channels import evidence, line_positions
 from lynkeus.fitting.fitted import Fitted, Scored
@@ -219,6 +219,7 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
         {**about_of(fitted.scorer).titles, **settings.titles},
         settings.call,
         settings.acknowledge,
+        isinstance(fitted.scorer, Stands),
     )
 
 

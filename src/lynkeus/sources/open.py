@@ -21,6 +21,8 @@ from lynkeus.sources.formats.layout import Layout, read_layout
 from lynkeus.sources.formats.samples import SampleFile, is_described
 from lynkeus.sources.images.bundle import ImageBundle, is_image_bundle
 from lynkeus.sources.images.files import ENDINGS, find_images, images_with_meta
+from lynkeus.sources.images.frames import ENDINGS as FRAMES
+from lynkeus.sources.images.frames import FrameSource, pictures_in
 from lynkeus.sources.wrappers.finite import Finite
 from lynkeus.sources.wrappers.guarded import Guarded
 from lynkeus.sources.wrappers.matched import matched
@@ -44,20 +46,26 @@ def open_source(
     layout: str | Path | Layout | None = None,
     meta: str | Path | None = None,
     expected: Schema | None = None,
+    pictures: bool = False,
 ) -> Source:
     """Open a file, a bundle, a folder or pattern of files (read in time order), images, or a URL (`sim://orbit?seed=1`).
 
     `layout`: name of a shipped layout, a TOML file, or a Layout. Files come with Inf as NaN and times in order; what
     that cost is in the source's `messages`. A folder of images (any depth), a pattern of them or one image gives an
-    ImageSource, to which `meta` is the table of what is known of each. `expected`: the schema that a model reads; its
-    channels are found, others are left out. Files and folders of `lynkeus generate` need neither. Raises SourceError or
-    SettingsError: what, where, what to do; also where a folder holds both images and tables, unless `meta` says that
-    images are meant.
+    ImageSource, to which `meta` is the table of what is known of each; so does an HDF5 file of pictures, and where
+    `pictures` are meant any array (n, row, column). `expected`: the schema that a model reads; its channels are found,
+    others are left out. Files and folders of `lynkeus generate` need neither. Raises SourceError or SettingsError:
+    what, where, what to do; also where a folder holds both images and tables, unless `meta` says that images are meant.
     """
     if "://" in str(data):
         return _open_url(str(data), layout)
     with one_line(data):
-        return _open_files(Path(data).expanduser(), layout, meta, expected)
+        path = Path(data).expanduser()
+        if path.is_file() and path.suffix.lower() in FRAMES:
+            array = pictures_in(path, read_layout(layout), pictures)
+            if array and (pictures or FORMATS[path.suffix.lower()] == "hdf5"):
+                return FrameSource(path, array, meta)
+        return _open_files(path, layout, meta, expected)
 
 
 def _open_files(
@@ -68,7 +76,7 @@ def _open_files(
     if not is_bundle(path) and (meta or images_with_meta(path) or _holds_images(path)):
         if layout is not None and replace(read_layout(layout), truth="") != Layout():
             raise SettingsError(f"{path}: images need no --layout; leave it out")
-        return plugins.load("sources", "images")(path, meta)
+        return plugins.load("sources", "images")(path, meta, use="good")
     return Ordered(Finite(Spread(_open_path(path, read_layout(layout), expected))))
 
 

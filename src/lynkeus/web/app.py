@@ -30,7 +30,8 @@ from lynkeus.web.connections import SPARE_FILES, Places
 from lynkeus.web.front import live_of
 from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
 from lynkeus.web.images import pages as inspect
-from lynkeus.web.images.scans import ScoredImages
+from lynkeus.web.images.scans import read_parts
+from lynkeus.web.images.shown import ShownImages
 from lynkeus.web.runs import pages as runs
 from lynkeus.web.site import HERE, Site, Words, templates
 from lynkeus.web.tries import Tries
@@ -48,13 +49,15 @@ def create_app(
 
     `token`: needed for verdicts where given. `reports`: a commissioning table (Parquet) or a folder of them.
     `hosts`: names under which the server answers ("*": any); anything else is refused, which stops DNS rebinding.
-    `scans`: scores files of image folders, or folders of such files; they are read once, here. `words`: of the place.
+    `scans`: scores files of image folders, or folders of such files; they are read once, here. Images that
+    `lynkeus watch` judged are shown from the store, as they come. `words`: of the place.
     """
     app = FastAPI(
         title="Lynkeus", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
     )
-    scored = ScoredImages(scans) if scans else None
-    app.state.site = Site(Store(store_url), token, reports, scored, words or Words())
+    given = read_parts(scans) if scans else []
+    store = Store(store_url)
+    app.state.site = Site(store, token, reports, ShownImages(store, given), words or Words())
     app.state.live = live_of(app.state.site)
     app.state.tries = Tries()
     app.state.stopping = lambda: False

@@ -20,6 +20,7 @@ from lynkeus.monitor.store import Store
 from lynkeus.web import words
 from lynkeus.web.alarms import words as alarm_words
 from lynkeus.web.images.scans import ScoredImages
+from lynkeus.web.images.shown import ShownImages
 from lynkeus.web.runs import figures as run_figures
 from lynkeus.web.runs import words as run_words
 from lynkeus.web.runs.in_short import RunsInShort, RunsReader
@@ -74,13 +75,13 @@ class Words:
 
 @dataclass(frozen=True)
 class Site:
-    """What one server shows: a store, who may write to it, commissioning reports, and scored images, and
-    its words."""
+    """What one server shows: a store, who may write to it, commissioning reports, scored images (`shown`), and its
+    words."""
 
     store: Store
     token: str | None
     reports: Path | None
-    scans: ScoredImages | None = None
+    shown: ShownImages
     words: Words = field(default_factory=Words)
     runs: RunsReader = field(default_factory=RunsReader)
 
@@ -102,6 +103,11 @@ class Site:
         pulse = self.store.monitor(monitor)
         entries = maintenance_of(self.store, monitor, (pulse.last_end_ns or 0) if pulse else 0)
         return [one for one in entries if one.channel == channel]
+
+    @property
+    def scans(self) -> ScoredImages | None:
+        """The scored images as they are now; None where there are none."""
+        return self.shown.now()
 
     @property
     def has_runs(self) -> bool:

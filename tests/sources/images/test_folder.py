@@ -93,20 +93,20 @@ def test_every_kind_of_pixel_becomes_8_bits_by_a_rule_that_does_not_look_at_the_
     save(deep, tmp_path / "16.tif")
     save(deep.astype(np.int32), tmp_path / "32.tif")
     save(np.array([[0, 0.25, np.nan, 0.5, 1]], np.float32), tmp_path / "float.tif")
-    save(np.array([[[7, 0]] * 5], np.uint8), tmp_path / "alpha.png")
+    save(np.array([[[7, 0]] * 4 + [[7, 255]]], np.uint8), tmp_path / "alpha.png")
     save(np.array([[False, True, False, True, True]]), tmp_path / "bits.png")
     read = {str(f): v for b in ImageSource(tmp_path) for f, v in zip(b.meta["file"], b.values[:, 0, 0], strict=True)}
     for name in ("16.png", "16.tif", "32.tif"):
         assert read[name].tolist() == [0, 0, 1, 15, 255], name
     assert read["float.tif"].tolist() == [0, 64, 0, 128, 255]
-    assert read["alpha.png"].tolist() == [7] * 5
+    assert read["alpha.png"].tolist() == [128] * 4 + [7]  # behind what is not visible there is a fixed grey
     assert read["bits.png"].tolist() == [0, 255, 0, 255, 255]
 
 
 def test_cmyk_palettes_and_transparency_become_rgb(tmp_path: Path):
     red = Image.new("RGB", (16, 16), (255, 0, 0))
     red.convert("CMYK").save(tmp_path / "cmyk.jpg", quality=100)
-    red.convert("P").save(tmp_path / "palette.png", transparency=b"\0" * 256)
+    red.convert("P").save(tmp_path / "palette.png", transparency=b"\xff" * 256)
     red.convert("RGBA").save(tmp_path / "alpha.png")
     red.convert("YCbCr").save(tmp_path / "ycc.tif")
     (batch,) = ImageSource(tmp_path)
@@ -117,15 +117,16 @@ def test_cmyk_palettes_and_transparency_become_rgb(tmp_path: Path):
 
 
 def _bad(folder: Path) -> None:
-    """Six ways to be no image, beside two that are."""
+    """Seven ways to be no image, beside two that are."""
     good = save(colour(200, 300), folder / "good 1.jpg")
     save(colour(200, 300), folder / "good 2.png")
     (folder / "cut.jpg").write_bytes(good.read_bytes()[:9000])
     (folder / "cut.png").write_bytes((folder / "good 2.png").read_bytes()[:9000])
     (folder / "empty.jpg").touch()
     (folder / "text.jpg").write_text("I am no image")
-    Image.fromarray(colour()).save(folder / "web.gif")
-    (folder / "web.gif").rename(folder / "web.png")
+    Image.fromarray(colour()).save(folder / "web.ppm")
+    (folder / "web.ppm").rename(folder / "web.png")
+    Image.new("RGBA", (9, 9), (255, 0, 0, 0)).save(folder / "unseen.png")
     save(np.full((2, 2), 7.5, np.float32), folder / "float.tif")
 
 
@@ -135,12 +136,21 @@ def test_images_that_cannot_be_read_are_skipped_and_named_once(tmp_path: Path):
     for _ in range(2):
         assert concatenate(list(source)).meta["file"].tolist() == ["good 1.jpg", "good 2.png"]
         assert len(source) == 2
-        assert set(source.skipped) == {"cut.jpg", "cut.png", "empty.jpg", "text.jpg", "web.png", "float.tif"}
+        assert set(source.skipped) == {
+            "cut.jpg",
+            "cut.png",
+            "empty.jpg",
+            "text.jpg",
+            "web.png",
+            "float.tif",
+            "unseen.png",
+        }
         (message,) = source.messages
-    assert message.startswith("6 of 8 images were skipped: cut.jpg is corrupt")
-    assert message.endswith("and 1 more")
+    assert message.startswith("7 of 9 images were skipped: cut.jpg is corrupt")
+    assert message.endswith("and 2 more")
     assert "empty (0 bytes)" in source.skipped["empty.jpg"]
-    assert source.skipped["text.jpg"] == "is not a JPEG, PNG, TIFF or BMP image by its content"
+    assert source.skipped["text.jpg"] == "is not a JPEG, PNG, TIFF, BMP, WEBP, GIF or JPEG2000 image by its content"
+    assert source.skipped["unseen.png"] == "is transparent everywhere; save it without its alpha channel"
     assert source.skipped["web.png"] == source.skipped["text.jpg"]
     assert "float pixels from 7.5 to 7.5" in source.skipped["float.tif"]
     with pytest.raises(SourceError, match=r"cut\.jpg: is corrupt"):

@@ -75,7 +75,7 @@ def text_of(html: str) -> str:
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.split("<main", 1)[1])))
 
 
-@pytest.mark.parametrize("path", ["/", "/alarms/2", "/trend", "/runs"])
+@pytest.mark.parametrize("path", ["/", "/alarms/2", "/trend", "/runs", "/standing", "/login"])
 def test_no_page_of_thermometers_speaks_of_beams(thermometers: TestClient, path: str) -> None:
     answer = thermometers.get(path)
     assert answer.status_code == 200

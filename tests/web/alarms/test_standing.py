@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from lynkeus.core import Standing
-from lynkeus.monitor.records import Commit, Owner, ResumePoint
+from lynkeus.core import Alarm, Standing
+from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint
 from lynkeus.monitor.standing import Maintenance, add_maintenance, changes, list_standing, maintenance_of
 from lynkeus.monitor.store import Store
 from lynkeus.web.app import create_app
@@ -95,4 +95,37 @@ def test_without_the_token_nothing_is_written(store_url: str) -> None:
             assert client.post(path, data=form, follow_redirects=False).status_code == 401
         assert "Sign in" in client.get("/standing").text
     assert [one.channel for one in maintenance_of(store, name, 1)] == [channels[1]]
+    store.close()
+
+
+def test_an_alarm_is_masked_from_its_page(filled: tuple[TestClient, Store]) -> None:
+    client, store = filled
+    (stored,) = store.alarms(status="open")
+    path, where = f"/alarms/{stored.id}", stored.alarm.where
+    assert f"Mask {where} until it is done" in client.get(path).text
+    form = {"monitor": stored.monitor, "channels": where, "reason": "a <b>new</b> cable", "who": "me", "hours": "0"}
+    answer = client.post("/maintenance", data=form | {"alarm": str(stored.id)}, follow_redirects=False)
+    assert answer.headers["location"] == path
+    html = client.get(path).text
+    assert "Masked until further notice because a &lt;b&gt;new&lt;/b&gt; cable" in html
+    assert "until it is done" not in html
+
+
+def test_a_watch_that_cannot_mask_does_not_offer_it(store_url: str) -> None:
+    store, owner = Store(store_url), Owner.here()
+    names = ("area [SS]", "pump, hot side")
+    store.claim(Monitor("plant", "Plant", ("anomaly",), names), owner)
+    alarm = Alarm("anomaly", 10**18, 10**18, 9.0, 0.01, "area [SS]")
+    store.commit("plant", owner, Commit(ResumePoint(1, 10**18), opened=((alarm, {}),)))
+    (stored,) = store.alarms("plant")
+    form = {"monitor": "plant", "channels": "area [SS]", "reason": "cable", "who": "me"}
+    with TestClient(create_app(store_url), base_url="http://localhost") as client:
+        assert "until it is done" not in client.get(f"/alarms/{stored.id}").text
+        answer = client.post("/maintenance", data=form)
+        assert (answer.status_code, "cannot leave channels out" in answer.text) == (422, True)
+        store.claim(Monitor("plant", "Plant", ("anomaly",), names, masks=True), owner)
+        for name in names:  # brackets, spaces and commas are part of a name
+            answer = client.post("/maintenance", data=form | {"channels": name}, follow_redirects=False)
+            assert answer.status_code == 303
+    assert [one.channel for one in maintenance_of(store, "plant")] == list(names)
     store.close()

@@ -18,7 +18,7 @@ from pyarrow import parquet
 from lynkeus.core.errors import SourceError
 from lynkeus.web.app import create_app
 from lynkeus.web.images import pictures
-from lynkeus.web.images.scans import ScoredImages, StoredSpot
+from lynkeus.web.images.scans import ScoredImages, StoredSpot, read_parts
 
 WORST = 13  # image 1 of cell 1, after
 
@@ -67,7 +67,7 @@ def test_ranking_leaves_out_what_is_not_there(scores: Path) -> None:
     sigma[:5] = np.nan  # then the second one counts as no spot either
     place = table.column_names.index("spot1_sigma")
     parquet.write_table(table.set_column(place, "spot1_sigma", pa.array(sigma)), scores)
-    images = ScoredImages([scores])
+    images = ScoredImages(read_parts([scores]))
     of_image, which = images.spots_highest_first(np.arange(24))
     shown = [images.image(row).spots[k].sigma for row, k in zip(of_image.tolist(), which.tolist(), strict=True)]
     assert shown == sorted(shown, reverse=True)
@@ -132,10 +132,12 @@ def test_a_crop_is_turned_like_the_picture_and_transparent_beyond_it(tmp_path: P
     picture = Image.new("RGB", (300, 100))
     picture.putpixel((250, 60), (255, 255, 255))  # shown at x 39, y 250
     picture.save(tmp_path / "turned.png", exif=exif)
-    found = np.asarray(Image.open(io.BytesIO(pictures.crop(tmp_path / "turned.png", 39.2, 249.8, 128).content)))  # type: ignore[arg-type]
+    found = np.asarray(
+        Image.open(io.BytesIO(pictures.crop(pictures.Shot(tmp_path / "turned.png"), 39.2, 249.8, 128).content))
+    )  # type: ignore[arg-type]
     assert found.shape == (128, 128, 4)
     assert np.argwhere(found[..., 0] == 255).tolist() == [[64, 64]]
     assert np.flatnonzero(found[64, :, 3]).tolist() == list(range(25, 125))
     assert np.flatnonzero(found[:, 64, 3]).tolist() == list(range(114))
     with pytest.raises(SourceError, match=r"turned.png has no such place: it is 100 x 300 pixels"):
-        pictures.crop(tmp_path / "turned.png", 400.0, 2.0, 64)
+        pictures.crop(pictures.Shot(tmp_path / "turned.png"), 400.0, 2.0, 64)

@@ -19,10 +19,11 @@ from PIL import Image
 from pyarrow import parquet
 
 from lynkeus.core.errors import SourceError
+from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.web.app import create_app
 from lynkeus.web.images import pictures
 from lynkeus.web.images.latent import latent_points
-from lynkeus.web.images.scans import ScoredImages
+from lynkeus.web.images.scans import ScoredImages, read_parts
 
 WORST = 13  # image 1 of cell 1, after
 LABEL = {"label": "defect", "who": "N. Shifter", "class_name": "pit <b>", "note": "near the weld"}
@@ -129,7 +130,7 @@ def test_files_that_are_no_pictures_are_refused_in_words(tmp_path: Path) -> None
         (tmp_path / name).write_bytes(content)
         for make in (pictures.thumbnail, pictures.full, pictures.size_of):
             with pytest.raises(SourceError, match=f"{name} cannot be decoded"):
-                make(tmp_path / name)
+                make(pictures.Shot(tmp_path / name))
     np.save(tmp_path / "object.npy", np.array([{}]), allow_pickle=True)
     with pytest.raises(SourceError, match="cannot be read as a map"):
         pictures.overlay(tmp_path / "object.npy")
@@ -138,18 +139,36 @@ def test_files_that_are_no_pictures_are_refused_in_words(tmp_path: Path) -> None
         pictures.overlay(tmp_path / "cube.npy")
 
 
+def test_pages_deep_greys_and_cut_outs_are_shown_as_they_were_scored(tmp_path: Path) -> None:
+    pages = [Image.fromarray(np.full((20, 30), value, np.uint16)) for value in (1000, 1500)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    Image.new("RGBA", (30, 20), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    clear = Image.open(tmp_path / "clear.png")
+    clear.putpixel((0, 0), (9, 9, 9, 255))
+    clear.save(tmp_path / "clear.png")
+    rule = PixelRule(1000.0, 2000.0)
+    for name, grey in (("scan.tif#1", 0), ("scan.tif#2", 128), ("clear.png", 128)):
+        made = pictures.full(pictures.shot(tmp_path, name, rule))
+        shown = Image.open(io.BytesIO(made.content)).convert("L")  # type: ignore[arg-type]
+        assert abs(shown.getpixel((25, 15)) - grey) <= 2  # type: ignore[operator]
+    with pytest.raises(SourceError, match="there is no file"):
+        pictures.shot(tmp_path, "../scan.tif#2", rule)
+    with pytest.raises(SourceError, match="cannot be decoded"):
+        pictures.full(pictures.shot(tmp_path, "scan.tif#9", rule))
+
+
 def test_pictures_are_turned_and_shown_in_formats_a_browser_knows(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn
     Image.new("RGB", (3488, 2816), "red").save(tmp_path / "turned.jpg", exif=exif)
-    assert pictures.size_of(tmp_path / "turned.jpg") == (2816, 3488)
-    small = Image.open(io.BytesIO(pictures.thumbnail(tmp_path / "turned.jpg").content))  # type: ignore[arg-type]
+    assert pictures.size_of(pictures.Shot(tmp_path / "turned.jpg")) == (2816, 3488)
+    small = Image.open(io.BytesIO(pictures.thumbnail(pictures.Shot(tmp_path / "turned.jpg")).content))  # type: ignore[arg-type]
     assert small.size == (155, 192)
-    assert pictures.full(tmp_path / "turned.jpg") == ("image/jpeg", tmp_path / "turned.jpg")
+    assert pictures.full(pictures.Shot(tmp_path / "turned.jpg")) == ("image/jpeg", tmp_path / "turned.jpg")
     deep = Image.fromarray(np.full((20, 30), 0x8000, np.uint16))
     for name, image in (("deep.png", deep), ("grey.tif", deep), ("inks.jpg", Image.new("CMYK", (30, 20)))):
         image.save(tmp_path / name)
-        made = pictures.full(tmp_path / name)
+        made = pictures.full(pictures.Shot(tmp_path / name))
         assert made.media_type == "image/jpeg"
         shown = Image.open(io.BytesIO(made.content))  # type: ignore[arg-type]
         assert shown.size == (30, 20)
@@ -225,20 +244,20 @@ def test_a_label_needs_the_token(tmp_path: Path, scores: Path) -> None:
 
 
 def test_the_same_place_in_an_earlier_scan(scores: Path) -> None:
-    images = ScoredImages([scores])
+    images = ScoredImages(read_parts([scores]))
     assert [images.earlier(k) for k in (12, 13, 23)] == [0, 1, 11]  # half a degree away, a day before
     assert images.earlier(1) is None
 
     def later(rows: list[dict[str, Any]]) -> None:
         rows[1]["time"] = "2015-03-05"
 
-    assert ScoredImages([rewrite(scores, later)]).earlier(13) is None
+    assert ScoredImages(read_parts([rewrite(scores, later)])).earlier(13) is None
 
     def positions(rows: list[dict[str, Any]]) -> None:
         for row in rows:
             row["place"] = f"{row['cell']}/{row.pop('angle_deg') // 60}"
 
-    images = ScoredImages([rewrite(scores, positions, position="place")])
+    images = ScoredImages(read_parts([rewrite(scores, positions, position="place")]))
     assert images.earlier(1) == 13  # whose time is now the earlier one
     assert [images.earlier(k) for k in (12, 23)] == [0, 11]
 
@@ -274,20 +293,20 @@ def test_without_metadata_there_is_one_scan_in_file_order(tmp_path: Path, scores
 def test_scores_that_cannot_be_shown_are_one_line(scores: Path, spoil: Callable[[Path], Any], says: str) -> None:
     spoil(scores)
     with pytest.raises(SourceError, match=says) as caught:
-        ScoredImages([scores])
+        ScoredImages(read_parts([scores]))
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_of_scores_and_several_files(tmp_path: Path, scores: Path, surfaces: Callable[..., Path]) -> None:
     (tmp_path / "other").mkdir()
     other = surfaces(tmp_path / "other", cells=1, angles=2)
-    assert len(ScoredImages([scores.parent, other])) == 28  # latent.parquet beside them is no scores file
+    assert len(ScoredImages(read_parts([scores.parent, other]))) == 28  # latent.parquet beside them is no scores file
     with pytest.raises(SourceError, match="names no Parquet file"):
-        ScoredImages([tmp_path / "other" / "images"])
+        ScoredImages(read_parts([tmp_path / "other" / "images"]))
 
 
 def test_latent_map_has_methods_columns_and_points(scores: Path) -> None:
-    images = ScoredImages([scores])
+    images = ScoredImages(read_parts([scores]))
     drawn = latent_points(images, "t-SNE", "cell")
     assert (drawn["methods"], drawn["method"], len(drawn["number"])) == (["PCA", "t-SNE"], "t-SNE", 24)
     assert drawn["y"] == [float(value) for value in drawn["values"]]

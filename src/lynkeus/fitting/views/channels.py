@@ -12,7 +12,7 @@ from lynkeus.core import Array, Batch, Evidence, Finding, Schema, SchemaError, S
 from lynkeus.fitting.explanation import per_channel
 from lynkeus.fitting.views.live import Live
 from lynkeus.fitting.views.live_channels import LiveChannels
-from lynkeus.sources import Window
+from lynkeus.sources import Window, files_of
 from lynkeus.sources.wrappers.matched import matched
 
 
@@ -37,7 +37,13 @@ class Channels:
     def of(self, source: Source, who: str = "the model") -> Source:
         """Return windows, or rows, of the live channels. Raises SchemaError where the data are others."""
         source = matched(source, self.schema)
-        self.schema.require(source.schema, who)
+        try:
+            self.schema.require(source.schema, who)
+        except SchemaError as error:
+            files = files_of(source)
+            new = set(source.schema.names) - set(self.schema.names)
+            renamed = "; were they renamed? a layout calls them as before, by suffix" if new else ""
+            raise SchemaError(f"{f'{files[0]}: ' if files else ''}{error}{renamed}") from error
         live = Live(source, self.channels)
         return Window(live, self.window, self.stride or None) if self.window else live
 

@@ -52,9 +52,12 @@ class Contrast:
 def contrast(pixels: Array) -> Floats:
     """Return the contrast (squares) of an image (channel, row, column), float32: how far its grey levels, blurred a
     little, are from their wider surroundings (a difference of Gaussians)."""
-    grey = pixels.mean(axis=0, dtype=np.float32)
+    grey = pixels[0].astype(np.float32)  # one after the other: NumPy's mean over a short axis takes ten times as long
+    for other in pixels[1:]:
+        grey += other
     grey = np.pad(grey, [(0, length % SIDE) for length in grey.shape], mode="edge")
-    grey = grey.reshape(grey.shape[0] // SIDE, SIDE, grey.shape[1] // SIDE, SIDE).mean(axis=(1, 3))
+    corners = [grey[down::SIDE, across::SIDE] for down in range(SIDE) for across in range(SIDE)]
+    grey = np.add.reduce(corners) / np.float32(len(corners) * len(pixels))
     return np.abs(gaussian_filter(grey, FINE) - gaussian_filter(grey, WIDE))
 
 

@@ -93,6 +93,14 @@ def _resampled(tap: Tensor, shape: tuple[int, int], stride: int, offset: float) 
 
 
 def smoothed(features: Tensor, size: int = 3) -> Tensor:
-    """Return the features (rows, columns, f) averaged over `size` x `size` cells around each."""
-    x = pad(features.permute(2, 0, 1)[None], [size // 2] * 4, mode="replicate")
-    return avg_pool2d(x, size, 1)[0].permute(1, 2, 0)
+    """Return the features (rows, columns, f) averaged over `size` x `size` cells around each, those at the edges
+    repeated; one axis after the other, a quarter of the time of a pooling of all features."""
+    found = features
+    for axis in (0, 1):
+        count = found.shape[axis]
+        at = torch.arange(-(size // 2), count + size // 2).clamp(0, count - 1)
+        wide = found.index_select(axis, at)
+        found = wide.narrow(axis, 0, count)
+        for start in range(1, size):
+            found = found + wide.narrow(axis, start, count)
+    return found / (size * size)

@@ -5,8 +5,9 @@ NumPy only.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
-from scipy.ndimage import map_coordinates
 from scipy.sparse import csr_array
 
 from lynkeus.core import Array, Floats
@@ -36,10 +37,19 @@ def middle_of_places(image: Floats) -> Floats:
 
 def between_places(usual: Floats, rows: int, columns: int) -> Floats:
     """Return the values of places (PLACES, PLACES) interpolated linearly to (rows, columns)."""
-    at = np.meshgrid(*((np.arange(n) + 0.5) / n * PLACES - 0.5 for n in (rows, columns)), indexing="ij")
-    return np.asarray(map_coordinates(usual, at, order=1, mode="nearest"))
+    down, across = (_linear(length, count) for length, count in zip((rows, columns), usual.shape, strict=True))
+    return np.asarray(down @ usual @ across.T)
 
 
+@lru_cache(maxsize=64)
+def _linear(length: int, count: int) -> Floats:
+    """Return the weights (length, count) by which values in the middle of `count` parts of an axis are interpolated
+    linearly to its `length` points; beyond the outer ones they stay as they are."""
+    at = np.clip((np.arange(length) + 0.5) / length * count - 0.5, 0, count - 1)
+    return np.maximum(1 - np.abs(at[:, None] - np.arange(count)), 0)
+
+
+@lru_cache(maxsize=64)
 def _weights(count: int, length: int, side: int) -> csr_array:
     """Return the B-spline weights (pixels, cells), sparse: four cells count at each pixel or square."""
     pixels = np.arange(0, length, side) + (side - 1) / 2

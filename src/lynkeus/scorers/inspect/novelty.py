@@ -130,10 +130,12 @@ class Novelty:
             mean = mean - (own - mean) / others
         off = white - mean[rows][:, columns]
         found = torch.empty(white.shape[:2])
+        places, together = _by_place(columns)
         for row in rows.unique():
-            here = rows == row
-            part = off[here].transpose(0, 1)
-            found[here] = (torch.bmm(part, precision[row][columns]) * part).sum(dim=2).T
+            here = torch.nonzero(rows == row)
+            part = off[here[..., None], together].permute(1, 0, 2, 3).flatten(1, 2)
+            far = (torch.bmm(part, precision[row][places]) * part).sum(dim=2)
+            found[here[..., None], together] = far.view(len(places), len(here), -1).transpose(0, 1)
         if own is not None:
             apart = (own - mean) * others / (others + 1)  # from the mean with it
             along = torch.einsum("rcij,rcj->rci", precision, apart)
@@ -152,13 +154,32 @@ class Novelty:
             shape = tuple(self.reference_shape[index])
             flat = self.references[ends[index] - shape[0] * shape[1] : ends[index]]
             one = torch.from_numpy(flat).float().div_(UNIT).reshape(*shape, REFERENCE_SIZE)
-            rows, columns = where.nearest(shape)
-            for down in (-1, 0, 1):
-                moved = one[(rows + down).clamp(0, shape[0] - 1)]
-                for across in (-1, 0, 1):
-                    there = moved[:, (columns + across).clamp(0, shape[1] - 1)]
-                    best = torch.minimum(best, (part - there).square_().sum(dim=2))
+            rows, columns = (_around(at, length) for at, length in zip(where.nearest(shape), shape, strict=True))
+            one = one.index_select(0, rows[0]).index_select(1, columns[0])
+            for down in rows[1]:
+                for across in columns[1]:
+                    best = torch.minimum(best, (part - one[down][:, across]).square_().sum(dim=2))
         return torch.where(torch.isfinite(best), best, best.new_tensor(float(REFERENCE_SIZE))).sqrt()
+
+
+def _by_place(at: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the places (p,) that occur among those of columns, and the columns (p, m) in each, the last repeated where
+    there are fewer than m: a matrix of a place is then read once for all of its columns."""
+    places, counts = torch.unique_consecutive(at, return_counts=True)
+    first = counts.cumsum(0) - counts
+    each = torch.minimum(torch.arange(int(counts.max()))[None], counts[:, None] - 1)
+    return places, first[:, None] + each
+
+
+def _around(at: Tensor, length: int) -> tuple[Tensor, list[slice]]:
+    """Return the indices of all that is taken along an axis of `length`, and where among them the indices `at` less
+    one, `at`, and one more are; slices, which copy nothing, where these follow one another."""
+    count = len(at)
+    if bool((at == at[0] + torch.arange(count)).all()):
+        whole = (at[0] - 1 + torch.arange(count + 2)).clamp(0, length - 1)
+        return whole, [slice(start, start + count) for start in range(3)]
+    whole = torch.cat([at - 1, at, at + 1]).clamp(0, length - 1)
+    return whole, [slice(start * count, (start + 1) * count) for start in range(3)]
 
 
 @dataclass(frozen=True)

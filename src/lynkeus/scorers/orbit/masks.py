@@ -52,8 +52,10 @@ def change_of_masks(
 
 def _began(run: Floats, before_ns: npt.NDArray[np.int64], time_ns: TimesNs) -> npt.NDArray[np.int64]:
     """Return when the count of each channel (c,) began: after the last window in which it was zero."""
+    if not len(run):
+        return before_ns
     zero = run == 0
-    last = len(run) - 1 - zero[::-1].argmax(axis=0) if len(run) else np.zeros(0, int)
-    following = time_ns[np.minimum(last + 1, len(run) - 1)] if len(run) else before_ns
-    started = np.where(before_ns == 0, time_ns[0] if len(run) else 0, before_ns)
+    last = len(run) - 1 - zero[::-1].argmax(axis=0)
+    following = time_ns[np.minimum(last + 1, len(run) - 1)]
+    started = np.where(before_ns == 0, time_ns[0], before_ns)
     return np.where(zero.any(axis=0), np.where(zero[-1], 0, following), started).astype(np.int64)

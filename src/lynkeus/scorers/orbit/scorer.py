@@ -34,6 +34,7 @@ from lynkeus.core import (
 from lynkeus.files.arrays import arrays_of, part_of, read_folder, write_folder
 from lynkeus.scorers.orbit.adopted import MAINTENANCE, USED
 from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
+from lynkeus.scorers.orbit.context import Context, WithoutCauses
 from lynkeus.scorers.orbit.learn import learn, window_seconds
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Tails
@@ -53,7 +54,8 @@ class Orbit:
     A monitor that is off is news for `adopt_s` seconds, a moved orbit until it is quiet for `settle_s`; then its place
     is the reference, and the incident stands. A monitor whose spread is wrong for `mask_s` is left out of what the
     others are compared with. `pace` says the same in windows, and all else of how the baseline moves; None: as the
-    seconds say. Learned: `schema_`, `model_`, `tails_`, `gate_`, `pace_`.
+    seconds say. `context`: patterns of channels that cause, such as magnets and the mode of the machine; what follows
+    from them is expected. Learned: `schema_`, `model_`, `tails_`, `gate_`, `pace_`.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("monitor", "beam")
@@ -70,6 +72,7 @@ class Orbit:
     adopt_s: float = 30.0
     settle_s: float = 30.0
     mask_s: float = 60.0
+    context: tuple[str, ...] = ()
     _sight: Sight = field(init=False, repr=False)
     _memo: LastBatch[WindowTests] = field(default_factory=LastBatch, init=False, repr=False)
 
@@ -78,6 +81,9 @@ class Orbit:
         seconds = (self.adopt_s, self.settle_s, self.mask_s)
         if not all(0 < given < np.inf for given in seconds):
             raise SettingsError(f"adopt_s, settle_s and mask_s of orbit must be positive, got {seconds}")
+        self.whole_ = source.schema
+        self.context_ = Context.fit(source, self.context) if self.context else None
+        source = source if self.context_ is None else WithoutCauses(source, self.context_)
         self.schema_ = source.schema
         pace = self.pace or Pace.of_seconds(window_seconds(source), *seconds)
         self._sight, self._start = learn(source, fit_conditional(source), pace)
@@ -115,6 +121,8 @@ class Orbit:
         `beam`."""
         found = self._found(batch)
         evidence = found.nats if output == "monitor" else found.deviation / self.gate_.sigma
+        if self.context_ is not None:
+            evidence = self.context_.like(evidence)
         return like_values(batch, evidence[:, None, :])
 
     def find(self, batch: Batch, output: str = "monitor") -> list[tuple[Finding, ...]]:
@@ -180,7 +188,8 @@ class Orbit:
         arrays |= {"gate.sigma": self.gate_.sigma}
         gate = {name: getattr(self.gate_, name) for name in ("channel", "energy", "notice")}
         settings = {"pace": asdict(self.pace_), "gate": gate}
-        write_folder(folder, self.schema_, settings, arrays)
+        arrays |= {} if self.context_ is None else self.context_.to_arrays()
+        write_folder(folder, self.whole_, settings, arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -188,7 +197,8 @@ class Orbit:
         schema, settings, arrays = read_folder(folder)
         try:
             scorer = cls()
-            scorer.schema_ = schema
+            scorer.whole_, scorer.context_ = schema, Context.from_arrays(schema, arrays)
+            scorer.schema_ = schema if scorer.context_ is None else scorer.context_.schema
             sight = Sight.of(part_of(ConditionalModel, arrays), Pace(**(BEFORE | settings["pace"])))
             gate = Gate(arrays["gate.sigma"], correlation=sight.geometry.correlation, **settings["gate"])
             scorer._sight = sight.but(gate, Tails.from_arrays(_part(arrays, "tails.")))
@@ -207,7 +217,9 @@ class Orbit:
         return OrbitWords(self.schema_.names, unit, self.model_.conditional_sigma, self.tails_, self.gate_.sigma)
 
     def _look(self, batch: Batch) -> WindowTests:
-        self.schema_.require(batch.schema, "the scorer orbit")
+        self.whole_.require(batch.schema, "the scorer orbit")
+        if self.context_ is not None:
+            batch = self.context_.without_causes(batch)
         return self._sight.look(batch, self._baseline)
 
 

@@ -18,6 +18,7 @@ from lynkeus.sources.formats.tables import (
     RATE_ROWS,
     WEIGHT,
     ask_for_weights,
+    counted,
     listed,
     rate_of,
     table_batch,
@@ -69,8 +70,8 @@ class FileColumns:
             begin = str(np.datetime64(self.start_ns // 10**6, "ms")).replace("T", " ")
             said.append(f"{self.path}: {self.says}, from {begin} on")
         if self.left_out:
-            count = len(self.left_out)
-            said.append(f"{self.path}: {count} columns that hold no numbers were left out: {listed(self.left_out)}")
+            count = counted(len(self.left_out), "column")
+            said.append(f"{self.path}: {count} without numbers left out: {listed(self.left_out)}")
         if self.aside:
             named = listed([f"{name} ({why})" for name, why in self.aside.items()])
             said.append(f"{self.path}: set aside, as they are no channels: {named}")

@@ -167,6 +167,9 @@ class NumpySource:
     def _named(self, file: Any, own: set[str]) -> str:
         """The array of samples. Raises SourceError where it cannot be said which that is."""
         asked = [block.dataset for block in self.layout.blocks if block.dataset in file.files]
+        if len(self.layout.blocks) == 1 and not asked:
+            name = self.layout.blocks[0].dataset
+            raise SourceError(f"{self.path}: no array {name!r}; the file holds {listed(file.files)}")
         if asked or TABLE in file.files:
             return asked[0] if asked else TABLE
         shapes = {name: file[name].shape for name in file.files if name not in own and file[name].dtype.kind in "fiub"}

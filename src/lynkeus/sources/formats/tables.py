@@ -109,6 +109,11 @@ def table_batch(
     return Batch(schema, values, time_ns, truth=truth, weight=weight, meta={"position": position})
 
 
+def counted(number: int, what: str) -> str:
+    """A number with its noun: 1 column, 2 columns."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def listed(names: Sequence[str], most: int = 8) -> str:
     """Names for an error message, cut after a few."""
     names = list(names)

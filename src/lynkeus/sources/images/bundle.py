@@ -27,6 +27,7 @@ from lynkeus.sources.formats.tables import existing_file
 from lynkeus.sources.images.crops import Crops
 from lynkeus.sources.images.folder import BATCH_PIXELS
 from lynkeus.sources.images.metadata import FILE
+from lynkeus.sources.images.pixel_rule import PixelRule
 
 IMAGES, CROPS, TRUTH = "images.parquet", "crops.npy", "truth"
 STORED = ("stored_in", "stored_at", "stored_rows", "stored_columns", "stored_x", "stored_y", "stored_scale")
@@ -62,6 +63,7 @@ class ImageBundle:
             self.schema = Schema.from_dict(self.provenance["schema"])
             self.crops = Crops(**self.provenance["crops"])
             self.mean, self.std = (np.array(self.provenance[name]) for name in ("mean", "std"))
+            self.rule = PixelRule.from_dict(self.provenance.get("pixels"))
             self.rows, shards = int(self.provenance["rows"]), int(self.provenance["shards"])
         except (KeyError, TypeError, ValueError, LynkeusError) as error:
             raise damaged(self.folder, f"{SCHEMA} lacks or garbles {error}") from error

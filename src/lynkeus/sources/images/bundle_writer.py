@@ -47,7 +47,8 @@ def write_images(
     folder = Path(folder)
     side = crops.side or None
     schema = replace(source.schema, shape=(len(source.schema.names), side, side))
-    unfinished, plan = begin(folder, {"schema": schema.to_dict(), "crops": asdict(crops), "origin": source.origin})
+    plan = {"schema": schema.to_dict(), "crops": asdict(crops), "origin": source.origin}
+    unfinished, plan = begin(folder, plan | {"pixels": source.rule.to_dict()})
     task = ShardTask(
         source, crops, unfinished, _shards(unfinished, processes or _default_processes(len(source.images)))
     )
@@ -96,7 +97,12 @@ def _complete(task: ShardTask) -> dict[str, Any]:
     kept = np.flatnonzero(records["rows"])
     left_out = np.flatnonzero(records["rows"] == 0)
     skipped = {source.images[k]: records["reason"][k].decode(errors="ignore") for k in left_out}
-    messages = [*skipped_lines(skipped, len(records)), *source.metadata.messages]
+    messages = [
+        *source.left_out,
+        *skipped_lines(skipped, len(records)),
+        *source.rule.words(),
+        *source.metadata.messages,
+    ]
     if not len(kept):
         raise SourceError(f"{source.path}: {messages[0]}; nothing is left to be bundled")
     records = records[kept]

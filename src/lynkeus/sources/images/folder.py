@@ -1,59 +1,112 @@
-"""ImageSource: a folder of JPEG, PNG, TIFF and BMP images, each of its own size, as batches of 8-bit pixels."""
+"""ImageSource: a folder of images of any usual format, each of its own size, as batches of 8-bit pixels."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from lynkeus.core.batch import Array, Batch, Schema
 from lynkeus.core.errors import SourceError
-from lynkeus.sources.images.files import ENDINGS, Pixels, find_images, images_with_meta, is_colour, read_pixels
+from lynkeus.sources.images.files import (
+    ENDINGS,
+    Pixels,
+    find_images,
+    images_with_meta,
+    is_colour,
+    is_deep,
+    opened,
+    other_files,
+    read_picture,
+    read_pixels,
+)
+from lynkeus.sources.images.known_folders import Use, chosen
 from lynkeus.sources.images.metadata import Metadata, read_metadata
+from lynkeus.sources.images.pages import file_and_page, with_pages
+from lynkeus.sources.images.pixel_rule import PixelRule, Range
 
 BATCH_PIXELS = 16_000_000
 GREY, RGB = ("grey",), ("red", "green", "blue")
 NAMED = 5  # files that a message names
+DEEP = (".png", ".tif", ".tiff", ".jp2", ".j2k")  # that may have more than 8 bits
+MOSTLY = 0.5  # share of the images that have more than 8 bits, from which on these ask for a scale
+LOOKED_AT = 300  # images of more than 8 bits, to see which range they use
 
 
 class ImageSource:
     """All images below a folder, one file, or a pattern such as `tiles/*.jpg`, sorted by relative path.
 
     RGB throughout where any image is colour, else grey (`colour` decides instead, so that a model of colour images can
-    score grey ones); values (n, channel, row, column) uint8 as `image_files.read_pixels` says, x to the right and y
-    down as a viewer shows the picture. Neighbours of one size share a batch of at most 16 megapixels; in memory a
-    pixel's channels lie together. `meta`: CSV or Parquet table, see `image_metadata.read_metadata`; a folder that holds
-    `images/` and `meta.csv` brings its own. meta["file"] is the path relative to `folder`.
+    score grey ones); values (n, channel, row, column) uint8 as `read_pixels` says by the `rule` (None: the one that
+    these images ask for), x to the right and y down as a viewer shows the picture. Neighbours of one size share a batch
+    of at most 16 megapixels; in memory a pixel's channels lie together. Pages of one file are images each, `a.tif#1`.
+    `meta`: CSV or Parquet table, see `read_metadata`; a folder that holds `images/` and `meta.csv` brings its own.
+    `use`: what images are for, where the names of folders say what they hold (see `known_folders`); labels of all
+    images in the table count more than names. meta["file"] is the path relative to `folder`.
 
-    Images that cannot be read are left out: `skipped` says why, `messages` counts them. Both fill up during the first
-    pass; `len` is what is left. Raises SourceError where there is no image, or none can be read.
+    Images that cannot be read are left out: `skipped` says why, `messages` counts them, and what else in the folder was
+    left out. Both fill up during the first pass; `len` is what is left. Raises SourceError where there is no image, or
+    none can be read.
     """
 
-    def __init__(self, path: str | Path, meta: str | Path | None = None, colour: bool | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        meta: str | Path | None = None,
+        colour: bool | None = None,
+        rule: PixelRule | None = None,
+        use: Use = "all",
+    ) -> None:
         self.path = Path(path).expanduser()
         if meta is None:
             self.path, meta = images_with_meta(self.path) or (self.path, None)
-        self.folder, self.images = find_images(self.path)
-        self.files = (
-            self.path if self.path.exists() else self.folder,
-        )  # the images are too many to name: see `origin`
-        if not self.images:
+        self.meta = Path(meta).expanduser() if meta else None
+        self.use = use
+        self.folder, files = find_images(self.path)
+        # the images are too many to name: see `origin`
+        self.files = (self.path if self.path.exists() else self.folder,)
+        if not files:
             raise SourceError(f"{path}: no image with the ending {', '.join(ENDINGS)}; check the path")
+        self.left_out = other_files(self.path, self.meta) if use != "all" else []
+        self.images, self.metadata = self._chosen(files)
         self.skipped: dict[str, str] = {}
         self.colour = self._any_colour() if colour is None else colour
         if len(self.skipped) == len(self.images):
             first, reason = next(iter(self.skipped.items()))
             raise SourceError(f"{self.folder / first}: {reason}; none of {len(self.images)} images can be read")
-        self.meta = Path(meta).expanduser() if meta else None
-        self.metadata = read_metadata(self.meta, self.images) if self.meta else Metadata()
+        self.rule = self._own_rule() if rule is None else rule
         names = RGB if self.colour else GREY
         self.schema = Schema("image", names, shape=(len(names), None, None))
+
+    def _chosen(self, files: Sequence[str]) -> tuple[tuple[str, ...], Metadata]:
+        """The images that are meant, and what is known of them."""
+        kept, line = chosen(files, self.use)
+        images = with_pages(self.folder, files)
+        metadata = read_metadata(self.meta, images) if self.meta else Metadata()
+        if not line or metadata.truth is not None:
+            return images, metadata
+        self.left_out.append(f"{self.path}: {line}")
+        if not kept:
+            raise SourceError(f"{self.path}: {line}")
+        images = with_pages(self.folder, kept)
+        return images, read_metadata(self.meta, images) if self.meta else metadata
+
+    @property
+    def again(self) -> Callable[[], ImageSource]:
+        """What opens the same images once more, in another process."""
+        return partial(ImageSource, self.path, self.meta, self.colour, self.rule, self.use)
+
+    def file_of(self, image: str) -> Path:
+        """The file that an image is in."""
+        return self.folder / file_and_page(image)[0]
 
     def __len__(self) -> int:
         return len(self.images) - len(self.skipped)
@@ -64,7 +117,7 @@ class ImageSource:
             if file in self.skipped:
                 continue
             try:
-                pixels = read_pixels(self.folder / file, self.colour)
+                pixels = self.pixels(number)
             except SourceError as reason:
                 self.skipped[file] = str(reason)
                 continue
@@ -77,23 +130,33 @@ class ImageSource:
             raise SourceError(f"{self.path}: none of {len(self.images)} images can be read; {self.messages[0]}")
         yield self.batch(waiting.pixels, waiting.numbers)
 
+    def pixels(self, number: int) -> Pixels:
+        """The pixels (row, column, channel) of one image by its number. Raises SourceError, the reason only."""
+        return read_pixels(*self._place(self.images[number]), self.rule)
+
+    def picture(self, number: int, shrink: int = 1) -> tuple[Image.Image, int]:
+        """The same as `read_picture` gives it."""
+        path, colour, page = self._place(self.images[number])
+        return read_picture(path, colour, shrink, page, self.rule)
+
     def read(self, file: str) -> Array:
         """One image by its relative path, (channel, row, column). Raises SourceError where it cannot be read."""
         try:
-            return read_pixels(self.folder / file, self.colour).transpose(2, 0, 1)
+            return read_pixels(*self._place(file), self.rule).transpose(2, 0, 1)
         except SourceError as reason:
             raise SourceError(f"{self.folder / file}: {reason}") from reason
 
     @property
     def messages(self) -> list[str]:
-        """Return what was left out, and what of the metadata fits no image."""
-        return [*skipped_lines(self.skipped, len(self.images)), *self.metadata.messages]
+        """Return what was left out, how pixels are scaled, and what of the metadata fits no image."""
+        skipped = skipped_lines(self.skipped, len(self.images))
+        return [*self.left_out, *skipped, *self.rule.words(), *self.metadata.messages]
 
     @cached_property
     def origin(self) -> dict[str, Any]:
         """Return which images these are, from names and sizes alone: quick for 350,000 images, to read them takes
         hours."""
-        sizes = [(self.folder / file).stat().st_size for file in self.images]
+        sizes = [self.file_of(image).stat().st_size for image in self.images]
         digest = hashlib.sha256(json.dumps([self.images, sizes]).encode()).hexdigest()
         return {
             "path": str(self.path.absolute()),
@@ -110,11 +173,32 @@ class ImageSource:
     def _any_colour(self) -> bool:
         for file in self.images:
             try:
-                if is_colour(self.folder / file):
+                if is_colour(self.file_of(file)):
                     return True
             except SourceError as reason:
                 self.skipped[file] = str(reason)
         return False
+
+    def _own_rule(self) -> PixelRule:
+        """The rule that these images ask for, by some of those that may have more than 8 bits."""
+        deep = [image for image in self.images if PurePosixPath(self.file_of(image)).suffix.lower() in DEEP]
+        looked_at = deep[:: -(-len(deep) // LOOKED_AT) or 1]
+        ranges = [found for found in map(self._range, looked_at) if found is not None]
+        share = len(ranges) / max(len(looked_at), 1) * len(deep) / len(self.images)
+        return PixelRule.of(ranges if share >= MOSTLY else [])
+
+    def _range(self, image: str) -> Range | None:
+        """The range of an image of more than 8 bits."""
+        path, _, page = self._place(image)
+        with suppress(SourceError, OSError, EOFError, SyntaxError, ValueError), opened(path) as picture:
+            if is_deep(picture):
+                picture.seek(page)
+                return Range.of(np.asarray(picture))
+        return None
+
+    def _place(self, image: str) -> tuple[Path, bool, int]:
+        file, page = file_and_page(image)
+        return self.folder / file, self.colour, page
 
     def batch(self, pixels: Sequence[Pixels], numbers: Sequence[int]) -> Batch:
         """Images of one size as a Batch; `numbers` are their places in `images`."""

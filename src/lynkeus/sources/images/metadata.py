@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from lynkeus.core.batch import Array
 from lynkeus.core.errors import SourceError
 from lynkeus.sources.formats.tables import existing_file, listed
+from lynkeus.sources.images.pages import file_and_page
 
 FILE, LABEL = "file", "label"
 TEXT = (FILE, LABEL, "cavity", "scan", "side", "vendor", "treatment", "time")  # never numbers: "0012" is not 12
@@ -36,7 +37,8 @@ class Metadata:
 def read_metadata(path: Path, images: Sequence[str]) -> Metadata:
     """The rows of a CSV or Parquet table that belong to the images, by its column `file`.
 
-    `file` holds the path relative to the folder, or the bare name where only one image has it. The columns cavity,
+    `file` holds the path relative to the folder, or the bare name where only one image has it; a file of several pages
+    may have one row for all. The columns cavity,
     scan, side, vendor, treatment, time and label are text, the others as they are; an image without a row gets "" or
     NaN. A column `label` of 0 and 1, or good and defect, is the truth as well, where every image has one. Raises
     SourceError naming file, field and remedy: unreadable, no column `file`, two rows for an image, a name that two
@@ -77,13 +79,16 @@ def _rows(path: Path, names: list[str], images: Sequence[str]) -> Array:
     """Return the row of the table for each image, -1 for none."""
     place = {image: k for k, image in enumerate(images)}
     bare: dict[str, list[int]] = {}
+    pages: dict[str, list[int]] = {}
     for image, k in place.items():
         bare.setdefault(PurePosixPath(image).name, []).append(k)
+        if (file := file_and_page(image)[0]) != image:
+            pages.setdefault(file, []).append(k)
     rows = np.full(len(images), -1)
     for row, name in enumerate(names):
         tidy = name.strip().replace("\\", "/").removeprefix("./")
-        found = [place[tidy]] if tidy in place else bare.get(tidy, [])
-        if len(found) > 1:
+        found = [place[tidy]] if tidy in place else pages.get(tidy, bare.get(tidy, []))
+        if len(found) > 1 and tidy not in pages:
             both = f"{images[found[0]]} and {images[found[1]]}"
             raise SourceError(
                 f"{path}: row {row + 1}: {FILE} {name!r} may be {both}; give the path relative to the folder"
@@ -97,7 +102,8 @@ def _rows(path: Path, names: list[str], images: Sequence[str]) -> Array:
 
 def _column(column: Any, rows: Array) -> Array:
     """One number or text per image; where there is none, NaN or ""."""
-    taken = column.combine_chunks().take(pa.array(rows, pa.int64(), mask=rows < 0))
+    # Of a list: of a NumPy array pyarrow imports pandas first, which takes half a second.
+    taken = column.combine_chunks().take(pa.array([row if row >= 0 else None for row in rows.tolist()], pa.int64()))
     if pa.types.is_integer(taken.type) or pa.types.is_floating(taken.type):
         return taken.to_numpy(zero_copy_only=False)  # of whole numbers with one missing Arrow makes floats with NaN
     return np.array(taken.cast(pa.string()).fill_null(""), dtype=str)

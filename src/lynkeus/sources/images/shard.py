@@ -23,7 +23,7 @@ from lynkeus.files.whole import sync
 from lynkeus.sources.bundles.disk import on_disk, write_all, write_header
 from lynkeus.sources.images.bundle import pixels_name
 from lynkeus.sources.images.crops import Crops
-from lynkeus.sources.images.files import read_picture, strips_of
+from lynkeus.sources.images.files import strips_of
 from lynkeus.sources.images.folder import ImageSource
 
 RECORD = np.dtype(
@@ -87,8 +87,7 @@ def _stored(task: ShardTask, number: int) -> tuple[Array, Image.Image | None]:
     """The record of one image, and what is to be stored of it."""
     record = np.zeros((), RECORD)
     try:
-        path = task.source.folder / task.source.images[number]
-        picture, place = task.crops.store(*read_picture(path, task.source.colour, task.crops.shrink))
+        picture, place = task.crops.store(*task.source.picture(number, task.crops.shrink))
     except SourceError as reason:
         record["reason"] = str(reason).encode()[: RECORD["reason"].itemsize]
         return record, None

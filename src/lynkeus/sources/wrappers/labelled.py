@@ -116,11 +116,12 @@ class Good(Wrapper):
 
 
 class Blocks(Wrapper):
-    """All but every `folds`-th stretch of the `good` samples of a source; known anomalies all stay."""
+    """All but every `folds`-th stretch of the `good` samples of a source, from stretch number `fold` on (-1: from the
+    last of the first `folds` on); known anomalies all stay."""
 
-    def __init__(self, source: Source, good: int, folds: int) -> None:
+    def __init__(self, source: Source, good: int, folds: int, fold: int = -1) -> None:
         super().__init__(source)
-        self.kept = ~self.held_out(good, folds)
+        self.kept = ~self.held_out(good, folds, fold)
 
     def __iter__(self) -> Iterator[Batch]:
         seen = 0
@@ -133,7 +134,7 @@ class Blocks(Wrapper):
                 yield batch if keep.all() else batch[keep]
 
     @staticmethod
-    def held_out(good: int, folds: int) -> Array:
+    def held_out(good: int, folds: int, fold: int = -1) -> Array:
         """Return (good,) True for the samples of the stretches that are left out."""
         length = max(1, good // (STRETCHES // folds * folds))
-        return np.arange(good) // length % folds == folds - 1
+        return np.arange(good) // length % folds == fold % folds

@@ -9,7 +9,7 @@ import numpy as np
 
 from lynkeus.core.batch import Batch, Schema
 from lynkeus.core.protocols import Source
-from lynkeus.sources.formats.tables import listed
+from lynkeus.sources.formats.tables import counted, listed
 from lynkeus.sources.wrappers.wrapper import Wrapper, files_of
 
 
@@ -25,9 +25,8 @@ class Matched(Wrapper):
         self.files, self.start_ns = files, getattr(source, "start_ns", None)
         if self.extra:
             where = f"{files[0]}: " if files else ""
-            self.own_messages.append(
-                f"{where}{len(self.extra)} channels that the model does not know were left out: {listed(self.extra)}"
-            )
+            count = counted(len(self.extra), "channel")
+            self.own_messages.append(f"{where}{count} that the model does not know left out: {listed(self.extra)}")
 
     def __len__(self) -> int:
         return len(self.source)  # type: ignore[arg-type]
@@ -43,20 +42,24 @@ class Matched(Wrapper):
 
 
 def matched(source: Source, expected: Schema | None) -> Source:
-    """Return a table with the channels that are expected, where it has more, or has fewer; the source itself where both
-    are so (then something was renamed), where none of them is there, or where it is no table."""
+    """Return a table with the channels that are expected, where it has more, or has fewer, or where only one of the two
+    knows units; the source itself where both are so (then something was renamed), where none of them is there, or where
+    it is no table."""
     mine = source.schema
     if expected is None or mine.kind != "table" or expected.kind != "table" or not mine.names or not expected.names:
         return source
     extra, lacking = set(mine.names) - set(expected.names), set(expected.names) - set(mine.names)
-    if bool(extra) == bool(lacking) or len(lacking) == len(expected.names):
+    unknown = bool(mine.units) != bool(expected.units) and mine.names == expected.names
+    if not unknown and (bool(extra) == bool(lacking) or len(lacking) == len(expected.names)):
         return source
     return Matched(source, expected)
 
 
 def _schema(mine: Schema, expected: Schema) -> Schema:
     units = mine.units
-    if len(units) > 1:
+    if not units or not expected.units:
+        units = expected.units
+    elif len(units) > 1:
         own = dict(zip(mine.names, units, strict=True))
         usual = expected.units if len(expected.units) > 1 else expected.units * len(expected.names)
         given = dict(zip(expected.names, usual, strict=False))

@@ -27,6 +27,9 @@ def alarm(request: Request, site: SiteDep, alarm_id: AlarmId) -> HTMLResponse:
     """One alarm: what, where, how rare, what to do, why, and what people said of it."""
     file = find_alarm(site, alarm_id)
     context = _context(site, file) | {"may_post": may_post(request, site.token)}
+    # of a scorer that cannot leave channels out a mask would say what is not so
+    can_mask = file.monitor.masks and file.stored.alarm.where in file.monitor.channels
+    context["can_mask"] = can_mask and context["may_post"] and not context["masks"]
     headers = {"Content-Security-Policy": PLOT_POLICY}
     return templates.TemplateResponse(request, "alarm.html", context, headers=headers)
 

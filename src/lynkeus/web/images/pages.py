@@ -207,7 +207,7 @@ def _scan(scans: ScoredImages, number: int) -> Scan:
 def _is_there(one: ScoredImage, patch: GoodPatch) -> bool:
     """Return whether its picture can be shown; the folder may have been moved since."""
     try:
-        return good_file_of(one, patch).is_file()
+        return good_file_of(one, patch).path.is_file()
     except SourceError:
         return False
 

@@ -22,9 +22,12 @@ _KEPT = {"Cache-Control": "private, max-age=3600"}  # addresses of pictures carr
 
 
 def _scans_of(site: SiteDep) -> ScoredImages:
-    if site.scans is None:
-        raise HTTPException(404, "this server was given no scored images: start it with --scans scores.parquet")
-    return site.scans
+    scans = site.scans
+    if scans is None:
+        raise HTTPException(
+            404, "no image was watched into this store, and no scores were given: start it with --scans scores.parquet"
+        )
+    return scans
 
 
 ScansDep = Annotated[ScoredImages, Depends(_scans_of)]
@@ -82,16 +85,16 @@ def image_of(scans: ScoredImages, number: int) -> ScoredImage:
     return scans.image(number)
 
 
-def file_of(one: ScoredImage) -> Path:
+def file_of(one: ScoredImage) -> pictures.Shot:
     """Raises SourceError where it is not in the folder of images."""
-    return pictures.inside(one.source.images, one.file)
+    return pictures.shot(one.source.images, one.file, one.source.rule)
 
 
-def good_file_of(one: ScoredImage, patch: GoodPatch) -> Path:
+def good_file_of(one: ScoredImage, patch: GoodPatch) -> pictures.Shot:
     """Raises SourceError where it is not in the folder that the model was fitted on."""
     if one.source.normals is None:
         raise SourceError("the folder of the good images is not known: fit and score again")
-    return pictures.inside(one.source.normals, patch.file)
+    return pictures.shot(one.source.normals, patch.file, one.source.rule)
 
 
 def _spot(scans: ScoredImages, number: int, spot: int) -> tuple[ScoredImage, StoredSpot]:

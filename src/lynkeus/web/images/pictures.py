@@ -15,13 +15,15 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from lynkeus.core.errors import SourceError
+from lynkeus.sources.images.files import FORMATS, is_deep
+from lynkeus.sources.images.pages import file_and_page
+from lynkeus.sources.images.pixel_rule import PixelRule
 
 THUMBNAIL = (224, 192)  # pixels, at most; shown at half that on a dense screen
 LONGEST_MAP = 1024  # pixels of the overlay, which is stretched over the image
 TOP_SIGMA = 10.0  # the colour scale ends here, for every image alike
 CLEAR_BELOW, OPAQUE_FROM = 2.0, 5.0  # sigma
 _COLOURS = np.array([(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], float)  # inferno
-FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 _SHOWN_AS_THEY_ARE = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png"}
 _decoding = BoundedSemaphore(os.cpu_count() or 2)  # each large image takes tens of MB while it is decoded
 
@@ -31,6 +33,25 @@ class Picture(NamedTuple):
 
     media_type: str
     content: bytes | Path
+
+
+class Shot(NamedTuple):
+    """Where a picture is, a page of a file, and how its pixels become 8 bits."""
+
+    path: Path
+    page: int = 0
+    rule: PixelRule = PixelRule()
+
+    @property
+    def changed_ns(self) -> int:
+        """Return when the file was changed last."""
+        return self.path.stat().st_mtime_ns
+
+
+def shot(folder: Path, name: str, rule: PixelRule) -> Shot:
+    """Return the picture of a folder that scores call by `name`. Raises SourceError for a file outside of it."""
+    file, page = file_and_page(name)
+    return Shot(inside(folder, file), page, rule)
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -46,34 +67,34 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def size_of(path: Path) -> tuple[int, int]:
+def size_of(shot: Shot) -> tuple[int, int]:
     """Width and height as a viewer shows it, from the header alone."""
-    with _opened(path) as image:
+    with _opened(shot) as image:
         width, height = image.size
         turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation: a quarter turn
     return (height, width) if turned else (width, height)
 
 
-def thumbnail(path: Path) -> Picture:
+def thumbnail(shot: Shot) -> Picture:
     """A small JPEG, from a bounded cache."""
-    return Picture("image/jpeg", _thumbnail(path, path.stat().st_mtime_ns))
+    return Picture("image/jpeg", _thumbnail(shot, shot.changed_ns))
 
 
-def full(path: Path) -> Picture:
+def full(shot: Shot) -> Picture:
     """The file itself where a browser can show it as it is, else a JPEG of it at full resolution."""
-    with _opened(path) as image:
-        if image.format in _SHOWN_AS_THEY_ARE and image.mode in ("L", "RGB"):
-            return Picture(_SHOWN_AS_THEY_ARE[image.format], path)
-    return Picture("image/jpeg", _converted(path, path.stat().st_mtime_ns))
+    with _opened(shot) as image:
+        if image.format in _SHOWN_AS_THEY_ARE and image.mode in ("L", "RGB") and not image.has_transparency_data:
+            return Picture(_SHOWN_AS_THEY_ARE[image.format], shot.path)
+    return Picture("image/jpeg", _converted(shot, shot.changed_ns))
 
 
-def crop(path: Path, x: float, y: float, side: int) -> Picture:
+def crop(shot: Shot, x: float, y: float, side: int) -> Picture:
     """A square PNG around a place of the image at full resolution; what lies beyond its edges is transparent.
 
     Raises SourceError where all of it does.
     """
     corner = round(x) - side // 2, round(y) - side // 2
-    return Picture("image/png", _crop(path, path.stat().st_mtime_ns, corner, side))
+    return Picture("image/png", _crop(shot, shot.changed_ns, corner, side))
 
 
 def overlay(path: Path) -> Picture:
@@ -97,29 +118,29 @@ def colour_bar() -> Picture:
 
 
 @lru_cache(maxsize=4096)
-def _thumbnail(path: Path, _mtime_ns: int) -> bytes:
-    with _opened(path) as image:
+def _thumbnail(shot: Shot, _mtime_ns: int) -> bytes:
+    with _opened(shot) as image:
         image.draft(None, THUMBNAIL)  # a JPEG is decoded at an eighth of its size
-        small = _eight_bit(ImageOps.exif_transpose(image))
+        small = _eight_bit(ImageOps.exif_transpose(image), shot.rule)
         small.thumbnail(THUMBNAIL)
         return _jpeg(small, 80)
 
 
 @lru_cache(maxsize=4)
-def _converted(path: Path, _mtime_ns: int) -> bytes:
-    with _opened(path) as image:
-        return _jpeg(_eight_bit(ImageOps.exif_transpose(image)), 95)
+def _converted(shot: Shot, _mtime_ns: int) -> bytes:
+    with _opened(shot) as image:
+        return _jpeg(_eight_bit(ImageOps.exif_transpose(image), shot.rule), 95)
 
 
 @lru_cache(maxsize=1024)
-def _crop(path: Path, _mtime_ns: int, corner: tuple[int, int], side: int) -> bytes:
-    with _opened(path) as image:
+def _crop(shot: Shot, _mtime_ns: int, corner: tuple[int, int], side: int) -> bytes:
+    with _opened(shot) as image:
         whole = ImageOps.exif_transpose(image)
         pairs = list(zip(corner, whole.size, strict=True))
         box = [max(start, 0) for start, _ in pairs] + [min(start + side, length) for start, length in pairs]
         if box[0] >= box[2] or box[1] >= box[3]:
-            raise SourceError(f"{path.name} has no such place: it is {whole.width} x {whole.height} pixels")
-        part = _eight_bit(whole.crop(tuple(box))).convert("RGBA")
+            raise SourceError(f"{shot.path.name} has no such place: it is {whole.width} x {whole.height} pixels")
+        part = _eight_bit(whole.crop(tuple(box)), shot.rule).convert("RGBA")
     square = Image.new("RGBA", (side, side))
     square.paste(part, (box[0] - corner[0], box[1] - corner[1]))
     return _png(square)
@@ -140,20 +161,23 @@ def _overlay(path: Path, _mtime_ns: int) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(shot: Shot) -> Iterator[Image.Image]:
     """An image, at most as many at once as there are cores. Raises SourceError where it cannot be decoded."""
     try:
-        with _decoding, Image.open(path, formats=FORMATS) as image:
+        with _decoding, Image.open(shot.path, formats=FORMATS) as image:
+            if shot.page:
+                image.seek(shot.page)
             yield image
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SourceError(f"{path.name} cannot be decoded: {error}") from error
+    except (OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SourceError(f"{shot.path.name} cannot be decoded: {error}") from error
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey or RGB of 8 bits; of 16 bits the upper eight."""
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image).astype(np.int32) >> 8).clip(0, 255).astype(np.uint8))
-    return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode in ("1", "LA", "F") else "RGB")
+def _eight_bit(image: Image.Image, rule: PixelRule) -> Image.Image:
+    """Return an image in grey or RGB of 8 bits, by the rule by which it was scored."""
+    shown = rule.without_alpha(image)
+    if is_deep(shown):
+        return Image.fromarray(rule.eight_bits(np.asarray(shown)))
+    return shown if shown.mode in ("L", "RGB") else shown.convert("L" if shown.mode in ("1", "LA") else "RGB")
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -95,16 +95,30 @@ class Scan:
         return RARE * len(self.rows)
 
 
-class ScoredImages:
-    """Every image of the scores files given. Raises SourceError where one cannot be shown."""
+class Part(NamedTuple):
+    """Rows of images that belong together: where each comes from, `of_row` (n,) as number among `files`, and the rows
+    as a table."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        read = [read_scores(path) for given in paths for path in files_of(given)]
-        if not read:
-            raise SourceError("--scans names no Parquet file: give the file that lynkeus score wrote")
-        self.files = [source for source, _ in read]
+    files: tuple[ScoresFile, ...]
+    of_row: np.ndarray
+    table: pa.Table
+
+
+def read_parts(paths: Iterable[Path]) -> list[Part]:
+    """Read the scores files given. Raises SourceError where one cannot be shown, or there is none."""
+    read = [read_scores(path) for given in paths for path in files_of(given)]
+    if not read:
+        raise SourceError("--scans names no Parquet file: give the file that lynkeus score wrote")
+    return [Part((source,), np.zeros(table.num_rows, int), table) for source, table in read]
+
+
+class ScoredImages:
+    """Every image of the parts given. Raises SourceError where their columns do not fit together."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.files = [source for part in parts for source in part.files]
         try:
-            whole = pa.concat_tables([table for _, table in read], promote_options="permissive")
+            whole = pa.concat_tables([part.table for part in parts], promote_options="permissive")
             self.table = whole.combine_chunks()
         except pa.ArrowException as error:
             raise SourceError(f"--scans: the columns of the files do not fit together: {error}") from error
@@ -115,7 +129,8 @@ class ScoredImages:
         there = np.logical_and.accumulate(np.isfinite(spots).all(axis=0), axis=0)
         self._sigma = np.where(there, spots[2], math.nan).T
         self._clear = (self._sigma > CLEAR_SPOT).sum(axis=1)
-        self._file_of_row = np.repeat(np.arange(len(read)), [table.num_rows for _, table in read])
+        first = np.cumsum([0, *(len(part.files) for part in parts[:-1])])
+        self._file_of_row = np.concatenate([n + part.of_row for n, part in zip(first, parts, strict=True)])
         self.scans = self._grouped()
         self.scan_of = np.empty(self.table.num_rows, int)
         for scan in self.scans:
@@ -222,7 +237,7 @@ class ScoredImages:
         return pc.rank(self.table.column(name), tiebreaker="dense").to_numpy()
 
     def _grouped(self) -> tuple[Scan, ...]:
-        stems = np.array([source.path.stem for source in self.files])[self._file_of_row]
+        stems = np.array([source.title or source.path.stem for source in self.files])[self._file_of_row]
         cavity, scan = self._texts("cavity"), self._texts("scan")
         groups: dict[tuple[str, str, str], list[int]] = {}
         for row, (one, other) in enumerate(zip(cavity, scan, strict=True)):

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from lynkeus.core.errors import SourceError
+from lynkeus.sources.images.pixel_rule import BEFORE, PixelRule
 
 SPOTS = 3
 SPOT_FIELDS = ("x", "y", "sigma", "area", "good")
@@ -20,7 +21,8 @@ SCORES = TEXTS | {"anomaly", "p_value"} | {f"spot{k}_{field}" for k in range(1, 
 @dataclass(frozen=True)
 class ScoresFile:
     """What a scores file says of itself: where images, maps, and the good images learned from lie, which columns are
-    position and time ("": none)."""
+    position and time ("": none); `title` of its images where metadata gives none ("": the name of the file); the `rule`
+    by which their pixels became 8 bits."""
 
     path: Path
     images: Path
@@ -28,6 +30,8 @@ class ScoresFile:
     normals: Path | None
     position: str = ""
     time: str = ""
+    title: str = ""
+    rule: PixelRule = BEFORE
 
 
 def files_of(given: Path) -> list[Path]:
@@ -53,8 +57,9 @@ def read_scores(path: Path) -> tuple[ScoresFile, pa.Table]:
     try:
         said = json.loads(kept)
         maps, normals = (Path(said[name]) if said.get(name) else None for name in ("maps", "normals"))
-        columns = (said.get(name) or "" for name in ("position", "time"))
-        source = ScoresFile(path, Path(said["images"]), maps, normals, *columns)
+        position, time = (said.get(name) or "" for name in ("position", "time"))
+        rule = PixelRule.from_dict(said.get("pixels"))
+        source = ScoresFile(path, Path(said["images"]), maps, normals, position, time, rule=rule)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceError(f"{path}: its metadata 'lynkeus' cannot be read ({error}); score the images again") from error
     if not table.num_rows:

@@ -85,7 +85,7 @@ def joined(axes: Sequence[Axis]) -> Index | None:
     rows = tuple((_held if late else _nearest)(axis, base.ids) for axis, late in zip(axes, slow, strict=True))
     says = f"{len(axes)} datasets with times of their own were joined by the nearest time"
     if any(slow):
-        says += f", {sum(slow)} of them are slower: each row has their last value"
+        says += f", {sum(slow)} of them slower: each row has their last value"
     return Index(base.ids, rows, says)
 
 

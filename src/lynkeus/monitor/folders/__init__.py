@@ -1,0 +1,1 @@
+"""Watches of folders that grow: of runs, and of images."""
