@@ -6,11 +6,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from lynkeus.core import Batch, Book, Plot, plugins
+from lynkeus.core import Batch, Book, Plot, Verdict, plugins
 from lynkeus.core.run_calibration import RunCalibration
 from lynkeus.fitting.fit import about_of
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.verdicts import answer
+from lynkeus.fitting.verdicts import answer, verdict_of
 from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources import InMemory
 from lynkeus.transforms.event_columns import NO_COLUMNS
@@ -80,6 +80,13 @@ def noisy(counts: np.ndarray) -> np.ndarray:
     """All bins scatter three times as much: no shifted, missing or new population."""
     far = np.random.default_rng(2).normal(size=counts.shape) * 3 * np.sqrt(counts)
     return np.maximum(np.round(counts + far), 0)
+
+
+def test_what_is_rarer_than_the_good_runs_support_is_not_enough_data() -> None:
+    rarest = RunCalibration.fit(np.random.default_rng(0).exponential(0.4, 22), theory=True).rarest
+    assert verdict_of(rarest, 0.01, rarest) == Verdict.BAD
+    assert verdict_of(rarest, 1e-5, rarest) == Verdict.NOT_ENOUGH_DATA
+    assert verdict_of(0.5, 1e-5, rarest) == Verdict.GOOD
 
 
 CHANGES = {

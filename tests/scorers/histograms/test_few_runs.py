@@ -61,5 +61,5 @@ def test_good_runs_are_no_rarer_than_promised_and_bad_ones_are_found(kind, count
         rarer.append((p_values < 0.001).mean())
         found.append((calibration.p_value(scorer.score(runs(rng, 10, plots, tilt, 1.2))[:, 0]) < 0.01).mean())
     assert np.mean(rare) <= 0.03  # of 320 runs; before, 16 to 20 % at 20 to 24 runs
-    assert np.mean(rarer) <= 0.01
+    assert np.mean(rarer) <= (0.02 if tilt else 0.01)
     assert np.mean(found) > (0.8 if count > 10 and not tilt else 0.4)

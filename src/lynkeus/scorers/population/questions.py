@@ -59,7 +59,8 @@ class FamilyOfTests:
         usual, spread = pooled.mean(axis=0), np.maximum(pooled.std(axis=0), 1e-9)
         sizes = np.array([len(run) for run in runs])
         means = np.stack([run.mean(axis=0) for run in runs])
-        skewness = (((pooled - usual) / spread) ** 3).mean(axis=0)
+        away = (pooled - usual) / spread
+        skewness = (away * away * away).mean(axis=0)  # a power takes ten times as long
         nothing = np.zeros(len(SIZES))
         family = cls(
             usual, spread, skewness, _between(means - usual, spread, sizes), _reference(sizes), nothing, nothing
