@@ -73,7 +73,7 @@ def watching(fitted: Fitted, source: OrbitSource) -> None:
         begun = time.perf_counter()
         done = watch(fitted, held, store, WatchSettings())
         spent = time.perf_counter() - begun
-    seconds = done.windows * fitted.window / RATE_HZ
+    seconds = done.windows * fitted.view.window / RATE_HZ
     print(f"watch loop: {seconds / spent:,.0f} times real time ({done.windows} windows, {done.alarms} alarms)")
 
 
@@ -83,7 +83,7 @@ def memory(fitted: Fitted) -> None:
     shots = 0
     marks = []
     for scored in fitted.score(OrbitSource(hours=1_000_000 / RATE_HZ / 3600, seed=3)):
-        shots += len(scored.batch) * fitted.window
+        shots += len(scored.batch) * fitted.view.window
         marks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     grown = (marks[-1] - marks[len(marks) // 10]) / 1024
     print(f"memory over {shots:,} shots: peak {marks[-1] / 1024:.0f} MiB (before {before / 1024:.0f}), "

@@ -70,14 +70,14 @@ def watch_data(options: WatchOptions) -> int:
 
 def _masked(fitted: Fitted, options: WatchOptions) -> list[Maintenance]:
     """Return what the options take out. Raises SettingsError for what makes no sense, before anything is written."""
-    from lynkeus.core import Stands
+    from lynkeus.fitting.follow import can_mask
     from lynkeus.monitor.standing import Maintenance, matching
 
     if not options.mask:
         if options.until is not None or options.reason:
             raise SettingsError("--until and --reason belong to --mask CHANNELS; give that too, or leave them out")
         return []
-    if not isinstance(fitted.scorer, Stands):
+    if not can_mask(fitted.scorer):
         raise SettingsError(f"--mask: the scorer {fitted.name} cannot leave channels out; fit without them")
     if not options.reason.strip():
         raise SettingsError("--mask: say why with --reason, for those who come after")

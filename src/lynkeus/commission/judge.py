@@ -14,9 +14,9 @@ from lynkeus.commission.found import FalseAlarms
 from lynkeus.commission.plant.planter import HARMLESS, Kind, Truth
 from lynkeus.commission.settings import Budget
 from lynkeus.commission.turn_on import NAN, Asked, Case, Outcome, TurnOn, by_chance, outputs_asked, point
-from lynkeus.core import NOTHING, Array, Batch, Floats, Tracking, about_of
+from lynkeus.core import NOTHING, Array, Batch, Floats, about_of
 from lynkeus.fitting.fitted import Fitted, Scored
-from lynkeus.fitting.follow import move_past, start
+from lynkeus.fitting.follow import follows, move_past, start
 
 GOOD = Case("", 0.0, 0.0)  # what nothing was planted into
 
@@ -81,7 +81,7 @@ def judge(
     asked = {output for fault, kind in ground.kinds.items() for output in outputs_asked(fitted.scorer, fault, kind)}
     start(fitted.scorer)
     begun = time.process_time()
-    for trial in ground.trials(fitted, isinstance(fitted.scorer, Tracking)):
+    for trial in ground.trials(fitted, follows(fitted.scorer)):
         scored = fitted.score_batch(trial.batch, budget.value, () if trial.good else asked)
         if trial.moves:
             move_past(fitted.scorer, trial.batch)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from lynkeus.core import Array, Batch, Scorer, Scores, Source, Tracking
+from lynkeus.core import Array, Batch, Scorer, Scores, Source, Standing, Stands, Tracking
+
+
+def follows(scorer: Scorer) -> bool:
+    """Return whether what a scorer says of a batch depends on those before it."""
+    return isinstance(scorer, Tracking)
 
 
 def start(scorer: Scorer, state: Mapping[str, Array] | None = None) -> None:
@@ -31,3 +36,19 @@ def scores_along(scorer: Scorer, source: Source, fresh: bool = True) -> Iterator
     for batch in source:
         yield scorer.score(batch)
         move_past(scorer, batch)
+
+
+def can_mask(scorer: Scorer) -> bool:
+    """Return whether a scorer can leave channels out for a while, and says what stands."""
+    return isinstance(scorer, Stands)
+
+
+def standing_of(scorer: Scorer) -> list[Standing]:
+    """Return what a scorer has taken for its reference or left out; nothing where it does neither."""
+    return list(scorer.standing()) if isinstance(scorer, Stands) else []
+
+
+def mask(scorer: Scorer, channels: Sequence[str]) -> None:
+    """Let a scorer leave out these channels, and no others; one that cannot goes on with all."""
+    if isinstance(scorer, Stands):
+        scorer.mask(list(channels))

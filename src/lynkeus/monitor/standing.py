@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from lynkeus.core import Scorer, SettingsError, Standing, Stands, StoreError
+from lynkeus.core import Scorer, SettingsError, Standing, StoreError
+from lynkeus.fitting.follow import can_mask, mask, standing_of
 from lynkeus.monitor.tables import acknowledged, maintenance, standing
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ def changes(before: Collection[Standing], now: Collection[Standing], at_ns: int)
 
 def what_stands(scorer: Scorer, before: list[Standing], at_ns: int) -> tuple[dict[str, Any], ...]:
     """Return the rows to append for what stands now, and let `before` be that."""
-    if not isinstance(scorer, Stands):
-        return ()
-    now = scorer.standing()
+    now = standing_of(scorer)
     rows = changes(before, now, at_ns)
     before[:] = now
     return tuple(rows)
@@ -64,8 +63,8 @@ def what_stands(scorer: Scorer, before: list[Standing], at_ns: int) -> tuple[dic
 
 def leave_out(scorer: Scorer, store: Store, name: str, at_ns: int) -> None:
     """Let a scorer leave out the channels that are under maintenance at a time, of those that it knows."""
-    if isinstance(scorer, Stands):
-        scorer.mask([one.channel for one in maintenance_of(store, name, at_ns)])
+    if can_mask(scorer):
+        mask(scorer, [one.channel for one in maintenance_of(store, name, at_ns)])
 
 
 def list_standing(store: Store, name: str, acknowledge: bool = False) -> list[StoredStanding]:

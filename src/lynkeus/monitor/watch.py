@@ -17,11 +17,11 @@ import numpy as np
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, Stands, TimesNs, advance
+from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, TimesNs, advance
 from lynkeus.core.protocols import about_of
 from lynkeus.fitting.evidence.channels import evidence, line_positions
 from lynkeus.fitting.fitted import Fitted, Scored
-from lynkeus.fitting.follow import move_past, start, state_of
+from lynkeus.fitting.follow import can_mask, move_past, start, state_of
 from lynkeus.fitting.reference import mean_sample
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
@@ -219,7 +219,7 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
         {**about_of(fitted.scorer).titles, **settings.titles},
         settings.call,
         settings.acknowledge,
-        isinstance(fitted.scorer, Stands),
+        can_mask(fitted.scorer),
     )
 
 
