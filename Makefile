@@ -24,7 +24,7 @@ quick: .venv/.all ## for every change: what takes no two seconds, imports and si
 	$(BIN)/lint-imports
 
 test: .venv/.all ## every test, two processes; one file: make test PYTEST_ARGS=tests/core/test_batch.py
-	@echo "every test: about eleven minutes on two quiet cores, more where others work on them (make quick: a minute and a half)"
+	@echo "every test: about fifteen minutes on two quiet cores, more where others work on them (make quick: a minute and a half)"
 	$(ONE_THREAD) $(BIN)/pytest $(PYTEST_ARGS)
 
 lint: .venv/.all ## style, types, direction of imports, sizes

@@ -98,21 +98,18 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", SCORERS)
-def test_what_is_flagged_names_its_plot_and_place(name: str, change: str) -> None:
+def test_what_is_flagged_names_its_plot_and_place(change: str) -> None:
     plot, how = CHANGES[change]
-    said = answer(fitted(name), changed(plot, how))
-    if not said.p_value < 0.01:
-        pytest.skip(f"{name} does not find it")
-    chief = said.chief
-    assert chief.kind != "none"
-    assert chief.where
-    assert chief.sigma > 0
-    assert chief.population == BOOK.plots[plot].name
-    assert said.reason.startswith(f"{chief.population}: ")
-    if change == "exchanged":
-        assert "Mu" in chief.where
-        assert "Ele" in chief.where
+    answers = {name: answer(fitted(name), changed(plot, how)) for name in SCORERS}
+    flagged = {name: said for name, said in answers.items() if said.p_value < 0.01}
+    assert len(flagged) > len(SCORERS) / 2  # not every statistic sees every change
+    for name, said in flagged.items():
+        chief = said.chief
+        assert chief.kind != "none", name
+        assert chief.where, name
+        assert chief.sigma > 0, name
+        assert chief.population == BOOK.plots[plot].name, name
+        assert said.reason.startswith(f"{chief.population}: "), name
 
 
 @pytest.mark.parametrize("name", SCORERS)
