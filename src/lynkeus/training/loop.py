@@ -23,7 +23,7 @@ from lynkeus.core.extras import needing
 from lynkeus.core.weights import differ
 from lynkeus.training.checkpoint import pack, read_checkpoint, unpack, write_checkpoint
 from lynkeus.training.history import Epoch, History
-from lynkeus.training.settings import Session, TrainingProgress, TrainSettings, session
+from lynkeus.training.settings import Session, TrainingProgress, TrainSettings, compiled, session
 from lynkeus.training.task import Task, TrainingSet, in_chunks, step_size
 from lynkeus.training.validation import Rows, Validation, split
 
@@ -94,7 +94,7 @@ class _Run:
                 continue  # it stands still, such as a generator that was trained before
             rate = self.settings.learning_rate
             adam = Adam(network.parameters(), rate, self.task.betas, weight_decay=decay, fused=True)
-            faster = torch.compile(network) if self.where.compiled else network
+            faster = compiled(network) if self.where.compiled else network
             self.task.networks[name], self.optimisers[name] = self.fabric.setup(faster, adam)
         size = step_size(self.task)
         self.history = History(self.title, len(training), size, self.settings.epochs)

@@ -116,3 +116,10 @@ def use_session(chosen: Session) -> Iterator[Session]:
         yield chosen
     finally:
         _session.reset(token)
+
+
+def compiled(network: torch.nn.Module) -> Any:
+    """Return a network that is compiled when it first runs; where the compiler cannot, it runs as it is, more slowly,
+    which PyTorch logs: for some processors it writes C++ that does not compile."""
+    torch._dynamo.config.suppress_errors = True
+    return torch.compile(network)
