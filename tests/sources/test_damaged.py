@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from boost_histogram.serialization import to_uhi
 from PIL import Image
+from tests.mutations import mutated
 
 from lynkeus.core import LynkeusError
 from lynkeus.files import damaged
@@ -30,38 +31,6 @@ from lynkeus.sources.runs.histograms import read_histograms
 MUTATIONS = int(os.environ.get("LYNKEUS_MUTATIONS", "80"))
 SLOWEST_S = 20.0
 START_NS = 1_700_000_000_000_000_000
-WORDS = (
-    b"9" * 400, b"1e999", b"-", b"\x00", b"nan", b'"', b"[", b"{", b"\xff\xfe", b"\n", b",", b"(", b"9" * 5000,
-    b"(a+)+$", b"\xed\xa0\x80", b"[" * 3000, b"99999999999999999999",
-)  # fmt: skip
-
-
-def _mutated(data: bytes, random: np.random.Generator) -> bytes:
-    """Return the bytes with one to three things done to them, more often near the beginning."""
-    made = bytearray(data)
-    for _ in range(random.integers(1, 4)):
-        if not made:
-            break
-        most = min(len(made), 512) if random.random() < 0.4 else len(made)
-        at = int(random.integers(most))
-        end = min(at + int(random.integers(1, 64)), len(made))
-        what = int(random.integers(7))
-        if what == 0:
-            made[at] ^= 1 << int(random.integers(8))
-        elif what == 1:
-            made[at:end] = bytes(end - at)
-        elif what == 2:
-            made[at:end] = b"\xff" * (end - at)
-        elif what == 3:
-            made[at:end] = random.bytes(end - at)
-        elif what == 4:
-            made = made[:at] if random.random() < 0.3 else made[:at] + made[end:]
-        elif what == 5:
-            made[at:at] = made[at:end]
-        else:
-            word = WORDS[int(random.integers(len(WORDS)))]
-            made[at : at + (len(word) if random.random() < 0.5 else 0)] = word
-    return bytes(made)
 
 
 def _refused(read: Callable[[Path], object], path: Path) -> str | None:
@@ -161,7 +130,7 @@ def test_bytes_that_nobody_foresaw_give_samples_or_one_line(name: str, whole: Pa
     data, target = (whole / of).read_bytes(), tmp_path / of
     lines = 0
     for seed in range(MUTATIONS):
-        target.write_bytes(_mutated(data, np.random.default_rng([seed, len(data)])))
+        target.write_bytes(mutated(data, np.random.default_rng([seed, len(data)])))
         began = time.monotonic()
         said = _refused(read, target)
         lines += said is not None
@@ -176,7 +145,7 @@ def test_a_damaged_bundle_gives_samples_or_one_line(name: str, whole: Path, tmp_
     data = (tmp_path / "bundle" / name).read_bytes()
     refused = 0
     for seed in range(MUTATIONS):
-        (tmp_path / "bundle" / name).write_bytes(_mutated(data, np.random.default_rng([seed, 3])))
+        (tmp_path / "bundle" / name).write_bytes(mutated(data, np.random.default_rng([seed, 3])))
         refused += _refused(_samples, tmp_path / "bundle") is not None
     assert refused
 

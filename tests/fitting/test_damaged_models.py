@@ -1,0 +1,51 @@
+"""A model folder whose checksums fit but whose content makes no sense is refused in one line, or scores."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.mutations import mutated
+
+from lynkeus.core import Batch, LynkeusError, Schema
+from lynkeus.files.model_folder import write_model
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.sources import InMemory
+
+MUTATIONS = 40
+
+
+def _rows(count: int) -> InMemory:
+    values = np.random.default_rng(count).normal(size=(count, 4))
+    return InMemory(Batch(Schema("table", tuple("abcd"), shape=(4,)), values))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["mahalanobis", "isolation_forest"])
+def test_content_that_makes_no_sense_ends_in_one_line(name: str, tmp_path: Path) -> None:
+    whole, damaged = tmp_path / "whole", tmp_path / "damaged"
+    fit(_rows(400), FitSettings(name)).save(whole)
+    files = sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
+    few, refused = _rows(30), 0
+    for seed in range(MUTATIONS):
+        random = np.random.default_rng(seed)
+        file = files[seed % len(files)]
+        content = mutated((whole / file).read_bytes(), random)
+
+        def write(folder: Path, file: Path = file, content: bytes = content) -> None:
+            shutil.copytree(whole, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("SHA256SUMS"))
+            (folder / file).write_bytes(content)
+
+        shutil.rmtree(damaged, ignore_errors=True)
+        write_model(damaged, write)
+        try:
+            for _ in Fitted.load(damaged).score(few):
+                pass
+        except LynkeusError as error:
+            refused += 1
+            said = str(error)
+        else:
+            continue
+        assert "\n" not in said, f"seed {seed}: {said}"
+    assert refused > MUTATIONS / 4
