@@ -41,12 +41,12 @@ def expected(saved: Path, model: str) -> dict[str, list]:
     return json.loads((saved / "expected.json").read_text("utf-8"))[model]
 
 
-def same(found: dict[str, list], before: dict[str, list]) -> None:
+def same(found: dict[str, list], before: dict[str, list], close: dict[str, float] = CLOSE) -> None:
     for name, column in before.items():
         if isinstance(column[0], str):
             assert found[name] == column, name
         else:
-            np.testing.assert_allclose(np.array(found[name], float), np.array(column, float), err_msg=name, **CLOSE)
+            np.testing.assert_allclose(np.array(found[name], float), np.array(column, float), err_msg=name, **close)
 
 
 @pytest.mark.parametrize("model", WINDOWS)
@@ -55,7 +55,9 @@ def test_models_of_tables_and_windows(saved: Path, lynkeus, model: str) -> None:
 
 
 def test_a_model_of_orbits(saved: Path, lynkeus) -> None:
-    same(scored(lynkeus, saved / "orbit", saved / "orbits.h5"), expected(saved, "orbit"))
+    # Offsets of thousands of sigmas in single precision leave 0.001 sigma, by the order in which a processor adds; at
+    # five sigmas that is 0.01 nats, and 1 % of a rate.
+    same(scored(lynkeus, saved / "orbit", saved / "orbits.h5"), expected(saved, "orbit"), {"rtol": 0.03, "atol": 0.03})
 
 
 @pytest.mark.parametrize("model", RUNS)
