@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.ndimage import median_filter
 from scipy.stats import chi2
 
-from lynkeus.core import Batch, Floats, Source, TimesNs
+from lynkeus.core import Array, Batch, Floats, Source, TimesNs
 from lynkeus.fitting.incidents import Incident
 from lynkeus.fitting.reference import Reference
 from lynkeus.sources.formats.tables import listed
@@ -32,6 +32,7 @@ STEPS = 10
 CLIP = 3.0
 RARE, FAR = 1e-4, 2.0  # a row is far at twice the squared distance that one good row in ten thousand reaches
 AROUND, APART = 9, 5.5  # sigmas of a channel given all others that most of as many rows reach; good ones reach 2 or 3
+VERY_FAR, BY_ITSELF = 10.0, 1.5  # sigmas; times the next channel: a bump of an orbit moves two or three monitors alike
 SCATTERED = 0.02  # of all rows, far and alone, that are mentioned, where four times fewer are nearly as far
 TOGETHER = 0.8  # of the rows of a stretch are far
 SHORTEST = 0.01  # of all rows: what is shorter does not move a fit, and is found by the scores
@@ -42,8 +43,8 @@ PAUSE = 5  # rows that are not far, within one stretch
 @dataclass(frozen=True)
 class SecondPopulation:
     """`intervals` (start_ns, end_ns) of stretches that are left out, the `share` of the rows in them, the channels
-    `where` they differ most; `collective` (start_ns, end_ns): those of them in which no channel stands apart from the
-    others; `warnings`: what is to be said of rows that may be one and are kept."""
+    `where` they differ most; `collective` (start_ns, end_ns): those of them in which no channel stands apart by itself;
+    `warnings`: what is to be said of rows that may be one and are kept."""
 
     intervals: tuple[tuple[int, int], ...] = ()
     share: float = 0.0
@@ -109,7 +110,7 @@ def second_population(rows: Source) -> SecondPopulation:
         return SecondPopulation()
     values, time_ns, end_ns = thinned.columns
     sigmas = _sigmas(values.astype(np.float64))
-    far, nearly, apart = _far(sigmas)
+    far, nearly, apart, single, residual = _far(sigmas)
     runs = list(_runs(far | apart))
     inside = np.zeros(len(far), bool)
     for start, stop in runs:
@@ -117,7 +118,7 @@ def second_population(rows: Source) -> SecondPopulation:
     if not runs:
         few = timed and far.mean() > SCATTERED and nearly.mean() < far.mean() / 4
         return SecondPopulation(warnings=(_alone(sigmas, far, names),) if few else ())
-    share, where = float(inside.mean()), _named(sigmas[inside], names)
+    share, where = float(inside.mean()), _named(residual[inside], names)
     much = f"{share:.1%} of the reference is far from all the rest, most in {listed(where, 3)}"
     if share > LONGEST:
         two = f"{much}: are there two kinds of data in it? leave one out unless both are good"
@@ -130,8 +131,8 @@ def second_population(rows: Source) -> SecondPopulation:
         return SecondPopulation(warnings=(kept,))
     step = int(np.median(np.diff(time_ns))) if len(time_ns) > 1 else 0
     intervals = tuple((int(time_ns[start]) - step // 2, int(end_ns[stop - 1]) + step // 2) for start, stop in runs)
-    alone = [apart[start:stop].mean() > TOGETHER for start, stop in runs]
-    collective = tuple(own for own, single in zip(intervals, alone, strict=True) if not single)
+    alone = [single[start:stop].mean() > 0.5 for start, stop in runs]
+    collective = tuple(own for own, by_itself in zip(intervals, alone, strict=True) if not by_itself)
     return SecondPopulation(intervals, share, where, collective=collective)
 
 
@@ -152,18 +153,24 @@ def _times(batch: Batch, length: int) -> tuple[TimesNs, TimesNs]:
     return np.repeat(batch.time_ns, length), np.repeat(ends, length)
 
 
-def _far(sigmas: Floats) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """(n,) rows that are far from the rest, those that are nearly so, and those around which one channel stands apart
-    from what all others say of it."""
-    far, nearly, apart = (np.zeros(len(sigmas), bool) for _ in range(3))
+def _far(sigmas: Floats) -> tuple[Array, Array, Array, Array, Floats]:
+    """Masks (n,) of rows that are far from the rest, of those that are nearly so, of those around which one channel
+    stands apart from what all others say of it, and of those around which one does so by itself, or very far; and
+    (n, c) how far each channel is from what the others say of it, in its sigmas."""
+    far, nearly, apart, single = (np.zeros(len(sigmas), bool) for _ in range(4))
+    residuals = np.zeros(sigmas.shape)
     for first in range(0, sigmas.shape[1], WIDEST):
         some = sigmas[:, first : first + WIDEST]
         distance, residual = robust_distance(some)
+        residuals[:, first : first + WIDEST] = residual
         limit = chi2.isf(RARE, some.shape[1])
         far |= distance > FAR * limit
         nearly |= distance > limit
-        apart |= (median_filter(np.abs(residual), (AROUND, 1)) > APART).any(axis=1)
-    return far, nearly & ~far, apart
+        around = np.sort(median_filter(np.abs(residual), (AROUND, 1)), axis=1)
+        largest, next_one = around[:, -1], around[:, -2] if around.shape[1] > 1 else np.zeros(len(around))
+        apart |= largest > APART
+        single |= (largest > VERY_FAR) | ((largest > APART) & (largest > BY_ITSELF * next_one))
+    return far, nearly & ~far, apart, single, residuals
 
 
 def _sigmas(values: Floats) -> Floats:
