@@ -1,0 +1,40 @@
+"""Stretches of a reference that are far from the rest: one broken channel, or a bump that moves several alike."""
+
+import numpy as np
+import pytest
+
+from lynkeus.core import Batch, Schema
+from lynkeus.fitting.second_population import second_population
+from lynkeus.sources import InMemory
+
+ROWS, CHANNELS, FIRST, LAST = 3000, 30, 1200, 1320
+NOISE = 0.3
+
+
+def _reference(moved: tuple[int, ...], sigmas: float) -> InMemory:
+    random = np.random.default_rng(0)
+    values = random.normal(size=(ROWS, 2)) @ random.normal(size=(2, CHANNELS))
+    values += NOISE * random.normal(size=(ROWS, CHANNELS))
+    values[FIRST:LAST, list(moved)] += sigmas * NOISE
+    names = tuple(f"BPM{k}" for k in range(CHANNELS))
+    time_ns = 1_700_000_000_000_000_000 + np.arange(ROWS) * 10**8
+    return InMemory(Batch(Schema("table", names, shape=(CHANNELS,)), values, time_ns=time_ns))
+
+
+@pytest.mark.parametrize(("moved", "sigmas", "alone"), [((7,), 9.0, True), ((7,), 14.0, True), ((7, 8, 9), 8.0, False)])
+def test_one_broken_channel_differs_from_a_bump(moved: tuple[int, ...], sigmas: float, alone: bool) -> None:
+    found = second_population(_reference(moved, sigmas))
+    assert len(found.intervals) == 1
+    start_ns, end_ns = found.intervals[0]
+    first, last = (1_700_000_000_000_000_000 + row * 10**8 for row in (FIRST, LAST))
+    assert abs(start_ns - first) < 10**9
+    assert abs(end_ns - last) < 10**9
+    assert set(found.where) <= {f"BPM{k}" for k in moved}
+    # a scorer that follows its instrument is to learn from a bump, not from a broken monitor
+    assert len(found.single().intervals) == (1 if alone else 0)
+
+
+def test_a_clean_reference_has_none() -> None:
+    found = second_population(_reference((), 0.0))
+    assert found.intervals == ()
+    assert found.lines == []
