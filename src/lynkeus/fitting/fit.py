@@ -20,6 +20,7 @@ from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.core.stated import Stated
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.follow import follows
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.reference import FOLDS, Reference, score_reference
@@ -98,6 +99,7 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     split = held_out and known.good >= FEWEST_TO_SPLIT
     training = Blocks(prepared, known.good, FOLDS) if split else prepared
     second = _second(labelled.good, settings) if source.schema.kind == view.schema.kind == "table" else NONE
+    second = second.single() if follows(scorer) else second
     training = Exclude(training, second.intervals) if second.intervals else training
     scorer.fit(training)
     reference, incidents = _reference(scorer, labelled.good, settings, second)
