@@ -149,13 +149,13 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
         fit_s += time.process_time()
         if not numpy_s:
             fitted.save(model)
-            print(f"{len(fitted.book.plots)} plots, {fitted.book.schema.shape[0]} bins")
-            numpy_s = cpu_s(lambda book=fitted.book: fill_by_numpy(path, book))
+            print(f"{len(fitted.view.book.plots)} plots, {fitted.view.book.schema.shape[0]} bins")
+            numpy_s = cpu_s(lambda book=fitted.view.book: fill_by_numpy(path, book))
             scipy_s = cpu_s(lambda: compare_by_scipy(path, reference))
             print(
                 f"numpy.histogram, read and filled: {numpy_s:.1f} s; scipy ks_2samp, read and tested: {scipy_s:.1f} s"
             )
-            print(f"read and filled here: {cpu_s(lambda reader=fitted.reader: reader.read(file)):.1f} s", flush=True)
+            print(f"read and filled here: {cpu_s(lambda reader=fitted.view.reader: reader.read(file)):.1f} s", flush=True)
         took = cpu_s(lambda fitted=fitted: judge(fitted, file))
         ratios = f"{took / numpy_s:.2f} of numpy.histogram, {took / scipy_s:.2f} of ks_2samp"
         print(f"{scorer}: judged in {took:.1f} s, {ratios}; fitted in {fit_s:.0f} s", flush=True)
