@@ -155,7 +155,8 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
             print(
                 f"numpy.histogram, read and filled: {numpy_s:.1f} s; scipy ks_2samp, read and tested: {scipy_s:.1f} s"
             )
-            print(f"read and filled here: {cpu_s(lambda reader=fitted.view.reader: reader.read(file)):.1f} s", flush=True)
+            read_s = cpu_s(lambda reader=fitted.view.reader: reader.read(file))
+            print(f"read and filled here: {read_s:.1f} s", flush=True)
         took = cpu_s(lambda fitted=fitted: judge(fitted, file))
         ratios = f"{took / numpy_s:.2f} of numpy.histogram, {took / scipy_s:.2f} of ks_2samp"
         print(f"{scorer}: judged in {took:.1f} s, {ratios}; fitted in {fit_s:.0f} s", flush=True)

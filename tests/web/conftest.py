@@ -334,9 +334,11 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def run_server(app: FastAPI) -> Iterator[str]:
+def run_server(app: FastAPI, config: uvicorn.Config | None = None) -> Iterator[str]:
     """Serve an application in a thread; the address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=3))
+    config = config or uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
+    config.port = 0
+    server = uvicorn.Server(config)
     app.state.stopping = lambda: server.should_exit
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
+from tests.web.conftest import run_server
 
 from lynkeus.core import StoreError
 from lynkeus.monitor.store import Store
@@ -39,20 +38,8 @@ HALF = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 def serving(url: str, places: Places) -> Iterator[int]:
     """Serve as `lynkeus serve` does, in a thread; the port."""
     app = create_app(url)
-    config = server_config(app, places)
-    config.port = 0
-    server = uvicorn.Server(config)
-    app.state.stopping = lambda: server.should_exit
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join()
-        app.state.site.store.close()
+    with run_server(app, server_config(app, places)) as address:
+        yield int(address.rpartition(":")[2])
 
 
 def connected(port: int, send: bytes = b"") -> socket.socket:
