@@ -53,8 +53,8 @@ def test_an_expert_finds_the_spot_and_labels_it(watch: Any, address: str) -> Non
     page.wait_for_selector(".history li")
     assert page.inner_text(".history li").startswith("defect pit N. Shifter <i>")
     assert page.locator(".history li").count() == 1
-    assert page.input_value("[name=who]") == "N. Shifter <i>"
-    assert page.input_value("#opacity") == "25"
+    wait_until(page, "document.querySelector('[name=who]').value === 'N. Shifter <i>'")
+    wait_until(page, "document.querySelector('#opacity').value === '25'")
     page.locator("h1").click()
     page.keyboard.press("ArrowRight")
     page.wait_for_url("**/inspect/images/14")
