@@ -16,7 +16,8 @@ import typer
 
 from lynkeus.cli.options import FitOptions, screen
 from lynkeus.cli.passes import Passes
-from lynkeus.core import SettingsError, Source, plugins
+from lynkeus.cli.tagging import say_classes
+from lynkeus.core import SettingsError, Source, about_of, plugins
 from lynkeus.progress import Bar, passes_bar, say
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def fit_and_save(options: FitOptions) -> None:
         say(screen, [*(candidate.line() for candidate in choice.candidates), choice.why])
     if fitted.view.schema.kind != source.schema.kind:
         say(screen, [f"the {source.schema.shape[0]} columns are the pixels of images, and were read as such"])
-    _say_what_was_learned(fitted, options)
+    tell = say_classes if about_of(fitted.scorer).tags else _say_what_was_learned
+    tell(fitted, options)
 
 
 def _layout_of(options: FitOptions) -> tuple[Layout, bool]:

@@ -60,7 +60,7 @@ class _Sorted:
     def __init__(self, hit: Array, score: Floats, weight: Floats) -> None:
         order = np.argsort(-score, kind="stable")
         self.hit, self.score, self.weight = hit[order], score[order], weight[order]
-        self.last = np.flatnonzero(np.append(np.diff(self.score) != 0, True))
+        self.last = np.flatnonzero(np.append(self.score[1:] != self.score[:-1], True))
 
     @classmethod
     def of(cls, hit: npt.ArrayLike, score: npt.ArrayLike, weight: npt.ArrayLike | None) -> _Sorted:
