@@ -1,4 +1,4 @@
-"""Commands on models of classes: what a fit has learned, in words, and their commissioning."""
+"""lynkeus commission of models of classes."""
 
 from __future__ import annotations
 
@@ -6,32 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lynkeus.cli.options import CommissionOptions, FitOptions, open_for, screen
+from lynkeus.cli.options import CommissionOptions, open_for, screen
 from lynkeus.core import SettingsError
 from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
-
-
-def say_classes(fitted: Fitted, options: FitOptions) -> None:
-    """Say what a tagger was fitted on, how its probabilities were made right, and what its p-values can be."""
-    lineage = fitted.lineage
-    classes = ", ".join(f"{count} {name}" for name, count in lineage["classes"].items())
-    say(screen, [*fitted.messages, f"learned from {classes}; {lineage['held_out']} was kept from the training"])
-    calibration = lineage.get("calibration")
-    if calibration:
-        error = calibration["expected_calibration_error"]
-        before = calibration["expected_calibration_error_before"]
-        words = f"calibration error {100 * error:.2f} % (before {100 * before:.2f} %)"
-        say(screen, [f"probabilities by {calibration['method']}: {words}"])
-    for name, background in fitted.calibrations.items():
-        least = getattr(background, "rarest", 0.0)
-        words = f"background efficiencies from {least:.2g}, by {background.samples} jets of other classes"
-        say(screen, [f"{name}: {words}"])
-    if hasattr(fitted.scorer, "history_"):
-        say(screen, [f"{options.output / 'training.svg'}: every epoch"])
-    say(screen, [f"{options.output}: {fitted.name}, {len(fitted.scorer.outputs)} classes"])
 
 
 def commission_classes(options: CommissionOptions, fitted: Fitted, others: dict[str, Fitted]) -> None:
