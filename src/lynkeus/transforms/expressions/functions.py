@@ -21,20 +21,22 @@ def _words(text: str) -> list[str]:
 
 
 ONE_BY_ONE = _words("""abs absolute fabs sign sqrt cbrt square exp expm1 log log2 log10 log1p hypot sin cos tan arcsin
-arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh deg2rad rad2deg degrees radians minimum maximum fmin fmax floor
-ceil rint trunc mod fmod remainder floor_divide isnan isinf isfinite logical_and logical_or logical_not logical_xor
-equal not_equal less less_equal greater greater_equal add subtract multiply divide true_divide negative heaviside""")
+arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh deg2rad rad2deg degrees radians minimum maximum fmin fmax
+floor ceil rint trunc mod fmod remainder floor_divide isnan isinf isfinite logical_and logical_or logical_not
+logical_xor equal not_equal less less_equal greater greater_equal add subtract multiply divide true_divide negative
+heaviside""")
 OF_ARRAYS = _words("""where clip round around nan_to_num ones_like zeros_like full_like stack concatenate expand_dims
-squeeze argmax argmin argsort sort sum prod mean std var median min max amin amax any all count_nonzero digitize isin isclose
-array asarray""")
+squeeze argmax argmin argsort sort sum prod mean std var median min max amin amax any all count_nonzero digitize isin
+isclose array asarray""")
 OF_LISTS = _words("""sum prod mean std var min max any all count count_nonzero num argmax argmin argsort sort firsts
-singletons flatten ravel unflatten local_index ones_like zeros_like full_like where fill_none is_none drop_none pad_none nan_to_num
-values_astype to_numpy from_regular to_regular concatenate mask softmax isclose broadcast_arrays""")
+singletons flatten ravel unflatten local_index ones_like zeros_like full_like where fill_none is_none drop_none
+pad_none nan_to_num values_astype to_numpy from_regular to_regular concatenate mask softmax isclose
+broadcast_arrays""")
 OF_NUMBERS = _words("""sqrt log log10 log2 exp hypot sin cos tan asin acos atan atan2 sinh cosh tanh fabs floor ceil
 degrees radians""")
 CONSTANTS = {"pi": np.pi, "e": np.e, "inf": np.inf, "nan": np.nan, "newaxis": None, "tau": 2 * np.pi}
-BARE = _words("""abs sqrt exp log log10 log1p hypot sin cos tan sinh cosh tanh arctan2 minimum maximum where floor ceil
-isnan isfinite""")
+BARE = _words("""abs sqrt exp log log10 log1p hypot sin cos tan sinh cosh tanh arctan2 minimum maximum where floor
+ceil isnan isfinite""")
 HELPERS = _words("""_hash _concat _stack _pad _repeat_pad _clip _batch_argsort _batch_gather _p4_from_pxpypze
 _p4_from_ptetaphie _p4_from_ptetaphim""")
 KEYWORDS = frozenset(
