@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Schema
-from lynkeus.core.errors import SourceError
+from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.files.damaged import in_time, one_line
 from lynkeus.sources.clouds.columns import LIST
 from lynkeus.sources.clouds.files.cloud_file import CloudFile
@@ -34,19 +34,38 @@ def open_clouds(path: Path, layout: Layout, expected: Schema | None) -> CloudSou
     Raises SourceError naming file and column for what is damaged or missing.
     """
     paths = paths_of(path)
-    asked = expected is not None and expected.kind == "cloud"
+    asked = layout.weaver is not None or (expected is not None and expected.kind == "cloud")
+    if layout.weaver is not None and not paths:
+        raise SourceError(f"{path}: no file of {', '.join(ENDINGS)}, as the layout {layout.name} reads; check the path")
     if not paths or (expected is not None and not asked) or layout.blocks or layout.pulses:
         return None
     if not asked and not holds_clouds(paths[0]):
         return None
-    files = [file_of(own) for own in paths]
+    files = [file_of(own, str((layout.weaver or {}).get("treename") or "")) for own in paths]
     return CloudSource(files, recipe_of(files, layout, expected), mix=expected is None)
 
 
 def recipe_of(files: list[CloudFile], layout: Layout, expected: Schema | None) -> Recipe:
-    """Return how these files are read."""
-    labels = find_labels(files, layout.truth, {})
-    return Plain(files, labels, expected, layout.weight)
+    """Return how these files are read; where a configuration of weaver leaves something to the data, it is learned."""
+    if layout.weaver is not None:
+        from lynkeus.sources.clouds.weaver.configuration import configuration
+        from lynkeus.sources.clouds.weaver.learn import learn
+        from lynkeus.sources.clouds.weaver.recipe import WeaverRecipe
+
+        for option, given in (("--labels", layout.truth), ("--weights", layout.weight)):
+            if given:
+                raise SettingsError(f"{option} {given}: {layout.name} says what labels and weights are; leave it out")
+        own = WeaverRecipe(files, configuration(layout.weaver, layout.name or "layout"), layout, expected is None)
+        if expected is None:
+            learn(own, files)
+        else:
+            own.classes = expected.classes or own.classes
+        return own
+    truth, weight = layout.truth, layout.weight
+    if expected is not None:  # what is scored may have no labels, and counts alike
+        truth = truth if any(truth in file.types for file in files) else ""
+        weight = weight if all(weight in file.types for file in files) else ""
+    return Plain(files, find_labels(files, truth, {}), expected, weight)
 
 
 def paths_of(path: Path) -> list[Path]:
