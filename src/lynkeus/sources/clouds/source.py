@@ -61,12 +61,17 @@ class CloudSource:
     def __iter__(self) -> Iterator[Batch]:
         self.notes.clear()
         counts: np.ndarray[Any, Any] | None = None
+        seen = 0
         for batch in self._mixed() if self.mix else self._in_order():
+            seen += len(batch)
             if batch.truth is not None and self.schema.classes:
                 own = np.bincount(batch.truth[batch.truth >= 0], minlength=len(self.schema.classes))
                 counts = own if counts is None else counts + own
             yield batch
         self.counts = counts
+        if not seen:
+            left = "; ".join(f"{count} {what}" for what, count in self.notes.items()) or "there is nothing to read"
+            raise SourceError(f"{self.files[0]}: of {len(self)} rows nothing is left ({left}); change the layout")
 
     def _in_order(self) -> Iterator[Batch]:
         for number, file in enumerate(self.readers):

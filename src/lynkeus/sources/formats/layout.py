@@ -121,7 +121,7 @@ class Layout:
     file that stand for a missing value; `axes` of each sample of an array with more than two: "channel,time",
     "time,channel" (waveforms) or "row,column" (images).
     With `pulses` the file holds waveforms, and the parts about tables are not used; with `weaver` (a data configuration
-    of weaver, as its YAML file says it) it holds clouds of particles, such as jets.
+    of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets.
     """
 
     name: str = ""
@@ -137,6 +137,7 @@ class Layout:
     missing: tuple[str, ...] = ()
     axes: str = ""
     weaver: dict[str, Any] | None = None
+    clouds: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "")
@@ -144,6 +145,8 @@ class Layout:
             raise SettingsError(f"missing: must be a list of words, got {self.missing!r}")
         if self.axes not in ("", *AXES):
             raise SettingsError(f"axes: must be one of {', '.join(map(repr, AXES))}, got {self.axes!r}")
+        if self.clouds is not None:
+            _check_clouds(self.clouds, self.name or "layout")
         if self.weight and self.pulses:
             raise SettingsError("weight: pulses are read without weights; leave it out")
         try:
@@ -223,6 +226,14 @@ def read_layout(layout: str | Path | Layout | None) -> Layout:
         raise SettingsError(f"no layout called {str(layout)!r}; shipped are: {shipped}{hint}")
     with one_line(layout, SettingsError, "mend the layout"):
         return _of_weaver(text, str(layout)) if file.endswith(YAML) else _parsed(text, str(layout))
+
+
+def _check_clouds(given: Any, name: str) -> None:
+    from lynkeus.sources.clouds.linked.layout import linked
+
+    if not isinstance(given, dict):
+        raise SettingsError(f"{name}: clouds: must be a table, written [clouds]")
+    linked(given, name)
 
 
 def _of_weaver(text: str, name: str) -> Layout:
