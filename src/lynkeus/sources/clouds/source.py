@@ -11,7 +11,7 @@ import numpy as np
 
 from lynkeus.core.batch import Batch
 from lynkeus.core.errors import SourceError
-from lynkeus.files.damaged import pieces_of
+from lynkeus.files.damaged import one_line, pieces_of
 from lynkeus.sources.clouds.files.cloud_file import CloudFile, Stretch
 from lynkeus.sources.clouds.mixing import OPEN, mixed
 from lynkeus.sources.clouds.recipe import Recipe
@@ -88,7 +88,8 @@ class CloudSource:
         tables = file.tables(self.recipe.needs(file), stretch, ROWS) if stretch.last > stretch.first else iter(())
         for table in pieces_of(file.path, tables):
             rows = len(next(iter(table.values())))
-            made = self.recipe.clouds(table, file.path, first, self.notes)
+            with one_line(file.path, mend="mend the layout, or write the file again"):
+                made = self.recipe.clouds(table, file.path, first, self.notes)
             meta = {**made.meta, "position": first + made.rows, "file": np.full(len(made.packed), number, np.int32)}
             first += rows
             if len(made.packed):

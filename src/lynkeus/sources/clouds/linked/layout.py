@@ -43,11 +43,10 @@ class LinkedGroup:
         """Return the collections that an entry is, or points into."""
         return tuple(name for name in (self.links, self.near, *self.of, *self.index) if name)
 
-    @property
-    def branches(self) -> tuple[str, ...]:
-        """Return the branches that say which entries belong to a sample."""
+    def branches(self, of_sample: str) -> tuple[str, ...]:
+        """Return the branches that say which entries belong to a sample of this collection."""
         found = [self.sample, *self.of.values(), *(name for names in self.index.values() for name in names)]
-        near = [f"{self.near}_{name}" for name in ("eta", "phi")] if self.near else []
+        near = [f"{own}_{name}" for own in (self.near, of_sample) for name in ("eta", "phi")] if self.near else []
         return tuple(name for name in (*found, *near) if name)
 
 

@@ -58,7 +58,7 @@ class LinkedRecipe:
 
     def needs(self, file: CloudFile) -> list[str]:
         """Return the branches that are read; see Recipe."""
-        wanted = [*(name for group in self.groups for name in group.branches)]
+        wanted = [*(name for group in self.groups for name in group.branches(self.given.sample))]
         for expression in self._expressions():
             wanted += expression.names
         collections = {name for name in self.collections if f"n{name}" in file.types}
@@ -92,7 +92,7 @@ class LinkedRecipe:
 
     def role(self, name: str) -> str:
         """Return what a branch is read as."""
-        if name in {own for group in self.groups for own in group.branches}:
+        if name in {own for group in self.groups for own in group.branches(self.given.sample)}:
             return "which entries belong to a sample"
         for group, own in self.own.items():
             if any(name in needed(expression.names, self.given.variables) for expression in own.values()):
@@ -158,7 +158,7 @@ class LinkedRecipe:
     def _is_there(self, group: LinkedGroup) -> bool:
         names = set(group.features) | {f"{COUNT}{other.name}" for other in self.given.groups}
         for file in self.files:
-            lost = [name for name in group.branches if name not in file.types]
+            lost = [name for name in group.branches(self.given.sample) if name not in file.types]
             if lost and group.optional:
                 self.messages.append(f"{file.path}: no {group.name}, as there is no branch {lost[0]}")
                 return False
