@@ -41,10 +41,23 @@ def open_clouds(path: Path, layout: Layout, expected: Schema | None) -> CloudSou
     if not paths or (expected is not None and not asked) or layout.blocks or layout.pulses:
         return None
     if not asked and not holds_clouds(paths[0]):
+        if path.is_file() and path.suffix.lower() in ROOT:
+            raise _no_clouds(path)
         return None
     tree = str((layout.weaver or {}).get("treename") or (layout.clouds or {}).get("tree") or "")
     files = [file_of(own, tree) for own in paths]
     return CloudSource(files, recipe_of(files, layout, expected), mix=expected is None)
+
+
+def _no_clouds(path: Path) -> SourceError:
+    """Return what to do with a ROOT file that has no lists `part_*`."""
+    names = file_of(path).types
+    fits = {"pfnano_jets": "JetPFCands_jetIdx", "nanoaod_jets": "Jet_pt", "nanoaod_fatjets": "FatJet_pt"}
+    found = [f"--layout {name}" for name, branch in fits.items() if branch in names]
+    how = " or ".join(found) or "say by --layout FILE.toml what a sample is"
+    return SourceError(
+        f"{path}: holds no lists called part_*; samples of events: {how}; runs of events, a file each: --run-per-file"
+    )
 
 
 def recipe_of(files: list[CloudFile], layout: Layout, expected: Schema | None) -> Recipe:
