@@ -283,3 +283,40 @@ def test_anchors_that_grow_without_end_are_refused(written) -> None:
         lines.append(f"{other}: &{other} [{', '.join([f'*{one}'] * 10)}]")
     with pytest.raises(SettingsError, match="more than 100000 values"):
         read_layout(written(config="\n".join(lines)))
+
+
+@pytest.mark.parametrize("layout", ["jetclass", "top_landscape"])
+def test_shipped_configurations_are_those_that_weaver_reads(tmp_path, layout, columns_of, to_parquet) -> None:
+    from importlib import resources
+
+    rng = np.random.default_rng(5)
+    columns = columns_of(60, sizes=rng.integers(1, 150, 60))
+    lengths = [len(own) for own in columns["part_px"]]
+    for name in (
+        "dphi",
+        "d0val",
+        "d0err",
+        "dzval",
+        "dzerr",
+        "charge",
+        "isChargedHadron",
+        "isNeutralHadron",
+        "isPhoton",
+    ):
+        columns[f"part_{name}"] = [rng.normal(size=n).astype(np.float32) for n in lengths]
+    columns |= {f"part_{name}": columns["part_charge"] for name in ("isElectron", "isMuon")}
+    columns |= {f"jet_{name}": np.full(60, 700.0) for name in ("energy", "eta", "phi", "mass", "sdmass")}
+    columns |= {f"jet_tau{k}": np.full(60, 0.1) for k in range(1, 5)}
+    columns["label"] = np.arange(60) % 2
+    names = ["QCD", "Hbb", "Hcc", "Hgg", "H4q", "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl"]
+    columns |= {f"label_{name}": np.asarray(np.arange(60) % 10 == k, int) for k, name in enumerate(names)}
+    folder = tmp_path / "jets"
+    folder.mkdir()
+    to_parquet(folder / "jets.parquet", columns)
+    config = Path(str(resources.files("lynkeus.sources") / "layouts" / f"{layout}.yaml"))
+    _, expected, _ = of_weaver(config, folder, False)
+    batch, _ = read_in_order(folder, layout)
+    compare(batch, expected, {"pf_points": 128, "pf_features": 128, "pf_vectors": 128})
+    np.testing.assert_array_equal(batch.truth, expected["_label_"])
+    assert len(batch.schema.names) == (23 if layout == "jetclass" else 13)
+    assert set(batch.meta) >= {"jet_pt", "jet_nparticles"}

@@ -90,7 +90,7 @@ def _kind(name: str) -> str:
 
 
 def _with_particles(content: RootContent) -> str:
-    """Return the name of the first tree with lists called `part_*`, else Events; '' where one tree or neither is there."""
+    """Return the name of the first tree with lists called `part_*`, else Events; '' where there is no choice."""
     if len(content.trees) < 2:
         return ""
     for name, read in content.trees.items():
