@@ -118,9 +118,9 @@ def test_samples_with_what_belongs_to_them(tmp_path, layout) -> None:
     assert batch.packed.groups["near"].lengths.tolist() == [1, 0]
     np.testing.assert_array_equal(batch.packed.groups["jet"].values, [[30, 11, 4], [50, 13, 1]])
     messages = "\n".join(source.messages)
-    assert "2 entries of JetCand point at no Jet or Cand that is there" in messages
-    assert "1 samples are left out by the selection" in messages
-    assert "1 samples are of none of the classes b, light" in messages
+    assert "entries of JetCand that point at no Jet or Cand that is there, left out: 2" in messages
+    assert "samples left out by the selection: 1" in messages
+    assert "samples of none of the classes b, light: 1" in messages
     assert "gone is left out" in messages
     assert "has no branch Jet_gone" in messages
 
@@ -152,7 +152,7 @@ def test_a_branch_that_is_not_there(tmp_path, layout) -> None:
 
 def test_nothing_that_is_selected_is_said(tmp_path, layout) -> None:
     layout.write_text(LAYOUT.replace("Jet_pt > 15", "Jet_pt > 1500"))
-    with pytest.raises(SourceError, match=r"of 3 rows nothing is left \(3 samples are left out by the selection"):
+    with pytest.raises(SourceError, match=r"of 3 rows nothing is left \(samples left out by the selection: 3"):
         list(open_source(write_events(tmp_path / "events.root", EVENTS), layout))
 
 

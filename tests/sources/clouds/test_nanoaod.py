@@ -11,7 +11,10 @@ from lynkeus.core import Batch, SourceError, concatenate
 from lynkeus.sources import open_source
 
 DATA = Path(os.environ.get("LYNKEUS_DATA", "missing")) / "hep"
-pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the files are in LYNKEUS_DATA")
+pytestmark = [
+    pytest.mark.slow(15),
+    pytest.mark.skipif(not DATA.exists(), reason="the files are in LYNKEUS_DATA"),
+]
 
 
 def read(name: str, layout: str) -> tuple[Batch, list[str]]:

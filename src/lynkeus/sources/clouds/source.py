@@ -52,7 +52,7 @@ class CloudSource:
         counts = () if self.counts is None else self.counts.tolist()
         absent = [name for name, count in zip(self.schema.classes, counts, strict=False) if not count]
         lost = [f"no sample of class {', '.join(absent)} in these files"] if absent else []
-        return [*said, *self.recipe.messages, *(f"{count} {what}" for what, count in self.notes.items()), *lost]
+        return [*said, *self.recipe.messages, *(f"{what}: {count}" for what, count in self.notes.items()), *lost]
 
     def __len__(self) -> int:
         """Return how many rows the files have; a selection may leave some out."""
@@ -70,7 +70,7 @@ class CloudSource:
             yield batch
         self.counts = counts
         if not seen:
-            left = "; ".join(f"{count} {what}" for what, count in self.notes.items()) or "there is nothing to read"
+            left = "; ".join(f"{what}: {count}" for what, count in self.notes.items()) or "there is nothing to read"
             raise SourceError(f"{self.files[0]}: of {len(self)} rows nothing is left ({left}); change the layout")
 
     def _in_order(self) -> Iterator[Batch]:

@@ -17,7 +17,7 @@ from lynkeus.sources.formats.root_branches import TEXT as TEXT_TYPE
 from lynkeus.sources.formats.root_files import RootContent, chosen_tree, open_root
 
 EVENTS = "Events"  # the tree of NanoAOD, beside which there are small ones
-LEAST_ROWS = 1000  # of a stretch: baskets at its ends are read twice
+LEAST_ROWS = 4000  # of a stretch: baskets at its ends are read twice
 
 
 class RootClouds:

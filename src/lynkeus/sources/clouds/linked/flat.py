@@ -153,7 +153,7 @@ def _linked(group: LinkedGroup, samples: Flat, sample: str, notes: Counter[str])
     lost = int((~good).sum())
     if lost:
         what = " or ".join([sample, *group.of])
-        notes[f"entries of {group.links} point at no {what} that is there, and are left out"] += lost
+        notes[f"entries of {group.links} that point at no {what} that is there, left out"] += lost
     place = np.full(int(samples_offsets(samples, sample)[-1]), -1, np.int64)
     place[samples.rows[sample]] = np.arange(len(samples.event))
     at = np.where(good, place[np.where(good, number, 0)] if len(place) else -1, -1)

@@ -84,7 +84,7 @@ class LinkedRecipe:
         leading = next((group.name for group in self.groups if group.collections), self.groups[0].name)
         empty = int((counts[leading] == 0).sum())
         if empty:
-            notes[f"samples have no {leading}"] += empty
+            notes[f"samples without {leading}"] += empty
         meta = {name: samples.value(own, name) for name, own in self.observers.items()}
         start = samples_start(samples, self.given.sample)
         meta |= {"entry": samples.rows[self.given.sample] - start[samples.event]}
@@ -110,7 +110,7 @@ class LinkedRecipe:
             return samples
         kept = samples.value(self.select, "select").astype(bool)
         if not kept.all():
-            notes["samples are left out by the selection"] += int((~kept).sum())
+            notes["samples left out by the selection"] += int((~kept).sum())
         return samples.taken(kept)
 
     def _group(self, group: LinkedGroup, at: Any, seen: Flat, count: int) -> tuple[Group, Array]:
@@ -142,7 +142,7 @@ class LinkedRecipe:
             truth[samples.value(condition, f"classes.{name}").astype(bool)] = number.get(name, UNKNOWN)
         lost = int((truth == UNKNOWN).sum())
         if lost:
-            notes[f"samples are of none of the classes {', '.join(self.schema.classes)}"] += lost
+            notes[f"samples of none of the classes {', '.join(self.schema.classes)}"] += lost
         return truth
 
     def _conditions(self, expected: Schema | None) -> dict[str, Expression]:

@@ -100,14 +100,14 @@ class WeaverRecipe:
                 lists.append((name, Jagged(values, own.offsets)))
             groups[group.name] = grouped(lists, f"{path}: {group.name}", first)
         if of_nan:
-            notes["values were NaN or infinite after standardisation and became 0, as in weaver"] += of_nan
+            notes["values that were NaN or infinite after standardisation and became 0, as in weaver"] += of_nan
         packed = Packed(groups)
         empty = int((next(iter(groups.values())).lengths == 0).sum())
         if empty:
-            notes[f"samples have nothing in {next(iter(groups))}"] += empty
+            notes[f"samples without {next(iter(groups))}"] += empty
         left = rows_of(table) - len(rows)
         if left:
-            notes["samples are left out by the selection"] += left
+            notes["samples left out by the selection"] += left
         meta = {name: held.plain(name) for name in self.observers}
         weight = weights_of(self._weight(held), f"{path}: weights", first) if self._weights else None
         return Clouds(packed, rows, meta, self._truth(held, notes), weight)
