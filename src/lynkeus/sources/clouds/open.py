@@ -44,6 +44,8 @@ def open_clouds(path: Path, layout: Layout, expected: Schema | None) -> CloudSou
         if path.is_file() and path.suffix.lower() in ROOT:
             raise _no_clouds(path)
         return None
+    if layout.axes:
+        raise SettingsError(f"--axes {layout.axes}: clouds of particles have no such axes; leave it out")
     tree = str((layout.weaver or {}).get("treename") or (layout.clouds or {}).get("tree") or "")
     files = [file_of(own, tree) for own in paths]
     return CloudSource(files, recipe_of(files, layout, expected), mix=expected is None)
