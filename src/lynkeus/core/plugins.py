@@ -84,6 +84,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "cavity_scans": "lynkeus.studies.cavity_scans.study:cavity_scans [learn,vision]",
         "surface_inspection": "lynkeus.studies.surface_inspection.study:surface_inspection [learn,vision]",
         "mnist_anogan": "lynkeus.studies.mnist_anogan.study:mnist_anogan [learn]",
+        "top_tagging": "lynkeus.studies.top_tagging.study:top_tagging [learn]",
         "cms_run_flags": "lynkeus.studies.cms_run_flags.study:cms_run_flags",
         "xenon_data_quality": "lynkeus.studies.xenon_data_quality.study:xenon_data_quality [learn]",
     },
