@@ -146,10 +146,8 @@ def _check_counter(table: Table, counter: str, group: Group, where: str, first: 
     said = np.asarray(table[counter])
     if not np.array_equal(said, group.lengths):
         row = int(np.argmax(said != group.lengths))
-        raise SourceError(
-            f"{where} has {group.lengths[row]} entries in row {first + row}, where {counter} says {said[row]}; the file is "
-            f"wrong: write it again, or leave {counter} out"
-        )
+        has = f"{where} has {group.lengths[row]} entries in row {first + row}"
+        raise SourceError(f"{has}, where {counter} says {said[row]}; write the file again, or leave {counter} out")
 
 
 def _place(column: str) -> tuple[int, int]:
