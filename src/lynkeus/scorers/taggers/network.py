@@ -74,6 +74,11 @@ class NetworkTagger(Tagger):
         """Return the network, untrained, for clouds with these names."""
         raise NotImplementedError
 
+    @property
+    def sizes(self) -> Any:
+        """Return the sizes of the network, None where it has none of its own."""
+        return None
+
     def inputs_of(self, batch: Batch) -> Packed:
         """Return what the network reads."""
         raise NotImplementedError
