@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lynkeus.core import Batch, Floats, Group, Packed, SchemaError
+from lynkeus.core import Array, Batch, Floats, Group, Packed, SchemaError
 from lynkeus.transforms.jets.four_vectors import (
     MOMENTUM,
     columns_of,
@@ -99,7 +99,7 @@ def _of_particles(batch: Batch) -> dict[str, Group]:
     return {name: _finite(Group(values, p4.offsets)) for name, values in groups.items()}
 
 
-def _points(p4: Floats, jets: Floats, jet_of: Floats) -> Floats:
+def _points(p4: Floats, jets: Floats, jet_of: Array) -> Floats:
     """Return (particles, 2): eta relative to the axis of the jet, away from the beam pipe where positive, and phi."""
     eta = pseudorapidity(jets)
     deta = (pseudorapidity(p4) - eta[jet_of]) * np.where(eta < 0, -1.0, 1.0)[jet_of]
