@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, SettingsError, concatenate
-from lynkeus.simulate.jets.chunk import CHUNK
-from lynkeus.simulate.jets.source import JetSource
+from lynkeus.simulate.jets.source import CHUNKS, JetSource
 from lynkeus.sources import open_source
 
 
@@ -18,11 +17,12 @@ def of(jets: Batch, name: str) -> np.ndarray:
 
 
 def test_a_jet_is_the_same_however_many_there_are() -> None:
-    long = JetSource("light,tau", "40-100", n=CHUNK + 20, seed=5)
+    size = CHUNKS["shower"]
+    long = JetSource("light,tau", "40-100", n=size + 20, seed=5)
     every, few = concatenate(list(long)), concatenate(list(long.of_length(30)))
     later = long.chunk(1)[:20]
-    assert len(every) == len(long) == CHUNK + 20
-    for part, rows in ((few, slice(0, 30)), (later, slice(CHUNK, CHUNK + 20))):
+    assert len(every) == len(long) == size + 20
+    for part, rows in ((few, slice(0, 30)), (later, slice(size, size + 20))):
         same = every[rows]
         np.testing.assert_array_equal(part.truth, same.truth)
         for name, group in part.values.groups.items():

@@ -57,15 +57,13 @@ def make_jets(label: Array, asked: Asked, seed: tuple[int, ...]) -> Jets:
             if tried > PATIENCE and all(len(part) == 0 for part in parts):
                 raise SettingsError(
                     f"{WHO}: {PATIENCE} collisions have no jet of the class {lacking[0]} at pt={asked.wanted.pt[0]:g}-"
-                    f"{asked.wanted.pt[1]:g} GeV within radius={asked.wanted.radius:g}; take a higher or wider range of "
-                    "pt, or a larger radius"
+                    f"{asked.wanted.pt[1]:g} GeV within radius={asked.wanted.radius:g}; take a higher or wider range "
+                    "of pt, or a larger radius"
                 )
     return Jets.join(parts).cut(np.argsort(np.concatenate(places), kind="stable"))
 
 
-def _jets_of(
-    name: str, asked: Asked, seed: tuple[int, ...], missing: dict[int, Array]
-) -> Iterator[tuple[Jets, int]]:
+def _jets_of(name: str, asked: Asked, seed: tuple[int, ...], missing: dict[int, Array]) -> Iterator[tuple[Jets, int]]:
     """Yield jets that are matched in a process, and of how many events they are, as long as some are missing."""
     process = PROCESSES[name]
     rng = np.random.default_rng(seed)

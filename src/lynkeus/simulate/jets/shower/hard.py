@@ -71,6 +71,9 @@ def two_prongs(pt: Floats, boson: int, rng: np.random.Generator) -> Hard:
     parent = along_axis(pt, _masses(boson, count, rng))
     cosine, azimuth = rng.uniform(-1, 1, count), rng.uniform(-np.pi, np.pi, count)
     left, right = _pairs(boson, count, rng)
+    if boson == 24:  # as often a W-: the flavours of quark and antiquark change places
+        minus = rng.random(count) < 0.5
+        left[minus, 0], right[minus, 1] = right[minus, 1], left[minus, 0]
 
     def place(masses: Floats) -> tuple[Floats, Array]:
         fits = masses.sum(axis=1) < mass_of(parent)
@@ -116,7 +119,7 @@ def _masses(code: int, count: int, rng: np.random.Generator) -> Floats:
 
 
 def _pairs(boson: int, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return the flavours on the left and on the right (n, 2); of a W as often one sign as the other."""
+    """Return the flavours on the left and on the right (n, 2), of a W those of W+."""
     shares = np.array([pair[0] for pair in PAIRS[boson]])
     which = rng.choice(len(shares), count, p=shares / shares.sum())
     quark, antiquark = (np.array([pair[k] for pair in PAIRS[boson]])[which] for k in (1, 2))
