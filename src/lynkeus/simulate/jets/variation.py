@@ -21,8 +21,8 @@ class NamedTune:
 
 TUNES = {
     "monash": NamedTune(14, Tune()),
-    "a14": NamedTune(21, Tune(alpha=0.127, soft=1.15)),
-    "4c": NamedTune(5, Tune(alpha=0.1383, vectors=0.45, strange=0.19, soft=0.9)),
+    "a14": NamedTune(21, Tune(alpha=0.121, soft=1.15)),
+    "4c": NamedTune(5, Tune(alpha=0.1318, vectors=0.45, strange=0.19, soft=0.9)),
 }
 USUAL, DATA = {"tune": "monash", "tracking": 1.0, "d0_scale": 1.0, "fsr": 1.0}, {
     "tune": "a14", "tracking": 0.95, "d0_scale": 1.2, "fsr": 1.0,

@@ -15,7 +15,7 @@ from lynkeus.simulate.jets.decays.decay import breit_wigner
 from lynkeus.simulate.jets.four_vectors import boosted, eta_of, mass_of, phi_of, two_body, with_mass
 from lynkeus.simulate.jets.shower.branching import FREE
 
-WIDEST = 1.0  # rad, at which a single parton begins to shower: the collision has other jets beyond
+WIDEST = 0.7  # rad, at which a single parton begins to shower, so that widths and masses are those of Pythia
 MASSES = {24: (80.38, 2.085), 23: (91.19, 2.495), 25: (125.1, 0.0041), 6: (172.5, 1.42)}  # GeV, and widths
 PAIRS: dict[int, tuple[tuple[float, int, int], ...]] = {  # share, quark, antiquark; codes of shower.branching
     24: ((0.475, 0, 1), (0.025, 0, 2), (0.475, 3, 2), (0.025, 3, 1)),
