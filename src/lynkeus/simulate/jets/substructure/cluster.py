@@ -10,7 +10,7 @@ import numpy as np
 from lynkeus.core.batch import Array, Floats
 
 FAR = 1e30
-SQUEEZE = 0.7  # share of objects that are left when those that are gone are taken out
+SQUEEZE = 0.6  # share of objects that are left when those that are gone are taken out
 
 
 class History(NamedTuple):
