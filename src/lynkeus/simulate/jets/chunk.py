@@ -13,7 +13,8 @@ from lynkeus.simulate.jets.columns import jet_columns, jet_schema, particle_colu
 from lynkeus.simulate.jets.detector.seen import Seen
 from lynkeus.simulate.jets.detector.vertices import find_vertices
 from lynkeus.simulate.jets.plan import Plan
-from lynkeus.simulate.jets.substructure.shapes import substructure
+from lynkeus.transforms.jets.four_vectors import FourVectors
+from lynkeus.transforms.jets.observables import groomed_mass_and_subjettiness
 
 UNKNOWN = -1
 
@@ -54,7 +55,9 @@ def batch_of(jets: Jets, label: Array, plan: Plan) -> Batch:
     `truth_label` only where it is hidden."""
     count = len(jets)
     sizes = np.bincount(jets.seen.owner, minlength=count)
-    groomed, tau = substructure(jets.seen.p, jets.seen.owner, count, plan.wanted.radius)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    p4 = FourVectors(jets.seen.p, offsets, np.arange(len(jets.seen)))
+    groomed, tau = groomed_mass_and_subjettiness(p4, plan.wanted.radius)
     vertices, found = find_vertices(jets.seen, jets.p)
     groups = {
         "particles": Group.of_lengths(particle_columns(jets.seen, jets.p), sizes),

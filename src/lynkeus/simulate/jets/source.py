@@ -1,6 +1,6 @@
 """Jets of a hadron collider by class, with particles, vertices, observables and truth, seen by a parametric detector.
 
-A folder each: generators (`shower`, `pythia`), `decays`, `detector`, `substructure`; classes of jets in `classes.py`.
+A folder each: generators (`shower`, `pythia`), `decays`, `detector`; classes of jets in `classes.py`.
 """
 
 from __future__ import annotations

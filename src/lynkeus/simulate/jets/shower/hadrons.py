@@ -62,6 +62,6 @@ def hadrons_of(quark: Array, antiquark: Array, tune: Tune, rng: np.random.Genera
     eta = (quark == STRANGE) | (~spin & (chance < ETA_SHARE / (PI0_SHARE + ETA_SHARE)))
     vector = np.where(chance < RHO_SHARE, 113, 223)
     code = np.where(hidden, np.where(eta, 221, np.where(spin, vector, 111)), code)
-    for scalar, vector in VECTORS.items():
-        code = np.where(spin & (np.abs(code) == scalar), np.sign(code) * vector, code)
+    for without, with_spin in VECTORS.items():
+        code = np.where(spin & (np.abs(code) == without), np.sign(code) * with_spin, code)
     return np.where(np.abs(code) == 311, np.where(chance < 0.5, 310, 130), code)
