@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lynkeus.core import Batch
+from lynkeus.core import Batch, SettingsError
 from lynkeus.files.workers import several_processes
 from lynkeus.simulate.jets import make
 from lynkeus.simulate.jets.cache import cache_folder
 from lynkeus.simulate.jets.chunk import batch_of
 from lynkeus.simulate.jets.make import make_chunks
+from lynkeus.simulate.jets.pythia import jets as pythia_jets
 from lynkeus.simulate.jets.pythia.events import Seeds
 from lynkeus.simulate.jets.pythia.jets import Asked, make_jets
 from lynkeus.simulate.jets.pythia.match import leading, nearest, reach
@@ -50,6 +52,23 @@ def test_hadrons_give_flavour_b_before_c() -> None:
     assert reach(jets, np.stack([at((1, 0.3, 0.0), (1, 2.0, 0.4)), at((1, 0.0, 0.1), (1, 2.0, 0.0))], axis=1)) == (
         pytest.approx([0.3, 0.4])
     )
+
+
+@pytest.mark.parametrize("package", ["pythia8mc", "fastjet"])
+def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str) -> None:
+    monkeypatch.setenv("LYNKEUS_CACHE", str(tmp_path))
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SettingsError, match=rf"generator=pythia needs {package}: pip install 'lynkeus\[jets\]'"):
+        next(iter(JetSource(n=5, generator="pythia")))
+
+
+@pytest.mark.slow(5)
+def test_jets_that_no_collision_has_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LYNKEUS_CACHE", str(tmp_path))
+    monkeypatch.setattr(pythia_jets, "PATIENCE", 40)
+    monkeypatch.setattr(pythia_jets, "MOST", 40)
+    with pytest.raises(SettingsError, match=r"0 jets of the class top at pt=50-60 GeV within radius=0\.4; take"):
+        next(iter(JetSource("top", "50-60", n=5, radius=0.4, generator="pythia")))
 
 
 @pytest.fixture(scope="session")
