@@ -24,7 +24,7 @@ from lynkeus.transforms.jets.four_vectors import four_vectors, pseudorapidity, s
 NETWORK, HISTORY = "network/", "training.json"
 ROWS = 40_000  # particles that go through a network at a time
 DEFAULTS = TrainSettings(
-    epochs=20, batch_size=128, learning_rate=4e-3, decay=1e-4, patience=5, held_out=0.1, schedule="flat", average=0.999
+    epochs=16, batch_size=128, learning_rate=4e-3, decay=1e-4, patience=5, held_out=0.1, schedule="flat", average=0.999
 )
 
 

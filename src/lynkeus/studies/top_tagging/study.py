@@ -24,7 +24,7 @@ TRAIN, TEST = 40_000, 60_000
 SMOKE = 600
 CLASSES = ("qcd", "top")
 PT = "550-650"
-EPOCHS = 18
+EPOCHS = 16
 BASELINE, NETWORK = "jet_observables", "particle_net"
 
 QUESTION = (
