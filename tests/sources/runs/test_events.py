@@ -131,5 +131,5 @@ def test_words_for_a_missing_value_in_a_run_of_csv_are_none(tmp_path: Path) -> N
     (events,) = read_events(tmp_path / "a.csv")
     np.testing.assert_array_equal(events["a"], [1.0, np.nan, 4.0])
     (tmp_path / "a.csv").write_text("a,b\n1,2\n4,5\nso,3\n", encoding="utf-8")
-    with pytest.raises(SourceError, match=r"a.csv: line 4, column a: 'so' is not a number; mend the entry, or leave it"):
+    with pytest.raises(SourceError, match=r"line 4, column a: 'so' is not a number; mend the entry, or leave it empty"):
         list(read_events(tmp_path / "a.csv"))
