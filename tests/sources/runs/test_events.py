@@ -133,3 +133,6 @@ def test_words_for_a_missing_value_in_a_run_of_csv_are_none(tmp_path: Path) -> N
     (tmp_path / "a.csv").write_text("a,b\n1,2\n4,5\nso,3\n", encoding="utf-8")
     with pytest.raises(SourceError, match=r"line 4, column a: 'so' is not a number; mend the entry, or leave it empty"):
         list(read_events(tmp_path / "a.csv"))
+    (tmp_path / "a.csv").write_text('a,b\n1,2\n4,5\n"6,7\n8,9\n"1,3\n', encoding="utf-8")
+    with pytest.raises(SourceError, match=r"line 4, column a: '6,7' ... is not a number; mend the entry: is there a q"):
+        list(read_events(tmp_path / "a.csv"))

@@ -18,6 +18,7 @@ from lynkeus.sources.formats.text.lines import Lines
 from lynkeus.sources.formats.times.text import is_clock, writing_of
 
 BLOCK_BYTES = 8 * 2**20
+LONGEST_SHOWN = 60  # letters of an entry in a message
 
 
 class CsvTable:
@@ -118,7 +119,11 @@ class CsvTable:
         return pa.record_batch(arrays, wanted)
 
     def _not_a_number(self, name: str, row: int, entry: str) -> str:
-        where = f"{self.path}: line {self.dialect.skip + row + 1}, column {name}: {entry!r} is not a number"
+        short = next(iter(entry.splitlines()), "")[:LONGEST_SHOWN]
+        shown = repr(short) + (" ..." if short != entry else "")
+        where = f"{self.path}: line {self.dialect.skip + row + 1}, column {name}: {shown} is not a number"
+        if short != entry:
+            return f"{where}; mend the entry: is there a quote too many in that line?"
         if self.missing is None:
             return f"{where}; mend the entry, or leave it empty if the value is missing"
         if writing_of([entry]) or is_clock([entry]):
