@@ -13,12 +13,20 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betainc, gammainc, gammaincc, ndtr, ndtri
+from scipy.special import betainc, ndtr, ndtri, stdtr
 
 from lynkeus.core import Array, Floats
 from lynkeus.scorers.population.density import Density
 from lynkeus.scorers.population.gaussians import log_sum
-from lynkeus.scorers.population.trials import DRAWN_AT_ONCE, TINY, as_trials, drawn_means, joined_means, of_trials
+from lynkeus.scorers.population.trials import (
+    DRAWN_AT_ONCE,
+    TINY,
+    as_trials,
+    drawn_means,
+    joined_means,
+    of_trials,
+    pearson_tail,
+)
 
 STEPS = (0.1, 0.4, 1.6)  # of a shift, in widths of the narrowest component
 LARGEST = 10.0  # log likelihood ratio that one event may contribute
@@ -28,11 +36,11 @@ LEVELS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)  # shares of good events i
 FEWEST_BEYOND = 5  # good events beyond a level that is used
 SIZES = (30, 100, 300, 1000, 3000)  # of the runs that are drawn from good events
 OF_SQUARE = 5.4  # variance of the square of 1.4826 medians of |x| of a Gaussian, times their number
+EFFICIENCY = 2.0 / OF_SQUARE  # of that estimate, beside the mean square of a Gaussian
 SIZES_OF_GAINS, DRAWS_OF_GAINS, PASSED = (100, 300, 1000, 3000), 100, 0.4
 MOST_EVENTS = 20_000  # of a run; more make its means no better, as runs differ among themselves
 LEAST_SHARE = 0.02  # of a population that is asked for a shift of its own
 FAR_SIGMA = 10.0  # of a run that is not learned from
-NO_SKEW = 1e-4  # below which a distribution is normal
 MOST_SKEWED = 1.5  # a mean that is more skewed is that of a handful of events
 BEYOND = 37.0  # normal deviate of TINY
 
@@ -55,16 +63,23 @@ class FamilyOfTests:
     width: Floats
 
     @classmethod
-    def fit(cls, runs: Sequence[Floats], rng: np.random.Generator) -> Self:
-        """Learn from the numbers (n, m) of the events of each good run."""
+    def fit(cls, runs: Sequence[Floats], rng: np.random.Generator, others: Sequence[Floats] = ()) -> Self:
+        """Learn from the numbers (n, m) of the events of each good run; `others`, of which the density was learned, say
+        how much runs differ, too."""
         sizes = np.array([len(run) for run in runs])
         means = np.stack([run.mean(axis=0) for run in runs])
         usual, spread, skewness = _moments(runs, sizes @ means / sizes.sum())
         pooled = np.concatenate(runs)
         nothing = np.zeros(len(SIZES))
-        family = cls(
-            usual, spread, skewness, _between(means - usual, spread, sizes), _reference(sizes), nothing, nothing
-        )
+        away = [means - usual]
+        if others:
+            theirs = np.stack([run.mean(axis=0) for run in others])
+            away.append(theirs - theirs.mean(axis=0))
+        lengths = np.array([len(run) for run in (*runs, *others)])
+        between = _between(np.concatenate(away), spread, lengths)
+        reference = _reference(sizes)
+        reference[2] = len(lengths)
+        family = cls(usual, spread, skewness, between, reference, nothing, nothing)
         found, few = [], pooled
         for size in SIZES:
             drawn = drawn_means(pooled, size, rng) if size <= DRAWN_AT_ONCE else joined_means(few, size, rng)
@@ -89,10 +104,20 @@ class FamilyOfTests:
         away = (means - self.usual) / sigma
         known = np.abs(skewness) < MOST_SKEWED
         above = away > 0
-        tail = _pearson_tail(np.abs(away), np.where(above, skewness, -skewness))
+        tail = pearson_tail(np.abs(away), np.where(above, skewness, -skewness))
         straight = np.abs(away) * np.exp(-np.abs(skewness))  # where the tail is beyond what a float holds
         deviate = np.where(tail > TINY, -ndtri(np.clip(tail, TINY, 0.5)), np.maximum(straight, BEYOND))
+        deviate = self._by_runs(deviate, (self.between / sigma) ** 2)
         return np.where(known, np.where(above, deviate, -deviate), 0.0)
+
+    def _by_runs(self, deviate: Floats, share: Floats) -> Floats:
+        """Return deviates (..., m) as they are when that `share` (m,) of their variance is known from the runs alone:
+        they follow Student's distribution, of degrees of freedom after Satterthwaite (1946)."""
+        some = np.flatnonzero(share > 0)
+        freedom = np.maximum(EFFICIENCY * (self.reference[2] - 1.0), 1.0) / share[some] ** 2
+        found = deviate.copy()
+        found[..., some] = -ndtri(np.maximum(stdtr(freedom, -deviate[..., some]), TINY))
+        return found
 
     def p_value(self, sigmas: Floats, size: int) -> float:
         """Return the p-value of the largest of the deviations (m,) of a run of `size` events, corrected for the
@@ -114,19 +139,6 @@ def _moments(runs: Sequence[Floats], usual: Floats) -> tuple[Floats, Floats, Flo
         cube += np.einsum("nm,nm->m", squared, away)
     spread = np.maximum(np.sqrt(square / events), 1e-9)
     return usual, spread, cube / events / spread**3
-
-
-def _pearson_tail(away: Floats, skewness: Floats) -> Floats:
-    """Return the chance (..., m) that a deviate of Pearson's third type, of mean 0 and variance 1, is above `away`; in
-    a tenth of the time that SciPy takes for a few of them."""
-    shape = 4.0 / np.maximum(skewness**2, NO_SKEW**2)
-    at = np.maximum(shape + np.sign(skewness) * away * np.sqrt(shape), 0.0)
-    right = skewness > 0
-    tail = np.empty(at.shape)
-    tail[right] = gammaincc(shape[right], at[right])
-    tail[~right] = gammainc(shape[~right], at[~right])
-    found: Floats = np.where(np.abs(skewness) < NO_SKEW, ndtr(-away), tail)
-    return found
 
 
 def near_the_median(runs: Sequence[Floats]) -> npt.NDArray[np.bool_]:

@@ -6,13 +6,14 @@ from functools import cache
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.special import ndtri
+from scipy.special import gammainc, gammaincc, ndtr, ndtri
 from scipy.stats import t as student
 
 from lynkeus.core import Floats
 
 DRAWS, DRAWN_AT_ONCE = 300, 100
 TINY = 1e-300  # of a probability
+NO_SKEW = 1e-4  # below which a distribution is normal
 
 
 def drawn_means(pooled: Floats, size: int, rng: np.random.Generator) -> Floats:
@@ -64,3 +65,16 @@ def _of_independent() -> tuple[Floats, Floats]:
 def of_trials(p_value: float, trials: float) -> float:
     """Return the chance that the smallest of so many independent p-values is this small (Sidak 1967)."""
     return float(np.clip(-np.expm1(trials * np.log1p(-min(p_value, 1 - 1e-12))), TINY, 1.0))
+
+
+def pearson_tail(away: Floats, skewness: Floats) -> Floats:
+    """Return the chance (..., m) that a deviate of Pearson's third type, of mean 0 and variance 1, is above `away`; in
+    a tenth of the time that SciPy takes for a few of them."""
+    shape = 4.0 / np.maximum(skewness**2, NO_SKEW**2)
+    at = np.maximum(shape + np.sign(skewness) * away * np.sqrt(shape), 0.0)
+    right = skewness > 0
+    tail = np.empty(at.shape)
+    tail[right] = gammaincc(shape[right], at[right])
+    tail[~right] = gammainc(shape[~right], at[~right])
+    found: Floats = np.where(np.abs(skewness) < NO_SKEW, ndtr(-away), tail)
+    return found

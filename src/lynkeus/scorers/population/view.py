@@ -97,7 +97,11 @@ class EventView:
         kept = near_the_median(shifts) & near_the_median(shares)
         judge, points, parts = (list(compress(part, kept)) for part in (judge, points, parts))
         shifts, shares = (list(compress(part, kept)) for part in (shifts, shares))
-        shift, share = FamilyOfTests.fit(shifts, rng), FamilyOfTests.fit(shares, rng)
+        others = [density.points(run[:MOST_EVENTS]) for run in complete[::2] if len(run)]
+        their_parts = [density.log_parts(run) for run in others]
+        their_shifts = [shift_numbers(density, run, own) for run, own in zip(others, their_parts, strict=True)]
+        shift = FamilyOfTests.fit(shifts, rng, their_shifts)
+        share = FamilyOfTests.fit(shares, rng, [share_numbers(branches, own) for own in their_parts])
         strange = LowDensityTest.fit([log_sum(own) for own in parts], rng)
         beside, drawn = (judge[::2], slice(1, None, 2)) if len(judge) >= 8 else (judge, slice(None))
         pooled = np.concatenate(beside)
