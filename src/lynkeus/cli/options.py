@@ -24,7 +24,7 @@ screen = Console(stderr=True)
 
 Data = Annotated[str, typer.Argument(help="File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1")]
 ModelFolder = Annotated[Path, typer.Argument(help="Folder written by lynkeus fit")]
-LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout by name, or your own FILE.toml")]
+LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout, your FILE.toml, weaver's FILE.yaml")]
 ArrayName = Annotated[str | None, typer.Option("--array", help="Array or dataset to read, where a file holds several")]
 AxesNames = Annotated[str | None, typer.Option("--axes", help="Of a sample: channel,time; time,channel; row,column")]
 MetaTable = Annotated[str | None, typer.Option("--meta", help="Images: CSV or Parquet with a column file")]
@@ -151,6 +151,19 @@ class GenerateOptions:
     source: Annotated[str, typer.Argument(help="Simulator by name, or URL such as 'sim://orbit?hours=0.1&seed=1'")]
     output: Annotated[Path, typer.Option("-o", "--output", help="FILE.h5, .npz or .parquet; runs, images: a folder")]
     samples: Annotated[int | None, typer.Option("-n", "--samples", help="Rows, pulses, images or runs")] = None
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """What `lynkeus convert` is told; all but the first two are of weights that become a model."""
+
+    source: Annotated[Path, typer.Argument(help="Weights of weaver (*_state.pt), or a model folder")]
+    output: Annotated[Path, typer.Option("-o", "--output", help="Model folder, or NETWORK_state.pt, to write")]
+    layout: Annotated[str | None, typer.Option(help="The YAML file that weaver trained it with")] = None
+    calibrate: Annotated[str | None, typer.Option(help="Jets of known class that it has not learned from")] = None
+    neighbours: Annotated[str | None, typer.Option(help="ParticleNet: of each block, 16,16,16; else as published")] = (
+        None
+    )
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,11 @@ class NetworkTagger(Tagger):
         """Return the network, untrained, for clouds with these names."""
         raise NotImplementedError
 
+    @property
+    def sizes(self) -> Any:
+        """Return the sizes of the network, None where it has none of its own."""
+        return None
+
     def inputs_of(self, batch: Batch) -> Packed:
         """Return what the network reads."""
         raise NotImplementedError
@@ -90,7 +95,10 @@ class NetworkTagger(Tagger):
         store, taught, self.messages = self._read(source)
         if store.on_disk:
             self.messages.append(f"{store.bytes / 1e9:.1f} GB of jets do not fit into memory and are read from disk")
-        self.history_ = train(self.task_, taught, settings, self.seed, self.name)
+        try:
+            self.history_ = train(self.task_, taught, settings, self.seed, self.name)
+        finally:
+            store.close()
         self.facts = {"parameters": self.history_.parameters, "epochs": len(self.history_.epochs)}
 
     def _read(self, source: Source) -> tuple[Store, PackedSet, list[str]]:
