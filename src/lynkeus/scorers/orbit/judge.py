@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from lynkeus.core import Floats
 from lynkeus.scorers.orbit.baseline import Gate
+from lynkeus.scorers.orbit.habit import OwnTails
 from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.walk import Walk
 from lynkeus.scorers.orbit.windows import WindowStatistics
@@ -63,10 +64,11 @@ class FaultOrMotion:
         """Return the squared shift (n,) in jitters, summed over channels, of residuals (n, c) away from a centre."""
         return np.square(away @ self.to_jitter).sum(axis=1)
 
-    def moved(self, walked: Walk) -> Moved:
-        """Return the evidence of n windows that the mean of a channel, or the whole orbit, moved."""
+    def moved(self, walked: Walk, own: OwnTails | None = None) -> Moved:
+        """Return the evidence of n windows that the mean of a channel, or the whole orbit, moved; `own`: the
+        tails of each window, where they are not those of the reference."""
         deviation, energy = walked.deviation, walked.energy
-        nats = self.tails.mean_nats(deviation)
+        nats = self.tails.mean_nats(deviation, own)
         nats[:, ~self.used] = 0.0
         strongest, place, energy = nats.max(axis=1), nats.argmax(axis=1), energy.copy()
         sway = self.sway(walked.away)
@@ -77,7 +79,7 @@ class FaultOrMotion:
             energy[look] = self._energy(left)
             fault = deviation[look, top][:, None] * self.gate.correlation[top]
             sway[look] = self.sway(walked.away[look] - fault)
-            strongest[look] -= _unexplained(self.tails.mean_nats(left))
+            strongest[look] -= _unexplained(self.tails.mean_nats(left))  # by the reference: doubt is for the accused
         return Moved(nats, strongest, place, self.tails.energy.nats(energy), self.tails.sway.nats(sway))
 
     def _best_suspect(self, deviation: Floats, nats: Floats) -> tuple[npt.NDArray[np.intp], Floats]:

@@ -118,6 +118,8 @@ class Sight:
             setattr(state, name, (getattr(state, name) @ matrix).astype(np.float32))
         state.pending = [(row @ matrix).astype(np.float32) for row in state.pending]
         state.standing.anchor = (state.standing.anchor @ matrix).astype(np.float32)
+        state.course.slope = (state.course.slope @ matrix).astype(np.float32)
+        state.course.recent = (state.course.recent @ matrix).astype(np.float32)
         state.held[masked != USED] = 0.0
         return state
 
@@ -134,7 +136,11 @@ class Sight:
         judge = FaultOrMotion(self.tails, self.gate, self.geometry.to_jitter, self.geometry.used)
         statistics, after = self.statistics(batch), before.copy()
         walked = self.walk(after, batch, statistics)
-        moved = judge.moved(walked)
+        own = None
+        if self.pace.settle:
+            quiet = (walked.energy <= self.gate.energy) & ~statistics.mostly_missing()
+            own = self.tails.of_late(after.habit, walked.deviation, quiet)
+        moved = judge.moved(walked, own)
         misshapen = judge.misshapen(statistics, before.recent)
         after.recent = misshapen.recent
         frozen = (statistics.repeats >= max(statistics.length - 1, 1)).mean(axis=1, dtype=np.float64)
