@@ -69,13 +69,7 @@ def walk(
         else:
             state.pending.extend(means[position:stop])
             if found or len(state.pending) >= length or not warm:
-                block = np.array(state.pending)
-                state.course.note(block)
-                if found:
-                    move_on(state, len(block), gate, pace)
-                else:
-                    step(state, _deviations(state, block, 0, gate, pace), gate, pace)
-                state.pending = []
+                _step_past_pending(state, bool(found), gate, pace)
         position = stop
     ways = np.array(towards, np.float32).reshape(len(loud), len(CENTRE_WINDOWS) + 1, means.shape[1])
     return Walk(deviation, energy, away, np.array(loud, np.intp), ways)
@@ -90,6 +84,16 @@ def _deviations(state: OrbitBaseline, means: Floats, first: int, gate: Gate, pac
         part -= state.course.ahead(first, len(means))
         part /= state.course.width(first, len(means))
     return from_known(state, part, gate, pace)
+
+
+def _step_past_pending(state: OrbitBaseline, elsewhere: bool, gate: Gate, pace: Pace) -> None:
+    """Move the baseline past windows that did not come at once, or in which the orbit was long enough `elsewhere`."""
+    block, state.pending = np.array(state.pending), []
+    state.course.note(block)
+    if elsewhere:
+        move_on(state, len(block), gate, pace)
+    else:
+        step(state, _deviations(state, block, 0, gate, pace), gate, pace)
 
 
 def _elsewhere_long_enough(state: OrbitBaseline, loud: npt.NDArray[np.bool_], warm: bool, pace: Pace) -> int:
