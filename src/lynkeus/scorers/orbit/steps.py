@@ -63,12 +63,22 @@ def move_on(state: OrbitBaseline, windows: int, gate: Gate, pace: Pace) -> None:
     line = _course_of(recent[1 - state.beam_held :], gate, pace)  # the step may be in the middle of the first window
     if line is None:
         return
-    broken = np.flatnonzero(state.held)
-    if len(broken):  # broken channels, too, are taken as they are: they stand off by what they were off before
-        state.standing.adopt(broken, state.own[broken], state.held_ns[broken])
-        state.held[:] = 0.0
+    _take_broken(state, gate)
     _leave(state, line.place, remember=not state.course.ramps)
     state.course = Course(line.slope, line.sums, recent)
+
+
+def _take_broken(state: OrbitBaseline, gate: Gate) -> None:
+    """Take broken channels as they are when the orbit gets a new place: they stand off by what they were off before,
+    also of the orbits that are remembered."""
+    broken = np.flatnonzero(state.held)
+    if len(broken):
+        shadows = (state.own[broken][:, None] * gate.correlation[broken]).sum(axis=0)
+        state.level += shadows
+        state.centres += shadows
+        state.known += shadows
+        state.standing.adopt(broken, state.own[broken], state.held_ns[broken])
+        state.held[:] = 0.0
 
 
 def _course_of(run: Floats, gate: Gate, pace: Pace) -> Line | None:
@@ -187,7 +197,7 @@ def _goes_on(state: OrbitBaseline, gate: Gate, pace: Pace) -> bool:
     held = state.held > 0
     if (np.square(line.residual[:, held] * gate.per_sigma[held]).mean(axis=0) > ON_LINE).any():
         return False
-    state.held[:] = 0.0
+    _take_broken(state, gate)
     state.centres += line.place - state.centres[SWAY]
     state.level = line.place
     state.course = replace(course, slope=line.slope, sums=line.sums)
