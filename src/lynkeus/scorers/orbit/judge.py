@@ -7,6 +7,7 @@ channels behind; a beam that moved does not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -111,6 +112,30 @@ class FaultOrMotion:
         for back, weight in enumerate(MEMORY, start=1):
             nats += np.float32(weight) * held_against[len(recent) - back : len(history) - back]
         return Misshapen(nats, alone + nats.max(axis=1), history[len(history) - len(recent) :], now)
+
+    def news(
+        self, place: npt.NDArray[np.intp], told: npt.NDArray[np.bool_], walked: Walk, statistics: WindowStatistics,
+        shots: Callable[[int], Floats],
+    ) -> npt.NDArray[np.intp]:  # fmt: skip
+        """Return the channel (n,) that is to be named: where the one at `place` (n,) is among those that were `told`
+        (n, c), the strongest of the others, if it is wrong also by what they say without those; `shots`: the residuals
+        (l, c) of one window."""
+        named = place.copy()
+        for row in np.flatnonzero(told[np.arange(len(place)), place] & (walked.energy <= self.gate.energy)):
+            old = np.flatnonzero(told[row] & self.used)
+            # Without channel i the residual of channel j is r_j - C_ij r_i, and its variance smaller by C_ij squared.
+            share = np.linalg.solve(self.gate.correlation[np.ix_(old, old)], self.gate.correlation[old])
+            width = np.maximum(1.0 - (share * self.gate.correlation[old]).sum(axis=0), 1e-3)
+            one = statistics.rows(np.array([row]))
+            rest = shots(int(row))
+            spread = np.maximum((rest - rest[:, old] @ share).var(axis=0) * len(rest) / width, 1e-3)
+            left = (walked.deviation[row] - walked.deviation[row, old] @ share) / np.sqrt(width)
+            nats = self.tails.shape_nats(one._replace(spread=spread[None].astype(np.float32)))[0]
+            nats = np.maximum(nats, self.tails.mean_nats(left))
+            nats[old], nats[~self.used] = 0.0, 0.0
+            if nats.max() > LOUD_NATS:
+                named[row] = nats.argmax()
+        return named
 
     def _others_misshapen(self, statistics: WindowStatistics, nats: Floats) -> Floats:
         """Return the nats (n,) of the spread of other channels that the strongest leaves unexplained."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -13,10 +14,10 @@ from lynkeus.scorers.orbit.adopted import USED
 from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.geometry import Geometry
 from lynkeus.scorers.orbit.judge import QUIET_NATS, FaultOrMotion
-from lynkeus.scorers.orbit.masks import Change, change_of_masks
+from lynkeus.scorers.orbit.masks import Change, change_of_masks, runs
 from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.walk import Walk, walk
-from lynkeus.scorers.orbit.windows import WindowStatistics, window_statistics
+from lynkeus.scorers.orbit.windows import WindowStatistics, residuals, window_statistics
 from lynkeus.scorers.orbit.words import MOSTLY, WindowTests, joined
 from lynkeus.transforms.conditional import ConditionalModel
 
@@ -81,7 +82,9 @@ class Sight:
         walked = walk(state, statistics.mean[given], restart[given], self.gate, self.pace, times)
         deviation, energy, away = np.zeros_like(statistics.mean), np.zeros(len(missing)), np.zeros_like(statistics.mean)
         deviation[given], energy[given], away[given] = walked.deviation, walked.energy, walked.away
-        return Walk(deviation, energy, away, given[walked.noticed], walked.towards)
+        told = np.zeros(deviation.shape, bool)
+        told[given] = walked.told
+        return Walk(deviation, energy, away, given[walked.noticed], walked.towards, told)
 
     def look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch, computed from a state, which stays as it is.
@@ -127,7 +130,7 @@ class Sight:
         """Return the first change of the masks in a batch, and count towards later ones in the state after it."""
         if not self.pace.mask_after:
             return None
-        judged = (found.frozen <= MOSTLY) & (found.scores[:, 1] <= 2.0 * QUIET_NATS)
+        judged = _still(found.frozen, found.scores[:, 1])
         return change_of_masks(found.after.standing, found.misshapen, judged, self.pace.mask_after, batch.time_ns)
 
     def _look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
@@ -158,11 +161,18 @@ class Sight:
         monitor, beam = np.maximum(of_mean, of_shape), np.maximum(loud, moved.sway)
         scores = np.stack([monitor, beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
+        if self.pace.settle:
+            run = runs(before.standing, misshapen.now, _still(frozen, beam))
+            place = judge.news(place, walked.told | (run >= self.pace.block), walked, statistics, self._shots(batch))
         nats = np.maximum(moved.nats, misshapen.nats)
         deviation = np.where(self.geometry.used, walked.deviation, np.float32(0.0))
         return WindowTests(
             statistics, deviation, nats, misshapen.now, place, frozen, mirrored, scores, after,
         )  # fmt: skip
+
+    def _shots(self, batch: Batch) -> Callable[[int], Floats]:
+        """Return what gives the residuals (shots, c) of one window of a batch."""
+        return lambda row: residuals(batch[row : row + 1], self.geometry.centre, self.geometry.to_residual)
 
     def _stepping(self, statistics: WindowStatistics, loud: Floats, frozen: Floats, last: Floats) -> Floats:
         """Return how `loud` (n,) windows are in which the orbit still moves: a step inside a window is spread of all
@@ -185,6 +195,11 @@ class Sight:
         # Clipped, so that no mode by itself speaks for a mirror image.
         gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
         return gain.max(axis=1)
+
+
+def _still(frozen: Floats, beam: Floats) -> npt.NDArray[np.bool_]:
+    """Return a mask (n,) of the windows in which the orbit stands still, so that the spread of a channel is its own."""
+    return np.asarray((frozen <= MOSTLY) & (beam <= 2.0 * QUIET_NATS))
 
 
 def _gaps(state: OrbitBaseline, batch: Batch) -> Array:

@@ -161,7 +161,7 @@ def _follow(
         held = np.zeros_like(state.held)
         held[wrong] = state.held[wrong] + windows
         state.held_ns[wrong] = np.where(state.held[wrong] > 0, state.held_ns[wrong], state.block_ns)
-        adopted = held[wrong] > pace.monitor_adopt
+        adopted = held[wrong] >= pace.monitor_adopt + (0 if pace.settle else 1)
         shadow, taken = shadows.sum(axis=0), shadows[adopted].sum(axis=0)
         limit = _limits(state, average - shadow, windows, gate, pace)
         move = pace.gain * np.clip(average - shadow, -limit, limit)

@@ -18,13 +18,14 @@ from lynkeus.scorers.orbit.steps import move_on, step
 class Walk:
     """Deviations (n, c) from the baseline, their energies (n,), and `away` (n, c) from the centre of some minutes;
     `towards` gives, for the windows `noticed`, the way (k, 4 + 1, c) from the baseline to each long-term centre and to
-    the centre of the fit."""
+    the centre of the fit; `told` (n, c): channels that are off for a block and longer, which is no news."""
 
     deviation: Floats
     energy: Floats
     away: Floats
     noticed: Array
     towards: Floats
+    told: npt.NDArray[np.bool_]
 
 
 def walk(
@@ -33,6 +34,7 @@ def walk(
     """Move the state past n window means (n, c), in place; `restart` (n,) is True where a window follows a long gap;
     `time_ns` (n,): when each begins, for what is said of what stands."""
     deviation, energy, away = np.empty_like(means), np.empty(len(means)), np.empty_like(means)
+    told = np.zeros(means.shape, bool)
     loud: list[int] = []
     towards: list[Floats] = []
     position = 0
@@ -56,6 +58,7 @@ def walk(
             stop, known = position + found, known.rows(found)
         deviation[position:stop], energy[position:stop] = known.deviation, known.energy
         np.add(known.deviation, state.level - state.centres[SWAY], out=away[position:stop])
+        told[position:stop] = state.held >= pace.block
         if state.course.ramps:
             away[position:stop] += state.course.ahead(first, stop - position)
         if energy[position:stop].max() > gate.notice:
@@ -72,7 +75,7 @@ def walk(
                 _step_past_pending(state, bool(found), gate, pace)
         position = stop
     ways = np.array(towards, np.float32).reshape(len(loud), len(CENTRE_WINDOWS) + 1, means.shape[1])
-    return Walk(deviation, energy, away, np.array(loud, np.intp), ways)
+    return Walk(deviation, energy, away, np.array(loud, np.intp), ways, told)
 
 
 def _deviations(state: OrbitBaseline, means: Floats, first: int, gate: Gate, pace: Pace) -> Fitting:
