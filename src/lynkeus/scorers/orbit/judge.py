@@ -133,7 +133,7 @@ class FaultOrMotion:
             nats = self.tails.shape_nats(one._replace(spread=spread[None].astype(np.float32)))[0]
             nats = np.maximum(nats, self.tails.mean_nats(left))
             nats[old], nats[~self.used] = 0.0, 0.0
-            if nats.max() > LOUD_NATS:
+            if nats.max() > LOUD_NATS + np.log(len(nats)):  # the strongest of so many
                 named[row] = nats.argmax()
         return named
 

@@ -110,7 +110,8 @@ class Tails:
             repeats = statistics.repeats.reshape(-1)[held].astype(np.intp)
             flat[held] = np.maximum(flat[held], self.repeat[repeats])
         if statistics.missing is not None:
-            np.maximum(nats, statistics.missing * np.float32(START_NATS), out=nats)
+            gone = statistics.missing  # 0 says nothing, also beside others that are
+            np.maximum(nats, gone * np.float32(START_NATS), out=nats, where=gone > 0)
         return nats
 
     def strongest_test(self, deviation: Floats, statistics: WindowStatistics, channel: int) -> str:
