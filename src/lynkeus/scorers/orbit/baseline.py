@@ -98,6 +98,11 @@ class OrbitBaseline:
         """Whether the orbit moves, or did not long ago."""
         return bool(self.standing.moving_ns[0] or self.course.sums[0])
 
+    def latest(self) -> Floats:
+        """Return the means (k, c) of the latest windows."""
+        pending = np.array(self.pending, np.float32).reshape(len(self.pending), len(self.level))
+        return np.concatenate([self.course.recent, pending])
+
     def copy(self) -> OrbitBaseline:
         """Return an independent copy."""
         names = ("level", "centres", "held", "known", "own", "held_ns", "standing", "course", "habit")

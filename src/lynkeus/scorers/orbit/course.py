@@ -17,6 +17,8 @@ from lynkeus.core import Array, Floats
 
 LONGEST = 20  # windows that a line is put through
 SHORTEST = 4  # windows that show where an orbit stands
+ALONE = 2  # channels that break at a new place before it is taken; more are the orbit
+FEW = 3  # windows at a new place by which channels are judged before it is taken
 FIT = 0.75  # share of the windows that lie on a line that is one
 ON_LINE = 2.0  # mean square about it, in sigmas, of a channel that goes with the others
 FORGET = 0.95  # weight of what is known, with each window

@@ -31,13 +31,14 @@ LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is always t
 class Moved(NamedTuple):
     """Evidence that the mean moved: `nats` (n, c) of each channel; (n,) `strongest` of them, less what it leaves
     unexplained, at the channel `place`; nats that the `rest` of the channels moved, and that the whole orbit did, as
-    all channels agree: its `sway`."""
+    all channels agree: its `sway`; `doubt`: the rest, or of an orbit that is quiet at a new place, the rest there."""
 
     nats: Floats
     strongest: Floats
     place: npt.NDArray[np.intp]
     rest: Floats
     sway: Floats
+    doubt: Floats
 
 
 class Misshapen(NamedTuple):
@@ -68,20 +69,32 @@ class FaultOrMotion:
     def moved(self, walked: Walk, own: OwnTails | None = None) -> Moved:
         """Return the evidence of n windows that the mean of a channel, or the whole orbit, moved; `own`: the
         tails of each window, where they are not those of the reference."""
-        deviation, energy = walked.deviation, walked.energy
+        found = self._moved(walked.deviation, walked.energy, walked.away, own)
+        rows = walked.elsewhere
+        if len(rows):  # the beam has moved, and its monitors are judged by where it is now
+            energy = self.gate.energies(walked.here)
+            there = None if own is None else OwnTails(own.start[rows], own.scale[rows])
+            here = self._moved(walked.here, energy, walked.away[rows], there)
+            for name in ("nats", "strongest", "place"):
+                getattr(found, name)[rows] = getattr(here, name)
+            found.doubt[rows] = here.rest
+        return found
+
+    def _moved(self, deviation: Floats, energy: Floats, away: Floats, own: OwnTails | None) -> Moved:
         nats = self.tails.mean_nats(deviation, own)
         nats[:, ~self.used] = 0.0
         strongest, place, energy = nats.max(axis=1), nats.argmax(axis=1), energy.copy()
-        sway = self.sway(walked.away)
+        sway = self.sway(away)
         look = np.flatnonzero((strongest > LOUD_NATS) | _several(nats) | (energy > self.gate.energy))
         if len(look):
             top, left = self._best_suspect(deviation[look], nats[look])
             place[look] = top
             energy[look] = self._energy(left)
             fault = deviation[look, top][:, None] * self.gate.correlation[top]
-            sway[look] = self.sway(walked.away[look] - fault)
+            sway[look] = self.sway(away[look] - fault)
             strongest[look] -= _unexplained(self.tails.mean_nats(left))  # by the reference: doubt is for the accused
-        return Moved(nats, strongest, place, self.tails.energy.nats(energy), self.tails.sway.nats(sway))
+        rest = self.tails.energy.nats(energy)
+        return Moved(nats, strongest, place, rest, self.tails.sway.nats(sway), rest.copy())
 
     def _best_suspect(self, deviation: Floats, nats: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
         """Return the channel (n,) whose fault explains most, and what is left (n, c) without it and its shadow.

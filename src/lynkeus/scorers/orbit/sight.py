@@ -84,7 +84,8 @@ class Sight:
         deviation[given], energy[given], away[given] = walked.deviation, walked.energy, walked.away
         told = np.zeros(deviation.shape, bool)
         told[given] = walked.told
-        return Walk(deviation, energy, away, given[walked.noticed], walked.towards, told)
+        elsewhere = given[walked.elsewhere]
+        return Walk(deviation, energy, away, given[walked.noticed], walked.towards, told, elsewhere, walked.here)
 
     def look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch, computed from a state, which stays as it is.
@@ -139,11 +140,11 @@ class Sight:
         judge = FaultOrMotion(self.tails, self.gate, self.geometry.to_jitter, self.geometry.used)
         statistics, after = self.statistics(batch), before.copy()
         walked = self.walk(after, batch, statistics)
-        own = None
+        tails = None
         if self.pace.settle:
             quiet = (walked.energy <= self.gate.energy) & ~statistics.mostly_missing()
-            own = self.tails.of_late(after.habit, walked.deviation, quiet)
-        moved = judge.moved(walked, own)
+            tails = self.tails.of_late(after.habit, walked.deviation, quiet)
+        moved = judge.moved(walked, tails)
         misshapen = judge.misshapen(statistics, before.recent)
         after.recent = misshapen.recent
         frozen = (statistics.repeats >= max(statistics.length - 1, 1)).mean(axis=1, dtype=np.float64)
@@ -156,7 +157,9 @@ class Sight:
         if len(frozen):
             after.last = statistics.mean[-1].copy()
         of_shape = misshapen.alone - np.maximum(stepping - QUIET_NATS, 0.0)
-        of_mean = moved.strongest - np.maximum(moved.rest - QUIET_NATS, 0.0)  # a kick in the line is one channel's kink
+        of_mean = moved.strongest - np.maximum(
+            moved.doubt - QUIET_NATS, 0.0
+        )  # a kick in the line is one channel's kink
         place = np.where(of_shape > of_mean, misshapen.nats.argmax(axis=1), moved.place)
         monitor, beam = np.maximum(of_mean, of_shape), np.maximum(loud, moved.sway)
         scores = np.stack([monitor, beam], axis=1).astype(np.float64)
@@ -166,8 +169,10 @@ class Sight:
             place = judge.news(place, walked.told | (run >= self.pace.block), walked, statistics, self._shots(batch))
         nats = np.maximum(moved.nats, misshapen.nats)
         deviation = np.where(self.geometry.used, walked.deviation, np.float32(0.0))
+        own = deviation.copy()
+        own[walked.elsewhere] = np.where(self.geometry.used, walked.here, np.float32(0.0))
         return WindowTests(
-            statistics, deviation, nats, misshapen.now, place, frozen, mirrored, scores, after,
+            statistics, deviation, own, nats, misshapen.now, place, frozen, mirrored, scores, after,
         )  # fmt: skip
 
     def _shots(self, batch: Batch) -> Callable[[int], Floats]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lynkeus.core import Floats
 from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, KNOWN_ORBITS, MOST_WRONG, SWAY, Gate, OrbitBaseline, Pace
-from lynkeus.scorers.orbit.course import FIT, LONGEST, ON_LINE, SHORTEST, Course, Line, jumped, line_through
+from lynkeus.scorers.orbit.course import ALONE, FEW, FIT, LONGEST, ON_LINE, SHORTEST, Course, Line, jumped, line_through
 from lynkeus.scorers.orbit.known import Fitting
 
 
@@ -64,7 +64,12 @@ def move_on(state: OrbitBaseline, windows: int, gate: Gate, pace: Pace) -> None:
     if line is None:
         return
     _take_broken(state, gate)
-    _leave(state, line.place, remember=not state.course.ramps)
+    place = line.place
+    if not line.slope.any():  # a channel that broke at the new place is wrong there, too
+        early = recent[1 - state.beam_held :][:FEW].mean(axis=0)
+        wrong, shadows = _shadows(place - early, gate.channel * gate.sigma, gate)
+        place = place - shadows.sum(axis=0) if len(wrong) <= ALONE else place
+    _leave(state, place, remember=not state.course.ramps)
     state.course = Course(line.slope, line.sums, recent)
 
 
