@@ -19,6 +19,7 @@ from lynkeus.core import About, Calibration, CalibrationError, Refers, Schema, S
 from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.core.stated import Stated
+from lynkeus.fitting.classes import fit_classes
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.follow import follows
 from lynkeus.fitting.incidents import Incident, find_incidents
@@ -37,7 +38,7 @@ from lynkeus.sources.runs.read import RunFolder
 from lynkeus.sources.wrappers.distinct import Distinct
 from lynkeus.sources.wrappers.labelled import Intervals, Known
 from lynkeus.sources.wrappers.pictures import as_pictures
-from lynkeus.sources.wrappers.wrapper import innermost
+from lynkeus.sources.wrappers.wrapper import innermost, learned_layout
 
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
@@ -89,6 +90,8 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     about = about_of(scorer)
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     view = view_of(source, settings, about)
+    if about.tags:
+        return fit_classes(scorer, settings.scorer, view, source, settings.labels, settings.options)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
     _require_enough(known, labelled.source, source.schema)
@@ -158,7 +161,7 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
         return Channels(source.schema, channels, settings.window, settings.stride, layout)
     if source.schema.kind == "image":
         return Images(source.schema, layout, getattr(innermost(source), "rule", PixelRule()))
-    return AsRead(source.schema, layout)
+    return AsRead(source.schema, learned_layout(source) or layout)
 
 
 def _copies(seen: Source) -> list[str]:

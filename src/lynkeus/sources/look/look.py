@@ -12,6 +12,7 @@ import numpy as np
 from lynkeus.core.errors import LynkeusError, SourceError
 from lynkeus.files.damaged import one_line
 from lynkeus.sources.formats.layout import Layout, read_layout, shipped_layouts
+from lynkeus.sources.look.clouds import look_at_clouds
 from lynkeus.sources.look.entries import CHANNEL, Describe, Look
 from lynkeus.sources.open import FORMATS, format_of, open_source
 
@@ -22,7 +23,7 @@ DESCRIBES = {
     "numpy": "lynkeus.sources.look.arrays:of_numpy",
     "root": "lynkeus.sources.look.root:of_root",
 }
-RUNS = {".root": "root"}  # read as runs only
+RUNS = {".root": "root", ".feather": "", ".arrow": ""}  # read as runs or clouds only
 
 
 def look(data: str, layout: str | Path | Layout | None = None) -> Look:
@@ -37,11 +38,18 @@ def look(data: str, layout: str | Path | Layout | None = None) -> Look:
     kind = format_of(first) or RUNS.get(first.suffix.lower(), "")
     what = f"{first}" if len(files) == 1 else f"{data}: {_counted(files)}; the first is {first}"
     found = Look(what)
+    clouds = look_at_clouds(path, layout)
+    if clouds is not None:
+        found.entries, lines = clouds
+        found.lines += lines
+        found.options += [] if layout else ["other features, selections or classes: --layout"]
+        return found
     reader, refused = (None, "") if kind == "root" else _opened(first, layout)
     if kind:
         with one_line(first):
             found.entries = list(_describe(kind)(first, _innermost(reader)))
     if kind == "root":
+        found.options += _refused(first)
         found.options.append("trees are events of a run, histograms its plots: lynkeus fit FOLDER --run-per-file")
     if refused and layout is None:
         found.options += [f"--layout {name} reads it" for name in shipped_layouts() if not _opened(first, name)[1]]
@@ -51,6 +59,15 @@ def look(data: str, layout: str | Path | Layout | None = None) -> Look:
         found.lines += _summary(reader)
     found.options += _options(kind, found, read_layout(layout))
     return found
+
+
+def _refused(path: Path) -> list[str]:
+    """Return why a ROOT file is not read as samples, and what would read it."""
+    try:
+        open_source(path)
+    except LynkeusError as error:
+        return [f"as samples it would not be read: {error}"]
+    return []
 
 
 def _files(path: Path) -> list[Path]:
