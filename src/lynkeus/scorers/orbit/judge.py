@@ -134,17 +134,19 @@ class FaultOrMotion:
         (n, c), the strongest of the others, if it is wrong also by what they say without those; `shots`: the residuals
         (l, c) of one window."""
         named = place.copy()
-        for row in np.flatnonzero(told[np.arange(len(place)), place] & (walked.energy <= self.gate.energy)):
+        for row in np.flatnonzero(told[np.arange(len(place)), place]):
             old = np.flatnonzero(told[row] & self.used)
             # Without channel i the residual of channel j is r_j - C_ij r_i, and its variance smaller by C_ij squared.
             share = np.linalg.solve(self.gate.correlation[np.ix_(old, old)], self.gate.correlation[old])
             width = np.maximum(1.0 - (share * self.gate.correlation[old]).sum(axis=0), 1e-3)
+            left = walked.deviation[row] - walked.deviation[row, old] @ share
+            if self.gate.energies(left[None])[0] > self.gate.energy:
+                continue  # more than one channel is left: the orbit moves
             one = statistics.rows(np.array([row]))
             rest = shots(int(row))
             spread = np.maximum((rest - rest[:, old] @ share).var(axis=0) * len(rest) / width, 1e-3)
-            left = (walked.deviation[row] - walked.deviation[row, old] @ share) / np.sqrt(width)
             nats = self.tails.shape_nats(one._replace(spread=spread[None].astype(np.float32)))[0]
-            nats = np.maximum(nats, self.tails.mean_nats(left))
+            nats = np.maximum(nats, self.tails.mean_nats(left / np.sqrt(width)))
             nats[old], nats[~self.used] = 0.0, 0.0
             if nats.max() > LOUD_NATS + np.log(len(nats)):  # the strongest of so many
                 named[row] = nats.argmax()
