@@ -31,7 +31,8 @@ LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is always t
 class Moved(NamedTuple):
     """Evidence that the mean moved: `nats` (n, c) of each channel; (n,) `strongest` of them, less what it leaves
     unexplained, at the channel `place`; nats that the `rest` of the channels moved, and that the whole orbit did, as
-    all channels agree: its `sway`; `doubt`: the rest, or of an orbit that is quiet at a new place, the rest there."""
+    all channels agree: its `sway`; `doubt`: the rest, or of an orbit that is quiet at a new place, the rest there, and
+    `deviation` (n, c), by which channels are judged."""
 
     nats: Floats
     strongest: Floats
@@ -39,6 +40,13 @@ class Moved(NamedTuple):
     rest: Floats
     sway: Floats
     doubt: Floats
+    deviation: Floats
+
+    @property
+    def alone(self) -> Floats:
+        """Return the evidence (n,) that one channel moved and the others did not: a kick in the line is a kink of one
+        channel."""
+        return np.asarray(self.strongest - np.maximum(self.doubt - QUIET_NATS, 0.0))
 
 
 class Misshapen(NamedTuple):
@@ -75,9 +83,10 @@ class FaultOrMotion:
             energy = self.gate.energies(walked.here)
             there = None if own is None else OwnTails(own.start[rows], own.scale[rows])
             here = self._moved(walked.here, energy, walked.away[rows], there)
-            for name in ("nats", "strongest", "place"):
-                getattr(found, name)[rows] = getattr(here, name)
-            found.doubt[rows] = here.rest
+            # A channel that broke as the orbit became loud is off from where it was, and not from there.
+            clearer = here.alone > found.alone[rows]
+            for name in ("nats", "strongest", "place", "doubt", "deviation"):
+                getattr(found, name)[rows[clearer]] = getattr(here, name)[clearer]
         return found
 
     def _moved(self, deviation: Floats, energy: Floats, away: Floats, own: OwnTails | None) -> Moved:
@@ -94,7 +103,7 @@ class FaultOrMotion:
             sway[look] = self.sway(away[look] - fault)
             strongest[look] -= _unexplained(self.tails.mean_nats(left))  # by the reference: doubt is for the accused
         rest = self.tails.energy.nats(energy)
-        return Moved(nats, strongest, place, rest, self.tails.sway.nats(sway), rest.copy())
+        return Moved(nats, strongest, place, rest, self.tails.sway.nats(sway), rest.copy(), deviation.copy())
 
     def _best_suspect(self, deviation: Floats, nats: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
         """Return the channel (n,) whose fault explains most, and what is left (n, c) without it and its shadow.

@@ -168,9 +168,7 @@ class Sight:
             run = runs(before.standing, misshapen.now, _still(frozen, beam))
             place = judge.news(place, walked.told | (run >= self.pace.block), walked, statistics, self._shots(batch))
         nats = np.maximum(moved.nats, misshapen.nats)
-        deviation = np.where(self.geometry.used, walked.deviation, np.float32(0.0))
-        own = deviation.copy()
-        own[walked.elsewhere] = np.where(self.geometry.used, walked.here, np.float32(0.0))
+        deviation, own = np.where(self.geometry.used, np.stack([walked.deviation, moved.deviation]), np.float32(0.0))
         return WindowTests(
             statistics, deviation, own, nats, misshapen.now, place, frozen, mirrored, scores, after,
         )  # fmt: skip
