@@ -74,6 +74,11 @@ class NetworkTagger(Tagger):
         """Return the network, untrained, for clouds with these names."""
         raise NotImplementedError
 
+    @property
+    def sizes(self) -> Any:
+        """Return the sizes of the network, None where it has none of its own."""
+        return None
+
     def inputs_of(self, batch: Batch) -> Packed:
         """Return what the network reads."""
         raise NotImplementedError
@@ -90,7 +95,10 @@ class NetworkTagger(Tagger):
         store, taught, self.messages = self._read(source)
         if store.on_disk:
             self.messages.append(f"{store.bytes / 1e9:.1f} GB of jets do not fit into memory and are read from disk")
-        self.history_ = train(self.task_, taught, settings, self.seed, self.name)
+        try:
+            self.history_ = train(self.task_, taught, settings, self.seed, self.name)
+        finally:
+            store.close()
         self.facts = {"parameters": self.history_.parameters, "epochs": len(self.history_.epochs)}
 
     def _read(self, source: Source) -> tuple[Store, PackedSet, list[str]]:
@@ -128,6 +136,17 @@ class NetworkTagger(Tagger):
                 found[rows] = out.float().cpu().double().numpy()
         self.task_.networks.to("cpu")
         return found
+
+    def export(self, path: Path, model: Mapping[str, Any]) -> float:
+        """Write the network and its calibrated probabilities as ONNX, from what the network reads (see `inputs_of`);
+        the largest difference of probabilities of random jets. Raises SettingsError without the packages."""
+        from lynkeus.networks.taggers.padded.wrap import features_read, padded
+        from lynkeus.scorers.onnx.taggers import drawn_jets, export_tagger
+
+        network = self.task_.networks["tagger"]
+        jets = drawn_jets(padded(network), features_read(network))
+        about = {"schema": self.schema_.to_dict(), "outputs": list(self.outputs), "scorer": self.name}
+        return export_tagger(network, path, jets, about, self.probabilities_.slope, self.probabilities_.bias)
 
     def save(self, folder: Path) -> None:
         """Write the fitted scorer to a folder, with what happened in its training."""

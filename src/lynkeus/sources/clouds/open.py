@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.core.extras import needing
 from lynkeus.files.damaged import in_time, one_line
 from lynkeus.sources.clouds.columns import LIST
 from lynkeus.sources.clouds.files.cloud_file import CloudFile
@@ -44,6 +45,10 @@ def open_clouds(path: Path, layout: Layout, expected: Schema | None) -> CloudSou
         if path.is_file() and path.suffix.lower() in ROOT:
             raise _no_clouds(path)
         return None
+    if asked and not described and paths[0].suffix.lower() in ROOT and not holds_clouds(paths[0]):
+        raise _no_clouds(paths[0])
+    if layout.axes:
+        raise SettingsError(f"--axes {layout.axes}: clouds of particles have no such axes; leave it out")
     tree = str((layout.weaver or {}).get("treename") or (layout.clouds or {}).get("tree") or "")
     files = [file_of(own, tree) for own in paths]
     return CloudSource(files, recipe_of(files, layout, expected), mix=expected is None)
@@ -52,7 +57,12 @@ def open_clouds(path: Path, layout: Layout, expected: Schema | None) -> CloudSou
 def _no_clouds(path: Path) -> SourceError:
     """Return what to do with a ROOT file that has no lists `part_*`."""
     names = file_of(path).types
-    fits = {"pfnano_jets": "JetPFCands_jetIdx", "nanoaod_jets": "Jet_pt", "nanoaod_fatjets": "FatJet_pt"}
+    fits = {
+        "pfnano_jets": "JetPFCands_jetIdx",
+        "pfnano_fatjets": "FatJetPFCands_jetIdx",
+        "nanoaod_jets": "Jet_pt",
+        "nanoaod_fatjets": "FatJet_pt",
+    }
     found = [f"--layout {name}" for name, branch in fits.items() if branch in names]
     how = " or ".join(found) or "say by --layout FILE.toml what a sample is"
     return SourceError(
@@ -62,6 +72,9 @@ def _no_clouds(path: Path) -> SourceError:
 
 def recipe_of(files: list[CloudFile], layout: Layout, expected: Schema | None) -> Recipe:
     """Return how these files are read; where a configuration of weaver leaves something to the data, it is learned."""
+    if layout.weaver is not None or (layout.clouds or {}).get("sample"):
+        with needing(f"the layout {layout.name}", "hep"):
+            import awkward  # noqa: F401 - its expressions are of awkward arrays
     if layout.weaver is not None:
         from lynkeus.sources.clouds.weaver.configuration import configuration
         from lynkeus.sources.clouds.weaver.learn import learn
