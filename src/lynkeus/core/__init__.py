@@ -33,12 +33,25 @@ from lynkeus.core.protocols import (
 )  # fmt: skip
 from lynkeus.core.runs import Book, Plot, PlotRecord, RunRecord
 from lynkeus.core.standing import Standing, Stands
-from lynkeus.core.study import Baseline, Case, Check, Comparison, Findings, Outcome, Part, Study
+from lynkeus.core.study import (
+    Against,
+    Baseline,
+    Case,
+    Check,
+    Comparison,
+    Findings,
+    Outcome,
+    Part,
+    Study,
+    Tagged,
+    Tagging,
+)
 
 __all__ = [
     "KINDS",
     "NOTHING",
     "About",
+    "Against",
     "Alarm",
     "AlarmRule",
     "Array",
@@ -83,6 +96,8 @@ __all__ = [
     "Stands",
     "StoreError",
     "Study",
+    "Tagged",
+    "Tagging",
     "Tags",
     "Tail",
     "TimesNs",
