@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -221,7 +221,7 @@ def study_run(
     study = plugins.load("studies", name)(smoke=smoke)
     with passes_bar(screen, name) as bar:
         steps = bar.step
-        runs = {Comparison: run_comparison, Tagging: run_tagging}
+        runs: dict[type, Any] = {Comparison: run_comparison, Tagging: run_tagging}
         run = runs.get(type(study), run_study)(study, output, steps)
     say(screen, run.lines())
     raise typer.Exit(0 if run.passed else 1)

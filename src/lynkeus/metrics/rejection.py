@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
-from lynkeus.core import Floats, SettingsError
+from lynkeus.core import Array, Floats, SettingsError
 
 COPIES = 300
 FEWEST = 2  # jets of a class that can be drawn again
@@ -73,7 +73,7 @@ class _Curves:
         # How many background jets score at least as high as each signal jet.
         self.reached = np.searchsorted(-self.background, -self.signal, side="right")
 
-    def efficiencies(self, wanted: Sequence[float], times_s: Floats, times_b: Floats) -> Floats:
+    def efficiencies(self, wanted: Sequence[float], times_s: Array, times_b: Array) -> Floats:
         """Return background efficiencies at the signal efficiencies, jets counted `times` as often."""
         if any(not 0 < share < 1 for share in wanted):
             raise SettingsError(f"a signal efficiency must be between 0 and 1, got {list(wanted)}")

@@ -44,7 +44,7 @@ def tagging_page(
 
 
 def _costs(study: Tagging, metrics: Mapping[str, float]) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in study.scorers:
         size = metrics.get(f"{name}.parameters")
         said = "-" if size is None else f"{size:,.0f}"
