@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -29,10 +29,11 @@ class ByObservables(Tagger):
     radius: float
     z_cut: float
     reweight: str
+    quick: ClassVar[bool] = False
 
     def observables_of(self, batch: Batch) -> Floats:
         """Return (n, observables) of a batch."""
-        return observables(batch.packed, batch.schema.names, self.radius, self.z_cut)
+        return observables(batch.packed, batch.schema.names, self.radius, self.z_cut, self.quick)
 
     def read(self, source: Source) -> KnownJets:
         """Return what is learned from, in one pass."""

@@ -28,6 +28,7 @@ class JetMass(ByObservables):
     """
 
     name: ClassVar[str] = "jet_mass"
+    quick: ClassVar[bool] = True
     about: ClassVar[About] = About(
         ("cloud",), False, "particles left out", "seconds", labels="classes", weights=True, tags=True,
     )  # fmt: skip

@@ -29,7 +29,6 @@ class JetObservables(ByObservables):
     name: ClassVar[str] = "jet_observables"
     about: ClassVar[About] = About(
         ("cloud",), False, "particles left out", "seconds to minutes", labels="classes", weights=True, tags=True,
-        recommended=True,
     )  # fmt: skip
     classes: Any = ()
     use: Any = ()

@@ -25,7 +25,12 @@ OBSERVABLES = (
 Integers = npt.NDArray[np.int64]
 
 
-def observables(packed: Packed, names: tuple[str, ...], radius: float = 0.8, z_cut: float = 0.1) -> Floats:
+QUICK = OBSERVABLES[:5]  # those that need no axes and no triples of particles
+
+
+def observables(
+    packed: Packed, names: tuple[str, ...], radius: float = 0.8, z_cut: float = 0.1, quick: bool = False
+) -> Floats:
     """Return (n, len(OBSERVABLES)) of jets with particles of these names; NaN for a jet without particles.
 
     `pt` (GeV), `mass` and soft-drop `sdmass` (GeV; beta 0, `z_cut`) with share `sd_z` and `sd_angle` of the splitting;
@@ -33,12 +38,15 @@ def observables(packed: Packed, names: tuple[str, ...], radius: float = 0.8, z_c
     correlations `c2` (arXiv:1305.0007, beta 1), `d2` (arXiv:1409.6298, beta 1) and `n2` (arXiv:1609.07483, beta 1);
     `multiplicity`; `ptd` sqrt(sum pT^2) / sum pT; `width` and `lha`, the generalised angularities with beta 1 and 1/2
     (arXiv:1408.3122); `pull`, the length of the pull vector (arXiv:1001.5027); shares of pT of the hardest particles.
-    A ratio whose denominator is 0 is 0. `radius` of the jets scales angles.
+    A ratio whose denominator is 0 is 0. `radius` of the jets scales angles. `quick`: only QUICK, the first of them.
     """
     p4 = four_vectors(packed, names)
-    found = np.full((len(packed), len(OBSERVABLES)), np.nan)
+    wanted = QUICK if quick else OBSERVABLES
+    found = np.full((len(packed), len(wanted)), np.nan)
     for jets, padded, lengths in _chunks(p4):
-        found[jets] = _of_chunk(padded, lengths, radius, z_cut)
+        own = _masses(padded, lengths, radius, z_cut)
+        own |= {} if quick else _shapes(padded, lengths, radius)
+        found[jets] = np.stack([own[name] for name in wanted], axis=1)
     return found
 
 
@@ -60,23 +68,25 @@ def _chunks(p4: FourVectors) -> Iterator[tuple[Integers, Floats, Integers]]:
         first = last
 
 
-def _of_chunk(p4: Floats, lengths: Integers, radius: float, z_cut: float) -> Floats:
+def _masses(p4: Floats, lengths: Integers, radius: float, z_cut: float) -> dict[str, Floats]:
+    jet = p4.sum(axis=1)
+    merges = Clustering(p4, lengths, winner=False).run().merges
+    drop = dict(zip(("sdmass", "sd_z", "sd_angle"), groomed(merges, lengths, z_cut, 0.0, radius), strict=True))
+    return {"pt": np.hypot(jet[:, 0], jet[:, 1]), "mass": mass(jet), **drop}
+
+
+def _shapes(p4: Floats, lengths: Integers, radius: float) -> dict[str, Floats]:
     there = np.arange(p4.shape[1]) < lengths[:, None]
     jet = p4.sum(axis=1)
     pt = np.where(there, np.hypot(p4[..., 0], p4[..., 1]), 0.0)
-    total = pt.sum(axis=1)
-    share = pt / total[:, None]
+    share = pt / pt.sum(axis=1)[:, None]
     y, phi = rapidity(p4), np.arctan2(p4[..., 1], p4[..., 0])
     away = np.stack([y - rapidity(jet)[:, None], turned(phi - np.arctan2(jet[:, 1], jet[:, 0])[:, None])], axis=-1)
     angle = np.where(there, np.hypot(away[..., 0], away[..., 1]), 0.0)
     pull = ((share * angle)[..., None] * away).sum(axis=1)
     e2, e3, n3 = correlations(share, y, phi)
-    angular = Clustering(p4, lengths, winner=False).run()
-    found = {"pt": np.hypot(jet[:, 0], jet[:, 1]), "mass": mass(jet)}
-    drop = groomed(angular.merges, lengths, z_cut, 0.0, radius)
-    found |= dict(zip(("sdmass", "sd_z", "sd_angle"), drop, strict=True))
     tau = _subjettiness(p4, lengths, share, (y, phi), radius)
-    found |= {f"tau{k + 1}": tau[k] for k in range(AXES)}
+    found = {f"tau{k + 1}": tau[k] for k in range(AXES)}
     found |= {f"tau{k + 1}{k}": _ratio(tau[k], tau[k - 1]) for k in range(1, AXES)}
     found |= {"c2": _ratio(e3, e2**2), "d2": _ratio(e3, e2**3), "n2": _ratio(n3, e2**2)}
     found |= {"multiplicity": lengths.astype(float), "ptd": np.sqrt((share**2).sum(axis=1))}
@@ -84,13 +94,13 @@ def _of_chunk(p4: Floats, lengths: Integers, radius: float, z_cut: float) -> Flo
     found["pull"] = np.hypot(pull[:, 0], pull[:, 1])
     for k in range(LEADING):
         found[f"fraction{k + 1}"] = share[:, k] if share.shape[1] > k else np.zeros(len(share))
-    return np.stack([found[name] for name in OBSERVABLES], axis=1)
+    return found
 
 
 def _subjettiness(
     p4: Floats, lengths: Integers, share: Floats, place: tuple[Floats, Floats], radius: float
 ) -> list[Floats]:
-    """Return tau1 to tau4, each (b,): the mean distance of particles to the nearest of so many axes, by pT and in radii.
+    """Return tau1 to tau4, each (b,): the mean distance by pT, in radii, of particles to the nearest of so many axes.
 
     0 where there are no more particles than axes.
     """
