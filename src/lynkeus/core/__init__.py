@@ -17,6 +17,7 @@ from lynkeus.core.last_batch import LastBatch
 from lynkeus.core.packed import Group, Packed
 from lynkeus.core.protocols import (
     About,
+    Describes,
     Evidence,
     Exports,
     Finds,
@@ -63,6 +64,7 @@ __all__ = [
     "Case",
     "Check",
     "Comparison",
+    "Describes",
     "Evidence",
     "Exports",
     "Finding",

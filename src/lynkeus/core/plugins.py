@@ -53,6 +53,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "mixture": "lynkeus.scorers.events.mixture:EventMixture",
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
+        "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
+        "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
     },
     "sources": {
         "hdf5": "lynkeus.sources.formats.hdf5:Hdf5Source",
@@ -81,6 +83,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "mnist_anogan": "lynkeus.studies.mnist_anogan.study:mnist_anogan [learn]",
         "cms_run_flags": "lynkeus.studies.cms_run_flags.study:cms_run_flags",
         "xenon_data_quality": "lynkeus.studies.xenon_data_quality.study:xenon_data_quality [learn]",
+        "tau_id": "lynkeus.studies.tau_id.study:tau_id [learn]",
+        "flavour_tagging": "lynkeus.studies.flavour_tagging.study:flavour_tagging [learn]",
     },
 }
 

@@ -76,7 +76,7 @@ def test_jets_without_vertices_or_columns() -> None:
     found = flavour_groups(by_hand(vertices=False))
     assert found.groups["vertices"].values.shape == (0, len(GROUPS["vertices"]))
     assert (column(found, "charged", "dr_vertex") == 0.8).all()
-    with pytest.raises(SchemaError, match="lack the columns part_d0err of their particles"):
+    with pytest.raises(SchemaError, match="a tagger of flavour reads columns that the particles lack: part_d0err"):
         flavour_groups(by_hand(left_out=("part_d0err",)))
 
 

@@ -41,8 +41,8 @@ def flavour_tagging(smoke: bool = False) -> Tagging:
         pairs=(("deepjet", "deepcsv"),),
         seeds=(1,) if smoke else (1, 2, 3),
         checks=_checks("smoke" if smoke else "full"),
-        data=f"simulated AK4 jets (fast shower, parametric detector), {train:,} to learn from, {test:,} to test, classes "
-        f"{CLASSES} alike, flat in pT, {PT} GeV",
+        data=f"simulated AK4 jets (fast shower, parametric detector), {train:,} to learn from, {test:,} to test, "
+        f"classes {CLASSES} alike, flat in pT, {PT} GeV",
     )
 
 

@@ -23,9 +23,9 @@ def tau_id(smoke: bool = False) -> Tagging:
         scorers["deep_tau"] = {"training": {"epochs": 3}}
     return Tagging(
         name="tau_id",
-        question="Networks of images of cells identify hadronic taus with a hundred thousand parameters and more. A graph "
-        "of the particles with pair features has a few thousand: is it as good, against jets, electrons and muons, does "
-        "it name the decay mode, and how much faster is it?",
+        question="Networks of images of cells identify hadronic taus with a hundred thousand parameters and more. A "
+        "graph of the particles with pair features has a few thousand: is it as good, against jets, electrons and "
+        "muons, does it name the decay mode, and how much faster is it?",
         train=tau_jets(train, 1),
         test=tau_jets(test, 2),
         scorers=scorers,

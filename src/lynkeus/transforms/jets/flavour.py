@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core import Batch, Floats, Group, Packed, SchemaError
+from lynkeus.core import Batch, Floats, Group, Packed
+from lynkeus.transforms.jets.columns import named_columns
 
 Array = npt.NDArray[Any]
 
@@ -37,6 +38,7 @@ VERTEX = (
     "sv_pt", "sv_mass", "sv_ntracks", "sv_dxy", "sv_dxysig", "sv_d3d", "sv_d3dsig", "sv_costhetasvpv", "sv_deta",
     "sv_dphi",
 )  # fmt: skip
+WHO = "a tagger of flavour"
 SMALL, LEAST_ERROR = 1e-6, 1e-4
 CHARM_GEV, DISPLACED = 1.5, 2.0  # mass up to which displaced tracks may be of charm; significance of a displaced track
 FAR = 0.8  # from a vertex where a jet has none
@@ -62,8 +64,8 @@ class _Jets:
 
     def __init__(self, batch: Batch) -> None:
         self.count = len(batch)
-        self.part, self.jet = _columns(batch, "particles", PARTICLE)
-        self.vertex, self.vertex_jet = _columns(batch, "vertices", VERTEX)
+        self.part, self.jet = named_columns(batch, "particles", PARTICLE, WHO)
+        self.vertex, self.vertex_jet = named_columns(batch, "vertices", VERTEX, WHO)
         p = self.part
         self.pt = np.hypot(p["part_px"], p["part_py"])
         momentum = np.stack([p[f"part_{axis}"] for axis in ("px", "py", "pz")], axis=1)
@@ -179,17 +181,3 @@ def _significance(value: Floats, error: Floats) -> Floats:
 
 def _squeezed(significance: Floats) -> Floats:
     return np.arcsinh(np.clip(significance, -MOST_SIGNIFICANT, MOST_SIGNIFICANT))
-
-
-def _columns(batch: Batch, group: str, wanted: tuple[str, ...]) -> tuple[dict[str, Floats], Array]:
-    """Return columns of a group by name, float64, and the jet of each row; vertices may be absent."""
-    groups = batch.packed.groups
-    if group not in groups and group == "vertices":
-        return {name: np.zeros(0) for name in wanted}, np.zeros(0, np.int64)
-    names = [one.partition("/")[2] for one in batch.schema.names if one.startswith(f"{group}/")]
-    lacking = [name for name in wanted if name not in names]
-    if lacking or group not in groups:
-        what = f"the columns {', '.join(lacking)}" if lacking else f"the group {group!r}"
-        raise SchemaError(f"jets for a tagger of flavour lack {what} of their {group}; add them, named as in JetClass")
-    values = groups[group].values.astype(np.float64)
-    return {name: values[:, names.index(name)] for name in wanted}, groups[group].sample

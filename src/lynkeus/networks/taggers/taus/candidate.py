@@ -26,7 +26,6 @@ class Columns:
 
     charge: int = 5
     types: tuple[tuple[int, ...], ...] = ((8, 9), (10,), (6, 7))
-    count: int = 17
 
 
 JETCLASS = Columns()

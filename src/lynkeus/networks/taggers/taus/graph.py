@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -104,10 +104,9 @@ class TauGraph(nn.Module):
         self.classes = nn.Linear(sizes.dense, classes)
         self.modes = nn.Linear(sizes.dense, modes) if modes else None
 
-    def forward(self, groups: Groups) -> Tensor:
-        """Return logits (n, classes)."""
-        logits: Tensor = self.classes(self.embed(groups))
-        return logits
+    def forward(self, groups: Groups, modes: bool = False) -> Any:
+        """Return logits (n, classes); with `modes` what `both` does."""
+        return self.both(groups) if modes else self.classes(self.embed(groups))
 
     def both(self, groups: Groups) -> tuple[Tensor, Tensor | None]:
         """Return logits of classes (n, classes) and of decay modes (n, modes), None without a decay-mode head."""

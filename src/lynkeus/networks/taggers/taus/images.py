@@ -10,6 +10,7 @@ widths are halved, and inputs are those of JetClass and not of the CMS detector.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -91,10 +92,9 @@ class DeepTau(nn.Module):
         self.classes = nn.Linear(dense, classes)
         self.modes = nn.Linear(dense, modes) if modes else None
 
-    def forward(self, groups: Groups) -> Tensor:
-        """Return logits (n, classes)."""
-        logits: Tensor = self.classes(self.embed(groups))
-        return logits
+    def forward(self, groups: Groups, modes: bool = False) -> Any:
+        """Return logits (n, classes); with `modes` what `both` does."""
+        return self.both(groups) if modes else self.classes(self.embed(groups))
 
     def both(self, groups: Groups) -> tuple[Tensor, Tensor | None]:
         """Return logits of classes (n, classes) and of decay modes (n, modes), None without a decay-mode head."""
