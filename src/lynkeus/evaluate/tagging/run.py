@@ -102,7 +102,7 @@ def _costs(
     found: dict[str, float] = {}
     for name, fitted in models.items():
         found |= {f"{name}.fit_s": seconds[name], f"{name}.jets_per_s": speeds[name]}
-        parameters = getattr(fitted[0].scorer, "parameters", None)
+        parameters = getattr(fitted[0].scorer, "facts", {}).get("parameters")
         if parameters is not None:
             found[f"{name}.parameters"] = float(parameters)
     return found

@@ -74,6 +74,10 @@ class NetworkTagger(Tagger):
         """Return the network, untrained, for clouds with these names."""
         raise NotImplementedError
 
+    def make_task(self) -> Tags:
+        """Return the task with an untrained network."""
+        return Tags(self.make_network(self.schema_.names, len(self.outputs)))
+
     def inputs_of(self, batch: Batch) -> Packed:
         """Return what the network reads."""
         raise NotImplementedError
@@ -86,7 +90,7 @@ class NetworkTagger(Tagger):
         settings = self.defaults.replaced(self.training)
         self.look(source)
         with seeded(self.seed):
-            self.task_ = Tags(self.make_network(self.schema_.names, len(self.outputs)))
+            self.task_ = self.make_task()
         store, taught, self.messages = self._read(source)
         if store.on_disk:
             self.messages.append(f"{store.bytes / 1e9:.1f} GB of jets do not fit into memory and are read from disk")
@@ -142,7 +146,7 @@ class NetworkTagger(Tagger):
     def take_arrays(self, arrays: Mapping[str, Array], folder: Path) -> None:
         """Take the weights and the history of the training. Raises ModelError naming what is damaged."""
         own = {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}
-        self.task_ = Tags(self.make_network(self.schema_.names, len(self.outputs)))
+        self.task_ = self.make_task()
         try:
             self.task_.networks.load_state_dict({name: torch.from_numpy(array) for name, array in own.items()})
             self.history_ = History.from_dict(json.loads((folder / HISTORY).read_text(encoding="utf-8")))

@@ -17,8 +17,10 @@ FEWEST = 20  # taus of a mode; of fewer nothing is learned, and they are "other"
 
 @dataclass(frozen=True)
 class Modes:
-    """`codes` of the modes (5 (prongs - 1) + pi0s, -1 other) of the class of number `tau`; () where there are none."""
+    """`codes` of the modes (5 (prongs - 1) + pi0s, -1 other) of the class of number `tau` of so many `classes`; no codes
+    where nothing is to be learned of them."""
 
+    classes: int
     tau: int
     codes: tuple[int, ...]
 
@@ -28,8 +30,9 @@ class Modes:
 
         Raises SettingsError for codes that are no whole numbers.
         """
+        none = cls(len(classes), -1, ())
         if tau not in classes or codes is None:
-            return cls(-1, ())
+            return none
         number = classes.index(tau)
         own = np.asarray(codes)[truth == number]
         if own.dtype.kind not in "iu" and not (np.isfinite(own) & (own == np.round(own))).all():
@@ -37,9 +40,9 @@ class Modes:
         found, counts = np.unique(own.astype(np.int64), return_counts=True)
         known = [int(code) for code, count in zip(found, counts, strict=True) if code in NAMES and count >= FEWEST]
         if len(known) < 2:
-            return cls(-1, ())
+            return none
         rest = len(own) - sum(int((own == code).sum()) for code in known)
-        return cls(number, (*known, OTHER) if rest else tuple(known))
+        return cls(len(classes), number, (*known, OTHER) if rest else tuple(known))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,10 +55,9 @@ class Modes:
         if not self.codes or codes is None:
             return truth
         place = {code: k for k, code in enumerate(self.codes)}
-        classes = int(truth.max(initial=0)) + 1
         mode = np.array([place.get(int(code), len(place) - 1) for code in codes], np.int64)
         others = truth - (truth > self.tau)
-        return np.where(truth == self.tau, max(classes, self.tau + 1) - 1 + mode, others)
+        return np.where(truth == self.tau, self.classes - 1 + mode, others)
 
     def logits(self, classes: Tensor, modes: Tensor | None) -> Tensor:
         """Return (n, classes - 1 + modes): log probabilities, but for a number for each sample, in the order of

@@ -13,23 +13,22 @@ from scipy.special import softmax
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lynkeus.core import About, Array, Batch, Finding, Floats, Group, LastBatch, ModelError, Packed, Source
+from lynkeus.core import About, Array, Batch, Finding, Floats, Group, LastBatch, Packed, Source
 from lynkeus.core.weights import joined_weights
 from lynkeus.networks.taggers.taus.candidate import Columns
 from lynkeus.networks.taggers.taus.graph import TauGraph, TauGraphSizes
 from lynkeus.networks.taggers.taus.images import DeepTau
-from lynkeus.scorers.taggers.tagger import Tagger, names_of
+from lynkeus.scorers.taggers.network import NetworkTagger
+from lynkeus.scorers.taggers.tagger import names_of
 from lynkeus.scorers.taggers.taus.modes import Modes, codes_of
 from lynkeus.scorers.taggers.weighting import training_weight
-from lynkeus.training import ADAM, History, Losses, TrainSettings, Update, mean_loss, session, train
+from lynkeus.training import ADAM, Losses, TrainSettings, Update, mean_loss, session, train
 from lynkeus.training.packed import PackedSet, tensors
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.jets.taus import CHARGE, FEATURES, TYPES, tau_groups
 
 COLUMNS = Columns(charge=CHARGE, types=TYPES)
-NETWORK = "network/"
 CHUNK = 512  # jets that go through a network at a time
-KINEMATICS = ("jet_pt", "jet_eta")
 
 
 class TauClasses:
@@ -60,19 +59,14 @@ class TauClasses:
         return self.modes.logits(*self.both(x))
 
 
-class TauTagger(Tagger):
+class TauTagger(NetworkTagger):
     """What both scorers of taus share; `network_of` makes the network."""
 
     classes: Any
     tau: str
     decay_mode: str
-    reweight: str
-    seed: int
-    training: Mapping[str, Any]
     modes_: Modes
-    task_: TauClasses
-    history_: History
-    defaults: ClassVar[TrainSettings]
+    task_: Any  # TauClasses
 
     def __post_init__(self) -> None:
         self.classes = names_of(self.classes)
@@ -81,11 +75,6 @@ class TauTagger(Tagger):
     def network_of(self, classes: int, modes: int) -> nn.Module:
         """Return the network, untrained."""
         raise NotImplementedError
-
-    @property
-    def parameters(self) -> int:
-        """Return how many parameters the network has."""
-        return sum(one.numel() for one in self.task_.networks.parameters())
 
     def learn(self, source: Source) -> None:
         """Train the network on all jets of a source, which are kept in memory."""
@@ -100,14 +89,22 @@ class TauTagger(Tagger):
                 "two modes of it"
             )
         with seeded(self.seed):
-            self._make_task()
+            self.task_ = self.make_task()
         taught = PackedSet(values, self.modes_.fine(truth, codes), heavy)
         self.history_ = train(self.task_, taught, settings, self.seed, self.name)
-        self.messages = [*said, *self.history_.messages]
-        self.facts = {"parameters": self.parameters, "decay_modes": list(self.modes_.names)}
+        self.messages = [*said, self.history_.says(), *self.history_.resumed]
+        self.facts = {
+            "parameters": self.history_.parameters, "epochs": len(self.history_.epochs),
+            "decay_modes": list(self.modes_.names),
+        }  # fmt: skip
 
-    def _make_task(self) -> None:
-        self.task_ = TauClasses(self.network_of(len(self.outputs), len(self.modes_.codes)), self.modes_)
+    def make_task(self) -> TauClasses:
+        """Return the task, untrained."""
+        return TauClasses(self.network_of(len(self.outputs), len(self.modes_.codes)), self.modes_)
+
+    def inputs_of(self, batch: Batch) -> Packed:
+        """See `tau_groups`."""
+        return tau_groups(batch)
 
     def logits(self, batch: Batch) -> Floats:
         """Return (n, classes); NaN for a jet without particles."""
@@ -162,20 +159,13 @@ class TauTagger(Tagger):
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the weights, and the codes of the modes."""
-        found = {f"{NETWORK}{name}": one.cpu().numpy() for name, one in self.task_.networks.state_dict().items()}
-        return found | {"modes": np.array([self.modes_.tau, *self.modes_.codes], np.int64)}
+        return super().to_arrays() | {"modes": np.array([self.modes_.tau, *self.modes_.codes], np.int64)}
 
     def take_arrays(self, arrays: Mapping[str, Array], folder: Path) -> None:
         """Take what `to_arrays` returned. Raises ModelError where it does not fit."""
         tau, *codes = arrays["modes"].tolist()
-        self.modes_ = Modes(tau, tuple(codes))
-        self._make_task()
-        own = {name.removeprefix(NETWORK): torch.from_numpy(one) for name, one in arrays.items() if NETWORK in name}
-        try:
-            self.task_.networks.load_state_dict(own)
-        except RuntimeError as error:
-            raise ModelError(f"{folder} does not hold a whole {self.name} ({error}); fit it again") from error
-        self.task_.networks.eval()
+        self.modes_ = Modes(len(self.outputs), tau, tuple(codes))
+        super().take_arrays(arrays, folder)
 
 
 @dataclass
@@ -239,17 +229,16 @@ def _read(source: Source, column: str) -> tuple[Packed, Array, Array | None, Flo
         truths.append(batch.truth)
         codes.append(codes_of(batch, column))
         weights.append(batch.weight)
-        kinematics.append(_kinematics(batch, values[-1].groups["vectors"]))
+        kinematics.append(_kinematics(values[-1].groups["vectors"]))
         lengths.append(len(batch))
     known = None if any(one is None for one in codes) else np.concatenate(codes)
     truth = np.concatenate(truths).astype(np.int64)
     return Packed.join(values), truth, known, joined_weights(weights, lengths), np.concatenate(kinematics)
 
 
-def _kinematics(batch: Batch, vectors: Group) -> Floats:
-    """Return pT in GeV and eta (n, 2) of jets, from their particles where the source does not say them."""
-    if all(name in batch.meta for name in KINEMATICS):
-        return np.stack([np.asarray(batch.meta[name], float) for name in KINEMATICS], axis=1)
-    total = np.stack([np.bincount(vectors.sample, vectors.values[:, k], len(batch)) for k in range(3)], axis=1)
+def _kinematics(vectors: Group) -> Floats:
+    """Return pT in GeV and eta (n, 2) of jets, the sums of their particles."""
+    jets = len(vectors.lengths)
+    total = np.stack([np.bincount(vectors.sample, vectors.values[:, k], jets) for k in range(3)], axis=1)
     pt = np.hypot(total[:, 0], total[:, 1])
     return np.stack([pt, np.arcsinh(total[:, 2] / np.maximum(pt, 1e-6))], axis=1)
