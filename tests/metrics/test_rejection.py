@@ -28,6 +28,13 @@ def test_no_jet_that_passes_is_one_in_so_many_and_not_none() -> None:
     assert background_efficiency(np.full(50, 3.0) + RNG.normal(size=50) * 0.1, np.zeros(199), 0.5) == 1 / 200
 
 
+def test_where_no_jet_passes_the_interval_is_that_of_poisson() -> None:
+    signal, background = np.full(50, 3.0) + RNG.normal(size=50) * 0.1, np.zeros(999)
+    one, other = (background_copies(signal, background, [0.5], 4000, tagger)[:, 0] * 1000 for tagger in (0, 1))
+    assert np.quantile(one, 0.95) == pytest.approx(3.0, rel=0.08)  # of no count: 95 % below -ln 0.05
+    assert np.quantile(one / other, 0.05) < 0.1  # nothing is known of which of two is better
+
+
 def test_ties_pass_together_and_a_missing_score_passes_nothing() -> None:
     assert background_efficiency(np.ones(10), np.r_[np.ones(5), np.zeros(14)], 0.5) == pytest.approx(6 / 20)
     assert background_efficiency(np.ones(10), np.r_[np.full(5, np.nan), np.zeros(14)], 0.5) == pytest.approx(1 / 20)

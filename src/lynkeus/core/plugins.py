@@ -54,6 +54,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "particle_net": "lynkeus.scorers.taggers.particle_net:ParticleNet [learn]",
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
+        "deepcsv": "lynkeus.scorers.taggers.flavour:DeepCsvTagger [learn]",
+        "deepjet": "lynkeus.scorers.taggers.flavour:DeepJetTagger [learn]",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
     },

@@ -20,7 +20,8 @@ Row = dict[str, Any]
 def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]:
     """Return one batch as columns: `start_ns`, `end_ns` (without times: `row`), what the source calls the sample
     (`cavity`, `pid`), then for each output its name, `<output>_p_value`, and `<output>_alarms_per_hour` where the
-    reference has a duration; `fault`: its kind, of scorers that name one; what it says besides (`Describes`); `where` of the first output."""
+    reference has a duration; `fault`: its kind, of scorers that name one; what it says besides (`Describes`); `where`
+    of the first output."""
     batch = scored.batch
     found: dict[str, object] = {}
     if batch.time_ns is not None:

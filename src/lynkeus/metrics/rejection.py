@@ -29,19 +29,25 @@ def background_efficiency(signal: npt.ArrayLike, background: npt.ArrayLike, effi
 
 
 def background_copies(
-    signal: npt.ArrayLike, background: npt.ArrayLike, efficiencies: Sequence[float], copies: int = COPIES, seed: int = 0
+    signal: npt.ArrayLike,
+    background: npt.ArrayLike,
+    efficiencies: Sequence[float],
+    copies: int = COPIES,
+    tagger: int = 0,
 ) -> Floats:
     """Return (copies, efficiencies) background efficiencies of jets drawn again with replacement.
 
-    Scores of two taggers of the same jets are drawn alike with the same `seed`, so that the differences of their
-    copies are those of the taggers.
+    Jets are drawn alike for all taggers, so that the differences of their copies are those of the taggers. The one jet
+    more that is counted is drawn for each `tagger` by itself, from an exponential: where no jet passed the interval
+    ends at 3 of them, as a Poisson limit does, and two taggers that let nothing pass are not known to be equal.
     """
-    curves, rng = _Curves(signal, background), np.random.default_rng(seed)
+    curves, rng = _Curves(signal, background), np.random.default_rng(0)
+    more = np.random.default_rng([1, tagger]).exponential(size=(copies, 1))
     found = np.empty((copies, len(efficiencies)))
     for copy in range(copies):
         times_s, times_b = (np.bincount(rng.integers(n, size=n), minlength=n) for n in (curves.n_s, curves.n_b))
         found[copy] = curves.efficiencies(efficiencies, times_s, times_b)
-    return found
+    return np.asarray(found + (more - 1.0) / (curves.n_b + 1.0))
 
 
 def over_trainings(values: Floats, copies: Floats, seed: int = 0) -> Floats:

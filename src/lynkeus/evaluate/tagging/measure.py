@@ -15,9 +15,10 @@ TAILS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
 
 class Measured:
     """AUC and log background efficiencies of one tagger on one question: `values` (trainings, 1 + efficiencies) on all
-    test jets, `copies` (trainings, copies, 1 + efficiencies) on jets drawn again, alike for all taggers."""
+    test jets, `copies` (trainings, copies, 1 + efficiencies) on jets drawn again, alike for all taggers, of
+    which it is the one of that `number`."""
 
-    def __init__(self, question: Against, truth: Floats, scores: Floats) -> None:
+    def __init__(self, question: Against, truth: Floats, scores: Floats, number: int = 0) -> None:
         own, others = truth == 1, truth == 0
         shares = question.efficiencies
         self.values = np.array([[auroc(truth[own | others], one[own | others]), *_logs(one, own, others, shares)]
@@ -25,7 +26,7 @@ class Measured:
         copies = []
         for one in scores:
             area = bootstrap_auroc(truth[own | others], one[own | others])
-            passed = np.log(background_copies(one[own], one[others], shares, len(area)))
+            passed = np.log(background_copies(one[own], one[others], shares, len(area), number))
             copies.append(np.column_stack([area, passed]))
         self.copies = np.array(copies)
 
@@ -81,7 +82,7 @@ def measure(study: Tagging, test: Batch, tagged: Sequence[Tagged]) -> dict[str, 
     metrics: dict[str, float] = {}
     for name, question in study.against.items():
         truth = truth_of(question, test)
-        seen = {one.name: Measured(question, truth, one.scores[name]) for one in tagged}
+        seen = {one.name: Measured(question, truth, one.scores[name], k) for k, one in enumerate(tagged)}
         for tagger, own in seen.items():
             metrics |= _named(f"{name}.{tagger}", own.metrics(question))
         for one, other in study.pairs:

@@ -45,7 +45,7 @@ def run_tagging(study: Tagging, folder: Path, progress: ReportProgress | None = 
         scores = np.asarray(baseline(test), float)[None]
         tagged.append(Tagged(name, dict.fromkeys(study.against, scores)))
     report("measuring", 0.85)
-    metrics = measure(study, test, tagged) | _costs(models, seconds, speeds)
+    metrics = measure(study, test, tagged) | _costs(study, models, seconds, speeds)
     curves_figure(study, test, tagged, own / "curves.svg")
     seen = study.look(test, tagged, own) if study.look else Findings()
     metrics |= seen.metrics
@@ -97,7 +97,7 @@ def _speeds(models: Mapping[str, Sequence[Fitted]], test: Batch) -> dict[str, fl
 
 
 def _costs(
-    models: Mapping[str, Sequence[Fitted]], seconds: Mapping[str, float], speeds: Mapping[str, float]
+    study: Tagging, models: Mapping[str, Sequence[Fitted]], seconds: Mapping[str, float], speeds: Mapping[str, float]
 ) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, fitted in models.items():
@@ -105,6 +105,11 @@ def _costs(
         parameters = getattr(fitted[0].scorer, "facts", {}).get("parameters")
         if parameters is not None:
             found[f"{name}.parameters"] = float(parameters)
+    for one, other in study.pairs:
+        if one in models and other in models:
+            found[f"{one} over {other}.speed"] = speeds[one] / speeds[other]
+            sizes = [found.get(f"{name}.parameters", float("nan")) for name in (one, other)]
+            found[f"{one} over {other}.parameters"] = sizes[0] / sizes[1]
     return found
 
 

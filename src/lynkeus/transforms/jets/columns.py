@@ -9,14 +9,17 @@ import numpy.typing as npt
 
 from lynkeus.core import Batch, Floats, SchemaError
 
+NEEDED = ("px", "py", "pz", "energy", "pt", "deta", "dphi")
+
 
 def named_columns(
     batch: Batch, group: str, wanted: tuple[str, ...], who: str
 ) -> tuple[dict[str, Floats], npt.NDArray[Any]]:
     """Return columns (rows,) of a group by name, float64, and the number of the jet of each row.
 
-    A missing group "vertices" has no rows. Raises SchemaError naming the columns that `who` reads and that are not
-    there.
+    Rows of which a momentum (px, py, pz, energy, pt) or a direction (deta, dphi) is missing are left out; what else is
+    missing is 0. A missing group "vertices" has no rows. Raises SchemaError naming the columns that `who` reads and
+    that are not there.
     """
     groups = batch.packed.groups
     if group not in groups and group == "vertices":
@@ -28,5 +31,8 @@ def named_columns(
         raise SchemaError(f"{who} reads the group {group!r}, named as in JetClass, and the jets have {have}")
     if lacking:
         raise SchemaError(f"{who} reads columns that the {group} lack: {', '.join(lacking)}; add them, as in JetClass")
-    values = groups[group].values.astype(np.float64)
-    return {name: values[:, names.index(name)] for name in wanted}, groups[group].sample
+    values = groups[group].values[:, [names.index(name) for name in wanted]].astype(np.float64)
+    needed = [k for k, name in enumerate(wanted) if name.rpartition("_")[2] in NEEDED]
+    whole = np.isfinite(values[:, needed]).all(axis=1)
+    values = np.nan_to_num(values[whole], nan=0.0, posinf=0.0, neginf=0.0)
+    return {name: values[:, k] for k, name in enumerate(wanted)}, groups[group].sample[whole]

@@ -49,7 +49,8 @@ def flavour_groups(batch: Batch) -> Packed:
     """Return the groups "charged", "neutral", "vertices" and "global" (one row a jet), features as in GROUPS.
 
     Charged particles come by falling significance of their signed impact parameter, neutral ones by pT, vertices by
-    falling significance of their distance. Significances and distances are asinh, mm. Raises SchemaError where the
+    falling significance of their distance. Significances and distances (mm) are asinh. Missing numbers: see
+    `named_columns`. Raises SchemaError where the
     batch lacks a column of particles; without vertices there are none.
     """
     jets = _Jets(batch)
@@ -85,7 +86,7 @@ class _Jets:
         self.significance = _significance(self.d0, p["part_d0err"]) * self.is_charged
 
     def _sum(self, values: Floats) -> Floats:
-        return np.bincount(self.jet, values, self.count)
+        return np.asarray(np.bincount(self.jet, values, self.count), float)
 
     def _sorted(self, values: Floats, chosen: Array, jet: Array, falling: Floats) -> Group:
         """Return rows of a mask as a group, each jet's by falling order."""

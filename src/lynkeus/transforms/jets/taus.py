@@ -29,24 +29,23 @@ def tau_groups(batch: Batch) -> Packed:
     """Return the groups "points" (deta, dphi from the axis of the jet, rad), "features" (as in FEATURES) and "vectors"
     (px, py, pz, E in GeV), float32, of jets with particles as JetClass names them.
 
-    Significances of impact parameters are asinh of value / error, 0 without a track; d0 is asinh of mm. Particles
-    without a finite momentum are left out. Raises SchemaError where a column is missing.
+    Significances of impact parameters are asinh of value / error, 0 without a track; d0 is asinh of mm. Missing
+    numbers: see `named_columns`. Raises SchemaError where a column is missing.
     """
     p, jet = named_columns(batch, "particles", PARTICLE, "a tagger of taus")
     momentum = np.stack([p[f"part_{name}"] for name in ("px", "py", "pz", "energy")], axis=1)
     points = np.stack([p["part_deta"], p["part_dphi"]], axis=1)
-    real = np.isfinite(momentum).all(axis=1) & np.isfinite(points).all(axis=1)
     pt = np.hypot(momentum[:, 0], momentum[:, 1])
-    total = np.bincount(jet[real], pt[real], len(batch))[jet]
+    total = np.bincount(jet, pt, len(batch))[jet]
     flags = [p[f"part_is{name}"] for name in ("ChargedHadron", "NeutralHadron", "Photon", "Electron", "Muon")]
     features = np.stack(
         [_log(pt), _log(momentum[:, 3]), _log(pt / np.maximum(total, SMALL)), p["part_charge"], *flags,
          _significance(p["part_d0val"], p["part_d0err"]), _significance(p["part_dzval"], p["part_dzerr"]),
          np.arcsinh(p["part_d0val"])], axis=1
     )  # fmt: skip
-    lengths = np.bincount(jet[real], minlength=len(batch))
-    made = {"points": points, "features": np.nan_to_num(features), "vectors": momentum}
-    return Packed({name: Group.of_lengths(x[real].astype(np.float32), lengths) for name, x in made.items()})
+    lengths = np.bincount(jet, minlength=len(batch))
+    made = {"points": points, "features": features, "vectors": momentum}
+    return Packed({name: Group.of_lengths(x.astype(np.float32), lengths) for name, x in made.items()})
 
 
 def _log(values: Floats) -> Floats:

@@ -17,7 +17,7 @@ FEWEST = 20  # taus of a mode; of fewer nothing is learned, and they are "other"
 
 @dataclass(frozen=True)
 class Modes:
-    """`codes` of the modes (5 (prongs - 1) + pi0s, -1 other) of the class of number `tau` of so many `classes`; no codes
+    """`codes` of the modes (5 (prongs - 1) + pi0s, -1 other) of the class of number `tau` of so many `classes`; none
     where nothing is to be learned of them."""
 
     classes: int

@@ -18,11 +18,11 @@ from lynkeus.core.weights import joined_weights
 from lynkeus.networks.taggers.taus.candidate import Columns
 from lynkeus.networks.taggers.taus.graph import TauGraph, TauGraphSizes
 from lynkeus.networks.taggers.taus.images import DeepTau
-from lynkeus.scorers.taggers.network import NetworkTagger
+from lynkeus.scorers.taggers.network import NetworkTagger, Tags
 from lynkeus.scorers.taggers.tagger import names_of
 from lynkeus.scorers.taggers.taus.modes import Modes, codes_of
 from lynkeus.scorers.taggers.weighting import training_weight
-from lynkeus.training import ADAM, Losses, TrainSettings, Update, mean_loss, session, train
+from lynkeus.training import Losses, TrainSettings, Update, mean_loss, session, train
 from lynkeus.training.packed import PackedSet, tensors
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.jets.taus import CHARGE, FEATURES, TYPES, tau_groups
@@ -31,17 +31,12 @@ COLUMNS = Columns(charge=CHARGE, types=TYPES)
 CHUNK = 512  # jets that go through a network at a time
 
 
-class TauClasses:
+class TauClasses(Tags):
     """The task: cross-entropy of the classes, with each decay mode of taus as one of them."""
 
-    betas = ADAM
-
     def __init__(self, network: Any, modes: Modes) -> None:
-        self.networks = nn.ModuleDict({"tagger": network})
+        super().__init__(network)
         self.modes = modes
-
-    def start(self, x: Any) -> None:
-        """Learn nothing before the first epoch."""
 
     def step(self, x: Any, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Step on the cross-entropy and return it."""
@@ -223,17 +218,17 @@ class DeepTauTagger(TauTagger):
 
 def _read(source: Source, column: str) -> tuple[Packed, Array, Array | None, Floats | None, Floats]:
     """Return inputs, classes (n,), codes of decay modes (n,) or None, weights, and pT and eta (n, 2)."""
-    values, truths, codes, weights, kinematics, lengths = [], [], [], [], [], []
+    values, truths, codes, weights, kinematics = [], [], [], [], []
     for batch in source:
         values.append(tau_groups(batch))
-        truths.append(batch.truth)
+        truths.append(np.asarray(batch.truth, np.int64))
         codes.append(codes_of(batch, column))
         weights.append(batch.weight)
         kinematics.append(_kinematics(values[-1].groups["vectors"]))
-        lengths.append(len(batch))
-    known = None if any(one is None for one in codes) else np.concatenate(codes)
-    truth = np.concatenate(truths).astype(np.int64)
-    return Packed.join(values), truth, known, joined_weights(weights, lengths), np.concatenate(kinematics)
+    there = [one for one in codes if one is not None]
+    known = np.concatenate(there) if len(there) == len(codes) else None
+    weight = joined_weights(weights, [len(one) for one in truths])
+    return Packed.join(values), np.concatenate(truths), known, weight, np.concatenate(kinematics)
 
 
 def _kinematics(vectors: Group) -> Floats:
