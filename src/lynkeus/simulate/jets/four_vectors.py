@@ -44,9 +44,10 @@ def with_mass(momentum: Floats, mass: Floats | float) -> Floats:
     return np.column_stack([momentum, energy])
 
 
-def boosted(p: Floats, frame: Floats) -> Floats:
-    """Return `p` (n, 4), given in the rest frames of `frame` (n, 4), as seen where `frame` has its momentum."""
-    mass = np.maximum(mass_of(frame), 1e-12)
+def boosted(p: Floats, frame: Floats, mass: Floats) -> Floats:
+    """Return `p` (n, 4), given in the rest frames of `frame` (n, 4) with these masses, where `frame` has its
+    momentum."""
+    mass = np.maximum(mass, 1e-12)
     along = (p[:, :3] * frame[:, :3]).sum(axis=1)
     energy = (frame[:, 3] * p[:, 3] + along) / mass
     factor = (p[:, 3] + energy) / (frame[:, 3] + mass)
@@ -56,15 +57,15 @@ def boosted(p: Floats, frame: Floats) -> Floats:
 def onto(directions: Floats, axes: Floats) -> Floats:
     """Return vectors (n, 3) that are given relative to z, rotated so that z becomes `axes` (n, 3); an axis of no length
     is z."""
-    size = np.sqrt((axes**2).sum(axis=1, keepdims=True))
-    z = np.where(size > 0, axes, (0.0, 0.0, 1.0)) / np.where(size > 0, size, 1.0)
-    flat = np.abs(z[:, 2]) < 0.9
-    other = np.zeros_like(z)
-    other[flat, 2], other[~flat, 0] = 1.0, 1.0
-    x = np.cross(other, z)
-    x /= np.sqrt((x**2).sum(axis=1, keepdims=True))
-    y = np.cross(z, x)
-    return directions[:, :1] * x + directions[:, 1:2] * y + directions[:, 2:3] * z
+    across = np.hypot(axes[:, 0], axes[:, 1])
+    size = np.hypot(across, axes[:, 2])
+    some, flat = size > 0, across > 0
+    cos = np.where(some, axes[:, 2], 1.0) / np.where(some, size, 1.0)
+    sin = across / np.where(some, size, 1.0)
+    x, y = np.where(flat, axes[:, 0], 1.0) / np.where(flat, across, 1.0), axes[:, 1] / np.where(flat, across, 1.0)
+    u, v, w = directions.T
+    plane = u * cos + w * sin
+    return np.stack([plane * x - v * y, plane * y + v * x, w * cos - u * sin], axis=1)
 
 
 def momentum_in_rest(mass: Floats, first: Floats | float, second: Floats | float) -> Floats:
@@ -76,12 +77,21 @@ def momentum_in_rest(mass: Floats, first: Floats | float, second: Floats | float
 def two_body(parent: Floats, masses: tuple[Floats, Floats], cosine: Floats, azimuth: Floats) -> tuple[Floats, Floats]:
     """Return the two products (n, 4) of decays of `parent`; `cosine` (to its flight) and `azimuth` of the first in the
     rest frame."""
-    size = momentum_in_rest(mass_of(parent), *masses)
+    return back_to_back(parent, masses, onto(unit(cosine, azimuth), parent[:, :3]))
+
+
+def unit(cosine: Floats, azimuth: Floats) -> Floats:
+    """Return vectors (n, 3) of length 1, by the cosine to z and the azimuth."""
     sine = np.sqrt(np.maximum(1 - cosine**2, 0.0))
-    way = onto(np.stack([sine * np.cos(azimuth), sine * np.sin(azimuth), cosine], axis=1), parent[:, :3])
-    first = with_mass(size[:, None] * way, masses[0])
-    second = with_mass(-size[:, None] * way, masses[1])
-    return boosted(first, parent), boosted(second, parent)
+    return np.stack([sine * np.cos(azimuth), sine * np.sin(azimuth), cosine], axis=1)
+
+
+def back_to_back(parent: Floats, masses: tuple[Floats, Floats], way: Floats) -> tuple[Floats, Floats]:
+    """Return the two products (n, 4) of decays of `parent`, the first along `way` (n, 3) in the rest frame."""
+    own = mass_of(parent)
+    momentum = momentum_in_rest(own, *masses)[:, None] * way
+    first = boosted(with_mass(momentum, masses[0]), parent, own)
+    return first, with_mass(parent[:, :3] - first[:, :3], masses[1])
 
 
 def sums(p: Floats, owner: Array, count: int) -> Floats:

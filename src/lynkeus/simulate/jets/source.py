@@ -73,5 +73,5 @@ class JetSource:
         """Return the jets of the chunk of that number, from 0: CHUNK of them, from the seed and the number alone."""
         rng = np.random.default_rng([self.seed, number])
         label = class_counts(self.wanted.shares, rng)
-        jets = make_jets(label, self.wanted, Tune(cutoff=0.3, vectors=0.5), Response(), rng)
+        jets = make_jets(label, self.wanted, Tune(), Response(), rng)
         return batch_of(jets, label, self.wanted.classes, self.wanted.radius)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lynkeus.core.batch import Floats
-from lynkeus.simulate.jets.four_vectors import mass_of, momentum_in_rest, two_body
+from lynkeus.simulate.jets.four_vectors import back_to_back, mass_of, momentum_in_rest, unit
 
 TRIALS = 8  # of the masses between the decays, of which one is drawn by its phase space
 
@@ -21,8 +21,8 @@ def decay_by_phase_space(parent: Floats, masses: Floats, rng: np.random.Generato
     made = np.empty((count, products, 4))
     system = parent
     for k in range(products - 1, 0, -1):
-        cosine, azimuth = rng.uniform(-1, 1, count), rng.uniform(-np.pi, np.pi, count)
-        system, made[:, k] = two_body(system, (between[:, k - 1], masses[:, k]), cosine, azimuth)
+        way = unit(rng.uniform(-1, 1, count), rng.uniform(-np.pi, np.pi, count))
+        system, made[:, k] = back_to_back(system, (between[:, k - 1], masses[:, k]), way)
     made[:, 0] = system
     return made
 

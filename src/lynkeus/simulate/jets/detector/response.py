@@ -13,14 +13,16 @@ from lynkeus.core.batch import Floats
 class Response:
     """A detector like CMS, as far as jets see it; angles in rad, lengths in mm, energies in GeV.
 
-    `tracking` multiplies the efficiency of tracks, `d0_scale` the resolution of impact parameters *without* the errors
-    that are quoted for them knowing, `momentum` the resolution of momenta; the scales are how data differ from
+    `tracking` multiplies the efficiency of tracks, `d0_scale` the resolution of impact parameters (the errors that are
+    quoted for them do not know of it), `momentum` the resolution of momenta; the scales are how data differ from
     simulation.
     """
 
     tracking: float = 1.0
     d0_scale: float = 1.0
     momentum: float = 1.0
+    tail: float = 0.03  # share of tracks with a wrong hit, whose impact parameters are off by more than is quoted
+    tail_scale: float = 3.5
     track_pt: float = 0.5
     track_eta: float = 2.5
     track_radius: float = 300.0  # mm from the beam at which a track must have begun

@@ -45,8 +45,9 @@ def track(particles: Particles, charge: Array, response: Response, rng: np.rando
     p = of_pt_eta_phi(pt / curvature, eta + angle * shake[1], phi_of(seen.p) + angle * shake[2], mass)
     d0, dz = impact_parameters(seen.p, seen.origin)
     d0_error, dz_error = response.d0_error(pt, eta), response.dz_error(pt, eta)
+    wide = response.d0_scale * np.where(rng.random(len(pt)) < response.tail, response.tail_scale, 1.0)
     impact = np.stack(
-        [d0 + response.d0_scale * d0_error * shake[3], d0_error, dz + response.d0_scale * dz_error * shake[4],
+        [d0 + wide * d0_error * shake[3], d0_error, dz + wide * dz_error * shake[4],
          dz_error], axis=1
     )  # fmt: skip
     return Seen(seen.owner, p, charge[found], kind, impact, seen.ancestor), found

@@ -9,8 +9,8 @@ import numpy as np
 from lynkeus.core.batch import Array, Floats
 from lynkeus.simulate.jets.decays.decay import ancestor_of, decay
 from lynkeus.simulate.jets.decays.table import PI, PI0, SPECIES
-from lynkeus.simulate.jets.four_vectors import of_pt_eta_phi, pt_of
-from lynkeus.simulate.jets.particles import BEAUTY, CHARM, NEUTRINOS, Particles
+from lynkeus.simulate.jets.four_vectors import eta_of, of_pt_eta_phi, phi_of, pt_of
+from lynkeus.simulate.jets.particles import BEAUTY, CHARM, NEUTRINOS, STRANGE, Particles
 from lynkeus.simulate.jets.shower.hadronise import place_lines, shower_lines
 from lynkeus.simulate.jets.shower.hard import Hard, along_axis, one_parton, three_prongs, two_prongs
 from lynkeus.simulate.jets.shower.sudakov import Tune
@@ -37,15 +37,27 @@ class Truth(NamedTuple):
     phi: Floats
 
 
+class Window(NamedTuple):
+    """What is wanted of a jet: its `pt` range in GeV and the `radius` that its prongs are within; jets that cannot be
+    it are not carried through."""
+
+    pt: tuple[float, float] = (0.0, np.inf)
+    radius: float = np.inf
+
+
 def generate(
-    flavour: Array, pt: Floats, eta: Floats, tune: Tune, rng: np.random.Generator, soft: float = 1.0
+    flavour: Array, pt: Floats, eta: Floats, tune: Tune, rng: np.random.Generator, window: Window | None = None
 ) -> tuple[Particles, Truth]:
     """Return the stable particles of jets (n,) that come from `flavour` with `pt` in GeV at `eta`, and the truth.
 
-    `soft`: how much of the rest of the collision is there, as a share of the usual. Neutrinos are among the particles.
+    Neutrinos are among the particles. A jet that is plainly outside of the `window` has no particle, and its `fits` is
+    False.
     """
     count, phi = len(flavour), rng.uniform(-np.pi, np.pi, len(flavour))
     made, reach, fits = _primaries(flavour, pt, tune, rng)
+    if window is not None:
+        fits &= (reach < window.radius) & _may_be(made, flavour, window)
+        made = made.cut(fits[made.owner])
     made = made.moved(turned(made.p, eta[made.owner], phi[made.owner]))
     mode, visible = np.full(count, -1), pt.copy()
     taus = np.abs(made.pdg) == 15
@@ -56,9 +68,22 @@ def generate(
     ancestor, momentum = ancestor_of(made.pdg), pt_of(made.p)
     heavy = [_largest(made.owner, momentum, ancestor == kind, count) for kind in (BEAUTY, CHARM)]
     hadron_flavour = np.where(heavy[0] > HEAVY_PT, BEAUTY, np.where(heavy[1] > HEAVY_PT, CHARM, 0))
-    made = Particles.join([made, _soft(count, eta, phi, soft, rng)])
+    made = Particles.join([made, _soft(np.flatnonzero(fits), eta, phi, tune.soft, rng)])
     truth = Truth(flavour, reach, fits, hadron_flavour, heavy[0], mode, visible, eta, phi)
     return decay(made, rng), truth
+
+
+def _may_be(made: Particles, flavour: Array, window: Window) -> Array:
+    """Return whether (n,) the hadrons around the axis of each jet, in its frame, may give a pt in the window: within a
+    few resolutions, and more above where neutrinos take a part."""
+    inside = np.hypot(eta_of(made.p), phi_of(made.p)) < window.radius
+    x, y = (np.bincount(made.owner[inside], made.p[inside, k], len(flavour)) for k in (0, 1))
+    pt, heavy = np.hypot(x, y), np.zeros(len(flavour), bool)
+    heavy[made.owner[ancestor_of(made.pdg) > STRANGE]] = True
+    low, high = (
+        limit * (1 + sign * (0.05 + 1.5 / np.sqrt(limit))) for limit, sign in zip(window.pt, (-1, 1), strict=True)
+    )
+    return (pt > low - SOFT_DENSITY * SOFT_GEV * np.pi * window.radius**2) & ((pt < high) | heavy)
 
 
 def turned(p: Floats, eta: Floats, phi: Floats) -> Floats:
@@ -134,10 +159,10 @@ def _largest(owner: Array, values: Floats, chosen: Array, count: int) -> Floats:
     return most
 
 
-def _soft(count: int, eta: Floats, phi: Floats, soft: float, rng: np.random.Generator) -> Particles:
-    """Return soft pions of the rest of the collision around each jet, within a distance of 1."""
-    number = rng.poisson(soft * SOFT_DENSITY * np.pi, count)
-    owner = np.repeat(np.arange(count), number)
+def _soft(jets: Array, eta: Floats, phi: Floats, soft: float, rng: np.random.Generator) -> Particles:
+    """Return soft pions of the rest of the collision around each of the `jets`, within a distance of 1."""
+    number = rng.poisson(soft * SOFT_DENSITY * np.pi, len(jets))
+    owner = np.repeat(jets, number)
     distance, azimuth = np.sqrt(rng.random(len(owner))), rng.uniform(-np.pi, np.pi, len(owner))
     pdg = rng.choice((PI, -PI, PI0), len(owner))
     masses = np.where(pdg == PI0, SPECIES[PI0].mass, SPECIES[PI].mass)

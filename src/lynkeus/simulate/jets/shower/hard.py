@@ -94,7 +94,7 @@ def three_prongs(pt: Floats, rng: np.random.Generator) -> Hard:
         fits = (masses[:, 0] + w_mass < mass) & (masses[:, 1] + masses[:, 2] < w_mass)
         b, w = two_body(rest, (masses[:, 0], w_mass), *top)
         pair = two_body(w, (masses[:, 1], masses[:, 2]), cosine, azimuth)
-        return np.stack([boosted(p, parent) for p in (b, *pair)], axis=1), fits
+        return np.stack([boosted(p, parent, mass) for p in (b, *pair)], axis=1), fits
 
     prongs = place(np.zeros((count, 3)))[0]
     w = prongs[:, 1] + prongs[:, 2]

@@ -13,7 +13,7 @@ from lynkeus.simulate.jets.detector.response import Response
 from lynkeus.simulate.jets.find_jets import cone_jets
 from lynkeus.simulate.jets.four_vectors import eta_of, pt_of
 from lynkeus.simulate.jets.settings import WHO, Wanted
-from lynkeus.simulate.jets.shower.generate import Truth, generate
+from lynkeus.simulate.jets.shower.generate import Truth, Window, generate
 from lynkeus.simulate.jets.shower.sudakov import Tune
 
 MARGIN = (0.9, 1.25)  # of the pt that is generated, around what is wanted of the jet
@@ -80,10 +80,11 @@ def _try(drawn: Array, wanted: Wanted, tune: Tune, response: Response, rng: np.r
         flavour[chosen] = rng.choice(list(shares), len(chosen), p=weight / weight.sum())
         low, high = TAU_MARGIN if name == "tau" else MARGIN
         pt[chosen] = rng.uniform(low * wanted.pt[0], high * wanted.pt[1], len(chosen))
-    particles, truth = generate(flavour, pt, rng.uniform(-wanted.eta, wanted.eta, count), tune, rng)
+    window = Window(wanted.pt, wanted.radius)
+    particles, truth = generate(flavour, pt, rng.uniform(-wanted.eta, wanted.eta, count), tune, rng, window)
     seen, p = cone_jets(detect(particles, response, rng), truth.eta, truth.phi, wanted.radius)
     inside = (pt_of(p) > wanted.pt[0]) & (pt_of(p) < wanted.pt[1]) & (np.abs(eta_of(p)) < wanted.eta)
-    good = inside & truth.fits & (truth.reach < wanted.radius) & _as_called(drawn, truth, wanted.classes)
+    good = inside & truth.fits & _as_called(drawn, truth, wanted.classes)
     return Jets(p, seen, _known(truth)), good
 
 

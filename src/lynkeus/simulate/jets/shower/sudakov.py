@@ -23,16 +23,21 @@ MOST = 2e4  # GeV, the largest E theta
 
 @dataclass(frozen=True)
 class Tune:
-    """Of the shower: `alpha` the strong coupling at the Z mass (one loop), `cutoff` of kT in GeV, `fsr` by which the
-    scale of the coupling is multiplied (as FSR variations are quoted), `vectors` the share of mesons that are made with
-    spin 1, `strange` quarks for each up quark, and the share of `baryons` (diquarks)."""
+    """Of the fast generator.
+
+    `alpha`: the strong coupling at the Z mass (one loop); `cutoff` of kT in GeV; `fsr`: by which the scale of the
+    coupling is multiplied (as FSR variations are quoted); `vectors`: share of mesons that are made with spin 1;
+    `strange` quarks for each up quark; share of `baryons` (diquarks); `soft`: the rest of the collision, as a share of
+    the usual.
+    """
 
     alpha: float = 0.1365
-    cutoff: float = 0.6
+    cutoff: float = 0.3
     fsr: float = 1.0
-    vectors: float = 0.0
+    vectors: float = 0.5
     strange: float = 0.25
     baryons: float = 0.05
+    soft: float = 1.0
 
     def alpha_s(self, kt: Floats) -> Floats:
         """Return the strong coupling at these kT in GeV, which does not grow above 1."""

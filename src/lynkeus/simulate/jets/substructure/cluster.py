@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lynkeus.core.batch import Array, Floats
-from lynkeus.simulate.jets.four_vectors import wrapped
 
 FAR = 1e30
+SQUEEZE = 0.7  # share of objects that are left when those that are gone are taken out
 
 
 class History(NamedTuple):
@@ -24,21 +24,25 @@ class History(NamedTuple):
 
 def cluster(p: Floats, real: Array, power: int) -> History:
     """Cluster padded four-vectors (n, P, 4) where they are `real` (n, P): by angle (`power` 0, Cambridge/Aachen) or by
-    min(pt^2) times angle^2 (`power` 1, kT), until one is left of each jet."""
+    min(pt^2) times angle^2 (`power` 1, kT), until one is left of each jet.
+
+    Nearest neighbours in angle are kept: the pair that is merged is always one of them (Cacciari, Salam 2005).
+    """
     count, width, _ = p.shape
-    state = _begin(p, real, power)
-    parents = np.full((count, max(width - 1, 0), 2), -1)
     merges = np.maximum(real.sum(axis=1) - 1, 0)
-    node = np.tile(np.arange(width), (count, 1))
+    order = np.argsort(-merges, kind="stable")  # jets that are done are at the end: slices instead of copies
+    state = _begin(p[order], real[order], power)
+    parents = np.full((count, max(width - 1, 0), 2), -1)
     nodes = np.zeros((count, max(2 * width - 1, 1), 4))
-    nodes[:, :width] = p
-    for step in range(int(merges.max(initial=0))):
-        rows = np.flatnonzero(merges > step)
-        first, second = state.closest(rows)
-        parents[rows, step, 0], parents[rows, step, 1] = node[rows, first], node[rows, second]
-        node[rows, first] = width + step
-        nodes[rows, width + step] = state.merge(rows, first, second)
-    return History(parents, nodes, merges)
+    nodes[:, :width] = p[order]
+    left = merges[order]
+    for step in range(int(left.max(initial=0))):
+        going = int(np.searchsorted(-left, -step))  # those that have more merges than `step`
+        parents[:going, step], nodes[:going, width + step] = state.merge(going, width + step)
+        if width - step - 1 < SQUEEZE * state.y.shape[1]:
+            state.squeeze(going, width - step - 1)
+    back = np.argsort(order)
+    return History(parents[back], nodes[back], merges)
 
 
 @dataclass
@@ -52,56 +56,77 @@ class _State:
     apart: Floats  # (n, P, P), FAR of itself and of what is gone
     nearest: Array
     closeness: Floats  # (n, P), distance squared to the nearest
+    node: Array
     power: int
 
-    def closest(self, rows: Array) -> tuple[Array, Array]:
-        """Return the pair (of each of the jets `rows`) that is merged next."""
-        first = np.argmin(self.weight[rows] * self.closeness[rows], axis=1)
-        return first, self.nearest[rows, first]
-
-    def merge(self, rows: Array, first: Array, second: Array) -> Floats:
-        """Put the sum of each pair in the place of the first; return the sums (rows, 4)."""
+    def merge(self, going: int, node: int) -> tuple[Array, Floats]:
+        """Put the sum of the pair that is next in the place of its first, for each of the first jets; return the nodes
+        of the pairs (going, 2) and their sums (going, 4)."""
+        rows = np.arange(going)
+        first = np.argmin(self.weight[:going] * self.closeness[:going], axis=1)
+        second = self.nearest[rows, first]
+        pair = np.stack([self.node[rows, first], self.node[rows, second]], axis=1)
         total = self.p[rows, first] + self.p[rows, second]
-        self.p[rows, first] = total
         y, phi, weight = _coordinates(total, self.power)
+        self.p[rows, first], self.node[rows, first] = total, node
         self.y[rows, first], self.phi[rows, first], self.weight[rows, first] = y, phi, weight
-        self.weight[rows, second], self.closeness[rows, second] = FAR, FAR
+        self.y[rows, second], self.weight[rows, second], self.closeness[rows, second] = FAR, FAR, FAR
         self.apart[rows, second] = FAR
         self.apart[rows, :, second] = FAR
-        gone = self.weight[rows] >= FAR
-        new = (self.y[rows] - y[:, None]) ** 2 + wrapped(self.phi[rows] - phi[:, None]) ** 2
-        new[gone] = FAR
-        new[np.arange(len(rows)), first] = FAR
+        new = _apart(self.y[:going] - y[:, None], self.phi[:going] - phi[:, None])
+        new[rows, first] = FAR
         self.apart[rows, first] = new
         self.apart[rows, :, first] = new
-        self._find_nearest(rows, first, second, new, gone)
-        return total
+        self._find_nearest(rows, first, second, new)
+        return pair, total
 
-    def _find_nearest(self, rows: Array, first: Array, second: Array, new: Floats, gone: Array) -> None:
-        nearest, closeness = self.nearest[rows], self.closeness[rows]
-        lost = ((nearest == first[:, None]) | (nearest == second[:, None])) & ~gone
-        lost[np.arange(len(rows)), first] = True
-        better = (new < closeness) & ~gone
-        self.nearest[rows] = np.where(better, first[:, None], nearest)
-        self.closeness[rows] = np.where(better, new, closeness)
+    def _find_nearest(self, rows: Array, first: Array, second: Array, new: Floats) -> None:
+        nearest, closeness = self.nearest[: len(rows)], self.closeness[: len(rows)]
+        lost = (nearest == first[:, None]) | (nearest == second[:, None])
+        lost[rows, first] = True
+        better = new < closeness
+        np.copyto(nearest, first[:, None], where=better)
+        np.copyto(closeness, new, where=better)
+        lost &= self.weight[: len(rows)] < FAR
         row, column = np.nonzero(lost)
-        near = self.apart[rows[row], column]
+        near = self.apart[row, column]
         at = np.argmin(near, axis=1)
-        self.nearest[rows[row], column] = at
-        self.closeness[rows[row], column] = near[np.arange(len(at)), at]
+        nearest[row, column], closeness[row, column] = at, near[np.arange(len(at)), at]
+
+    def squeeze(self, going: int, width: int) -> None:
+        """Take out what is gone: no jet has more than `width` objects left."""
+        gone = self.weight[:going] >= FAR
+        kept = np.argsort(gone, axis=1, kind="stable")[:, :width]
+        place = np.empty(gone.shape, np.int64)
+        np.put_along_axis(place, np.argsort(gone, axis=1, kind="stable"), np.arange(gone.shape[1])[None], axis=1)
+        rows = np.arange(going)[:, None]
+        for name in ("p", "y", "phi", "weight", "closeness", "node"):
+            setattr(self, name, getattr(self, name)[rows, kept])
+        self.nearest = np.minimum(place[rows, self.nearest[rows, kept]], width - 1)  # beyond: of what is gone itself
+        self.apart = self.apart[rows[:, :, None], kept[:, :, None], kept[:, None]]
 
 
 def _begin(p: Floats, real: Array, power: int) -> _State:
     count, width, _ = p.shape
     y, phi, weight = (part.reshape(count, width) for part in _coordinates(p.reshape(-1, 4), power))
-    weight[~real] = FAR
-    apart = (y[:, :, None] - y[:, None]) ** 2 + wrapped(phi[:, :, None] - phi[:, None]) ** 2
-    pair = real[:, :, None] & real[:, None]
-    pair[:, np.arange(width), np.arange(width)] = False
-    apart[~pair] = FAR
+    y[~real], weight[~real] = FAR, FAR
+    apart = _apart(y[:, :, None] - y[:, None], phi[:, :, None] - phi[:, None])
+    apart[~real] = FAR
+    apart[:, np.arange(width), np.arange(width)] = FAR
     nearest = np.argmin(apart, axis=2)
     closeness = np.take_along_axis(apart, nearest[:, :, None], axis=2)[:, :, 0]
-    return _State(p.copy(), y, phi, weight, apart, nearest, closeness, power)
+    node = np.tile(np.arange(width), (count, 1))
+    return _State(p.copy(), y, phi, weight, apart, nearest, closeness, node, power)
+
+
+def _apart(y: Floats, phi: Floats) -> Floats:
+    """Return distances squared of differences in rapidity and azimuth, FAR at most."""
+    np.abs(phi, out=phi)
+    np.minimum(phi, np.abs(2 * np.pi - phi), out=phi)
+    phi *= phi
+    y *= y
+    phi += y
+    return np.minimum(phi, FAR, out=phi)
 
 
 def _coordinates(p: Floats, power: int) -> tuple[Floats, Floats, Floats]:

@@ -12,7 +12,7 @@ from lynkeus.simulate.jets.substructure.cluster import History, cluster
 
 Z_CUT, BETA = 0.1, 0.0  # of soft drop (Larkoski et al. 2014), as CMS takes them
 AXES = 4
-BLOCK = 128
+BLOCK = 64
 
 
 def substructure(p: Floats, owner: Array, count: int, radius: float) -> tuple[Floats, Floats]:
