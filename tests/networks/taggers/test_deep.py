@@ -6,53 +6,21 @@ from itertools import pairwise
 
 import pytest
 import torch
-from torch import Tensor, nn
+from tests.networks.taggers.clouds import FEATURES_OF, jets_of_collections, small_networks
+from torch import nn
 
 from lynkeus.core import SchemaError
 from lynkeus.networks.taggers.deep import ak8, jet
-from lynkeus.networks.taggers.deep.ak8 import Convolution, DeepAK8, DeepAK8Sizes, Tower, Unit
+from lynkeus.networks.taggers.deep.ak8 import Convolution, DeepAK8, Unit
 from lynkeus.networks.taggers.deep.collections import Collection, leading
-from lynkeus.networks.taggers.deep.csv import DeepCSV, DeepCSVSizes
-from lynkeus.networks.taggers.deep.jet import DeepJet, DeepJetSizes, Read, Sequence
+from lynkeus.networks.taggers.deep.jet import DeepJet, Read, Sequence
 
-LENGTHS = {
-    "charged": [3, 0, 9, 1, 5],
-    "neutral": [1, 2, 0, 7, 3],
-    "vertices": [0, 1, 4, 2, 0],
-    "particles": [1, 2, 9, 4, 6],
-}
-FEATURES = {"charged": 5, "neutral": 3, "vertices": 4, "particles": 6}
-CLASSES = 3
-
-
-def jets_of() -> dict[str, tuple[Tensor, Tensor]]:
-    draw = torch.Generator().manual_seed(4)
-    groups = {"global": (torch.randn(5, 6, generator=draw), torch.arange(6))}
-    for name, lengths in LENGTHS.items():
-        offsets = torch.tensor([0, *lengths]).cumsum(0)
-        groups[name] = (torch.randn(int(offsets[-1]), FEATURES[name], generator=draw), offsets)
-    return groups
-
-
-def networks() -> dict[str, nn.Module]:
-    torch.manual_seed(5)
-    charged, vertices = Collection("charged", 5, 4, order=0), Collection("vertices", 4, 2, order=1)
-    neutral, particles = Collection("neutral", 3, 5, order=2), Collection("particles", 6, 7, order=0)
-    reads = (Read(charged, (8, 6), 10), Read(neutral, (4,), 5), Read(vertices, (6, 3), 4))
-    towers = (Tower(particles, (8, 12, 16), (2, 1, 1)), Tower(vertices, (6, 8), (1, 1)))
-    return {
-        "csv": DeepCSV(CLASSES, DeepCSVSizes(6, (charged, vertices), width=16, hidden=3)),
-        "jet": DeepJet(CLASSES, DeepJetSizes(6, reads, (20, 10, 10))),
-        "ak8": DeepAK8(CLASSES, DeepAK8Sizes(towers, width=24)),
-    }
-
-
-NAMES = ("csv", "jet", "ak8")
+CLASSES, NAMES = 3, ("csv", "jet", "ak8")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_neither_order_nor_company_changes_a_jet(name: str, trained) -> None:
-    network, groups = trained(networks()[name]), jets_of()
+    network, groups = trained(small_networks()[name]), jets_of_collections()
     with torch.no_grad():
         together = network(groups)
     assert together.std(dim=0).min() > 0.1
@@ -67,11 +35,11 @@ def test_neither_order_nor_company_changes_a_jet(name: str, trained) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_they_learn_which_jets_have_many_particles(name: str) -> None:
-    network = networks()[name].train()
+    network = small_networks()[name].train()
     torch.manual_seed(0)
     truth = torch.arange(40) % 2
     groups = {"global": (torch.randn(40, 6), torch.arange(41))}
-    for group, features in FEATURES.items():
+    for group, features in FEATURES_OF.items():
         lengths = torch.where(truth == 1, 6, 2)
         offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
         groups[group] = (torch.randn(int(offsets[-1]), features) + truth.repeat_interleave(lengths)[:, None], offsets)
@@ -89,7 +57,7 @@ def test_they_learn_which_jets_have_many_particles(name: str) -> None:
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_convolution_is_that_of_each_jet_with_zeros_at_its_ends(stride: int) -> None:
     torch.manual_seed(1)
-    ours, (values, offsets) = Convolution(6, 4, stride), jets_of()["particles"]
+    ours, (values, offsets) = Convolution(6, 4, stride), jets_of_collections()["particles"]
     theirs = nn.Conv1d(6, 4, 3, stride, padding=1, bias=False)
     with torch.no_grad():
         theirs.weight.copy_(ours.map.weight.view(4, 3, 6).transpose(1, 2))
@@ -104,7 +72,7 @@ def test_a_convolution_is_that_of_each_jet_with_zeros_at_its_ends(stride: int) -
 def test_the_lstm_reads_each_jet_backwards_and_no_padding() -> None:
     torch.manual_seed(1)
     sequence = Sequence(Read(Collection("charged", 5, 9), (8, 6), 10), 0.1).eval()
-    values, offsets = jets_of()["charged"]
+    values, offsets = jets_of_collections()["charged"]
     with torch.no_grad():
         found = sequence((values, offsets))
         for at, (begin, end) in enumerate(pairwise(offsets.tolist())):
@@ -115,7 +83,7 @@ def test_the_lstm_reads_each_jet_backwards_and_no_padding() -> None:
 
 
 def test_the_leading_rows_are_the_largest_in_order() -> None:
-    values, offsets = jets_of()["charged"]
+    values, offsets = jets_of_collections()["charged"]
     found, ends = leading({"charged": (values, offsets)}, Collection("charged", 5, 4, order=2))
     for (begin, end), (first, last) in zip(pairwise(offsets.tolist()), pairwise(ends.tolist()), strict=True):
         expected = values[begin:end, 2].sort(descending=True).values[:4]
@@ -130,7 +98,7 @@ def test_published_sizes() -> None:
 
 
 def test_groups_that_are_missing_or_not_one_row_a_jet() -> None:
-    network, groups = networks()["csv"].eval(), jets_of()
+    network, groups = small_networks()["csv"].eval(), jets_of_collections()
     with pytest.raises(SchemaError, match="reads the group 'charged'; groups: global"):
         network({"global": groups["global"]})
     with pytest.raises(SchemaError, match="'global' describes whole jets"):

@@ -105,15 +105,16 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor, blocks: Sequence[Attended]) -> Tensor:
         """Return particles (rows, width) after the block."""
-        return self._after(x, self.attn(self.pre_attn_norm(x), blocks))
+        return self.after(x, self.attn(self.pre_attn_norm(x), blocks))
 
     def of_tokens(self, tokens: Tensor, x: Tensor, blocks: Sequence[Block]) -> Tensor:
         """Return the class token of each jet (n, width) after it has seen the particles (rows, width) of its jet."""
         seen = self.pre_attn_norm(tokens), self.pre_attn_norm(x)
-        return self._after(tokens, self.attn.of_tokens(tokens, seen, blocks))
+        return self.after(tokens, self.attn.of_tokens(tokens, seen, blocks))
 
-    def _after(self, x: Tensor, seen: Tensor) -> Tensor:
-        scale = self.c_attn.repeat_interleave(seen.shape[1] // self.heads)
+    def after(self, x: Tensor, seen: Tensor) -> Tensor:
+        """Return x (..., width) after the block, given what it has `seen`, the same shape."""
+        scale = self.c_attn.repeat_interleave(seen.shape[-1] // self.heads)
         x = x + self.dropout(self.post_attn_norm(seen * scale))
         dense = self.dropout(functional.gelu(self.fc1(self.pre_fc_norm(x))))
         return self.dropout(self.fc2(self.post_fc_norm(dense))) + self.w_resid * x

@@ -42,30 +42,48 @@ class Pairs(NamedTuple):
         return torch.where(block.real[:, :, None] & block.real[:, None, :], number, len(self.first))
 
 
-@torch.no_grad()
-def pair_features(vectors: Tensor, pairs: Pairs) -> Tensor:
-    """Return (pairs, 4): ln kT, ln z, ln dR and ln m2 (of kT in GeV, m2 in GeV²) of vectors (rows, 4) of px, py, pz, E
-    in GeV.
+class Kinematics(NamedTuple):
+    """What pairs are made of, of each particle: px, py, pz, E and pT in GeV, rapidity and azimuth."""
+
+    px: Tensor
+    py: Tensor
+    pz: Tensor
+    energy: Tensor
+    pt: Tensor
+    rapidity: Tensor
+    phi: Tensor
+
+    @classmethod
+    def of(cls, vectors: Tensor) -> Kinematics:
+        """Return those of vectors (..., 4) of px, py, pz, E, each (...)."""
+        px, py, pz, energy = vectors.unbind(-1)
+        rapidity = 0.5 * torch.log(1 + (2 * pz) / (energy - pz).clamp(min=1e-20))
+        return cls(px, py, pz, energy, torch.sqrt(px.square() + py.square()), rapidity, torch.atan2(py, px))
+
+
+def of_two(one: Kinematics, other: Kinematics) -> Tensor:
+    """Return (..., 4): ln kT, ln z, ln dR and ln m2 of two particles each.
 
     kT = min(pT) dR and z = min(pT) / (pT_i + pT_j), with dR in rapidity and azimuth; each cut at 1e-8 before the
     logarithm. The same operations in the same order and precision as weaver-core 0.5.3: the mass of a pair is a small
     difference of large numbers, and networks were trained on how it is rounded.
     """
-    px, py, pz, energy = vectors.unbind(1)
-    pt = torch.sqrt(px.square() + py.square())
-    rapidity = 0.5 * torch.log(1 + (2 * pz) / (energy - pz).clamp(min=1e-20))
-    phi = torch.atan2(py, px)
-    first, second = pairs.first, pairs.second
-    one, other = pt[first], pt[second]
-    turned = (phi[first] - phi[second] + pi) % (2 * pi) - pi
-    distance = ((rapidity[first] - rapidity[second]) ** 2 + turned**2).sqrt()
-    softer = torch.minimum(one, other)
-    both = [part[first] + part[second] for part in (px, py, pz, energy)]
-    momentum = both[0].square() + both[1].square() + both[2].square()
+    turned = (one.phi - other.phi + pi) % (2 * pi) - pi
+    distance = ((one.rapidity - other.rapidity) ** 2 + turned**2).sqrt()
+    softer = torch.minimum(one.pt, other.pt)
+    momentum = (one.px + other.px).square() + (one.py + other.py).square() + (one.pz + other.pz).square()
     found = [
         (softer * distance).clamp(min=LEAST),
-        (softer / (one + other).clamp(min=LEAST)).clamp(min=LEAST),
+        (softer / (one.pt + other.pt).clamp(min=LEAST)).clamp(min=LEAST),
         distance.clamp(min=LEAST),
-        (both[3].square() - momentum).clamp(min=LEAST),
+        ((one.energy + other.energy).square() - momentum).clamp(min=LEAST),
     ]
-    return torch.stack(found, dim=1).log_()
+    return torch.stack(found, dim=-1).log()
+
+
+@torch.no_grad()
+def pair_features(vectors: Tensor, pairs: Pairs) -> Tensor:
+    """Return (pairs, 4): ln kT, ln z, ln dR and ln m2 (of kT in GeV, m2 in GeV²) of vectors (rows, 4) of px, py, pz, E
+    in GeV."""
+    parts = Kinematics.of(vectors)
+    return of_two(*(Kinematics(*(part[rows] for part in parts)) for rows in (pairs.first, pairs.second)))

@@ -18,6 +18,9 @@ from lynkeus.networks.taggers.neighbours import nearest
 from lynkeus.networks.taggers.ragged import Groups, joined, mean_over_jets, portions, role, take
 
 
+PORTION = 1024  # particles, at least, that go through the whole network at a time where nothing is trained
+
+
 @dataclass(frozen=True)
 class ParticleNetSizes:
     """`blocks`: neighbours and channels of each EdgeConv; `dense`: width and dropout of each hidden layer after the
@@ -72,9 +75,8 @@ class ParticleNet(nn.Module):
         if self.training or torch.is_grad_enabled():
             return self._logits(points, features, offsets, list(self.blocks))
         folded = [block.folded() for block in self.blocks]
-        # Twice what one piece of edges holds: jets of a portion are of similar length, and it stays in the cache.
-        most = 2 * max((block.piece for block in self.blocks), default=1024)
-        parts = portions(offsets, most)
+        # Jets of a portion are of similar length, and what is known of its particles stays in the cache.
+        parts = portions(offsets, max(PORTION, *(2 * block.piece for block in folded)))
         found = []
         for jets in parts:
             own, begins = take((points, offsets), jets)
