@@ -11,8 +11,9 @@ from lynkeus.core.protocols import Source
 from lynkeus.studies.flavour_tagging.baselines import second_track_significance, track_significance, vertex_mass
 
 CLASSES = "b,c,light"
+SHARES = "b:1,c:1.5,light:3.5"  # of the test jets: few light ones pass where b jets are taken for sure
 PT = "30-200"
-JETS, SMOKE_JETS = 36_000, 3_000
+JETS, SMOKE_JETS = 18_000, 2_400
 TEST, SMOKE_TEST = 60_000, 3_000
 EFFICIENCIES = (0.3, 0.5, 0.7, 0.8)
 
@@ -20,15 +21,16 @@ EFFICIENCIES = (0.3, 0.5, 0.7, 0.8)
 def flavour_tagging(smoke: bool = False) -> Tagging:
     """How far is DeepJet, which reads all particles, above DeepCSV, which reads six tracks and a vertex?"""
     train, test = (SMOKE_JETS, SMOKE_TEST) if smoke else (JETS, TEST)
-    short: dict[str, Any] = {"training": {"epochs": 3}} if smoke else {}
+    # Classes are equally many and have the same spectrum: nothing has to be reweighted.
+    options: dict[str, Any] = {"reweight": "none"} | ({"training": {"epochs": 3}} if smoke else {})
     return Tagging(
         name="flavour_tagging",
         question="DeepCSV reads numbers of a jet, its six most displaced tracks and a secondary vertex; DeepJet reads "
         "every particle. How far is it above, for b jets against light and against c jets, and what do both add to a "
         "cut on the most displaced track or on the mass of the vertex?",
-        train=flavoured_jets(train, 1),
-        test=flavoured_jets(test, 2),
-        scorers={"deepjet": short, "deepcsv": short},
+        train=flavoured_jets(train, 1, CLASSES),
+        test=flavoured_jets(test, 2, SHARES),
+        scorers={"deepjet": options, "deepcsv": options},
         against={
             "b against light": Against("b", ("light",), EFFICIENCIES),
             "b against c": Against("b", ("c",), EFFICIENCIES),
@@ -41,14 +43,14 @@ def flavour_tagging(smoke: bool = False) -> Tagging:
         pairs=(("deepjet", "deepcsv"),),
         seeds=(1,) if smoke else (1, 2, 3),
         checks=_checks("smoke" if smoke else "full"),
-        data=f"simulated AK4 jets (fast shower, parametric detector), {train:,} to learn from, {test:,} to test, "
-        f"classes {CLASSES} alike, flat in pT, {PT} GeV",
+        data=f"simulated AK4 jets (fast shower, parametric detector), {train:,} to learn from, classes "
+        f"{CLASSES} alike, {test:,} to test, {SHARES}, flat in pT, {PT} GeV",
     )
 
 
-def flavoured_jets(n: int, seed: int) -> Source:
-    """Return n simulated jets of CLASSES with flat pT."""
-    found: Source = plugins.load("simulators", "jets")(classes=CLASSES, pt=PT, n=n, seed=seed)
+def flavoured_jets(n: int, seed: int, classes: str) -> Source:
+    """Return n simulated jets of the classes with flat pT."""
+    found: Source = plugins.load("simulators", "jets")(classes=classes, pt=PT, n=n, seed=seed)
     return found
 
 
