@@ -148,12 +148,14 @@ def test_the_mass_of_a_pair_of_photons_is_that_of_their_pion() -> None:
 
 
 def test_numbers_of_a_candidate_are_those_of_its_particles() -> None:
-    groups = candidates((3,))
-    of = Candidate.of(groups)
+    of = Candidate.of(candidates((12,)))
     numbers = of.numbers()
     assert numbers.shape == (1, NUMBERS)
     assert numbers[0, 0].exp().item() == pytest.approx(of.pt.sum().item(), rel=1e-4)
     assert numbers[0, 2:6].sum().item() == pytest.approx(1.0, abs=1e-5)  # all of pT is somewhere
+    total = of.vectors.double()[(of.points.norm(dim=1) < 0.1)].sum(dim=0)
+    mass = (total[3] ** 2 - total[:3].square().sum()).sqrt()
+    assert numbers[0, 6].exp().item() == pytest.approx(mass.item(), rel=0.02)
     assert torch.isfinite(Candidate.of(candidates((0,))).numbers()).all()
 
 

@@ -11,8 +11,8 @@ from lynkeus.studies.tau_id.baselines import isolation, leading_track
 from lynkeus.studies.tau_id.look import decay_modes
 from lynkeus.studies.tau_id.samples import PT, SHARES, tau_jets
 
-JETS, SMOKE_JETS = 12_000, 3_000
-TEST, SMOKE_TEST = 24_000, 3_000
+JETS, SMOKE_JETS = 10_000, 3_000
+TEST, SMOKE_TEST = 20_000, 3_000
 
 
 def tau_id(smoke: bool = False) -> Tagging:
