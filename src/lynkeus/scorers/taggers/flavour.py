@@ -68,7 +68,7 @@ class DeepJetTagger(FlavourTagger):
     about: ClassVar[About] = About(
         ("cloud",), True, "particles left out", "minutes", labels="classes", weights=True, tags=True,
     )  # fmt: skip
-    defaults: ClassVar[TrainSettings] = replace(DEFAULTS, epochs=15, learning_rate=2e-3, schedule="cycle", average=0.0)
+    defaults: ClassVar[TrainSettings] = replace(DEFAULTS, epochs=12, learning_rate=2e-3, schedule="cycle", average=0.0)
     classes: Any = ()
     reweight: str = "flat"
     seed: int = 0

@@ -13,8 +13,8 @@ from lynkeus.studies.flavour_tagging.baselines import second_track_significance,
 CLASSES = "b,c,light"
 SHARES = "b:1,c:1.5,light:3.5"  # of the test jets: few light ones pass where b jets are taken for sure
 PT = "30-200"
-JETS, SMOKE_JETS = 18_000, 2_400
-TEST, SMOKE_TEST = 60_000, 3_000
+JETS, SMOKE_JETS = 12_000, 2_400
+TEST, SMOKE_TEST = 36_000, 3_000
 EFFICIENCIES = (0.3, 0.5, 0.7, 0.8)
 
 
