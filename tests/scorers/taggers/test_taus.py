@@ -119,6 +119,12 @@ def test_modes_are_classes_within_the_class_of_the_tau() -> None:
         Modes.of(("jet", "tau", "muon"), "tau", truth, codes + 0.5)
 
 
+@pytest.mark.parametrize("setting", [{"neighbours": 0}, {"width": 2.5}, {"rounds": 99}])
+def test_sizes_that_make_no_network_are_refused(setting: dict) -> None:
+    with pytest.raises(SettingsError, match=r"must be a whole number from 1 to \d+, got"):
+        fit(JetSource(CLASSES, "30-100", n=10), FitSettings("tau_graph", setting))
+
+
 def test_a_missing_column_of_particles_is_named(test_jets: Batch) -> None:
     names = tuple(name.replace("part_charge", "part_q") for name in test_jets.schema.names)
     other = replace(test_jets, schema=replace(test_jets.schema, names=names))

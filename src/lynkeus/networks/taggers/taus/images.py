@@ -4,7 +4,7 @@ Two grids: inner cells of 0.02, outer cells of 0.05. In each cell and of each ty
 hadrons) the hardest particle counts; maps of single cells (1x1) bring its features down, maps of 3x3 cells without
 padding bring the grid down to one, and dense layers join both with numbers of the whole candidate. Differences from
 the published network: cells that are empty take no part in the first map, the outer grid ends where an AK4 jet does,
-widths are halved, and inputs are those of JetClass and not of the CMS detector.
+it is narrower, and inputs are those of JetClass and not of the CMS detector.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from scipy.special import softmax
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lynkeus.core import About, Array, Batch, Finding, Floats, Group, LastBatch, Packed, Source
+from lynkeus.core import About, Array, Batch, Finding, Floats, Group, LastBatch, Packed, SettingsError, Source
 from lynkeus.core.weights import joined_weights
 from lynkeus.networks.taggers.taus.candidate import Columns
 from lynkeus.networks.taggers.taus.graph import TauGraph, TauGraphSizes
@@ -185,6 +185,13 @@ class TauGraphTagger(TauTagger):
     reweight: str = "flat"
     seed: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, most in {"neighbours": 64, "width": 256, "rounds": 8}.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or not 1 <= value <= most:
+                raise SettingsError(f"{name} must be a whole number from 1 to {most}, got {value!r}")
 
     def network_of(self, classes: int, modes: int) -> nn.Module:
         """Return the network, untrained."""
