@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import nn
 
-from lynkeus.core import About, Batch, Packed
+from lynkeus.core import About, Batch, Group, Packed
 from lynkeus.networks.taggers.deep.collections import Collection
 from lynkeus.networks.taggers.deep.csv import DeepCSV, DeepCSVSizes
 from lynkeus.networks.taggers.deep.jet import DeepJet, published
@@ -16,13 +17,14 @@ from lynkeus.scorers.taggers.network import DEFAULTS, NetworkTagger
 from lynkeus.scorers.taggers.tagger import names_of
 from lynkeus.training import TrainSettings
 from lynkeus.transforms.jets.flavour import GROUPS, flavour_groups
+from lynkeus.transforms.jets.four_vectors import columns_of
 
-LENGTH = {name: len(features) for name, features in GROUPS.items()}
 TRACKS, VERTICES = 6, 1  # that DeepCSV reads
 
 
 class FlavourTagger(NetworkTagger):
-    """What both share: settings, and the groups of `flavour_groups`, which come in order."""
+    """What both share: settings, and groups in order: those that a layout makes under the names of GROUPS, as they
+    are, else those of `flavour_groups`."""
 
     classes: Any
 
@@ -30,8 +32,15 @@ class FlavourTagger(NetworkTagger):
         self.classes = names_of(self.classes)
 
     def inputs_of(self, batch: Batch) -> Packed:
-        """See `flavour_groups`."""
-        return flavour_groups(batch)
+        """See the class."""
+        if not _by_layout(batch.schema.names):
+            return flavour_groups(batch)
+        return Packed({name: _finite(batch.packed.groups[name]) for name in GROUPS})
+
+    def features_of(self, names: tuple[str, ...]) -> dict[str, int]:
+        """Return how many features each group has."""
+        given = columns_of(names) if _by_layout(names) else GROUPS
+        return {name: len(given[name]) for name in GROUPS}
 
 
 @dataclass
@@ -53,8 +62,9 @@ class DeepCsvTagger(FlavourTagger):
 
     def make_network(self, names: tuple[str, ...], classes: int) -> nn.Module:
         """See `NetworkTagger`."""
-        read = Collection("charged", LENGTH["charged"], TRACKS), Collection("vertices", LENGTH["vertices"], VERTICES)
-        return DeepCSV(classes, DeepCSVSizes(LENGTH["global"], read))
+        of = self.features_of(names)
+        read = Collection("charged", of["charged"], TRACKS), Collection("vertices", of["vertices"], VERTICES)
+        return DeepCSV(classes, DeepCSVSizes(of["global"], read))
 
 
 @dataclass
@@ -76,4 +86,14 @@ class DeepJetTagger(FlavourTagger):
 
     def make_network(self, names: tuple[str, ...], classes: int) -> nn.Module:
         """See `NetworkTagger`."""
-        return DeepJet(classes, published(LENGTH["global"], LENGTH["charged"], LENGTH["neutral"], LENGTH["vertices"]))
+        of = self.features_of(names)
+        return DeepJet(classes, published(of["global"], of["charged"], of["neutral"], of["vertices"]))
+
+
+def _by_layout(names: tuple[str, ...]) -> bool:
+    """Return whether a cloud with these names has all groups of a tagger of flavour as a layout made them."""
+    return set(GROUPS) <= set(columns_of(names))
+
+
+def _finite(group: Group) -> Group:
+    return Group(np.nan_to_num(group.values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0), group.offsets)
