@@ -96,7 +96,6 @@ class NetworkTagger(Tagger):
             self.messages.append(f"{store.bytes / 1e9:.1f} GB of jets do not fit into memory and are read from disk")
         self.history_ = train(self.task_, taught, settings, self.seed, self.name)
         self.facts = {"parameters": self.history_.parameters, "epochs": len(self.history_.epochs)}
-        self.messages += [self.history_.says(), *self.history_.resumed]
 
     def _read(self, source: Source) -> tuple[Store, PackedSet, list[str]]:
         store = Store(folder=session().folder)
