@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lynkeus.networks.taggers.edge_conv import EdgeConv, Folded, fold
-from lynkeus.networks.taggers.neighbours import nearest
+from lynkeus.networks.taggers.neighbours import blocks_of, nearest
 from lynkeus.networks.taggers.ragged import Groups, joined, mean_over_jets, portions, role, take
-
 
 PORTION = 1024  # particles, at least, that go through the whole network at a time where nothing is trained
 
@@ -86,9 +85,10 @@ class ParticleNet(nn.Module):
     def _logits(self, points: Tensor, features: Tensor, offsets: Tensor, blocks: list[Any]) -> Tensor:
         x = features if self.input_norm is None else self.input_norm(features)
         made: list[Tensor] = []
+        alike = blocks_of(offsets)
         for index, block in enumerate(blocks):
             k = self.sizes.blocks[index][0]
-            x = block(x, nearest(x if index else points, offsets, k))
+            x = block(x, nearest(x if index else points, offsets, k, alike))
             made.append(x)
         if self.fusion is not None:
             joint = torch.cat(made, dim=1)

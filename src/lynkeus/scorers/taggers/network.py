@@ -82,6 +82,10 @@ class NetworkTagger(Tagger):
         """Return what the network reads."""
         raise NotImplementedError
 
+    def count(self, batch: Batch, inputs: Packed) -> Array:
+        """Return (n,) of how many particles each jet is known; one of none has no score."""
+        return particles_of(inputs.groups)
+
     def look(self, source: Source) -> None:
         """Look at the samples before the inputs are made of them; nothing, where they need no statistics."""
 
@@ -94,7 +98,10 @@ class NetworkTagger(Tagger):
         store, taught, self.messages = self._read(source)
         if store.on_disk:
             self.messages.append(f"{store.bytes / 1e9:.1f} GB of jets do not fit into memory and are read from disk")
-        self.history_ = train(self.task_, taught, settings, self.seed, self.name)
+        try:
+            self.history_ = train(self.task_, taught, settings, self.seed, self.name)
+        finally:
+            store.close()
         self.facts = {"parameters": self.history_.parameters, "epochs": len(self.history_.epochs)}
 
     def _read(self, source: Source) -> tuple[Store, PackedSet, list[str]]:
@@ -103,7 +110,7 @@ class NetworkTagger(Tagger):
         wanted = self.reweight not in (NONE, CLASSES)
         for batch in source:
             inputs = self.inputs_of(batch)
-            there = np.flatnonzero(particles_of(inputs.groups) > 0)
+            there = np.flatnonzero(self.count(batch, inputs) > 0)
             empty += len(batch) - len(there)
             store.add(inputs if len(there) == len(batch) else inputs[there])
             truths.append(np.asarray(batch.truth)[there])
@@ -119,7 +126,7 @@ class NetworkTagger(Tagger):
     def logits(self, batch: Batch) -> Floats:
         """Return (n, classes) logits, of jets of similar length at a time; NaN for a jet without particles."""
         inputs = self.inputs_of(batch)
-        lengths = particles_of(inputs.groups)
+        lengths = self.count(batch, inputs)
         order = np.argsort(lengths, kind="stable")
         order = order[lengths[order] > 0]
         found = np.full((len(batch), len(self.outputs)), np.nan)

@@ -13,8 +13,8 @@ from lynkeus.studies.flavour_tagging.baselines import second_track_significance,
 CLASSES = "b,c,light"
 SHARES = "b:1,c:1.5,light:3.5"  # of the test jets: few light ones pass where b jets are taken for sure
 PT = "30-200"
-JETS, SMOKE_JETS = 12_000, 2_400
-TEST, SMOKE_TEST = 36_000, 3_000
+JETS, SMOKE_JETS = 10_000, 2_400
+TEST, SMOKE_TEST = 30_000, 3_000
 EFFICIENCIES = (0.3, 0.5, 0.7, 0.8)
 
 
@@ -22,7 +22,8 @@ def flavour_tagging(smoke: bool = False) -> Tagging:
     """How far is DeepJet, which reads all particles, above DeepCSV, which reads six tracks and a vertex?"""
     train, test = (SMOKE_JETS, SMOKE_TEST) if smoke else (JETS, TEST)
     # Classes are equally many and have the same spectrum: nothing has to be reweighted.
-    options: dict[str, Any] = {"reweight": "none"} | ({"training": {"epochs": 3}} if smoke else {})
+    training = {"epochs": 3 if smoke else 12, "learning_rate": 2e-3, "schedule": "cycle", "average": 0.0}
+    options: dict[str, Any] = {"reweight": "none", "training": training}
     return Tagging(
         name="flavour_tagging",
         question="DeepCSV reads numbers of a jet, its six most displaced tracks and a secondary vertex; DeepJet reads "

@@ -41,6 +41,7 @@ VERTEX = (
 WHO = "a tagger of flavour"
 SMALL, LEAST_ERROR = 1e-6, 1e-4
 CHARM_GEV, DISPLACED = 1.5, 2.0  # mass up to which displaced tracks may be of charm; significance of a displaced track
+MICROMETRES_50 = 0.05  # in mm: about the error of a soft track, up to which asinh is linear
 FAR = 0.8  # from a vertex where a jet has none
 MOST_SIGNIFICANT = 200.0  # significances are compressed as asinh; beyond this nothing more is learned
 
@@ -49,7 +50,8 @@ def flavour_groups(batch: Batch) -> Packed:
     """Return the groups "charged", "neutral", "vertices" and "global" (one row a jet), features as in GROUPS.
 
     Charged particles come by falling significance of their signed impact parameter, neutral ones by pT, vertices by
-    falling significance of their distance. Significances and distances (mm) are asinh. Missing numbers: see
+    falling significance of their distance. Significances are asinh, as are lengths in units of
+    50 micrometres. Missing numbers: see
     `named_columns`. Raises SchemaError where the
     batch lacks a column of particles; without vertices there are none.
     """
@@ -103,8 +105,8 @@ class _Jets:
         beside = np.abs(self.d0) * np.abs(np.cos(p["part_dphi"]))
         values = np.stack(
             [np.log(np.maximum(self.pt, SMALL)), share, p["part_deta"], p["part_dphi"], self.dr, self.across,
-             self.along / self.jet_p[self.jet], np.arcsinh(self.d0), _squeezed(self.significance),
-             np.arcsinh(p["part_dzval"]), _squeezed(dz_sig), _squeezed(both), np.arcsinh(beside), self._to_vertex(),
+             self.along / self.jet_p[self.jet], _length(self.d0), _squeezed(self.significance),
+             _length(p["part_dzval"]), _squeezed(dz_sig), _squeezed(both), _length(beside), self._to_vertex(),
              p["part_isElectron"], p["part_isMuon"]], axis=1
         )  # fmt: skip
         return self._sorted(values, self.is_charged, self.jet, self.significance)
@@ -137,7 +139,7 @@ class _Jets:
         energy = np.hypot(v["sv_pt"] * np.cosh(v["sv_deta"]), v["sv_mass"])
         values = np.stack(
             [np.log(np.maximum(v["sv_pt"], SMALL)), v["sv_pt"] / self.jet_pt[jet], np.hypot(v["sv_deta"], v["sv_dphi"]),
-             v["sv_mass"], v["sv_ntracks"], np.arcsinh(v["sv_dxy"]), _squeezed(v["sv_dxysig"]), np.arcsinh(v["sv_d3d"]),
+             v["sv_mass"], v["sv_ntracks"], _length(v["sv_dxy"]), _squeezed(v["sv_dxysig"]), _length(v["sv_d3d"]),
              _squeezed(v["sv_d3dsig"]), v["sv_costhetasvpv"], energy / self.jet_p[jet]], axis=1
         ) if len(jet) else np.zeros((0, len(VERTICES)))  # fmt: skip
         return self._sorted(values, np.ones(len(jet), bool), jet, v["sv_dxysig"])
@@ -178,6 +180,10 @@ class _Jets:
 
 def _significance(value: Floats, error: Floats) -> Floats:
     return value / np.maximum(error, LEAST_ERROR)
+
+
+def _length(value: Floats) -> Floats:
+    return np.arcsinh(value / MICROMETRES_50)
 
 
 def _squeezed(significance: Floats) -> Floats:
