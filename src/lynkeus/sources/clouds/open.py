@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.core.extras import needing
 from lynkeus.files.damaged import in_time, one_line
 from lynkeus.sources.clouds.columns import LIST
 from lynkeus.sources.clouds.files.cloud_file import CloudFile
@@ -69,6 +70,9 @@ def _no_clouds(path: Path) -> SourceError:
 
 def recipe_of(files: list[CloudFile], layout: Layout, expected: Schema | None) -> Recipe:
     """Return how these files are read; where a configuration of weaver leaves something to the data, it is learned."""
+    if layout.weaver is not None or (layout.clouds or {}).get("sample"):
+        with needing(f"the layout {layout.name}", "hep"):
+            import awkward  # noqa: F401 - its expressions are of awkward arrays
     if layout.weaver is not None:
         from lynkeus.sources.clouds.weaver.configuration import configuration
         from lynkeus.sources.clouds.weaver.learn import learn
