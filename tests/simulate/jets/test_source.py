@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, SettingsError, concatenate
-from lynkeus.simulate.jets.chunk import CHUNK
-from lynkeus.simulate.jets.source import JetSource
+from lynkeus.simulate.jets.source import CHUNKS, JetSource
 from lynkeus.sources import open_source
 
 
@@ -18,11 +17,12 @@ def of(jets: Batch, name: str) -> np.ndarray:
 
 
 def test_a_jet_is_the_same_however_many_there_are() -> None:
-    long = JetSource("light,tau", "40-100", n=CHUNK + 20, seed=5)
+    size = CHUNKS["shower"]
+    long = JetSource("light,tau", "40-100", n=size + 20, seed=5)
     every, few = concatenate(list(long)), concatenate(list(long.of_length(30)))
     later = long.chunk(1)[:20]
-    assert len(every) == len(long) == CHUNK + 20
-    for part, rows in ((few, slice(0, 30)), (later, slice(CHUNK, CHUNK + 20))):
+    assert len(every) == len(long) == size + 20
+    for part, rows in ((few, slice(0, 30)), (later, slice(size, size + 20))):
         same = every[rows]
         np.testing.assert_array_equal(part.truth, same.truth)
         for name, group in part.values.groups.items():
@@ -67,8 +67,8 @@ def test_columns_are_what_their_names_say(large_jets: Batch) -> None:
 
 def test_classes_look_like_what_they_are(large_jets: Batch) -> None:
     mass, groomed = large_jets.meta["jet_mass"], large_jets.meta["jet_sdmass"]
-    for name, expected, within in (("top", 172.5, 12), ("w", 80.4, 8), ("z", 91.2, 9), ("higgs", 125.1, 12)):
-        assert np.median(mass[of(large_jets, name)]) == pytest.approx(expected, abs=within), name
+    for name, expected, within in (("top", 172.5, 15), ("w", 80.4, 8), ("z", 91.2, 9), ("higgs", 125.1, 14)):
+        assert np.median(groomed[of(large_jets, name)]) == pytest.approx(expected, abs=within), name
     qcd = of(large_jets, "qcd")
     assert np.median(groomed[qcd]) < 0.75 * np.median(mass[qcd])
     tau = [large_jets.meta[f"jet_tau{k}"] for k in range(1, 5)]
@@ -107,7 +107,11 @@ def test_lifetimes_and_leptons_show(small_jets: Batch) -> None:
         ({"n": 1.5}, "n must be a whole number"),
         ({"eta": 4}, "at most 2.5"),
         ({"radius": "wide"}, "radius='wide'"),
-        ({"generator": "herwig"}, "generator 'herwig' is not one of"),
+        ({"generator": "herwig"}, "generator 'herwig' is not one of pythia, shower"),
+        ({"data": 2}, "data=2 must be 0 or 1"),
+        ({"tune": "mine"}, "no tune 'mine'; there are monash"),
+        ({"tracking": "all"}, "tracking='all' must be a number from 0.5"),
+        ({"fsr": 9}, "fsr=9 must be a number from 0.25 to 4"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(options: dict[str, object], says: str) -> None:
@@ -121,3 +125,26 @@ def test_what_is_wrong_is_said_in_one_line(options: dict[str, object], says: str
 def test_jets_that_there_cannot_be_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"class top at pt=100-150 GeV too few are within radius=0\.4"):
         next(iter(JetSource("top,light", "100-150", n=10, radius=0.4)))
+
+
+def test_data_have_no_label_and_differ_as_they_say() -> None:
+    usual = next(iter(JetSource("b,light", "60-120", n=500, seed=4)))
+    data = next(iter(JetSource("b,light", "60-120", n=500, seed=4, data=1)))
+    assert set(data.truth.tolist()) == {-1}
+    assert data.schema == usual.schema
+    words = np.array(usual.schema.classes)[usual.truth]
+    np.testing.assert_array_equal(data.meta["truth_label"], words)  # the classes are drawn before all else
+    assert set(data.meta) - set(usual.meta) == {"truth_label"}
+    same = next(
+        iter(JetSource("b,light", "60-120", n=500, seed=4, data=1, tune="monash", tracking=1, d0_scale=1, fsr=1))
+    )
+    np.testing.assert_allclose(same.meta["jet_pt"], usual.meta["jet_pt"])
+    pull = []
+    for jets in (usual, data):
+        names = [name.partition("/")[2] for name in jets.schema.names]
+        values = jets.values.groups["particles"].values.astype(float)
+        tracks = values[values[:, names.index("part_d0err")] > 0]
+        pull.append(np.median(np.abs(tracks[:, names.index("part_d0val")] / tracks[:, names.index("part_d0err")])))
+    assert 1.1 < pull[1] / pull[0] < 1.35
+    tracks = [(jets.values.groups["particles"].values[:, 10] != 0).sum() for jets in (usual, data)]
+    assert tracks[1] < 0.97 * tracks[0]

@@ -45,6 +45,8 @@ def open_clouds(path: Path, layout: Layout, expected: Schema | None) -> CloudSou
         if path.is_file() and path.suffix.lower() in ROOT:
             raise _no_clouds(path)
         return None
+    if asked and not described and paths[0].suffix.lower() in ROOT and not holds_clouds(paths[0]):
+        raise _no_clouds(paths[0])
     if layout.axes:
         raise SettingsError(f"--axes {layout.axes}: clouds of particles have no such axes; leave it out")
     tree = str((layout.weaver or {}).get("treename") or (layout.clouds or {}).get("tree") or "")

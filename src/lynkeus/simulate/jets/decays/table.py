@@ -36,7 +36,9 @@ def _pions(core: tuple[int, ...], charge: int, shares: dict[tuple[int, int], flo
 
 def _of_b(charmed: int) -> Channels:
     """A hadron with a b quark (not the antiquark): to a charmed hadron and a W- that becomes leptons, pions or a Ds."""
-    pions = {(1, 0): 0.05, (1, 1): 0.13, (1, 2): 0.08, (3, 0): 0.15, (3, 1): 0.2, (5, 0): 0.08, (5, 1): 0.05}
+    pions = {
+        (1, 0): 0.02, (1, 1): 0.1, (1, 2): 0.14, (3, 0): 0.06, (3, 1): 0.18, (3, 2): 0.12, (5, 0): 0.03, (5, 1): 0.09,
+    }  # fmt: skip
     leptons = ((0.108, (charmed, E, -NU_E)), (0.108, (charmed, MU, -NU_MU)))
     return leptons + _pions((charmed,), -1, pions) + ((0.044, (charmed, -431)),)
 
@@ -60,8 +62,10 @@ SPECIES: dict[int, Species] = {
         (0.11, (KS, PI)), (0.14, (KS, PI, PI0)), (0.08, (KS, PI, PI, -PI)), (0.06, (PI, PI, -PI)),
     )),
     421: Species(1.86484, 0.1229, (
-        (0.065, (-K, -E, NU_E)), (0.065, (-K, -MU, NU_MU)), (0.1, (-K, PI)), (0.3, (-K, PI, PI0)),
-        (0.17, (-K, PI, PI, -PI)), (0.08, (-K, PI, PI, -PI, PI0)), (0.12, (KS, PI, -PI)), (0.1, (KS, PI, -PI, PI0)),
+        (0.065, (-K, -E, NU_E)), (0.065, (-K, -MU, NU_MU)), (0.06, (-K, PI)), (0.22, (-K, PI, PI0)),
+        (0.12, (-K, PI, PI, -PI)), (0.05, (-K, PI, PI, -PI, PI0)), (0.08, (KS, PI, -PI)), (0.08, (KL, PI, -PI)),
+        (0.05, (KS, PI, -PI, PI0)), (0.05, (KL, PI, -PI, PI0)), (0.06, (KL, PI0, PI0)), (0.05, (KS, PI0)),
+        (0.05, (KL, PI0)),
     )),
     431: Species(1.96834, 0.1512, (
         (0.065, (221, -E, NU_E)), (0.065, (221, -MU, NU_MU)), (0.055, (PI, PI, -PI)),
