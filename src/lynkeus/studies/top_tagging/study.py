@@ -69,6 +69,7 @@ def look(case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
     lines = [head]
     for outcome in outcomes:
         own = found[outcome.name]
+        assert outcome.test.truth is not None
         error = 100 * reliability(outcome.scores[:, 0], np.equal(outcome.test.truth, 1), outcome.test.weight).error
         each = zip(own.rejection, own.rejection_low, own.rejection_high, strict=True)
         cells = [f"{value:.4g} ({low:.3g} to {high:.3g})" for value, low, high in each]
