@@ -58,6 +58,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "deepak8": "lynkeus.scorers.taggers.deepak8:DeepAK8 [learn]",
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
+        "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
+        "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
     },
     "sources": {
         "hdf5": "lynkeus.sources.formats.hdf5:Hdf5Source",
@@ -87,6 +89,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "top_tagging": "lynkeus.studies.top_tagging.study:top_tagging [learn]",
         "cms_run_flags": "lynkeus.studies.cms_run_flags.study:cms_run_flags",
         "xenon_data_quality": "lynkeus.studies.xenon_data_quality.study:xenon_data_quality [learn]",
+        "tau_id": "lynkeus.studies.tau_id.study:tau_id [learn]",
+        "flavour_tagging": "lynkeus.studies.flavour_tagging.study:flavour_tagging [learn]",
     },
 }
 
