@@ -11,10 +11,11 @@ from lynkeus.core import errors
 NAMES = [
     "About", "about_of", "advance", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Book", "Calibration",
     "CalibrationError", "Case", "Check", "Comparison", "concatenate", "Evidence", "Exports", "Finding", "Findings",
-    "Finds", "Floats", "GoodPatch", "JudgesPlots", "KINDS", "LastBatch", "LynkeusError", "ModelError", "NOTHING",
+    "Finds", "Floats", "GoodPatch", "Group", "JudgesPlots", "KINDS", "LastBatch", "LynkeusError", "ModelError",
+    "NOTHING", "Packed",
     "OpenAlarm", "Outcome", "Part", "Plot", "PlotRecord", "Point", "Refers", "RunRecord", "Schema", "SchemaError",
     "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "Standing", "Stands", "StoreError", "Study",
-    "Tail", "TimesNs", "Tracking", "Unseen", "Verdict", "Watches",
+    "Tags", "Tail", "TimesNs", "Tracking", "Unseen", "Verdict", "Watches",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from lynkeus.core.errors import (
 )
 from lynkeus.core.finding import NOTHING, Finding, GoodPatch, Spot
 from lynkeus.core.last_batch import LastBatch
+from lynkeus.core.packed import Group, Packed
 from lynkeus.core.protocols import (
     About,
     Evidence,
@@ -24,6 +25,7 @@ from lynkeus.core.protocols import (
     Scorer,
     Scores,
     Source,
+    Tags,
     Tracking,
     Unseen,
     Watches,
@@ -55,12 +57,14 @@ __all__ = [
     "Finds",
     "Floats",
     "GoodPatch",
+    "Group",
     "JudgesPlots",
     "LastBatch",
     "LynkeusError",
     "ModelError",
     "OpenAlarm",
     "Outcome",
+    "Packed",
     "Part",
     "Plot",
     "PlotRecord",
@@ -79,6 +83,7 @@ __all__ = [
     "Stands",
     "StoreError",
     "Study",
+    "Tags",
     "Tail",
     "TimesNs",
     "Tracking",

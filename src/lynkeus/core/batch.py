@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core.errors import SchemaError
+from lynkeus.core.packed import Packed
 from lynkeus.core.weights import check_weights, joined_weights
 
 Array = npt.NDArray[Any]
@@ -34,8 +35,9 @@ class Schema:
     `names` label the channels (table: columns; waveform: channels), `units` is either one unit for all or one
     per name, `shape` is the shape of one sample with None for "any length", `sample_rate_hz` the rate of the
     time axis of a waveform, or of the rows of a table that was sampled at a fixed rate (None: not known).
-    `edges` are the bin edges of histograms: of each plot, of each of its axes. Raises SchemaError for an inconsistent
-    schema.
+    `edges` are the bin edges of histograms: of each plot, of each of its axes. Clouds have names "GROUP/FEATURE".
+    `classes`: what each sample is one of, where it is known; the numbers of `Batch.truth` count them. Raises
+    SchemaError for an inconsistent schema.
     """
 
     kind: str
@@ -45,6 +47,7 @@ class Schema:
     sample_rate_hz: float | None = None
     edges: tuple[tuple[tuple[float, ...], ...], ...] = ()
     instrument: str = ""
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -115,17 +118,18 @@ def _rate_difference(mine: float | None, theirs: float | None) -> str:
 class Batch:
     """n samples of one kind, in time order where they have times.
 
-    `values` (n, *schema.shape); NaN means missing. `time_ns` (n,) int64, UTC, start of the sample. `mask` as
-    values or (n, particle): True where valid. `truth` (n,) integers: 0 normal, else the class or the 1-based
-    number of the planted fault. `weight` (n,): how much each sample counts, finite and at least 0 (None: each counts
-    once; 0: as if it were not there); negative weights, of generators of next-to-leading order, are refused: what has
-    been learned from would have no density. `meta`: arrays of length n that trace each sample to its origin, e.g.
-    `end_ns` (exclusive end of a window) or `position` (row in the file). Raises SchemaError where lengths or shapes
-    disagree, or for such a weight.
+    `values` (n, *schema.shape), or Packed where samples are clouds of any number of particles; NaN means missing.
+    `time_ns` (n,) int64, UTC, start of the sample. `mask` as values or (n, particle): True where valid. `truth` (n,)
+    integers: 0 normal, else the class or the 1-based number of the planted fault; where the schema has `classes`, the
+    number of the class, -1 where it is not known. `weight` (n,): how much each sample counts, finite and at least 0
+    (None: each counts once; 0: as if it were not there); negative weights, of generators of next-to-leading order, are
+    refused: what has been learned from would have no density. `meta`: arrays of length n that trace each sample to its
+    origin, e.g. `end_ns` (exclusive end of a window) or `position` (row in the file). Raises SchemaError where lengths
+    or shapes disagree, or for such a weight.
     """
 
     schema: Schema
-    values: Array
+    values: Any  # an Array, or Packed
     time_ns: TimesNs | None = None
     mask: Array | None = None
     truth: Array | None = None
@@ -142,6 +146,13 @@ class Batch:
         if self.weight is not None:
             check_weights(self.weight)
 
+    @property
+    def packed(self) -> Packed:
+        """Return the values of clouds. Raises SchemaError where the samples are no clouds of particles."""
+        if not isinstance(self.values, Packed):
+            raise SchemaError(f"these samples are of kind {self.schema.kind}, and no jets or other clouds of particles")
+        return self.values
+
     def _columns(self) -> dict[str, Array]:
         own = {name: getattr(self, name) for name in ("time_ns", "mask", "truth", "weight")}
         return {name: column for name, column in (own | dict(self.meta)).items() if column is not None}
@@ -155,7 +166,7 @@ class Batch:
         meta = {name: column[index] for name, column in self.meta.items()}
         return replace(self, values=self.values[index], meta=meta, **cut)
 
-    def with_values(self, values: Array, schema: Schema | None = None) -> Batch:
+    def with_values(self, values: Any, schema: Schema | None = None) -> Batch:
         """The same samples with other numbers."""
         return replace(self, values=values, schema=schema or self.schema)
 
@@ -176,4 +187,8 @@ def concatenate(batches: Sequence[Batch]) -> Batch:
     own["weight"] = joined_weights([batch.weight for batch in batches], [len(batch) for batch in batches])
     shared = set.intersection(*(set(batch.meta) for batch in batches))
     meta = {name: np.concatenate([batch.meta[name] for batch in batches]) for name in sorted(shared)}
-    return Batch(first.schema, np.concatenate([batch.values for batch in batches]), meta=meta, **own)
+    return Batch(first.schema, _joined([batch.values for batch in batches]), meta=meta, **own)
+
+
+def _joined(values: Sequence[Any]) -> Any:
+    return Packed.join(values) if isinstance(values[0], Packed) else np.concatenate(values)

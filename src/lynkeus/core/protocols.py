@@ -30,7 +30,8 @@ class About:
     `names_kinds`: it says which kind of fault it is, and its outputs after the first are for single kinds; `runs`: the
     samples that it reads are whole runs; `titles`: what pages call an output, where its name does not say that to
     people of every field; `answers`: which of its outputs answers for faults of one "channel" and which for those of
-    "all channels" at once, where it tells them apart.
+    "all channels" at once, where it tells them apart; `tags`: its outputs are the classes of the schema, and its scores
+    their probabilities.
     """
 
     kinds: tuple[str, ...]
@@ -46,6 +47,7 @@ class About:
     runs: bool = False
     titles: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
+    tags: bool = False
 
 
 @runtime_checkable
@@ -137,6 +139,17 @@ class JudgesPlots(Protocol):
     judge one: its score is that of the worst, and so is what is said of the run."""
 
     def plot_sigma(self, batch: Batch) -> Floats: ...
+
+
+@runtime_checkable
+class Tags(Protocol):
+    """A Scorer whose outputs are classes, of which each sample is one, and whose scores are their probabilities.
+
+    `fit` learns from the truth of samples, by the numbers of the classes of the schema; `calibrate` then makes the
+    probabilities those of samples that it has not learned from.
+    """
+
+    def calibrate(self, source: Source) -> None: ...
 
 
 @runtime_checkable

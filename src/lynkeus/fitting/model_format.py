@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lynkeus.core import Calibration, ModelError, plugins
+from lynkeus.core.background import Background
 from lynkeus.core.run_calibration import RunCalibration
 from lynkeus.core.stated import Stated
 from lynkeus.fitting.views.as_read import AsRead, Images
@@ -60,6 +61,8 @@ def _view(fields: Mapping[str, Any]) -> View:
 def _calibration(fields: Mapping[str, Any]) -> Calibration | Stated:
     if "scale" not in fields:
         return Calibration.from_dict(fields)
+    if fields["scale"] == "background":
+        return Background.from_dict(fields)
     return (RunCalibration if "levels" in fields else Stated).from_dict(fields)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lynkeus.core import Finding, RunRecord, about_of
+from lynkeus.core import Batch, Finding, RunRecord, about_of
 from lynkeus.fitting.fitted import Fitted, Scored
 
 BOOKKEEPING = ("end_ns", "done_ns", "position", "fault_fraction")  # in meta, but nothing that names the sample
@@ -37,10 +37,20 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
             found[f"{output}_alarms_per_hour"] = scored.rates[:, k]
     if about_of(fitted.scorer).names_kinds:
         found["fault"] = scored.kinds.tolist()
+    if about_of(fitted.scorer).tags:
+        return found | _class_of(batch)
     found["where"] = scored.where(0).tolist()
     if batch.truth is not None:
         found["truth"] = batch.truth
     return found
+
+
+def _class_of(batch: Batch) -> dict[str, object]:
+    """Return what each sample is, in words, '' where that is not known; nothing where it is not known of any."""
+    classes = batch.schema.classes
+    if batch.truth is None or not classes or "label" in batch.meta:
+        return {}
+    return {"label": np.array([*classes, ""])[batch.truth].tolist()}
 
 
 def image_row(fitted: Fitted, scored: Scored) -> Row:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lynkeus.core.batch import Array, Batch
+from lynkeus.core.packed import Group, Packed
 from lynkeus.sources.wrappers.wrapper import Wrapper
 
 
@@ -20,6 +21,12 @@ class Finite(Wrapper):
         self.own_messages.clear()
         infinite, missing = _Count("infinite values are taken as missing (NaN)"), _Count("values are missing (NaN)")
         for batch in self.source:
+            if isinstance(batch.values, Packed):
+                batch, seen = _finite(batch, batch.values)
+                infinite.total, missing.total = infinite.total + seen[0], missing.total + seen[1]
+                self.own_messages[:] = [count.line for count in (infinite, missing) if count.total]
+                yield batch
+                continue
             if batch.values.dtype.kind != "f" or np.isfinite(batch.values).all():
                 yield batch
                 continue
@@ -31,6 +38,16 @@ class Finite(Wrapper):
                 values = np.where(is_infinite, np.nan, batch.values).astype(batch.values.dtype, copy=False)
                 batch = batch.with_values(values)
             yield batch
+
+
+def _finite(batch: Batch, packed: Packed) -> tuple[Batch, tuple[int, int]]:
+    """Return clouds without Inf, and how many values were infinite and how many are missing."""
+    groups, infinite, missing = {}, 0, 0
+    for name, (values, offsets) in packed.groups.items():
+        here = np.isinf(values)
+        infinite, missing = infinite + int(here.sum()), missing + int(np.isnan(values).sum())
+        groups[name] = Group(np.where(here, np.nan, values).astype(values.dtype) if here.any() else values, offsets)
+    return (batch.with_values(Packed(groups)) if infinite else batch), (infinite, missing)
 
 
 class _Count:

@@ -1,0 +1,105 @@
+"""fit_classes: from labelled samples to a model whose outputs are the probabilities of classes.
+
+One sample in five is kept from the training: on these the probabilities are made right, and the background efficiency
+of each class is counted, so that what a model promises does not rest on what it has learned by heart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lynkeus.core import (
+    Calibration,
+    CalibrationError,
+    Floats,
+    Scorer,
+    SettingsError,
+    Source,
+    Tags,
+)
+from lynkeus.core.background import FEWEST_SAMPLES, Background
+from lynkeus.core.stated import Stated
+from lynkeus.core.weights import joined_weights
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.lineage import lineage_of
+from lynkeus.fitting.reference import FOLDS
+from lynkeus.fitting.views.view import View
+from lynkeus.sources.wrappers.classed import Classed, Fold
+
+
+def fit_classes(
+    scorer: Scorer, name: str, view: View, source: Source, labels: str, lineage: Mapping[str, Any]
+) -> Fitted:
+    """Fit a scorer of classes to labelled samples, and what its outputs mean.
+
+    `labels`: the column of classes, where the source does not say them itself. Raises SettingsError where there are no
+    two classes with enough samples of each.
+    """
+    assert isinstance(scorer, Tags), f"{name} says that it tags, and has no calibrate"
+    known = Classed(view.training(source), labels, tuple(getattr(scorer, "classes", ()) or ()))
+    total, weight, messages = _counted(known)
+    _require_classes(total, name)
+    scorer.fit(Fold(known, FOLDS, inside=False))
+    held_out = Fold(known, FOLDS, inside=True)
+    scorer.calibrate(held_out)
+    calibrations: dict[str, Calibration | Stated] = dict(_backgrounds(scorer, held_out, known.given))
+    counts = {one: total[one] for one in known.given}
+    more = {"samples": sum(counts.values()), "classes": counts, "held_out": f"one in {FOLDS}", "weighted": weight}
+    messages += [*getattr(scorer, "messages", ())]
+    return Fitted(name, scorer, view, calibrations, {}, {**lineage_of(source, name, lineage), **more}, messages)
+
+
+def _counted(known: Classed) -> tuple[Counter[str], bool, list[str]]:
+    """Return how many samples each class has, whether they have weights, and what the source says of what it left
+    out."""
+    weighted = False
+    for batch in known:
+        weighted = weighted or batch.weight is not None
+    return known.counts, weighted, list(known.messages)
+
+
+def _require_classes(counts: Counter[str], who: str) -> None:
+    least = FOLDS * FEWEST_SAMPLES
+    few = [name for name, count in counts.items() if count < least]
+    if len(counts) < 2:
+        only = f": all are {next(iter(counts))}" if counts else ""
+        raise SettingsError(f"{who} tells classes apart, and the samples have {len(counts)}{only}; give at least two")
+    if few:
+        said = ", ".join(f"{name} ({counts[name]})" for name in few[:5])
+        raise SettingsError(
+            f"{who} needs at least {least} samples of each class; too few of {said}: give more of them, or leave the "
+            "class out"
+        )
+
+
+def _backgrounds(scorer: Scorer, held_out: Source, classes: tuple[str, ...]) -> dict[str, Background]:
+    """Return of each output what share of the samples of other classes has such a probability."""
+    scores, truth, weight = scored_classes(scorer, held_out)
+    found = {}
+    for output in scorer.outputs:
+        others = truth != classes.index(output)
+        try:
+            own = None if weight is None else weight[others]
+            found[output] = Background.fit(scores[others, scorer.outputs.index(output)], own)
+        except CalibrationError as error:
+            raise CalibrationError(f"class {output}: {error}") from error
+    return found
+
+
+def scored_classes(scorer: Scorer, source: Source) -> tuple[Floats, Any, Floats | None]:
+    """Return probabilities (n, outputs), the numbers of the classes (n,) and the weights (n,) or None."""
+    scores: list[Floats] = []
+    truths: list[Any] = []
+    weights: list[Floats | None] = []
+    for batch in source:
+        scores.append(scorer.score(batch))
+        truths.append(batch.truth)
+        weights.append(batch.weight)
+    if not scores:
+        raise CalibrationError("there are no samples to score")
+    lengths = [len(part) for part in scores]
+    return np.concatenate(scores), np.concatenate(truths), joined_weights(weights, lengths)
