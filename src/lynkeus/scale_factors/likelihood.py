@@ -14,6 +14,7 @@ e_f is part of it. Written as -2 ln of the likelihood over that of a saturated m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import xlogy
@@ -38,7 +39,7 @@ class Likelihood:
 
     def scales(self, parameters: Floats) -> Floats:
         """Return (classes, m) what each simulated count is multiplied by; parameters are yields, then factors."""
-        yields, factors = np.split(np.asarray(parameters, float), 2)
+        yields, factors = _both(parameters)
         return np.asarray(
             np.where(self.templates.passes, (yields * factors)[:, None], (yields * self._fail(factors))[:, None])
         )
@@ -66,7 +67,7 @@ class Likelihood:
     def gradient(self, parameters: Floats) -> Floats:
         """Return (2 * classes,) derivatives; those by the nuisance parameters are 0 where they are solved."""
         simulated, variance = self.templates.simulated, self.templates.variance
-        yields, factors = np.split(np.asarray(parameters, float), 2)
+        yields, factors = _both(parameters)
         passes, scales = self.templates.passes, self.scales(parameters)
         mean = np.maximum((scales * simulated).sum(axis=0), TINY)
         by_mean = 2.0 * (1.0 - self.templates.data / mean)
@@ -82,20 +83,21 @@ class Likelihood:
             )
         passing, failing = by_scale[:, passes].sum(axis=1), by_scale[:, ~passes].sum(axis=1)
         by_yield = factors * passing + self._fail(factors) * failing
-        by_factor = yields * passing - yields * self._odds() * failing
+        by_factor = yields * passing - yields * self._odds * failing
         return np.concatenate([by_yield, by_factor + 2.0 * (factors - 1.0) / self.width**2])
 
     def _prior(self, parameters: Floats) -> float:
-        factors = np.split(np.asarray(parameters, float), 2)[1]
+        factors = _both(parameters)[1]
         return float((((factors - 1.0) / self.width) ** 2).sum())
 
+    @cached_property
     def _odds(self) -> Floats:
         efficiency = np.nan_to_num(self.templates.efficiency)
         return np.asarray(efficiency / np.maximum(1.0 - efficiency, TINY))
 
     def _fail(self, factors: Floats) -> Floats:
         """(1 - s e) / (1 - e): what the count of failing jets is multiplied by."""
-        return 1.0 + (1.0 - factors) * self._odds()
+        return 1.0 + (1.0 - factors) * self._odds
 
     def _nuisance(self, mean: Floats, spread: Floats) -> tuple[Floats, Array]:
         """Return (m,) the nuisance parameters that suit the data best, and the effective number of simulated jets."""
@@ -104,3 +106,9 @@ class Likelihood:
         counted = np.where(finite, effective, 0.0)
         beta = np.where(finite, (self.templates.data + counted) / (mean + counted), 1.0)
         return np.maximum(beta, TINY), counted
+
+
+def _both(parameters: Floats) -> tuple[Floats, Floats]:
+    values = np.asarray(parameters, float)
+    half = len(values) // 2
+    return values[:half], values[half:]

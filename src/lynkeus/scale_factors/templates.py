@@ -7,6 +7,7 @@ vertex) has a bin of its own before the others.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class Templates:
     high: Floats
     negative: int = 0
 
-    @property
+    @cached_property
     def efficiency(self) -> Floats:
         """Return (classes,) efficiency in simulation; NaN for a class without a jet."""
         total = self.simulated.sum(axis=1)
