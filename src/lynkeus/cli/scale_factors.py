@@ -157,7 +157,7 @@ def _other(reader: Reader, path: str, nominal: Read) -> Jets:
 def _seen(fitted: Fitted, name: str) -> list[str]:
     """Say so where the tagger sees the template variable."""
     sees = any(one.rpartition("/")[2] == name for one in fitted.view.names)
-    return [f"the tagger sees {name}: its shape after the cut is taken from simulation as it is"] if sees else []
+    return [f"the tagger is given {name}: its shape after the cut is taken from simulation as it is"] if sees else []
 
 
 def _of_data(observed: Read) -> list[str]:

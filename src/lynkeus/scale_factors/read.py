@@ -110,7 +110,10 @@ def with_classes(found: Read, classes: Sequence[str]) -> Jets:
 def _column(table: pa.Table, name: str, path: str) -> Floats:
     if name not in table.column_names:
         known = ", ".join(table.column_names)
-        raise SourceError(f"{path}: the scores have no column {name!r}; there are {known}: score files that hold it")
+        raise SourceError(
+            f"{path}: the scores have no column {name!r}; give another --template, or the jets themselves, which are "
+            f"scored here; columns: {known}"
+        )
     values = table[name]
     if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
         raise SourceError(f"{path}: the column {name!r} holds no numbers ({values.type})")

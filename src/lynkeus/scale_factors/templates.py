@@ -130,6 +130,8 @@ def join_poor(templates: Templates) -> Templates:
         elif pending:
             own = [pending]
         groups += own
+    if not groups:
+        return templates
     return replace(
         templates,
         data=np.array([templates.data[group].sum() for group in groups]),
