@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import SettingsError, SourceError
+from lynkeus.scale_factors.closure import true_factors
 from lynkeus.scale_factors.correction import correction_set, write_corrections
 from lynkeus.scale_factors.flavours import flavour_numbers
 from lynkeus.scale_factors.jets import Bins
@@ -36,6 +37,15 @@ def test_factors_are_those_of_the_data_within_their_errors(found: Measurement) -
         assert cell.efficiency[0] == pytest.approx(np.exp(-0.35), abs=0.03)
     assert found.sources == ("statistics", "templates", "tune", "extrapolation")
     assert len(found.distinct()) == 2
+
+
+def test_true_factors_are_those_that_were_drawn(jets: Callable[..., Any], question: Callable[..., Any]) -> None:
+    truth, error = true_factors(question(), jets(60_000, 2), jets(60_000, 1, FACTORS))["medium"]
+    assert truth.shape == (2, 3)
+    assert (np.abs(truth - FACTORS) < 4 * error).all()
+    alone = jets(100, 2)
+    nothing, _ = true_factors(question(), alone[alone.flavour > 0], alone)["medium"]
+    assert np.isnan(nothing[:, 0]).all()
 
 
 def test_sources_add_in_quadrature(found: Measurement) -> None:

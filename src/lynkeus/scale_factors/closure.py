@@ -15,7 +15,8 @@ from lynkeus.core import Floats
 from lynkeus.metrics.rates import wilson_interval
 from lynkeus.scale_factors.fit import fit_bin
 from lynkeus.scale_factors.likelihood import Likelihood
-from lynkeus.scale_factors.measure import PRIOR
+from lynkeus.scale_factors.jets import Jets
+from lynkeus.scale_factors.measure import PRIOR, Question
 from lynkeus.scale_factors.templates import Templates, join_poor
 
 EXPECTED = 0.6827  # coverage of one standard deviation
@@ -82,3 +83,30 @@ def pseudo_experiments(
             rows.append((fit.factor[measured], fit.low, fit.high, fit.error[measured], fit.p_value))
     factor, low, high, error, p_value = np.array(rows).reshape(-1, 5).T
     return Closure(float(truth.factors[measured]), factor, low, high, error, p_value, failed, experiments)
+
+
+def true_factors(question: Question, simulated: Jets, data: Jets) -> dict[str, tuple[Floats, Floats]]:
+    """Return for each working point (bins, classes) the efficiency in data over simulation, by the labels of both, and
+    its error; NaN where there is no such jet. Only simulated "data" have labels."""
+    found = {}
+    for name, threshold in question.thresholds.items():
+        share, error = zip(*(_efficiency(question, jets, threshold) for jets in (data, simulated)), strict=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = share[0] / share[1]
+            found[name] = ratio, ratio * np.hypot(error[0] / share[0], error[1] / share[1])
+    return found
+
+
+def _efficiency(question: Question, jets: Jets, threshold: float) -> tuple[Floats, Floats]:
+    """Return (bins, classes) shares of jets that pass, and their errors, of the effective number of jets."""
+    shape = len(question.bins), len(question.classes)
+    place, known = question.bins.of(jets.pt, jets.eta), jets.flavour >= 0
+    inside = (place >= 0) & known
+    cell = place[inside] * shape[1] + jets.flavour[inside]
+    weight, passes = jets.weights[inside], jets.score[inside] >= threshold
+    whole, squares, passing = (
+        np.bincount(cell, counts, shape[0] * shape[1]).reshape(shape) for counts in (weight, weight**2, weight * passes)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = passing / whole
+        return share, np.sqrt(share * (1.0 - share) * squares) / whole

@@ -43,31 +43,14 @@ class Reader:
 
     def __call__(self, path: str) -> Read:
         """Return the jets of a file, folder or URL. Raises SourceError naming what is not there."""
-        found = self._table(path) if is_scores(path, self.output) else self._scored(path)
+        found = (
+            self._table(path)
+            if is_scores(path, self.output)
+            else scored(self.fitted, self.open(path), self.output, self.template, path)
+        )
         if not len(found.jets):
             raise SourceError(f"{path}: there is not a single jet")
         return found
-
-    def _scored(self, path: str) -> Read:
-        parts = list(self._parts(self.open(path), path))
-        if not parts:
-            raise SourceError(f"{path}: there is not a single jet")
-        score, template, pt, eta, flavour = (np.concatenate([part[k] for part in parts]) for k in range(5))
-        weights = [part[5] for part in parts]
-        weight = None if any(one is None for one in weights) else np.concatenate(weights)
-        jets = Jets(score, template, pt, eta, flavour, weight, path)
-        return Read(jets, parts[0][6], bool((flavour >= 0).any()), weight is not None)
-
-    def _parts(self, source: Source, path: str) -> Iterator[tuple[Any, ...]]:
-        number = list(self.fitted.scorer.outputs).index(self.output)
-        for batch in source:
-            scores = [self.fitted.scorer.score(own)[:, number] for own in self.fitted.prepare(InMemory(batch))]
-            if sum(map(len, scores)) != len(batch):
-                raise SourceError(f"{path}: the model scores {sum(map(len, scores))} of {len(batch)} jets")
-            flavour = np.full(len(batch), -1) if batch.truth is None else np.asarray(batch.truth, np.int64)
-            kinematics = (_observer(batch, name, path) for name in (PT, ETA))
-            variable = template_values(batch, self.template, path)
-            yield (np.concatenate(scores), variable, *kinematics, flavour, batch.weight, batch.schema.classes)
 
     def _table(self, path: str) -> Read:
         """Read a table of scores: the output, jet_pt, jet_eta, the template variable; label and weight if there."""
@@ -81,6 +64,31 @@ class Reader:
         weight = _column(table, WEIGHT, path) if WEIGHT in table.column_names else None
         jets = Jets(score, template, pt, eta, flavour, weight, path)
         return Read(jets, classes, bool(classes), weight is not None)
+
+
+def scored(fitted: Fitted, source: Source, output: str, template: str, name: str) -> Read:
+    """Return the jets of a source, scored by an output of a model. Raises SourceError, for the data `name`, where there
+    is no jet, or where its momentum, direction or template variable is not there."""
+    parts = list(_parts(fitted, source, output, template, name))
+    if not parts:
+        raise SourceError(f"{name}: there is not a single jet")
+    score, variable, pt, eta, flavour = (np.concatenate([part[k] for part in parts]) for k in range(5))
+    weights = [part[5] for part in parts]
+    weight = None if any(one is None for one in weights) else np.concatenate(weights)
+    jets = Jets(score, variable, pt, eta, flavour, weight, name)
+    return Read(jets, parts[0][6], bool((flavour >= 0).any()), weight is not None)
+
+
+def _parts(fitted: Fitted, source: Source, output: str, template: str, name: str) -> Iterator[tuple[Any, ...]]:
+    number = list(fitted.scorer.outputs).index(output)
+    for batch in source:
+        scores = [fitted.scorer.score(own)[:, number] for own in fitted.prepare(InMemory(batch))]
+        if sum(map(len, scores)) != len(batch):
+            raise SourceError(f"{name}: the model scores {sum(map(len, scores))} of {len(batch)} jets")
+        flavour = np.full(len(batch), -1) if batch.truth is None else np.asarray(batch.truth, np.int64)
+        kinematics = (_observer(batch, one, name) for one in (PT, ETA))
+        variable = template_values(batch, template, name)
+        yield (np.concatenate(scores), variable, *kinematics, flavour, batch.weight, batch.schema.classes)
 
 
 def is_scores(path: str, output: str) -> bool:
