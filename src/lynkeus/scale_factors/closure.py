@@ -14,8 +14,8 @@ import numpy as np
 from lynkeus.core import Floats
 from lynkeus.metrics.rates import wilson_interval
 from lynkeus.scale_factors.fit import fit_bin
-from lynkeus.scale_factors.likelihood import Likelihood
 from lynkeus.scale_factors.jets import Jets
+from lynkeus.scale_factors.likelihood import Likelihood
 from lynkeus.scale_factors.measure import PRIOR, Question
 from lynkeus.scale_factors.templates import Templates, join_poor
 
