@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lynkeus.scale_factors.jets import Bins, Jets
-from lynkeus.scale_factors.measure import Question
+from lynkeus.scale_factors.measurement import Question
 
 SLOPE = np.array([0.35, 1.6, 4.0])  # of -ln efficiency with the threshold: b, c, light
 MEAN, WIDTH = np.array([2.6, 1.4, 0.7]), np.array([1.1, 0.6, 0.5])  # of the mass of the vertex in GeV

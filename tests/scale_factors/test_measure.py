@@ -13,7 +13,8 @@ from lynkeus.scale_factors.closure import true_factors
 from lynkeus.scale_factors.correction import correction_set, write_corrections
 from lynkeus.scale_factors.flavours import flavour_numbers
 from lynkeus.scale_factors.jets import Bins
-from lynkeus.scale_factors.measure import Measurement, measure
+from lynkeus.scale_factors.measure import measure
+from lynkeus.scale_factors.measurement import Measurement
 from lynkeus.scale_factors.report import write_report
 
 pytest.importorskip("iminuit")

@@ -15,7 +15,7 @@ from lynkeus.progress import passes_bar, say
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.scale_factors.jets import Jets
-    from lynkeus.scale_factors.measure import Measurement, Question
+    from lynkeus.scale_factors.measurement import Measurement, Question
     from lynkeus.scale_factors.read import Read, Reader
 
 SHOWN = 20  # factors that are printed
@@ -99,7 +99,7 @@ def _reader(options: ScaleFactorOptions, fitted: Fitted, template: str) -> Reade
 def _question(options: ScaleFactorOptions, fitted: Fitted, nominal: Read, edges: tuple[float, ...] | None) -> Question:
     from lynkeus.core import SourceError
     from lynkeus.scale_factors.jets import Bins
-    from lynkeus.scale_factors.measure import Question
+    from lynkeus.scale_factors.measurement import Question
     from lynkeus.scale_factors.working_points import thresholds
 
     output = options.output_class or fitted.scorer.outputs[0]

@@ -16,7 +16,7 @@ from lynkeus.metrics.rates import wilson_interval
 from lynkeus.scale_factors.fit import fit_bin
 from lynkeus.scale_factors.jets import Jets
 from lynkeus.scale_factors.likelihood import Likelihood
-from lynkeus.scale_factors.measure import PRIOR, Question
+from lynkeus.scale_factors.measurement import PRIOR, Question
 from lynkeus.scale_factors.templates import Templates, join_poor
 
 EXPECTED = 0.6827  # coverage of one standard deviation
@@ -69,13 +69,8 @@ def pseudo_experiments(
     rng, rows, failed = np.random.default_rng(seed), [], 0
     likelihood = Likelihood(templates, np.full(len(classes), np.inf))
     expected = likelihood.expected(np.concatenate([truth.yields, truth.factors]))[0]
-    there = templates.simulated > 0
-    weight = np.where(there, templates.variance / np.where(there, templates.simulated, 1.0), 1.0)
     for _ in range(experiments):
-        counts = rng.poisson(np.where(there, templates.simulated / weight, 0.0)).astype(float)
-        drawn = replace(
-            templates, data=rng.poisson(expected).astype(float), simulated=counts * weight, variance=counts * weight**2
-        )
+        drawn = replace(templates.resampled(rng), data=rng.poisson(expected).astype(float))
         fit = fit_bin(join_poor(drawn), measured, tuple(classes), prior)
         if fit.problem:
             failed += 1

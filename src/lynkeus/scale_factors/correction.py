@@ -17,7 +17,7 @@ from lynkeus.core import Floats, SettingsError
 from lynkeus.core.extras import needing
 from lynkeus.files.whole import write_whole
 from lynkeus.scale_factors.jets import Bins
-from lynkeus.scale_factors.measure import Cell, Measurement
+from lynkeus.scale_factors.measurement import Cell, Measurement
 
 CENTRAL, UP, DOWN = "central", "up", "down"
 DIGITS = 6

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from lynkeus.commission.figures import COLOURS, MARKERS, SERIES, finished
 from lynkeus.core import Floats
 from lynkeus.scale_factors.likelihood import Likelihood
-from lynkeus.scale_factors.measure import Cell, Measurement
+from lynkeus.scale_factors.measurement import Cell, Measurement
 
 NONE = "none"  # the bin of jets without a value
 

@@ -45,9 +45,12 @@ class Fit:
         return float(chi2.sf(self.chi2, self.ndf)) if self.ndf > 0 else float("nan")
 
 
-def fit_bin(templates: Templates, measured: int, classes: tuple[str, ...], prior: float, limited: bool = True) -> Fit:
+def fit_bin(
+    templates: Templates, measured: int, classes: tuple[str, ...], prior: float, limited: bool = True,
+    interval: bool = True,
+) -> Fit:  # fmt: skip
     """Fit one bin. `measured`: the class whose factor is free; those of the others are held near 1 by a Gaussian of
-    width `prior`. `limited`: whether the simulation has statistical errors.
+    width `prior`. `limited`: whether the simulation has statistical errors; `interval`: whether the interval is wanted.
 
     A fit that failed, or must not be trusted, has a `problem`; factors are NaN where none could be tried. Raises
     SettingsError where iminuit is missing.
@@ -64,7 +67,7 @@ def fit_bin(templates: Templates, measured: int, classes: tuple[str, ...], prior
     minuit.hesse()
     values, errors = np.array(minuit.values), np.array(minuit.errors)
     count = len(classes)
-    low, high = _interval(minuit, count + measured)
+    low, high = _interval(minuit, count + measured) if interval else (np.nan, np.nan)
     free = count + 1 - int((templates.simulated.sum(axis=1) <= 0).sum())
     return Fit(
         values[count:], errors[count:], values[:count], low, high, float(minuit.fval), len(templates.data) - free,

@@ -3,93 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from lynkeus.core import Floats, SettingsError, SourceError
+from lynkeus.core import SettingsError, SourceError
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.scale_factors.fit import Fit, fit_bin
-from lynkeus.scale_factors.jets import Bins, Jets
+from lynkeus.scale_factors.jets import Jets
+from lynkeus.scale_factors.measurement import Cell, Measurement, Question
 from lynkeus.scale_factors.templates import Templates, choose_edges, fill
+from lynkeus.scale_factors.uncertainties import of_extrapolation, of_statistics, of_variation
 
-STATISTICS, SIMULATED, EXTRAPOLATION = "statistics", "templates", "extrapolation"
-PRIOR = 0.5
+EXTRAPOLATION = "extrapolation"
 POOR_FIT = 0.001  # p-value below which the templates are said not to describe the data
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is measured: the factor of the class `measured` among `classes`, at `thresholds` by name of working point
-    (a jet passes from there on), in `bins`.
-
-    `edges` of the template variable (None: chosen in each bin); `prior`: width of the Gaussian that holds the factors
-    of the other classes near 1; `merge`: bins whose fit fails are joined with their neighbours in pt.
-    """
-
-    classes: tuple[str, ...]
-    measured: str
-    thresholds: Mapping[str, float]
-    bins: Bins
-    edges: tuple[float, ...] | None = None
-    prior: float = PRIOR
-    merge: bool = False
-
-    @property
-    def number(self) -> int:
-        """Return the number of the class that is measured."""
-        return self.classes.index(self.measured)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One working point in one bin of pt and |eta|, or in several that were joined (`members`).
-
-    `efficiency` (classes,) in simulation; `shifts`: source -> (classes, 2) what its "down" and its "up" add to the
-    factors.
-    """
-
-    working_point: str
-    members: tuple[int, ...]
-    templates: Templates
-    fit: Fit
-    efficiency: Floats
-    shifts: Mapping[str, Floats] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    def total(self, upwards: bool) -> Floats:
-        """Return (classes,) all shifts in that direction in quadrature, with its sign."""
-        if not self.shifts:
-            return np.full(len(self.efficiency), np.nan)
-        sign = 1.0 if upwards else -1.0
-        parts = [np.maximum((sign * shift).max(axis=1), 0.0) for shift in self.shifts.values()]
-        return sign * np.sqrt(np.sum(np.square(parts), axis=0))
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Every working point in every bin: `cells[working point][bin]`; bins that were joined share a cell.
-
-    `sources` are the names of the uncertainties; `notes` what was left out or must be known.
-    """
-
-    question: Question
-    cells: Mapping[str, tuple[Cell, ...]]
-    sources: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    def distinct(self) -> list[Cell]:
-        """Return each cell once."""
-        return [cell for cells in self.cells.values() for number, cell in enumerate(cells) if cell.members[0] == number]
-
-    def problems(self) -> list[str]:
-        """Return what went wrong, as "WORKING POINT, BIN: what; what to do"."""
-        return [f"{self.words(cell)}: {cell.fit.problem}" for cell in self.distinct() if cell.fit.problem]
-
-    def words(self, cell: Cell) -> str:
-        """Name a cell: "medium, pt 30-50, |eta| 0-1.2"."""
-        return f"{cell.working_point}, {self.question.bins.joined(cell.members)}"
-
 
 Variations = Mapping[str, Sequence[Jets]]  # name -> one other simulation, or two: up and down
 
@@ -169,15 +96,15 @@ class _Look:
         cell = Cell(name, tuple(group), templates, fit, templates.efficiency, notes=_noted(question, templates, fit))
         if fit.problem:
             return cell
-        shifts, problems = _of_statistics(question, templates, fit), []
+        shifts, problems = of_statistics(question, templates, fit), []
         for source in self.samples.keys() - {""}:
             varied = [
                 fill(own_data, self._simulated(source, k, group), threshold, np.asarray(edges, float), classes)
                 for k in range(len(self.samples[source]))
             ]
-            shifts[source], problem = _of_variation(question, cell, varied)
+            shifts[source], problem = of_variation(question, cell, varied)
             problems += [f"{source}: {problem}"] if problem else []
-        inside = _extrapolation(question, cell)
+        inside = of_extrapolation(question, cell)
         if inside is not None:
             shifts[EXTRAPOLATION], problem = inside
             problems += [f"jets with a value of the variable alone: {problem}"] if problem else []
@@ -186,52 +113,6 @@ class _Look:
 
     def _simulated(self, source: str, number: int, group: Sequence[int]) -> Jets:
         return self.samples[source][number][np.isin(self.bin_of[source][number], group)]
-
-
-def _of_statistics(question: Question, templates: Templates, fit: Fit) -> dict[str, Floats]:
-    """The error of the data alone, and what the limited simulation adds to it in quadrature."""
-    exact = fit_bin(templates, question.number, question.classes, question.prior, limited=False)
-    if exact.problem:  # without the freedom of the simulation it fits nowhere: all of it is one error
-        exact = fit
-    whole, data = (_interval(question, one) for one in (fit, exact))
-    size = np.minimum(np.abs(data), np.abs(whole))
-    signs = np.array([-1.0, 1.0])
-    return {STATISTICS: signs * size, SIMULATED: signs * np.sqrt(whole**2 - size**2)}
-
-
-def _interval(question: Question, fit: Fit) -> Floats:
-    """Return (classes, 2) distance of both ends of the interval."""
-    ends = np.stack([-fit.error, fit.error], axis=1)
-    ends[question.number] = fit.low - fit.factor[question.number], fit.high - fit.factor[question.number]
-    return np.nan_to_num(ends)
-
-
-def _of_variation(question: Question, cell: Cell, varied: Sequence[Templates]) -> tuple[Floats, str]:
-    """Return (classes, 2) shifts where the efficiency in data is measured by another simulation.
-
-    The factor is that of the nominal one, so that it is (efficiency in data) / (nominal efficiency).
-    """
-    moved = []
-    for templates in varied:
-        fit = fit_bin(templates, question.number, question.classes, question.prior)
-        if fit.problem:
-            return np.zeros((len(question.classes), 2)), fit.problem
-        nominal = np.where(cell.efficiency > 0, cell.efficiency, np.nan)
-        moved.append(np.nan_to_num(fit.factor * templates.efficiency / nominal - cell.fit.factor))
-    up, down = moved if len(moved) == 2 else (moved[0], -moved[0])
-    return np.stack([down, up], axis=1), ""
-
-
-def _extrapolation(question: Question, cell: Cell) -> tuple[Floats, str] | None:
-    """What the factor shifts by where only jets with a value of the variable are fitted; None where all have one."""
-    inside = cell.templates.with_values()
-    if len(inside.data) == len(cell.templates.data):
-        return None
-    fit = fit_bin(inside, question.number, question.classes, question.prior)
-    if fit.problem:
-        return np.zeros((len(question.classes), 2)), fit.problem
-    shift = np.nan_to_num(fit.factor - cell.fit.factor)
-    return np.stack([-shift, shift], axis=1), ""
 
 
 def _noted(question: Question, templates: Templates, fit: Fit) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from lynkeus.core import SettingsError
 from lynkeus.files.whole import write_whole
 from lynkeus.scale_factors.correction import RULES
 from lynkeus.scale_factors.figures import draw_cell, draw_factors
-from lynkeus.scale_factors.measure import Cell, Measurement
+from lynkeus.scale_factors.measurement import Cell, Measurement
 
 TEMPLATE = "report.html"
 STYLES = Path(commission.__file__ or "").parent  # the style of all reports

@@ -49,6 +49,13 @@ class Templates:
         """Return only the bins of jets that have a value of the variable."""
         return self._chosen(np.isfinite(self.low))
 
+    def resampled(self, rng: np.random.Generator) -> Templates:
+        """Return these with the simulated counts drawn again: Poisson numbers of their effective jets."""
+        there = self.simulated > 0
+        weight = np.where(there, self.variance / np.where(there, self.simulated, 1.0), 1.0)
+        counts = rng.poisson(np.where(there, self.simulated / weight, 0.0)).astype(float)
+        return replace(self, simulated=counts * weight, variance=counts * weight**2)
+
     def _chosen(self, keep: Array) -> Templates:
         return replace(
             self, data=self.data[keep], simulated=self.simulated[:, keep], variance=self.variance[:, keep],
