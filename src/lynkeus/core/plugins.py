@@ -69,6 +69,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "surface": "lynkeus.simulate.surface.source:SurfaceSource",
         "inspection": "lynkeus.simulate.surface.scans:ScanPlan",
         "noble": "lynkeus.simulate.xenon.source:Noble",
+        "jets": "lynkeus.simulate.jets.source:JetSource",
         "pulses": "lynkeus.simulate.pulses.source:PulseRuns",
     },
     "studies": {
