@@ -63,6 +63,8 @@ def _measure(options: ScaleFactorOptions, model: Path, simulation: str, data: st
     with passes_bar(screen, "scale factors") as bar:
         bar.step("reading", 0.0)
         reader = _reader(options, fitted, name)
+        for path in (simulation, data, *(path for paths in files.values() for path in paths)):
+            reader.check(path)
         nominal = reader(simulation)
         question = _question(options, fitted, nominal, edges)
         numbers = flavour_numbers(question.classes, options.flavours)

@@ -52,6 +52,17 @@ class Reader:
             raise SourceError(f"{path}: there is not a single jet")
         return found
 
+    def check(self, path: str) -> None:
+        """Raise SourceError where something is lacking, before anything is scored."""
+        if is_scores(path, self.output):
+            self._table(path)
+            return
+        first = next(iter(self.open(path)), None)
+        if first is not None:
+            template_values(first, self.template, path)
+            for name in (PT, ETA):
+                _observer(first, name, path)
+
     def _table(self, path: str) -> Read:
         """Read a table of scores: the output, jet_pt, jet_eta, the template variable; label and weight if there."""
         table = pq.read_table(path)
