@@ -71,6 +71,10 @@ def _say_classes(fitted: Fitted, output: Path) -> None:
         say(screen, lines)
     counts = fitted.lineage["classes"]
     say(screen, [f"learned from {sum(counts.values())} samples: {', '.join(f'{n} {k}' for k, n in counts.items())}"])
+    right = fitted.lineage.get("calibration")
+    if right:
+        before, after = (100 * right[f"expected_calibration_error{when}"] for when in ("_before", ""))
+        say(screen, [f"probabilities by {right['method']}: calibration error {after:.2f} % (before {before:.2f} %)"])
     for name, calibration in fitted.calibrations.items():
         kept = f"{calibration.samples} samples of other classes that were not learned from"
         rarest = getattr(calibration, "rarest", 0.0)

@@ -75,7 +75,9 @@ def record_of(batch: Any) -> Record:
     p = np.stack([flat(entries.p[name]) for name in ("px", "py", "pz", "e")], axis=1)
     origin = np.stack([flat(entries.vProd[name]) for name in ("px", "py", "pz")], axis=1)
     event = np.repeat(np.arange(len(sizes)), sizes)
-    return Record(event, flat(entries.id).astype(int), flat(entries.status).astype(int), daughter, p, origin, len(sizes))
+    return Record(
+        event, flat(entries.id).astype(int), flat(entries.status).astype(int), daughter, p, origin, len(sizes)
+    )
 
 
 class Seeds(NamedTuple):
@@ -131,7 +133,9 @@ def leptons(record: Record, code: int) -> Seeds:
 def heavy_hadrons(record: Record) -> Seeds:
     """Return the hadrons with b (flavour 5) or c (4), above a pt, that decay without another one of their kind."""
     kind = ancestor_of(record.pdg)
-    rows = np.flatnonzero(((kind == BEAUTY) | (kind == CHARM)) & (pt_of(record.p) > HEAVY_PT) & (np.abs(record.pdg) > 100))
+    rows = np.flatnonzero(
+        ((kind == BEAUTY) | (kind == CHARM)) & (pt_of(record.p) > HEAVY_PT) & (np.abs(record.pdg) > 100)
+    )
     first, last = record.daughter[rows].T
     same = (kind[np.maximum(first, 0)] == kind[rows]) | (kind[np.maximum(last, 0)] == kind[rows])
     rows = rows[~same]

@@ -63,9 +63,7 @@ def make_jets(label: Array, asked: Asked, seed: tuple[int, ...]) -> Jets:
     return Jets.join(parts).cut(np.argsort(np.concatenate(places), kind="stable"))
 
 
-def _jets_of(
-    name: str, asked: Asked, seed: tuple[int, ...], missing: dict[int, Array]
-) -> Iterator[tuple[Jets, int]]:
+def _jets_of(name: str, asked: Asked, seed: tuple[int, ...], missing: dict[int, Array]) -> Iterator[tuple[Jets, int]]:
     """Yield jets that are matched in a process, and of how many events they are, as long as some are missing."""
     process = PROCESSES[name]
     rng = np.random.default_rng(seed)
