@@ -137,9 +137,12 @@ def test_templates_that_do_not_describe_the_data_are_said(
 
 def test_jets_that_are_left_out_are_said(jets: Callable[..., Any], question: Callable[..., Any]) -> None:
     simulated = jets(20_000, 2)
-    some = replace(simulated, flavour=np.where(np.arange(len(simulated)) < 100, -1, simulated.flavour))
+    first = np.arange(len(simulated)) < 100
+    some = replace(
+        simulated, flavour=np.where(first, -1, simulated.flavour), score=np.where(first[::-1], np.nan, simulated.score)
+    )
     found = measure(question("pt=30:200,eta=0:1.2"), some, jets(20_000, 1, name="data"))
-    assert "sim: 100 jets without a flavour are left out" in found.notes
+    assert {f"sim: 100 jets without a {what} are left out" for what in ("flavour", "score")} <= set(found.notes)
     assert any(note.startswith("data: ") and "outside of all bins" in note for note in found.notes)
 
 
@@ -158,6 +161,20 @@ def test_simulation_of_which_no_template_can_be_made_is_refused(
     columns = {name: np.full(500, value, getattr(simulated, name).dtype) for name, value in change.items()}
     with pytest.raises(SourceError, match=says):
         measure(question(), replace(simulated, **columns), jets(500, 1))
+
+
+def test_data_without_a_score_are_refused(jets: Callable[..., Any], question: Callable[..., Any]) -> None:
+    data = jets(500, 1, name="data")
+    with pytest.raises(SourceError, match="data: 500 jets have no score"):
+        measure(question(), jets(500, 2), replace(data, score=np.full(500, np.nan)))
+
+
+def test_a_variable_that_is_the_same_for_all_jets_says_nothing(
+    jets: Callable[..., Any], question: Callable[..., Any]
+) -> None:
+    same = [replace(one, template=np.full(3000, 2.0)) for one in (jets(3000, 2), jets(3000, 1))]
+    found = measure(question("pt=30:200,eta=0:2.4"), *same)
+    assert "fill one bin of the template" in found.problems()[0]
 
 
 @pytest.mark.parametrize("text", ["pt=30:20,eta=0:2", "pt=30:50", "pt=a:b,eta=0:1", "pt=30:50,eta=-1:1", "30:50"])

@@ -134,7 +134,9 @@ def _check(jets: Jets, question: Question) -> list[str]:
         raise SourceError(f"{jets.name}: no jet has a flavour (label); templates need a simulation with the truth")
     if not (jets.flavour == question.number).any():
         raise SourceError(f"{jets.name}: there is no {question.measured} jet, whose factor is asked for")
-    return [f"{jets.name}: {unlabelled} jets without a flavour are left out"] if unlabelled else []
+    lost = int((~np.isfinite(jets.score)).sum())
+    said = [f"{jets.name}: {unlabelled} jets without a flavour are left out"] if unlabelled else []
+    return [*said, f"{jets.name}: {lost} jets without a score are left out"] if lost else said
 
 
 def _labelled(jets: Jets) -> Jets:

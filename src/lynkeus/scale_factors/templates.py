@@ -77,7 +77,8 @@ def choose_edges(simulated: Jets, classes: int, data_jets: int) -> Floats:
     share = np.cumsum((1.0 / counts[flavour])[order])
     bins = int(np.clip(data_jets // JETS_PER_BIN, 3, MOST_BINS))
     inner = np.interp(np.arange(1, bins) / bins * share[-1], share, values[order])
-    return np.unique(np.concatenate([[values.min()], inner, [values.max()]]))
+    found = np.unique(np.concatenate([[values.min()], inner, [values.max()]]))
+    return found if len(found) > 1 else np.array([found[0] - 0.5, found[0] + 0.5])
 
 
 def fill(data: Jets, simulated: Jets, threshold: float, edges: Floats, classes: int) -> Templates:
