@@ -82,7 +82,7 @@ def draw_factors(found: Measurement) -> Figure:
     working point, thick bars of the statistics of the data, thin ones of all sources."""
     bins, number = found.question.bins, found.question.number
     rows = len(bins.abseta) - 1
-    figure = Figure(figsize=(max(4.2 * rows, 5.0), 3.2), layout="constrained")
+    figure = Figure(figsize=(max(4.2 * rows, 8.6), 3.2), layout="constrained")
     grid = figure.subplots(1, rows, sharey=True, squeeze=False)[0]
     per_row = len(bins.pt) - 1
     for row, axes in enumerate(grid):
