@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -223,9 +223,10 @@ def study_run(
     smoke: Annotated[bool, typer.Option(help="A small version, to see that everything runs")] = False,
 ) -> None:
     """Run one study from its data to its page of results; exit code 1 where a check fails."""
-    from lynkeus.core import Comparison, SettingsError, plugins
+    from lynkeus.core import Comparison, SettingsError, Tagging, plugins
     from lynkeus.evaluate.run_comparison import run_comparison
     from lynkeus.evaluate.run_study import run_study
+    from lynkeus.evaluate.tagging.run import run_tagging
 
     lacking = plugins.declared("studies", name).missing
     if lacking and not smoke:  # said now, not after an hour of statistics
@@ -233,7 +234,8 @@ def study_run(
     study = plugins.load("studies", name)(smoke=smoke)
     with passes_bar(screen, name) as bar:
         steps = bar.step
-        run = run_comparison(study, output, steps) if isinstance(study, Comparison) else run_study(study, output, steps)
+        runs: dict[type, Any] = {Comparison: run_comparison, Tagging: run_tagging}
+        run = runs.get(type(study), run_study)(study, output, steps)
     say(screen, run.lines())
     raise typer.Exit(0 if run.passed else 1)
 

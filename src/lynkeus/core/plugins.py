@@ -52,8 +52,14 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "two_sample_classifier": "lynkeus.scorers.events.two_sample_classifier:TwoSampleClassifier",
         "mixture": "lynkeus.scorers.events.mixture:EventMixture",
         "particle_net": "lynkeus.scorers.taggers.particle_net:ParticleNet [learn]",
+        "particle_transformer": "lynkeus.scorers.taggers.particle_transformer:ParticleTransformer [learn]",
+        "deepcsv": "lynkeus.scorers.taggers.deepcsv:DeepCSV [learn]",
+        "deepjet": "lynkeus.scorers.taggers.deepjet:DeepJet [learn]",
+        "deepak8": "lynkeus.scorers.taggers.deepak8:DeepAK8 [learn]",
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
+        "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
+        "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
     },
     "sources": {
         "hdf5": "lynkeus.sources.formats.hdf5:Hdf5Source",
@@ -80,8 +86,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "cavity_scans": "lynkeus.studies.cavity_scans.study:cavity_scans [learn,vision]",
         "surface_inspection": "lynkeus.studies.surface_inspection.study:surface_inspection [learn,vision]",
         "mnist_anogan": "lynkeus.studies.mnist_anogan.study:mnist_anogan [learn]",
+        "top_tagging": "lynkeus.studies.top_tagging.study:top_tagging [learn]",
         "cms_run_flags": "lynkeus.studies.cms_run_flags.study:cms_run_flags",
         "xenon_data_quality": "lynkeus.studies.xenon_data_quality.study:xenon_data_quality [learn]",
+        "tau_id": "lynkeus.studies.tau_id.study:tau_id [learn]",
+        "flavour_tagging": "lynkeus.studies.flavour_tagging.study:flavour_tagging [learn]",
     },
 }
 

@@ -22,6 +22,7 @@ from lynkeus.core import (
     Scorer,
     Source,
     SourceError,
+    Tags,
     about_of,
     concatenate,
     plugins,
@@ -32,9 +33,11 @@ from lynkeus.evaluate.run_study import StudyRun, record
 from lynkeus.files.whole import write_whole
 from lynkeus.fitting.follow import scores_along
 from lynkeus.fitting.kinds import kinds_of
+from lynkeus.fitting.reference import FOLDS
 from lynkeus.fitting.weights import check_weights_used
 from lynkeus.metrics.rates import COVERAGE, auroc, average_precision, bootstrap_auroc
 from lynkeus.sources import Good
+from lynkeus.sources.wrappers.classed import Fold
 
 MEAN = "mean"  # the case that stands for all cases of a part
 TAILS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
@@ -96,7 +99,7 @@ def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
         check_weights_used(case.train, f"the scorer {name}", about_of(scorer))
         # Processor time: what other programs do meanwhile does not count.
         begun = time.process_time()
-        scorer.fit(case.train if about_of(scorer).labels else Good(case.train))
+        _fit(scorer, case.train)
         fitted = time.process_time()
         scores = _scores(scorer, case)
         scored = time.process_time()
@@ -110,6 +113,15 @@ def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:
         yield Outcome(name, None, test, baseline(good, test.values)[:, None], score_s=time.process_time() - begun)
 
 
+def _fit(scorer: Scorer, train: Source) -> None:
+    """Fit on what a scorer may learn from; one of classes makes its probabilities right on a part that is kept."""
+    if isinstance(scorer, Tags):
+        scorer.fit(Fold(train, FOLDS, inside=False))
+        scorer.calibrate(Fold(train, FOLDS, inside=True))
+        return
+    scorer.fit(train if about_of(scorer).labels else Good(train))
+
+
 def _joined(source: Source) -> Batch:
     """Join batches to one; of images that differ in size without their pixels, which scorers see batch by batch."""
     batches = list(source)
@@ -119,8 +131,10 @@ def _joined(source: Source) -> Batch:
 
 
 def _scores(scorer: Scorer, case: Case) -> Floats:
-    """Return (n, outputs), batch by batch, as a watch would ask for them."""
-    return np.concatenate(list(scores_along(scorer, case.test, fresh=False)))
+    """Return (n, outputs), batch by batch, as a watch would ask for them; of a scorer of classes the probability of any
+    but the first class, then of all others."""
+    scores = np.concatenate(list(scores_along(scorer, case.test, fresh=False)))
+    return np.hstack([1.0 - scores[:, :1], scores[:, 1:]]) if about_of(scorer).tags else scores
 
 
 def _measure(part: Part, case: str, outcome: Outcome, found: PartResults) -> None:

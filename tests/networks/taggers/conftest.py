@@ -3,44 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import pytest
 import torch
-from torch import Tensor, nn
-
-FEATURES, CLASSES = 7, 3
-
-
-class Jets(NamedTuple):
-    """The same jets twice: `groups` packed; `points`, `features`, `vectors` (n, axes, p), `mask` (n, 1, p) padded."""
-
-    groups: dict[str, tuple[Tensor, Tensor]]
-    points: Tensor
-    features: Tensor
-    vectors: Tensor
-    mask: Tensor
-
-
-def make_jets(lengths: list[int], places: int, seed: int = 0) -> Jets:
-    draw = torch.Generator().manual_seed(seed)
-    size = torch.tensor(lengths)
-    offsets = torch.cat([size.new_zeros(1), size.cumsum(0)])
-    rows = int(offsets[-1])
-    points = 0.3 * torch.randn(rows, 2, generator=draw)
-    own = torch.randn(len(lengths), FEATURES, generator=draw)  # jets differ from one another, as jets do
-    features = torch.randn(rows, FEATURES, generator=draw) + own.repeat_interleave(size, dim=0)
-    pt = torch.empty(rows).exponential_(0.05, generator=draw) + 0.5
-    eta, phi = points.unbind(1)
-    vectors = torch.stack([pt * phi.cos(), pt * phi.sin(), pt * eta.sinh(), 1.01 * pt * eta.cosh()], dim=1)
-    real = torch.arange(places) < size[:, None]
-    padded = []
-    for values in (points, features, vectors):
-        full = torch.zeros(len(lengths), places, values.shape[1])
-        full[real] = values
-        padded.append(full.transpose(1, 2).contiguous())
-    groups = {"pf_points": (points, offsets), "pf_features": (features, offsets), "pf_vectors": (vectors, offsets)}
-    return Jets(groups, *padded, real[:, None])
+from tests.networks.taggers.clouds import Jets, make_jets
+from torch import nn
 
 
 @pytest.fixture(scope="session")

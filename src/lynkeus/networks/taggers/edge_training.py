@@ -22,9 +22,10 @@ class _Layer(NamedTuple):
     scale: Tensor
     shift: Tensor
 
-    def active(self, z: Tensor) -> Tensor:
-        """Return what the layer gives on."""
-        return torch.addcmul(self.shift, z, self.scale).clamp_(min=0)
+    def active(self, z: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return what the layer gives on, written into `out` where it is given."""
+        found: Tensor = torch.addcmul(self.shift, z, self.scale, out=out)
+        return found.clamp_(min=0)
 
 
 class _Moments:
@@ -96,9 +97,10 @@ class TrainedEdges(Function):
         for at in range(2, len(parameters), 3):
             weight, scale, shift = parameters[at : at + 3]
             z, moments = own.new_empty(neighbours.numel(), len(weight)), _Moments(len(weight))
+            room = own.new_empty(min(piece * neighbours.shape[1], neighbours.numel()), weight.shape[1])
             for begin in pieces:
                 before = pieces.first(begin) if not kept else kept[-1][pieces.edges(begin)]
-                torch.mm(layers[-1].active(before), weight.T, out=z[pieces.edges(begin)])
+                torch.mm(layers[-1].active(before, room[: len(before)]), weight.T, out=z[pieces.edges(begin)])
                 moments.add(z[pieces.edges(begin)])
             kept.append(z)
             statistics.append(moments)
@@ -149,20 +151,31 @@ class _Back:
         self.k = pieces.neighbours.shape[1]
         self.edges = pieces.neighbours.numel()
         self.found: list[tuple[Tensor | None, Tensor, Tensor]] = []
+        self.room: dict[tuple[str, int], Tensor] = {}
 
     def z(self, at: int, begin: int) -> Tensor:
         """What came out of the map of a layer."""
         return self.kept[at - 1][self.pieces.edges(begin)] if at else self.pieces.first(begin)
 
+    def scratch(self, channels: int, begin: int, name: str) -> Tensor:
+        """Room for one piece of edges, the same for all pieces: new memory costs as much as what is done with it."""
+        edges = self.pieces.edges(begin)
+        whole = self.room.get((name, channels))
+        if whole is None:
+            rows = min(self.pieces.piece * self.k, self.edges)
+            whole = self.room[name, channels] = self.pieces.own.new_empty(rows, channels)
+        return whole[: edges.stop - edges.start]
+
     def run(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients in the order of the arguments."""
-        last = len(self.layers) - 1
-        flowing = gradient.new_empty(self.edges, gradient.shape[1])
-        sums = self._sums(last)
+        last, channels = len(self.layers) - 1, gradient.shape[1]
+        flowing, sums = gradient.new_empty(self.edges, channels), self._sums(last)
         for begin in self.pieces:
-            part = gradient[self.pieces.particles(begin)] / self.k
-            spread = part[:, None].expand(-1, self.k, -1).reshape(-1, part.shape[1])
-            self._through(last, self.z(last, begin), spread, flowing[self.pieces.edges(begin)], sums)
+            edges, part = self.pieces.edges(begin), gradient[self.pieces.particles(begin)] / self.k
+            spread = part[:, None].expand(-1, self.k, -1).reshape(-1, channels)
+            z = self.z(last, begin)
+            active = self.layers[last].active(z, self.scratch(channels, begin, "active"))
+            self._through(z, active, spread, flowing[edges], sums)
         for at in range(last, 0, -1):
             flowing, sums = self._layer(at, flowing, sums)
         own, other = self._first(flowing, sums)
@@ -173,13 +186,12 @@ class _Back:
     def _sums(self, at: int) -> Tensor:
         return torch.zeros(2, len(self.layers[at].scale), dtype=torch.float64)
 
-    def _through(self, at: int, z: Tensor, gradient: Tensor, out: Tensor, sums: Tensor) -> None:
-        """Take a gradient through the ReLU of a layer into `out`, and count it for the normalisation."""
-        layer = self.layers[at]
-        open_ = torch.addcmul(layer.shift, z, layer.scale) > 0
-        torch.mul(gradient, open_, out=out)
+    def _through(self, z: Tensor, active: Tensor, gradient: Tensor, out: Tensor, sums: Tensor) -> None:
+        """Take a gradient through the ReLU whose output is `active` into `out`, and count it for the normalisation of
+        z; `active` is used up."""
+        torch.ops.aten.threshold_backward.grad_input(gradient, active, 0, grad_input=out)
         sums[0] += out.sum(dim=0)
-        sums[1] += (out * z).sum(dim=0)
+        sums[1] += torch.mul(out, z, out=active).sum(dim=0)
 
     def _before(self, at: int, sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """How the gradient before a normalisation is made of z and of the one after it; keeps its own parameters'."""
@@ -197,14 +209,18 @@ class _Back:
         of_z, slope, level = self._before(at, sums)
         weight = self.layers[at].weight
         assert weight is not None
+        made, given = weight.shape
         of_weight, sums = torch.zeros_like(weight), self._sums(at - 1)
-        on = flowing if weight.shape[0] == weight.shape[1] else flowing.new_empty(len(flowing), weight.shape[1])
+        on = flowing if made == given else flowing.new_empty(len(flowing), given)
         for begin in self.pieces:
             edges = self.pieces.edges(begin)
-            gradient = torch.addcmul(level, self.z(at, begin), of_z).addcmul_(flowing[edges], slope)
+            gradient = torch.addcmul(level, self.z(at, begin), of_z, out=self.scratch(made, begin, "gradient"))
+            gradient.addcmul_(flowing[edges], slope)
             z = self.z(at - 1, begin)
-            of_weight.addmm_(gradient.T, self.layers[at - 1].active(z))
-            self._through(at - 1, z, gradient @ weight, on[edges], sums)
+            active = self.layers[at - 1].active(z, self.scratch(given, begin, "active"))
+            of_weight.addmm_(gradient.T, active)
+            back = torch.mm(gradient, weight, out=self.scratch(given, begin, "back"))
+            self._through(z, active, back, on[edges], sums)
         self.found[-1] = (of_weight, *self.found[-1][1:])
         return on, sums
 
@@ -213,7 +229,9 @@ class _Back:
         of_z, slope, level = self._before(0, sums)
         own, other = torch.empty_like(self.pieces.own), torch.zeros_like(self.pieces.other)
         for begin in self.pieces:
-            gradient = torch.addcmul(level, self.z(0, begin), of_z).addcmul_(flowing[self.pieces.edges(begin)], slope)
+            z = self.z(0, begin)
+            gradient = torch.addcmul(level, z, of_z, out=self.scratch(z.shape[1], begin, "gradient"))
+            gradient.addcmul_(flowing[self.pieces.edges(begin)], slope)
             here = self.pieces.particles(begin)
             torch.sum(gradient.view(-1, self.k, gradient.shape[1]), dim=1, out=own[here])
             other.index_add_(0, self.pieces.neighbours[here].reshape(-1), gradient)

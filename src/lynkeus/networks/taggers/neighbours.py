@@ -7,6 +7,8 @@ weaver, whose padding is zeros and far away.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -39,29 +41,37 @@ def smallest(distances: Tensor, k: int) -> Tensor:
 
 
 @torch.no_grad()
-def nearest(points: Tensor, offsets: Tensor, k: int) -> Tensor:
+def nearest(points: Tensor, offsets: Tensor, k: int, alike: Sequence[Block] | None = None) -> Tensor:
     """Return (rows, k): the rows of the nearest other particles of the same jet.
 
     `points` (rows, axes), `offsets` (n + 1,). A neighbour that a short jet does not have is the number of rows: one
-    past the last, where `EdgeConv` puts the particle of zeros.
+    past the last, where `EdgeConv` puts the particle of zeros. `alike`: the jets in `blocks`, where they are at hand.
     """
     points = points.detach().float()
     rows = len(points)
     padded = torch.cat([points, points.new_zeros(1, points.shape[1])])
-    found = torch.full((rows, k), rows, dtype=torch.int64, device=points.device)
-    for block in blocks(offsets, PLACES):
+    # One row more: places without a particle write there.
+    found = torch.full((rows + 1, k), rows, dtype=torch.int64, device=points.device)
+    for block in blocks_of(offsets) if alike is None else alike:
         _into(found, padded, block, k)
-    return found
+    return found[:-1]
+
+
+def blocks_of(offsets: Tensor) -> list[Block]:
+    """Return all jets in blocks of a size that suits distances."""
+    return list(blocks(offsets, PLACES))
 
 
 def _into(found: Tensor, padded: Tensor, block: Block, k: int) -> None:
     """Write the neighbours of the particles of one block."""
-    distances = squared_distances(padded[block.rows])
-    distances.masked_fill_(~block.real[:, None, :], torch.inf)
+    m, longest = block.rows.shape
+    flat = block.rows.reshape(-1)
+    distances = squared_distances(padded.index_select(0, flat).view(m, longest, -1))
+    if block.shortest < longest:
+        distances.masked_fill_(~block.real[:, None, :], torch.inf)
     distances.diagonal(dim1=1, dim2=2).fill_(torch.inf)
     places = smallest(distances, k)
-    missing = distances.gather(2, places) == torch.inf
-    longest = block.rows.shape[1]
-    neighbours = block.rows.gather(1, places.reshape(len(block.jets), -1)).reshape(places.shape)
-    neighbours.masked_fill_(missing, len(found))
-    found[block.rows[block.real], : min(k, longest)] = neighbours[block.real]
+    neighbours = places + block.rows[:, :1, None]  # the rows of a jet follow each other
+    if block.shortest <= k:
+        neighbours.masked_fill_(distances.gather(2, places) == torch.inf, len(found) - 1)
+    found[:, : places.shape[2]].index_copy_(0, flat, neighbours.view(m * longest, -1))

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lynkeus.networks.taggers.edge_conv import EdgeConv, Folded, fold
-from lynkeus.networks.taggers.neighbours import nearest
+from lynkeus.networks.taggers.neighbours import blocks_of, nearest
 from lynkeus.networks.taggers.ragged import Groups, joined, mean_over_jets, portions, role, take
+
+PORTION = 1024  # particles, at least, that go through the whole network at a time where nothing is trained
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,8 @@ class ParticleNet(nn.Module):
         if self.training or torch.is_grad_enabled():
             return self._logits(points, features, offsets, list(self.blocks))
         folded = [block.folded() for block in self.blocks]
-        # Twice what one piece of edges holds: jets of a portion are of similar length, and it stays in the cache.
-        most = 2 * max((block.piece for block in self.blocks), default=1024)
-        parts = portions(offsets, most)
+        # Jets of a portion are of similar length, and what is known of its particles stays in the cache.
+        parts = portions(offsets, max(PORTION, *(2 * block.piece for block in folded)))
         found = []
         for jets in parts:
             own, begins = take((points, offsets), jets)
@@ -84,9 +85,10 @@ class ParticleNet(nn.Module):
     def _logits(self, points: Tensor, features: Tensor, offsets: Tensor, blocks: list[Any]) -> Tensor:
         x = features if self.input_norm is None else self.input_norm(features)
         made: list[Tensor] = []
+        alike = blocks_of(offsets)
         for index, block in enumerate(blocks):
             k = self.sizes.blocks[index][0]
-            x = block(x, nearest(x if index else points, offsets, k))
+            x = block(x, nearest(x if index else points, offsets, k, alike))
             made.append(x)
         if self.fusion is not None:
             joint = torch.cat(made, dim=1)

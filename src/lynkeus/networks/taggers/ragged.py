@@ -65,7 +65,8 @@ def take(group: Group, jets: Tensor) -> Group:
 
 
 class Block(NamedTuple):
-    """Jets of similar length side by side: `rows` (m, longest) of the packed values, and which of them are `real`.
+    """Jets of similar length side by side: `rows` (m, longest) of the packed values, and which of them are `real`; the
+    number of particles of the `shortest`.
 
     Where a jet has no more particles `rows` is the number of rows of all: the place of one row of zeros after the last.
     """
@@ -73,6 +74,7 @@ class Block(NamedTuple):
     jets: Tensor
     rows: Tensor
     real: Tensor
+    shortest: int
 
 
 def blocks(offsets: Tensor, most: int) -> Iterator[Block]:
@@ -89,7 +91,7 @@ def blocks(offsets: Tensor, most: int) -> Iterator[Block]:
         jets, longest = order[first:last], sizes[last - 1]
         place = torch.arange(longest, device=offsets.device)
         real = place < lengths[jets][:, None]
-        yield Block(jets, torch.where(real, offsets[jets][:, None] + place, end), real)
+        yield Block(jets, torch.where(real, offsets[jets][:, None] + place, end), real, sizes[first])
         first = last
 
 

@@ -108,5 +108,5 @@ def _finite(group: Group) -> Group:
 
 
 def particles_of(groups: Mapping[str, Group]) -> Floats:
-    """Return (n,) how many particles each jet has, in the group that has most."""
-    return np.max([group.lengths for group in groups.values()], axis=0)
+    """Return (n,) how many particles each jet has, in the group that has most; the group "global" has none."""
+    return np.max([group.lengths for name, group in groups.items() if name != "global"], axis=0)

@@ -35,7 +35,7 @@ class Store:
 
     @property
     def on_disk(self) -> bool:
-        """Return whether jets lie in files, which are gone when the store is."""
+        """Return whether jets lie in files, which are gone when the store is closed."""
         return self.folder is not None
 
     def packed(self) -> Packed:
@@ -48,6 +48,11 @@ class Store:
             values: Any = np.memmap(self._file(name), np.float32, "r", shape=shape) if shape[0] else np.empty(shape)
             groups[name] = Group.of_lengths(values, np.concatenate(lengths))
         return Packed(groups)
+
+    def close(self) -> None:
+        """Remove the files, where there are any."""
+        if self.folder is not None:
+            self.folder.cleanup()
 
     def _write(self) -> None:
         if self.folder is None:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from lynkeus.core import ModelError
 from lynkeus.networks.taggers.particle_net import ParticleNet
-from lynkeus.networks.taggers.weaver import particle_net
+from lynkeus.networks.taggers.particle_transformer import ParticleTransformer
+from lynkeus.networks.taggers.weaver import particle_net, particle_transformer
 
 PREFIXES = ("module.", "mod.")  # of training on several GPUs, and of the wrappers in weaver's examples
 
@@ -20,11 +21,16 @@ def from_weaver(state: Mapping[str, Tensor], neighbours: tuple[int, ...] | None 
     `neighbours`: of each block of a ParticleNet, which is no weight; None is what was published for its channels.
     Raises ModelError for weights of another network, naming the first name or shape that differs.
     """
-    state = _without_prefix(state)
+    state = particle_transformer.renamed(_without_prefix(state))
     if particle_net.FIRST in state:
         network: nn.Module = particle_net.recognised(state, neighbours)
+    elif particle_transformer.FIRST in state:
+        network = particle_transformer.recognised(state)
     else:
-        raise ModelError(f"no ParticleNet: {particle_net.FIRST} is missing, the first weight is {next(iter(state))}")
+        neither = f"neither {particle_net.FIRST} nor {particle_transformer.FIRST}"
+        raise ModelError(
+            f"no ParticleNet or Particle Transformer: the first weight is {next(iter(state), '')}, {neither}"
+        )
     own = network.state_dict()
     expected = to_weaver(network)
     _same(state, expected)
@@ -37,6 +43,8 @@ def to_weaver(network: nn.Module) -> dict[str, Tensor]:
     """Return the state_dict that weaver's module of the same sizes loads. Raises ModelError for other networks."""
     if isinstance(network, ParticleNet):
         return particle_net.theirs(network)
+    if isinstance(network, ParticleTransformer):
+        return particle_transformer.theirs(network)
     raise ModelError(f"weaver has no network like {type(network).__name__}")
 
 

@@ -1,0 +1,49 @@
+"""DeepAK8 (arXiv:2004.08262): convolutions along the particles of a jet in order of pT, and along its vertices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import nn
+
+from lynkeus.core import About
+from lynkeus.networks.taggers.deep.ak8 import DeepAK8 as Network
+from lynkeus.networks.taggers.deep.ak8 import DeepAK8Sizes, Tower
+from lynkeus.networks.taggers.deep.collections import Collection
+from lynkeus.scorers.taggers.by_collections import ByCollections
+from lynkeus.scorers.taggers.collections import PARTICLES, VERTICES, present
+from lynkeus.scorers.taggers.tagger import names_of
+
+
+@dataclass
+class DeepAK8(ByCollections):
+    """Reads 100 "particles" and seven of "vertices", where there are any.
+
+    Settings: see ParticleNet; how groups are made of particles: see `collections`.
+    """
+
+    name: ClassVar[str] = "deepak8"
+    about: ClassVar[About] = About(
+        ("cloud",), True, "particles left out", "minutes to hours", labels="classes", weights=True, tags=True
+    )
+    wanted: ClassVar[tuple[str, ...]] = (PARTICLES, VERTICES)
+    classes: Any = ()
+    reweight: str = "classes"
+    seed: int = 0
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.classes = names_of(self.classes)
+
+    def make_network(self, names: tuple[str, ...], classes: int) -> nn.Module:
+        """See `NetworkTagger`; sizes as published."""
+        sizes = present(names, self.wanted)
+        known = {PARTICLES: (100, (32, 64, 128), (2, 2, 2)), VERTICES: (7, (32, 64), (2, 2))}
+        towers = tuple(
+            Tower(Collection(name, sizes[name], most), channels, units)
+            for name, (most, channels, units) in known.items()
+            if name in sizes
+        )
+        return Network(classes, DeepAK8Sizes(towers))

@@ -1,0 +1,51 @@
+"""DeepJet (arXiv:2008.10519): each particle through 1x1 convolutions, each collection through an LSTM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import nn
+
+from lynkeus.core import About
+from lynkeus.networks.taggers.deep.collections import Collection
+from lynkeus.networks.taggers.deep.jet import DeepJet as Network
+from lynkeus.networks.taggers.deep.jet import DeepJetSizes, Read
+from lynkeus.scorers.taggers.by_collections import ByCollections
+from lynkeus.scorers.taggers.collections import CHARGED, GLOBAL, NEUTRAL, VERTICES, present
+from lynkeus.scorers.taggers.tagger import names_of
+
+
+@dataclass
+class DeepJet(ByCollections):
+    """Reads "global", 25 "charged" and 25 "neutral" particles, and four of "vertices", where there are any.
+
+    Settings: see ParticleNet; how groups are made of particles: see `collections`.
+    """
+
+    name: ClassVar[str] = "deepjet"
+    about: ClassVar[About] = About(
+        ("cloud",), True, "particles left out", "minutes to hours", labels="classes", weights=True, tags=True
+    )
+    wanted: ClassVar[tuple[str, ...]] = (GLOBAL, CHARGED, NEUTRAL, VERTICES)
+    classes: Any = ()
+    reweight: str = "classes"
+    seed: int = 0
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.classes = names_of(self.classes)
+
+    def make_network(self, names: tuple[str, ...], classes: int) -> nn.Module:
+        """See `NetworkTagger`; sizes as published."""
+        sizes = present(names, self.wanted)
+        known = {
+            CHARGED: (25, (64, 32, 32, 8), 150), NEUTRAL: (25, (32, 16, 4), 50), VERTICES: (4, (64, 32, 32, 8), 50),
+        }  # fmt: skip
+        reads = tuple(
+            Read(Collection(name, sizes[name], most), widths, memory)
+            for name, (most, widths, memory) in known.items()
+            if name in sizes
+        )
+        return Network(classes, DeepJetSizes(sizes[GLOBAL], reads))
