@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, SettingsError, concatenate
-from lynkeus.simulate.jets.chunk import CHUNK
-from lynkeus.simulate.jets.source import JetSource
+from lynkeus.simulate.jets.source import CHUNKS, JetSource
 from lynkeus.sources import open_source
 
 
@@ -18,11 +17,12 @@ def of(jets: Batch, name: str) -> np.ndarray:
 
 
 def test_a_jet_is_the_same_however_many_there_are() -> None:
-    long = JetSource("light,tau", "40-100", n=CHUNK + 20, seed=5)
+    size = CHUNKS["shower"]
+    long = JetSource("light,tau", "40-100", n=size + 20, seed=5)
     every, few = concatenate(list(long)), concatenate(list(long.of_length(30)))
     later = long.chunk(1)[:20]
-    assert len(every) == len(long) == CHUNK + 20
-    for part, rows in ((few, slice(0, 30)), (later, slice(CHUNK, CHUNK + 20))):
+    assert len(every) == len(long) == size + 20
+    for part, rows in ((few, slice(0, 30)), (later, slice(size, size + 20))):
         same = every[rows]
         np.testing.assert_array_equal(part.truth, same.truth)
         for name, group in part.values.groups.items():
@@ -67,8 +67,8 @@ def test_columns_are_what_their_names_say(large_jets: Batch) -> None:
 
 def test_classes_look_like_what_they_are(large_jets: Batch) -> None:
     mass, groomed = large_jets.meta["jet_mass"], large_jets.meta["jet_sdmass"]
-    for name, expected, within in (("top", 172.5, 12), ("w", 80.4, 8), ("z", 91.2, 9), ("higgs", 125.1, 12)):
-        assert np.median(mass[of(large_jets, name)]) == pytest.approx(expected, abs=within), name
+    for name, expected, within in (("top", 172.5, 15), ("w", 80.4, 8), ("z", 91.2, 9), ("higgs", 125.1, 14)):
+        assert np.median(groomed[of(large_jets, name)]) == pytest.approx(expected, abs=within), name
     qcd = of(large_jets, "qcd")
     assert np.median(groomed[qcd]) < 0.75 * np.median(mass[qcd])
     tau = [large_jets.meta[f"jet_tau{k}"] for k in range(1, 5)]

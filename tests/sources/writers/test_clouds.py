@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from lynkeus.core import Batch, Group, Packed, Schema, SettingsError, SourceError
-from lynkeus.sources import InMemory
-from lynkeus.sources.writers.write import write_source
+from lynkeus.core import Batch, Group, Packed, Schema, SettingsError, SourceError, concatenate
+from lynkeus.sources import InMemory, open_source
+from lynkeus.sources.writers.write import beside_particles, write_source
 
 NAMES = ("particles/part_px", "particles/part_charge", "vertices/sv_mass")
 WORDS = ["top", "", "qcd", "top"]
@@ -80,6 +80,28 @@ def test_a_tree_has_flags_for_classes(jets: Batch, tmp_path: Path) -> None:
     assert held["label_qcd"].tolist() == [0, 0, 1, 0]
     assert held["label_top"].tolist() == [1, 0, 0, 1]
     assert held["where"].tolist() == ["a", "b", "a", "a"]
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".root", ".h5", ".npz"])
+def test_jets_of_the_simulator_are_read_again(tmp_path: Path, ending: str) -> None:
+    if ending == ".root":
+        pytest.importorskip("uproot")
+    made = next(iter(open_source("sim://jets?classes=tau,light&pt=40-80&n=40")))
+    path = tmp_path / f"a{ending}"
+    write_source(InMemory(made), path)
+    read = concatenate(list(open_source(path)))
+    read = read[np.argsort(read.meta["position"])]
+    whole = ending in (".parquet", ".root")
+    assert list(read.values.groups) == (["particles", "vertices"] if whole else ["particles"])
+    for name, group in read.values.groups.items():
+        np.testing.assert_array_equal(group.values, made.values.groups[name].values)
+    if whole:
+        assert read.schema.difference(made.schema) == ""  # a model of one reads the other
+    words = [np.array(jets.schema.classes)[jets.truth].tolist() for jets in (made, read)]
+    assert words[0] == words[1]
+    assert set(made.meta) <= set(read.meta)
+    np.testing.assert_allclose(read.meta["jet_sdmass"], made.meta["jet_sdmass"])
+    assert bool(beside_particles(made.schema, path)) != whole
 
 
 def test_what_cannot_be_written_is_said(jets: Batch, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from lynkeus.core.packed import Group, Packed
 from lynkeus.simulate.jets.columns import jet_columns, jet_schema, particle_columns
 from lynkeus.simulate.jets.detector.seen import Seen
 from lynkeus.simulate.jets.detector.vertices import find_vertices
-from lynkeus.simulate.jets.four_vectors import eta_of, phi_of
-from lynkeus.simulate.jets.substructure.shapes import substructure
+from lynkeus.simulate.jets.plan import Plan
+from lynkeus.transforms.jets.four_vectors import FourVectors
+from lynkeus.transforms.jets.observables import groomed_mass_and_subjettiness
 
-CHUNK = 500
+UNKNOWN = -1
 
 
 @dataclass(frozen=True)
@@ -49,25 +50,21 @@ class Jets:
         return cls(np.concatenate([part.p for part in parts]), seen, known)
 
 
-def class_counts(shares: tuple[float, ...], rng: np.random.Generator) -> Array:
-    """Return the class (CHUNK,) of each jet of a chunk, drawn by the shares."""
-    return rng.choice(len(shares), CHUNK, p=np.array(shares))
-
-
-def batch_of(jets: Jets, label: Array, classes: tuple[str, ...], radius: float) -> Batch:
-    """Return jets as a batch of clouds; `label` (n,) is the number of the class of each."""
+def batch_of(jets: Jets, label: Array, plan: Plan) -> Batch:
+    """Return jets as a batch of clouds; `label` (n,) is the number of the class of each, which goes into meta
+    `truth_label` only where it is hidden."""
     count = len(jets)
     sizes = np.bincount(jets.seen.owner, minlength=count)
-    groomed, tau = substructure(jets.seen.p, jets.seen.owner, count, radius)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    p4 = FourVectors(jets.seen.p, offsets, np.arange(len(jets.seen)))
+    groomed, tau = groomed_mass_and_subjettiness(p4, plan.wanted.radius)
     vertices, found = find_vertices(jets.seen, jets.p)
     groups = {
         "particles": Group.of_lengths(particle_columns(jets.seen, jets.p), sizes),
         "vertices": Group.of_lengths(vertices, found),
     }
     meta = jet_columns(jets.p, sizes, groomed, tau) | dict(jets.known)
-    return Batch(jet_schema(classes), Packed(groups), truth=label, meta=meta)
-
-
-def axes_of(jets: Floats) -> tuple[Floats, Floats]:
-    """Return pseudorapidity and azimuth of jets (n, 4)."""
-    return eta_of(jets), phi_of(jets)
+    if plan.hidden:
+        meta["truth_label"] = np.array(plan.wanted.classes)[label]
+        label = np.full(count, UNKNOWN)
+    return Batch(jet_schema(plan.wanted.classes), Packed(groups), truth=label, meta=meta)

@@ -75,7 +75,7 @@ def beside_particles(schema: Schema, path: Path) -> str:
     groups = list(dict.fromkeys(name.partition("/")[0] for name in schema.names)) if kind_of(schema) == JETS else []
     if len(groups) < 2 or path.suffix.lower() not in (".h5", ".hdf5", ".npz"):
         return ""
-    return f"{', '.join(groups[1:])} are arrays of their own there, which are not read again; .parquet and .root are"
+    return f"its {', '.join(groups[1:])} are arrays that fit and score do not read; in .parquet and .root they are"
 
 
 def kind_of(schema: Schema) -> str:

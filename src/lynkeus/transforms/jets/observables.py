@@ -50,6 +50,20 @@ def observables(
     return found
 
 
+def groomed_mass_and_subjettiness(p4: FourVectors, radius: float, z_cut: float = 0.1) -> tuple[Floats, Floats]:
+    """Return the soft-drop masses (n,) in GeV and tau1 to tau4 (n, 4) of jets, as in `observables`; 0 without
+    particles."""
+    count = len(p4.offsets) - 1
+    mass_left, tau = np.zeros(count), np.zeros((count, AXES))
+    for jets, padded, lengths in _chunks(p4):
+        transverse = np.hypot(padded[..., 0], padded[..., 1])
+        share = transverse / transverse.sum(axis=1)[:, None]
+        place = rapidity(padded), np.arctan2(padded[..., 1], padded[..., 0])
+        mass_left[jets] = _masses(padded, lengths, radius, z_cut)["sdmass"]
+        tau[jets] = np.stack(_subjettiness(padded, lengths, share, place, radius), axis=1)
+    return mass_left, tau
+
+
 def _chunks(p4: FourVectors) -> Iterator[tuple[Integers, Floats, Integers]]:
     """Yield jets of similar length: their numbers, (b, P, 4) in descending order of pT, lengths in descending order."""
     order = np.argsort(-p4.lengths, kind="stable")

@@ -10,6 +10,7 @@ from lynkeus.core.batch import Array, Floats
 from lynkeus.core.extras import needing
 from lynkeus.simulate.jets.detector.seen import Seen
 from lynkeus.simulate.jets.find_jets import by_pt
+from lynkeus.simulate.jets.four_vectors import sums
 
 
 def anti_kt(seen: Seen, events: int, radius: float, least: float) -> tuple[Seen, Floats, Array]:
@@ -31,5 +32,5 @@ def anti_kt(seen: Seen, events: int, radius: float, least: float) -> tuple[Seen,
     start = np.cumsum(sizes) - sizes
     jet = np.repeat(np.arange(len(count)), count)
     rows = np.asarray(ak.flatten(inside, axis=None)).astype(np.int64) + start[event[jet]]
-    p = np.stack([np.bincount(jet, seen.p[rows, k], len(count)) for k in range(4)], axis=1)
+    p = sums(seen.p[rows], jet, len(count))
     return by_pt(seen.cut(rows).of(jet)), p, event

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from lynkeus.simulate.jets.settings import WHO, Wanted
 
 MATCH, HADRON_MATCH = 0.3, 0.3  # distance of a parton or lepton from a jet of R = 0.4, and of a hadron
 LEAST, MOST = 20, 400  # events that are asked for at once
-PATIENCE = 20_000  # events without a jet of a class
+PATIENCE, HOPELESS = 2000, 0.004  # events, and jets an event below which nobody wants to wait
 
 
 @dataclass(frozen=True)
@@ -36,45 +35,35 @@ class Asked:
 def make_jets(label: Array, asked: Asked, seed: tuple[int, ...]) -> Jets:
     """Return jets of the classes `label` (n,) of what is wanted, in that order, from a seed.
 
-    Classes of one process are taken from the same events, in the order in which they come. Raises SettingsError where
-    Pythia is not installed, or gives no such jet.
+    Raises SettingsError where Pythia is not installed, or next to no collision gives such a jet.
     """
-    classes = asked.wanted.classes
     parts, places = list[Jets](), list[Array]()
-    for number, name in enumerate(dict.fromkeys(OF_CLASS[one] for one in classes)):
-        missing = {k: np.flatnonzero(label == k) for k, one in enumerate(classes) if OF_CLASS[one] == name}
-        tried = 0
-        for jets, events in _jets_of(name, asked, (*seed, number), missing):
-            tried += events
-            for k, rows in missing.items():
-                good = np.flatnonzero(_is(jets, classes[k]))[: len(rows)]
-                parts.append(jets.cut(good))
-                places.append(rows[: len(good)])
-                missing[k] = rows[len(good) :]
-            lacking = [classes[k] for k, rows in missing.items() if len(rows)]
-            if not lacking:
-                break
-            if tried > PATIENCE and all(len(part) == 0 for part in parts):
-                raise SettingsError(
-                    f"{WHO}: {PATIENCE} collisions have no jet of the class {lacking[0]} at pt={asked.wanted.pt[0]:g}-"
-                    f"{asked.wanted.pt[1]:g} GeV within radius={asked.wanted.radius:g}; take a higher or wider range of "
-                    "pt, or a larger radius"
-                )
-    return Jets.join(parts).cut(np.argsort(np.concatenate(places), kind="stable"))
+    for k, name in enumerate(asked.wanted.classes):
+        rows = np.flatnonzero(label == k)
+        if len(rows):
+            parts.append(_of_class(name, len(rows), asked, (*seed, k)))
+            places.append(rows)
+    return Jets.join(parts).cut(np.argsort(np.concatenate(places)))
 
 
-def _jets_of(name: str, asked: Asked, seed: tuple[int, ...], missing: dict[int, Array]) -> Iterator[tuple[Jets, int]]:
-    """Yield jets that are matched in a process, and of how many events they are, as long as some are missing."""
-    process = PROCESSES[name]
-    rng = np.random.default_rng(seed)
-    if not any(len(rows) for rows in missing.values()):
-        return
+def _of_class(name: str, count: int, asked: Asked, seed: tuple[int, ...]) -> Jets:
+    """Return so many jets of a class, in the order in which they come."""
+    process, rng = PROCESSES[OF_CLASS[name]], np.random.default_rng(seed)
     pythia = begin(settings_of(process, asked.wanted, int(rng.integers(1, 900_000_000)), asked.more))
-    while True:
-        left = max(len(rows) for rows in missing.values())
-        events = int(np.clip(1.2 * left / process.jets, LEAST, MOST))
-        record = record_of(pythia.nextBatch(events))
-        yield _matched(record, process.particle, asked, rng), events
+    found, have, tried = list[Jets](), 0, 0
+    while have < count:
+        events = int(np.clip(1.2 * (count - have) / process.jets, LEAST, MOST))
+        jets = _matched(record_of(pythia.nextBatch(events)), process.particle, asked, rng)
+        jets = jets.cut(np.flatnonzero(_is(jets, name))[: count - have])
+        found.append(jets)
+        have, tried = have + len(jets), tried + events
+        if have < count and tried >= PATIENCE and have < HOPELESS * tried:
+            low, high = asked.wanted.pt
+            raise SettingsError(
+                f"{WHO}: {tried} collisions have {have} jets of the class {name} at pt={low:g}-{high:g} GeV within "
+                f"radius={asked.wanted.radius:g}; take a higher or wider range of pt, or a larger radius"
+            )
+    return Jets.join(found)
 
 
 def _matched(record: Record, particle: int, asked: Asked, rng: np.random.Generator) -> Jets:
@@ -93,11 +82,9 @@ def _matched(record: Record, particle: int, asked: Asked, rng: np.random.Generat
     order = np.argsort(hadrons.event, kind="stable")
     hadrons = Seeds(*(column[order] for column in hadrons))
     flavour, b_pt = leading(p, event, hadrons, max(HADRON_MATCH, 0.75 * wanted.radius))
-    known = {
-        "truth_flavour": seeds.flavour[seed], "truth_hadron_flavour": flavour,
-        "truth_decay_mode": seeds.decay_mode[seed], "truth_pt": pt_of(seeds.p[seed]), "truth_b_pt": b_pt,
-    } if len(seeds.event) else {}  # fmt: skip
-    return Jets(p, seen, known).cut(rows)
+    jets, own = Jets(p, seen, {"truth_hadron_flavour": flavour, "truth_b_pt": b_pt}).cut(rows), seed[rows]
+    more = {"truth_flavour": seeds.flavour[own], "truth_decay_mode": seeds.decay_mode[own]}
+    return replace(jets, known={**jets.known, **more, "truth_pt": pt_of(seeds.p[own])})
 
 
 def _seeds(record: Record, particle: int) -> Seeds:

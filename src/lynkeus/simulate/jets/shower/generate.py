@@ -17,7 +17,7 @@ from lynkeus.simulate.jets.shower.sudakov import Tune
 
 LEPTONS = (11, 13, 15)
 HEAVY_PT = 5.0  # GeV, of a hadron that gives a jet its flavour
-SOFT_DENSITY, SOFT_GEV = 3.2, 0.8  # hadrons of the rest of the event per unit of eta and phi, and their mean pt
+SOFT_DENSITY, SOFT_GEV = 6.5, 0.85  # hadrons of the rest of the event per unit of eta and phi, and their mean pt
 
 
 class Truth(NamedTuple):

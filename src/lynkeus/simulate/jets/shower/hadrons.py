@@ -8,7 +8,8 @@ from lynkeus.core.batch import Array
 from lynkeus.simulate.jets.shower.branching import BEAUTY, CHARM, DIQUARK, DOWN, FREE, STRANGE, UP
 from lynkeus.simulate.jets.shower.sudakov import Tune
 
-ETA_SHARE = 0.12  # of the mesons of u ubar and d dbar; of s sbar all
+# Of u ubar and d dbar: half is a pi0 by isospin, some an eta (an eta' is heavy); with spin 1 a rho0 or an omega.
+PI0_SHARE, ETA_SHARE, RHO_SHARE = 0.5, 0.12, 0.5
 _LIGHT = {(UP, DOWN): 211, (UP, STRANGE): 321, (DOWN, STRANGE): 311}
 _HEAVY = {(CHARM, DOWN): 411, (CHARM, UP): 421, (CHARM, STRANGE): 431, (CHARM, BEAUTY): 421, (BEAUTY, UP): -521,
           (BEAUTY, DOWN): -511, (BEAUTY, STRANGE): -531, (BEAUTY, CHARM): -521}  # fmt: skip
@@ -54,10 +55,13 @@ def flavours_between(
 def hadrons_of(quark: Array, antiquark: Array, tune: Tune, rng: np.random.Generator) -> Array:
     """Return the codes (n,) of the hadrons of a quark and an antiquark (or diquarks)."""
     code = HADRONS[quark, antiquark]
-    chance, spin = rng.random(len(code)), rng.random(len(code)) < tune.vectors
+    chance, other = rng.random((2, len(code)))
     hidden = (quark == antiquark) & (quark < CHARM)
-    eta = hidden & ((quark == STRANGE) | (chance < ETA_SHARE))
-    code = np.where(eta, 221, np.where(hidden & spin, np.where(chance < 0.56, 113, 223), code))
-    for scalar, vector in VECTORS.items():
-        code = np.where(spin & (np.abs(code) == scalar), np.sign(code) * vector, code)
+    scalar = (1 - tune.vectors) * (PI0_SHARE + ETA_SHARE)
+    spin = other < np.where(hidden, tune.vectors / (tune.vectors + scalar), tune.vectors)
+    eta = (quark == STRANGE) | (~spin & (chance < ETA_SHARE / (PI0_SHARE + ETA_SHARE)))
+    vector = np.where(chance < RHO_SHARE, 113, 223)
+    code = np.where(hidden, np.where(eta, 221, np.where(spin, vector, 111)), code)
+    for without, with_spin in VECTORS.items():
+        code = np.where(spin & (np.abs(code) == without), np.sign(code) * with_spin, code)
     return np.where(np.abs(code) == 311, np.where(chance < 0.5, 310, 130), code)

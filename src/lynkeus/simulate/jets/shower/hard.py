@@ -15,7 +15,7 @@ from lynkeus.simulate.jets.decays.decay import breit_wigner
 from lynkeus.simulate.jets.four_vectors import boosted, eta_of, mass_of, phi_of, two_body, with_mass
 from lynkeus.simulate.jets.shower.branching import FREE
 
-WIDEST = 1.0  # rad, at which a single parton begins to shower: the collision has other jets beyond
+WIDEST = 0.7  # rad, at which a single parton begins to shower, so that widths and masses are those of Pythia
 MASSES = {24: (80.38, 2.085), 23: (91.19, 2.495), 25: (125.1, 0.0041), 6: (172.5, 1.42)}  # GeV, and widths
 PAIRS: dict[int, tuple[tuple[float, int, int], ...]] = {  # share, quark, antiquark; codes of shower.branching
     24: ((0.475, 0, 1), (0.025, 0, 2), (0.475, 3, 2), (0.025, 3, 1)),
@@ -71,6 +71,9 @@ def two_prongs(pt: Floats, boson: int, rng: np.random.Generator) -> Hard:
     parent = along_axis(pt, _masses(boson, count, rng))
     cosine, azimuth = rng.uniform(-1, 1, count), rng.uniform(-np.pi, np.pi, count)
     left, right = _pairs(boson, count, rng)
+    if boson == 24:  # as often a W-: the flavours of quark and antiquark change places
+        minus = rng.random(count) < 0.5
+        left[minus, 0], right[minus, 1] = right[minus, 1], left[minus, 0]
 
     def place(masses: Floats) -> tuple[Floats, Array]:
         fits = masses.sum(axis=1) < mass_of(parent)
@@ -116,7 +119,7 @@ def _masses(code: int, count: int, rng: np.random.Generator) -> Floats:
 
 
 def _pairs(boson: int, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return the flavours on the left and on the right (n, 2); of a W as often one sign as the other."""
+    """Return the flavours on the left and on the right (n, 2), of a W those of W+."""
     shares = np.array([pair[0] for pair in PAIRS[boson]])
     which = rng.choice(len(shares), count, p=shares / shares.sum())
     quark, antiquark = (np.array([pair[k] for pair in PAIRS[boson]])[which] for k in (1, 2))

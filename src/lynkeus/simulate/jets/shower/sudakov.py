@@ -31,8 +31,8 @@ class Tune:
     the usual.
     """
 
-    alpha: float = 0.1365
-    cutoff: float = 0.3
+    alpha: float = 0.13
+    cutoff: float = 0.21
     fsr: float = 1.0
     vectors: float = 0.5
     strange: float = 0.25

@@ -1,1 +1,0 @@
-"""Soft-drop mass and N-subjettiness of many jets at once."""
