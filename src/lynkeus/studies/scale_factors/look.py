@@ -71,7 +71,7 @@ class FactorLook:
 
 
 def last(found: Measurement) -> Cell:
-    """Return the last cell with a usable fit: the tightest working point, the highest pt. Raises SourceError without."""
+    """Return the last usable cell: the tightest working point, the highest pt. Raises SourceError without one."""
     usable = [cell for cell in found.distinct() if not cell.fit.problem]
     if not usable:
         raise SourceError(f"no fit can be used: {found.problems()[0]}")
