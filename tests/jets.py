@@ -31,7 +31,7 @@ def prongs(rng: np.random.Generator, top: bool, pt: float) -> np.ndarray:
     mass = rng.normal(172.0, 8.0) if top else rng.exponential(60.0) * (count > 1)
     apart = ((place[:, None] - place[None]) ** 2).sum(axis=2)
     size = np.sqrt(share @ apart @ share / 2)
-    return np.column_stack([share, place * (mass / pt / size if size > 0 else 0.0)])
+    return np.column_stack([share, np.clip(place * (mass / pt / size if size > 0 else 0.0), -0.7, 0.7)])
 
 
 def jet(rng: np.random.Generator, top: bool, pt: float, particles: int) -> np.ndarray:

@@ -22,6 +22,7 @@ from lynkeus.sources import InMemory
 pytestmark = pytest.mark.slow(0.5)  # each, about
 TAGGERS = sorted(name for name in plugins.entries("scorers") if plugins.about(name).tags)
 QUICK = {"training": {"epochs": 4, "batch_size": 64, "learning_rate": 5e-3}}
+SLOWER = {"particle_transformer": {"training": {**QUICK["training"], "learning_rate": 1e-3}}}
 FITTED_ON = 1000
 
 
@@ -29,7 +30,7 @@ FITTED_ON = 1000
 def kept(name: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="lynkeus-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    options = QUICK if about_of(plugins.load("scorers", name)).learned else {}
+    options = SLOWER.get(name, QUICK) if about_of(plugins.load("scorers", name)).learned else {}
     fit(InMemory(jets(FITTED_ON, 1), 256), FitSettings(name, options)).save(folder / "m")
     return folder / "m"
 
@@ -86,6 +87,19 @@ def test_jets_of_no_one_and_five_hundred_particles(fitted: Fitted) -> None:
     scores = fitted.scorer.score(batch)
     assert np.isnan(scores[0]).all()
     assert np.isfinite(scores[1:]).all()
+
+
+def test_a_particle_along_the_beam_leaves_its_jet_and_all_others_a_score(fitted: Fitted) -> None:
+    batch = jets(20, 10)
+
+    def beside(group: Group) -> Group:
+        values = group.values.copy()
+        values[:2, :4] = [[0.03, 0.04, -2e4, 2e4], [0.0, 0.0, 1e3, 1e3]]
+        return Group(values, group.offsets)
+
+    scores = fitted.scorer.score(particles(batch, beside))
+    assert np.isfinite(scores).all()
+    np.testing.assert_allclose(scores[1:], fitted.scorer.score(batch)[1:], rtol=0, atol=1e-4)
 
 
 def test_missing_features_hide_no_jet(fitted: Fitted) -> None:

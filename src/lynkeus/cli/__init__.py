@@ -15,6 +15,7 @@ from lynkeus.cli.jet_options import ScaleFactorOptions
 from lynkeus.cli.options import (
     BundleOptions,
     CommissionOptions,
+    ConvertOptions,
     CorrelateOptions,
     Data,
     FitOptions,
@@ -214,6 +215,18 @@ def export(
 
     off = export_model(model, output)
     say(screen, [f"{output}: scores agree to {off:.1e} of their size"])
+
+
+@app.command()
+@takes(ConvertOptions)
+def convert(options: ConvertOptions) -> None:
+    """Make a model of weights of weaver (ParticleNet, Particle Transformer), or weights of weaver of a model.
+
+    Without --calibrate probabilities are those that the network states, and no p-value is below 1.
+    """
+    from lynkeus.cli.convert import convert_weights
+
+    convert_weights(options)
 
 
 @study_app.command("run")

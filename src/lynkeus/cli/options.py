@@ -154,6 +154,19 @@ class GenerateOptions:
 
 
 @dataclass(frozen=True)
+class ConvertOptions:
+    """What `lynkeus convert` is told; all but the first two are of weights that become a model."""
+
+    source: Annotated[Path, typer.Argument(help="Weights of weaver (*_state.pt), or a model folder")]
+    output: Annotated[Path, typer.Option("-o", "--output", help="Model folder, or NETWORK_state.pt, to write")]
+    layout: Annotated[str | None, typer.Option(help="The YAML file that weaver trained it with")] = None
+    calibrate: Annotated[str | None, typer.Option(help="Jets of known class that it has not learned from")] = None
+    neighbours: Annotated[str | None, typer.Option(help="ParticleNet: of each block, 16,16,16; else as published")] = (
+        None
+    )
+
+
+@dataclass(frozen=True)
 class BundleOptions:
     """What `lynkeus bundle` is told; all but the first three are of images."""
 

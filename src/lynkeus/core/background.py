@@ -63,6 +63,11 @@ class Background(Stated):
             survival=tuple(map(float, share)),
         )  # fmt: skip
 
+    @classmethod
+    def none(cls) -> Self:
+        """Return that of no samples: no background efficiency below 1 can be stated."""
+        return cls(0, rarest=1.0, levels=(float(log_odds(np.zeros(1))[0]), 0.0), survival=(1.0, 1.0))
+
     def p_value(self, scores: Floats) -> Floats:
         """Return what share of samples of other classes has a probability this high; NaN stays NaN."""
         odds = log_odds(np.asarray(scores, float))

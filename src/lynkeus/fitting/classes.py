@@ -54,6 +54,33 @@ def fit_classes(
     return Fitted(name, scorer, view, calibrations, {}, {**lineage_of(source, name, lineage), **more}, messages)
 
 
+def learned_elsewhere(
+    scorer: Scorer, name: str, view: View, source: Source | None, lineage: Mapping[str, Any]
+) -> Fitted:
+    """Return a model of a scorer that is learned already: probabilities and background efficiencies by labelled samples
+    that it has not learned from.
+
+    `source` None: probabilities are those that it states, and no background efficiency below 1 is. Raises SettingsError
+    where there are no two classes with enough samples of each.
+    """
+    assert isinstance(scorer, Tags), f"{name} says that it tags, and has no calibrate"
+    more: dict[str, Any] = {"samples": 0, "classes": {}, "held_out": "all", "weighted": False}
+    messages: list[str] = []
+    calibrations: dict[str, Calibration | Stated] = {output: Background.none() for output in scorer.outputs}
+    if source is None:
+        messages.append("no samples were given: probabilities are those that the network states, and p-values are 1")
+    else:
+        known = Classed(view.of(source), classes=scorer.outputs)
+        total, weighted, messages = _counted(known)
+        _require_classes(total, name)
+        scorer.calibrate(known)
+        calibrations = dict(_backgrounds(scorer, known, known.given))
+        more |= {"samples": total.total(), "classes": dict(total), "weighted": weighted}
+        lineage = lineage_of(source, name, {}) | dict(lineage)
+    more |= dict(getattr(scorer, "facts", {}))
+    return Fitted(name, scorer, view, calibrations, {}, {"scorer": name, **lineage, **more}, messages)
+
+
 def _counted(known: Classed) -> tuple[Counter[str], bool, list[str]]:
     """Return how many samples each class has, whether they have weights, and what the source says of what it left
     out."""

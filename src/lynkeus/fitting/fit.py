@@ -15,7 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.core import About, Calibration, CalibrationError, Refers, Schema, Scorer, Source, about_of, plugins
+from lynkeus.core import (
+    About,
+    Calibration,
+    CalibrationError,
+    Refers,
+    Schema,
+    Scorer,
+    SettingsError,
+    Source,
+    about_of,
+    plugins,
+)
 from lynkeus.core.calibration import FEWEST, FEWEST_WITHOUT_TIMES
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.core.stated import Stated
@@ -89,6 +100,8 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     scorer = plugins.make_scorer(settings.scorer, settings.options)
     about = about_of(scorer)
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
+    if settings.window and source.schema.kind == "cloud":
+        raise SettingsError("--window: clouds such as jets are no rows in time; leave it out")
     view = view_of(source, settings, about)
     if about.tags:
         return fit_classes(scorer, settings.scorer, view, source, settings.labels, settings.options)

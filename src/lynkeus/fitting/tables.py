@@ -18,16 +18,18 @@ Row = dict[str, Any]
 
 
 def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]:
-    """Return one batch as columns: `start_ns`, `end_ns` (without times: `row`), what the source calls the sample
-    (`cavity`, `pid`), then for each output its name, `<output>_p_value`, and `<output>_alarms_per_hour` where the
-    reference has a duration; `fault`: its kind, of scorers that name one; what it says besides (`Describes`); `where`
-    of the first output."""
+    """Return one batch as columns: `start_ns`, `end_ns` (without times: `row`, of clouds that in their file), what the
+    source calls the sample (`cavity`, `pid`), then for each output its name, `<output>_p_value`, and
+    `<output>_alarms_per_hour` where the reference has a duration; `fault`: its kind, of scorers that name one; what it
+    says besides (`Describes`); `where` of the first output."""
     batch = scored.batch
     found: dict[str, object] = {}
     if batch.time_ns is not None:
         found["start_ns"] = batch.time_ns
         rate = batch.schema.sample_rate_hz
         found["end_ns"] = batch.meta.get("end_ns", batch.time_ns + (round(1e9 / rate) if rate else 0))
+    elif batch.schema.kind == "cloud" and "position" in batch.meta:
+        found["row"] = batch.meta["position"]  # in its file: a selection leaves some out, and events have several jets
     else:
         found["row"] = range(first_row, first_row + len(batch))
     found |= {name: column for name, column in batch.meta.items() if name not in BOOKKEEPING and column.ndim == 1}

@@ -151,6 +151,30 @@ def test_counts_and_global_quantities(pfnano, events) -> None:
     assert len([name for name in batch.schema.names if name.startswith("charged/")]) == 16
 
 
+def test_raw_particles_of_fat_jets_add_up_to_the_jet_before_corrections(columns_of, to_parquet, tmp_path) -> None:
+    uproot = pytest.importorskip("uproot")
+    batch, _ = read("pfnano.root", "pfnano_fatjets")
+    with uproot.open(DATA / "pfnano.root") as file:
+        factor = file["Events"]["FatJet_rawFactor"].array()
+    raw = 1 - np.array([factor[e][j] for e, j in zip(batch.meta["position"], batch.meta["entry"], strict=True)])
+    group = batch.packed.groups["particles"]
+    px, py, pz, energy = (
+        np.bincount(group.sample, feature(batch, f"particles/part_{name}")) for name in ("px", "py", "pz", "energy")
+    )
+    np.testing.assert_allclose(np.hypot(px, py), batch.meta["jet_pt"] * raw, rtol=0.01)
+    np.testing.assert_allclose(np.sqrt(energy**2 - px**2 - py**2 - pz**2), batch.meta["jet_mass"] * raw, rtol=0.01)
+    kinds = [name for name in batch.schema.names if "part_is" in name]
+    np.testing.assert_array_equal(np.sum([feature(batch, name) for name in kinds], axis=0), 1)
+    # What was fitted on columns part_* reads these as well, in its own order.
+    columns = columns_of(5)
+    model = open_source(to_parquet(tmp_path / "jets.parquet", columns)).schema
+    other = open_source(DATA / "pfnano.root", "pfnano_fatjets", expected=model)
+    assert other.schema.difference(model) == ""
+    again = concatenate(list(other))
+    np.testing.assert_array_equal(again.packed.groups["particles"].values[:, 0], group.values[:, 0])
+    assert again.packed.groups["vertices"].values.shape[1] == 1
+
+
 @pytest.mark.parametrize(
     ("name", "layout"),
     [

@@ -136,6 +136,14 @@ def test_inputs_labels_and_selections_are_those_of_weaver(files, written, traini
     assert any("left out by the selection" in line for line in source.messages)
 
 
+def test_labels_may_be_expressions(files, written) -> None:
+    config = CONFIG.replace("value: [label_qcd, label_top]", "value: ['label == 1', label_qcd]")
+    _, expected, _ = of_weaver(written(config=config), files, True)
+    batch, _ = read_in_order(files, written(config=config), training=True)
+    assert batch.schema.classes == ("label == 1", "label_qcd")
+    np.testing.assert_array_equal(batch.truth, expected["_label_"])
+
+
 def test_automatic_standardisation_is_that_of_weaver(files, written) -> None:
     pytest.importorskip("weaver")
     from weaver.utils.data.preprocess import AutoStandardizer

@@ -3,7 +3,7 @@ of each jet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from functools import partial
 
@@ -56,7 +56,7 @@ def jet_scores(
 ) -> JetScores:
     """Score jets whose class is known. Raises SettingsError where two classes of the model are not there."""
     prepared = Classed(fitted.prepare(source), labels, fitted.scorer.outputs)
-    many = len(source) if hasattr(source, "__len__") else 0
+    many = len(source) if isinstance(source, Sized) else 0
     parts: list[tuple[Batch, Floats, Floats]] = []
     varied: dict[str, list[Floats]] = {name: [] for name in VARIATIONS} if vary else {}
     seen = 0

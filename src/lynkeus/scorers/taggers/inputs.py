@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lynkeus.core import Batch, Floats, Group, Packed, SchemaError
+from lynkeus.core import Array, Batch, Floats, Group, Packed, SchemaError
 from lynkeus.transforms.jets.four_vectors import (
+    MOMENTUM,
     columns_of,
     four_vectors,
     momentum_group,
@@ -28,7 +29,7 @@ KINEMATICS = {
 }  # fmt: skip
 FLAGS = ("charge", "isChargedHadron", "isNeutralHadron", "isPhoton", "isElectron", "isMuon")
 TRACKS = {"d0val": np.tanh, "dzval": np.tanh, "d0err": None, "dzerr": None}  # of errors only what lies from 0 to 1
-LEAST = 1e-8
+FARTHEST = 6.0  # size of eta of a particle
 
 
 def network_inputs(batch: Batch) -> Packed:
@@ -40,8 +41,12 @@ def network_inputs(batch: Batch) -> Packed:
     """
     given = roles_of(batch.schema.names)
     if "features" in given and "points" in given:
-        return Packed({role: _finite(batch.packed.groups[name]) for role, name in given.items()})
-    return _of_particles(batch)
+        groups = {role: _finite(batch.packed.groups[name]) for role, name in given.items()}
+    else:
+        groups = _of_particles(batch)
+    if "vectors" in groups and groups["vectors"].values.shape[1] == len(MOMENTUM):
+        groups["vectors"] = groups["vectors"]._replace(values=_within(groups["vectors"].values))
+    return Packed(groups)
 
 
 def roles_of(names: tuple[str, ...]) -> dict[str, str]:
@@ -71,7 +76,7 @@ def _bare(names: tuple[str, ...]) -> dict[str, int]:
     return {name.rpartition("_")[2]: column for column, name in enumerate(columns_of(names)[group])}
 
 
-def _of_particles(batch: Batch) -> Packed:
+def _of_particles(batch: Batch) -> dict[str, Group]:
     names = batch.schema.names
     p4 = four_vectors(batch.packed, names)
     jet_of = np.repeat(np.arange(len(batch)), p4.lengths)
@@ -91,15 +96,27 @@ def _of_particles(batch: Batch) -> Packed:
             own = raw[:, columns[name]]
             features.append(np.clip(own, 0.0, 1.0) if squeeze is None else squeeze(own))
     groups = {"points": points, "features": np.column_stack([*features, points]), "vectors": p4.values}
-    return Packed({name: _finite(Group(values, p4.offsets)) for name, values in groups.items()})
+    return {name: _finite(Group(values, p4.offsets)) for name, values in groups.items()}
 
 
-def _points(p4: Floats, jets: Floats, jet_of: Floats) -> Floats:
+def _points(p4: Floats, jets: Floats, jet_of: Array) -> Floats:
     """Return (particles, 2): eta relative to the axis of the jet, away from the beam pipe where positive, and phi."""
     eta = pseudorapidity(jets)
     deta = (pseudorapidity(p4) - eta[jet_of]) * np.where(eta < 0, -1.0, 1.0)[jet_of]
     dphi = turned(np.arctan2(p4[:, 1], p4[:, 0]) - np.arctan2(jets[:, 1], jets[:, 0])[jet_of])
     return np.stack([deta, dphi], axis=1)
+
+
+def _within(vectors: Floats) -> Floats:
+    """Return vectors (particles, 4) whose size of eta is at most FARTHEST, with the same pT: closer to the beam single
+    precision knows no rapidity, and one such particle would make a whole batch NaN."""
+    eta = pseudorapidity(vectors)
+    far = np.abs(eta) > FARTHEST
+    if not far.any():
+        return vectors
+    vectors, pt = vectors.copy(), np.hypot(vectors[far, 0], vectors[far, 1])
+    vectors[far, 2], vectors[far, 3] = pt * np.sinh(FARTHEST) * np.sign(eta[far]), pt * np.cosh(FARTHEST)
+    return vectors
 
 
 def _finite(group: Group) -> Group:

@@ -78,6 +78,11 @@ class NetworkTagger(Tagger):
         """Return the task with an untrained network."""
         return Tags(self.make_network(self.schema_.names, len(self.outputs)))
 
+    @property
+    def sizes(self) -> Any:
+        """Return the sizes of the network, None where it has none of its own."""
+        return None
+
     def inputs_of(self, batch: Batch) -> Packed:
         """Return what the network reads."""
         raise NotImplementedError

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from torch import nn
 
 from lynkeus.core import About, Batch, Packed
-from lynkeus.networks.taggers.particle_net import FULL, LITE
+from lynkeus.networks.taggers.particle_net import FULL, LITE, ParticleNetSizes
 from lynkeus.networks.taggers.particle_net import ParticleNet as Network
 from lynkeus.scorers.taggers.inputs import features_of, network_inputs
 from lynkeus.scorers.taggers.network import NetworkTagger, one_of
@@ -39,6 +39,11 @@ class ParticleNet(NetworkTagger):
     def __post_init__(self) -> None:
         self.classes = names_of(self.classes)
         one_of(self.size, SIZES, "size")
+
+    @property
+    def sizes(self) -> ParticleNetSizes:
+        """Return the sizes of the network."""
+        return SIZES[self.size]
 
     def make_network(self, names: tuple[str, ...], classes: int) -> nn.Module:
         """See `NetworkTagger`."""

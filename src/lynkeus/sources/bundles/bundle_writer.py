@@ -40,6 +40,8 @@ def write_bundle(source: Source, folder: str | Path, progress: Callable[[int], N
     that were written are kept, and the same call goes on after them.
     """
     folder = Path(folder)
+    if source.schema.kind == "cloud" and None in source.schema.shape:
+        raise SourceError(f"{folder}: samples of any number of particles fit no bundle; read them from their own files")
     partial, plan = begin(folder, _plan(source))
     growing = _BundleFiles(partial)
     try:

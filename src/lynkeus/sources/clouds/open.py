@@ -44,6 +44,8 @@ def open_clouds(path: Path, layout: Layout, expected: Schema | None) -> CloudSou
         if path.is_file() and path.suffix.lower() in ROOT:
             raise _no_clouds(path)
         return None
+    if layout.axes:
+        raise SettingsError(f"--axes {layout.axes}: clouds of particles have no such axes; leave it out")
     tree = str((layout.weaver or {}).get("treename") or (layout.clouds or {}).get("tree") or "")
     files = [file_of(own, tree) for own in paths]
     return CloudSource(files, recipe_of(files, layout, expected), mix=expected is None)
@@ -52,7 +54,12 @@ def open_clouds(path: Path, layout: Layout, expected: Schema | None) -> CloudSou
 def _no_clouds(path: Path) -> SourceError:
     """Return what to do with a ROOT file that has no lists `part_*`."""
     names = file_of(path).types
-    fits = {"pfnano_jets": "JetPFCands_jetIdx", "nanoaod_jets": "Jet_pt", "nanoaod_fatjets": "FatJet_pt"}
+    fits = {
+        "pfnano_jets": "JetPFCands_jetIdx",
+        "pfnano_fatjets": "FatJetPFCands_jetIdx",
+        "nanoaod_jets": "Jet_pt",
+        "nanoaod_fatjets": "FatJet_pt",
+    }
     found = [f"--layout {name}" for name, branch in fits.items() if branch in names]
     how = " or ".join(found) or "say by --layout FILE.toml what a sample is"
     return SourceError(

@@ -131,7 +131,7 @@ class Plain:
 
 def schema_of(names: Iterable[str], columns: Iterable[str], classes: tuple[str, ...]) -> Schema:
     """Return the schema of clouds with these features "GROUP/NAME", with the units that their columns have by name."""
-    units = tuple(UNITS.get(column.partition("_")[2], "") for column in columns)
+    units = tuple(UNITS.get(c.partition("_")[2], "") if c.startswith(tuple(GROUPS)) else "" for c in columns)
     return Schema("cloud", tuple(names), units if any(units) else (), (None, None), classes=classes)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -67,7 +68,7 @@ def look(case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
     lines = [head]
     for outcome in outcomes:
         own = found[outcome.name]
-        error = 100 * reliability(outcome.scores[:, 0], outcome.test.truth == 1, outcome.test.weight).error
+        error = 100 * reliability(outcome.scores[:, 0], np.equal(outcome.test.truth, 1), outcome.test.weight).error
         each = zip(own.rejection, own.rejection_low, own.rejection_high, strict=True)
         cells = [f"{value:.4g} ({low:.3g} to {high:.3g})" for value, low, high in each]
         lines.append([outcome.name, *cells, f"{error:.2f}"])
@@ -111,7 +112,7 @@ def draw(curves: Sequence[Curve]) -> Figure:
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     panel = figure.subplots()
     for number, curve in enumerate(curves):
-        style = {"color": SERIES[number], "marker": MARKERS[number], "markersize": 4, "markevery": 25}
+        style: dict[str, Any] = {"color": SERIES[number], "marker": MARKERS[number], "markersize": 4, "markevery": 25}
         panel.plot(curve.efficiency, curve.rejection, label=curve.name, linewidth=1.6, **style)
     panel.set(xlabel="efficiency for tops", ylabel="rejection of QCD jets, 1/eB", yscale="log", xlim=(0, 1))
     panel.grid(True)

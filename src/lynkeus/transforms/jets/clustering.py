@@ -106,7 +106,8 @@ class Clustering:
         near[rows, one] = fresh[rows, link[rows, one]]
         stale &= ~closer
         stale[rows, one] = False
-        at = np.nonzero(stale)
+        jet, place = np.nonzero(stale)
+        at = jet, place
         if len(at[0]):
             again = self._distances(y[at[0]], phi[at[0]], pt[at[0]], at)
             link[at] = again.argmin(axis=1)

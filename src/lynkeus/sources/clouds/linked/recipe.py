@@ -16,6 +16,7 @@ from lynkeus.sources.clouds.columns import Table, nearest, rows_of
 from lynkeus.sources.clouds.files.cloud_file import CloudFile
 from lynkeus.sources.clouds.linked.flat import Events, Flat, entries_of
 from lynkeus.sources.clouds.linked.layout import Choice, Linked, LinkedGroup
+from lynkeus.sources.clouds.plain import schema_of
 from lynkeus.sources.clouds.recipe import UNKNOWN, Clouds
 from lynkeus.sources.clouds.weaver.variables import Variables, needed
 from lynkeus.sources.formats.layout import Layout
@@ -52,9 +53,18 @@ class LinkedRecipe:
         self.select = self._chosen(given.select, f"select of {self.name}") if given.select else None
         self.observers = {k: own for k, choice in given.observers.items() if (own := self._optional(choice, k))}
         self.classes = self._conditions(expected)
-        features = tuple(f"{group}/{feature}" for group, own in self.own.items() for feature in own)
+        features = [f"{group}/{feature}" for group, own in self.own.items() for feature in own]
+        if expected is not None and set(expected.names) < set(features):
+            features = list(expected.names)
+            self.messages.append(f"{self.name}: the model reads {len(features)} of the features of this layout")
+        elif expected is not None and set(expected.names) == set(features):
+            features = list(expected.names)
+        self.picked: dict[str, list[int]] = {}
+        for feature in features:
+            of, _, name = feature.partition("/")
+            self.picked.setdefault(of, []).append(list(self.own[of]).index(name))
         classes = (expected.classes if expected is not None else ()) or tuple(self.classes)
-        self.schema = Schema("cloud", features, (), (None, None), classes=classes)
+        self.schema = schema_of(features, [feature.partition("/")[2] for feature in features], classes)
 
     def needs(self, file: CloudFile) -> list[str]:
         """Return the branches that are read; see Recipe."""
@@ -80,7 +90,8 @@ class LinkedRecipe:
             if not group.collections:
                 seen.known |= {f"{COUNT}{name}": own for name, own in counts.items()}
             groups[group.name], counts[group.name] = self._group(group, at, seen, count)
-        packed = Packed({group.name: groups[group.name] for group in self.groups})
+        chosen = {name: Group(groups[name].values[:, own], groups[name].offsets) for name, own in self.picked.items()}
+        packed = Packed(chosen)
         leading = next((group.name for group in self.groups if group.collections), self.groups[0].name)
         empty = int((counts[leading] == 0).sum())
         if empty:

@@ -75,6 +75,9 @@ def configuration(options: Mapping[str, Any], name: str) -> Configuration:
     automatic = method.startswith("auto")
     groups, rules = groups_of(_table(options, "inputs", name), automatic, params, name)
     flags, label, more = _labels(_table(options, "labels", name), name)
+    for flag in flags:  # a label may be an expression itself: it is a variable of that name
+        if not flag.isidentifier() and flag not in variables:
+            variables[flag] = parse(flag, f"{name}: labels.value")
     observers, monitors = _names(options, "observers", name), _names(options, "monitor_variables", name)
     if observers and monitors:
         raise SettingsError(f"{name}: observers and monitor_variables cannot both be given; put all in observers")
