@@ -89,11 +89,22 @@ def tables_of(rows: Sequence[Row], found: Found, closure: Closure) -> dict[str, 
         start = f"{sample}.{variable}."
         own = {key.removeprefix(start): value for key, value in metrics.items() if key.startswith(start)}
         short.append(
-            (sample, variable, f"{own['factors']:.0f}", f"{own['failed']:.0f}", f"{own['within']:.0%}",
-             f"{own['rms_pull']:.2f}", f"{own['rms_bare_pull']:.2f}", f"{own['error']:.3f}")
+            (sample, variable, f"{own['factors']:.0f}", f"{own['failed']:.0f}", _shown(own["within"], ".0%"),
+             _shown(own["rms_pull"], ".2f"), _shown(own["rms_bare_pull"], ".2f"), _shown(own["error"], ".3f"))
         )  # fmt: skip
     tables = {"Measured against true, in short": short, "Pseudo-experiments from one fit": drawn}
-    return tables | {f"{sample}, {variable}": _lines(_own(rows, sample, variable)) for sample, variable in found}
+    for sample, variable in found:
+        own_rows = _own(rows, sample, variable)
+        if own_rows:
+            tables[f"{sample}, {variable}"] = _lines(own_rows)
+        problems = [(problem,) for problem in found[sample, variable].problems()]
+        if problems:
+            tables[f"{sample}, {variable}: fits that cannot be used"] = [("what, and what to do",), *problems]
+    return tables
+
+
+def _shown(value: float, form: str) -> str:
+    return "-" if np.isnan(value) else format(value, form)
 
 
 def _own(rows: Sequence[Row], sample: str, variable: str) -> list[Row]:

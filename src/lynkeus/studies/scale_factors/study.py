@@ -12,7 +12,7 @@ from lynkeus.studies.scale_factors.look import FactorLook, Sample
 
 PT, CLASSES = "30-200", "b,c,light"
 SIMULATED, OBSERVED = "b:2,c:1,light:2", "b:2,c:1,light:3"  # rich in b jets, as jets with a muon or of top quarks are
-JETS, TEST = 12_000, 30_000
+JETS, TEST = 12_000, 24_000
 SMOKE_JETS, SMOKE_TEST = 3_000, 6_000
 # What an analysis would vary: each by about what is not known of it, and not what happens to be different in the data.
 VARIATIONS: dict[str, dict[str, Any]] = {
