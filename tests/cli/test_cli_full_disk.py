@@ -113,3 +113,14 @@ def test_simulated_data_that_do_not_fit_leave_nothing(lynkeus: Run, full: Any, s
         assert f"{folder / name}: cannot be written" in line
         assert any(reason in line for reason in FULL), line
         assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("ending", ["parquet", "h5", "npz", "root"])
+def test_jets_that_do_not_fit(lynkeus: Run, full: Any, ending: str) -> None:
+    if ending == "root":
+        pytest.importorskip("uproot")
+    with full(40_000) as folder:
+        line = lynkeus("generate", "jets?classes=light&pt=60-120", "-n", 600, "-o", folder / f"a.{ending}").line
+        assert f"{folder / f'a.{ending}'}: cannot be written" in line
+        assert any(reason in line for reason in FULL), line
+        assert not list(folder.iterdir())

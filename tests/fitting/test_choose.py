@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.jets import source as jets
 
 from lynkeus.core import Batch, Schema, SettingsError
 from lynkeus.fitting.choose import choose
 from lynkeus.fitting.fit import FitSettings
+from lynkeus.fitting.recommended import recommended
 from lynkeus.sources import InMemory
 
 
@@ -35,3 +37,9 @@ def test_a_scorer_that_sees_correlations_beats_one_that_does_not(timed: bool) ->
 def test_data_that_no_scorer_can_use_are_refused_with_a_reason() -> None:
     with pytest.raises(SettingsError, match="no scorer can be fitted on these data; the first says:"):
         choose(rows(3), FitSettings("auto"))
+
+
+def test_jets_are_of_classes_and_what_to_do_is_said() -> None:
+    with pytest.raises(SettingsError, match="name jet_observables or particle_net"):
+        choose(jets(60, 1), FitSettings("auto"))
+    assert recommended(jets(60, 1)) == ("particle_net", "jets of known classes")

@@ -76,6 +76,11 @@ def choose(
     Raises SettingsError where none can be used, or samples have weights, which do not count here.
     """
     check_weights_used(source, "-s auto", NOTHING, dict(settings.layout or {}).get("weight", ""))
+    if source.schema.kind == "cloud" and source.schema.shape == (None, None):
+        raise SettingsError(
+            "-s auto plants faults into good data, and jets are of classes: name jet_observables or particle_net; "
+            "lynkeus commission MODEL DATA --compare OTHER says which is better"
+        )
     known = {name: plugins.declared("scorers", name) for name in plugins.entries("scorers")}
     names = [name for name, scorer in known.items() if not scorer.about.learned] + list(learned)
     found = []

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lynkeus.core import Batch
+from lynkeus.core import Batch, SettingsError
 from lynkeus.files.workers import several_processes
 from lynkeus.simulate.jets import make
 from lynkeus.simulate.jets.cache import cache_folder
 from lynkeus.simulate.jets.chunk import batch_of
 from lynkeus.simulate.jets.make import make_chunks
+from lynkeus.simulate.jets.pythia import jets as pythia_jets
 from lynkeus.simulate.jets.pythia.events import Seeds
 from lynkeus.simulate.jets.pythia.jets import Asked, make_jets
 from lynkeus.simulate.jets.pythia.match import leading, nearest, reach
@@ -52,6 +54,23 @@ def test_hadrons_give_flavour_b_before_c() -> None:
     )
 
 
+@pytest.mark.parametrize("package", ["pythia8mc", "fastjet"])
+def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str) -> None:
+    monkeypatch.setenv("LYNKEUS_CACHE", str(tmp_path))
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SettingsError, match=rf"generator=pythia needs {package}: pip install 'lynkeus\[jets\]'"):
+        next(iter(JetSource(n=5, generator="pythia")))
+
+
+@pytest.mark.slow(5)
+def test_jets_that_no_collision_has_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LYNKEUS_CACHE", str(tmp_path))
+    monkeypatch.setattr(pythia_jets, "PATIENCE", 40)
+    monkeypatch.setattr(pythia_jets, "MOST", 40)
+    with pytest.raises(SettingsError, match=r"0 jets of the class top at pt=50-60 GeV within radius=0\.4; take"):
+        next(iter(JetSource("top", "50-60", n=5, radius=0.4, generator="pythia")))
+
+
 @pytest.fixture(scope="session")
 def both() -> dict[str, dict[str, Batch]]:
     """Jets of each class by both generators."""
@@ -85,16 +104,16 @@ def correlation(batch: Batch) -> np.ndarray:
 
 @pytest.mark.slow(40)
 def test_both_generators_have_the_same_physics(both: dict[str, dict[str, Batch]]) -> None:
-    """Medians of mass within 20 %, mean multiplicities within 20 %, mean C2 within 25 %: statistics of 60 jets are a
-    third of that."""
+    """Medians of mass within 35 %, mean multiplicities within 25 %, mean C2 within 30 %: of 200 jets a class they are
+    within 20, 14 and 15 %, and 60 jets add 5 to 10 %."""
     for name, slow in both["pythia"].items():
         quick = both["shower"][name]
-        mass, sizes = [[np.median(one.meta["jet_mass"]) for one in (slow, quick)], None]
+        mass = [np.median(one.meta["jet_mass"]) for one in (slow, quick)]
         sizes = [one.meta["jet_nparticles"].mean() for one in (slow, quick)]
         shape = [np.mean(correlation(one)) for one in (slow, quick)]
-        assert mass[1] == pytest.approx(mass[0], rel=0.2), name
-        assert sizes[1] == pytest.approx(sizes[0], rel=0.2), name
-        assert shape[1] == pytest.approx(shape[0], rel=0.25), name
+        assert mass[1] == pytest.approx(mass[0], rel=0.35), name
+        assert sizes[1] == pytest.approx(sizes[0], rel=0.25), name
+        assert shape[1] == pytest.approx(shape[0], rel=0.3), name
         assert quick.schema == slow.schema
         assert set(quick.meta) == set(slow.meta)
 

@@ -107,7 +107,11 @@ def test_lifetimes_and_leptons_show(small_jets: Batch) -> None:
         ({"n": 1.5}, "n must be a whole number"),
         ({"eta": 4}, "at most 2.5"),
         ({"radius": "wide"}, "radius='wide'"),
-        ({"generator": "herwig"}, "generator 'herwig' is not one of"),
+        ({"generator": "herwig"}, "generator 'herwig' is not one of pythia, shower"),
+        ({"data": 2}, "data=2 must be 0 or 1"),
+        ({"tune": "mine"}, "no tune 'mine'; there are monash"),
+        ({"tracking": "all"}, "tracking='all' must be a number from 0.5"),
+        ({"fsr": 9}, "fsr=9 must be a number from 0.25 to 4"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(options: dict[str, object], says: str) -> None:
@@ -121,3 +125,26 @@ def test_what_is_wrong_is_said_in_one_line(options: dict[str, object], says: str
 def test_jets_that_there_cannot_be_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"class top at pt=100-150 GeV too few are within radius=0\.4"):
         next(iter(JetSource("top,light", "100-150", n=10, radius=0.4)))
+
+
+def test_data_have_no_label_and_differ_as_they_say() -> None:
+    usual = next(iter(JetSource("b,light", "60-120", n=500, seed=4)))
+    data = next(iter(JetSource("b,light", "60-120", n=500, seed=4, data=1)))
+    assert set(data.truth.tolist()) == {-1}
+    assert data.schema == usual.schema
+    words = np.array(usual.schema.classes)[usual.truth]
+    np.testing.assert_array_equal(data.meta["truth_label"], words)  # the classes are drawn before all else
+    assert set(data.meta) - set(usual.meta) == {"truth_label"}
+    same = next(
+        iter(JetSource("b,light", "60-120", n=500, seed=4, data=1, tune="monash", tracking=1, d0_scale=1, fsr=1))
+    )
+    np.testing.assert_allclose(same.meta["jet_pt"], usual.meta["jet_pt"])
+    pull = []
+    for jets in (usual, data):
+        names = [name.partition("/")[2] for name in jets.schema.names]
+        values = jets.values.groups["particles"].values.astype(float)
+        tracks = values[values[:, names.index("part_d0err")] > 0]
+        pull.append(np.median(np.abs(tracks[:, names.index("part_d0val")] / tracks[:, names.index("part_d0err")])))
+    assert 1.1 < pull[1] / pull[0] < 1.35
+    tracks = [(jets.values.groups["particles"].values[:, 10] != 0).sum() for jets in (usual, data)]
+    assert tracks[1] < 0.97 * tracks[0]

@@ -171,6 +171,12 @@ def test_raw_particles_of_fat_jets_add_up_to_the_jet_before_corrections(columns_
     other = open_source(DATA / "pfnano.root", "pfnano_fatjets", expected=model)
     assert other.schema.difference(model) == ""
     again = concatenate(list(other))
+    assert again.truth is None
+    assert any("are none of the model" in line for line in other.messages)
+    with pytest.raises(
+        SourceError, match=r"holds no lists called part_\*.*--layout pfnano_jets or --layout pfnano_fatj"
+    ):
+        open_source(DATA / "pfnano.root", expected=model)
     np.testing.assert_array_equal(again.packed.groups["particles"].values[:, 0], group.values[:, 0])
     assert again.packed.groups["vertices"].values.shape[1] == 1
 

@@ -115,6 +115,21 @@ def test_top_jets_are_read_without_pandas(tmp_path, format) -> None:
     assert set(batch.meta) >= {"jet_pt", "jet_eta", "jet_mass", "jet_nparticles", "ttv", "truthE"}
 
 
+def test_top_jets_by_the_layout_that_is_shipped(tmp_path) -> None:
+    pytest.importorskip("tables")
+    momenta, frame = top_table(12)
+    frame.to_hdf(tmp_path / "train.h5", key="table", format="fixed")
+    source = open_source(tmp_path / "train.h5", "top_landscape")
+    batch = concatenate(list(open_source(tmp_path / "train.h5", "top_landscape", expected=source.schema)))
+    assert batch.schema.classes == ("qcd", "top")
+    assert batch.truth.tolist() == [0, 1] * 6
+    vectors, mask = batch.packed.padded("pf_vectors", 128)
+    np.testing.assert_allclose(vectors[mask], momenta[:, :128][mask][:, [1, 2, 3, 0]], rtol=1e-6)
+    features = batch.packed.groups["pf_features"].values
+    pt = np.hypot(vectors[mask][:, 0], vectors[mask][:, 1])
+    np.testing.assert_allclose(features[:, 0], np.clip((np.log(pt) - 1.7) * 0.7, -5, 5), rtol=1e-4, atol=1e-5)
+
+
 def test_a_momentum_that_is_not_there_is_named(tmp_path) -> None:
     pytest.importorskip("tables")
     _, frame = top_table(5)

@@ -116,6 +116,16 @@ def test_a_list_of_another_length_is_named_with_its_row(tmp_path, columns_of, to
         list(open_source(path))
 
 
+def test_a_list_of_another_length_than_its_counter_is_named(tmp_path, columns_of, to_parquet) -> None:
+    columns = columns_of(6, sizes=[3] * 6) | {"npart": np.full(6, 3)}
+    path = tmp_path / "jets.parquet"
+    batch, _ = in_order(to_parquet(path, columns))
+    assert "npart" not in batch.meta
+    columns["npart"][2] = 4
+    with pytest.raises(SourceError, match=r"part_px has 3 entries in row 2, where npart says 4"):
+        list(open_source(to_parquet(path, columns)))
+
+
 def test_a_missing_feature_is_named_with_the_nearest(tmp_path, parquet, columns_of, to_parquet) -> None:
     columns = columns_of(6)
     columns["part_Energy"] = columns.pop("part_energy")

@@ -52,7 +52,7 @@ class JetMass(ByObservables):
         bins = len(inner) + 1
         each = [known.truth == k for k in range(len(self.outputs))]
         filled = np.stack([np.bincount(place[own], known.weight[own], minlength=bins) for own in each])
-        prior = PRIOR * filled.sum(axis=0) / filled.sum()
+        prior = PRIOR * (filled.sum(axis=0) + 1.0) / (filled.sum() + bins)
         self.edges_ = inner
         self.shares_ = (filled + prior) / (filled + prior).sum(axis=1, keepdims=True)
         self.messages = known.said

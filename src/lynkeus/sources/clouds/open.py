@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.core.extras import needing
 from lynkeus.files.damaged import in_time, one_line
 from lynkeus.sources.clouds.columns import LIST
 from lynkeus.sources.clouds.files.cloud_file import CloudFile
@@ -44,6 +45,8 @@ def open_clouds(path: Path, layout: Layout, expected: Schema | None) -> CloudSou
         if path.is_file() and path.suffix.lower() in ROOT:
             raise _no_clouds(path)
         return None
+    if asked and not described and paths[0].suffix.lower() in ROOT and not holds_clouds(paths[0]):
+        raise _no_clouds(paths[0])
     if layout.axes:
         raise SettingsError(f"--axes {layout.axes}: clouds of particles have no such axes; leave it out")
     tree = str((layout.weaver or {}).get("treename") or (layout.clouds or {}).get("tree") or "")
@@ -69,6 +72,9 @@ def _no_clouds(path: Path) -> SourceError:
 
 def recipe_of(files: list[CloudFile], layout: Layout, expected: Schema | None) -> Recipe:
     """Return how these files are read; where a configuration of weaver leaves something to the data, it is learned."""
+    if layout.weaver is not None or (layout.clouds or {}).get("sample"):
+        with needing(f"the layout {layout.name}", "hep"):
+            import awkward  # noqa: F401 - its expressions are of awkward arrays
     if layout.weaver is not None:
         from lynkeus.sources.clouds.weaver.configuration import configuration
         from lynkeus.sources.clouds.weaver.learn import learn

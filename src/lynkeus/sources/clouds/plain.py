@@ -10,7 +10,7 @@ import numpy as np
 
 from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SourceError
-from lynkeus.core.packed import Packed
+from lynkeus.core.packed import Group, Packed
 from lynkeus.sources.clouds.columns import LIST, NUMBER, TEXT, Jagged, Table, nearest, rows_of
 from lynkeus.sources.clouds.files.cloud_file import CloudFile
 from lynkeus.sources.clouds.labels import Labels
@@ -18,6 +18,7 @@ from lynkeus.sources.clouds.recipe import Clouds, grouped
 from lynkeus.sources.formats.tables import counted, listed, weights_of
 
 GROUPS = {"part_": "particles", "sv_": "vertices"}
+COUNTERS = {group: f"n{start.strip('_')}" for start, group in GROUPS.items()}  # of ROOT: entries of each list
 UNITS = {
     "px": "GeV", "py": "GeV", "pz": "GeV", "energy": "GeV", "pt": "GeV", "mass": "GeV", "d0val": "mm", "d0err": "mm",
     "dzval": "mm", "dzerr": "mm", "dxy": "mm", "d3d": "mm",
@@ -61,7 +62,8 @@ class Plain:
         """Return the columns that are read; see Recipe."""
         labels = [name for name in self.labels.columns if name in file.types]
         weight = [self.weight] if self.weight else []
-        return list(dict.fromkeys([*self.features.values(), *self.observers, *labels, *weight]))
+        counters = [name for name in COUNTERS.values() if file.types.get(name) == NUMBER]
+        return list(dict.fromkeys([*self.features.values(), *self.observers, *labels, *weight, *counters]))
 
     def clouds(self, table: Table, path: Path, first: int, notes: Counter[str]) -> Clouds:
         """Return the samples of a piece; see Recipe."""
@@ -72,6 +74,8 @@ class Plain:
             group: grouped([(name, _list(table, name)) for name in columns], str(path), first)
             for group, columns in names.items()
         }
+        for group, own in groups.items():
+            _check_counter(table, COUNTERS[group], own, f"{path}: {names[group][0]}", first)
         packed, count = Packed(groups), rows_of(table)
         empty = int((next(iter(groups.values())).lengths == 0).sum())
         if empty:
@@ -109,7 +113,7 @@ class Plain:
         return wanted
 
     def _observers(self, files: Sequence[CloudFile]) -> list[str]:
-        counters = {f"n{name}" for name in files[0].types} | {f"n{start.strip('_')}" for start in GROUPS}
+        counters = {f"n{name}" for name in files[0].types} | set(COUNTERS.values())
         aside = {*self.labels.columns, self.weight, *counters, *OWN}
         known = [name for name, kind in files[0].types.items() if kind in (NUMBER, TEXT) and name not in aside]
         gone = [name for name in known if any(file.types.get(name) not in (NUMBER, TEXT) for file in files)]
@@ -133,6 +137,17 @@ def schema_of(names: Iterable[str], columns: Iterable[str], classes: tuple[str, 
     """Return the schema of clouds with these features "GROUP/NAME", with the units that their columns have by name."""
     units = tuple(UNITS.get(c.partition("_")[2], "") if c.startswith(tuple(GROUPS)) else "" for c in columns)
     return Schema("cloud", tuple(names), units if any(units) else (), (None, None), classes=classes)
+
+
+def _check_counter(table: Table, counter: str, group: Group, where: str, first: int) -> None:
+    """Raise SourceError for a list of another length than its counter says, where there is one."""
+    if counter not in table:
+        return
+    said = np.asarray(table[counter])
+    if not np.array_equal(said, group.lengths):
+        row = int(np.argmax(said != group.lengths))
+        has = f"{where} has {group.lengths[row]} entries in row {first + row}"
+        raise SourceError(f"{has}, where {counter} says {said[row]}; write the file again, or leave {counter} out")
 
 
 def _place(column: str) -> tuple[int, int]:

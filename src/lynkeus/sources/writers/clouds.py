@@ -74,19 +74,11 @@ def write_cloud_hdf5(source: Source, path: Path) -> int:
     rows = 0
     with hdf5_file(path) as (file, disk):
         for batch in source:
-            groups = [(name, *batch.values.padded(name)) for name in batch.values.groups]
-            for k, (name, values, mask) in enumerate(groups):
-                array, real, names = _padded_names(name, k)
-                if names not in file:
-                    file[names] = np.array(_names(batch.schema, name), h5py.string_dtype())
-                values, mask = _widened(file, array, real, values, mask)
-                append(file, array, values, rows, widens=True)
-                append(file, real, mask, rows, widens=True)
-            for name, column in known_of(batch).items():
-                append(file, name, column, rows)
+            for name, column, widens in _padded_columns(file, batch):
+                append(file, name, column, rows, widens)
+                if disk.error:  # at once: HDF5 would read again what it could not write
+                    return rows
             rows += len(batch)
-            if disk.error:
-                break
     return rows
 
 
@@ -164,17 +156,23 @@ def _distinct(lists: dict[str, Any], known: dict[str, Array], path: Path) -> dic
     return lists | known
 
 
-def _widened(file: Any, array: str, real: str, values: Array, mask: Array) -> tuple[Array, Array]:
-    """Return padded arrays as wide as what is in the file, which is widened where they are wider."""
-    if array not in file:
-        return values, mask
-    width, wide = file[array].shape[1], mask.shape[1]
-    if wide > width:
-        for name in (array, real):
-            file[name].resize(wide, axis=1)
-        return values, mask
-    more = width - wide
-    return np.pad(values, ((0, 0), (0, more), (0, 0))), np.pad(mask, ((0, 0), (0, more)))
+def _padded_columns(file: h5py.File, batch: Batch) -> Iterator[tuple[str, Array, bool]]:
+    """Yield the arrays of a batch by name, and whether they may be wider than those before; what is in the file is
+    widened where a batch is wider than it."""
+    for k, group in enumerate(batch.values.groups):
+        array, real, names = _padded_names(group, k)
+        values, mask = batch.values.padded(group)
+        if names not in file:
+            file[names] = np.array(_names(batch.schema, group), h5py.string_dtype())
+        more = (file[array].shape[1] if array in file else 0) - mask.shape[1]
+        if array in file and more < 0:
+            for name in (array, real):
+                file[name].resize(mask.shape[1], axis=1)
+        more = max(more, 0)
+        yield array, np.pad(values, ((0, 0), (0, more), (0, 0))), True
+        yield real, np.pad(mask, ((0, 0), (0, more))), True
+    for name, column in known_of(batch).items():
+        yield name, column, False
 
 
 def _blocks(packed: Packed) -> Iterator[Packed]:

@@ -48,8 +48,13 @@ class PatientFile(FileIO):
 def hdf5_file(path: Path) -> Iterator[tuple[h5py.File, PatientFile]]:
     """Open a new HDF5 file, and the disk below it, whose error is raised at the end: stop writing where it has one."""
     with PatientFile(path, "w+") as disk:
-        with h5py.File(disk, "w") as file:
-            yield file, disk
+        try:
+            with h5py.File(disk, "w") as file:
+                yield file, disk
+        except (OSError, RuntimeError, ValueError):
+            if disk.error:  # what HDF5 says of data that it believes to have written is of no use
+                raise disk.error from None
+            raise
         if disk.error:
             raise disk.error
 

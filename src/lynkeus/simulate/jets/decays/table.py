@@ -36,7 +36,9 @@ def _pions(core: tuple[int, ...], charge: int, shares: dict[tuple[int, int], flo
 
 def _of_b(charmed: int) -> Channels:
     """A hadron with a b quark (not the antiquark): to a charmed hadron and a W- that becomes leptons, pions or a Ds."""
-    pions = {(1, 0): 0.05, (1, 1): 0.13, (1, 2): 0.08, (3, 0): 0.15, (3, 1): 0.2, (5, 0): 0.08, (5, 1): 0.05}
+    pions = {
+        (1, 0): 0.02, (1, 1): 0.1, (1, 2): 0.14, (3, 0): 0.06, (3, 1): 0.18, (3, 2): 0.12, (5, 0): 0.03, (5, 1): 0.09,
+    }  # fmt: skip
     leptons = ((0.108, (charmed, E, -NU_E)), (0.108, (charmed, MU, -NU_MU)))
     return leptons + _pions((charmed,), -1, pions) + ((0.044, (charmed, -431)),)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,7 @@ def settings_of(process: Process, wanted: Wanted, seed: int, more: tuple[str, ..
 def begin(lines: tuple[str, ...]) -> Any:
     """Return Pythia with these settings, ready. Raises SettingsError where it is not installed or does not start."""
     with needing("sim://jets?generator=pythia", "jets"):
+        import_module("fastjet")  # which is needed for the first jet: better said before the first collision
         import pythia8mc
     pythia = pythia8mc.Pythia("", False)
     for line in lines:

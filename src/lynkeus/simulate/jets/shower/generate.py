@@ -8,7 +8,7 @@ import numpy as np
 
 from lynkeus.core.batch import Array, Floats
 from lynkeus.simulate.jets.decays.decay import ancestor_of, decay
-from lynkeus.simulate.jets.decays.table import PI, PI0, SPECIES
+from lynkeus.simulate.jets.decays.table import KL, PI, PI0, SPECIES, K, N, P
 from lynkeus.simulate.jets.four_vectors import eta_of, of_pt_eta_phi, phi_of, pt_of
 from lynkeus.simulate.jets.particles import BEAUTY, CHARM, NEUTRINOS, STRANGE, Particles
 from lynkeus.simulate.jets.shower.hadronise import place_lines, shower_lines
@@ -18,6 +18,8 @@ from lynkeus.simulate.jets.shower.sudakov import Tune
 LEPTONS = (11, 13, 15)
 HEAVY_PT = 5.0  # GeV, of a hadron that gives a jet its flavour
 SOFT_DENSITY, SOFT_GEV = 6.5, 0.85  # hadrons of the rest of the event per unit of eta and phi, and their mean pt
+# Shares of what they are: about those of minimum-bias collisions.
+SOFT = {PI: 0.29, -PI: 0.29, PI0: 0.25, K: 0.03, -K: 0.03, KL: 0.05, P: 0.015, -P: 0.015, N: 0.015, -N: 0.015}
 
 
 class Truth(NamedTuple):
@@ -160,12 +162,12 @@ def _largest(owner: Array, values: Floats, chosen: Array, count: int) -> Floats:
 
 
 def _soft(jets: Array, eta: Floats, phi: Floats, soft: float, rng: np.random.Generator) -> Particles:
-    """Return soft pions of the rest of the collision around each of the `jets`, within a distance of 1."""
+    """Return soft hadrons of the rest of the collision around each of the `jets`, within a distance of 1."""
     number = rng.poisson(soft * SOFT_DENSITY * np.pi, len(jets))
     owner = np.repeat(jets, number)
     distance, azimuth = np.sqrt(rng.random(len(owner))), rng.uniform(-np.pi, np.pi, len(owner))
-    pdg = rng.choice((PI, -PI, PI0), len(owner))
-    masses = np.where(pdg == PI0, SPECIES[PI0].mass, SPECIES[PI].mass)
+    kind = rng.choice(len(SOFT), len(owner), p=list(SOFT.values()))
+    pdg, masses = np.array(list(SOFT))[kind], np.array([SPECIES[abs(code)].mass for code in SOFT])[kind]
     pt = 0.1 + rng.exponential(SOFT_GEV - 0.1, len(owner))
     p = of_pt_eta_phi(pt, eta[owner] + distance * np.cos(azimuth), phi[owner] + distance * np.sin(azimuth), masses)
     return Particles.prompt(owner, pdg, p)

@@ -53,6 +53,9 @@ class LinkedRecipe:
         self.select = self._chosen(given.select, f"select of {self.name}") if given.select else None
         self.observers = {k: own for k, choice in given.observers.items() if (own := self._optional(choice, k))}
         self.classes = self._conditions(expected)
+        if expected is not None and self.classes and not set(self.classes) & set(expected.classes):
+            self.messages.append(f"{self.name}: its classes {', '.join(self.classes)} are none of the model: not read")
+            self.classes = {}
         features = [f"{group}/{feature}" for group, own in self.own.items() for feature in own]
         if expected is not None and set(expected.names) < set(features):
             features = list(expected.names)
