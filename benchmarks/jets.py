@@ -26,6 +26,7 @@ from typing import NamedTuple
 os.environ.setdefault("OMP_NUM_THREADS", "2")  # of the process; each measurement says how many it uses
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait for others leave the core to other work
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -181,7 +182,7 @@ def by_onnx(name: str, batch: int, repeats: int) -> None:
     network, call = sides(name, jets)["ours"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tagger.onnx"
-        off = export_tagger(network, path, jets.groups, {})
+        off = export_tagger(network, path, jets.groups, {}, 1.0, np.zeros(CLASSES))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

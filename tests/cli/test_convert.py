@@ -14,7 +14,9 @@ import pytest
 import torch
 
 from lynkeus.networks.taggers.particle_net import LITE, ParticleNet
+from lynkeus.networks.taggers.particle_transformer import ParticleTransformer
 from lynkeus.networks.taggers.weaver import read_weights, to_weaver, write_weights
+from lynkeus.scorers.taggers.particle_transformer import LITE as SMALL
 
 LAYOUT = """
 new_variables:
@@ -41,6 +43,7 @@ class Case(NamedTuple):
     weights: Path
     points: torch.Tensor
     features: torch.Tensor
+    vectors: torch.Tensor
     mask: torch.Tensor
 
 
@@ -68,13 +71,14 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     write_weights(folder / "net_state.pt", to_weaver(network))
     real = np.arange(32) < lengths[:, None]
     pt_again = np.hypot(columns["part_px"], columns["part_py"])
-    padded = np.zeros((6, JETS, 32), np.float32)
-    for k, values in enumerate((deta, dphi, (np.log(pt_again) - 1.0) * 0.5, charge, deta, dphi)):
+    padded = np.zeros((10, JETS, 32), np.float32)
+    read = (deta, dphi, (np.log(pt_again) - 1.0) * 0.5, charge, deta, dphi, *list(columns.values())[:4])
+    for k, values in enumerate(read):
         padded[k][real] = values
     tensors = torch.from_numpy(padded).transpose(0, 1)
     return Case(
         folder / "jets.parquet", folder / "jets.yaml", folder / "net_state.pt",
-        tensors[:, :2], tensors[:, 2:], torch.from_numpy(real)[:, None],
+        tensors[:, :2], tensors[:, 2:6], tensors[:, 6:], torch.from_numpy(real)[:, None],
     )  # fmt: skip
 
 
@@ -113,6 +117,26 @@ def test_jets_of_known_class_calibrate_it(case: Case, lynkeus, tmp_path: Path) -
     p_values = pq.read_table("scores.parquet").to_pandas()["top_p_value"]
     assert p_values.min() >= 1 / (1 + JETS // 2)  # no smaller than the jets of the other class support
     assert p_values.min() < 0.2
+
+
+@pytest.mark.slow(8)
+def test_a_particle_transformer_is_converted_and_exported(case: Case, lynkeus, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    network = ParticleTransformer(FEATURES, 2, SMALL).eval()
+    write_weights(Path("part_state.pt"), {f"mod.{name}": value for name, value in to_weaver(network).items()})
+    done = lynkeus("convert", "part_state.pt", "--layout", case.layout, "-o", "MODEL")
+    assert done.code == 0, done
+    assert "MODEL: particle_transformer" in done.err
+    done = lynkeus("export", "MODEL", "-o", "part.onnx")
+    assert done.code == 0, done
+    assert lynkeus("score", "MODEL", case.jets, "-o", "scores.parquet").code == 0
+    scores = pq.read_table("scores.parquet").to_pandas()[["qcd", "top"]].to_numpy()
+    given = {"features": case.features, "vectors": case.vectors, "mask": case.mask}
+    tensors = {name: one.transpose(1, 2).contiguous().numpy() for name, one in given.items()}
+    tensors["mask"] = tensors["mask"][:, :, 0]
+    session = onnxruntime.InferenceSession("part.onnx", providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(None, tensors)[0], scores, atol=1e-4)
 
 
 def test_bad_input_ends_in_one_line(case: Case, lynkeus, tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def test_the_report_has_the_numbers_of_the_jets_and_says_what_they_are(by_mass: 
     assert found.confusion["jet_mass"].sum(axis=1) == pytest.approx([1, 1])
     write_tagging(found, tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text()
+    assert "mathdefault" not in page  # names and numbers are shown as they are
     for words in ("At a glance", "Working points", "pile-up", "fewer tracks", "Masses of the background", "<svg"):
         assert words in page
     assert pq.read_table(tmp_path / "r.parquet").num_rows == len(found.rows)

@@ -145,6 +145,17 @@ class NetworkTagger(Tagger):
         self.task_.networks.to("cpu")
         return found
 
+    def export(self, path: Path, model: Mapping[str, Any]) -> float:
+        """Write the network and its calibrated probabilities as ONNX, from what the network reads (see `inputs_of`);
+        the largest difference of probabilities of random jets. Raises SettingsError without the packages."""
+        from lynkeus.networks.taggers.padded.wrap import features_read, padded
+        from lynkeus.scorers.onnx.taggers import drawn_jets, export_tagger
+
+        network = self.task_.networks["tagger"]
+        jets = drawn_jets(padded(network), features_read(network))
+        about = {"schema": self.schema_.to_dict(), "outputs": list(self.outputs), "scorer": self.name}
+        return export_tagger(network, path, jets, about, self.probabilities_.slope, self.probabilities_.bias)
+
     def save(self, folder: Path) -> None:
         """Write the fitted scorer to a folder, with what happened in its training."""
         super().save(folder)

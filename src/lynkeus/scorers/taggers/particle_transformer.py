@@ -43,6 +43,11 @@ class ParticleTransformer(NetworkTagger):
         self.classes = names_of(self.classes)
         one_of(self.size, SIZES, "size")
 
+    @property
+    def sizes(self) -> ParticleTransformerSizes:
+        """Return the sizes of the network."""
+        return SIZES[self.size]
+
     def make_network(self, names: tuple[str, ...], classes: int) -> nn.Module:
         """See `NetworkTagger`."""
         return Network(len(features_of(names)), classes, SIZES[self.size])

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lynkeus.commission.figures import MARKERS, SERIES, finished, save
+from lynkeus.commission.tagging.figures import as_in_physics
 from lynkeus.core import Case, Check, Comparison, Findings, Outcome, Part, concatenate
 from lynkeus.metrics.reliability import reliability
 from lynkeus.metrics.tagging import EFFICIENCIES, Separation, roc, separation
@@ -23,7 +24,7 @@ TRAIN, TEST = 40_000, 60_000
 SMOKE = 600
 CLASSES = ("qcd", "top")
 PT = "550-650"
-EPOCHS = 20
+EPOCHS = 18
 BASELINE, NETWORK = "jet_observables", "particle_net"
 
 QUESTION = (
@@ -68,6 +69,7 @@ def look(case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
     lines = [head]
     for outcome in outcomes:
         own = found[outcome.name]
+        assert outcome.test.truth is not None
         error = 100 * reliability(outcome.scores[:, 0], np.equal(outcome.test.truth, 1), outcome.test.weight).error
         each = zip(own.rejection, own.rejection_low, own.rejection_high, strict=True)
         cells = [f"{value:.4g} ({low:.3g} to {high:.3g})" for value, low, high in each]
@@ -115,9 +117,10 @@ def draw(curves: Sequence[Curve]) -> Figure:
         style: dict[str, Any] = {"color": SERIES[number], "marker": MARKERS[number], "markersize": 4, "markevery": 25}
         panel.plot(curve.efficiency, curve.rejection, label=curve.name, linewidth=1.6, **style)
     panel.set(xlabel="efficiency for tops", ylabel="rejection of QCD jets, 1/eB", yscale="log", xlim=(0, 1))
-    panel.grid(True)
     panel.legend(frameon=False)
-    return finished(figure)
+    figure = finished(figure)
+    as_in_physics(panel)
+    return figure
 
 
 def _checks(which: str) -> tuple[Check, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -54,6 +54,21 @@ def names_of(module: Padded) -> tuple[str, ...]:
     """Return the names of the tensors that a padded module takes, in order."""
     masks = ("mask",) if module.shared_mask else tuple(f"{name}_mask" for name in module.groups if name != "global")
     return (*module.groups, *masks)
+
+
+def features_read(network: nn.Module) -> dict[str, int]:
+    """Return how many features of each group a network reads, by role or by name."""
+    if isinstance(network, ParticleNet | ParticleTransformer):
+        return {"points": 2, "features": network.features, "vectors": 4}
+    sizes: Any = network.sizes
+    parts = [getattr(one, "collection", one) for one in _parts_of(network)]
+    found = {one.group: one.features for one in parts}
+    return found | ({"global": sizes.whole} if hasattr(sizes, "whole") else {})
+
+
+def _parts_of(network: Any) -> Any:
+    sizes = network.sizes
+    return next(getattr(sizes, name) for name in ("reads", "towers", "collections") if hasattr(sizes, name))
 
 
 def tensors_of(module: Padded, groups: Groups, places: int = 1) -> list[Tensor]:
