@@ -62,7 +62,7 @@ def test_a_small_run_has_all_that_is_asked(tmp_path: Path) -> None:
     scorers = {name: small.scorers[name] for name in ("tau_graph", "deep_tau")}
     scorers["deep_tau"] = {**scorers["deep_tau"], "training": {"epochs": 1}}
     pairs = (("tau_graph", "deep_tau"),)
-    small = replace(small, train=tau_jets(1200, 1), test=tau_jets(1500, 2), scorers=scorers, pairs=pairs)
+    small = replace(small, train=tau_jets(1900, 1), test=tau_jets(1500, 2), scorers=scorers, pairs=pairs)
     run = run_tagging(small, tmp_path)
     wanted = {check.metric for check in tau_id().checks if "jet_observables" not in check.metric}
     assert wanted <= set(run.metrics)

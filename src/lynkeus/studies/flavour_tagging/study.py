@@ -22,7 +22,7 @@ def flavour_tagging(smoke: bool = False) -> Tagging:
     """How far is DeepJet, which reads all particles, above DeepCSV, which reads six tracks and a vertex?"""
     train, test = (SMOKE_JETS, SMOKE_TEST) if smoke else (JETS, TEST)
     # Classes are equally many and have the same spectrum: nothing has to be reweighted.
-    training = {"epochs": 3 if smoke else 12, "learning_rate": 2e-3, "schedule": "cycle", "average": 0.0}
+    training = {"epochs": 8 if smoke else 12, "learning_rate": 2e-3, "schedule": "cycle", "average": 0.0}
     options: dict[str, Any] = {"reweight": "none", "training": training}
     return Tagging(
         name="flavour_tagging",

@@ -28,7 +28,7 @@ def decay_modes(test: Batch, tagged: Sequence[Tagged], folder: Path) -> Findings
         if scorers:
             named[one.name] = [_modes(scorer, taus) for scorer in scorers]
     metrics = {"decay_mode.chance": float(np.bincount(true).max() / len(true))}
-    overall, tables = [("by", "rightly named", "90 % interval", "efficiency of the rarest")], {}
+    overall, tables = [("by", "rightly named", "90 % interval", "of the worst named mode")], {}
     for name, modes in named.items():
         right = float(np.mean([(own == true).mean() for own in modes]))
         low, high = wilson_interval(round(right * len(true)), len(true))
