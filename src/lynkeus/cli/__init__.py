@@ -11,6 +11,7 @@ from rich.console import Console
 
 import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
+from lynkeus.cli.jet_options import ScaleFactorOptions
 from lynkeus.cli.options import (
     BundleOptions,
     CommissionOptions,
@@ -121,6 +122,18 @@ def report(options: ReportOptions) -> None:
     from lynkeus.cli.report import report_run
 
     report_run(options)
+
+
+@app.command("scale-factors")
+@takes(ScaleFactorOptions)
+def scale_factors(options: ScaleFactorOptions) -> None:
+    """Measure how much a tagger's efficiency in data differs from SIMULATION, by template fits; or read a CSV table.
+
+    Jets that pass each working point and jets that fail are fitted at once. Writes corrections for correctionlib.
+    """
+    from lynkeus.cli.scale_factors import write_scale_factors
+
+    write_scale_factors(options)
 
 
 @app.command("list")
