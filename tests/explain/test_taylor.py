@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from lynkeus.core import SettingsError
 from lynkeus.explain.taylor import coefficients as by_hand
 from lynkeus.explain.taylor.coefficients import _by_transforms, coefficients, products
+from lynkeus.explain.taylor.relevance import Relevance
 
 D = 5
 
@@ -95,3 +97,26 @@ def test_piecewise_linear_networks_are_refused_with_the_remedy() -> None:
     assert coefficients(module, x, 1).first.shape == (4, 3, D)
     with pytest.raises(SettingsError, match="order must be"):
         coefficients(module, x, 4)
+
+
+def test_relevance_is_the_mean_over_events_whatever_the_parts() -> None:
+    rng = np.random.default_rng(1)
+    values, process = rng.normal(0.2, 1.0, (2000, 2, 5)), rng.integers(-1, 2, 2000)
+    weight = rng.uniform(0.5, 2, 2000)
+    whole = Relevance(("a", "b"), ("s", "t"), ("tt", "wj"), 2)
+    for part in np.array_split(np.arange(2000), 7):
+        whole.add(values[part], process[part], weight[part])
+    rows = whole.rows(np.array([2.0, 3.0]))
+    assert len(rows) == 3 * 2 * 5
+    found = {(r["output"], r["process"], r["input"], r["second_input"]): r for r in rows}
+    own = found["t", "wj", "a", "b"]
+    chosen = process == 1
+    assert own["mean"] == pytest.approx(np.average(values[chosen, 1, 3], weights=weight[chosen]))
+    assert own["mean_abs"] == pytest.approx(np.average(np.abs(values[chosen, 1, 3]), weights=weight[chosen]))
+    assert own["relevance"] == pytest.approx(6 * own["mean_abs"])
+    low, high = own["interval"]
+    expected = np.abs(values[chosen, 1, 3]).std() / np.sqrt(chosen.sum())
+    assert 1.4 * expected < high - low < 3.2 * expected
+    assert low < own["mean_abs"] < high
+    assert own["events"] == chosen.sum()
+    assert found["s", "all", "a", ""]["events"] == 2000
