@@ -61,11 +61,22 @@ def open_source(
         return _open_url(str(data), layout)
     with one_line(data):
         path = Path(data).expanduser()
+        clouds = None if meta or pictures else _clouds(path, layout, expected)
+        if clouds is not None:
+            return clouds
         if path.is_file() and path.suffix.lower() in FRAMES:
             array = pictures_in(path, read_layout(layout), pictures)
             if array and (pictures or FORMATS[path.suffix.lower()] == "hdf5"):
                 return FrameSource(path, array, meta)
         return _open_files(path, layout, meta, expected)
+
+
+def _clouds(path: Path, layout: str | Path | Layout | None, expected: Schema | None) -> Source | None:
+    """Return the clouds that files hold, such as jets; None where they hold none, or another kind is expected."""
+    from lynkeus.sources.clouds.open import open_clouds
+
+    found = open_clouds(path, read_layout(layout), expected)
+    return None if found is None else Finite(found)
 
 
 def _open_files(

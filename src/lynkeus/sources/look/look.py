@@ -12,6 +12,7 @@ import numpy as np
 from lynkeus.core.errors import LynkeusError, SourceError
 from lynkeus.files.damaged import one_line
 from lynkeus.sources.formats.layout import Layout, read_layout, shipped_layouts
+from lynkeus.sources.look.clouds import look_at_clouds
 from lynkeus.sources.look.entries import CHANNEL, Describe, Look
 from lynkeus.sources.open import FORMATS, format_of, open_source
 
@@ -22,7 +23,7 @@ DESCRIBES = {
     "numpy": "lynkeus.sources.look.arrays:of_numpy",
     "root": "lynkeus.sources.look.root:of_root",
 }
-RUNS = {".root": "root"}  # read as runs only
+RUNS = {".root": "root", ".feather": "", ".arrow": ""}  # read as runs or clouds only
 
 
 def look(data: str, layout: str | Path | Layout | None = None) -> Look:
@@ -37,6 +38,12 @@ def look(data: str, layout: str | Path | Layout | None = None) -> Look:
     kind = format_of(first) or RUNS.get(first.suffix.lower(), "")
     what = f"{first}" if len(files) == 1 else f"{data}: {_counted(files)}; the first is {first}"
     found = Look(what)
+    clouds = look_at_clouds(path, layout)
+    if clouds is not None:
+        found.entries, lines = clouds
+        found.lines += lines
+        found.options += [] if layout else ["other features, selections or classes: --layout"]
+        return found
     reader, refused = (None, "") if kind == "root" else _opened(first, layout)
     if kind:
         with one_line(first):

@@ -1,0 +1,1 @@
+"""Networks of jets: particle clouds of any length, one after the other in memory, nothing padded."""

@@ -1,0 +1,46 @@
+"""What files of clouds hold, such as jets: their columns, and what each is read as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lynkeus.core.errors import LynkeusError
+from lynkeus.sources.clouds.open import open_clouds
+from lynkeus.sources.clouds.source import CloudSource
+from lynkeus.sources.formats.layout import Layout, read_layout
+from lynkeus.sources.formats.tables import counted
+from lynkeus.sources.look.entries import Entry
+
+
+def look_at_clouds(path: Path, layout: str | Path | Layout | None) -> tuple[list[Entry], list[str]] | None:
+    """Return the columns of the first file of clouds, and lines on how all of them are read; None for other files."""
+    try:
+        found = open_clouds(path, read_layout(layout), None)
+    except LynkeusError as error:
+        return [], [f"as it is, it would not be read: {error}"]
+    if found is None:
+        return None
+    first = found.readers[0]
+    entries = [
+        Entry(name, kind, f"({first.rows},)", _unit(found, name), found.recipe.role(name))
+        for name, kind in first.types.items()
+    ]
+    return entries, _lines(found)
+
+
+def _lines(found: CloudSource) -> list[str]:
+    groups: dict[str, int] = {}
+    for name in found.schema.names:
+        group = name.partition("/")[0]
+        groups[group] = groups.get(group, 0) + 1
+    of = " and ".join(f"{group} with {counted(number, 'feature')} each" for group, number in groups.items())
+    files = counted(len(found.files), "file")
+    classes = (
+        f", of the classes {', '.join(found.schema.classes)}" if found.schema.classes else "; no labels were found"
+    )
+    return [f"read as {len(found)} samples from {files}, of {of}{classes}", *found.messages]
+
+
+def _unit(found: CloudSource, name: str) -> str:
+    at = [k for k, feature in enumerate(found.schema.names) if feature.partition("/")[2] == name]
+    return found.schema.units[at[0]] if at and found.schema.units else ""
