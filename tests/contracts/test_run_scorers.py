@@ -22,7 +22,12 @@ from lynkeus.sources import InMemory
 pytestmark = pytest.mark.slow(0.3)  # each; all together half a minute
 SCORERS = {name: plugins.load("scorers", name) for name in sorted(plugins.entries("scorers"))}
 KINDS = ("histogram", "cloud")
-CASES = [(name, kind) for name, scorer in SCORERS.items() for kind in KINDS if kind in about_of(scorer).kinds]
+CASES = [
+    (name, kind)
+    for name, scorer in SCORERS.items()
+    for kind in KINDS
+    if kind in about_of(scorer).kinds and not about_of(scorer).tags  # clouds of particles: test_taggers
+]
 QUICK = {"options": {"training": {"epochs": 5}}}  # for wrappers around networks
 COLUMNS = ("energy", "position")
 AXES = (tuple(np.linspace(0, 10, 31).tolist()), tuple(np.linspace(-3, 3, 25).tolist()))

@@ -24,7 +24,7 @@ screen = Console(stderr=True)
 
 Data = Annotated[str, typer.Argument(help="File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1")]
 ModelFolder = Annotated[Path, typer.Argument(help="Folder written by lynkeus fit")]
-LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout by name, or your own FILE.toml")]
+LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout, your FILE.toml, weaver's FILE.yaml")]
 ArrayName = Annotated[str | None, typer.Option("--array", help="Array or dataset to read, where a file holds several")]
 AxesNames = Annotated[str | None, typer.Option("--axes", help="Of a sample: channel,time; time,channel; row,column")]
 MetaTable = Annotated[str | None, typer.Option("--meta", help="Images: CSV or Parquet with a column file")]
@@ -109,6 +109,9 @@ class CommissionOptions:
     ] = None
     masks: Annotated[Path | None, typer.Option(help="Labelled images: folder of masks of what is wrong")] = None
     meta: MetaTable = None
+    also: Annotated[
+        list[str] | None, typer.Option(help="Classes of jets: another sample (tune, detector, pile-up) to try it on")
+    ] = None
 
 
 @dataclass(frozen=True)

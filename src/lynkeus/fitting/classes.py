@@ -49,6 +49,7 @@ def fit_classes(
     calibrations: dict[str, Calibration | Stated] = dict(_backgrounds(scorer, held_out, known.given))
     counts = {one: total[one] for one in known.given}
     more = {"samples": sum(counts.values()), "classes": counts, "held_out": f"one in {FOLDS}", "weighted": weight}
+    more |= dict(getattr(scorer, "facts", {}))
     messages += [*getattr(scorer, "messages", ())]
     return Fitted(name, scorer, view, calibrations, {}, {**lineage_of(source, name, lineage), **more}, messages)
 

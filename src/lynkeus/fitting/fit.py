@@ -38,7 +38,7 @@ from lynkeus.sources.runs.read import RunFolder
 from lynkeus.sources.wrappers.distinct import Distinct
 from lynkeus.sources.wrappers.labelled import Intervals, Known
 from lynkeus.sources.wrappers.pictures import as_pictures
-from lynkeus.sources.wrappers.wrapper import innermost
+from lynkeus.sources.wrappers.wrapper import innermost, learned_layout
 
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
@@ -161,7 +161,7 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
         return Channels(source.schema, channels, settings.window, settings.stride, layout)
     if source.schema.kind == "image":
         return Images(source.schema, layout, getattr(innermost(source), "rule", PixelRule()))
-    return AsRead(source.schema, layout)
+    return AsRead(source.schema, learned_layout(source) or layout)
 
 
 def _copies(seen: Source) -> list[str]:

@@ -43,7 +43,7 @@ class Model:
             raise SettingsError("score: this model judges whole runs; use lynkeus score MODEL FOLDER --run-per-file")
         parts: list[dict[str, Any]] = []
         rows = 0
-        for scored in self.fitted.score(_open(data, self.fitted.view.layout)):
+        for scored in self.fitted.score(_open(data, self.fitted.view.layout, self.fitted.view.schema)):
             parts.append(columns(self.fitted, scored, rows))
             rows += len(scored.batch)
         names = list(parts[0]) if parts else []
@@ -92,9 +92,11 @@ def fit(
     return Model(fitted, tuple(messages))
 
 
-def _open(data: Data, layout: Mapping[str, Any] | None) -> Source:
+def _open(data: Data, layout: Mapping[str, Any] | None, fitted: Schema | None = None) -> Source:
     if isinstance(data, str | Path):
-        return open_source(data, Layout.from_dict(dict(layout)) if layout and "://" not in str(data) else None)
+        kept = Layout.from_dict(dict(layout)) if layout and "://" not in str(data) else None
+        clouds = fitted if fitted is not None and fitted.kind == "cloud" else None  # in their order, as fitted
+        return open_source(data, kept, expected=clouds)
     if isinstance(data, np.ndarray):
         if data.ndim != 2:
             raise SettingsError(f"an array of rows and columns is needed, not one of shape {data.shape}")

@@ -72,8 +72,8 @@ class Labels:
         truth = np.array([number.get(str(word), UNKNOWN) for word in found], np.int64)[place.reshape(-1)]
         for word, count in zip(found.tolist(), np.bincount(place.reshape(-1)).tolist(), strict=True):
             if word not in number:
-                said = f"are of the class {word!r}, which is none of the model" if word else "are of no known class"
-                notes[f"samples {said}: they count as not known"] += count
+                said = f"the class {word!r}, which is none of the model" if word else "no known class"
+                notes[f"samples of {said}"] += count
         return truth
 
 
@@ -83,9 +83,9 @@ def one_hot(flags: Array, names: str, notes: Counter[str]) -> npt.NDArray[np.int
     right = ((flags == 0) | (flags == 1)).all(axis=1) & (flags.sum(axis=1) == 1)
     if not right.all():
         several = int((~right & (flags.sum(axis=1) > 1)).sum())
-        for count, said in ((several, "have more than one class"), (int((~right).sum()) - several, "have no class")):
+        for count, said in ((several, "several classes"), (int((~right).sum()) - several, "no class")):
             if count:
-                notes[f"samples {said} by the columns {names} (0, and a single 1): it is not known"] += count
+                notes[f"samples of {said} by the columns {names}, which must be 0 but for a single 1"] += count
     return np.where(right, flags.argmax(axis=1), UNKNOWN).astype(np.int64)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import h5py
@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Schema
-from lynkeus.core.errors import SourceError
+from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.files.damaged import in_time, one_line
 from lynkeus.sources.clouds.columns import LIST
 from lynkeus.sources.clouds.files.cloud_file import CloudFile
-from lynkeus.sources.clouds.labels import find_labels
+from lynkeus.sources.clouds.labels import find_labels, labels_by_file
 from lynkeus.sources.clouds.plain import Plain
 from lynkeus.sources.clouds.recipe import Recipe
 from lynkeus.sources.clouds.source import CloudSource
@@ -34,19 +34,63 @@ def open_clouds(path: Path, layout: Layout, expected: Schema | None) -> CloudSou
     Raises SourceError naming file and column for what is damaged or missing.
     """
     paths = paths_of(path)
-    asked = expected is not None and expected.kind == "cloud"
+    described = layout.weaver is not None or layout.clouds is not None
+    asked = described or (expected is not None and expected.kind == "cloud")
+    if described and not paths:
+        raise SourceError(f"{path}: no file of {', '.join(ENDINGS)}, as the layout {layout.name} reads; check the path")
     if not paths or (expected is not None and not asked) or layout.blocks or layout.pulses:
         return None
     if not asked and not holds_clouds(paths[0]):
+        if path.is_file() and path.suffix.lower() in ROOT:
+            raise _no_clouds(path)
         return None
-    files = [file_of(own) for own in paths]
+    tree = str((layout.weaver or {}).get("treename") or (layout.clouds or {}).get("tree") or "")
+    files = [file_of(own, tree) for own in paths]
     return CloudSource(files, recipe_of(files, layout, expected), mix=expected is None)
 
 
+def _no_clouds(path: Path) -> SourceError:
+    """Return what to do with a ROOT file that has no lists `part_*`."""
+    names = file_of(path).types
+    fits = {"pfnano_jets": "JetPFCands_jetIdx", "nanoaod_jets": "Jet_pt", "nanoaod_fatjets": "FatJet_pt"}
+    found = [f"--layout {name}" for name, branch in fits.items() if branch in names]
+    how = " or ".join(found) or "say by --layout FILE.toml what a sample is"
+    return SourceError(
+        f"{path}: holds no lists called part_*; samples of events: {how}; runs of events, a file each: --run-per-file"
+    )
+
+
 def recipe_of(files: list[CloudFile], layout: Layout, expected: Schema | None) -> Recipe:
-    """Return how these files are read."""
-    labels = find_labels(files, layout.truth, {})
-    return Plain(files, labels, expected, layout.weight)
+    """Return how these files are read; where a configuration of weaver leaves something to the data, it is learned."""
+    if layout.weaver is not None:
+        from lynkeus.sources.clouds.weaver.configuration import configuration
+        from lynkeus.sources.clouds.weaver.learn import learn
+        from lynkeus.sources.clouds.weaver.recipe import WeaverRecipe
+
+        for option, given in (("--labels", layout.truth), ("--weights", layout.weight)):
+            if given:
+                raise SettingsError(f"{option} {given}: {layout.name} says what labels and weights are; leave it out")
+        own = WeaverRecipe(files, configuration(layout.weaver, layout.name or "layout"), layout, expected is None)
+        if expected is None:
+            learn(own, files)
+        else:
+            own.classes = expected.classes or own.classes
+        return own
+    by_file: Mapping[Path, str] = {}
+    if layout.clouds is not None:
+        from lynkeus.sources.clouds.linked.layout import linked
+        from lynkeus.sources.clouds.linked.recipe import LinkedRecipe
+
+        events = linked(layout.clouds, layout.name or "layout")
+        if events.sample:
+            return LinkedRecipe(files, events, layout, expected)
+        if expected is None:
+            by_file = labels_by_file([file.path for file in files], events.files, events.label)
+    truth, weight = layout.truth, layout.weight
+    if expected is not None:  # what is scored may have no labels, and counts alike
+        truth = truth if any(truth in file.types for file in files) else ""
+        weight = weight if all(weight in file.types for file in files) else ""
+    return Plain(files, find_labels(files, truth, by_file), expected, weight)
 
 
 def paths_of(path: Path) -> list[Path]:

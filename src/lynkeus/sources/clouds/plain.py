@@ -75,7 +75,7 @@ class Plain:
         packed, count = Packed(groups), rows_of(table)
         empty = int((next(iter(groups.values())).lengths == 0).sum())
         if empty:
-            notes[f"samples have no {next(iter(groups))}"] += empty
+            notes[f"samples without {next(iter(groups))}"] += empty
         weight = weights_of(np.asarray(table[self.weight]), f"{path}: {self.weight}", first) if self.weight else None
         meta = {name: np.asarray(table[name]) for name in self.observers}
         return Clouds(packed, np.arange(count), meta, self.labels.truth(table, path, count, notes), weight)

@@ -40,8 +40,10 @@ class Recipe(Protocol):
     `role` of a column in words.
     """
 
-    schema: Schema
     messages: list[str]
+
+    @property
+    def schema(self) -> Schema: ...
 
     def needs(self, file: CloudFile) -> list[str]: ...
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lynkeus.core.batch import Batch
 from lynkeus.core.errors import SourceError
-from lynkeus.files.damaged import pieces_of
+from lynkeus.files.damaged import one_line, pieces_of
 from lynkeus.sources.clouds.files.cloud_file import CloudFile, Stretch
 from lynkeus.sources.clouds.mixing import OPEN, mixed
 from lynkeus.sources.clouds.recipe import Recipe
@@ -52,7 +52,7 @@ class CloudSource:
         counts = () if self.counts is None else self.counts.tolist()
         absent = [name for name, count in zip(self.schema.classes, counts, strict=False) if not count]
         lost = [f"no sample of class {', '.join(absent)} in these files"] if absent else []
-        return [*said, *self.recipe.messages, *(f"{count} {what}" for what, count in self.notes.items()), *lost]
+        return [*said, *self.recipe.messages, *(f"{what}: {count}" for what, count in self.notes.items()), *lost]
 
     def __len__(self) -> int:
         """Return how many rows the files have; a selection may leave some out."""
@@ -61,12 +61,17 @@ class CloudSource:
     def __iter__(self) -> Iterator[Batch]:
         self.notes.clear()
         counts: np.ndarray[Any, Any] | None = None
+        seen = 0
         for batch in self._mixed() if self.mix else self._in_order():
+            seen += len(batch)
             if batch.truth is not None and self.schema.classes:
                 own = np.bincount(batch.truth[batch.truth >= 0], minlength=len(self.schema.classes))
                 counts = own if counts is None else counts + own
             yield batch
         self.counts = counts
+        if not seen:
+            left = "; ".join(f"{what}: {count}" for what, count in self.notes.items()) or "there is nothing to read"
+            raise SourceError(f"{self.files[0]}: of {len(self)} rows nothing is left ({left}); change the layout")
 
     def _in_order(self) -> Iterator[Batch]:
         for number, file in enumerate(self.readers):
@@ -83,7 +88,8 @@ class CloudSource:
         tables = file.tables(self.recipe.needs(file), stretch, ROWS) if stretch.last > stretch.first else iter(())
         for table in pieces_of(file.path, tables):
             rows = len(next(iter(table.values())))
-            made = self.recipe.clouds(table, file.path, first, self.notes)
+            with one_line(file.path, mend="mend the layout, or write the file again"):
+                made = self.recipe.clouds(table, file.path, first, self.notes)
             meta = {**made.meta, "position": first + made.rows, "file": np.full(len(made.packed), number, np.int32)}
             first += rows
             if len(made.packed):

@@ -17,6 +17,7 @@ from typing import Any
 from lynkeus.core.errors import SettingsError
 from lynkeus.files.damaged import in_short, in_time, one_line
 
+YAML = (".yaml", ".yml")
 AXES = ("channel,time", "time,channel", "row,column")  # of a sample of an array
 NS_PER_UNIT = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 
@@ -119,7 +120,8 @@ class Layout:
     taken where there is one, likewise `truth`; weights are taken only where they are named. `missing`: words of a CSV
     file that stand for a missing value; `axes` of each sample of an array with more than two: "channel,time",
     "time,channel" (waveforms) or "row,column" (images).
-    With `pulses` the file holds waveforms, and the parts about tables are not used.
+    With `pulses` the file holds waveforms, and the parts about tables are not used; with `weaver` (a data configuration
+    of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets.
     """
 
     name: str = ""
@@ -134,6 +136,8 @@ class Layout:
     weight: str = ""
     missing: tuple[str, ...] = ()
     axes: str = ""
+    weaver: dict[str, Any] | None = None
+    clouds: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "")
@@ -141,6 +145,8 @@ class Layout:
             raise SettingsError(f"missing: must be a list of words, got {self.missing!r}")
         if self.axes not in ("", *AXES):
             raise SettingsError(f"axes: must be one of {', '.join(map(repr, AXES))}, got {self.axes!r}")
+        if self.clouds is not None:
+            _check_clouds(self.clouds, self.name or "layout")
         if self.weight and self.pulses:
             raise SettingsError("weight: pulses are read without weights; leave it out")
         try:
@@ -190,29 +196,53 @@ class Layout:
 
 def shipped_layouts() -> list[str]:
     """Names of the layouts in the package."""
+    return sorted(name.rpartition(".")[0] for name in _shipped())
+
+
+def _shipped() -> list[str]:
     folder = resources.files("lynkeus.sources") / "layouts"
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    return [item.name for item in folder.iterdir() if item.name.endswith((".toml", *YAML))]
 
 
 def read_layout(layout: str | Path | Layout | None) -> Layout:
-    """The layout of that shipped name or TOML file. Raises SettingsError naming the file and the field."""
+    """The layout of a shipped name, a TOML file, or weaver's YAML file. Raises SettingsError naming file and field."""
     if layout is None:
         return Layout()
     if isinstance(layout, Layout):
         return layout
-    if str(layout).endswith(".toml"):
+    file = str(layout)
+    if file.endswith((".toml", *YAML)):
         try:
             text = Path(layout).expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8 text"
             raise SettingsError(f"{layout}: the layout cannot be read ({reason}); check the path") from error
-    elif str(layout) in shipped_layouts():
-        text = (resources.files("lynkeus.sources") / "layouts" / f"{layout}.toml").read_text(encoding="utf-8")
+    elif file in shipped_layouts():
+        file = next(name for name in _shipped() if name.rpartition(".")[0] == file)
+        text = (resources.files("lynkeus.sources") / "layouts" / file).read_text(encoding="utf-8")
     else:
         shipped = ", ".join(shipped_layouts())
-        raise SettingsError(f"no layout called {str(layout)!r}; shipped are: {shipped}; or give a file NAME.toml")
+        hint = "; or give a file NAME.toml, or NAME.yaml of weaver"
+        raise SettingsError(f"no layout called {str(layout)!r}; shipped are: {shipped}{hint}")
     with one_line(layout, SettingsError, "mend the layout"):
-        return _parsed(text, str(layout))
+        return _of_weaver(text, str(layout)) if file.endswith(YAML) else _parsed(text, str(layout))
+
+
+def _check_clouds(given: Any, name: str) -> None:
+    from lynkeus.sources.clouds.linked.layout import linked
+
+    if not isinstance(given, dict):
+        raise SettingsError(f"{name}: clouds: must be a table, written [clouds]")
+    linked(given, name)
+
+
+def _of_weaver(text: str, name: str) -> Layout:
+    from lynkeus.sources.clouds.weaver.configuration import configuration
+    from lynkeus.sources.clouds.weaver.text import parsed_yaml
+
+    options = parsed_yaml(text, name)
+    configuration(options, name)  # what is wrong in it is said before anything is read
+    return Layout(name=name, weaver=options)
 
 
 def _parsed(text: str, name: str) -> Layout:

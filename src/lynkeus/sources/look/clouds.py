@@ -17,6 +17,8 @@ def look_at_clouds(path: Path, layout: str | Path | Layout | None) -> tuple[list
     try:
         found = open_clouds(path, read_layout(layout), None)
     except LynkeusError as error:
+        if layout is None and path.suffix.lower() == ".root":
+            return None  # its trees are listed, and what is said of it stands below
         return [], [f"as it is, it would not be read: {error}"]
     if found is None:
         return None

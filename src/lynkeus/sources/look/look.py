@@ -49,6 +49,7 @@ def look(data: str, layout: str | Path | Layout | None = None) -> Look:
         with one_line(first):
             found.entries = list(_describe(kind)(first, _innermost(reader)))
     if kind == "root":
+        found.options += _refused(first)
         found.options.append("trees are events of a run, histograms its plots: lynkeus fit FOLDER --run-per-file")
     if refused and layout is None:
         found.options += [f"--layout {name} reads it" for name in shipped_layouts() if not _opened(first, name)[1]]
@@ -58,6 +59,15 @@ def look(data: str, layout: str | Path | Layout | None = None) -> Look:
         found.lines += _summary(reader)
     found.options += _options(kind, found, read_layout(layout))
     return found
+
+
+def _refused(path: Path) -> list[str]:
+    """Return why a ROOT file is not read as samples, and what would read it."""
+    try:
+        open_source(path)
+    except LynkeusError as error:
+        return [f"as samples it would not be read: {error}"]
+    return []
 
 
 def _files(path: Path) -> list[Path]:

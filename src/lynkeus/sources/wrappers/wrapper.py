@@ -43,6 +43,13 @@ def origin_of(source: object) -> dict[str, Any]:
     return dict(getattr(innermost(source), "origin", {}))
 
 
+def learned_layout(source: object) -> dict[str, Any] | None:
+    """Return the layout of clouds as a dictionary, with what was learned of the data when they were opened; None where
+    a source has none."""
+    found = getattr(innermost(source), "layout", None)
+    return found if isinstance(found, dict) else None
+
+
 def innermost(source: object) -> object:
     """Return the source inside all wrappers."""
     while hasattr(source, "source"):

@@ -16,11 +16,12 @@ from lynkeus.sources.formats.root_branches import NUMBER as NUMBER_TYPE
 from lynkeus.sources.formats.root_branches import TEXT as TEXT_TYPE
 from lynkeus.sources.formats.root_files import RootContent, chosen_tree, open_root
 
-LEAST_ROWS = 1000  # of a stretch: baskets at its ends are read twice
+EVENTS = "Events"  # the tree of NanoAOD, beside which there are small ones
+LEAST_ROWS = 4000  # of a stretch: baskets at its ends are read twice
 
 
 class RootClouds:
-    """A tree of a ROOT file: that of the name `tree`, else the one with lists called `part_*`, else the largest.
+    """A tree of a ROOT file: that of the name `tree`, else one with lists called `part_*`, else Events or the largest.
 
     Raises SourceError where the file is damaged, cut short or still being written, or holds no tree.
     """
@@ -89,10 +90,10 @@ def _kind(name: str) -> str:
 
 
 def _with_particles(content: RootContent) -> str:
-    """Return the name of the first tree with lists called `part_*`, '' where there is none or only one tree."""
+    """Return the name of the first tree with lists called `part_*`, else Events; '' where there is no choice."""
     if len(content.trees) < 2:
         return ""
     for name, read in content.trees.items():
         if any(branch.startswith("part_") and kind == LIST for branch, kind in types_of(read()).items()):
             return name
-    return ""
+    return EVENTS if EVENTS in content.trees else ""

@@ -1,0 +1,1 @@
+"""weaver's YAML data configuration as a layout: what it selects, defines, standardises and weights, by its rules."""
