@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from lynkeus.core import SettingsError
 from lynkeus.explain.taylor import coefficients as by_hand
-from lynkeus.explain.taylor.coefficients import _by_transforms, coefficients, products
-from lynkeus.explain.taylor.relevance import Relevance
+from lynkeus.explain.taylor.coefficients import _by_transforms, coefficients
+from lynkeus.explain.taylor.relevance import Relevance, products
 
 D = 5
 

@@ -16,6 +16,7 @@ from lynkeus.cli.options import (
     CommissionOptions,
     CorrelateOptions,
     Data,
+    ExplainOptions,
     FitOptions,
     GenerateOptions,
     LayoutName,
@@ -120,6 +121,15 @@ def report(options: ReportOptions) -> None:
     from lynkeus.cli.report import report_run
 
     report_run(options)
+
+
+@app.command()
+@takes(ExplainOptions)
+def explain(options: ExplainOptions) -> None:
+    """Say what a model looks at: Taylor coefficients of networks of tables, else the evidence of the scorer."""
+    from lynkeus.cli.explain import explain_data
+
+    explain_data(options)
 
 
 @app.command("list")

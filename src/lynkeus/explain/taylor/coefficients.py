@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from math import factorial, prod
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from torch.func import hessian, jacfwd, jacrev, vmap
 
 from lynkeus.core import SettingsError
+from lynkeus.explain.taylor.relevance import products
 from lynkeus.explain.taylor.smooth import Affine, Chain, require_smooth
 
 CHUNK_NUMBERS = 20_000_000  # numbers that are held at a time,
@@ -47,11 +47,6 @@ class Coefficients:
     def all(self) -> Tensor:
         """Return (n, k, coefficients), those of first order first."""
         return torch.cat([part for part in (self.first, self.second, self.third) if part is not None], dim=2)
-
-
-def products(inputs: int, order: int) -> list[tuple[int, ...]]:
-    """Return which inputs each coefficient of one order stands before: (0, 0), (0, 1), ... for pairs."""
-    return list(combinations_with_replacement(range(inputs), order))
 
 
 def coefficients(module: nn.Module, x: Tensor, order: int = 2) -> Coefficients:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Floats
-from lynkeus.explain.taylor.coefficients import products
 
 COPIES = 200  # of the events, drawn with replacement, of which an interval is made
 COVERAGE = 0.68
 ALL = "all"  # what all processes together are called
+
+
+def products(inputs: int, order: int) -> list[tuple[int, ...]]:
+    """Return which inputs each coefficient of one order stands before: (0, 0), (0, 1), ... for pairs."""
+    return list(combinations_with_replacement(range(inputs), order))
 
 
 @dataclass

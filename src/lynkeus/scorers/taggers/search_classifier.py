@@ -212,6 +212,17 @@ class SearchClassifier(NetworkTagger):
             whole.append(nn.Softmax(dim=1))
         return whole.eval()
 
+    def coefficients(self, batch: Batch, order: int) -> Floats:
+        """Return the Taylor coefficients (n, outputs, all) of the probabilities at complete events, up to an order.
+
+        Raises SettingsError for an order that the network does not have.
+        """
+        from lynkeus.explain.taylor.coefficients import coefficients
+
+        events = torch.from_numpy(np.asarray(batch.values, np.float64))
+        found: Floats = coefficients(self.as_module(), events, order).all.numpy()
+        return found
+
     def to_arrays(self) -> dict[str, Array]:
         """Return the weights, and what the columns are divided by."""
         return {**super().to_arrays(), "centre": self.centre_, "sigma": self.sigma_}
