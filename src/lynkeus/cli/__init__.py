@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +18,7 @@ from lynkeus.cli.options import (
     ConvertOptions,
     CorrelateOptions,
     Data,
+    ExplainOptions,
     FitOptions,
     GenerateOptions,
     LayoutName,
@@ -31,7 +32,7 @@ from lynkeus.cli.options import (
     screen,
     takes,
 )
-from lynkeus.progress import passes_bar, say
+from lynkeus.progress import say
 
 if TYPE_CHECKING:
     from lynkeus.core import About
@@ -136,6 +137,15 @@ def scale_factors(options: ScaleFactorOptions) -> None:
     write_scale_factors(options)
 
 
+@app.command()
+@takes(ExplainOptions)
+def explain(options: ExplainOptions) -> None:
+    """Say what a model looks at: Taylor coefficients of networks of tables, else the evidence of the scorer."""
+    from lynkeus.cli.explain import explain_data
+
+    explain_data(options)
+
+
 @app.command("list")
 def list_(group: Annotated[str | None, typer.Argument(help="scorers, sources, simulators or studies")] = None) -> None:
     """List what there is to name on the command line."""
@@ -236,21 +246,9 @@ def study_run(
     smoke: Annotated[bool, typer.Option(help="A small version, to see that everything runs")] = False,
 ) -> None:
     """Run one study from its data to its page of results; exit code 1 where a check fails."""
-    from lynkeus.core import Comparison, SettingsError, Tagging, plugins
-    from lynkeus.evaluate.run_comparison import run_comparison
-    from lynkeus.evaluate.run_study import run_study
-    from lynkeus.evaluate.tagging.run import run_tagging
+    from lynkeus.cli.study import run_named
 
-    lacking = plugins.declared("studies", name).missing
-    if lacking and not smoke:  # said now, not after an hour of statistics
-        raise SettingsError(f"the study {name!r} {lacking}")
-    study = plugins.load("studies", name)(smoke=smoke)
-    with passes_bar(screen, name) as bar:
-        steps = bar.step
-        runs: dict[type, Any] = {Comparison: run_comparison, Tagging: run_tagging}
-        run = runs.get(type(study), run_study)(study, output, steps)
-    say(screen, run.lines())
-    raise typer.Exit(0 if run.passed else 1)
+    raise typer.Exit(0 if run_named(name, output, smoke) else 1)
 
 
 @app.command()

@@ -51,6 +51,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "energy_distance": "lynkeus.scorers.events.energy_distance:EnergyDistance",
         "two_sample_classifier": "lynkeus.scorers.events.two_sample_classifier:TwoSampleClassifier",
         "mixture": "lynkeus.scorers.events.mixture:EventMixture",
+        "search_classifier": "lynkeus.scorers.taggers.search_classifier:SearchClassifier [learn]",
         "particle_net": "lynkeus.scorers.taggers.particle_net:ParticleNet [learn]",
         "particle_transformer": "lynkeus.scorers.taggers.particle_transformer:ParticleTransformer [learn]",
         "deepcsv": "lynkeus.scorers.taggers.deepcsv:DeepCSV [learn]",
