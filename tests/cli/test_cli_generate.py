@@ -81,7 +81,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(lynkeus: Run, tmp_path: Path) 
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     lines = {
-        ("tokamak", "-o", "a.h5"): "no simulator called 'tokamak'; there are: cavity, inspection, noble",
+        ("tokamak", "-o", "a.h5"): "no simulator called 'tokamak'; there are: cavity, inspection, jets, noble",
         ("orbit?colour=red", "-o", "a.h5"): "sim://orbit?colour=red: got an unexpected keyword argument 'colour'",
         ("sim://orbit?hours=-1", "-o", "a.h5"): "hours and batch must be positive",
         ("mqtt://host", "-o", "a.h5"): "mqtt://host: is no simulator; see lynkeus list simulators",
@@ -95,6 +95,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(lynkeus: Run, tmp_path: Path) 
         ("noble?runs=0", "-o", "none"): "none: there is no sample to write",
         ("inspection?cavities=1&cells=1&angles=2", "-o", "i", "-n", 5): "has 4 samples, fewer than -n 5",
         ("inspection?cavities=1.5", "-o", "i"): "whole numbers",
+        ("jets", "-o", "jets"): "jets: jets are written to .parquet, .h5, .hdf5, .npz, .root",
+        ("jets?classes=top,bottom", "-o", "a.h5"): "sim://jets: no class 'bottom'; there are qcd",
         ("orbit", "-o", "full/mine.txt/a.h5", "-n", 10): "cannot be written",
     }
     for words, says in lines.items():

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lynkeus.cli.options import CommissionOptions, images_for, layout_of, open_for, screen
-from lynkeus.core import SettingsError
+from lynkeus.cli.tagging import commission_classes, refuse_also
+from lynkeus.core import SettingsError, about_of
 from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def commission_model(options: CommissionOptions) -> None:
     others = {folder.name: Fitted.load(folder) for folder in compare}
     if len(others) < len(compare):
         raise SettingsError("--compare: two models have the same name; rename a folder")
+    if about_of(fitted.scorer).tags:
+        commission_classes(options, fitted, others)
+        return
+    refuse_also(options.also)
     settings = _settings(options)
     with passes_bar(screen, "commission") as bar:
         source, settings = _opened(fitted, options, settings)

@@ -7,13 +7,13 @@ import os
 import shutil
 from collections.abc import Iterator, Sized
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from lynkeus.cli.learned import say_what_was_learned
 from lynkeus.cli.options import FitOptions, screen
 from lynkeus.cli.passes import Passes
 from lynkeus.core import SettingsError, Source, plugins
@@ -22,8 +22,6 @@ from lynkeus.progress import Bar, passes_bar, say
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.sources import Layout
-
-SHOWN = 30  # incidents of the training data that are printed
 
 
 def fit_and_save(options: FitOptions) -> None:
@@ -72,7 +70,7 @@ def fit_and_save(options: FitOptions) -> None:
         say(screen, [*(candidate.line() for candidate in choice.candidates), choice.why])
     if fitted.view.schema.kind != source.schema.kind:
         say(screen, [f"the {source.schema.shape[0]} columns are the pixels of images, and were read as such"])
-    _say_what_was_learned(fitted, options)
+    say_what_was_learned(fitted, options.output)
 
 
 def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
@@ -137,6 +135,10 @@ def _check_kinds(names: list[str], source: Source, window: int) -> None:
     kind = "waveform" if window else source.schema.kind
     for name in set(names) - {"auto"}:
         about = plugins.about(name)
+        if about.runs and kind in about.kinds and source.schema.shape[0] is None:
+            raise SettingsError(
+                f"the scorer {name} judges whole runs, and these are single samples; see --run-per-file"
+            )
         if about.learned and kind not in about.kinds and not (kind == "table" and "image" in about.kinds):
             windows = ": cut windows (--window)" if kind == "table" and "waveform" in about.kinds else ""
             runs = ": for runs there is --run-per-file" if {"cloud", "histogram"} & set(about.kinds) else ""
@@ -249,45 +251,3 @@ def _report(fitted: Fitted) -> dict[str, bytes]:
     from lynkeus.training.report import training_figure
 
     return {"training.svg": training_figure(history)}
-
-
-def _say_what_was_learned(fitted: Fitted, options: FitOptions) -> None:
-    say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.lineage["set_aside"].items()])
-    say(screen, fitted.messages)
-    samples, width = fitted.lineage["samples"], fitted.lineage["channels"]
-    if samples < width:
-        say(screen, [f"only {samples} samples for {width} columns: what they do not show is guessed"])
-    known = fitted.lineage["known_anomalies"]
-    if known:
-        say(screen, [f"{known} samples are known to be anomalous"])
-    history = getattr(fitted.scorer, "history_", None)
-    if history is not None:
-        say(
-            screen,
-            [*history.resumed, *history.messages, history.says(), f"{options.output / 'training.svg'}: every epoch"],
-        )
-        if not fitted.lineage["held_out"]:
-            say(screen, ["calibrated on what it was trained on, so p-values are a little too small"])
-    for name, calibration in fitted.calibrations.items():
-        seen = f"{calibration.samples} samples"
-        if calibration.effective is not None:
-            seen = f"{seen} with weights, worth {calibration.effective:.0f} that weigh alike"
-        if calibration.hours is not None:
-            seen = f"{calibration.hours:.2f} h of reference"
-        left_out = f"{calibration.excluded} incidents of its own left out ({calibration.excluded_s:.0f} s)"
-        say(screen, [f"{name}: {seen}, {left_out}"])
-    incidents = sorted(fitted.lineage["incidents"], key=lambda incident: -incident["score"])
-    shown = sorted(incidents[:SHOWN], key=lambda incident: incident["start_ns"])
-    say(screen, [f"  {_incident(incident)}" for incident in shown])
-    if len(incidents) > SHOWN:
-        say(screen, [f"  ... and {len(incidents) - SHOWN} smaller ones: see model.json"])
-    shape = fitted.view.schema.shape
-    size = f" of {shape[2]} x {shape[1]} pixels" if fitted.view.schema.kind == "image" and shape[1] and shape[2] else ""
-    say(screen, [f"{options.output}: {fitted.name}, {width} channels{size}"])
-
-
-def _incident(incident: dict[str, Any]) -> str:
-    """One line: when, on which output, where, how long."""
-    at = datetime.fromtimestamp(incident["start_ns"] / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    seconds = (incident["end_ns"] - incident["start_ns"]) / 1e9
-    return f"{at}  {incident['output']:8s} {incident['where']:20s} {seconds:5.0f} s"

@@ -15,7 +15,7 @@ SIMULATED = "sim://"
 def write_generated(options: GenerateOptions) -> None:
     """Run `lynkeus generate`."""
     from lynkeus.sources import open_source
-    from lynkeus.sources.writers.write import CALLED, check_output, write_source
+    from lynkeus.sources.writers.write import CALLED, beside_particles, check_output, kind_of, write_source
 
     url = options.source if "://" in options.source else SIMULATED + options.source
     if not url.startswith(SIMULATED):
@@ -26,7 +26,8 @@ def write_generated(options: GenerateOptions) -> None:
         source = _as_many(source, options.samples, url)
     with passes_bar(screen, "generate") as bar:
         rows = write_source(Passes(source, bar), options.output)
-    say(screen, [f"{options.output}: {rows} {CALLED[source.schema.kind]}"])
+    more = beside_particles(source.schema, options.output)
+    say(screen, [f"{options.output}: {rows} {CALLED[kind_of(source.schema)]}", *([more] if more else [])])
 
 
 def _as_many(source: Any, samples: int, url: str) -> Source:

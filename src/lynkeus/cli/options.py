@@ -109,6 +109,9 @@ class CommissionOptions:
     ] = None
     masks: Annotated[Path | None, typer.Option(help="Labelled images: folder of masks of what is wrong")] = None
     meta: MetaTable = None
+    also: Annotated[
+        list[str] | None, typer.Option(help="Classes of jets: another sample (tune, detector, pile-up) to try it on")
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def report_html(found: Commissioning, table: str) -> str:
         too_many=[counted.says for counted in found.too_many],
         learned_from=found.learned_from,
         extrapolated=any(counted.extrapolated for counted in found.false_alarms),
-        lineages={scorer: _lineage(lineage) for scorer, lineage in found.lineages.items()},
+        lineages={scorer: lineage_lines(lineage) for scorer, lineage in found.lineages.items()},
         curves=Markup(inline_svg(draw_turn_on(found.rows))),
         epochs=epochs,
         epochs_figure=Markup(inline_svg(draw_epochs(epochs))) if epochs else "",
@@ -161,8 +161,8 @@ def _verdict(counted: FalseAlarms, budget: float) -> tuple[str, str]:
     return "good", "less than the budget" if high < budget else "compatible with the budget"
 
 
-def _lineage(lineage: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a model was made of, in words."""
+def lineage_lines(lineage: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a model was made of, in words."""
     lines = []
     for name, value in lineage.items():
         if name == "data" and isinstance(value, list):

@@ -51,6 +51,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "energy_distance": "lynkeus.scorers.events.energy_distance:EnergyDistance",
         "two_sample_classifier": "lynkeus.scorers.events.two_sample_classifier:TwoSampleClassifier",
         "mixture": "lynkeus.scorers.events.mixture:EventMixture",
+        "particle_net": "lynkeus.scorers.taggers.particle_net:ParticleNet [learn]",
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
     },
@@ -69,6 +70,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "surface": "lynkeus.simulate.surface.source:SurfaceSource",
         "inspection": "lynkeus.simulate.surface.scans:ScanPlan",
         "noble": "lynkeus.simulate.xenon.source:Noble",
+        "jets": "lynkeus.simulate.jets.source:JetSource",
         "pulses": "lynkeus.simulate.pulses.source:PulseRuns",
     },
     "studies": {

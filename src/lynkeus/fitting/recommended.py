@@ -17,6 +17,7 @@ OF = {  # what the data are, in words: the scorer
     "images": "inspect",
     "runs of events": "population",
     "runs of histograms": "beta_binomial",
+    "jets of known classes": "particle_net",
 }
 
 
@@ -40,4 +41,6 @@ def _what(source: Source, window: int) -> str:
         return "windows of a series" if window else "tables"
     if kind == "waveform":
         return "pulses of an RF cavity" if PULSES in source.schema.names else "waveforms"
+    if kind == "cloud" and source.schema.shape == (None, None):
+        return "jets of known classes"
     return "images" if kind == "image" else kind

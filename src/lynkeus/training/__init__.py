@@ -2,6 +2,7 @@
 
 from lynkeus.training.history import History
 from lynkeus.training.loop import train
+from lynkeus.training.packed import PackedSet, tensors
 from lynkeus.training.settings import Session, TrainingProgress, TrainSettings, session, use_session
 from lynkeus.training.task import ADAM, Losses, Task, TrainingSet, Update, in_chunks, mean_loss, weights_of
 
@@ -9,6 +10,7 @@ __all__ = [
     "ADAM",
     "History",
     "Losses",
+    "PackedSet",
     "Session",
     "Task",
     "TrainSettings",
@@ -18,6 +20,7 @@ __all__ = [
     "in_chunks",
     "mean_loss",
     "session",
+    "tensors",
     "train",
     "use_session",
     "weights_of",

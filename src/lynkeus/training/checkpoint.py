@@ -82,18 +82,19 @@ def pack(networks: nn.ModuleDict, optimisers: dict[str, Optimizer], best: dict[s
 
 def unpack(tensors: dict[str, Tensor], networks: nn.ModuleDict, optimisers: dict[str, Optimizer]) -> dict[str, Tensor]:
     """Put everything back where `pack` took it; returns the best weights."""
-    networks.load_state_dict(_part(tensors, "network/"))
+    networks.load_state_dict(part(tensors, "network/"))
     for name, optimiser in optimisers.items():
         memories: dict[int, dict[str, Tensor]] = {}
-        for path, tensor in _part(tensors, f"optimiser/{name}/").items():
+        for path, tensor in part(tensors, f"optimiser/{name}/").items():
             index, key = path.split("/")
             memories.setdefault(int(index), {})[key] = tensor
         optimiser.load_state_dict({**optimiser.state_dict(), "state": memories})
     torch.set_rng_state(tensors["random/cpu"])
     if "random/cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random/cuda"])
-    return _part(tensors, "best/")
+    return part(tensors, "best/")
 
 
-def _part(tensors: dict[str, Tensor], start: str) -> dict[str, Tensor]:
+def part(tensors: dict[str, Tensor], start: str) -> dict[str, Tensor]:
+    """Return those whose names begin with `start`, without it."""
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

@@ -46,7 +46,8 @@ class Epoch:
 class History:
     """`epochs` in order, `best`: index of the one that was kept, `samples` trained on, `parameters` trained,
     `diverged`: a loss was no number, and training stopped there; `resumed`: what is to be said of a training that was
-    killed, which is not kept: the model is the same as if it had not been."""
+    killed, which is not kept: the model is the same as if it had not been; `named`: of classes, the efficiency is the
+    share of held-out samples that are named rightly, and the epoch with the least held-out loss is kept."""
 
     title: str
     samples: int
@@ -57,6 +58,7 @@ class History:
     diverged: bool = False
     messages: list[str] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
+    named: bool = False
 
     @property
     def verdict(self) -> str:
@@ -82,6 +84,8 @@ class History:
             return f"{self.title}: diverged in the first epoch; lower training.learning_rate"
         kept = self.epochs[self.best]
         found = f"{kept.efficiency:.0%} of planted faults found at {FALSE_POSITIVES:.0%} false positives"
+        if self.named:
+            found = f"held-out loss {kept.held_out:.4g}, {kept.efficiency:.1%} named rightly"
         line = f"{self.title}: {self.verdict}; kept epoch {self.best + 1} of {len(self.epochs)}, {found}"
         advice = {
             "over-fitted": "; later epochs learned the noise and are not used",
@@ -94,8 +98,10 @@ class History:
     def add(self, epoch: Epoch) -> bool:
         """Append an epoch; True where it is the best so far."""
         self.epochs.append(epoch)
-        if self.best >= 0 and not epoch.better_than(self.epochs[self.best]):
-            return False
+        if self.best >= 0:
+            best = self.epochs[self.best]
+            if not (epoch.held_out < best.held_out if self.named else epoch.better_than(best)):
+                return False
         self.best = len(self.epochs) - 1
         return True
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import math
 import os
@@ -13,30 +12,29 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from lynkeus.core import Array, Floats, SettingsError
+from lynkeus.core import SettingsError
 from lynkeus.core.extras import needing
-from lynkeus.core.weights import differ
-from lynkeus.training.checkpoint import pack, read_checkpoint, unpack, write_checkpoint
+from lynkeus.training.checkpoint import pack, part, read_checkpoint, unpack, write_checkpoint
+from lynkeus.training.feed import ArrayFeed, Feed
 from lynkeus.training.history import Epoch, History
+from lynkeus.training.packed import PackedFeed, PackedSet
+from lynkeus.training.schedule import Average, rate
 from lynkeus.training.settings import Session, TrainingProgress, TrainSettings, compiled, session
-from lynkeus.training.task import Task, TrainingSet, in_chunks, step_size
-from lynkeus.training.validation import Rows, Validation, split
+from lynkeus.training.task import Task, TrainingSet, step_size
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 CHECKPOINT_SECONDS = 2.0  # between two checkpoints: small networks would do nothing else
 REPORT_SECONDS = 0.1
-FIRST, SOME_NUMBERS = 4096, 100_000_000  # samples, and numbers of samples, that a task may look at beforehand
-LAST_RATE = 0.01  # the learning rate falls along a cosine to this part of the first one
+AVERAGE = "average/"
 
 
-def train(task: Task, samples: TrainingSet, settings: TrainSettings, seed: int, title: str) -> History:
+def train(task: Task, samples: TrainingSet | PackedSet, settings: TrainSettings, seed: int, title: str) -> History:
     """Train on samples; the networks of the task end as those of the best epoch.
 
     Deterministic on a CPU, also when it was killed and started again with the same session folder. Raises SettingsError
@@ -59,30 +57,18 @@ class _Run:
     """One training under way."""
 
     task: Task
-    taught: TrainingSet
+    taught: TrainingSet | PackedSet
     settings: TrainSettings
     seed: int
     title: str
     where: Session
 
     def __post_init__(self) -> None:
-        self.samples, self.labels = self.taught.values, self.taught.labels
-        self.inputs = self.taught.inputs or nn.Identity()
-        self.counts = _usable_weight(self.task, self.taught, self.title)
         self.fabric = _fabric(self.where.torch_device.type, self.where.precision)
+        self.feed = self._feed()
         self.folder = self._folder() if self.where.folder else None
-        device = self.fabric.device
-        training, held_out, known = split(self.labels, self.settings.held_out, self.seed)
-        self.training = torch.from_numpy(training).to(device)
-        self.x, self.y = torch.from_numpy(self.samples).to(device), torch.from_numpy(self.labels).to(device)
-        self.inputs.to(device)
-        self.weight = None if self.counts is None else torch.from_numpy(self.counts).to(device)
-        self.known = _Known(self.labels[training], None if self.counts is None else self.counts[training])
-        held_out = self._few(held_out)
-        of_good = None if self.counts is None else self.counts[held_out]
-        self.validation = Validation(self._floats(held_out), self._floats(self._few(known)), self.seed, device, of_good)
-        self.task.networks.to(device)
-        self.task.start(self._seen(self._first()))
+        self.task.networks.to(self.fabric.device)
+        self.task.start(self.feed.first())
         decay = self.settings.decay
         self.plain = nn.ModuleDict(dict(self.task.networks.items()))  # without what Fabric puts around them
         self.optimisers = {}
@@ -97,9 +83,19 @@ class _Run:
             faster = compiled(network) if self.where.compiled else network
             self.task.networks[name], self.optimisers[name] = self.fabric.setup(faster, adam)
         size = step_size(self.task)
-        self.history = History(self.title, len(training), size, self.settings.epochs)
+        named = isinstance(self.taught, PackedSet)
+        self.history = History(self.title, self.feed.size, size, self.settings.epochs, named=named)
+        self.average = Average(self.plain, self.settings.average) if self.settings.average else None
         self.best: dict[str, Tensor] = {}
         self.saved = self.reported = time.monotonic()
+
+    def _feed(self) -> Feed:
+        given = self.settings, self.seed, self.title, self.fabric.device
+        if isinstance(self.taught, PackedSet):
+            return PackedFeed(self.task, self.taught, *given)
+        feed = ArrayFeed(self.task, self.taught, *given)
+        feed.channels_last = self.where.channels_last
+        return feed
 
     def run(self) -> History:
         """Train all epochs that are left and return their history."""
@@ -110,6 +106,8 @@ class _Run:
                 self.history.diverged = True
             elif self.history.add(epoch):
                 self.best = self._weights()
+            if self.average:
+                self.average.take_back()
             self._checkpoint()
         if not self.best:
             raise SettingsError(self.history.says())
@@ -132,60 +130,23 @@ class _Run:
     def _epoch(self, number: int) -> Epoch:
         began = time.monotonic()
         draw = torch.Generator().manual_seed(self.seed * 100_003 + number)
-        order = torch.randperm(len(self.training), generator=draw)
-        mine = order[self.fabric.global_rank :: self.fabric.world_size].to(self.fabric.device)
-        size = self.settings.batch_of(len(self.training))
-        batches = mine.split(size)
-        if len(batches) > 1 and len(batches[-1]) < size // 4:
-            batches = batches[:-1]  # a handful of samples makes a wild step; they come again in another order
+        count, batches = self.feed.batches(draw, self.fabric.global_rank, self.fabric.world_size)
         total: dict[str, Tensor] = {}
         for name in self.optimisers:  # what stands still is used as it was judged
             self.task.networks[name].train()
-        for index, rows in enumerate(batches):
-            self._set_rate((number + index / len(batches)) / self.settings.epochs)
-            own, rows = len(rows), self.known.added(rows, self.settings.known_share, draw)
-            rows = self.training[rows]
-            weight = () if self.weight is None else (self._weight_of(rows, own),)
-            for name, loss in self.task.step(self._seen(rows), self.y[rows], self._update, *weight).items():
-                total[name] = total.get(name, torch.zeros_like(loss)) + loss.detach() / len(batches)
-            self._report(number, index * size)
+        for index, step in enumerate(batches):
+            self._set_rate((number + index / count) / self.settings.epochs)
+            for name, loss in self.task.step(step.x, step.y, self._update, *step.weight).items():
+                total[name] = total.get(name, torch.zeros_like(loss)) + loss.detach() / count
+            if self.average:
+                self.average.add()
+            self._report(number, step.done)
         self.task.networks.eval()
-        held_out, efficiency, spread = self.validation.measure(self.task)
+        if self.average:
+            self.average.put()  # these are judged, and kept
+        measured = self.feed.measure(self.task)
         losses = {name: float(loss) for name, loss in total.items()}
-        return Epoch(losses, held_out, efficiency, spread, time.monotonic() - began)
-
-    def _seen(self, rows: Tensor) -> Tensor:
-        x: Tensor = self.inputs(self.x[rows])
-        return x.to(memory_format=torch.channels_last) if self.where.channels_last and x.ndim == 4 else x
-
-    def _first(self) -> Tensor:
-        """The rows that the task may look at before it begins; drawn by their weights where there are such."""
-        many = min(FIRST, _some(self.samples))
-        if self.weight is None:
-            return self.training[:many]
-        draw = torch.Generator().manual_seed(self.seed)
-        heavy = self.weight[self.training].double().cpu()
-        chosen = torch.multinomial(heavy, min(many, len(heavy)), replacement=True, generator=draw)
-        return self.training[chosen.to(self.training.device)]
-
-    def _weight_of(self, rows: Tensor, own: int) -> Tensor:
-        """Return the weights of a batch; anomalies added to its `own` samples were drawn by their weights, and count as
-        1."""
-        assert self.weight is not None
-        weight = self.weight[rows]
-        weight[own:] = 1.0
-        return weight
-
-    def _few(self, rows: Rows) -> Rows:
-        """Return as many of some samples as fit into memory."""
-        return rows[:: max(1, len(rows) // _some(self.samples))]
-
-    def _floats(self, rows: Rows) -> Floats:
-        """Return some samples as the network reads them, for early stopping."""
-        found: Floats = (
-            in_chunks(self.inputs, torch.from_numpy(self.samples[rows]).to(self.fabric.device)).cpu().numpy()
-        )
-        return found
+        return Epoch(losses, *measured, time.monotonic() - began)
 
     def _update(self, name: str, loss: Tensor) -> None:
         optimiser, network = self.optimisers[name], self.task.networks[name]
@@ -196,7 +157,7 @@ class _Run:
         optimiser.step()
 
     def _set_rate(self, share: float) -> None:
-        factor = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+        factor = rate(self.settings.schedule, share)
         for optimiser in self.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = self.settings.learning_rate * factor
@@ -208,7 +169,7 @@ class _Run:
         self.reported = now
         last = self.history.epochs[-1] if self.history.epochs else None
         held_out, efficiency = (last.held_out, last.efficiency) if last else (math.nan, math.nan)
-        epochs, n = self.settings.epochs, len(self.training)
+        epochs, n = self.settings.epochs, self.feed.size
         samples = epoch * n + done, epochs * n
         self.where.report(TrainingProgress(self.title, epoch + 1, epochs, *samples, held_out, efficiency))
 
@@ -223,6 +184,8 @@ class _Run:
             return
         self.history = History.from_dict(found.facts["history"])
         self.best = unpack(found.tensors, self.plain, self.optimisers)
+        if self.average:
+            self.average.restore(part(found.tensors, AVERAGE))
         where = f"{self.title}: going on after epoch {len(self.history.epochs)}"
         self.history.resumed += [message for message in (found.note, where) if message]
 
@@ -232,7 +195,10 @@ class _Run:
         if self.folder is None or not due or self.fabric.global_rank:
             return
         facts = {"history": self.history.to_dict()}
-        write_checkpoint(self.folder, pack(self.plain, self.optimisers, self.best), facts)
+        tensors = pack(self.plain, self.optimisers, self.best)
+        if self.average:
+            tensors |= {f"{AVERAGE}{name}": tensor.clone() for name, tensor in self.average.tensors().items()}
+        write_checkpoint(self.folder, tensors, facts)
         self.saved = now
 
     def _folder(self) -> Path:
@@ -242,45 +208,8 @@ class _Run:
         own = {name: value for name, value in vars(self.task).items() if isinstance(value, bool | int | float | str)}
         facts += [own]
         digest = hashlib.sha256(json.dumps(facts).encode())
-        for array in (self.samples, self.labels, *(() if self.counts is None else (self.counts,))):
-            digest.update(np.ascontiguousarray(array).data)
+        self.feed.digest(digest)
         return self.where.folder / digest.hexdigest()[:16]
-
-
-def _some(samples: Array) -> int:
-    """Return how many samples, as float32, take no more than 400 MB."""
-    return max(1, SOME_NUMBERS // max(1, math.prod(samples.shape[1:])))
-
-
-def _usable_weight(task: Task, taught: TrainingSet, title: str) -> Floats | None:
-    """Return weights (n,), 1 on average over good samples; None where all count alike. Raises SettingsError."""
-    weight = taught.weight
-    if weight is None or not differ(weight):
-        return None
-    if "weight" not in inspect.signature(task.step).parameters:
-        raise SettingsError(f"{title} counts all samples alike and cannot use weights; choose another scorer")
-    good = weight[taught.labels == 0]
-    return np.asarray(weight / (good if good.any() else weight).mean(), np.float32)
-
-
-class _Known:
-    """Known anomalies of the training samples, to be added to batches, each class as often, by weights within it."""
-
-    def __init__(self, labels: Array, weight: Floats | None = None) -> None:
-        self.rows = torch.from_numpy(np.flatnonzero(labels))
-        heavy = None if weight is None else weight[labels != 0].astype(float)
-        classes, which, counts = np.unique(labels[labels != 0], return_inverse=True, return_counts=True)
-        shares = 1.0 / (len(classes) * counts[which]) if len(classes) else np.empty(0)
-        if heavy is not None and len(classes):
-            shares = heavy / (len(classes) * np.bincount(which, heavy)[which])
-        self.weights = torch.from_numpy(shares)
-
-    def added(self, rows: Tensor, share: float, draw: torch.Generator) -> Tensor:
-        """The rows, and as many known anomalies as this share of them."""
-        if not share or not len(self.rows):
-            return rows
-        more = torch.multinomial(self.weights, max(1, round(share * len(rows))), replacement=True, generator=draw)
-        return torch.cat([rows, self.rows[more].to(rows.device)])
 
 
 @cache  # a new one reads the entry points of all that is installed, as long as a small network takes to learn

@@ -22,8 +22,10 @@ def training_figure(history: History) -> bytes:
     losses.set_ylabel("loss")
     if all(value > 0 for epoch in history.epochs for value in (epoch.held_out, *epoch.losses.values())):
         losses.set_yscale("log")
-    found.plot(epochs, [epoch.efficiency for epoch in history.epochs], "C2", label="faults found")
-    found.set(xlabel="epoch", ylabel=f"share found at\n{FALSE_POSITIVES:.0%} false positives", ylim=(0.0, 1.02))
+    label = "held-out samples" if history.named else "faults found"
+    found.plot(epochs, [epoch.efficiency for epoch in history.epochs], "C2", label=label)
+    what = "share named\nrightly" if history.named else f"share found at\n{FALSE_POSITIVES:.0%} false positives"
+    found.set(xlabel="epoch", ylabel=what, ylim=(0.0, 1.02))
     for axis in (losses, found):
         axis.axvline(history.best + 1, color="0.6", lw=1, label="kept")
         axis.legend(frameon=False, fontsize="small")

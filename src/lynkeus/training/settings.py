@@ -14,6 +14,7 @@ import torch
 from lynkeus.core import SettingsError
 
 DEVICES = ("auto", "cpu", "cuda")
+SCHEDULES = ("cosine", "flat", "cycle")  # see `rate`
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 LEAST_BATCH, MOST_BATCH, STEPS = 32, 128, 8  # samples in a batch, and batches in an epoch of few samples
 ReportProgress = Callable[["TrainingProgress"], None]
@@ -37,8 +38,9 @@ class TrainSettings:
     """`epochs` at most, fewer where nothing improves for `patience` of them; `batch_size` 0: by the number of samples,
     32 to 128, so that few of them still make some steps an epoch; `held_out`: share of good samples that are not
     trained on but judged by; `clip_norm`: largest norm of a gradient, 0: any; `decay`: weight decay; `known_share`:
-    known anomalies added to each batch, as a share of it, all classes alike, so that few labels count. Raises
-    SettingsError for a value out of range."""
+    known anomalies added to each batch, as a share of it, all classes alike, so that few labels count; `schedule`: of
+    the learning rate, one of SCHEDULES; `average`: memory of the mean of the weights over steps that is judged and kept
+    instead of the last ones (0.999: a thousand steps; 0: no mean). Raises SettingsError for a value out of range."""
 
     epochs: int = 60
     batch_size: int = 128
@@ -48,6 +50,8 @@ class TrainSettings:
     held_out: float = 0.15
     clip_norm: float = 5.0
     known_share: float = 0.0
+    schedule: str = "cosine"
+    average: float = 0.0
 
     def __post_init__(self) -> None:
         for name, least in {"epochs": 1, "batch_size": 0, "patience": 1}.items():
@@ -55,6 +59,10 @@ class TrainSettings:
                 raise SettingsError(f"training.{name} must be at least {least}, got {getattr(self, name)!r}")
         if not 0 < self.held_out < 0.9:
             raise SettingsError(f"training.held_out must lie between 0 and 0.9, got {self.held_out!r}")
+        if self.schedule not in SCHEDULES:
+            raise SettingsError(f"training.schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}")
+        if not 0 <= self.average < 1:
+            raise SettingsError(f"training.average must lie between 0 and 1, got {self.average!r}")
         if not self.learning_rate > 0:
             raise SettingsError(f"training.learning_rate must be positive, got {self.learning_rate!r}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from lynkeus.core import Array, Floats
 
 CHUNK, CHUNK_NUMBERS = 4096, 4_000_000  # samples, and numbers of samples, that go through a network at a time
+SOME_NUMBERS = 100_000_000  # of samples, that a task may look at beforehand
 ADAM = (0.9, 0.999)  # the usual memories of Adam
 # Named losses of one step. `update(name, loss)`: clear gradients, go back through the loss, clip, step that optimiser.
 Losses = dict[str, Tensor]
@@ -67,6 +69,11 @@ def mean_loss(losses: Tensor, weight: Tensor | None = None) -> Tensor:
 def weights_of(rows: Tensor, weight: Tensor | None) -> Tensor | None:
     """The weights of some samples, by index or mask."""
     return None if weight is None else weight[rows]
+
+
+def some(samples: Array) -> int:
+    """Return how many samples, as float32, take no more than 400 MB."""
+    return max(1, SOME_NUMBERS // max(1, math.prod(samples.shape[1:])))
 
 
 def step_size(task: Task) -> int:

@@ -21,6 +21,7 @@ FILES = {
     "sim://pulses?kind=waveform&runs=2&pulses=50": (".h5", ".npz"),
 }
 RUNS = ("sim://noble?runs=3&events=200&fault=all", "sim://pulses?kind=cloud&runs=3&pulses=50")
+CLOUDS = ("sim://jets?n=8",)  # tests/sources/writers/test_clouds.py
 IMAGES = (
     "sim://surface?images=6&size=48x64&defects=0.5&kind=pit&positions=3",
     "sim://inspection?cavities=2&cells=1&angles=2&treatments=bcp,ep&defects=2&size=48x64&pixel_um=20&ending=png",
@@ -28,7 +29,7 @@ IMAGES = (
 
 
 def test_every_simulator_is_tried() -> None:
-    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *IMAGES)}
+    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *CLOUDS, *IMAGES)}
     assert set(plugins.BUILT_IN["simulators"]) == tried
 
 

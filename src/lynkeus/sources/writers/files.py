@@ -5,12 +5,10 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
-from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,26 +19,20 @@ from lynkeus.core.protocols import Source
 from lynkeus.sources.bundles.disk import write_all, write_header
 from lynkeus.sources.formats.described import META, SCHEMA, columns_of, schema_as_text
 from lynkeus.sources.formats.samples import VALUES
-from lynkeus.transforms.event_columns import is_text
-
-CHUNK_BYTES = 2**19
-CHUNK_ROWS = 4096
+from lynkeus.sources.writers.hdf5_file import append, hdf5_file
 
 
 def write_hdf5(source: Source, path: Path) -> int:
     """Write what `sources.formats.samples` reads, batch by batch; return the number of samples."""
     rows = 0
-    with _Patient(path, "w+") as disk:
-        with h5py.File(disk, "w") as file:
-            file[SCHEMA] = schema_as_text(source.schema)
-            for batch in source:
-                for name, column in ({VALUES: batch.values} | columns_of(batch)).items():
-                    _append(file, name, np.asarray(column), rows)
-                rows += len(batch)
-                if disk.error:
-                    break
-        if disk.error:
-            raise disk.error
+    with hdf5_file(path) as (file, disk):
+        file[SCHEMA] = schema_as_text(source.schema)
+        for batch in source:
+            for name, column in ({VALUES: batch.values} | columns_of(batch)).items():
+                append(file, name, np.asarray(column), rows)
+            rows += len(batch)
+            if disk.error:
+                break
     return rows
 
 
@@ -88,46 +80,6 @@ def write_parquet(source: Source, path: Path) -> int:
         if writer is not None:
             writer.close()
     return rows
-
-
-class _Patient(FileIO):
-    """A file that takes everything and keeps the first `error`: HDF5 crashes the program where a disk is full."""
-
-    error: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        """Take all bytes, whether or not the disk does."""
-        left = memoryview(data).cast("B")
-        taken = len(left)
-        try:
-            while left:
-                left = left[super().write(left) :]
-        except OSError as error:
-            self.error = self.error or error
-        return taken
-
-    def truncate(self, size: int | None = None) -> int:
-        """Set the length, whether or not the disk can."""
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.error = self.error or error
-            return size or 0
-
-
-def _append(file: h5py.File, name: str, rows: Array, before: int) -> None:
-    if is_text(rows):
-        rows = rows.astype(object)
-    if name not in file and not before:
-        kind = h5py.string_dtype() if rows.dtype == object else rows.dtype
-        row_bytes = max(1, rows.dtype.itemsize * int(np.prod(rows.shape[1:])))
-        chunks = (min(CHUNK_ROWS, max(1, CHUNK_BYTES // row_bytes)), *(max(1, size) for size in rows.shape[1:]))
-        file.create_dataset(name, (0, *rows.shape[1:]), kind, chunks=chunks, maxshape=(None, *rows.shape[1:]))
-    data = file.get(name)
-    if data is None or len(data) != before or data.shape[1:] != rows.shape[1:]:
-        raise SourceError(f"{name} changes its form at sample {before}: a file holds samples of one form")
-    data.resize(before + len(rows), axis=0)
-    data[before:] = rows
 
 
 def _same(path: Path, batch: Batch, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:

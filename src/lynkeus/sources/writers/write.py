@@ -9,14 +9,28 @@ from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.protocols import Source
 from lynkeus.files.whole import beside, disk_errors, whole_folder
+from lynkeus.sources.writers.clouds import (
+    write_cloud_hdf5,
+    write_cloud_npz,
+    write_cloud_parquet,
+    write_cloud_root,
+)
 from lynkeus.sources.writers.files import write_hdf5, write_npz, write_parquet
 from lynkeus.sources.writers.folders import write_images, write_runs
 
+JETS = "packed clouds"
 FILES: dict[str, Callable[[Source, Path], int]] = {
     ".parquet": write_parquet, ".h5": write_hdf5, ".hdf5": write_hdf5, ".npz": write_npz,
 }  # fmt: skip
+CLOUDS: dict[str, Callable[[Source, Path], int]] = {
+    ".parquet": write_cloud_parquet, ".h5": write_cloud_hdf5, ".hdf5": write_cloud_hdf5, ".npz": write_cloud_npz,
+    ".root": write_cloud_root,
+}  # fmt: skip
 FOLDERS: dict[str, Callable[[Source, Path], int]] = {"cloud": write_runs, "image": write_images}
-CALLED = {"cloud": "runs", "image": "images", "table": "rows", "waveform": "waveforms", "histogram": "histograms"}
+CALLED = {
+    "cloud": "runs", JETS: "jets", "image": "images", "table": "rows", "waveform": "waveforms",
+    "histogram": "histograms",
+}  # fmt: skip
 
 
 def write_source(source: Source, path: Path) -> int:
@@ -25,8 +39,9 @@ def write_source(source: Source, path: Path) -> int:
     Raises SettingsError or SourceError as `check_output`, and where the source has no sample or cannot be written.
     """
     check_output(source.schema, path)
-    write = FOLDERS.get(source.schema.kind) or FILES[path.suffix.lower()]
-    whole = whole_folder if source.schema.kind in FOLDERS else beside
+    kind = kind_of(source.schema)
+    write = FOLDERS.get(kind) or _files(kind)[path.suffix.lower()]
+    whole = whole_folder if kind in FOLDERS else beside
     with disk_errors(path), whole(path) as partial:
         rows = write(source, partial)
         if not rows:
@@ -37,18 +52,38 @@ def write_source(source: Source, path: Path) -> int:
 def check_output(schema: Schema, path: Path) -> None:
     """Raise SettingsError where samples of this kind are not written to such a place, SourceError where something is
     in the way."""
-    ending, called = path.suffix.lower(), CALLED.get(schema.kind)
+    kind = kind_of(schema)
+    ending, called = path.suffix.lower(), CALLED.get(kind)
     if called is None:
-        raise SettingsError(f"{path}: samples of the kind {schema.kind} cannot be written")
-    if schema.kind in FOLDERS:
+        raise SettingsError(f"{path}: samples of the kind {kind} cannot be written")
+    if kind in FOLDERS:
         if ending in FILES:
             raise SettingsError(f"{path}: {called} are written into a folder; give -o a name without {path.suffix}")
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
             what = "the folder is not empty" if path.is_dir() else "is a file"
             raise SourceError(f"{path}: {what}; remove it or choose another -o")
         return
-    endings = [name for name in FILES if schema.kind == "table" or name != ".parquet"]
+    endings = [name for name in _files(kind) if kind in ("table", JETS) or name != ".parquet"]
     if ending not in endings:
         raise SettingsError(f"{path}: {called} are written to {', '.join(endings)}; give -o a name that ends so")
     if path.is_dir():
         raise SourceError(f"{path}: is a folder; choose another -o")
+
+
+def beside_particles(schema: Schema, path: Path) -> str:
+    """Return a line on what is in a file that readers of this package do not see there; empty where there is none."""
+    groups = list(dict.fromkeys(name.partition("/")[0] for name in schema.names)) if kind_of(schema) == JETS else []
+    if len(groups) < 2 or path.suffix.lower() not in (".h5", ".hdf5", ".npz"):
+        return ""
+    return f"{', '.join(groups[1:])} are arrays of their own there, which are not read again; .parquet and .root are"
+
+
+def kind_of(schema: Schema) -> str:
+    """Return the kind of samples as they are written: "packed clouds" are those of any number of particles, of which
+    a file holds many; other clouds are whole runs."""
+    packed = schema.kind == "cloud" and schema.shape == (None, None)
+    return JETS if packed else schema.kind
+
+
+def _files(kind: str) -> dict[str, Callable[[Source, Path], int]]:
+    return CLOUDS if kind == JETS else FILES

@@ -1,0 +1,82 @@
+"""What `lynkeus fit` says when it is done: what was learned from, what was left out, what can be promised."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lynkeus.cli.options import screen
+from lynkeus.core import about_of
+from lynkeus.progress import say
+
+if TYPE_CHECKING:
+    from lynkeus.fitting.fitted import Fitted
+
+SHOWN = 30  # incidents of the training data that are printed
+
+
+def say_what_was_learned(fitted: Fitted, output: Path) -> None:
+    """Say what a fit learned from, what it left out, and where the model is."""
+    if about_of(fitted.scorer).tags:
+        _say_classes(fitted, output)
+        return
+    say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.lineage["set_aside"].items()])
+    say(screen, fitted.messages)
+    samples, width = fitted.lineage["samples"], fitted.lineage["channels"]
+    if samples < width:
+        say(screen, [f"only {samples} samples for {width} columns: what they do not show is guessed"])
+    known = fitted.lineage["known_anomalies"]
+    if known:
+        say(screen, [f"{known} samples are known to be anomalous"])
+    history = getattr(fitted.scorer, "history_", None)
+    if history is not None:
+        say(
+            screen,
+            [*history.resumed, *history.messages, history.says(), f"{output / 'training.svg'}: every epoch"],
+        )
+        if not fitted.lineage["held_out"]:
+            say(screen, ["calibrated on what it was trained on, so p-values are a little too small"])
+    for name, calibration in fitted.calibrations.items():
+        seen = f"{calibration.samples} samples"
+        if calibration.effective is not None:
+            seen = f"{seen} with weights, worth {calibration.effective:.0f} that weigh alike"
+        if calibration.hours is not None:
+            seen = f"{calibration.hours:.2f} h of reference"
+        left_out = f"{calibration.excluded} incidents of its own left out ({calibration.excluded_s:.0f} s)"
+        say(screen, [f"{name}: {seen}, {left_out}"])
+    incidents = sorted(fitted.lineage["incidents"], key=lambda incident: -incident["score"])
+    shown = sorted(incidents[:SHOWN], key=lambda incident: incident["start_ns"])
+    say(screen, [f"  {_incident(incident)}" for incident in shown])
+    if len(incidents) > SHOWN:
+        say(screen, [f"  ... and {len(incidents) - SHOWN} smaller ones: see model.json"])
+    shape = fitted.view.schema.shape
+    size = f" of {shape[2]} x {shape[1]} pixels" if fitted.view.schema.kind == "image" and shape[1] and shape[2] else ""
+    say(screen, [f"{output}: {fitted.name}, {width} channels{size}"])
+
+
+def _incident(incident: dict[str, Any]) -> str:
+    """One line: when, on which output, where, how long."""
+    at = datetime.fromtimestamp(incident["start_ns"] / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    seconds = (incident["end_ns"] - incident["start_ns"]) / 1e9
+    return f"{at}  {incident['output']:8s} {incident['where']:20s} {seconds:5.0f} s"
+
+
+def _say_classes(fitted: Fitted, output: Path) -> None:
+    """Say of a model of classes how many samples each had, and the smallest background efficiency it can state."""
+    say(screen, fitted.messages)
+    history = getattr(fitted.scorer, "history_", None)
+    if history is not None:
+        lines = [*history.resumed, *history.messages, history.says(), f"{output / 'training.svg'}: every epoch"]
+        say(screen, lines)
+    counts = fitted.lineage["classes"]
+    say(screen, [f"learned from {sum(counts.values())} samples: {', '.join(f'{n} {k}' for k, n in counts.items())}"])
+    right = fitted.lineage.get("calibration")
+    if right:
+        before, after = (100 * right[f"expected_calibration_error{when}"] for when in ("_before", ""))
+        say(screen, [f"probabilities by {right['method']}: calibration error {after:.2f} % (before {before:.2f} %)"])
+    for name, calibration in fitted.calibrations.items():
+        kept = f"{calibration.samples} samples of other classes that were not learned from"
+        rarest = getattr(calibration, "rarest", 0.0)
+        say(screen, [f"{name}: background efficiencies down to {rarest:.1e}, counted on {kept}"])
+    say(screen, [f"{output}: {fitted.name}, classes {', '.join(fitted.scorer.outputs)}"])

@@ -1,0 +1,1 @@
+"""A parametric detector: tracks, calorimeter towers, identification of leptons, secondary vertices."""

@@ -1,0 +1,1 @@
+"""Soft-drop mass and N-subjettiness of many jets at once."""

@@ -1,0 +1,113 @@
+"""Commissioning of taggers: numbers that can be checked by hand, a cut that leaves masses alone, the report."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from tests.jets import NAMES, PARTS, jets
+
+from lynkeus.commission.tagging.commission import TaggingSettings, commission_taggers
+from lynkeus.commission.tagging.mass import sculpting
+from lynkeus.commission.tagging.measure import pairs
+from lynkeus.commission.tagging.report import write_tagging
+from lynkeus.core import Group, Packed, SettingsError
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.metrics.tagging import roc
+from lynkeus.sources import InMemory
+from lynkeus.transforms.jets.vary import fewer_tracks, worse_impact
+
+
+@pytest.fixture(scope="module")
+def by_mass() -> Fitted:
+    return fit(InMemory(jets(1500, 1), 256), FitSettings("jet_mass"))
+
+
+def test_the_report_has_the_numbers_of_the_jets_and_says_what_they_are(by_mass: Fitted, tmp_path: Path) -> None:
+    batch = jets(1200, 2)
+    batch = replace(batch, meta={**batch.meta, "npv": np.arange(1200) % 60})
+    other = fit(InMemory(jets(600, 3), 256), FitSettings("jet_mass", {"mass": "mass"}))
+    source = InMemory(batch, 500)
+    found = commission_taggers({"jet_mass": by_mass, "plain": other}, source, None, {"again": InMemory(jets(600, 4))})
+    scores = by_mass.scorer.score(batch)[:, 1]
+    expected = roc(batch.truth == 1, scores)
+    rows = {(row.model, row.detector, row.variable, row.quantity, row.signal_efficiency): row for row in found.rows}
+    own = rows["jet_mass", "as they are", "all", "rejection", 0.5]
+    assert own.value == pytest.approx(expected.rejection(0.5))
+    assert own.low <= own.value <= own.high
+    assert (own.signal, own.background) == ("top", "qcd")
+    assert {row.variable for row in found.rows} == {"all", "pt", "eta", "pile-up"}
+    assert {row.detector for row in found.rows if row.model == "jet_mass"} == {
+        "as they are", "10 % fewer tracks", "impact parameters 1.2 times worse", "jets of again",
+    }  # fmt: skip
+    loose = next(point for point in found.points if point.output == "top" and point.stated == 0.1)
+    spread = np.sqrt(0.1 * 0.9 / 150)  # of the jets that the threshold was counted on
+    assert loose.low - 3 * spread <= 0.1 <= loose.high + 3 * spread
+    assert found.confusion["jet_mass"].sum(axis=1) == pytest.approx([1, 1])
+    write_tagging(found, tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    for words in ("At a glance", "Working points", "pile-up", "fewer tracks", "Masses of the background", "<svg"):
+        assert words in page
+    assert pq.read_table(tmp_path / "r.parquet").num_rows == len(found.rows)
+
+
+def test_jets_without_particles_are_said_and_pass_no_cut(by_mass: Fitted) -> None:
+    batch = jets(400, 5, lengths=[0] * 10 + [25] * 390)
+    found = commission_taggers({"m": by_mass}, InMemory(batch), TaggingSettings(vary=False))
+    assert any("10 jets without particles have no score" in line for line in found.messages)
+    assert found.accuracy["m"] < 1
+
+
+def test_what_cannot_be_compared_is_refused(by_mass: Fitted) -> None:
+    batch = jets(300, 6)
+    renamed = replace(batch, schema=replace(batch.schema, classes=("light", "b")))
+    other = fit(InMemory(replace(jets(600, 7), schema=renamed.schema)), FitSettings("jet_mass"))
+    with pytest.raises(SettingsError, match="they cannot be compared"):
+        commission_taggers({"one": by_mass, "other": other}, InMemory(batch))
+    with pytest.raises(SettingsError, match="at least 20 jets of two classes"):
+        commission_taggers({"one": by_mass}, InMemory(batch[batch.truth == 1]))
+
+
+def test_a_threshold_by_mass_and_pt_leaves_the_masses_alone() -> None:
+    rng = np.random.default_rng(0)
+    n = 60_000
+    hit = np.arange(n) % 2 == 0
+    mass = np.where(hit, rng.normal(170, 15, n), rng.exponential(80, n))
+    bump = np.exp(-0.5 * ((mass - 170) / 30) ** 2)
+    score = 1 / (1 + np.exp(-(rng.normal(0, 1, n) + 1.0 * hit + 2 * bump)))
+    found = sculpting(hit, score, mass, rng.uniform(500, 600, n), None)
+    assert found is not None
+    one, flat = found.divergence
+    assert one > 0.2
+    assert flat < one / 4
+    assert flat < 2 * found.chance[1] + 0.02
+    assert found.background[1] == pytest.approx(found.background[0], rel=0.35)
+    assert found.before.sum() == pytest.approx(1.0)
+
+
+def test_each_class_is_told_from_each_other_but_background_is_no_signal() -> None:
+    truth = np.repeat([0, 1, 2], 30)
+    assert pairs(("qcd", "top", "w"), truth) == [(1, 0), (1, 2), (2, 0), (2, 1)]
+    assert pairs(("b", "c", "light"), truth[:60]) == [(0, 1), (1, 0)]
+
+
+def test_a_worse_detector_loses_tracks_and_knows_impact_parameters_less_well() -> None:
+    batch = jets(300, 8)
+    group = batch.packed.groups["particles"]
+    charge, d0, error = (group.values[:, PARTS.index(name)] for name in ("charge", "d0val", "d0err"))
+    fewer = fewer_tracks(batch.packed, NAMES, np.random.default_rng(1)).groups["particles"]
+    kept = fewer.values[:, PARTS.index("charge")]
+    assert (kept == 0).sum() == (charge == 0).sum()
+    lost = 1 - (kept != 0).sum() / (charge != 0).sum()
+    assert abs(lost - 0.1) < 4 * np.sqrt(0.09 / (charge != 0).sum())
+    worse = worse_impact(batch.packed, NAMES, np.random.default_rng(1)).groups["particles"].values
+    prompt = (charge != 0) & (np.abs(d0) < 3 * error)
+    ratio = worse[prompt, PARTS.index("d0val")].std() / d0[prompt].std()
+    assert 1.1 < ratio < 1.3
+    inputs = Packed({f"pf_{name}": Group(group.values[:, :2], group.offsets) for name in ("points", "vectors")})
+    both = fewer_tracks(
+        inputs, ("pf_points/a", "pf_points/b", "pf_vectors/a", "pf_vectors/b"), np.random.default_rng(2)
+    )
+    np.testing.assert_array_equal(both.groups["pf_points"].offsets, both.groups["pf_vectors"].offsets)

@@ -1,0 +1,90 @@
+"""ROC curves and rejections: recorded numbers of a published tagger, counting by hand, intervals that cover."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lynkeus.core import SettingsError
+from lynkeus.metrics.reliability import calibration_error, reliability
+from lynkeus.metrics.tagging import accuracy, against, confusion, roc, separation
+
+HEP = Path(os.environ.get("LYNKEUS_DATA", "/nowhere")) / "hep"
+
+
+def test_the_recorded_numbers_of_lorentz_net_come_out_to_the_last_digit() -> None:
+    if not (HEP / "score.npy").is_file():
+        pytest.skip("the recorded scores are not here: LYNKEUS_DATA")
+    recorded = json.loads((HEP / "qg_test-result.json").read_text())
+    scores = np.load(HEP / "score.npy")
+    truth, probability = scores[:, 0].astype(int), scores[:, 1:]
+    curve = roc(truth, scores[:, 2])
+    assert accuracy(probability, truth) == recorded["test_acc"] == 0.84424
+    assert curve.auc == pytest.approx(recorded["test_auc"], rel=1e-12)
+    assert curve.rejection(0.3) == pytest.approx(recorded["test_1/eB_0.3"], rel=1e-12)
+    assert curve.rejection(0.5) == pytest.approx(recorded["test_1/eB_0.5"], rel=1e-12)
+
+
+def test_a_curve_is_counted() -> None:
+    curve = roc([1, 0, 1, 0, 0], [0.9, 0.8, 0.8, 0.2, np.nan])
+    np.testing.assert_allclose(curve.signal, [0, 0.5, 1, 1, 1])
+    np.testing.assert_allclose(curve.background, [0, 0, 1 / 3, 2 / 3, 1])
+    assert curve.auc == pytest.approx(5.5 / 6)
+    assert curve.rejection(1.0) == pytest.approx(3.0)
+    assert curve.rejection(0.5) == np.inf
+    with pytest.raises(SettingsError, match="needs signal and background"):
+        roc([1, 1], [0.1, 0.2])
+
+
+def test_a_jet_counts_like_as_many_as_it_weighs() -> None:
+    rng = np.random.default_rng(0)
+    truth, weight = rng.integers(0, 2, 500), rng.integers(0, 4, 500)
+    score = rng.normal(truth, 1.0)
+    weighted, copied = roc(truth, score, weight), roc(np.repeat(truth, weight), np.repeat(score, weight))
+    assert weighted.auc == pytest.approx(copied.auc)
+    assert weighted.rejection(0.5) == pytest.approx(copied.rejection(0.5))
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    """Scores of two normal distributions one sigma apart: at eS = 0.5 the threshold is 1, above the background's 0."""
+    rejection = 1 / 0.158655
+    held = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        truth = np.arange(1000) % 2
+        found = separation(truth, rng.normal(truth, 1.0), efficiencies=(0.5,), seed=seed, copies=100)
+        held += found.rejection_low[0] <= rejection <= found.rejection_high[0]
+    assert 45 <= held <= 60
+
+
+def test_few_background_jets_that_pass_have_an_interval_of_their_number() -> None:
+    truth, score = np.arange(2000) % 2, np.zeros(2000)
+    score[truth == 1] = np.linspace(0.1, 1.0, 1000)
+    found = separation(truth, score, efficiencies=(0.5,))
+    assert found.rejection[0] == np.inf
+    assert found.rejection_high[0] == np.inf
+    assert found.rejection_low[0] == pytest.approx(1000 / 2.9957, rel=1e-3)
+
+
+def test_confusion_and_pairs_of_classes() -> None:
+    probability = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.5, 0.3, 0.2], [np.nan] * 3])
+    truth = np.array([0, 1, 1, 2])
+    found = confusion(probability, truth)
+    np.testing.assert_allclose(found[:2], [[1, 0, 0], [0.5, 0.5, 0]])
+    np.testing.assert_allclose(found[2], 0)
+    assert accuracy(probability, truth) == pytest.approx(0.5)
+    np.testing.assert_allclose(against(probability[:2], 0, 1), [0.7 / 0.9, 0.1 / 0.9])
+
+
+def test_reliability_sees_what_is_overconfident() -> None:
+    rng = np.random.default_rng(1)
+    right = rng.uniform(0, 1, 20_000)
+    hit = rng.uniform(size=20_000) < right
+    assert reliability(right, hit).error < 0.015
+    bold = right**3 / (right**3 + (1 - right) ** 3)
+    assert reliability(bold, hit).error > 0.08
+    both = np.stack([1 - bold, bold], axis=1)
+    assert calibration_error(both, hit.astype(int)) == pytest.approx(reliability(bold, hit).error, abs=0.01)
+    assert reliability(np.array([np.nan, 0.2]), np.array([1, 0])).samples.sum() == 1
