@@ -79,6 +79,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "noble": "lynkeus.simulate.xenon.source:Noble",
         "jets": "lynkeus.simulate.jets.source:JetSource",
         "pulses": "lynkeus.simulate.pulses.source:PulseRuns",
+        "hydro": "lynkeus.simulate.hydro.source:HydroSource",
+        "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",
