@@ -94,8 +94,8 @@ def _by_evidence(fitted: Fitted, source: Source, _: int) -> tuple[int, list[Row]
                 parts.setdefault((output, process), []).append(per_channel(own[rows]))
     found: list[Row] = []
     names = fitted.view.names
-    for (output, process), own in parts.items():
-        each = np.concatenate(own)
+    for (output, process), pieces in parts.items():
+        each = np.concatenate(pieces)
         size = np.abs(np.nan_to_num(each))
         error = size.std(axis=0) / np.sqrt(max(len(size), 1))
         for k in range(size.shape[1]):

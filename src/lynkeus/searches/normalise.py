@@ -50,9 +50,9 @@ class Regions:
                 f"region {self.names[i]}: the weights of {self.backgrounds[j]} add up to {self.expected[i, j]:.3g}; a "
                 "negative expectation means too little simulation: join regions or give more of it"
             )
-        for i in np.flatnonzero(self.expected.sum(axis=1) + self.other <= 0):
+        for i in np.flatnonzero(self.expected.sum(axis=1) + self.other <= 0).tolist():
             raise SettingsError(f"region {self.names[i]} is empty in simulation: widen it, or leave it out")
-        for j in np.flatnonzero(self.expected.sum(axis=0) <= 0):
+        for j in np.flatnonzero(self.expected.sum(axis=0) <= 0).tolist():
             raise SettingsError(f"background {self.backgrounds[j]} has no events in any region: is it in the samples?")
 
 

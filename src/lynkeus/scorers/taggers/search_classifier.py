@@ -150,7 +150,7 @@ class SearchClassifier(NetworkTagger):
         if getattr(self, "_teaching", False) and self.parameters:
             x = x.copy()
             others = np.flatnonzero(np.asarray(batch.truth) != self.outputs.index(self.signal))
-            x[np.ix_(others, self._columns)] = self._points[self._draw.integers(len(self._points), size=len(others))]
+            x[others[:, None], self._columns] = self._points[self._draw.integers(len(self._points), size=len(others))]
         scaled = np.nan_to_num((x - self.centre_) / self.sigma_, nan=0.0, posinf=0.0, neginf=0.0)
         return Packed({COLUMNS: Group(scaled.astype(np.float32), np.arange(len(x) + 1))})
 

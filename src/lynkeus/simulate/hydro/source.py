@@ -129,17 +129,17 @@ class HydroSource:
                 f"a collision at b = {b:.1f} fm is too dilute to flow: take a smaller b or a larger peak"
             )
         start = Fluid.at_rest(energy, self.tau0, self.dx, eos)
-        kept = [(start.tau, start.e.copy(), start.vx.copy(), start.vy.copy())]
+        kept = [start.copy()]
         for fluid in evolve(start, eos, LATEST, KEPT_EVERY):
-            kept.append((fluid.tau, fluid.e.copy(), fluid.vx.copy(), fluid.vy.copy()))
+            kept.append(fluid.copy())
             if fluid.e.max() < last:
                 break
         else:
             raise SettingsError(f"the fluid still lives at {LATEST:g} fm; take a lower peak or a higher freeze_out")
         some = slice(None, None, COARSE)
-        e, vx, vy = (np.stack([one[k][some, some] for one in kept]) for k in (1, 2, 3))
+        e, vx, vy = (np.stack([getattr(one, name)[some, some] for one in kept]) for name in ("e", "vx", "vy"))
         x = self._x[some]
-        return isosurface(np.array([one[0] for one in kept]), e, vx, vy, x, x, last), kept[-1][0]
+        return isosurface(np.array([one.tau for one in kept]), e, vx, vy, x, x, last), kept[-1].tau
 
 
 @lru_cache(8)
