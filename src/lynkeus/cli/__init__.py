@@ -11,12 +11,14 @@ from rich.console import Console
 
 import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
+from lynkeus.cli.jet_options import ScaleFactorOptions
 from lynkeus.cli.options import (
     BundleOptions,
     CommissionOptions,
     ConvertOptions,
     CorrelateOptions,
     Data,
+    ExplainOptions,
     FitOptions,
     GenerateOptions,
     LayoutName,
@@ -30,7 +32,7 @@ from lynkeus.cli.options import (
     screen,
     takes,
 )
-from lynkeus.progress import passes_bar, say
+from lynkeus.progress import say
 
 if TYPE_CHECKING:
     from lynkeus.core import About
@@ -121,6 +123,27 @@ def report(options: ReportOptions) -> None:
     from lynkeus.cli.report import report_run
 
     report_run(options)
+
+
+@app.command("scale-factors")
+@takes(ScaleFactorOptions)
+def scale_factors(options: ScaleFactorOptions) -> None:
+    """Measure how much a tagger's efficiency in data differs from SIMULATION, by template fits; or read a CSV table.
+
+    Jets that pass each working point and jets that fail are fitted at once. Writes corrections for correctionlib.
+    """
+    from lynkeus.cli.scale_factors import write_scale_factors
+
+    write_scale_factors(options)
+
+
+@app.command()
+@takes(ExplainOptions)
+def explain(options: ExplainOptions) -> None:
+    """Say what a model looks at: Taylor coefficients of networks of tables, else the evidence of the scorer."""
+    from lynkeus.cli.explain import explain_data
+
+    explain_data(options)
 
 
 @app.command("list")
@@ -223,19 +246,9 @@ def study_run(
     smoke: Annotated[bool, typer.Option(help="A small version, to see that everything runs")] = False,
 ) -> None:
     """Run one study from its data to its page of results; exit code 1 where a check fails."""
-    from lynkeus.core import Comparison, SettingsError, plugins
-    from lynkeus.evaluate.run_comparison import run_comparison
-    from lynkeus.evaluate.run_study import run_study
+    from lynkeus.cli.study import run_named
 
-    lacking = plugins.declared("studies", name).missing
-    if lacking and not smoke:  # said now, not after an hour of statistics
-        raise SettingsError(f"the study {name!r} {lacking}")
-    study = plugins.load("studies", name)(smoke=smoke)
-    with passes_bar(screen, name) as bar:
-        steps = bar.step
-        run = run_comparison(study, output, steps) if isinstance(study, Comparison) else run_study(study, output, steps)
-    say(screen, run.lines())
-    raise typer.Exit(0 if run.passed else 1)
+    raise typer.Exit(0 if run_named(name, output, smoke) else 1)
 
 
 @app.command()

@@ -79,10 +79,23 @@ def _opened(
             label_of = by_folder if named == FOLDERS else by_table(read_labels(Path(named)))
             settings = replace(settings, label_of=label_of)
         elif "://" not in options.data and not Path(options.data).expanduser().is_dir():
-            return open_source(options.data, layout_of(fitted, options.data, options.layout, named)), settings
+            source = open_source(options.data, layout_of(fitted, options.data, options.layout, named))
+            _require_labels(source, options.data, named)
+            return source, settings
     if fitted.view.kind == "images" and options.meta:
         return images_for(fitted, options.data, options.meta), settings
     return open_for(fitted, options.data, options.layout, options.meta, options.run_per_file), settings
+
+
+def _require_labels(source: Source, data: str, named: str) -> None:
+    """Refuse a name of labels that the file does not have, and say what it has."""
+    from lynkeus.sources.formats.tables import listed
+    from lynkeus.sources.look.look import look
+
+    first = next(iter(source), None)
+    if first is not None and first.truth is None:
+        names = [entry.name for entry in look(data).entries]
+        raise SettingsError(f"--labels {named}: {data} has no labels of this name; it has {listed(names, 20)}")
 
 
 def _check_budget(options: CommissionOptions, models: list[Fitted], source: Source) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.sources import Layout
 
+WITH_CONTEXT = ("orbit",)  # scorers to which channels can be named that cause what others see
+
 
 def fit_and_save(options: FitOptions) -> None:
     """Run `lynkeus fit`: read, fit, calibrate, save, and say what was learned and what was left out."""
@@ -179,6 +181,9 @@ def options_of(options: FitOptions, source: Source) -> dict[str, Any]:
                 raise SettingsError(f"--{name} {column}: no such metadata column; there are: {there} (--meta FILE)")
             found[name] = column
     if options.context:
+        if options.scorer not in WITH_CONTEXT:
+            takes = f"those that take context: {', '.join(WITH_CONTEXT)}"
+            raise SettingsError(f"--context: has no meaning for {options.scorer}; leave it out, or -s one of {takes}")
         found["context"] = tuple(options.context)
     return found
 

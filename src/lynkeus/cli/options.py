@@ -126,6 +126,20 @@ class ReportOptions:
 
 
 @dataclass(frozen=True)
+class ExplainOptions:
+    """What `lynkeus explain` is told."""
+
+    model: ModelFolder
+    data: Data
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write; beside it a table as Parquet")]
+    order: Annotated[
+        int, typer.Option(min=1, max=3, help="Of the Taylor coefficients: 1, 2 (pairs of inputs) or 3")
+    ] = 2
+    labels: Annotated[str | None, typer.Option(help="Column of the process of each sample, to tell them apart")] = None
+    layout: LayoutName = None
+
+
+@dataclass(frozen=True)
 class WatchOptions:
     """What `lynkeus watch` is told."""
 

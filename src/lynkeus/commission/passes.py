@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lynkeus.commission.plant.planter import Anywhere, InChannels, Kind, Truth
+from lynkeus.commission.plant.rows import Accompanied
 from lynkeus.commission.settings import Budget
 from lynkeus.commission.turn_on import Case, Outcome, outputs_asked
 from lynkeus.core import (
@@ -69,11 +70,13 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True)
 class StreamFault:
-    """A fault of a stream: its `case`, what is `true` of it, and when it begins, UTC ns."""
+    """A fault of a stream: its `case`, what is `true` of it, and when it begins, UTC ns; a `second` one is found only
+    by windows that name it, as the first one alarms anyway."""
 
     case: Case
     truth: Truth
     start_ns: int
+    second: bool = False
 
 
 class Planted(Wrapper):
@@ -91,8 +94,10 @@ class Planted(Wrapper):
             assert batch.time_ns is not None  # the pass over the data as they are has seen to it
             for index in np.flatnonzero((starts >= first) & (starts < first + len(batch))):
                 fault, start_ns = self.faults[index], int(batch.time_ns[starts[index] - first])
-                case = Case(fault.kind, fault.size, 0.0)
-                self.begun[int(index) + 1] = StreamFault(case, self._truth(fault), start_ns)
+                beside = fault if isinstance(fault, Accompanied) else None
+                case = Case(beside.case if beside else fault.kind, fault.size, 0.0)
+                second = beside is not None and beside.is_second
+                self.begun[int(index) + 1] = StreamFault(case, self._truth(fault), start_ns, second)
             first += len(batch)
             yield batch
 
@@ -225,6 +230,8 @@ class _Windows(NamedTuple):
 def _outcome(fault: StreamFault, own: _Windows, names: bool) -> Outcome:
     places = [fault.truth.holds(said) for said in own.said]
     right = np.array([np.nan if place is None else float(place) for place in places])
+    if fault.second:
+        own = own._replace(scores=np.where(right > 0, own.scores, -np.inf), alarms=own.alarms & (right > 0))
     alarming = np.flatnonzero(own.alarms)
     if not len(alarming):
         return Outcome(own.scores, False, np.nan, np.nan, right, luck=fault.truth.luck)

@@ -19,14 +19,14 @@ from lynkeus.commission.jitter import measure_jitter
 from lynkeus.commission.judge import Judged
 from lynkeus.commission.passes import Placed, Planted, Stretches, Undisturbed, score_faults, score_undisturbed
 from lynkeus.commission.plant.planter import Kind
-from lynkeus.commission.plant.rows import KINDS, plan_passes
+from lynkeus.commission.plant.rows import KINDS, Accompanied, plan_passes
 from lynkeus.commission.settings import PER_HOUR, Budget, CommissionSettings, Progress
 from lynkeus.commission.turn_on import Asked, Case, Outcome, by_chance, outputs_asked, point
 from lynkeus.core import Alarm, SettingsError, Source
 from lynkeus.core.calibration import NS_PER_HOUR
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.views.channels import channels_of, watched_of
-from lynkeus.sources import Inject
+from lynkeus.sources import Inject, Unlabelled
 from lynkeus.transforms.faults import Fault
 
 Faults = Planted | Stretches
@@ -50,7 +50,11 @@ class Stream:
         channels = np.flatnonzero(live & (known.jitter > 0)).tolist()
 
         def one_pass(faults: Sequence[Fault], model: Fitted) -> Faults:
-            inject = Inject(source, faults, known.jitter, known.centre, settings.seed)
+            beside = [fault.companion for fault in faults if isinstance(fault, Accompanied) and fault.companion]
+            ground: Source = source
+            if beside:
+                ground = Unlabelled(Inject(source, beside, known.jitter, known.centre, settings.seed + 1))
+            inject = Inject(ground, faults, known.jitter, known.centre, settings.seed)
             return Planted(inject, channels_of(model).names, len(channels))
 
         passes = [partial(one_pass, faults) for faults in plan_passes(settings, known, channels)]

@@ -17,6 +17,7 @@ from lynkeus.core.last_batch import LastBatch
 from lynkeus.core.packed import Group, Packed
 from lynkeus.core.protocols import (
     About,
+    Describes,
     Evidence,
     Exports,
     Finds,
@@ -33,12 +34,25 @@ from lynkeus.core.protocols import (
 )  # fmt: skip
 from lynkeus.core.runs import Book, Plot, PlotRecord, RunRecord
 from lynkeus.core.standing import Standing, Stands
-from lynkeus.core.study import Baseline, Case, Check, Comparison, Findings, Outcome, Part, Study
+from lynkeus.core.study import (
+    Against,
+    Baseline,
+    Case,
+    Check,
+    Comparison,
+    Findings,
+    Outcome,
+    Part,
+    Study,
+    Tagged,
+    Tagging,
+)
 
 __all__ = [
     "KINDS",
     "NOTHING",
     "About",
+    "Against",
     "Alarm",
     "AlarmRule",
     "Array",
@@ -50,6 +64,7 @@ __all__ = [
     "Case",
     "Check",
     "Comparison",
+    "Describes",
     "Evidence",
     "Exports",
     "Finding",
@@ -83,6 +98,8 @@ __all__ = [
     "Stands",
     "StoreError",
     "Study",
+    "Tagged",
+    "Tagging",
     "Tags",
     "Tail",
     "TimesNs",

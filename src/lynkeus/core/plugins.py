@@ -51,6 +51,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "energy_distance": "lynkeus.scorers.events.energy_distance:EnergyDistance",
         "two_sample_classifier": "lynkeus.scorers.events.two_sample_classifier:TwoSampleClassifier",
         "mixture": "lynkeus.scorers.events.mixture:EventMixture",
+        "search_classifier": "lynkeus.scorers.taggers.search_classifier:SearchClassifier [learn]",
         "particle_net": "lynkeus.scorers.taggers.particle_net:ParticleNet [learn]",
         "particle_transformer": "lynkeus.scorers.taggers.particle_transformer:ParticleTransformer [learn]",
         "deepcsv": "lynkeus.scorers.taggers.deepcsv:DeepCSV [learn]",
@@ -58,6 +59,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "deepak8": "lynkeus.scorers.taggers.deepak8:DeepAK8 [learn]",
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
+        "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
+        "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
     },
     "sources": {
         "hdf5": "lynkeus.sources.formats.hdf5:Hdf5Source",
@@ -76,6 +79,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "noble": "lynkeus.simulate.xenon.source:Noble",
         "jets": "lynkeus.simulate.jets.source:JetSource",
         "pulses": "lynkeus.simulate.pulses.source:PulseRuns",
+        "hydro": "lynkeus.simulate.hydro.source:HydroSource",
+        "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",
@@ -87,6 +92,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "top_tagging": "lynkeus.studies.top_tagging.study:top_tagging [learn]",
         "cms_run_flags": "lynkeus.studies.cms_run_flags.study:cms_run_flags",
         "xenon_data_quality": "lynkeus.studies.xenon_data_quality.study:xenon_data_quality [learn]",
+        "tau_id": "lynkeus.studies.tau_id.study:tau_id [learn]",
+        "flavour_tagging": "lynkeus.studies.flavour_tagging.study:flavour_tagging [learn]",
+        "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
     },
 }
 

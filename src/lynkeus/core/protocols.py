@@ -153,6 +153,13 @@ class Tags(Protocol):
 
 
 @runtime_checkable
+class Describes(Protocol):
+    """A Scorer that says more of each sample than its outputs: further columns (n,) of the table of scores, by name."""
+
+    def further(self, batch: Batch) -> dict[str, Array]: ...
+
+
+@runtime_checkable
 class Exports(Protocol):
     """A Scorer that can be written as a file for other programs (ONNX), with `model`: what its model folder says.
 

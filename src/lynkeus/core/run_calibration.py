@@ -1,9 +1,10 @@
 """RunCalibration: how often a good run scores this high, counted on few good runs, and never rarer than they support.
 
-Up to the highest score of the good runs the chance is counted, beyond it the tail is exponential, as that of any -log10
-of a chance, or little heavier. Its scale comes from a handful of excesses and is not well known: what is stated is the
-chance that the next good run scores so high when that is taken into account (the predictive distribution, Geisser
-1993), which for k excesses falls as a power k - 1, and as an exponential only where there are many.
+Up to the highest score of the good runs the chance is counted. Beyond it the tail is a generalised Pareto distribution
+of which neither scale nor shape is well known from a handful of excesses: an exponential where runs differ by chance
+alone, a power where they differ now and then by much. What is stated is the chance that the next good run scores so
+high (the predictive distribution, Geisser 1993): the mean over all tails, each as likely as the excesses and what is
+known beside them make it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ from lynkeus.core.stated import Stated
 
 FEWEST_RUNS = 10
 MOST_EXCESSES = 10  # more lie too deep in the body to say anything of the tail
-HEAVIER = 0.05  # shape of a tail that good runs may have: what differs between them is not quite Gaussian
+SHAPES = np.linspace(0.02, 1.22, 13)  # of tails: from an exponential to one that falls as 1 / score
+USUAL_SHAPE = 0.4  # a mean shape: how heavy tails are before a run is seen, those of smaller shape likelier
 SCALE = 0.4343  # mean excess of -log10 p by theory
-THEORY_WORTH, LEAST_OF_THEORY = 5.0, 0.7  # in excesses that were seen; and the least scale that is believed
-INCIDENT = 0.003  # a good run whose score is expected fewer times than this in the whole reference is none
+THEORY_WORTH = 5.0  # what theory counts beside the excesses that were seen
+SCALES = np.geomspace(0.2, 30.0, 40)  # of tails, in units of that of theory, or of the mean excess
+LEAST_OF_THEORY = 0.5  # in the same units: a lesser scale is not believed
+HEAVIER, LEAST_LIGHT = 0.05, 0.7  # of the tail by which incidents are found: added to its shape; its least scale
+INCIDENT = 0.001  # a good run whose score is expected fewer times than this in the whole reference is none
 MOST_INCIDENTS = 0.15  # of the runs
 LEAST = 1e-300
 
@@ -85,14 +90,19 @@ def _beyond(levels: Floats, scores: Floats, theory: bool) -> Floats:
     """Return the chance (n,) that the next good run scores this high, by the excesses of the upper half of rising
     levels."""
     k = int(np.clip(len(levels) // 2, 2, MOST_EXCESSES))
-    threshold = levels[-k]
-    known = k - 1.0 + (THEORY_WORTH if theory else 0.0)
-    total = float((levels[-k:] - threshold).sum()) + (THEORY_WORTH * SCALE if theory else 0.0)
-    scale = max(total / known, LEAST_OF_THEORY * SCALE if theory else 1e-9)
-    shape = 1.0 / known + HEAVIER
-    over = np.maximum(np.asarray(scores, float) - threshold, 0.0)
-    chance: Floats = k / (len(levels) + 1.0) * np.power(1.0 + shape * over / scale, -1.0 / shape)
-    return chance
+    threshold, excesses = levels[-k], levels[len(levels) - k + 1 :] - levels[-k]
+    unit = SCALE if theory else max(float(excesses.mean()), 1e-9)
+    scale = unit * (SCALES[SCALES >= LEAST_OF_THEORY] if theory else SCALES)[:, None]
+    shape = SHAPES[:, None, None]
+    log_weight = -(np.log(scale) + (1.0 / shape + 1.0) * np.log1p(shape * excesses / scale)).sum(axis=2)
+    log_weight -= SHAPES[:, None] / USUAL_SHAPE
+    if theory:
+        log_weight -= THEORY_WORTH * (np.log(scale) + SCALE / scale)[:, 0]
+    weight = np.exp(log_weight - log_weight.max())
+    over = np.maximum(np.asarray(scores, float) - threshold, 0.0).ravel()
+    tails = np.power(1.0 + shape * over / scale, -1.0 / shape)
+    found: Floats = k / (len(levels) + 1.0) * np.einsum("xs,xsn->n", weight / weight.sum(), tails)
+    return found.reshape(np.shape(scores))
 
 
 def _incidents(rising: Floats, theory: bool) -> int:
@@ -100,6 +110,18 @@ def _incidents(rising: Floats, theory: bool) -> int:
     others, so that several do not hide each other."""
     for out in range(int(MOST_INCIDENTS * len(rising)), 0, -1):
         rest = rising[:-out]
-        if _beyond(rest, rising[-out : len(rising) - out + 1], theory)[0] * len(rising) < INCIDENT:
+        if _beyond_light(rest, float(rising[-out]), theory) * len(rising) < INCIDENT:
             return out
     return 0
+
+
+def _beyond_light(levels: Floats, score: float, theory: bool) -> float:
+    """Return the chance that the next good run scores this high if good runs differ by chance alone, or little more:
+    an exponential tail. What is an incident is asked without heavy tails, which would explain any of them."""
+    k = int(np.clip(len(levels) // 2, 2, MOST_EXCESSES))
+    known = k - 1.0 + (THEORY_WORTH if theory else 0.0)
+    total = float((levels[-k:] - levels[-k]).sum()) + (THEORY_WORTH * SCALE if theory else 0.0)
+    scale = max(total / known, LEAST_LIGHT * SCALE if theory else 1e-9)
+    shape = 1.0 / known + HEAVIER
+    over = max(score - float(levels[-k]), 0.0)
+    return float(k / (len(levels) + 1.0) * (1.0 + shape * over / scale) ** (-1.0 / shape))

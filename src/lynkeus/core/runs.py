@@ -19,6 +19,7 @@ from lynkeus.core.errors import SchemaError
 from lynkeus.core.finding import NOTHING, Finding, Region
 
 KINDS_OF_CHANGE = ("none", "shifted", "gone", "new", "changed")
+OPTIONAL = ("labels", "profile")  # fields of a Plot that most do not have
 OF_FINDING = ("says", "like")  # fields of a Finding that a record of a run does not hold
 
 
@@ -27,8 +28,9 @@ class Plot:
     """A histogram as booked: `edges` of the axis of each of its `variables`; `group`: the pulse class it belongs to.
 
     Every axis has an underflow bin before its first edge and an overflow bin after its last one. `log`: whether an axis
-    is drawn so. `labels`: of the bins of an axis between the flow bins, () for an axis of numbers. Raises SchemaError
-    for edges that do not rise.
+    is drawn so. `labels`: of the bins of an axis between the flow bins, () for an axis of numbers. `profile`: of the
+    plot of a profile the mean of good runs in each bin, and the standard deviation of an entry. Raises SchemaError for
+    edges that do not rise.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Plot:
     log: tuple[bool, ...] = ()
     unit: str = ""
     labels: tuple[tuple[str, ...], ...] = ()
+    profile: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for variable, edges in zip(self.variables, self.edges, strict=True):
@@ -94,7 +97,7 @@ class Book:
     def to_list(self) -> list[dict[str, Any]]:
         """Return plain JSON types."""
         fields = [asdict(plot) for plot in self.plots]
-        return [{name: value for name, value in own.items() if name != "labels" or value} for own in fields]
+        return [{name: value for name, value in own.items() if name not in OPTIONAL or value} for own in fields]
 
     @classmethod
     def from_list(cls, plots: Sequence[Mapping[str, Any]]) -> Self:
@@ -105,7 +108,7 @@ class Book:
 def _plot(fields: Mapping[str, Any]) -> Plot:
     edges = tuple(tuple(axis) for axis in fields["edges"])
     given = {"variables": tuple(fields["variables"]), "edges": edges, "log": tuple(fields["log"])}
-    return Plot(**{**fields, **given, "labels": tuple(map(tuple, fields.get("labels", ())))})
+    return Plot(**{**fields, **given, **{name: tuple(map(tuple, fields.get(name, ()))) for name in OPTIONAL}})
 
 
 @dataclass(frozen=True)

@@ -130,3 +130,59 @@ class Comparison:
         empty = [name for name, part in self.parts.items() if not part.cases or not part.scorers]
         if empty or not self.parts:
             raise SettingsError(f"the comparison {self.name!r} has no case or no scorer in {empty or 'any part'}")
+
+
+@dataclass(frozen=True)
+class Against:
+    """One question to taggers: jets of the class `signal` against those of `background`, at signal `efficiencies`.
+
+    What is cut on is P(signal) / (P(signal) + P(background)): probabilities of other classes do not matter.
+    """
+
+    signal: str
+    background: tuple[str, ...]
+    efficiencies: tuple[float, ...] = (0.3, 0.5, 0.7, 0.8)
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """What a tagger (or a baseline: no models) made of the test jets in each of its trainings: `scores` by question,
+    (trainings, n); the fitted `models`, processor seconds of a fit, jets a second."""
+
+    name: str
+    scores: Mapping[str, Floats]
+    models: tuple[Any, ...] = ()
+    fit_s: float = 0.0
+    jets_per_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Tagging:
+    """A study of taggers: each is trained once for every seed, on the same jets, and asked the same questions.
+
+    `scorers`: names with their options, as in Part; `baselines`: test jets -> (n,), higher is more like the signal;
+    `against` by name; `pairs`: (one, other) whose difference is given with its interval. `look`: called with the test
+    jets, all results and a folder for figures. Metrics are called question.scorer.statistic and question.one over
+    other.statistic.
+    """
+
+    name: str
+    question: str
+    train: Source
+    test: Source
+    scorers: Mapping[str, Mapping[str, Any]]
+    against: Mapping[str, Against]
+    baselines: Mapping[str, Callable[[Batch], Floats]] = field(default_factory=dict)
+    pairs: tuple[tuple[str, str], ...] = ()
+    seeds: tuple[int, ...] = (1, 2, 3)
+    checks: tuple[Check, ...] = ()
+    look: Callable[[Batch, Sequence[Tagged], Path], Findings] | None = None
+    data: str = ""
+
+    def __post_init__(self) -> None:
+        known = {*self.scorers, *self.baselines}
+        if not self.scorers or not self.against or not self.seeds:
+            raise SettingsError(f"the study {self.name!r} needs a scorer, a question and a seed")
+        unknown = {name for pair in self.pairs for name in pair} - known
+        if unknown:
+            raise SettingsError(f"the study {self.name!r} compares {sorted(unknown)}, which it does not have")

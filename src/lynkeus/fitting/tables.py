@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lynkeus.core import Batch, Finding, RunRecord, about_of
+from lynkeus.core import Batch, Describes, Finding, RunRecord, about_of
 from lynkeus.fitting.fitted import Fitted, Scored
 
 BOOKKEEPING = ("end_ns", "done_ns", "position", "fault_fraction")  # in meta, but nothing that names the sample
@@ -20,8 +20,8 @@ Row = dict[str, Any]
 def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]:
     """Return one batch as columns: `start_ns`, `end_ns` (without times: `row`, of clouds that in their file), what the
     source calls the sample (`cavity`, `pid`), then for each output its name, `<output>_p_value`, and
-    `<output>_alarms_per_hour` where the reference has a duration; `fault`: its kind, of scorers that name one; `where`
-    of the first output."""
+    `<output>_alarms_per_hour` where the reference has a duration; `fault`: its kind, of scorers that name one; what it
+    says besides (`Describes`); `where` of the first output."""
     batch = scored.batch
     found: dict[str, object] = {}
     if batch.time_ns is not None:
@@ -40,6 +40,8 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
             found[f"{output}_alarms_per_hour"] = scored.rates[:, k]
     if about_of(fitted.scorer).names_kinds:
         found["fault"] = scored.kinds.tolist()
+    if isinstance(fitted.scorer, Describes):
+        found |= fitted.scorer.further(batch)
     if about_of(fitted.scorer).tags:
         return found | _class_of(batch)
     found["where"] = scored.where(0).tolist()

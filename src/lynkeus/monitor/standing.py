@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 OVER = "over"
 _first = standing.alias()
+FOUND_S = 60.0  # after which it is looked again: of two rows that are written at once the earlier may show later
 Key = tuple[str, str, int]  # output, where, since when
+_found: WeakKeyDictionary[Store, dict[tuple[str, bool], tuple[Any, float, list[StoredStanding]]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,26 @@ def leave_out(scorer: Scorer, store: Store, name: str, at_ns: int) -> None:
 
 def list_standing(store: Store, name: str, acknowledge: bool = False) -> list[StoredStanding]:
     """Return what stands of a monitor, the oldest first; with `acknowledge` also what is over and nobody has
-    acknowledged, without it nothing that somebody has."""
+    acknowledged, without it nothing that somebody has.
+
+    A page asks once a second: as long as nothing was appended, what was found stays.
+    """
+    known, marks, now = _found.setdefault(store, {}), _last_rows(store, name), time.monotonic()
+    before = known.get((name, acknowledge))
+    if before is None or before[0] != marks or now - before[1] > FOUND_S:
+        before = known[name, acknowledge] = (marks, now, _listed(store, name, acknowledge))
+    return list(before[2])
+
+
+def _last_rows(store: Store, name: str) -> tuple[int | None, ...]:
+    """Return the numbers of the last rows of which the list is made, each found by an index."""
+    own = [sa.select(sa.func.max(table.c.id)).where(table.c.monitor == name) for table in (standing, maintenance)]
+    queries = [*own, sa.select(sa.func.max(acknowledged.c.id))]
+    with store.reading() as connection:
+        return tuple(connection.execute(sa.select(*(query.scalar_subquery() for query in queries))).one())
+
+
+def _listed(store: Store, name: str, acknowledge: bool) -> list[StoredStanding]:
     seen = sa.select(acknowledged.c.standing_id)
     query = _latest(name).where(_first.c.id.not_in(seen))
     if not acknowledge:

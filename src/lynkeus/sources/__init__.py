@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lynkeus.sources.open import open_source
     from lynkeus.sources.wrappers.finite import Finite
     from lynkeus.sources.wrappers.inject import Inject
-    from lynkeus.sources.wrappers.labelled import Blocks, Good, Labelled
+    from lynkeus.sources.wrappers.labelled import Blocks, Good, Labelled, Unlabelled
     from lynkeus.sources.wrappers.replay import Replay
     from lynkeus.sources.wrappers.selection import Exclude, InMemory, Select
     from lynkeus.sources.wrappers.time_order import Ordered
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accumulate", "Blocks", "BundleSource", "Crops", "Exclude", "Files", "Finite", "Good", "ImageBundle", "ImageSource",
-    "InMemory", "Inject", "Labelled", "Layout", "Ordered", "Replay",
-    "Select", "Window", "files_of", "open_source", "origin_of", "read_layout", "shipped_layouts", "write_bundle",
+    "InMemory", "Inject", "Labelled", "Layout", "Ordered", "Replay", "Select", "Unlabelled", "Window", "files_of",
+    "open_source", "origin_of", "read_layout", "shipped_layouts", "write_bundle",
 ]  # fmt: skip
 
 _WHERE = {
@@ -48,6 +48,7 @@ _WHERE = {
     "Blocks": "wrappers.labelled",
     "Good": "wrappers.labelled",
     "Labelled": "wrappers.labelled",
+    "Unlabelled": "wrappers.labelled",
     "Replay": "wrappers.replay",
     "Exclude": "wrappers.selection",
     "InMemory": "wrappers.selection",

@@ -89,8 +89,12 @@ class PackedFeed:
                 losses.append(torch.nn.functional.cross_entropy(logits, truth, reduction="none").cpu().double())
                 right.append((logits.argmax(dim=1) == truth).cpu().double())
                 spread.append(logits.cpu().double())
+        judge = getattr(task, "judge", None)
         heavy = np.ones(len(rows)) if self.counts is None else self.counts[rows].astype(float)
         loss, named = (float(np.average(torch.cat(one).numpy(), weights=heavy)) for one in (losses, right))
+        if judge is not None:  # a loss of all of them together
+            truth, all_weight = torch.from_numpy(self.labels[rows]), torch.from_numpy(heavy)
+            loss = float(judge(torch.cat(spread), truth, all_weight))
         return loss, named, float(torch.cat(spread).std(dim=0).mean())
 
     def digest(self, digest: Any) -> None:

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lynkeus.commission.jitter import Jitter
-from lynkeus.commission.plant.rows import BRIEF, KINDS, PER_CASE, plan_passes
+from lynkeus.commission.plant.rows import BRIEF, KINDS, PER_CASE, Accompanied, plan_passes
 from lynkeus.commission.settings import CommissionSettings
 from lynkeus.core import SettingsError, SourceError
-from lynkeus.transforms.faults import FAULTS
+from lynkeus.transforms.faults import FAULTS, Fault
 
 pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
 
@@ -22,12 +22,16 @@ def _known(rows: int) -> Jitter:
     return Jitter(np.ones(8), np.zeros(8), np.eye(8)[:6], rows)
 
 
+def _case(fault: Fault) -> str:
+    return fault.case if isinstance(fault, Accompanied) else fault.kind
+
+
 @given(st.integers(600, 100_000), st.integers(1, 30), st.integers(0, 5))
 @settings(max_examples=40, deadline=None)
 def test_every_case_is_planted_equally_often_and_no_faults_overlap(rows, per_case, seed):
     chosen = CommissionSettings(per_case=per_case, seed=seed)
     passes = plan_passes(chosen, _known(rows), range(2, 7))
-    counts = Counter((fault.kind, fault.size) for faults in passes for fault in faults)
+    counts = Counter((_case(fault), fault.size) for faults in passes for fault in faults)
     assert counts == dict.fromkeys(CASES, per_case)
     for faults in passes:
         assert faults[0].start >= 0
@@ -47,13 +51,28 @@ def test_the_plan_is_that_of_its_seed_and_mixes_the_kinds():
 
 
 def test_long_data_are_passed_once_and_planted_thinly():
-    (faults,) = plan_passes(CommissionSettings(per_case=2), _known(10_000_000), range(8))
-    assert len(faults) == 2 * len(CASES)
-    assert faults[-1].start > 9_000_000
+    passes = plan_passes(CommissionSettings(per_case=2), _known(10_000_000), range(8))
+    assert len(passes) == 2  # those that come alone, and those that do not
+    assert sum(map(len, passes)) == 2 * len(CASES)
+    assert all(faults[-1].start > 8_000_000 for faults in passes)
+
+
+@given(st.integers(60, 2000), st.integers(0, 5))
+@settings(max_examples=30, deadline=None)
+def test_a_companion_is_there_before_and_longer_and_in_its_own_stretch(every, seed):
+    chosen = CommissionSettings(faults={"second noisy": (3.0,), "offset after a step": (1.0,)}, every=every, seed=seed)
+    for faults in plan_passes(chosen, _known(20 * every), range(8)):
+        for fault in faults:
+            companion = fault.companion
+            assert companion.start <= fault.start
+            assert companion.stop >= fault.stop
+            assert companion.channel != fault.channel
+            assert (companion.kind == "step") == bool(companion.pattern)
+        assert all(one.companion.stop <= other.companion.start for one, other in pairwise(faults))
 
 
 def test_every_kind_of_fault_is_planted_by_default_and_quick_means_fewer():
-    assert set(KINDS) == set(FAULTS)
+    assert set(FAULTS) < set(KINDS)
     quick = CommissionSettings.quick().at(3.0)
     assert quick.count(PER_CASE, BRIEF) < CommissionSettings().count(PER_CASE, BRIEF)
     assert quick.budget_per_hour == 3.0

@@ -90,8 +90,8 @@ def test_an_orbit_that_moved_is_adopted_soon_and_known_afterwards() -> None:
     rows[300:] += orbit
     walked = walk(state, rows, no_gap(rows), gate(), PACE)
     high = walked.energy > 60.0
-    adopted = 100 + PACE.beam_adopt + 2 * PACE.block
-    assert high[100:115].all()
+    adopted = 100 + PACE.beam_adopt
+    assert high[100:adopted].all()
     assert not high[adopted:200].any()
     assert not high[200:].any()  # back where it was, and there again
     assert len(state.known) == 1

@@ -121,6 +121,16 @@ def test_a_moved_beam_is_not_blamed_on_a_monitor(orbit: Orbit, kind: str, channe
     assert scores[WINDOWS, 0].max() < limits()[0]
 
 
+@pytest.mark.parametrize("first", ["offset", "noisy"])
+@pytest.mark.parametrize("second", ["noisy", "offset"])
+def test_a_second_broken_monitor_is_named_beside_one_that_is_known(orbit: Orbit, first: str, second: str) -> None:
+    both = (fault(first, 120, START - 150, 400, 10.0), fault(second, 60, size=2.0))
+    _, names = watch(orbit, unseen(*both))
+    at_first = slice(WINDOWS.start - 14, WINDOWS.start - 4)
+    assert (names[at_first, 0] == machine().names[120]).all()
+    assert (names[WINDOWS, 0] == machine().names[60]).mean() > 0.6
+
+
 @pytest.mark.parametrize("kind", ["noisy", "offset", "stuck", "dropout", "kick", "flip", "frozen"])
 def test_when_the_fault_is_over_it_is_over(orbit: Orbit, kind: str) -> None:
     """In particular the baseline has not followed the shadow of the broken channel on the others."""

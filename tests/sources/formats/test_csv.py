@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lynkeus.core import SourceError, concatenate
-from lynkeus.sources.formats import csv as csv_module
 from lynkeus.sources.formats.csv import CsvSource
 from lynkeus.sources.formats.layout import Block, Layout, Times
+from lynkeus.sources.formats.text import table as table_module
 
 
 def _written(folder: Path, text: str) -> Path:
@@ -34,7 +34,7 @@ def test_iso_dates_and_seconds_are_times(tmp_path: Path):
 
 
 def test_large_files_are_read_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(csv_module, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(table_module, "BLOCK_BYTES", 2000)
     rows = [f"{row},{row / 2}" for row in range(1000)]
     batches = list(CsvSource(_written(tmp_path, "time_ns,a\n" + "\n".join(rows) + "\n")))
     read = concatenate(batches)
@@ -45,7 +45,7 @@ def test_large_files_are_read_in_blocks(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("row", [0, 5, 900])
 def test_what_is_not_a_number_is_named_by_line_and_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: int):
-    monkeypatch.setattr(csv_module, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(table_module, "BLOCK_BYTES", 2000)
     rows = [f"{number},{number / 2},3" for number in range(1000)]
     rows[row] = f"{row},broken,3"
     with pytest.raises(SourceError, match=f"line {row + 2}, column a: 'broken' is not a number"):

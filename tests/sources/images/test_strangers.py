@@ -272,3 +272,40 @@ def test_a_reference_of_copies_is_refused_in_one_line(tmp_path: Path) -> None:
         picture(tmp_path / f"{number:02d}.png", np.full((20, 30), number % 3, np.uint8))
     with pytest.raises(CalibrationError, match=r"only 3 different images.* 27 images have the same pixels as others"):
         fit(open_source(tmp_path), FitSettings("nearest_neighbours"))
+
+
+def test_pictures_of_few_values_beside_images_of_the_same_name_are_masks(tmp_path: Path) -> None:
+    for name in "abc":
+        picture(tmp_path / f"{name}.jpg")
+        mask = np.zeros((20, 30), np.uint8)
+        mask[3:5, 4:9] = 255
+        picture(tmp_path / f"{name}.png", mask)
+    picture(tmp_path / "d.png")
+    for use in ("good", "judged"):
+        source = ImageSource(tmp_path, use=use)
+        assert source.images == ("a.jpg", "b.jpg", "c.jpg", "d.png")
+        assert any("3 images of few values beside others" in line and "a.png" in line for line in source.messages)
+    assert len(ImageSource(tmp_path)) == 7
+    picture(tmp_path / "b.png")  # no mask, so that neither are the others
+    assert len(ImageSource(tmp_path, use="good")) == 7
+
+
+def test_images_of_another_depth_than_those_learned_from_are_said(tmp_path: Path) -> None:
+    grey = RNG.integers(100, 200, (4, 20, 30))
+    for number, pixels in enumerate(grey):
+        picture(tmp_path / "8" / f"{number}.png", pixels.astype(np.uint8))
+        picture(tmp_path / "16" / f"{number}.png", (20 * pixels).astype(np.uint16))
+    np.save(tmp_path / "8.npy", grey.astype(np.uint8))
+    np.save(tmp_path / "16.npy", (20 * grey).astype(np.uint16))
+    rules = {depth: PixelRule.from_dict(ImageSource(tmp_path / depth).rule.to_dict()) for depth in ("8", "16")}
+    assert (rules["8"].deep, rules["16"].deep) == (False, True)
+    for learned, rule in rules.items():
+        for depth in ("8", "16"):
+            for source in (
+                ImageSource(tmp_path / depth, rule=rule),
+                FrameSource(tmp_path / f"{depth}.npy", f"{depth}.npy", rule=rule),
+            ):
+                said = [line for line in source.messages if "grey values do not mean the same" in line]
+                assert len(said) == (depth != learned)
+    before = PixelRule.from_dict({"black": None, "white": None, "background": 128})
+    assert not any("grey values" in line for line in ImageSource(tmp_path / "16", rule=before).messages)

@@ -1,5 +1,6 @@
 """Events of one run from every format, as the same pieces."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from lynkeus.core import SourceError
-from lynkeus.sources.runs.events import read_events
+from lynkeus.sources.runs.events import not_read, read_events
+from lynkeus.sources.runs.folder import open_runs
 
 N = 1000
 EVENTS = {
@@ -84,7 +86,7 @@ def test_missing_values(tmp_path: Path) -> None:
 
 
 def test_a_csv_column_of_whole_numbers_may_go_on_with_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lynkeus.sources.runs.events.CSV_BLOCK_BYTES", 100)
+    monkeypatch.setattr("lynkeus.sources.formats.text.table.BLOCK_BYTES", 100)
     path = tmp_path / "run.csv"
     path.write_text("a\n" + "1\n" * 100 + "1.5\nnan\ninf\n", encoding="utf-8")
     values = np.concatenate([piece["a"] for piece in read_events(path)])
@@ -102,3 +104,35 @@ def test_columns_of_several_lengths_are_no_table(tmp_path: Path) -> None:
 def test_an_unknown_ending(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"the ending .\.txt. is not known"):
         list(read_events(tmp_path / "run.txt"))
+
+
+@pytest.mark.parametrize(
+    ("text", "packed"),
+    [
+        ("t;a;class\n14.11.2023 22:13:20;1,5;S1\n14.11.2023 22:13:21;2,5;S2\n", False),
+        ("# made by hand\nt\ta\tclass\n2023-11-14 22:13:20\t1.5\tS1\n2023-11-14 22:13:21\t2.5\tS2\n", False),
+        ("t,a,class\n,mm,\n2023-11-14T22:13:20,1.5,S1\n2023-11-14T22:13:21,2.5,S2\n", True),
+    ],
+)
+def test_runs_of_csv_are_read_however_they_are_written(tmp_path: Path, text: str, packed: bool) -> None:
+    path = tmp_path / ("run1.csv.gz" if packed else "run1.csv")
+    path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    (run,) = open_runs(tmp_path)
+    assert run.name == "run1"
+    (events,) = run.pieces()
+    assert events["a"].tolist() == [1.5, 2.5]
+    assert events["class"].tolist() == ["S1", "S2"]
+    assert events["t"].tolist() == [1_700_000_000_000_000_000, 1_700_000_001_000_000_000]
+    assert packed or not_read(path) == [] or path.name in not_read(path)[0]
+
+
+def test_words_for_a_missing_value_in_a_run_of_csv_are_none(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,2\nDisconnected,3\n4,5\n", encoding="utf-8")
+    (events,) = read_events(tmp_path / "a.csv")
+    np.testing.assert_array_equal(events["a"], [1.0, np.nan, 4.0])
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n4,5\nso,3\n", encoding="utf-8")
+    with pytest.raises(SourceError, match=r"line 4, column a: 'so' is not a number; mend the entry, or leave it empty"):
+        list(read_events(tmp_path / "a.csv"))
+    (tmp_path / "a.csv").write_text('a,b\n1,2\n4,5\n"6,7\n8,9\n"1,3\n', encoding="utf-8")
+    with pytest.raises(SourceError, match=r"line 4, column a: '6,7' ... is not a number; mend the entry: is there a q"):
+        list(read_events(tmp_path / "a.csv"))

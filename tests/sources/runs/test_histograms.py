@@ -64,7 +64,8 @@ def test_histograms_without_flow_of_categories_and_of_means(tmp_path: Path) -> N
         "mean": bh.Histogram(bh.axis.Regular(3, 0, 3), storage=bh.storage.Mean()).fill([0.5], sample=[1.0]),
     }
     found = read_histograms(_json(tmp_path / "run.json", plots)).plots
-    assert set(found) == {"bare", "kinds"}
+    assert set(found) == {"bare", "kinds", "mean"}
+    assert found["mean"].profile is not None
     np.testing.assert_array_equal(found["bare"].counts, [0, 1, 0, 0, 0])
     np.testing.assert_array_equal(found["kinds"].counts, [0, 1, 2, 0])
 

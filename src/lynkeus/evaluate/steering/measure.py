@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,14 +13,13 @@ from lynkeus.commission.passes import Placed, Planted, score_faults, score_undis
 from lynkeus.commission.plant.rows import KINDS
 from lynkeus.commission.settings import PER_HOUR, Budget
 from lynkeus.commission.turn_on import outputs_asked
-from lynkeus.core import Alarm, Batch, SettingsError, Source
+from lynkeus.core import Alarm, SettingsError, Source
 from lynkeus.core.incident import AlarmIncident, incidents
 from lynkeus.evaluate.steering.moves import BLOCK, Move, Steered, plan_moves
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.views.channels import channels_of, watched_of
 from lynkeus.metrics.rates import placements
-from lynkeus.sources import Inject
-from lynkeus.sources.wrappers.wrapper import Wrapper
+from lynkeus.sources import Inject, Unlabelled
 from lynkeus.transforms.faults import Fault, plan_faults
 
 CASES = (("noisy", 1.0), ("noisy", 3.0), ("offset", 1.0), ("stuck", 1.0), ("flip", 1.0))
@@ -80,7 +79,7 @@ def measure_steered(
     live = watched_of(fitted)
     calm = measure_jitter(source, live)
     moves = plan_moves(source.schema.names, calm.rows, calm, seed)
-    disturbed = _Unlabelled(Inject(Steered(source, moves), standing, calm.jitter, calm.centre, seed))
+    disturbed = Unlabelled(Inject(Steered(source, moves), standing, calm.jitter, calm.centre, seed))
     known = measure_jitter(disturbed, live)
     quiet = score_undisturbed(fitted, disturbed, budget_per_hour)
     begun_ns = quiet.start_ns + _starts(moves) * _row_ns(quiet.hours, known)
@@ -94,16 +93,6 @@ def measure_steered(
     share = {output: _seconds(own) / 3600.0 / quiet.hours for output, own in quiet.alarms.items()}
     recover = {output: _recovery(own, begun_ns) for output, own in quiet.alarms.items()}
     return SteeredReport(sensitive, incidents(alarms), quiet.hours, share, recover)
-
-
-class _Unlabelled(Wrapper):
-    """Rows of which nobody says that they are faulty: moves and what stands are what a scorer has to live with."""
-
-    def __len__(self) -> int:
-        return len(self.source)  # type: ignore[arg-type]
-
-    def __iter__(self) -> Iterator[Batch]:
-        return (replace(batch, truth=None) for batch in self.source)
 
 
 def _planted(

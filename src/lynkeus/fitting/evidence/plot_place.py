@@ -23,6 +23,8 @@ def changed_at(plot: Plot, counts: Floats, expected: Floats, pulls: Floats) -> F
     """Return what differs most in a plot: the place of the largest (bins,) `pulls`, and how many events more (kind
     changed, size in events) are there than `expected`."""
     pulls = np.nan_to_num(np.asarray(pulls, float)).reshape(plot.shape)
+    if plot.profile:
+        return _mean_at(plot, np.asarray(counts, float), np.asarray(expected, float), pulls)
     place = np.zeros(plot.shape, bool)
     place[tuple(_stretch(pulls, axis) if not plot.named(axis) else slice(None) for axis in range(pulls.ndim))] = True
     names = []
@@ -37,6 +39,21 @@ def changed_at(plot: Plot, counts: Floats, expected: Floats, pulls: Floats) -> F
     where = where_in_words(plot, place)
     sigma = float(np.abs(pulls[place]).max(initial=0.0)) if place.any() else float(np.abs(pulls).max())
     return Finding("changed", plot.name, ", ".join(plot.variables), where, more, "events", sigma, region)
+
+
+def _mean_at(plot: Plot, counts: Floats, expected: Floats, pulls: Floats) -> Finding:
+    """Return where the mean of a profile differs most, and how many of its entries are on the other side of it."""
+    (lower, higher), n = np.split(pulls[1:-1], 2), len(plot.profile[0])
+    away = (higher - lower) / np.sqrt(2.0)
+    order = np.argsort(-np.abs(away), kind="stable")
+    loud = [k for k in order if abs(away[k]) >= BESIDE * abs(away[order[0]]) and away[k] * away[order[0]] > 0]
+    up, more = bool(away[order[0]] > 0), len(loud) - MOST_NAMED
+    names = [plot.named(0)[k].rpartition(" ")[0] for k in sorted(loud[:MOST_NAMED])]
+    where = f"mean {'higher' if up else 'lower'} at {'; '.join(names)}" + (f" and {more} more bins" if more > 0 else "")
+    place = np.isin(np.arange(len(pulls)) - 1, [k + (n if up else 0) for k in loud])
+    moved = float((counts - expected)[place].sum())
+    sigma = float(np.abs(away).max())
+    return Finding("changed", plot.name, plot.name, where, moved, "entries", sigma, region_of(plot, place))
 
 
 def where_in_words(plot: Plot, place: Array) -> str:

@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from lynkeus.core import Array, Floats
 from lynkeus.scorers.orbit.adopted import Adopted
+from lynkeus.scorers.orbit.course import Course
+from lynkeus.scorers.orbit.habit import Habit
 
 KNOWN_ORBITS = 3
 MOST_WRONG = 8  # channels that are broken at once; more are a moved beam
@@ -39,7 +41,7 @@ class Pace:
     gain: float = 0.5
     clip: float = 2.0
     monitor_adopt: int = 30
-    beam_adopt: int = 15
+    beam_adopt: int = 8
     warm_up: int = 10
     settle: int = 30
     mask_after: int = 60
@@ -62,7 +64,8 @@ class OrbitBaseline:
 
     `known` (k, c): orbits that were left, the latest first; `recent` (k, c): what was held against the spread of each
     channel in the last windows, in nats; `own` (c,): how far off a channel that is held is, since `held_ns` (c,);
-    `last` (c,): the mean of the last window.
+    `last` (c,): the mean of the last window; `course`: where the whole orbit is going; `habit`:
+    how far channels stray of late.
     """
 
     level: Floats
@@ -80,16 +83,29 @@ class OrbitBaseline:
     held_ns: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     last: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     standing: Adopted = field(default_factory=lambda: Adopted.none(0))
+    course: Course = field(default_factory=lambda: Course.none(0))
+    habit: Habit = field(default_factory=lambda: Habit.none(0))
 
     def __post_init__(self) -> None:
         if len(self.own) != len(self.level):
             self.own, self.last = np.zeros_like(self.level), self.level.copy()
             self.held_ns = np.zeros(len(self.level), np.int64)
-            self.standing = Adopted.none(len(self.level))
+            self.standing, self.course = Adopted.none(len(self.level)), Course.none(len(self.level))
+            self.habit = Habit.none(len(self.level))
+
+    @property
+    def moves(self) -> bool:
+        """Whether the orbit moves, or did not long ago."""
+        return bool(self.standing.moving_ns[0] or self.course.sums[0])
+
+    def latest(self) -> Floats:
+        """Return the means (k, c) of the latest windows."""
+        pending = np.array(self.pending, np.float32).reshape(len(self.pending), len(self.level))
+        return np.concatenate([self.course.recent, pending])
 
     def copy(self) -> OrbitBaseline:
         """Return an independent copy."""
-        names = ("level", "centres", "held", "known", "own", "held_ns", "standing")
+        names = ("level", "centres", "held", "known", "own", "held_ns", "standing", "course", "habit")
         return replace(self, pending=list(self.pending), **{name: getattr(self, name).copy() for name in names})
 
     def afresh(self) -> OrbitBaseline:
@@ -97,7 +113,8 @@ class OrbitBaseline:
         by habit is known."""
         state = self.copy()
         state.fresh, state.end_ns, state.recent = True, 0, np.zeros_like(self.recent)
-        state.standing = Adopted.none(len(self.level))
+        state.standing, state.course = Adopted.none(len(self.level)), Course.none(len(self.level))
+        state.habit = Habit.none(len(self.level))
         state.standing.other = self.standing.other.copy()
         return state
 
@@ -108,7 +125,9 @@ class OrbitBaseline:
         arrays: dict[str, Array] = {name: getattr(self, name) for name in ARRAYS}
         arrays |= {"own": self.own, "held_ns": self.held_ns, "last": self.last} | self.standing.to_arrays()
         times = {"end_ns": np.array([self.end_ns], np.int64), "block_ns": np.array([self.block_ns], np.int64)}
-        return arrays | {"pending": pending, "numbers": numbers} | times
+        return (
+            arrays | {"pending": pending, "numbers": numbers} | times | self.course.to_arrays() | self.habit.to_arrays()
+        )
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> OrbitBaseline:
@@ -122,6 +141,8 @@ class OrbitBaseline:
             state.block_ns, state.own = int(arrays["block_ns"][0]), arrays["own"].copy()
             state.held_ns, state.last = arrays["held_ns"].copy(), arrays["last"].copy()
         state.standing = Adopted.from_arrays(arrays, len(state.level))
+        state.course = Course.from_arrays(arrays, len(state.level))
+        state.habit = Habit.from_arrays(arrays, len(state.level))
         return state
 
 

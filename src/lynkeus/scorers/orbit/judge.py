@@ -7,6 +7,7 @@ channels behind; a beam that moved does not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from lynkeus.core import Floats
 from lynkeus.scorers.orbit.baseline import Gate
+from lynkeus.scorers.orbit.habit import OwnTails
 from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.walk import Walk
 from lynkeus.scorers.orbit.windows import WindowStatistics
@@ -29,13 +31,22 @@ LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is always t
 class Moved(NamedTuple):
     """Evidence that the mean moved: `nats` (n, c) of each channel; (n,) `strongest` of them, less what it leaves
     unexplained, at the channel `place`; nats that the `rest` of the channels moved, and that the whole orbit did, as
-    all channels agree: its `sway`."""
+    all channels agree: its `sway`; `doubt`: the rest, or of an orbit that is quiet at a new place, the rest there, and
+    `deviation` (n, c), by which channels are judged."""
 
     nats: Floats
     strongest: Floats
     place: npt.NDArray[np.intp]
     rest: Floats
     sway: Floats
+    doubt: Floats
+    deviation: Floats
+
+    @property
+    def alone(self) -> Floats:
+        """Return the evidence (n,) that one channel moved and the others did not: a kick in the line is a kink of one
+        channel."""
+        return np.asarray(self.strongest - np.maximum(self.doubt - QUIET_NATS, 0.0))
 
 
 class Misshapen(NamedTuple):
@@ -63,22 +74,36 @@ class FaultOrMotion:
         """Return the squared shift (n,) in jitters, summed over channels, of residuals (n, c) away from a centre."""
         return np.square(away @ self.to_jitter).sum(axis=1)
 
-    def moved(self, walked: Walk) -> Moved:
-        """Return the evidence of n windows that the mean of a channel, or the whole orbit, moved."""
-        deviation, energy = walked.deviation, walked.energy
-        nats = self.tails.mean_nats(deviation)
+    def moved(self, walked: Walk, own: OwnTails | None = None) -> Moved:
+        """Return the evidence of n windows that the mean of a channel, or the whole orbit, moved; `own`: the
+        tails of each window, where they are not those of the reference."""
+        found = self._moved(walked.deviation, walked.energy, walked.away, own)
+        rows = walked.elsewhere
+        if len(rows):  # the beam has moved, and its monitors are judged by where it is now
+            energy = self.gate.energies(walked.here)
+            there = None if own is None else OwnTails(own.start[rows], own.scale[rows])
+            here = self._moved(walked.here, energy, walked.away[rows], there)
+            # A channel that broke as the orbit became loud is off from where it was, and not from there.
+            clearer = here.alone > found.alone[rows]
+            for name in ("nats", "strongest", "place", "doubt", "deviation"):
+                getattr(found, name)[rows[clearer]] = getattr(here, name)[clearer]
+        return found
+
+    def _moved(self, deviation: Floats, energy: Floats, away: Floats, own: OwnTails | None) -> Moved:
+        nats = self.tails.mean_nats(deviation, own)
         nats[:, ~self.used] = 0.0
         strongest, place, energy = nats.max(axis=1), nats.argmax(axis=1), energy.copy()
-        sway = self.sway(walked.away)
+        sway = self.sway(away)
         look = np.flatnonzero((strongest > LOUD_NATS) | _several(nats) | (energy > self.gate.energy))
         if len(look):
             top, left = self._best_suspect(deviation[look], nats[look])
             place[look] = top
             energy[look] = self._energy(left)
             fault = deviation[look, top][:, None] * self.gate.correlation[top]
-            sway[look] = self.sway(walked.away[look] - fault)
-            strongest[look] -= _unexplained(self.tails.mean_nats(left))
-        return Moved(nats, strongest, place, self.tails.energy.nats(energy), self.tails.sway.nats(sway))
+            sway[look] = self.sway(away[look] - fault)
+            strongest[look] -= _unexplained(self.tails.mean_nats(left))  # by the reference: doubt is for the accused
+        rest = self.tails.energy.nats(energy)
+        return Moved(nats, strongest, place, rest, self.tails.sway.nats(sway), rest.copy(), deviation.copy())
 
     def _best_suspect(self, deviation: Floats, nats: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
         """Return the channel (n,) whose fault explains most, and what is left (n, c) without it and its shadow.
@@ -109,6 +134,32 @@ class FaultOrMotion:
         for back, weight in enumerate(MEMORY, start=1):
             nats += np.float32(weight) * held_against[len(recent) - back : len(history) - back]
         return Misshapen(nats, alone + nats.max(axis=1), history[len(history) - len(recent) :], now)
+
+    def news(
+        self, place: npt.NDArray[np.intp], told: npt.NDArray[np.bool_], walked: Walk, statistics: WindowStatistics,
+        shots: Callable[[int], Floats],
+    ) -> npt.NDArray[np.intp]:  # fmt: skip
+        """Return the channel (n,) that is to be named: where the one at `place` (n,) is among those that were `told`
+        (n, c), the strongest of the others, if it is wrong also by what they say without those; `shots`: the residuals
+        (l, c) of one window."""
+        named = place.copy()
+        for row in np.flatnonzero(told[np.arange(len(place)), place]):
+            old = np.flatnonzero(told[row] & self.used)
+            # Without channel i the residual of channel j is r_j - C_ij r_i, and its variance smaller by C_ij squared.
+            share = np.linalg.solve(self.gate.correlation[np.ix_(old, old)], self.gate.correlation[old])
+            width = np.maximum(1.0 - (share * self.gate.correlation[old]).sum(axis=0), 1e-3)
+            left = walked.deviation[row] - walked.deviation[row, old] @ share
+            if self.gate.energies(left[None])[0] > self.gate.energy:
+                continue  # more than one channel is left: the orbit moves
+            one = statistics.rows(np.array([row]))
+            rest = shots(int(row))
+            spread = np.maximum((rest - rest[:, old] @ share).var(axis=0) * len(rest) / width, 1e-3)
+            nats = self.tails.shape_nats(one._replace(spread=spread[None].astype(np.float32)))[0]
+            nats = np.maximum(nats, self.tails.mean_nats(left / np.sqrt(width)))
+            nats[old], nats[~self.used] = 0.0, 0.0
+            if nats.max() > LOUD_NATS + np.log(len(nats)):  # the strongest of so many
+                named[row] = nats.argmax()
+        return named
 
     def _others_misshapen(self, statistics: WindowStatistics, nats: Floats) -> Floats:
         """Return the nats (n,) of the spread of other channels that the strongest leaves unexplained."""

@@ -31,12 +31,7 @@ def change_of_masks(
     still. A channel is masked once more windows by `after` speak against it than for it, and used again once as many
     more speak for it than against it.
     """
-    odd = nats > QUIET_NATS
-    judged = judged & (odd.sum(axis=1) <= max(MOST_ODD * odd.shape[1], 2.0))
-    against = np.where(odd == (state.masked == USED), 1.0, -1.0) * judged[:, None]
-    against[:, state.masked == MAINTENANCE] = -1.0
-    total = state.run + np.cumsum(against, axis=0)
-    run = total - np.minimum(np.minimum.accumulate(total, axis=0), 0.0)
+    run = runs(state, nats, judged)
     time_ns = np.zeros(len(run), np.int64) if time_ns is None else time_ns
     over = np.flatnonzero((run >= after).any(axis=1))
     last = int(over[0]) if len(over) else len(run) - 1
@@ -48,6 +43,18 @@ def change_of_masks(
     changed = run[last] >= after
     masked = np.where(changed, np.where(state.masked == USED, ODD, USED), state.masked).astype(np.uint8)
     return Change(last + 1, masked, np.where(changed, np.maximum(since, 1), state.masked_ns))
+
+
+def runs(state: Adopted, nats: Floats, judged: npt.NDArray[np.bool_]) -> Floats:
+    """Return by how many windows more the spread of each channel (n, c) was wrong than right; of a masked one, right
+    than wrong."""
+    odd = nats > QUIET_NATS
+    judged = judged & (odd.sum(axis=1) <= max(MOST_ODD * odd.shape[1], 2.0))
+    against = np.where(odd == (state.masked == USED), 1.0, -1.0) * judged[:, None]
+    against[:, state.masked == MAINTENANCE] = -1.0
+    total = state.run + np.cumsum(against, axis=0)
+    run = total - np.minimum(np.minimum.accumulate(total, axis=0), 0.0)
+    return np.asarray(run)
 
 
 def _began(run: Floats, before_ns: npt.NDArray[np.int64], time_ns: TimesNs) -> npt.NDArray[np.int64]:

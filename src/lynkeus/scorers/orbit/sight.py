@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -13,10 +14,10 @@ from lynkeus.scorers.orbit.adopted import USED
 from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.geometry import Geometry
 from lynkeus.scorers.orbit.judge import QUIET_NATS, FaultOrMotion
-from lynkeus.scorers.orbit.masks import Change, change_of_masks
+from lynkeus.scorers.orbit.masks import Change, change_of_masks, runs
 from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.walk import Walk, walk
-from lynkeus.scorers.orbit.windows import WindowStatistics, window_statistics
+from lynkeus.scorers.orbit.windows import WindowStatistics, residuals, window_statistics
 from lynkeus.scorers.orbit.words import MOSTLY, WindowTests, joined
 from lynkeus.transforms.conditional import ConditionalModel
 
@@ -81,7 +82,10 @@ class Sight:
         walked = walk(state, statistics.mean[given], restart[given], self.gate, self.pace, times)
         deviation, energy, away = np.zeros_like(statistics.mean), np.zeros(len(missing)), np.zeros_like(statistics.mean)
         deviation[given], energy[given], away[given] = walked.deviation, walked.energy, walked.away
-        return Walk(deviation, energy, away, given[walked.noticed], walked.towards)
+        told = np.zeros(deviation.shape, bool)
+        told[given] = walked.told
+        elsewhere = given[walked.elsewhere]
+        return Walk(deviation, energy, away, given[walked.noticed], walked.towards, told, elsewhere, walked.here)
 
     def look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch, computed from a state, which stays as it is.
@@ -118,6 +122,8 @@ class Sight:
             setattr(state, name, (getattr(state, name) @ matrix).astype(np.float32))
         state.pending = [(row @ matrix).astype(np.float32) for row in state.pending]
         state.standing.anchor = (state.standing.anchor @ matrix).astype(np.float32)
+        state.course.slope = (state.course.slope @ matrix).astype(np.float32)
+        state.course.recent = (state.course.recent @ matrix).astype(np.float32)
         state.held[masked != USED] = 0.0
         return state
 
@@ -125,7 +131,7 @@ class Sight:
         """Return the first change of the masks in a batch, and count towards later ones in the state after it."""
         if not self.pace.mask_after:
             return None
-        judged = (found.frozen <= MOSTLY) & (found.scores[:, 1] <= 2.0 * QUIET_NATS)
+        judged = _still(found.frozen, found.scores[:, 1])
         return change_of_masks(found.after.standing, found.misshapen, judged, self.pace.mask_after, batch.time_ns)
 
     def _look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
@@ -134,7 +140,11 @@ class Sight:
         judge = FaultOrMotion(self.tails, self.gate, self.geometry.to_jitter, self.geometry.used)
         statistics, after = self.statistics(batch), before.copy()
         walked = self.walk(after, batch, statistics)
-        moved = judge.moved(walked)
+        tails = None
+        if self.pace.settle:
+            quiet = (walked.energy <= self.gate.energy) & ~statistics.mostly_missing()
+            tails = self.tails.of_late(after.habit, walked.deviation, quiet)
+        moved = judge.moved(walked, tails)
         misshapen = judge.misshapen(statistics, before.recent)
         after.recent = misshapen.recent
         frozen = (statistics.repeats >= max(statistics.length - 1, 1)).mean(axis=1, dtype=np.float64)
@@ -147,16 +157,25 @@ class Sight:
         if len(frozen):
             after.last = statistics.mean[-1].copy()
         of_shape = misshapen.alone - np.maximum(stepping - QUIET_NATS, 0.0)
-        of_mean = moved.strongest - np.maximum(moved.rest - QUIET_NATS, 0.0)  # a kick in the line is one channel's kink
+        of_mean = moved.strongest - np.maximum(
+            moved.doubt - QUIET_NATS, 0.0
+        )  # a kick in the line is one channel's kink
         place = np.where(of_shape > of_mean, misshapen.nats.argmax(axis=1), moved.place)
         monitor, beam = np.maximum(of_mean, of_shape), np.maximum(loud, moved.sway)
         scores = np.stack([monitor, beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
+        if self.pace.settle:
+            run = runs(before.standing, misshapen.now, _still(frozen, beam))
+            place = judge.news(place, walked.told | (run >= self.pace.block), walked, statistics, self._shots(batch))
         nats = np.maximum(moved.nats, misshapen.nats)
-        deviation = np.where(self.geometry.used, walked.deviation, np.float32(0.0))
+        deviation, own = np.where(self.geometry.used, np.stack([walked.deviation, moved.deviation]), np.float32(0.0))
         return WindowTests(
-            statistics, deviation, nats, misshapen.now, place, frozen, mirrored, scores, after,
+            statistics, deviation, own, nats, misshapen.now, place, frozen, mirrored, scores, after,
         )  # fmt: skip
+
+    def _shots(self, batch: Batch) -> Callable[[int], Floats]:
+        """Return what gives the residuals (shots, c) of one window of a batch."""
+        return lambda row: residuals(batch[row : row + 1], self.geometry.centre, self.geometry.to_residual)
 
     def _stepping(self, statistics: WindowStatistics, loud: Floats, frozen: Floats, last: Floats) -> Floats:
         """Return how `loud` (n,) windows are in which the orbit still moves: a step inside a window is spread of all
@@ -179,6 +198,11 @@ class Sight:
         # Clipped, so that no mode by itself speaks for a mirror image.
         gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
         return gain.max(axis=1)
+
+
+def _still(frozen: Floats, beam: Floats) -> npt.NDArray[np.bool_]:
+    """Return a mask (n,) of the windows in which the orbit stands still, so that the spread of a channel is its own."""
+    return np.asarray((frozen <= MOSTLY) & (beam <= 2.0 * QUIET_NATS))
 
 
 def _gaps(state: OrbitBaseline, batch: Batch) -> Array:

@@ -2,59 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Floats
 from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, KNOWN_ORBITS, MOST_WRONG, SWAY, Gate, OrbitBaseline, Pace
-
-
-class Fitting(NamedTuple):
-    """How windows fit what is known: deviations (n, c) and energies (n,), for loud ones from the known orbit that
-    fits; `which` orbit that is (n,), -1 for the level, None where no window was loud; the `channels` (k,) that are
-    known at two places, and whether each is at its other one, `there` (n, k)."""
-
-    deviation: Floats
-    energy: Floats
-    which: npt.NDArray[np.intp] | None
-    channels: npt.NDArray[np.intp]
-    there: npt.NDArray[np.bool_]
-
-
-def from_known(state: OrbitBaseline, deviation: Floats, gate: Gate, pace: Pace) -> Fitting:
-    """Return the deviations from the level; where that does not fit, from the orbits that were left, and of channels
-    from the place that they were at before. Changes `deviation`."""
-    channels, there = _elsewhere(state, deviation, gate, pace)
-    energy = gate.energies(deviation)
-    if energy.max() <= gate.energy:
-        return Fitting(deviation, energy, None, channels, there)
-    which = np.full(len(deviation), -1)
-    for row in np.flatnonzero(energy > gate.energy):
-        for number, known in enumerate(state.known):
-            other = deviation[row] + state.level - known
-            other_energy = gate.energies(other[None])[0]
-            if other_energy <= gate.energy:
-                deviation[row], energy[row], which[row] = other, other_energy, number
-                break
-    return Fitting(deviation, energy, which, channels, there)
-
-
-def _elsewhere(
-    state: OrbitBaseline, deviation: Floats, gate: Gate, pace: Pace
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """Return the channels (k,) that are known at another place too, and in which windows each is there (n, k); takes
-    what that adds off `deviation`."""
-    channels = np.flatnonzero(state.standing.other)
-    there = np.zeros((len(deviation), len(channels)), bool)
-    for column, channel in enumerate(channels.tolist()):
-        other, sigma = state.standing.other[channel], gate.sigma[channel]
-        near = np.abs(deviation[:, channel] - other) < min(pace.clip * sigma, abs(other) / 2)
-        if near.any():
-            there[:, column] = near
-            deviation[near] -= other * gate.correlation[channel]
-    return channels, there
+from lynkeus.scorers.orbit.course import ALONE, FEW, FIT, LONGEST, ON_LINE, SHORTEST, Course, Line, jumped, line_through
+from lynkeus.scorers.orbit.known import Fitting
 
 
 def step(state: OrbitBaseline, block: Fitting, gate: Gate, pace: Pace) -> None:
@@ -65,24 +21,97 @@ def step(state: OrbitBaseline, block: Fitting, gate: Gate, pace: Pace) -> None:
         state.seen = state.seen if state.seen < pace.warm_up else np.inf
         return
     _come_back(state, block, gate)
+    if state.course.sums[0]:
+        block = block._replace(deviation=block.deviation * state.course.width(0, len(block.deviation)))
+    state.level += state.course.go_on(len(block.deviation))
+    state.centres += state.course.slope * np.float32(len(block.deviation))
     average = np.add.reduce(block.deviation, axis=0) * np.float32(1.0 / len(block.deviation))
+    chosen = np.ones(len(block.deviation), bool)
     if block.which is not None:
         quiet = block.energy <= gate.energy
         if quiet.sum() * 2 < len(quiet):
-            state.beam_held += len(quiet)
-            _settle(state, average, len(quiet), gate, pace, loud=True)
-            if state.beam_held >= pace.beam_adopt:
-                _adopt_all(state, average, pace)
+            _hold(state, average, len(quiet), gate, pace)
             return
         numbers, counts = np.unique(block.which[quiet], return_counts=True)
         number = int(numbers[counts.argmax()])
         if number >= 0:
             back, state.known = state.known[number], np.delete(state.known, number, axis=0)
             _leave(state, back)
-        average = block.deviation[quiet & (block.which == number)].mean(axis=0)
-    state.beam_held = 0
+        chosen = quiet & (block.which == number)
+        average = block.deviation[chosen].mean(axis=0)
+    state.beam_held = state.beam_held if pace.settle else 0
     _settle(state, average, len(block.deviation), gate, pace, loud=False)
-    _follow(state, average, len(block.deviation), gate, pace)
+    _follow(state, block.deviation[chosen], np.flatnonzero(chosen) + 1 - len(chosen), len(chosen), gate, pace)
+
+
+def _hold(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pace: Pace) -> None:
+    """Stand still while the orbit is elsewhere."""
+    _settle(state, average, windows, gate, pace, loud=True)
+    if not pace.settle:
+        state.beam_held += windows
+        if state.beam_held >= pace.beam_adopt:
+            _leave(state, state.level + np.where(state.held > 0, 0.0, average))
+
+
+def move_on(state: OrbitBaseline, windows: int, gate: Gate, pace: Pace) -> None:
+    """Take the place of an orbit that has been elsewhere for long enough, and its speed on a ramp: that it moved has
+    been news. An orbit that still jumps is waited for. `windows` have passed since the last step."""
+    state.level += state.course.go_on(windows)
+    state.centres += state.course.slope * np.float32(windows)
+    recent = state.course.recent
+    _settle(state, recent[-1] - state.level, windows, gate, pace, loud=True)
+    line = _course_of(recent[1 - state.beam_held :], gate, pace)  # the step may be in the middle of the first window
+    if line is None:
+        return
+    _take_broken(state, gate)
+    place = line.place
+    if not line.slope.any():  # a channel that broke at the new place is wrong there, too
+        early = recent[1 - state.beam_held :][:FEW].mean(axis=0)
+        wrong, shadows = _shadows(place - early, gate.channel * gate.sigma, gate)
+        place = place - shadows.sum(axis=0) if len(wrong) <= ALONE else place
+    _leave(state, place, remember=not state.course.ramps)
+    state.course = Course(line.slope, line.sums, recent)
+
+
+def _take_broken(state: OrbitBaseline, gate: Gate) -> None:
+    """Take broken channels as they are when the orbit gets a new place: they stand off by what they were off before,
+    also of the orbits that are remembered."""
+    broken = np.flatnonzero(state.held)
+    if len(broken):
+        shadows = (state.own[broken][:, None] * gate.correlation[broken]).sum(axis=0)
+        state.level += shadows
+        state.centres += shadows
+        state.known += shadows
+        state.standing.adopt(broken, state.own[broken], state.held_ns[broken])
+        state.held[:] = 0.0
+
+
+def _course_of(run: Floats, gate: Gate, pace: Pace) -> Line | None:
+    """Return where the orbit stands or goes after some windows: at one place, along a line, or for the last few of them
+    at one place; None where it does neither."""
+    line = line_through(run, sloped=True)
+    if _is_ramp(line.slope, 1.0 / np.sqrt(_square(line.sums)), gate, pace):
+        found = [line]
+    else:
+        found = [line_through(run, sloped=False)]
+    found.append(line_through(run[-SHORTEST:], sloped=False))
+    for one in found:
+        if (gate.energies(one.residual) <= gate.energy).mean() >= FIT:
+            return one
+    return found[-1] if len(run) + 1 >= 2 * pace.beam_adopt else None
+
+
+def _square(sums: Floats) -> float:
+    """Return the sum of squared times about their mean."""
+    count, time, square = sums
+    return float(square - time * time / count)
+
+
+def _is_ramp(slope: Floats, sigma: float, gate: Gate, pace: Pace) -> bool:
+    """Whether an orbit moves on: by more than chance, and so far within a step that it matters."""
+    if not gate.rest(slope * np.float32(pace.block)) > gate.energy - gate.notice:
+        return False
+    return gate.rest(slope / np.float32(sigma)) > gate.energy
 
 
 def _come_back(state: OrbitBaseline, block: Fitting, gate: Gate) -> None:
@@ -104,11 +133,11 @@ def _settle(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pac
     shift = np.stack([average, average + state.level - state.centres[SWAY]]) @ gate.to_jitter
     here, away = np.square(shift).sum(axis=1)
     if not standing.moving_ns[0]:
-        if not loud and away <= gate.sway:
+        if not loud and away <= gate.sway and not state.course.ramps:
             return
         standing.moving_ns[0], standing.anchor = max(state.block_ns, 1), state.centres[SWAY].copy()
         standing.quiet[0] = 0
-    standing.quiet[0] = 0 if loud or here > gate.sway else standing.quiet[0] + windows
+    standing.quiet[0] = 0 if loud or here > gate.sway or state.course.ramps else standing.quiet[0] + windows
     if standing.quiet[0] < pace.settle:
         return
     residual = state.level - standing.anchor
@@ -119,48 +148,73 @@ def _settle(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pac
     standing.moving_ns[0] = standing.quiet[0] = 0
 
 
-def _adopt_all(state: OrbitBaseline, average: Floats, pace: Pace) -> None:
-    """Take the place of an orbit that stays away; broken channels, too, are taken as they are: they stand off by what
-    they were off before."""
-    if not pace.settle:
-        _leave(state, state.level + np.where(state.held > 0, 0.0, average))
-        return
-    broken = np.flatnonzero(state.held)
-    if len(broken):
-        state.standing.adopt(broken, state.own[broken], state.held_ns[broken])
-        state.held[:] = 0.0
-    _leave(state, state.level + average)
-
-
-def _follow(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pace: Pace) -> None:
-    """Move each channel by its average deviation over some quiet windows, unless the channel itself is wrong.
+def _follow(
+    state: OrbitBaseline, deviation: Floats, times: npt.NDArray[np.int64], windows: int, gate: Gate, pace: Pace
+) -> None:
+    """Move each channel by its average deviation (n, c) over the quiet ones of some windows, at `times` (n,), unless
+    the channel itself is wrong.
 
     A channel is wrong from `gate.channel` sigmas on and until it is back within `pace.clip`.
     """
-    move = np.float32(pace.gain) * average
-    if float(np.abs(average * gate.per_sigma).max()) > pace.clip or state.held.any():
+    average = np.add.reduce(deviation, axis=0) * np.float32(1.0 / len(deviation))
+    move, shadow, taken = np.float32(pace.gain) * average, np.zeros_like(average), np.zeros_like(average)
+    unusual = float(np.abs(average * gate.per_sigma).max()) > pace.clip or state.held.any()
+    if (unusual or state.moves) and pace.settle and not state.course.ramps and _goes_on(state, gate, pace):
+        return
+    if unusual:
         wrong, shadows = _shadows(average, np.where(state.held > 0, pace.clip, gate.channel) * gate.sigma, gate)
         held = np.zeros_like(state.held)
         held[wrong] = state.held[wrong] + windows
         state.held_ns[wrong] = np.where(state.held[wrong] > 0, state.held_ns[wrong], state.block_ns)
-        adopted = held[wrong] > pace.monitor_adopt
-        rest = average - shadows.sum(axis=0)
-        limit = _limits(state, rest, windows, gate, pace)
-        move = pace.gain * np.clip(rest, -limit, limit)
-        move = (move + shadows[adopted].sum(axis=0)).astype(np.float32)
+        adopted = held[wrong] >= pace.monitor_adopt + (0 if pace.settle else 1)
+        shadow, taken = shadows.sum(axis=0), shadows[adopted].sum(axis=0)
+        limit = _limits(state, average - shadow, windows, gate, pace)
+        move = pace.gain * np.clip(average - shadow, -limit, limit)
         _remember(state, held, pace)
         state.own[wrong] = shadows[np.arange(len(wrong)), wrong]
         if adopted.any() and pace.settle:
             stays = wrong[adopted]
             state.standing.adopt(stays, state.own[stays], state.held_ns[stays])
-            state.centres += shadows[adopted].sum(axis=0)
+            state.centres += taken
         held[wrong[adopted]] = 0.0
         state.held = held
+        move = (move + taken).astype(np.float32)
+    if state.course.sums[0]:
+        move = _learn_course(state.course, deviation - shadow, times, gate, pace) + taken
     state.level += move
     if len(state.known):
         state.known += move
     weight = (1.0 - (1.0 - 1.0 / np.array(CENTRE_WINDOWS)) ** windows).astype(np.float32)
     state.centres += weight[:, None] * (state.level - state.centres)
+
+
+def _goes_on(state: OrbitBaseline, gate: Gate, pace: Pace) -> bool:
+    """Notice an orbit that creeps along, and go with it: channels that stood still as if they were broken, too, where
+    they are on the line."""
+    course = state.course
+    if len(course.recent) < LONGEST:
+        return False
+    line = line_through(course.recent, sloped=True)
+    if not _is_ramp(line.slope, 1.0 / np.sqrt(_square(line.sums)), gate, pace):
+        return False
+    if (gate.energies(line.residual) <= gate.energy).mean() < FIT or jumped(course.recent * gate.per_sigma):
+        return False
+    held = state.held > 0
+    if (np.square(line.residual[:, held] * gate.per_sigma[held]).mean(axis=0) > ON_LINE).any():
+        return False
+    _take_broken(state, gate)
+    state.centres += line.place - state.centres[SWAY]
+    state.level = line.place
+    state.course = replace(course, slope=line.slope, sums=line.sums)
+    return True
+
+
+def _learn_course(course: Course, deviation: Floats, times: npt.NDArray[np.int64], gate: Gate, pace: Pace) -> Floats:
+    """Return by how much (c,) the place of an orbit that moved not long ago is another one than was expected."""
+    move = course.learn(deviation, times)
+    if course.ramps and not _is_ramp(course.slope, course.slope_sigma, gate, pace):
+        course.stand_still()
+    return move
 
 
 def _remember(state: OrbitBaseline, held: Floats, pace: Pace) -> None:
@@ -203,8 +257,9 @@ def _shadows(average: Floats, limit: Floats, gate: Gate) -> tuple[npt.NDArray[np
     return wrong, shadows
 
 
-def _leave(state: OrbitBaseline, new: Floats) -> None:
-    """Take a new level and remember the one that is left; the long-term centres move along."""
+def _leave(state: OrbitBaseline, new: Floats, remember: bool = True) -> None:
+    """Take a new level and `remember` the one that is left; the long-term centres move along."""
     state.centres += (new - state.level).astype(np.float32)
-    state.known = np.concatenate([state.level[None], state.known])[:KNOWN_ORBITS]
+    if remember:
+        state.known = np.concatenate([state.level[None], state.known])[:KNOWN_ORBITS]
     state.level, state.beam_held = new.astype(np.float32), 0

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from lynkeus.core import Array, Floats
 from lynkeus.files.arrays import arrays_of, part_of
 from lynkeus.scorers.orbit.baseline import Gate
+from lynkeus.scorers.orbit.habit import Habit, OwnTails
 from lynkeus.scorers.orbit.windows import WindowStatistics
 
 TAIL = 0.02  # share of the windows beyond the level from which a tail is fitted
@@ -77,9 +79,19 @@ class Tails:
     energy: Energy
     sway: Energy
 
-    def mean_nats(self, deviation: Floats) -> Floats:
-        """Return the evidence (n, c) in nats that the mean of a channel moved."""
-        return self.mean.nats(deviation * deviation)
+    def mean_nats(self, deviation: Floats, own: OwnTails | None = None) -> Floats:
+        """Return the evidence (n, c) in nats that the mean of a channel moved, by the tails that it has of late."""
+        if own is None:
+            return self.mean.nats(deviation * deviation)
+        nats = deviation * deviation
+        nats -= self.mean.level
+        nats /= own.scale
+        nats += own.start
+        return nats
+
+    def of_late(self, habit: Habit, deviation: Floats, quiet: npt.NDArray[np.bool_]) -> OwnTails:
+        """Move a habit past deviations (n, c), of which `quiet` (n,) ones count; return the tails on the way."""
+        return habit.walk(np.maximum(deviation * deviation - self.mean.level, 0.0), quiet, TAIL, self.mean.scale)
 
     def shape_nats(self, statistics: WindowStatistics) -> Floats:
         """Return the evidence (n, c) in nats that a channel is too noisy, too quiet, repeats its value or gives none.
@@ -98,7 +110,8 @@ class Tails:
             repeats = statistics.repeats.reshape(-1)[held].astype(np.intp)
             flat[held] = np.maximum(flat[held], self.repeat[repeats])
         if statistics.missing is not None:
-            np.maximum(nats, statistics.missing * np.float32(START_NATS), out=nats)
+            gone = statistics.missing  # 0 says nothing, also beside others that are
+            np.maximum(nats, gone * np.float32(START_NATS), out=nats, where=gone > 0)
         return nats
 
     def strongest_test(self, deviation: Floats, statistics: WindowStatistics, channel: int) -> str:

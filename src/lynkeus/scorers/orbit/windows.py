@@ -57,6 +57,12 @@ def window_statistics(batch: Batch, centre: Floats, to_residual: Floats) -> Wind
     return WindowStatistics(mean, spread, _repeats(fold(raw, length)), gaps, length)
 
 
+def residuals(window: Batch, centre: Floats, to_residual: Floats) -> Floats:
+    """Return the residual (shots, c) of each shot of a batch of one window, in conditional sigmas."""
+    rows, _ = fill_missing(rows_of(window)[0], centre)
+    return np.asarray((rows - centre) @ to_residual, np.float32)
+
+
 def _repeats(shots: Floats) -> Floats:
     """Return the number of equal neighbours (n, channel), counted only where the two middle shots are equal.
 

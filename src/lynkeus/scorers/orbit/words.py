@@ -18,7 +18,7 @@ from lynkeus.scorers.orbit.windows import WindowStatistics
 
 MOVED_SIGMA = 4.0  # from which a channel is counted among those that moved
 NUMBERS = ("mean", "spread", "repeats")
-COLUMNS = ("deviation", "nats", "misshapen", "place", "frozen", "mirrored", "scores")
+COLUMNS = ("deviation", "own", "nats", "misshapen", "place", "frozen", "mirrored", "scores")
 MOSTLY = 0.5  # share of the channels that repeat their value in a frozen readout
 
 
@@ -27,6 +27,7 @@ class WindowTests(NamedTuple):
 
     statistics: WindowStatistics
     deviation: Floats  # (n, c) mean minus baseline, conditional sigmas
+    own: Floats  # (n, c) the same, from the place where a moved orbit is quiet, if it is
     nats: Floats  # (n, c) evidence that the channel is wrong
     misshapen: Floats  # (n, c) of that, what the spread of this window says by itself
     place: npt.NDArray[np.intp]  # (n,) the channel that `monitor` speaks of
@@ -63,9 +64,9 @@ class OrbitWords(NamedTuple):
         """Say which test of the channel that `monitor` speaks of is the strongest in one window."""
         channel = int(found.place[row])
         name, statistics = self.names[channel], found.statistics
-        said = self.tails.strongest_test(found.deviation[row : row + 1], statistics.rows(np.array([row])), channel)
+        said = self.tails.strongest_test(found.own[row : row + 1], statistics.rows(np.array([row])), channel)
         if said == "mean":
-            off = float(found.deviation[row, channel] * self.sigma[channel])
+            off = float(found.own[row, channel] * self.sigma[channel])
             return f"{name} is off by {off:+.3g} {self.unit} from what all the others say of it"
         spread = float(np.sqrt(statistics.spread[row, channel] / max(statistics.length - 1, 1)))
         words = {

@@ -13,18 +13,16 @@ from typing import NamedTuple
 import numpy as np
 
 from lynkeus.core import Array, Floats
-from lynkeus.scorers.population.density import Density, log_sum
+from lynkeus.scorers.population.density import Density
+from lynkeus.scorers.population.gaussians import log_sum
+from lynkeus.scorers.population.new_population import FEWEST_NEW, NO_GAIN, GoodEvents, Samples, likeliest
 
 MOST_EVENTS = 5000  # of a run that the hypotheses are fitted to
 LARGEST = 10.0  # log likelihood ratio that one event may contribute
 WIDTHS = 0.1 * 1.7 ** np.arange(9)  # of shifts that are tried, in widths of the narrowest component
 MISSING = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0])
-ADDED = np.concatenate([[0.0], np.geomspace(1e-4, 0.5, 20)])
 LEAST_SHARE, MOST_SHARE = 0.01, 0.95  # of a population that may be gone or shifted
-FEWEST_NEW = 4.0  # events of a new population
 MEMBER = 0.5  # probability from which an event is one of it
-EM_STEPS, CONVERGED = 30, 1e-3
-NO_GAIN = -10.0
 
 
 class Hypothesis(NamedTuple):
@@ -51,10 +49,12 @@ class Compared(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """Events with their log densities: `parts` (k, n) of each component, `whole` (n,); `inside` (populations, n): how
-    likely each is one of them; each stands for `factor`."""
+    """Events, as they are and as `points` in units in which good ones are uncorrelated, with their log densities:
+    `parts` (k, n) of each component, `whole` (n,); `inside` (populations, n): how likely each is one of them; each
+    stands for `factor`."""
 
     events: Floats
+    points: Floats
     parts: Floats
     whole: Floats
     inside: Floats
@@ -62,9 +62,10 @@ class _Seen(NamedTuple):
 
     @classmethod
     def of(cls, density: Density, events: Floats, factor: float) -> _Seen:
-        parts = density.log_parts(events)
+        points = density.points(events)
+        parts = density.log_parts(points)
         whole = log_sum(parts)
-        return cls(events, parts, whole, density.members() @ np.exp(parts - whole), factor)
+        return cls(events, points, parts, whole, density.members @ np.exp(parts - whole), factor)
 
 
 def hypotheses(density: Density, compared: Compared, rng: np.random.Generator) -> list[Hypothesis]:
@@ -72,12 +73,6 @@ def hypotheses(density: Density, compared: Compared, rng: np.random.Generator) -
     run, good, strange = _seen(density, compared, rng)
     found = [*_shifted(density, run, good), *_gone(density, run, good), *_new(density, run, good, strange)]
     return sorted(found, key=lambda hypothesis: -hypothesis.gain)
-
-
-def new_gain(density: Density, compared: Compared, rng: np.random.Generator) -> float:
-    """Return the log likelihood gain of the likeliest new population; NO_GAIN where there is none."""
-    found = _new(density, *_seen(density, compared, rng))
-    return found[0].gain if found else NO_GAIN
 
 
 def _seen(density: Density, compared: Compared, rng: np.random.Generator) -> tuple[_Seen, _Seen, Array]:
@@ -100,13 +95,10 @@ def _shifted(density: Density, run: _Seen, good: _Seen) -> Iterator[Hypothesis]:
     """Yield the best shift of everything, and of each population alone, along each column."""
     populations = [-1, *_populations(density)] if len(_populations(density)) > 1 else [-1]
     weight = np.exp(density.mixture.log_weight)
-    for column, width in enumerate(density.widths()):
-        direction = np.eye(run.events.shape[1])[column]
+    for column, width in enumerate(density.widths):
         sizes = np.concatenate([-width * WIDTHS[::-1], width * WIDTHS])
-        gains = np.empty((len(populations), len(sizes)))
-        for s, size in enumerate(sizes):
-            own, usual = (_moved(density, seen, size * direction) for seen in (run, good))
-            gains[:, s] = (own - np.maximum(usual, 0.0) * good.factor)[populations]
+        own, usual = (_moved(density, seen, column, sizes) for seen in (run, good))
+        gains = (own - np.maximum(usual, 0.0) * good.factor)[populations]
         for row, p in enumerate(populations):
             size, gain = _peak(sizes, gains[row])
             # 1 for the fitted size (as AIC), logarithms for the choice of column, direction and population.
@@ -115,11 +107,13 @@ def _shifted(density: Density, run: _Seen, good: _Seen) -> Iterator[Hypothesis]:
             yield Hypothesis("shifted", gain - price, int(p), column, size, *density.region(weight * mask))
 
 
-def _moved(density: Density, seen: _Seen, shift: Floats) -> Floats:
-    """Return the log likelihood gain (populations + 1,) of a shift of each of them, and, the last, of all."""
-    moved = density.relative(seen.events, seen.whole, shift)
-    ratio = np.vstack([1.0 - seen.inside + moved, moved.sum(axis=0)])
-    gain: Floats = np.clip(np.log(np.maximum(ratio, 1e-30)), -LARGEST, LARGEST).sum(axis=1)
+def _moved(density: Density, seen: _Seen, column: int, sizes: Floats) -> Floats:
+    """Return the log likelihood gain (populations + 1, sizes) of a shift of each of them, and, the last, of all."""
+    gain = np.empty((len(seen.inside) + 1, len(sizes)))
+    for at in range(len(sizes)):
+        (moved,) = density.moved(seen.points, seen.parts - seen.whole, column, sizes[at : at + 1])
+        ratio = np.vstack([1.0 - seen.inside + moved, moved.sum(axis=0)])
+        gain[:, at] = np.clip(np.log(np.maximum(ratio, 1e-30)), -LARGEST, LARGEST).sum(axis=1)
     return gain
 
 
@@ -138,7 +132,7 @@ def _gone(density: Density, run: _Seen, good: _Seen) -> list[Hypothesis]:
     """Return the most likely missing share of each population, or of a branch of its tree: a line may lie on others."""
     weight = np.exp(density.mixture.log_weight)
     populations = [density.population == p for p in _populations(density)]
-    masks = [*populations, *(density.branches() > 0)]
+    masks = [*populations, *(density.branches > 0)]
     masks = [mask for mask in masks if LEAST_SHARE <= weight[mask].sum() < MOST_SHARE]
     inside = [np.exp(seen.parts - seen.whole) for seen in (run, good)]
     best: dict[int, Hypothesis] = {}
@@ -163,62 +157,12 @@ def _lost(inside: Floats, weight: float) -> Floats:
 def _new(density: Density, run: _Seen, good: _Seen, strange: Array) -> list[Hypothesis]:
     """Return the best of the new populations, one more Gaussian, fitted from several beginnings; none where all
     vanish."""
-    beginnings = [strange]
-    inside, weight = np.exp(run.parts - run.whole), np.exp(density.mixture.log_weight)
-    excess = np.where(weight * len(run.whole) > 1.0, inside.mean(axis=1) / weight, 0.0)
-    beginnings += [inside[k] > 0.3 for k in np.argsort(-excess)[:2]]
-    found = [_fitted(density, run, good, start) for start in beginnings if start.sum() >= 3]
-    known = [hypothesis for hypothesis in found if hypothesis is not None]
-    return [max(known, key=lambda hypothesis: hypothesis.gain)] if known else []
-
-
-def _fitted(density: Density, run: _Seen, good: _Seen, start: Array) -> Hypothesis | None:
-    """Return a new population, fitted by expectation maximisation from the events `start`; None where it vanishes."""
-    units, whole = (run.events - density.centre) @ density.units, run.whole
-    n, columns = units.shape
-    floor = np.eye(columns) * (0.3 * _narrowest(density)) ** 2
-    share, own = min(float(start.mean()), 0.5), start.astype(float)
-    mean, covariance = np.median(units[start], axis=0), np.cov(units[start].T).reshape(columns, columns) + floor
-    for _ in range(EM_STEPS):
-        new = _log_gaussian(units, mean, covariance)
-        own = np.exp(np.log(share) + new - np.logaddexp(np.log1p(-share) + whole, np.log(share) + new))
-        events, before = own.sum(), share
-        share = float(events / n)
-        if events < FEWEST_NEW or share > 0.9:
-            return None
-        mean = own @ units / events
-        covariance = ((own[:, None] * (units - mean)).T @ (units - mean)) / events + floor
-        if abs(share - before) < CONVERGED * share:
-            break
-    usual = _log_gaussian((good.events - density.centre) @ density.units, mean, covariance)
-    gains = [_added(log_ratio) for log_ratio in (_log_gaussian(units, mean, covariance) - whole, usual - good.whole)]
-    at = int(gains[0].argmax())
-    beside = int(gains[1].argmax())
-    gain = float(gains[0][at] - max(gains[1][beside], 0.0) * good.factor)
-    # As AIC: about 1 for each fitted number, mean, covariance and share.
-    price = 2.0 + columns + 0.5 * columns * (columns + 1)
-    excess = max(share - float(ADDED[beside]), 0.0) * n * run.factor
+    samples = Samples(run.points[None], run.parts[None], run.whole[None], strange[None])
+    best = likeliest(density, samples, GoodEvents(good.points, good.whole))
+    gain, own = float(best.gain[0]), best.own[0]
+    if gain == NO_GAIN:
+        return []
+    excess = max(float(best.share[0] - best.usual[0]), 0.0) * len(own) * run.factor
     members = own > MEMBER if (own > MEMBER).sum() >= FEWEST_NEW else own >= np.sort(own)[-int(FEWEST_NEW)]
     low, high = np.quantile(run.events[members], [0.05, 0.95], axis=0)
-    return Hypothesis("new", gain - price, -1, -1, excess, low, high)
-
-
-def _log_gaussian(units: Floats, mean: Floats, covariance: Floats) -> Floats:
-    """Return the log density (n,) of a Gaussian, but for the constant that the mixture leaves out."""
-    root = np.linalg.cholesky(covariance)
-    away = (units - mean) @ np.linalg.inv(root).T
-    found: Floats = -0.5 * np.einsum("nc,nc->n", away, away) - np.log(np.diag(root)).sum()
-    return found
-
-
-def _added(log_ratio: Floats) -> Floats:
-    """Return the log likelihood gain (shares,) where so large a share of all events is of a density that is so much
-    higher at each event."""
-    ratio = np.exp(np.minimum(log_ratio, 50.0))
-    return np.log1p(ADDED[:, None] * (ratio - 1.0)).sum(axis=1)
-
-
-def _narrowest(density: Density) -> float:
-    """Return the smallest width of any component of weight, in the units of the mixture."""
-    heavy = np.exp(density.mixture.log_weight) > 0.02
-    return float(1.0 / np.linalg.svd(density.mixture.whiten[heavy], compute_uv=False).max())
+    return [Hypothesis("new", gain, -1, -1, excess, low, high)]

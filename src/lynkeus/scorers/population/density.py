@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from scipy.cluster.hierarchy import linkage
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from lynkeus.core import Array, Floats
+from lynkeus.scorers.population.gaussians import fitted_mixture, log_sum, monomials, of_precision
 from lynkeus.transforms.mixture import Mixture
 
 COMPONENTS = (1, 2, 4, 8, 16, 24)
@@ -20,9 +19,9 @@ MOST_FITTED = 30_000  # events; more make the fit slow, not better
 SADDLE = 0.7  # two hills are one where the density between them stays above this share of the lower one
 CORE = np.log(4.0)  # below the top of a hill its slope begins
 EVENTS_PER_COMPONENT = 20
-MAX_STEPS = 60  # of the fit
 STEPS = 60  # uphill
 LEAST_VARIANCE = 1e-8  # of what is left of a column when all others are known
+FARTHEST = 3e4  # beyond, squares have no digits left for the width of a component
 MOST_RATIO = 50.0  # log of a ratio of densities; beyond, it would overflow
 
 
@@ -50,30 +49,47 @@ class Density:
         least, most = np.quantile(scaled, [0.001, 0.999], axis=0)
         return cls(mixture, centre, units, _hills(mixture), least, most)
 
-    @property
+    @cached_property
     def share(self) -> Floats:
         """Return the share (populations,) of good events that each population holds."""
-        share: Floats = self.members() @ np.exp(self.mixture.log_weight)
+        share: Floats = self.members @ np.exp(self.mixture.log_weight)
         return share
 
+    @cached_property
     def members(self) -> Floats:
         """Return 0 or 1 (populations, k): the components of each population."""
         return (self.population == np.arange(self.population.max() + 1)[:, None]).astype(float)
 
-    def relative(self, scaled: Floats, whole: Floats, shift: Floats | float = 0.0) -> Floats:
-        """Return the density (populations, n) of each population, moved by `shift`, in units of exp(`whole`) (n,)."""
-        parts = np.exp(np.minimum(self.log_parts(scaled, shift) - whole, MOST_RATIO))
-        relative: Floats = self.members() @ parts
-        return relative
+    def moved(self, points: Floats, log_ratio: Floats, column: int, sizes: Floats) -> Floats:
+        """Return the density (sizes, populations, n) of each population, moved by so much along a column, beside that
+        of all at events `points` (n, c), where the log of that of each component is `log_ratio` (k, n)."""
+        towards = self._precision @ self.units[column]
+        pull = towards @ points.T - (self.mixture.centre * towards).sum(axis=1)[:, None]
+        curve = towards @ self.units[column]
+        log_parts = log_ratio + sizes[:, None, None] * pull - 0.5 * sizes[:, None, None] ** 2 * curve[:, None]
+        moved: Floats = self.members @ np.exp(np.minimum(log_parts, MOST_RATIO, out=log_parts), out=log_parts)
+        return moved
+
+    @cached_property
+    def _precision(self) -> Floats:
+        whiten = self.mixture.whiten
+        return whiten @ np.swapaxes(whiten, 1, 2)
+
+    @cached_property
+    def _coefficients(self) -> Floats:
+        mixture = self.mixture
+        return of_precision(mixture.centre, self._precision, mixture.log_weight + mixture.log_volume)
 
     def points(self, scaled: Floats) -> Floats:
-        """Return scaled events (n, c) in units in which good ones are uncorrelated."""
-        return (scaled - self.centre) @ self.units
+        """Return scaled events (n, c) in units in which good ones are uncorrelated, no farther than FARTHEST."""
+        return np.clip((scaled - self.centre) @ self.units, -FARTHEST, FARTHEST)
 
-    def log_parts(self, scaled: Floats, shift: Floats | float = 0.0) -> Floats:
-        """Return the log density (k, n) of each component at events moved back by `shift` (c,) in scaled columns."""
-        return self.mixture.log_parts(self.points(scaled - shift))
+    def log_parts(self, points: Floats) -> Floats:
+        """Return the log density (k, n) of each component at events in units in which good ones are uncorrelated."""
+        found: Floats = self._coefficients @ monomials(points)
+        return found
 
+    @cached_property
     def widths(self) -> Floats:
         """Return the standard deviation (c,) in scaled columns, given all other columns, of the narrowest component of
         weight."""
@@ -81,6 +97,7 @@ class Density:
         heavy = np.exp(self.mixture.log_weight) > 0.02
         return 1.0 / np.sqrt((along[heavy] ** 2).sum(axis=2).max(axis=0))
 
+    @cached_property
     def branches(self) -> Floats:
         """Return 0 or 1 (2 k - 2, k), or [[1]] of one component: the components in every branch but the root of the
         tree that joins those that overlap first."""
@@ -112,14 +129,6 @@ class Density:
         return self.centre + self.mixture.centre[own[height.argmax()]] @ np.linalg.inv(self.units)
 
 
-def log_sum(parts: Floats) -> Floats:
-    """Return the log (n,) of the sum of exp of (k, n); several times quicker than that of SciPy, which expects
-    infinities."""
-    largest = parts.max(axis=0)
-    result: Floats = largest + np.log(np.exp(parts - largest).sum(axis=0))
-    return result
-
-
 def _uncorrelated(scaled: Floats) -> Floats:
     """Return the matrix (c, c) that makes columns uncorrelated, of unit variance, by PCA: columns that nearly say the
     same keep their difference."""
@@ -135,13 +144,13 @@ def _mixture(points: Floats, seed: int) -> Mixture:
     ones stay narrow."""
     drawn = np.random.default_rng(seed).permutation(len(points))
     learn, held = points[drawn[len(points) // 4 :]], points[drawn[: len(points) // 4]]
-    best: Mixture | None = None
+    powers, best = monomials(learn), None
     likelihood, worse = -np.inf, 0
     for count in COMPONENTS if points.shape[1] > 1 else COMPONENTS_OF_ONE:
         if count > 1 and len(learn) < EVENTS_PER_COMPONENT * count:
             break
         wider = min(1.0, max(1e-4, 0.05 * points.shape[1] * count / len(learn)))
-        fitted = _as_mixture(GaussianMixture(count, reg_covar=wider, max_iter=MAX_STEPS, random_state=seed), learn)
+        fitted = fitted_mixture(learn, powers, count, wider, seed)
         reached = float(-fitted.score(held)[0].mean())
         if reached > likelihood:
             best, likelihood, worse = fitted, reached, 0
@@ -151,16 +160,6 @@ def _mixture(points: Floats, seed: int) -> Mixture:
             worse = 1
     assert best is not None
     return best
-
-
-def _as_mixture(estimator: GaussianMixture, points: Floats) -> Mixture:
-    """Return the estimator, fitted to points (n, c), as NumPy arrays."""
-    with warnings.catch_warnings():  # converged or not, others judge
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator.fit(points)
-    whiten = estimator.precisions_cholesky_
-    volume = np.log(np.diagonal(whiten, axis1=1, axis2=2)).sum(axis=1)
-    return Mixture(np.log(estimator.weights_), estimator.means_, whiten, volume)
 
 
 def _hills(mixture: Mixture) -> Array:

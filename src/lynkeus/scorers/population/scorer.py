@@ -28,9 +28,10 @@ from lynkeus.core.progress import report_progress
 from lynkeus.core.run_calibration import rarest_of
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.files.workers import Work, as_done, processes_allowed
+from lynkeus.scorers.population.gaussians import log_sum
 from lynkeus.scorers.population.questions import FamilyOfTests
 from lynkeus.scorers.population.trials import TINY, of_few_runs
-from lynkeus.scorers.population.view import QUESTIONS, Asked, EventView, Share, dependent_columns, learner
+from lynkeus.scorers.population.view import QUESTIONS, Asked, EventView, Learned, Share, dependent_columns, learner
 from lynkeus.scorers.population.words import PopulationWords, group_numbers, kind_change, sentence
 from lynkeus.transforms.event_columns import Scale
 
@@ -96,10 +97,7 @@ class Population:
         self.scale_ = Scale.fit(np.concatenate(runs))
         scaled = [self._scaled(run) for run in runs]
         self.groups_ = tuple(sorted({str(g) for group in groups for g in np.unique(group)}))
-        self._learn(scaled, groups)
-        # Whether there is a new population takes longest to say; in a run that is far from all others more is odd.
-        asked = [self._ask(run, group, briefly=True) for run, group in zip(scaled, groups, strict=True)]
-        p_values = np.array([one.p_value() for one in asked])
+        p_values = self._learn(scaled, groups)
         kept = p_values * len(runs) > OUTLYING
         self.outlying_ = [name for name, good in zip(names, kept, strict=True) if not good]
         if self.outlying_ and kept.sum() >= FEWEST_RUNS:
@@ -107,9 +105,9 @@ class Population:
             self._learn([scaled[k] for k in chosen], [groups[k] for k in chosen])
         return self
 
-    def _learn(self, scaled: list[Floats], groups: list[Array]) -> None:
-        """Fit the views and the shares of groups and missing values on scaled runs (n, column). Raises SchemaError
-        where no view has enough events."""
+    def _learn(self, scaled: list[Floats], groups: list[Array]) -> Floats:
+        """Fit the views and the shares of groups and missing values on scaled runs (n, column); return their p-values,
+        new populations aside. Raises SchemaError where no view has enough events."""
         self.runs_ = len(scaled)
         shares: list[Share] = []
         for name in self.groups_:
@@ -119,17 +117,20 @@ class Population:
             if len(columns):
                 parts = [columns[part] for part in dependent_columns(np.concatenate(own)[:, columns])]
                 shares += [(name, part, [run[:, part] for run in own], self.seed) for part in parts]
-        found: dict[int, EventView | None] = {}
+        found: dict[int, Learned] = {}
         # Another process takes seconds to begin.
         processes = processes_allowed() if len(shares) >= FEWEST_TO_SHARE else 1
-        for number, view in as_done(Work(learner), shares, processes):
-            found[number] = view
+        for number, learned in as_done(Work(learner), shares, processes):
+            found[number] = learned
             report_progress(f"learn {len(found)} of {len(shares)} sets of columns", len(found) / len(shares))
-        self.views_ = [view for _, view in sorted(found.items()) if view is not None]
+        known = [(view, asked) for _, (view, asked) in sorted(found.items()) if view is not None]
+        self.views_ = [view for view, _ in known]
         if not self.views_:
             raise SchemaError("the good runs hold too few events to learn a density from: give more or longer runs")
         kinds = [self._kinds(run, group) for run, group in zip(scaled, groups, strict=True)]
         self.kinds_ = _with_rare(FamilyOfTests.fit(kinds, np.random.default_rng(self.seed)), sum(map(len, kinds)))
+        views = zip(*(asked for _, asked in known), strict=True)
+        return np.array([self._asked(list(own), kind).p_value() for own, kind in zip(views, kinds, strict=True)])
 
     def score(self, batch: Batch) -> Scores:
         """Return -log10 of the p-value (n, 1) of each run; NaN for a run of fewer than `fewest` events."""
@@ -159,7 +160,7 @@ class Population:
             for view in self.views_:
                 own = np.flatnonzero(group == view.group)
                 events = scaled[own][:, view.columns]
-                density = np.logaddexp.reduce(view.density.log_parts(np.nan_to_num(events)), axis=0)
+                density = log_sum(view.density.log_parts(view.density.points(np.nan_to_num(events))))
                 rare = np.isfinite(events).all(axis=1) & (density < _one_percent(view))
                 away = (events[rare] - view.density.centre) / (view.density.most - view.density.least)
                 evidence[row, np.flatnonzero(there)[own[rare]][:, None], view.columns] = away
@@ -220,11 +221,12 @@ class Population:
         """Return 0 or 1 (n, groups + 1 + columns): the group of each event, and which of its values are missing."""
         return group_numbers(group, scaled, self.groups_)
 
-    def _ask(self, scaled: Floats, group: Array, briefly: bool = False) -> _Asked:
-        """Return the p-values of the events (n, column) of one run in all views; `briefly`: not of new populations."""
+    def _ask(self, scaled: Floats, group: Array) -> _Asked:
+        """Return the p-values of the events (n, column) of one run in all views."""
         own = {name: scaled[group == name] for name in {view.group for view in self.views_}}
-        views = [view.ask(own[view.group], briefly) for view in self.views_]
-        kinds = self._kinds(scaled, group)
+        return self._asked([view.ask(own[view.group]) for view in self.views_], self._kinds(scaled, group))
+
+    def _asked(self, views: list[Asked | None], kinds: Floats) -> _Asked:
         return _Asked(views, kinds, self.kinds_.p_value(self.kinds_.sigmas(kinds), len(kinds)))
 
     def _findings(self, scaled: Floats, group: Array, asked: _Asked | None) -> tuple[Finding, ...]:

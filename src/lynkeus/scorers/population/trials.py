@@ -5,19 +5,26 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy.stats import norm
+from scipy.sparse import csr_array
+from scipy.special import gammainc, gammaincc, ndtr, ndtri
 from scipy.stats import t as student
 
 from lynkeus.core import Floats
 
 DRAWS, DRAWN_AT_ONCE = 300, 100
 TINY = 1e-300  # of a probability
+NO_SKEW = 1e-4  # below which a distribution is normal
 
 
 def drawn_means(pooled: Floats, size: int, rng: np.random.Generator) -> Floats:
     """Return the means (draws, m) of so many events each, drawn from all good ones."""
     draws = DRAWS if size < DRAWN_AT_ONCE else 3 * DRAWS
-    return np.stack([pooled[rng.integers(0, len(pooled), size)].mean(axis=0) for _ in range(draws)])
+    chosen = rng.integers(0, len(pooled), (draws, size))
+    at_once = csr_array(
+        (np.full(chosen.size, 1.0 / size), chosen.ravel(), np.arange(0, chosen.size + 1, size)), (draws, len(pooled))
+    )
+    means: Floats = at_once @ pooled
+    return means
 
 
 def joined_means(few: Floats, size: int, rng: np.random.Generator) -> Floats:
@@ -33,7 +40,7 @@ def of_few_runs(p_value: float, runs: float) -> float:
     run, in units of a spread that is estimated, follows Student's distribution, not the normal one."""
     if runs < 2 or not p_value < 0.5:
         return p_value
-    away = norm.isf(max(p_value, TINY)) / np.sqrt(1.0 + 1.0 / runs)
+    away = -ndtri(max(p_value, TINY)) / np.sqrt(1.0 + 1.0 / runs)
     return float(max(student.sf(away, runs - 1.0), TINY))
 
 
@@ -52,9 +59,22 @@ def _of_independent() -> tuple[Floats, Floats]:
     """Return numbers of independent normal deviates, and the median and the 95 % quantile (2, numbers) of the
     largest."""
     trials = np.geomspace(1.0, 1000.0, 121)
-    return trials, np.stack([norm.isf(0.5 * -np.expm1(np.log(q) / trials)) for q in (0.5, 0.95)])
+    return trials, np.stack([-ndtri(0.5 * -np.expm1(np.log(q) / trials)) for q in (0.5, 0.95)])
 
 
 def of_trials(p_value: float, trials: float) -> float:
     """Return the chance that the smallest of so many independent p-values is this small (Sidak 1967)."""
     return float(np.clip(-np.expm1(trials * np.log1p(-min(p_value, 1 - 1e-12))), TINY, 1.0))
+
+
+def pearson_tail(away: Floats, skewness: Floats) -> Floats:
+    """Return the chance (..., m) that a deviate of Pearson's third type, of mean 0 and variance 1, is above `away`; in
+    a tenth of the time that SciPy takes for a few of them."""
+    shape = 4.0 / np.maximum(skewness**2, NO_SKEW**2)
+    at = np.maximum(shape + np.sign(skewness) * away * np.sqrt(shape), 0.0)
+    right = skewness > 0
+    tail = np.empty(at.shape)
+    tail[right] = gammaincc(shape[right], at[right])
+    tail[~right] = gammainc(shape[~right], at[~right])
+    found: Floats = np.where(np.abs(skewness) < NO_SKEW, ndtr(-away), tail)
+    return found

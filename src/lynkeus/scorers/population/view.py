@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import compress
 from typing import NamedTuple, Self
 
@@ -13,8 +14,11 @@ from scipy.spatial.distance import squareform
 
 from lynkeus.core import Array, Floats
 from lynkeus.files.arrays import arrays_of, part_of
-from lynkeus.scorers.population.changes import Compared, Hypothesis, hypotheses, new_gain
-from lynkeus.scorers.population.density import Density, log_sum
+from lynkeus.scorers.population.changes import MOST_EVENTS as MOST_FITTED
+from lynkeus.scorers.population.changes import Compared, Hypothesis, hypotheses
+from lynkeus.scorers.population.density import Density
+from lynkeus.scorers.population.gaussians import log_sum
+from lynkeus.scorers.population.new_population import GoodEvents, Samples, likeliest
 from lynkeus.scorers.population.questions import (
     DRAWS_OF_GAINS,
     MOST_EVENTS,
@@ -84,42 +88,56 @@ class EventView:
             return None
         density = Density.fit(learn, seed)
         rng = np.random.default_rng(seed)
-        parts = [density.log_parts(run) for run in judge]
-        few = [(run[:MOST_EVENTS], own[:, :MOST_EVENTS]) for run, own in zip(judge, parts, strict=True)]
-        branches = density.branches()
+        points = [density.points(run) for run in judge]
+        parts = [density.log_parts(run) for run in points]
+        few = [(run[:MOST_EVENTS], own[:, :MOST_EVENTS]) for run, own in zip(points, parts, strict=True)]
+        branches = density.branches
         shifts = [shift_numbers(density, run, own) for run, own in few]
         shares = [share_numbers(branches, own) for _, own in few]
         kept = near_the_median(shifts) & near_the_median(shares)
-        judge, parts, shifts, shares = (list(compress(part, kept)) for part in (judge, parts, shifts, shares))
-        shift, share = FamilyOfTests.fit(shifts, rng), FamilyOfTests.fit(shares, rng)
+        judge, points, parts = (list(compress(part, kept)) for part in (judge, points, parts))
+        shifts, shares = (list(compress(part, kept)) for part in (shifts, shares))
+        others = [density.points(run[:MOST_EVENTS]) for run in complete[::2] if len(run)]
+        their_parts = [density.log_parts(run) for run in others]
+        their_shifts = [shift_numbers(density, run, own) for run, own in zip(others, their_parts, strict=True)]
+        shift = FamilyOfTests.fit(shifts, rng, their_shifts)
+        share = FamilyOfTests.fit(shares, rng, [share_numbers(branches, own) for own in their_parts])
         strange = LowDensityTest.fit([log_sum(own) for own in parts], rng)
-        beside, drawn_from = (judge[::2], judge[1::2]) if len(judge) >= 8 else (judge, judge)
+        beside, drawn = (judge[::2], slice(1, None, 2)) if len(judge) >= 8 else (judge, slice(None))
         pooled = np.concatenate(beside)
         good = pooled[rng.choice(len(pooled), min(len(pooled), GOOD_KEPT), replace=False)]
         view = cls(group, columns, density, shift, share, strange, good)
         if len(columns) == 1:
             return view
         usual = LONGER * float(np.median([len(run) for run in judge]))  # longer runs are asked in part
-        most = max(SIZES_OF_GAINS[0], min(sum(map(len, drawn_from)) // 2, usual))
-        drawn = {size: view._gains_of(drawn_from, size, rng) for size in SIZES_OF_GAINS if size <= most}
-        return replace(view, gains=Gains.fit(drawn))
+        most = max(SIZES_OF_GAINS[0], min(sum(map(len, judge[drawn])) // 2, usual))
+        sizes = [size for size in SIZES_OF_GAINS if size <= most]
+        gains = {size: view._gains_of(points[drawn], parts[drawn], size, rng) for size in sizes}
+        return replace(view, gains=Gains.fit(gains))
 
-    def _gains_of(self, runs: Sequence[Floats], size: int, rng: np.random.Generator) -> Floats:
+    def _gains_of(self, runs: Sequence[Floats], parts: Sequence[Floats], size: int, rng: np.random.Generator) -> Floats:
         """Return the log likelihood gains (DRAWS_OF_GAINS,) of the best new population in good runs of so many events,
-        drawn without replacement; events of one run stay together."""
-        found = []
+        drawn without replacement; events of one run stay together. `parts`: log densities (k, n) of each run."""
+        ends = np.cumsum([len(run) for run in runs])
+        chosen = []
         for _ in range(DRAWS_OF_GAINS):
             order = rng.permutation(len(runs))
             enough = int(np.searchsorted(np.cumsum([len(runs[k]) for k in order]), size)) + 1
-            events = np.concatenate([runs[k] for k in order[:enough]])
-            events = events[rng.permutation(len(events))[:size]]
-            log_density = log_sum(self.density.log_parts(events))
-            found.append(self._new_gain(events, log_density < self.strange.test(log_density)[1]))
-        return np.array(found)
+            events = np.concatenate([np.arange(ends[k] - len(runs[k]), ends[k]) for k in order[:enough]])
+            chosen.append(events[rng.permutation(len(events))[:size]])
+        pooled, own = np.concatenate(runs), np.concatenate(parts, axis=1)
+        return self._new_gains(pooled[np.array(chosen)], np.moveaxis(own[:, np.array(chosen)], 0, 1))
 
-    def _new_gain(self, events: Floats, strange: Array) -> float:
-        """Return the log likelihood gain of the best new population among some events (n, c)."""
-        return new_gain(self.density, Compared(events, strange, self.good), np.random.default_rng((SEEDS, len(events))))
+    def _new_gains(self, points: Floats, parts: Floats) -> Floats:
+        """Return the log likelihood gain (d,) of the best new population among events (d, n, c) of log densities
+        `parts` (d, k, n)."""
+        whole = log_sum(np.moveaxis(parts, 1, 0))
+        samples = Samples(points, parts, whole, whole < self.strange.emptiest(whole)[:, None])
+        return likeliest(self.density, samples, self._good).gain
+
+    @cached_property
+    def _good(self) -> GoodEvents:
+        return GoodEvents.of(self.density, self.good)
 
     def ask(self, scaled: Floats, briefly: bool = False) -> Asked | None:
         """Return the p-values of the events (n, column) of a run; None where there are none. `briefly`: that of a new
@@ -127,31 +145,33 @@ class EventView:
         events = _complete(scaled[:, self.columns])
         if not len(events):
             return None
-        parts = self.density.log_parts(events)
-        n = len(events)
-        few, own = events[:MOST_EVENTS], parts[:, :MOST_EVENTS]
+        points = self.density.points(events)
+        parts, n = self.density.log_parts(points), len(events)
+        few, own = points[:MOST_EVENTS], parts[:, :MOST_EVENTS]
         shift = self.shift.p_value(self.shift.sigmas(shift_numbers(self.density, few, own)), len(few))
-        share = self.share.p_value(self.share.sigmas(share_numbers(self.density.branches(), parts)), n)
+        share = self.share.p_value(self.share.sigmas(share_numbers(self.density.branches, parts)), n)
         density = log_sum(parts)
         strange, level = self.strange.test(density)
-        new = self._new(events, density < level) if self.gains and not briefly else 1.0
+        new = self._new(points, parts, density, level) if self.gains and not briefly else 1.0
         return Asked(shift, share, new, strange, level)
 
-    def _new(self, events: Floats, strange: Array) -> float:
+    def _new(self, points: Floats, parts: Floats, density: Floats, level: float) -> float:
         """Return the p-value of a new population, of at most twice as many events as the median good run has: gains of
         more are not known."""
         assert self.gains is not None
-        most = int(2 * self.strange.reference[1])
-        if len(events) > most:
-            chosen = np.random.default_rng(SEEDS).choice(len(events), most, replace=False)
-            events, strange = events[chosen], strange[chosen]
-        return self.gains.p_value(self._new_gain(events, strange), len(events))
+        most = min(int(2 * self.strange.reference[1]), len(points))
+        for number, rng in ((most, SEEDS), (MOST_FITTED, (SEEDS, most))):
+            if len(points) > number:
+                chosen = np.random.default_rng(rng).choice(len(points), number, replace=False)
+                points, parts, density = points[chosen], parts[:, chosen], density[chosen]
+        samples = Samples(points[None], parts[None], density[None], density[None] < level)
+        return self.gains.p_value(float(likeliest(self.density, samples, self._good).gain[0]), most)
 
     def ranked_hypotheses(self, scaled: Floats, asked: Asked) -> list[Hypothesis]:
         """Return the hypotheses of what changed, first those of the kinds whose test has nearly the smallest p-value,
         then by likelihood."""
         events = _complete(scaled[:, self.columns])
-        strange = log_sum(self.density.log_parts(events)) < asked.level
+        strange = log_sum(self.density.log_parts(self.density.points(events))) < asked.level
         rng = np.random.default_rng((SEEDS, len(events)))
         found = hypotheses(self.density, Compared(events, strange, self.good), rng)
         loud = max(AS_ODD * min(asked[:QUESTIONS]), CERTAIN)
@@ -173,15 +193,21 @@ class EventView:
 Share = tuple[str, Array, list[Floats], int]  # group, columns, these columns of each run, seed
 
 
-def learner() -> Callable[[Share], EventView | None]:
+Learned = tuple[EventView | None, list[Asked | None]]  # a view, and what it says of each run, new populations aside
+
+
+def learner() -> Callable[[Share], Learned]:
     """Return what learns one view, here or in another process."""
     return _learned_view
 
 
-def _learned_view(share: Share) -> EventView | None:
+def _learned_view(share: Share) -> Learned:
     group, columns, runs, seed = share
     view = EventView.fit(group, np.arange(len(columns)), runs, seed)
-    return None if view is None else replace(view, columns=columns)
+    if view is None:
+        return None, []
+    # Whether there is a new population takes longest to say; in a run that is far from all others more is odd.
+    return replace(view, columns=columns), [view.ask(run, briefly=True) for run in runs]
 
 
 def _complete(events: Floats) -> Floats:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from lynkeus.core import Array, Batch, Packed, Source
 from lynkeus.scorers.taggers.collections import Scales, collections, present
+from lynkeus.scorers.taggers.inputs import particles_of
 from lynkeus.scorers.taggers.network import DEFAULTS, NetworkTagger
 from lynkeus.training import TrainSettings
 
@@ -27,6 +28,10 @@ class ByCollections(NetworkTagger):
     def inputs_of(self, batch: Batch) -> Packed:
         """Return the groups that the network reads, in spreads from their medians."""
         return self.scales_.of(collections(batch, self.scales_.names))
+
+    def count(self, batch: Batch, inputs: Packed) -> Array:
+        """Return (n,) how many particles each jet has, read or not: that it has no track says something of it."""
+        return particles_of(batch.packed.groups)
 
     def to_arrays(self) -> dict[str, Array]:
         """Return weights and scales."""

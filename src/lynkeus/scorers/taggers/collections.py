@@ -13,6 +13,8 @@ import numpy as np
 
 from lynkeus.core import Array, Batch, Floats, Group, Packed, SchemaError, Source
 from lynkeus.scorers.taggers.inputs import features_of, network_inputs, roles_of
+from lynkeus.transforms.jets.flavour import GROUPS as FLAVOUR
+from lynkeus.transforms.jets.flavour import PARTICLE, VERTEX, flavour_groups
 from lynkeus.transforms.jets.four_vectors import FourVectors, columns_of, four_vectors, pseudorapidity, sums
 
 GLOBAL, CHARGED, NEUTRAL, VERTICES = "global", "charged", "neutral", "vertices"
@@ -69,7 +71,9 @@ def present(names: tuple[str, ...], wanted: tuple[str, ...]) -> dict[str, int]:
     number of their features. Raises SchemaError where there are no particles among them."""
     columns = columns_of(names)
     sizes = {name: len(own) for name, own in columns.items()}
-    if PARTICLES in columns and "features" not in roles_of(names):
+    if _says_flavour(names, wanted):
+        sizes |= {name: len(own) for name, own in FLAVOUR.items() if name != VERTICES or VERTICES in columns}
+    elif PARTICLES in columns and "features" not in roles_of(names):
         many, tracks = len(features_of(names)), len(_significances(columns[PARTICLES]))
         sizes |= {PARTICLES: many} | {name: sizes.get(name, size) for name, size in {
             CHARGED: many + tracks, NEUTRAL: many, GLOBAL: WHOLE}.items()}  # fmt: skip
@@ -85,10 +89,25 @@ def present(names: tuple[str, ...], wanted: tuple[str, ...]) -> dict[str, int]:
 
 
 def collections(batch: Batch, wanted: tuple[str, ...]) -> Packed:
-    """Return these groups of a batch, in this order: as they are, or made of its particles; see `present`."""
+    """Return these groups of a batch, in this order: as they are, or made of its particles; see `present`.
+
+    Of particles with all that taggers of flavour read, they are those of `flavour_groups`.
+    """
+    if _says_flavour(batch.schema.names, wanted):
+        made = flavour_groups(batch).groups
+        return Packed({name: made[name] for name in wanted})
     own = {name: batch.packed.groups[name] for name in wanted if name in batch.packed.groups and name != PARTICLES}
     made = _made(batch) if set(wanted) - set(own) else {}
     return Packed({name: own[name] if name in own else made[name] for name in wanted})
+
+
+def _says_flavour(names: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    """Return whether the groups are to be made as taggers of flavour read them: of raw particles with tracks, and of
+    raw vertices or none."""
+    columns = columns_of(names)
+    raw = CHARGED in wanted and not {CHARGED, NEUTRAL, GLOBAL} & set(columns)
+    vertices = VERTICES not in columns or set(VERTEX) <= set(columns[VERTICES])
+    return raw and vertices and set(PARTICLE) <= set(columns.get(PARTICLES, ()))
 
 
 def _made(batch: Batch) -> dict[str, Group]:

@@ -74,6 +74,10 @@ class NetworkTagger(Tagger):
         """Return the network, untrained, for clouds with these names."""
         raise NotImplementedError
 
+    def make_task(self) -> Tags:
+        """Return the task with an untrained network."""
+        return Tags(self.make_network(self.schema_.names, len(self.outputs)))
+
     @property
     def sizes(self) -> Any:
         """Return the sizes of the network, None where it has none of its own."""
@@ -83,6 +87,10 @@ class NetworkTagger(Tagger):
         """Return what the network reads."""
         raise NotImplementedError
 
+    def count(self, batch: Batch, inputs: Packed) -> Array:
+        """Return (n,) of how many particles each jet is known; one of none has no score."""
+        return particles_of(inputs.groups)
+
     def look(self, source: Source) -> None:
         """Look at the samples before the inputs are made of them; nothing, where they need no statistics."""
 
@@ -91,7 +99,7 @@ class NetworkTagger(Tagger):
         settings = self.defaults.replaced(self.training)
         self.look(source)
         with seeded(self.seed):
-            self.task_ = Tags(self.make_network(self.schema_.names, len(self.outputs)))
+            self.task_ = self.make_task()
         store, taught, self.messages = self._read(source)
         if store.on_disk:
             self.messages.append(f"{store.bytes / 1e9:.1f} GB of jets do not fit into memory and are read from disk")
@@ -107,7 +115,7 @@ class NetworkTagger(Tagger):
         wanted = self.reweight not in (NONE, CLASSES)
         for batch in source:
             inputs = self.inputs_of(batch)
-            there = np.flatnonzero(particles_of(inputs.groups) > 0)
+            there = np.flatnonzero(self.count(batch, inputs) > 0)
             empty += len(batch) - len(there)
             store.add(inputs if len(there) == len(batch) else inputs[there])
             truths.append(np.asarray(batch.truth)[there])
@@ -123,7 +131,7 @@ class NetworkTagger(Tagger):
     def logits(self, batch: Batch) -> Floats:
         """Return (n, classes) logits, of jets of similar length at a time; NaN for a jet without particles."""
         inputs = self.inputs_of(batch)
-        lengths = particles_of(inputs.groups)
+        lengths = self.count(batch, inputs)
         order = np.argsort(lengths, kind="stable")
         order = order[lengths[order] > 0]
         found = np.full((len(batch), len(self.outputs)), np.nan)
@@ -160,7 +168,7 @@ class NetworkTagger(Tagger):
     def take_arrays(self, arrays: Mapping[str, Array], folder: Path) -> None:
         """Take the weights and the history of the training. Raises ModelError naming what is damaged."""
         own = {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}
-        self.task_ = Tags(self.make_network(self.schema_.names, len(self.outputs)))
+        self.task_ = self.make_task()
         try:
             self.task_.networks.load_state_dict({name: torch.from_numpy(array) for name, array in own.items()})
             self.history_ = History.from_dict(json.loads((folder / HISTORY).read_text(encoding="utf-8")))

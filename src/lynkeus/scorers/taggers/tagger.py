@@ -42,13 +42,17 @@ class Tagger:
         """Learn from jets whose class is known, by the numbers of the classes of the schema. Raises SettingsError where
         there are no two classes, SchemaError for samples without particles."""
         self.schema_, self.facts, self.messages = source.schema, {}, []
-        if source.schema.kind != "cloud" or source.schema.shape != (None, None):
-            raise SchemaError(f"the scorer {self.name} needs jets, clouds of particles, got a {source.schema.kind}")
+        self.require(source.schema)
         if len(self.outputs) < 2:
             raise SettingsError(f"{self.name} tells classes apart, and there are {len(self.outputs)}; give two or more")
         self.probabilities_ = Probabilities.as_they_are(len(self.outputs))
         self.learn(source)
         return self
+
+    def require(self, schema: Schema) -> None:
+        """Raise SchemaError for samples that it does not read."""
+        if schema.kind != "cloud" or schema.shape != (None, None):
+            raise SchemaError(f"the scorer {self.name} needs jets, clouds of particles, got a {schema.kind}")
 
     def calibrate(self, source: Source) -> None:
         """Make the probabilities those of held-out jets; see `Probabilities`."""

@@ -109,8 +109,12 @@ class FileColumns:
         values = np.stack(arrays, axis=1).astype(self.dtype, copy=False)
         values = self.masks.apply(piece, values, self.channels, first) if self.masks.of else values
         truth, weight = self._labels(piece), self._weights(piece, first)
+        words = {}
+        if truth is not None and truth.dtype.kind not in "biu":
+            words, truth = {self.truth: truth}, None  # labels in words: what each row is, not whether it is good
         batch = table_batch(self.schema, values, self.time_ns(piece, first), truth, first, weight)
-        return replace(batch, meta=dict(batch.meta) | {name: _plain(piece.column(name)) for name in self.meta})
+        meta = {name: _plain(piece.column(name)) for name in self.meta}
+        return replace(batch, meta=dict(batch.meta) | meta | words)
 
     def _weights(self, piece: Any, first: int) -> Array | None:
         if not self.weight:
@@ -122,6 +126,8 @@ class FileColumns:
         if not self.truth:
             return None
         column = piece.column(self.truth)
+        if _is_text(column.type):
+            return np.array([one or "" for one in column.to_pylist()], dtype=str)
         if column.null_count:
             raise SourceError(f"{self.path}: column {self.truth} has empty entries; write 0 where all is normal")
         return column.to_numpy(zero_copy_only=False)
@@ -153,6 +159,11 @@ class FileColumns:
             return self
         own = tuple(unit or layout.unit for unit in given)
         return replace(self, schema=replace(self.schema, units=own[:1] if len(set(own)) == 1 else own))
+
+
+def _is_text(kind: Any) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _plain(column: Any) -> Array:

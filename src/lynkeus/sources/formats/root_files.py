@@ -13,7 +13,8 @@ from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.sources.formats.tables import existing_file, listed
 
 TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
-HISTOGRAM = re.compile(r"TH[12][CSIFDLK]")
+PROFILE = re.compile(r"TProfile(2D)?")
+HISTOGRAM = re.compile(rf"TH[12][CSIFDLK]|{PROFILE.pattern}")
 LISTS = ("TList", "TObjArray", "THashList")
 EFFICIENCY = {"passed": "fPassedHistogram", "total": "fTotalHistogram"}
 UNNAMED = re.compile(r"untitled(_\d+)?|")  # what writers call a histogram that nobody named
@@ -23,8 +24,8 @@ LARGE = 1_000_000  # version from which a header holds numbers of eight bytes
 
 @dataclass(frozen=True)
 class RootContent:
-    """What a file holds by name, without cycle: `trees` and `histograms` as functions that read one, `others`: classes
-    of what is neither."""
+    """What a file holds by name, without cycle: `trees` and `histograms` (profiles among them) as functions that read
+    one, `others`: classes of what is neither."""
 
     trees: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     histograms: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
@@ -105,6 +106,9 @@ def _unpack(content: RootContent, name: str, thing: Any) -> None:
     if thing.classname == "TEfficiency":
         for part, member in EFFICIENCY.items():
             histogram = thing.member(member)
+            if not HISTOGRAM.fullmatch(str(histogram.classname)):
+                content.others[name] = f"TEfficiency of {histogram.classname}"  # type: ignore[index]
+                return
             content.histograms[f"{name}/{part}"] = lambda own=histogram: own  # type: ignore[index]
         return
     for number, item in enumerate(thing):

@@ -29,6 +29,7 @@ from lynkeus.sources.images.files import (
     read_pixels,
 )
 from lynkeus.sources.images.known_folders import Use, chosen
+from lynkeus.sources.images.masks import masks_beside
 from lynkeus.sources.images.metadata import Metadata, read_metadata
 from lynkeus.sources.images.pages import file_and_page, with_pages
 from lynkeus.sources.images.pixel_rule import PixelRule, Range
@@ -38,6 +39,7 @@ GREY, RGB = ("grey",), ("red", "green", "blue")
 NAMED = 5  # files that a message names
 DEEP = (".png", ".tif", ".tiff", ".jp2", ".j2k")  # that may have more than 8 bits
 MOSTLY = 0.5  # share of the images that have more than 8 bits, from which on these ask for a scale
+FEW = 20  # images of which it is seen whether they have as many bits as those that were learned from
 LOOKED_AT = 300  # images of more than 8 bits, to see which range they use
 
 
@@ -83,11 +85,18 @@ class ImageSource:
             first, reason = next(iter(self.skipped.items()))
             raise SourceError(f"{self.folder / first}: {reason}; none of {len(self.images)} images can be read")
         self.rule = self._own_rule() if rule is None else rule
+        self.left_out += [] if rule is None else rule.unlike(*self._deep())
         names = RGB if self.colour else GREY
         self.schema = Schema("image", names, shape=(len(names), None, None))
 
     def _chosen(self, files: Sequence[str]) -> tuple[tuple[str, ...], Metadata]:
         """The images that are meant, and what is known of them."""
+        if self.use != "all" and (masks := set(masks_beside(self.folder, files))):
+            files = [file for file in files if file not in masks]
+            self.left_out.append(
+                f"{self.path}: {len(masks)} images of few values beside others of the same name are taken for their "
+                f"masks and left out ({min(masks)}, ...)"
+            )
         kept, line = chosen(files, self.use)
         images = with_pages(self.folder, files)
         metadata = read_metadata(self.meta, images) if self.meta else Metadata()
@@ -185,7 +194,16 @@ class ImageSource:
         looked_at = deep[:: -(-len(deep) // LOOKED_AT) or 1]
         ranges = [found for found in map(self._range, looked_at) if found is not None]
         share = len(ranges) / max(len(looked_at), 1) * len(deep) / len(self.images)
-        return PixelRule.of(ranges if share >= MOSTLY else [])
+        return PixelRule.of(ranges if share >= MOSTLY else []).of_depth(share >= MOSTLY)
+
+    def _deep(self) -> tuple[int, int]:
+        """How many of some images have more than 8 bits, and how many were looked at."""
+        some = self.images[:: -(-len(self.images) // FEW) or 1]
+        found = []
+        for image in some:
+            with suppress(SourceError, OSError), opened(self.file_of(image)) as picture:
+                found.append(is_deep(picture))
+        return sum(found), len(found)
 
     def _range(self, image: str) -> Range | None:
         """The range of an image of more than 8 bits."""

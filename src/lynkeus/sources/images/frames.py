@@ -101,6 +101,8 @@ class FrameSource(ImageSource):
         self.meta = Path(meta).expanduser() if meta else None
         self.metadata = read_metadata(self.meta, self.images) if self.meta else Metadata()
         self.rule = self._own_rule() if rule is None else rule
+        count = len(self.images)
+        self.left_out += [] if rule is None else rule.unlike(count * (self.dtype != np.uint8), count)
         names = RGB if self.colour else GREY
         self.schema = Schema("image", names, shape=(len(names), None, None))
 
@@ -150,9 +152,10 @@ class FrameSource(ImageSource):
 
     def _own_rule(self) -> PixelRule:
         if self.dtype == np.uint8:
-            return PixelRule()
+            return PixelRule().of_depth(False)
         step = -(-len(self.images) // LOOKED_AT)
-        return PixelRule.of([Range.of(self._values(number)) for number in range(0, len(self.images), step)])
+        ranges = [Range.of(self._values(number)) for number in range(0, len(self.images), step)]
+        return PixelRule.of(ranges).of_depth(True)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from lynkeus.core.errors import SourceError
 from lynkeus.sources.images.files import find_images, read_pixels
 
 NAMED = 5
+FEW_VALUES = 4  # of a mask: good, and a class or two of defects
+LOOKED_AT = 10  # pairs of an image and what may be its mask
 
 Mask = npt.NDArray[np.bool_]  # (row, column), True in a defect
 
@@ -31,6 +33,32 @@ def read_masks(folder: str | Path, files: Sequence[str], sizes: Sequence[tuple[i
     if not any(chosen):
         raise SourceError(f"{folder}: no mask for any of {len(files)} images; name each mask as its image is named")
     return _read(root, chosen, sizes)
+
+
+def masks_beside(folder: Path, files: Sequence[str]) -> list[str]:
+    """Return those images that are masks of others of the same name, but for the ending: they hold FEW_VALUES at most,
+    by some of the pairs of these endings."""
+    endings: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        endings[str(PurePosixPath(file).with_suffix(""))].append(file)
+    pairs: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for names in endings.values():
+        if len(names) == 2:
+            for one, other in (names, names[::-1]):
+                pairs[PurePosixPath(one).suffix, PurePosixPath(other).suffix].append((one, other))
+    found = []
+    for of_endings in pairs.values():
+        some = of_endings[:: -(-len(of_endings) // LOOKED_AT)]
+        if all(_has_few_values(folder / one) and not _has_few_values(folder / other) for one, other in some):
+            found += [one for one, _ in of_endings]
+    return found
+
+
+def _has_few_values(path: Path) -> bool:
+    try:
+        return len(np.unique(read_pixels(path, colour=True).reshape(-1, 3), axis=0)) <= FEW_VALUES
+    except SourceError:
+        return False
 
 
 def _choose(files: Sequence[str], found: Sequence[str]) -> list[str | None]:

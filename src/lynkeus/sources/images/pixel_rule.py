@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -24,11 +24,13 @@ SIXTEEN = 0xFFFF
 class PixelRule:
     """`black`, `white`: values of grey images of more than 8 bits that become 0 and 255, others are clipped (None: the
     upper 8 of 16 bits are kept, floats are times 255). `background`: the grey behind what is transparent (None: alpha
-    is dropped, as it was before there was a rule)."""
+    is dropped, as it was before there was a rule). `deep`: whether good images have more than 8 bits (None: not known,
+    in models of before)."""
 
     black: float | None = None
     white: float | None = None
     background: int | None = BACKGROUND
+    deep: bool | None = field(default=None, compare=False)
 
     @property
     def scales(self) -> bool:
@@ -67,6 +69,23 @@ class PixelRule:
             return []
         return [
             f"pixels of more than 8 bits: {self.black:g} to {self.white:g} become 0 to 255, one scale for all images"
+        ]
+
+    def of_depth(self, deep: bool) -> Self:
+        """Return the rule for good images of more than 8 bits, or not."""
+        return replace(self, deep=deep)
+
+    def unlike(self, deep: int, images: int) -> list[str]:
+        """Say where of so many images that were looked at so many have more than 8 bits, but most good ones are
+        otherwise: their numbers mean something else."""
+        learned = self.deep or self.scales if self.deep is not None or self.scales else None
+        odd = images - deep if learned else deep
+        if learned is None or 2 * odd < images or not images:
+            return []
+        have, other = ("8 bits", "more than 8") if learned else ("more than 8 bits", "8")
+        return [
+            f"{odd} of {images} images that were looked at have {have}, the model learned from images of {other}: "
+            "their grey values do not mean the same; convert them, or fit a model on images like these"
         ]
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from lynkeus.core.batch import Floats
 from lynkeus.core.runs import Plot
 from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.runs.filled import EVEN, Filled
+from lynkeus.sources.runs.profiles import equivalent
 
 FEW = 20.0  # a sum below which counts that are not whole may be scaled ones
 NEARLY_WHOLE = 1e-3
@@ -31,6 +32,8 @@ def fitted(plot: Plot, filled: Filled | None, where: str) -> Fitted:
     nothing = np.full(plot.bins, np.nan)
     if filled is None:
         return Fitted(nothing, f"{where} is missing; the good runs have it: fill it, or fit again without it")
+    if plot.profile or filled.profile is not None:
+        return _by_means(plot, filled, where)
     bad = ~np.isfinite(filled.counts)
     if bad.any():
         held = f"holds {filled.counts[bad][0]:g} in bin {int(bad.argmax())}"
@@ -47,6 +50,19 @@ def fitted(plot: Plot, filled: Filled | None, where: str) -> Fitted:
             f"{axes_in_words(plot)}): fill it with theirs, or fit again on runs with these",
         )
     return Fitted(counts)
+
+
+def _by_means(plot: Plot, filled: Filled, where: str) -> Fitted:
+    """Return the equivalent entries of a profile below and above the usual means."""
+    nothing, profile = np.full(plot.bins, np.nan), filled.profile
+    if profile is None or not plot.profile:
+        is_one = "a profile" if profile is not None else "a histogram"
+        return Fitted(nothing, f"{where} is {is_one}, in the good runs it is none: fill it as they do, or fit again")
+    if not same_edges(plot, filled.plot) or plot.labels != filled.plot.labels:
+        return Fitted(nothing, f"{where} has other bins than the good runs: fill it with theirs, or fit again")
+    if not all(np.isfinite(part).all() for part in profile):
+        return Fitted(nothing, f"{where} holds means that are no numbers: fill it again")
+    return Fitted(equivalent(plot, profile))
 
 
 def effective(filled: Filled) -> tuple[Floats, str]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Array
@@ -17,9 +16,12 @@ from lynkeus.files.damaged import in_time, one_line, pieces_of
 from lynkeus.sources.formats.root_branches import PARTS, branches_of, pieces_of_tree
 from lynkeus.sources.formats.root_files import chosen_tree, in_words, open_root
 from lynkeus.sources.formats.tables import existing_file, listed
+from lynkeus.sources.formats.text.entries import kind_of
+from lynkeus.sources.formats.text.table import CsvTable
+from lynkeus.sources.formats.times.text import text_times, writing_of
 
 PIECE_ROWS = 250_000
-CSV_BLOCK_BYTES = 8 << 20
+CSV_HEAD = 5000  # rows by which it is decided what a column of a CSV file holds
 Events = dict[str, Array]  # column -> (n,); numbers, or text
 
 
@@ -30,7 +32,7 @@ def read_events(path: Path, tree: str = "") -> Iterator[Events]:
     A ROOT file is read by uproot, of several trees that of the name `tree`, else the largest. Raises SourceError naming
     the file and what is wrong.
     """
-    reader = READERS.get(path.suffix.lower())
+    reader = READERS.get(ending_of(path))
     if reader is None:
         raise SourceError(f"{path}: the ending {path.suffix!r} is not known; events are read from {', '.join(READERS)}")
     existing_file(path)
@@ -41,10 +43,21 @@ def read_events(path: Path, tree: str = "") -> Iterator[Events]:
     yield from pieces_of(path, _root(path, tree) if path.suffix.lower() == ".root" else reader(path))
 
 
+def ending_of(path: Path) -> str:
+    """Return the ending of a file of events, that of CSV also where it is packed: `run.csv.gz`."""
+    name = path.name.lower()
+    return ".csv" if name.endswith(".csv.gz") else path.suffix.lower()
+
+
+def run_name(path: Path) -> str:
+    """Return what the run of a file is called: its name without the ending."""
+    return path.stem[: -len(".csv")] if path.name.lower().endswith(".csv.gz") else path.stem
+
+
 def not_read(path: Path, tree: str = "") -> list[str]:
     """Return in a line each what `read_events` leaves out of a file: columns by name and type, other trees, other
     objects. Raises SourceError where it is damaged."""
-    suffix, said = path.suffix.lower(), list[str]()
+    suffix, said = ending_of(path), list[str]()
     left_out: dict[str, str] = {}
     with one_line(path), in_time(path):
         if suffix == ".root":
@@ -57,6 +70,8 @@ def not_read(path: Path, tree: str = "") -> list[str]:
         elif suffix == ".parquet":
             fields = pq.read_schema(path)
             left_out = {field.name: str(field.type) for field in fields if not _is_read(field.type)}
+        elif suffix == ".csv":
+            said += CsvTable(path).how
     if left_out:
         names = listed([f"{name} ({why})" for name, why in left_out.items()])
         said.append(f"columns that are not read, as they hold no number or text of an event: {names}")
@@ -75,24 +90,31 @@ def _parquet(path: Path) -> Iterator[Events]:
 
 
 def _csv(path: Path) -> Iterator[Events]:
-    """Yield pieces of a CSV file; numbers are float64 throughout, as a column that begins with whole ones may go on
-    with others."""
-    try:
-        reading = pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
-        with pa_csv.open_csv(path, read_options=reading) as first:
-            known = {f.name: f.type for f in first.schema if not pa.types.is_boolean(f.type)}
-            types = {name: pa.float64() for name, t in known.items() if _is_number(t) or pa.types.is_null(t)}
-            text = {name: pa.string() for name, t in known.items() if pa.types.is_string(t)}
-        converting = pa_csv.ConvertOptions(column_types=types | text)
-        with pa_csv.open_csv(path, read_options=reading, convert_options=converting) as pieces:
-            empty = True
-            for piece in pieces:
-                empty = False
-                yield _arrays(piece)
-            if empty:
-                yield _arrays(pieces.schema.empty_table())
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{path}: cannot be read as CSV ({_line(error)}); mend that line or copy it again") from error
+    """Yield pieces of a CSV file however it is written; numbers are float64 throughout, as a column that begins with
+    whole ones may go on with others."""
+    table = CsvTable(path)
+    head = next(table.text(table.header), None)
+    if head is None or not head.num_rows:
+        yield {name: np.empty(0) for name in table.header}
+        return
+    entries = {
+        name: [entry or "" for entry in head.column(name).slice(0, CSV_HEAD).to_pylist()] for name in table.header
+    }
+    decimal = table.dialect.decimal
+    dates = {name: how for name, some in entries.items() if (how := writing_of(some)) is not None}
+    table.types = {name: _csv_type(name, kind_of(some, decimal, ())) for name, some in entries.items()}
+    first = 0
+    for piece in table.pieces(table.header):
+        times = {name: text_times(piece.column(name), how, f"{path}: {name}", first) for name, how in dates.items()}
+        first += piece.num_rows
+        yield _arrays(piece) | times
+
+
+def _csv_type(name: str, kind: str) -> Any:
+    """Return the Arrow type of a column: a float holds no nanoseconds."""
+    if kind in ("whole", "number"):
+        return pa.int64() if name == "time_ns" and kind == "whole" else pa.float64()
+    return pa.string()
 
 
 def _hdf5(path: Path) -> Iterator[Events]:

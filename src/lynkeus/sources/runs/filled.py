@@ -20,9 +20,11 @@ from lynkeus.core.batch import Array, Floats
 from lynkeus.core.errors import SourceError
 from lynkeus.core.runs import Plot
 from lynkeus.files.damaged import in_time, one_line
-from lynkeus.sources.formats.root_files import in_words, open_root
+from lynkeus.sources.formats.root_files import PROFILE, in_words, open_root
 from lynkeus.sources.formats.tables import existing_file
+from lynkeus.sources.runs import profiles
 from lynkeus.sources.runs.folder import JSON
+from lynkeus.sources.runs.profiles import Profile
 
 EVEN = 1e-6  # relative differences of edges, or of their ratios, that do not count
 OWN = re.compile(r"(?i)run[ _-]*\d+|0*\d{5,}")  # a folder that is the run's own
@@ -31,12 +33,14 @@ OWN_PART = re.compile(r"(?i)[ _-]*run[ _-]*0*\d{4,}|[ _-]0*\d{6,}(?=[ _-]|$)")  
 
 class Filled(NamedTuple):
     """A histogram as it was read: (bins,) sums of weights, underflow and overflow among them, and their (bins,)
-    variances, None where each count is its own; `entries`: how often it was filled, as the file says, 0: not said."""
+    variances, None where each count is its own; `entries`: how often it was filled, as the file says, 0: not said. Of a
+    `profile` the counts are its effective entries."""
 
     plot: Plot
     counts: Floats
     variances: Floats | None = None
     entries: float = 0.0
+    profile: Profile | None = None
 
 
 class Read(NamedTuple):
@@ -47,8 +51,8 @@ class Read(NamedTuple):
 
 
 def read_histograms(path: Path) -> Read:
-    """Return all histograms of counts in a file by name, of one axis or two. Raises SourceError where it is damaged, or
-    has none."""
+    """Return all histograms of counts and profiles in a file by name, of one axis or two. Raises SourceError where it
+    is damaged, or has none."""
     with one_line(path), in_time(path):
         found = _histograms_in(path)
     if not found.plots:
@@ -86,9 +90,16 @@ def _of_root(name: str, histogram: Any) -> Filled:
     edges = [np.asarray(axis.edges(), float) for axis in histogram.axes]
     titles = [str(axis.member("fTitle")) for axis in histogram.axes]
     labels = [_labels_of(axis.labels(), len(own) - 1) for axis, own in zip(histogram.axes, edges, strict=True)]
+    plot = _plot(name, edges, titles, labels)
+    if PROFILE.fullmatch(histogram.classname):
+        return _of_profile(plot, profiles.of_root(histogram))
     counts = np.asarray(histogram.values(flow=True), float).ravel()
     squares = np.asarray(histogram.variances(flow=True), float).ravel() if len(histogram.member("fSumw2")) else None
-    return Filled(_plot(name, edges, titles, labels), counts, squares, float(histogram.member("fEntries")))
+    return Filled(plot, counts, squares, float(histogram.member("fEntries")))
+
+
+def _of_profile(plot: Plot, profile: Profile) -> Filled:
+    return Filled(profiles.plot_of(plot), profile.entries, profile=profile)
 
 
 def _labels_of(labels: Sequence[str] | None, bins: int) -> tuple[str, ...]:
@@ -111,7 +122,7 @@ def _json(path: Path) -> Read:
         raise SourceError(
             f"{path}: is not JSON of histograms ({type(error).__name__}: {why}); write it by uhi or boost-histogram"
         ) from error
-    usable = {name: own for name, own in read if own.kind == bh.Kind.COUNT and own.ndim in (1, 2)}
+    usable = {name: own for name, own in read if own.ndim in (1, 2)}
     names = common_names(list(usable), path.stem)
     plots = {names[name]: _of_uhi(names[name], own) for name, own in usable.items()}
     others = {name: _class_of(own) for name, own in read if name not in usable}
@@ -158,10 +169,13 @@ def _of_uhi(name: str, histogram: bh.Histogram) -> Filled:
         tuple(map(str, axis)) if isinstance(axis, bh.axis.StrCategory) else () for axis in histogram.axes
     ]  # fmt: skip
     flow = [(0 if axis.traits.underflow else 1, 0 if axis.traits.overflow else 1) for axis in histogram.axes]
+    plot = _plot(name, edges, titles, labels)
+    if histogram.kind == bh.Kind.MEAN:
+        return _of_profile(plot, profiles.of_uhi(histogram, flow))
     counts = np.pad(np.asarray(histogram.values(flow=True), float), flow).ravel()
     weighted = histogram.storage_type in (bh.storage.Weight,)
     squares = np.pad(np.asarray(histogram.variances(flow=True), float), flow).ravel() if weighted else None
-    return Filled(_plot(name, edges, titles, labels), counts, squares)
+    return Filled(plot, counts, squares)
 
 
 def _plot(name: str, edges: Sequence[Array], titles: Sequence[str], labels: Sequence[tuple[str, ...]]) -> Plot:

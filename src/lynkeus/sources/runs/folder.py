@@ -16,7 +16,7 @@ from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.runs import Book
 from lynkeus.sources.open import open_source
 from lynkeus.sources.runs.accumulate import Accumulator
-from lynkeus.sources.runs.events import READERS, Events, read_events
+from lynkeus.sources.runs.events import READERS, Events, ending_of, read_events, run_name
 from lynkeus.transforms.cell_resampling import positive_weights
 from lynkeus.transforms.event_columns import EventColumns, is_text
 from lynkeus.transforms.reservoir import reservoir
@@ -75,7 +75,7 @@ def open_runs(data: str | Path, tree: str = "") -> list[RunFile]:
         path = path / RUNS
     if path.is_dir():
         files = sorted(item for item in path.iterdir() if item.is_file())
-        found = [item for item in files if item.suffix.lower() in READERS]
+        found = [item for item in files if ending_of(item) in READERS]
         found = found or [item for item in files if item.suffix.lower() == JSON]
     else:
         found = sorted(Path(name) for name in glob.glob(str(path)) if Path(name).is_file())
@@ -84,11 +84,11 @@ def open_runs(data: str | Path, tree: str = "") -> list[RunFile]:
         raise SourceError(f"{path}: no run there; a run is a file of {', '.join([*READERS, JSON])}; give their folder")
     names: dict[str, Path] = {}
     for item in found:
-        if item.stem in names:
+        if (name := run_name(item)) in names:
             raise SourceError(
-                f"{item}: the run {item.stem!r} is there twice, also as {names[item.stem].name}; rename or remove one"
+                f"{item}: the run {name!r} is there twice, also as {names[name].name}; rename or remove one"
             )
-        names[item.stem] = item
+        names[name] = item
     return [_of_file(name, item, tree) for name, item in names.items()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from lynkeus.sources.runs.booked import Fitted, fitted
 from lynkeus.sources.runs.events import not_read
 from lynkeus.sources.runs.filled import Filled, Read, common_names, read_histograms
 from lynkeus.sources.runs.folder import JSON, MOST_EVENTS, Reader, Run, RunFile, RunReader, unreadable
+from lynkeus.sources.runs.profiles import Profile, usual_of
 from lynkeus.transforms.event_columns import NO_COLUMNS, EventColumns, in_most
 
 BOOKKEEPING = 20  # entries below which a tree is not the events of a run
@@ -45,6 +47,7 @@ def book_of(runs: Sequence[RunFile]) -> tuple[Book, list[RunFile], list[str]]:
     Raises SourceError where no run can be read, or there is no plot that most of them have.
     """
     readable, plots, others, messages = [], list[list[Plot]](), dict[str, str](), list[str]()
+    profiles = defaultdict[Plot, list[Profile]](list)
     for run in runs:
         try:
             read = _of_run(run)
@@ -52,6 +55,9 @@ def book_of(runs: Sequence[RunFile]) -> tuple[Book, list[RunFile], list[str]]:
             messages.append(f"{error}; left out")
             continue
         plots.append([filled.plot for filled in read.plots.values()])
+        for filled in read.plots.values():
+            if filled.profile is not None:
+                profiles[filled.plot].append(filled.profile)
         others |= read.others
         readable.append(run)
     if not readable:
@@ -65,7 +71,8 @@ def book_of(runs: Sequence[RunFile]) -> tuple[Book, list[RunFile], list[str]]:
         messages.append(f"plots that are not in most good runs with the same edges are left out: {listed(rare)}")
     if others:
         messages.append(f"not read, as they are no histograms of one axis or two: {in_words(others)}")
-    return Book(tuple(_labelled(plot, plots) for plot in shared)), readable, messages
+    booked = [usual_of(plot, profiles[plot]) if plot.profile else _labelled(plot, plots) for plot in shared]
+    return Book(tuple(booked)), readable, messages
 
 
 @dataclass(frozen=True)
@@ -145,8 +152,9 @@ def _of_run(run: RunFile) -> Read:
 
 
 def _kind(plot: Plot) -> Plot:
-    """Return what plots of one name must share: edges; of an axis with labels only that it has them."""
-    if not plot.labels:
+    """Return what plots of one name must share: edges; of an axis with labels only that it has them, but all of a
+    profile."""
+    if not plot.labels or plot.profile:
         return plot
     edges = tuple((0.0, 1.0) if plot.named(k) else axis for k, axis in enumerate(plot.edges))
     return replace(plot, edges=edges, labels=tuple(("",) if own else () for own in plot.labels))

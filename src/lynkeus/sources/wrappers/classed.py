@@ -31,12 +31,17 @@ class Classed(Wrapper):
         self.labels = labels
         self.counts: Counter[str] = Counter()
         own = source.schema.classes
-        self.by_column = bool(labels) and not own
+        # A column that is named counts more than what the source says of itself.
+        self.by_column = bool(labels) and (not own or self._has(labels))
         if own and not self.by_column:
             self.given = classes or own
         else:
             self.given = classes or tuple(sorted(self._words()))
         self.schema = replace(source.schema, classes=self.given)
+
+    def _has(self, column: str) -> bool:
+        first = next(iter(self.source), None)
+        return first is not None and column in first.meta
 
     def _words(self) -> set[str]:
         found: set[str] = set()

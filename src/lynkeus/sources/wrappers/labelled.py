@@ -138,3 +138,13 @@ class Blocks(Wrapper):
         """Return (good,) True for the samples of the stretches that are left out."""
         length = max(1, good // (STRETCHES // folds * folds))
         return np.arange(good) // length % folds == fold % folds
+
+
+class Unlabelled(Wrapper):
+    """Samples of which nobody says that they are faulty: what a scorer has to live with."""
+
+    def __len__(self) -> int:
+        return len(self.source)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (replace(batch, truth=None) for batch in self.source)

@@ -19,6 +19,8 @@ from lynkeus.sources.writers.files import write_hdf5, write_npz, write_parquet
 from lynkeus.sources.writers.folders import write_images, write_runs
 
 JETS = "packed clouds"
+MAPS = "maps"
+COLOURS = ("grey", "red", "green", "blue", "alpha")
 FILES: dict[str, Callable[[Source, Path], int]] = {
     ".parquet": write_parquet, ".h5": write_hdf5, ".hdf5": write_hdf5, ".npz": write_npz,
 }  # fmt: skip
@@ -28,7 +30,7 @@ CLOUDS: dict[str, Callable[[Source, Path], int]] = {
 }  # fmt: skip
 FOLDERS: dict[str, Callable[[Source, Path], int]] = {"cloud": write_runs, "image": write_images}
 CALLED = {
-    "cloud": "runs", JETS: "jets", "image": "images", "table": "rows", "waveform": "waveforms",
+    "cloud": "runs", JETS: "jets", MAPS: "maps", "image": "images", "table": "rows", "waveform": "waveforms",
     "histogram": "histograms",
 }  # fmt: skip
 
@@ -80,7 +82,10 @@ def beside_particles(schema: Schema, path: Path) -> str:
 
 def kind_of(schema: Schema) -> str:
     """Return the kind of samples as they are written: "packed clouds" are those of any number of particles, of which
-    a file holds many; other clouds are whole runs."""
+    a file holds many, other clouds are whole runs; "maps" are images of something that is no light, which no picture
+    holds."""
+    if schema.kind == "image" and schema.names and not set(schema.names) & set(COLOURS):
+        return MAPS
     packed = schema.kind == "cloud" and schema.shape == (None, None)
     return JETS if packed else schema.kind
 

@@ -42,6 +42,8 @@ class Dialect:
     def of(cls, path: Path) -> Dialect:
         """Look at the begin of a file. Raises SourceError where it is no text, or does not name its columns."""
         encoding, text = _decoded(path)
+        if not text.strip():
+            raise SourceError(f"{path}: the file is empty; copy it again from where it was written")
         lines = [(number, line) for number, line in enumerate(text.splitlines()) if line.strip()]
         data = [(number, line) for number, line in lines if line.lstrip()[0] not in COMMENTS][:LOOKED_AT]
         separator, columns = _separator([line for _, line in data])

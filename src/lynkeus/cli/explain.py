@@ -1,0 +1,25 @@
+"""lynkeus explain: what a model looks at, as a page and a table."""
+
+from __future__ import annotations
+
+from lynkeus.cli.options import ExplainOptions, load_model, screen
+from lynkeus.cli.passes import Passes
+from lynkeus.progress import passes_bar, say
+
+
+def explain_data(options: ExplainOptions) -> None:
+    """Run `lynkeus explain`."""
+    from lynkeus.cli.options import open_for
+    from lynkeus.commission.explained import explain_model, write_explained
+
+    fitted = load_model(options.model)
+    source = open_for(fitted, options.data, options.layout, None, False)
+    with passes_bar(screen, "explain") as bar:
+        found = explain_model(fitted, Passes(source, bar), options.order, options.labels or "")
+    write_explained(found, options.output)
+    first = [row for row in found.rows if row["output"] == found.outputs[0] and row["process"] == "all"]
+    first = sorted(first, key=lambda row: -row["relevance"])[:3]
+    named = ", ".join(" x ".join(filter(None, (row["input"], row["second_input"]))) for row in first)
+    table = options.output.with_suffix(".parquet")
+    say(screen, [*found.messages, f"{found.outputs[0]} looks most at {named} ({found.by}, {found.events} samples)"])
+    say(screen, [f"{options.output}: the page; {table}: all numbers"])

@@ -1,0 +1,197 @@
+"""explained: what a model looks at, over all samples of some data: a table, and a page that needs no network.
+
+A network of a table with smooth activations by its Taylor coefficients; any other scorer by its own evidence, whose
+mean size over the samples is stated for each channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from lynkeus.commission.figures import COLOURS, SERIES, inline_svg
+from lynkeus.core import Array, Batch, Floats, SettingsError, Source, SourceError, about_of
+from lynkeus.explain.taylor.relevance import Relevance
+from lynkeus.files.whole import write_parquet, write_whole
+from lynkeus.fitting.explanation import per_channel
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.sources.wrappers.classed import Classed
+
+TEMPLATE = "explained.html"
+FEWEST = 10
+SHOWN = 30  # inputs and pairs in a figure
+TAYLOR = "Taylor coefficients"
+EVIDENCE = "evidence of the scorer"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """`rows`: of each output, process and input or pair of inputs; `by` which method; `events` that were read."""
+
+    model: str
+    by: str
+    order: int
+    events: int
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    rows: list[Row]
+    messages: tuple[str, ...]
+
+
+def explain_model(fitted: Fitted, source: Source, order: int = 2, labels: str = "") -> Explained:
+    """Explain a model on data. `labels`: column of the process of each sample, where they are to be told apart.
+
+    Raises SettingsError for an order that its network does not have, SourceError for fewer than FEWEST samples.
+    """
+    prepared = fitted.prepare(source)
+    smooth = about_of(fitted.scorer).explains == TAYLOR
+    known = Classed(prepared, labels) if labels else prepared
+    explain = _by_taylor if smooth else _by_evidence
+    events, rows = explain(fitted, known, order)
+    if events < FEWEST:
+        raise SourceError(f"only {events} samples to explain; give {FEWEST} at least")
+    by = TAYLOR if smooth else EVIDENCE
+    messages = tuple(getattr(known, "messages", ()))
+    names = tuple(fitted.view.names)
+    return Explained(
+        fitted.name, by, order if smooth else 1, events, tuple(fitted.scorer.outputs), names, rows, messages
+    )
+
+
+def _by_taylor(fitted: Fitted, source: Source, order: int) -> tuple[int, list[Row]]:
+    scorer: Any = fitted.scorer
+    found = Relevance(fitted.view.names, fitted.scorer.outputs, source.schema.classes, order)
+    sums = _Spread()
+    for batch in source:
+        whole = batch[np.isfinite(batch.values).all(axis=1)]
+        if len(whole):
+            truth = whole.truth if whole.schema.classes else None
+            found.add(scorer.coefficients(whole, order), truth, whole.weight)
+            sums.add(np.asarray(whole.values, float))
+    return sums.count, found.rows(sums.sigma) if sums.count else []
+
+
+def _by_evidence(fitted: Fitted, source: Source, _: int) -> tuple[int, list[Row]]:
+    """The mean size of the evidence of each channel, with its interval from the samples."""
+    parts: dict[tuple[str, str], list[Floats]] = {}
+    count = 0
+    for batch in source:
+        count += len(batch)
+        for output in fitted.scorer.outputs:
+            own = fitted.explain(batch, output)
+            if not isinstance(own, np.ndarray):
+                raise SettingsError(f"{fitted.name} explains single particles; see score, column where")
+            for process, rows in _chosen(batch):
+                parts.setdefault((output, process), []).append(per_channel(own[rows]))
+    found: list[Row] = []
+    names = fitted.view.names
+    for (output, process), pieces in parts.items():
+        each = np.concatenate(pieces)
+        size = np.abs(np.nan_to_num(each))
+        error = size.std(axis=0) / np.sqrt(max(len(size), 1))
+        for k in range(size.shape[1]):
+            mean = float(size[:, k].mean())
+            found.append({
+                "output": output, "process": process, "order": 1,
+                "input": names[k] if k < len(names) else f"channel {k}",
+                "second_input": "", "mean_abs": mean, "mean": float(np.nanmean(each[:, k])),
+                "interval": [mean - float(error[k]), mean + float(error[k])], "relevance": mean, "events": len(size),
+            })  # fmt: skip
+    return count, found
+
+
+def _chosen(batch: Batch) -> Iterator[tuple[str, Array]]:
+    yield "all", np.arange(len(batch))
+    for k, name in enumerate(batch.schema.classes if batch.truth is not None else ()):
+        rows = np.flatnonzero(batch.truth == k)
+        if len(rows):
+            yield name, rows
+
+
+class _Spread:
+    """Standard deviation of columns over batches."""
+
+    def __init__(self) -> None:
+        self.count, self.total, self.square = 0, np.zeros(0), np.zeros(0)
+
+    def add(self, x: Floats) -> None:
+        if not self.count:
+            self.shift = x.mean(axis=0)
+            self.total = self.square = np.zeros(x.shape[1])
+        self.count += len(x)
+        self.total = self.total + (x - self.shift).sum(axis=0)
+        self.square = self.square + ((x - self.shift) ** 2).sum(axis=0)
+
+    @property
+    def sigma(self) -> Floats:
+        return np.sqrt(np.maximum(self.square / self.count - (self.total / self.count) ** 2, 0.0))
+
+
+def write_explained(found: Explained, path: Path) -> None:
+    """Write REPORT.html and REPORT.parquet; each is complete or as it was before."""
+    if path.suffix.lower() == ".parquet":
+        raise SettingsError(f"{path}: the report is HTML, the table goes beside it: choose a name that ends in .html")
+    write_parquet(pa.Table.from_pylist(found.rows), path.with_suffix(".parquet"))
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    figures = {output: Markup(inline_svg(_ranking(found, output))) for output in found.outputs}
+    maps = {}
+    if found.order > 1 and len(found.inputs) > 1:
+        maps = {output: Markup(inline_svg(_pairs(found, output))) for output in found.outputs}
+    page = environment.get_template(TEMPLATE).render(found=found, figures=figures, maps=maps, top=_top(found))
+    write_whole(path, page.encode())
+
+
+def _of(found: Explained, output: str, process: str = "all") -> list[Row]:
+    own = [row for row in found.rows if row["output"] == output and row["process"] == process]
+    return sorted(own, key=lambda row: -row["relevance"])
+
+
+def _top(found: Explained) -> dict[str, list[Row]]:
+    return {output: _of(found, output)[:SHOWN] for output in found.outputs}
+
+
+def _label(row: Row) -> str:
+    return " · ".join(row[name] for name in ("input", "second_input", "third_input") if row.get(name))
+
+
+def _ranking(found: Explained, output: str) -> Figure:
+    """Bars of the largest: single inputs and products in two colours, the interval as a line."""
+    rows = _of(found, output)[:SHOWN][::-1]
+    figure = Figure(figsize=(8.0, 1.0 + 0.24 * max(len(rows), 3)), layout="constrained")
+    axes = figure.subplots()
+    scale = [row["relevance"] / row["mean_abs"] if row["mean_abs"] else 1.0 for row in rows]
+    ends = np.array([row["interval"] for row in rows]) * np.array(scale)[:, None]
+    axes.barh(range(len(rows)), [row["relevance"] for row in rows], color=[SERIES[row["order"] - 1] for row in rows])
+    axes.hlines(range(len(rows)), ends[:, 0], ends[:, 1], color=COLOURS["text"], linewidth=1.2)
+    axes.set_yticks(range(len(rows)), [_label(row) for row in rows], fontsize=8)
+    of = "coefficient, inputs in sigmas" if found.by == TAYLOR else "evidence"
+    axes.set_xlabel(f"mean size of the {of}")
+    return figure
+
+
+def _pairs(found: Explained, output: str) -> Figure:
+    """A heat map of the coefficients of second order."""
+    number = {name: k for k, name in enumerate(found.inputs)}
+    table = np.zeros((len(number), len(number)))
+    for row in _of(found, output):
+        if row["order"] == 2:
+            i, j = number[row["input"]], number[row["second_input"]]
+            table[i, j] = table[j, i] = row["relevance"]
+    figure = Figure(figsize=(1.8 + 0.3 * len(number), 1.4 + 0.3 * len(number)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(table, cmap="Blues")
+    axes.set_xticks(range(len(number)), list(number), rotation=90, fontsize=7)
+    axes.set_yticks(range(len(number)), list(number), fontsize=7)
+    return figure

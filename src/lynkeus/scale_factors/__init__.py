@@ -1,0 +1,1 @@
+"""How much a tagger's efficiency in data differs from simulation: measured by template fits, written, applied."""

@@ -1,0 +1,63 @@
+"""How windows fit what is known of an orbit: its level, the orbits that were left, other places of channels."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lynkeus.core import Floats
+from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
+
+
+class Fitting(NamedTuple):
+    """How windows fit what is known: deviations (n, c) and energies (n,), for loud ones from the known orbit that
+    fits; `which` orbit that is (n,), -1 for the level, None where no window was loud; the `channels` (k,) that are
+    known at two places, and whether each is at its other one, `there` (n, k)."""
+
+    deviation: Floats
+    energy: Floats
+    which: npt.NDArray[np.intp] | None
+    channels: npt.NDArray[np.intp]
+    there: npt.NDArray[np.bool_]
+
+    def rows(self, count: int) -> Fitting:
+        """Return the first windows."""
+        which = None if self.which is None else self.which[:count]
+        return Fitting(self.deviation[:count], self.energy[:count], which, self.channels, self.there[:count])
+
+
+def from_known(state: OrbitBaseline, deviation: Floats, gate: Gate, pace: Pace) -> Fitting:
+    """Return the deviations from the level; where that does not fit, from the orbits that were left, and of channels
+    from the place that they were at before. Changes `deviation`."""
+    channels, there = _elsewhere(state, deviation, gate, pace)
+    energy = gate.energies(deviation)
+    if energy.max() <= gate.energy:
+        return Fitting(deviation, energy, None, channels, there)
+    which = np.full(len(deviation), -1)
+    orbits = () if state.course.ramps else state.known
+    for row in np.flatnonzero(energy > gate.energy):
+        for number, known in enumerate(orbits):
+            other = deviation[row] + state.level - known
+            other_energy = gate.energies(other[None])[0]
+            if other_energy <= gate.energy:
+                deviation[row], energy[row], which[row] = other, other_energy, number
+                break
+    return Fitting(deviation, energy, which, channels, there)
+
+
+def _elsewhere(
+    state: OrbitBaseline, deviation: Floats, gate: Gate, pace: Pace
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Return the channels (k,) that are known at another place too, and in which windows each is there (n, k); takes
+    what that adds off `deviation`."""
+    channels = np.flatnonzero(state.standing.other)
+    there = np.zeros((len(deviation), len(channels)), bool)
+    for column, channel in enumerate(channels.tolist()):
+        other, sigma = state.standing.other[channel], gate.sigma[channel]
+        near = np.abs(deviation[:, channel] - other) < min(pace.clip * sigma, abs(other) / 2)
+        if near.any():
+            there[:, column] = near
+            deviation[near] -= other * gate.correlation[channel]
+    return channels, there

@@ -1,0 +1,1 @@
+"""Taggers of hadronic taus that name the decay mode, too."""

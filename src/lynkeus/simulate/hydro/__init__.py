@@ -1,0 +1,1 @@
+"""Relativistic hydrodynamics of heavy-ion collisions: boost-invariant, two transverse dimensions, without viscosity."""

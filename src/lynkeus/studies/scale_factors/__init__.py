@@ -1,0 +1,1 @@
+"""Are scale factors right: is the true factor in the interval, also where templates are not those of data?"""

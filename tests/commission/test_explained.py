@@ -1,0 +1,146 @@
+"""A search from a table to its explanation: classes by words, mass points that say nothing, discovery, coefficients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+pytest.importorskip("torch")
+from lynkeus.commission.explained import explain_model, write_explained
+from lynkeus.core import SettingsError
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.metrics.significance import asimov_significance
+from lynkeus.sources import open_source
+from lynkeus.sources.formats.layout import Layout
+
+OPTIONS: dict[str, Any] = {
+    "parameters": "m_gluino", "signal": "signal", "width": 24,
+    "training": {"epochs": 6, "batch_size": 256, "patience": 6},
+}  # fmt: skip
+LAYOUT = Layout(truth="process", weight="weight")
+
+
+def events(path: Path, n: int = 3000, seed: int = 0) -> Path:
+    """Two backgrounds, and a signal that is heavier where its mass point says so; `copy` says the same as `ht`."""
+    rng = np.random.default_rng(seed)
+    process = rng.choice(["signal", "tt", "wjets"], n, p=[0.3, 0.4, 0.3])
+    mass = np.where(process == "signal", rng.choice([1000.0, 1500.0], n), 0.0)
+    x = rng.normal(size=(n, 3))
+    x[:, 0] += np.select([process == "signal", process == "wjets"], [1.0 + (mass - 1250) / 500, -1.0], 0.0)
+    x[:, 1] += process == "tt"
+    expected = {"signal": 30, "tt": 600, "wjets": 300}
+    weight = np.array([expected[name] / (process == name).sum() for name in process])
+    table = {"met": 200 + 50 * x[:, 0], "ht": x[:, 1], "noise": x[:, 2], "m_gluino": mass, "weight": weight}
+    pq.write_table(pa.table(table | {"process": process}), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Fitted, Path]:
+    folder = tmp_path_factory.mktemp("search")
+    path = events(folder / "events.parquet")
+    settings = FitSettings("search_classifier", OPTIONS, labels="process", layout=LAYOUT.to_dict())
+    fitted = fit(open_source(path, LAYOUT), settings)
+    fitted.save(folder / "M")
+    return Fitted.load(folder / "M"), path
+
+
+def test_classes_come_from_words_and_scores_are_double(searched: tuple[Fitted, Path]) -> None:
+    fitted, path = searched
+    assert fitted.scorer.outputs == ("signal", "tt", "wjets")
+    (scored, *_) = list(fitted.score(open_source(path, LAYOUT)))
+    np.testing.assert_allclose(scored.scores.sum(axis=1), 1)
+    truth = np.asarray(scored.batch.meta["process"])
+    best = np.array(fitted.scorer.outputs)[scored.scores.argmax(axis=1)]
+    heavy = scored.batch.weight
+    assert heavy is not None
+    assert np.average(best == truth, weights=heavy) > 0.65
+    # Scores are smooth to double precision: a step of 1e-7 of a column is seen.
+    moved = scored.batch.with_values(scored.batch.values + np.eye(1, 4) * 1e-5)
+    change = (fitted.scorer.score(moved) - scored.scores)[:, 0] / 1e-5
+    assert (np.abs(change) > 0).all()
+
+
+def test_coefficients_are_slopes_of_the_scores(searched: tuple[Fitted, Path], tmp_path: Path) -> None:
+    fitted, path = searched
+    source = open_source(path, LAYOUT)
+    found = explain_model(fitted, source, 2, "process")
+    assert found.by == "Taylor coefficients"
+    rows = {(r["output"], r["process"], r["input"], r["second_input"]): r for r in found.rows}
+    batch = next(iter(fitted.prepare(source)))
+    step = np.zeros(4)
+    step[0] = 1e-3
+    ahead, back = (fitted.scorer.score(batch.with_values(batch.values + sign * step)) for sign in (1, -1))
+    slope = (ahead - back)[:, 0] / 2e-3
+    weighted = np.average(np.abs(slope), weights=batch.weight)
+    assert rows["signal", "all", "met", ""]["mean_abs"] == pytest.approx(weighted, rel=1e-4)
+    assert rows["signal", "all", "met", ""]["relevance"] > 2 * rows["signal", "all", "noise", ""]["relevance"]
+    assert {r["process"] for r in found.rows} == {"all", "signal", "tt", "wjets"}
+    write_explained(found, tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text("utf-8")
+    assert "met" in page
+    assert "<script" not in page
+    assert len(pq.read_table(tmp_path / "r.parquet")) == len(found.rows)
+    with pytest.raises(SettingsError, match=r"ends in \.html"):
+        write_explained(found, tmp_path / "r.parquet")
+
+
+def test_mass_points_of_backgrounds_teach_nothing(searched: tuple[Fitted, Path]) -> None:
+    fitted, path = searched
+    (batch, *_) = list(fitted.prepare(open_source(path, LAYOUT)))
+    column = batch.schema.names.index("m_gluino")
+    backgrounds = np.asarray(batch.meta["process"]) != "signal"
+    mean = []
+    for mass in (1000.0, 1500.0):
+        values = batch.values.copy()
+        values[:, column] = mass
+        mean.append(fitted.scorer.score(batch.with_values(values))[backgrounds, 0].mean())
+    assert 0.3 < mean[0] / mean[1] < 4
+    # As they are, with a mass of 0, they would be told by it alone.
+    assert (fitted.scorer.score(batch)[backgrounds, 0] > 1e-4).mean() > 0.5
+
+
+@pytest.mark.slow
+def test_training_for_discovery_is_worth_more_where_the_background_is_uncertain(tmp_path: Path) -> None:
+    path, other = events(tmp_path / "a.parquet", 6000), events(tmp_path / "b.parquet", 6000, 1)
+    found = {}
+    for loss in ("cross_entropy", "asimov"):
+        options = {**OPTIONS, "loss": loss, "systematic": 0.5, "training": {"epochs": 12, "batch_size": 1024}}
+        settings = FitSettings("search_classifier", options, labels="process", layout=LAYOUT.to_dict())
+        fitted = fit(open_source(path, LAYOUT), settings)
+        (scored, *_) = list(fitted.score(open_source(other, LAYOUT)))
+        p, truth, weight = scored.scores[:, 0], np.asarray(scored.batch.meta["process"]), scored.batch.weight
+        assert weight is not None
+        soft = [float((weight * p)[truth == "signal"].sum()), float((weight * p)[truth != "signal"].sum())]
+        found[loss] = float(asimov_significance(soft[0], soft[1], 0.5 * soft[1]))
+    assert found["asimov"] > found["cross_entropy"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [({"signal": "stop"}, "'stop' is not one of"), ({"parameters": "m"}, "'m' is not one of"),
+     ({"loss": "best"}, "loss must be one of"), ({"signal": ""}, "which class is the signal"),
+     ({"activation": "sine"}, "activation must be"), ({"systematic": -1.0}, "systematic")],
+)  # fmt: skip
+def test_what_cannot_be_is_said(tmp_path: Path, options: dict[str, Any], says: str) -> None:
+    path = events(tmp_path / "events.parquet", 1200)
+    settings = FitSettings("search_classifier", OPTIONS | options, labels="process", layout=LAYOUT.to_dict())
+    with pytest.raises(SettingsError, match=says):
+        fit(open_source(path, LAYOUT), settings)
+
+
+def test_a_network_of_rectifiers_has_no_second_order(tmp_path: Path) -> None:
+    path = events(tmp_path / "events.parquet", 1200)
+    options = {**OPTIONS, "activation": "relu", "training": {"epochs": 1}}
+    fitted = fit(
+        open_source(path, LAYOUT), FitSettings("search_classifier", options, labels="process", layout=LAYOUT.to_dict())
+    )
+    with pytest.raises(SettingsError, match="piecewise linear"):
+        explain_model(fitted, open_source(path, LAYOUT), 2)
+    assert explain_model(fitted, open_source(path, LAYOUT), 1).rows

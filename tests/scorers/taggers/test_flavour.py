@@ -1,0 +1,48 @@
+"""DeepCSV and DeepJet on simulated b and light jets, of raw particles and of groups that a layout has made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lynkeus.core import Batch, Schema, concatenate
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.metrics.rates import auroc
+from lynkeus.simulate.jets.source import JetSource
+from lynkeus.sources import InMemory
+from lynkeus.transforms.jets.flavour import GROUPS, flavour_groups
+
+pytest.importorskip("torch")
+pytestmark = pytest.mark.slow(4)
+
+
+@pytest.fixture(scope="module")
+def jets() -> Batch:
+    return concatenate(list(JetSource("b,light", "50-150", n=1600, seed=7)))
+
+
+@pytest.mark.parametrize("name", ["deepcsv", "deepjet"])
+def test_groups_of_a_layout_are_read_like_those_made_of_particles(jets: Batch, name: str) -> None:
+    packed = flavour_groups(jets)
+    names = tuple(f"{group}/{feature}" for group, features in GROUPS.items() for feature in features)
+    made = Batch(Schema("cloud", names, (), (None, None), classes=jets.schema.classes), packed, truth=jets.truth)
+    settings = FitSettings(name, {"reweight": "none", "training": {"epochs": 3, "batch_size": 64}})
+    areas = []
+    for batch in (jets, made):
+        fitted = fit(InMemory(batch[:1100], 400), settings)
+        scores = fitted.scorer.score(batch[1100:])[:, 0]
+        areas.append(auroc(batch.truth[1100:] == 0, scores))
+    assert min(areas) > 0.85
+    assert areas[0] == pytest.approx(areas[1], abs=0.02)
+
+
+def test_tracks_alone_leave_vertices_out_but_tag(jets: Batch) -> None:
+    only = {"particles": jets.packed.groups["particles"]}
+    names = tuple(name for name in jets.schema.names if name.startswith("particles/"))
+    schema = Schema("cloud", names, (), (None, None), classes=jets.schema.classes)
+    batch = Batch(schema, type(jets.packed)(only), truth=jets.truth)
+    settings = FitSettings("deepcsv", {"reweight": "none", "training": {"epochs": 3, "batch_size": 64}})
+    fitted = fit(InMemory(batch[:1100], 400), settings)
+    scores = fitted.scorer.score(batch[1100:])[:, 0]
+    assert np.isfinite(scores).all()
+    assert auroc(batch.truth[1100:] == 0, scores) > 0.8

@@ -1,0 +1,145 @@
+"""Workspaces that pyhf reads: its CLs, limits, significances; pulls and impacts; the published likelihoods."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lynkeus.core import SettingsError
+from lynkeus.metrics.significance import asimov_significance, p_value_of
+from lynkeus.searches.inference import Model, _cls, best_fit, discovery, impacts, minuit, upper_limit
+from lynkeus.searches.normalise import Regions, normalise
+from lynkeus.searches.workspace import Channel, Sample, Variation, workspace
+
+pyhf = pytest.importorskip("pyhf")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning", "ignore::UserWarning")
+
+
+def counts(*values: float) -> Any:
+    return np.array(values, float)
+
+
+def search(signal: float = 6.0, observed: float = 52.0) -> list[Channel]:
+    jes = {"jes": Variation(counts(55, 6), counts(46, 4.2))}
+    region = Channel(
+        "signal [SR]",
+        [
+            Sample("tt", counts(50, 5), counts(4, 0.6), jes, ("tt",)),
+            Sample("signal", counts(1, signal), counts(0.01, 0.05), {}, ("mu",)),
+        ],
+        counts(observed, 6),
+    )
+    control = Channel("control", [Sample("tt", counts(500), counts(20), {}, ("tt",))], counts(480))
+    return [region, control]
+
+
+def test_pyhf_reads_it_and_gives_its_own_numbers() -> None:
+    written = json.loads(json.dumps(workspace(search())))
+    model = Model.of(written)
+    limit = upper_limit(model, toys=0)
+    assert limit.expected[0] < limit.expected[1] < limit.expected[2] < limit.expected[3] < limit.expected[4]
+    with minuit() as own:
+        read = own.Workspace(written)
+        seen = own.infer.hypotest(limit.observed, read.data(read.model()), read.model(), test_stat="qtilde")
+    assert float(seen) == pytest.approx(0.05, abs=3e-4)
+    found = discovery(model)
+    assert found.p_value == pytest.approx(float(p_value_of(found.significance)), rel=1e-6)
+    assert found.expected > 0.8
+
+
+def test_one_bin_without_uncertainty_is_the_formula() -> None:
+    one = Channel("SR", [Sample("b", counts(40), counts(0), {}, ()), Sample("s", counts(15), counts(0), {}, ("mu",))],
+                  counts(55))  # fmt: skip
+    found = discovery(Model.of(workspace([one])))
+    expected = float(asimov_significance(15.0, 40.0))
+    assert found.expected == pytest.approx(expected, rel=1e-3)
+    assert found.significance == pytest.approx(expected, rel=1e-3)
+
+
+def test_factors_are_those_of_the_linear_system() -> None:
+    shares = np.array([[0.8, 0.12, 0.08], [0.15, 0.7, 0.15], [0.05, 0.1, 0.85]])
+    expected = shares * counts(900, 500, 1200)
+    true = counts(1.05, 0.9, 0.72)
+    own = Regions(("a", "b", "c"), ("tt1l", "tt2l", "wj"), expected, 0.2 * expected, np.round(expected @ true))
+    solved = normalise(own)
+    channels = [
+        Channel(
+            name,
+            [Sample(b, expected[i, [j]], own.variance[i, [j]], {}, (b,)) for j, b in enumerate(own.backgrounds)],
+            own.observed[[i]],
+        )
+        for i, name in enumerate(own.names)
+    ]  # fmt: skip
+    fitted = best_fit(Model.of(workspace(channels, strength="tt1l")))
+    for name, factor, error in zip(own.backgrounds, solved.factors, solved.errors, strict=True):
+        assert fitted.values[name] == pytest.approx(factor, abs=0.02 * error)
+        assert fitted.errors[name] == pytest.approx(error, rel=0.1)
+
+
+def test_pulls_and_impacts() -> None:
+    model = Model.of(workspace(search(observed=75.0)))
+    best = best_fit(model)
+    assert best.pulls["jes"] > 1.0
+    ranked = impacts(model)
+    assert {one.name for one in ranked} >= {"jes", "tt"}
+    assert ranked[0].size >= ranked[-1].size
+    assert best_fit(model, {"mu": 0.0}).minus_two_log >= best.minus_two_log - 1e-3
+
+
+def test_toys_agree_where_there_are_enough_events() -> None:
+    one = [Channel("SR", [Sample("b", counts(40), counts(0), {}, ()), Sample("s", counts(15), counts(0), {}, ("mu",))],
+                   counts(45))]  # fmt: skip
+    model = Model.of(workspace(one))
+    assert model.fewest > 5
+    asymptotic, thrown = _cls(model, 1.0, 0), _cls(model, 1.0, 150)
+    assert thrown[0] == pytest.approx(asymptotic[0], abs=0.15)
+    assert thrown[3] == pytest.approx(asymptotic[3], abs=0.15)
+    few = [Channel("SR", [Sample("b", counts(0.5), counts(0), {}, ()), Sample("s", counts(2), counts(0), {}, ("mu",))],
+                   counts(0))]  # fmt: skip
+    assert Model.of(workspace(few)).fewest < 5
+
+
+def test_what_no_likelihood_has_is_said() -> None:
+    region, control = search()
+    tt, signal = region.samples
+    with pytest.raises(SettingsError, match=r"region signal \[SR\], bin 2: the weights of tt add up to -1"):
+        workspace([replace(region, samples=[replace(tt, counts=counts(50, -1)), signal]), control])
+    with pytest.raises(SettingsError, match="bin 2 expects nothing"):
+        workspace([replace(region, samples=[replace(tt, counts=counts(50, 0)), replace(signal, counts=counts(1, 0))])])
+    with pytest.raises(SettingsError, match="jes of tt has 3 and 2 bins"):
+        workspace(
+            [replace(region, samples=[replace(tt, systematics={"jes": Variation(counts(1, 2, 3), counts(1, 2))})])]
+        )
+    with pytest.raises(SettingsError, match="schema"):
+        Model.of({"channels": []})
+
+
+DATA = os.environ.get("LYNKEUS_DATA")
+ARCHIVE = Path(DATA or "/nowhere") / "hep" / "pyhf-ins1748602-probability-models.tar.gz"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ARCHIVE.is_file(), reason="needs the published likelihoods in LYNKEUS_DATA")
+def test_a_published_likelihood_gives_its_cls() -> None:
+    with tarfile.open(ARCHIVE) as archive:
+
+        def read(name: str) -> Any:
+            member = next(one for one in archive.getmembers() if one.name.endswith(name))
+            file = archive.extractfile(member)
+            assert file is not None
+            return json.load(file)
+
+        background, patch = read("RegionC/BkgOnly.json"), read("RegionC/patch.sbottom_1300_205_60.json")
+    import jsonpatch
+
+    model = Model.of(jsonpatch.apply_patch(background, patch))
+    with minuit() as own:
+        seen = float(own.infer.hypotest(1.0, model.data, model.model, test_stat="qtilde"))
+    assert 0 < seen < 1
