@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from lynkeus.commission.figures import COLOURS, SERIES, inline_svg
+from lynkeus.commission.figures import COLOURS, SERIES, finished, inline_svg
 from lynkeus.core import Array, Batch, Floats, SettingsError, Source, SourceError, about_of
 from lynkeus.explain.taylor.relevance import Relevance
 from lynkeus.files.whole import write_parquet, write_whole
@@ -178,7 +178,7 @@ def _ranking(found: Explained, output: str) -> Figure:
     axes.set_yticks(range(len(rows)), [_label(row) for row in rows], fontsize=8)
     of = "coefficient, inputs in sigmas" if found.by == TAYLOR else "evidence"
     axes.set_xlabel(f"mean size of the {of}")
-    return figure
+    return finished(figure)
 
 
 def _pairs(found: Explained, output: str) -> Figure:
@@ -194,4 +194,4 @@ def _pairs(found: Explained, output: str) -> Figure:
     axes.imshow(table, cmap="Blues")
     axes.set_xticks(range(len(number)), list(number), rotation=90, fontsize=7)
     axes.set_yticks(range(len(number)), list(number), fontsize=7)
-    return figure
+    return finished(figure)

@@ -58,8 +58,8 @@ def test_nothing_happens_below_the_threshold_and_it_condenses_above() -> None:
     below, above = batch.meta["mu"] == 0.8, batch.meta["mu"] == 1.05
     assert batch.meta["n"][below].mean() == 0
     assert batch.meta["phi2"][below].mean() == pytest.approx(0.2585, abs=0.002)
-    assert batch.meta["n"][above].mean() == pytest.approx(0.583, abs=0.02)
-    assert batch.meta["phi2"][above].mean() == pytest.approx(0.448, abs=0.006)
+    assert batch.meta["n"][above].mean() == pytest.approx(0.581, abs=0.04)
+    assert batch.meta["phi2"][above].mean() == pytest.approx(0.447, abs=0.015)
 
 
 def test_the_same_seed_gives_the_same_chain_whatever_else_is_asked() -> None:

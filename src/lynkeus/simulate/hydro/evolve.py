@@ -10,7 +10,7 @@ import numpy as np
 from lynkeus.core.batch import Floats
 from lynkeus.core.errors import SettingsError
 from lynkeus.simulate.hydro.eos import HIGHEST, LOWEST, POINTS, EquationOfState
-from lynkeus.simulate.hydro.step import FLOOR, heun
+from lynkeus.simulate.hydro.step import FLOOR, Cells, Tables, heun
 
 COURANT = 0.4  # time step by cell size
 LATEST = 30.0  # fm
@@ -71,11 +71,12 @@ def evolve(fluid: Fluid, eos: EquationOfState, until: float, every: int = 1) -> 
 
     Raises SettingsError where cells find no state that fits their energy and momentum: says when and how many.
     """
-    tables = (np.log(LOWEST), np.log(HIGHEST / LOWEST) / (POINTS - 1), eos.ratio, eos.sound)
+    tables = Tables(np.log(LOWEST), np.log(HIGHEST / LOWEST) / (POINTS - 1), eos.ratio, eos.sound)
+    cells = Cells(fluid.e, fluid.vx, fluid.vy)
     number = 0
     while fluid.tau < until - 1e-9:
         dt = min(COURANT * fluid.dx, until - fluid.tau)
-        failed = heun(fluid.u, fluid.e, fluid.vx, fluid.vy, fluid.tau, dt, fluid.dx, *tables)
+        failed = heun(fluid.u, cells, fluid.tau, dt, fluid.dx, tables)
         fluid.tau += dt
         if failed > 0.001 * fluid.e.size or not np.isfinite(fluid.u).all():
             raise SettingsError(

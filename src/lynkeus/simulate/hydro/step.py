@@ -6,7 +6,7 @@ generalised minmod, local Lax-Friedrichs fluxes, and Heun's two stages in time.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -16,23 +16,43 @@ FLOOR = 1e-6  # GeV/fm^3: the vacuum
 FASTEST = 1 - 1e-8
 
 
+class Tables(NamedTuple):
+    """An equation of state as compiled code reads it: p / e and the speed of sound squared, in steps of log e from
+    `low` on."""
+
+    low: float
+    step: float
+    ratio: Any
+    sound: Any
+
+
+class Cells(NamedTuple):
+    """Energy density in GeV/fm^3 and velocities, each (nx, ny)."""
+
+    e: Any
+    vx: Any
+    vy: Any
+
+
 @njit(cache=True, inline="always")
-def _look_up(e: float, low: float, step: float, ratio: Any, sound: Any) -> tuple[float, float]:
+def _look_up(e: float, tables: Tables) -> tuple[float, float]:
     """Return pressure and speed of sound squared."""
-    x = (np.log(e) - low) / step
+    x = (np.log(e) - tables.low) / tables.step
     if x <= 0:
-        return e * ratio[0], sound[0]
+        return e * tables.ratio[0], tables.sound[0]
     i = int(x)
-    if i >= len(ratio) - 1:
-        return e * ratio[-1], sound[-1]
+    if i >= len(tables.ratio) - 1:
+        return e * tables.ratio[-1], tables.sound[-1]
     w = x - i
-    return e * (ratio[i] * (1 - w) + ratio[i + 1] * w), sound[i] * (1 - w) + sound[i + 1] * w
+    sound = tables.sound[i] * (1 - w) + tables.sound[i + 1] * w
+    return e * (tables.ratio[i] * (1 - w) + tables.ratio[i + 1] * w), sound
 
 
 @njit(cache=True)
-def recover(u: Any, tau: float, e: Any, vx: Any, vy: Any, low: float, step: float, ratio: Any, sound: Any) -> int:
-    """Fill e, vx, vy from the conserved u (3, nx, ny); a Newton iteration from the last e. Returns how many cells did
+def recover(u: Any, tau: float, cells: Cells, tables: Tables) -> int:
+    """Fill the cells from the conserved u (3, nx, ny); a Newton iteration from the last e. Returns how many cells did
     not converge."""
+    e, vx, vy = cells
     failed = 0
     for i in range(e.shape[0]):
         for j in range(e.shape[1]):
@@ -50,7 +70,7 @@ def recover(u: Any, tau: float, e: Any, vx: Any, vy: Any, low: float, step: floa
             x = min(max(e[i, j], FLOOR), energy)
             p, converged = 0.0, False
             for _ in range(60):
-                p, c2 = _look_up(x, low, step, ratio, sound)
+                p, c2 = _look_up(x, tables)
                 value = x - energy + momentum * momentum / (energy + p)
                 slope = 1.0 - momentum * momentum * c2 / ((energy + p) * (energy + p))
                 change = value / slope
@@ -61,7 +81,7 @@ def recover(u: Any, tau: float, e: Any, vx: Any, vy: Any, low: float, step: floa
             if not converged and x > 100 * FLOOR:
                 failed += 1
             x = max(x, FLOOR)
-            p, _ = _look_up(x, low, step, ratio, sound)
+            p, _ = _look_up(x, tables)
             e[i, j], vx[i, j], vy[i, j] = x, mx / (energy + p), my / (energy + p)
     return failed
 
@@ -104,7 +124,7 @@ def _limited(e: float, along: float, across: float) -> tuple[float, float, float
 
 
 @njit(cache=True)
-def _faces(e: Any, along: Any, across: Any, low: float, step: float, ratio: Any, sound: Any, out: Any) -> None:
+def _faces(e: Any, along: Any, across: Any, tables: Tables, out: Any) -> None:
     """Fill the fluxes out (3, n + 1) of energy, momentum along and momentum across, through the faces of a line of
     cells (n,); beyond its ends the line goes on as it ends."""
     n = len(e)
@@ -119,8 +139,8 @@ def _faces(e: Any, along: Any, across: Any, low: float, step: float, ratio: Any,
             e[b] - 0.5 * _slope(e[a], e[b], e[bb]), along[b] - 0.5 * _slope(along[a], along[b], along[bb]),
             across[b] - 0.5 * _slope(across[a], across[b], across[bb]),
         )  # fmt: skip
-        pl, sl = _look_up(el, low, step, ratio, sound)
-        pr, sr = _look_up(er, low, step, ratio, sound)
+        pl, sl = _look_up(el, tables)
+        pr, sr = _look_up(er, tables)
         u0, u1, u2, f0, f1, f2 = _flux(el, al, cl, pl)
         w0, w1, w2, g0, g1, g2 = _flux(er, ar, cr, pr)
         speed = max(_fastest(al, cl, sl), _fastest(ar, cr, sr))
@@ -130,24 +150,23 @@ def _faces(e: Any, along: Any, across: Any, low: float, step: float, ratio: Any,
 
 
 @njit(cache=True)
-def rates(
-    e: Any, vx: Any, vy: Any, tau: float, dx: float, low: float, step: float, ratio: Any, sound: Any, out: Any
-) -> None:
+def rates(cells: Cells, tau: float, dx: float, tables: Tables, out: Any) -> None:
     """Fill out (3, nx, ny): the change of the conserved variables in time."""
+    e, vx, vy = cells
     nx, ny = e.shape
     line = np.empty((3, max(nx, ny) + 1))
     for i in range(nx):
         for j in range(ny):
-            p, _ = _look_up(e[i, j], low, step, ratio, sound)
+            p, _ = _look_up(e[i, j], tables)
             out[0, i, j], out[1, i, j], out[2, i, j] = -p, 0.0, 0.0
     for j in range(ny):
-        _faces(e[:, j].copy(), vx[:, j].copy(), vy[:, j].copy(), low, step, ratio, sound, line)
+        _faces(e[:, j].copy(), vx[:, j].copy(), vy[:, j].copy(), tables, line)
         for i in range(nx):
             out[0, i, j] -= tau * (line[0, i + 1] - line[0, i]) / dx
             out[1, i, j] -= tau * (line[1, i + 1] - line[1, i]) / dx
             out[2, i, j] -= tau * (line[2, i + 1] - line[2, i]) / dx
     for i in range(nx):
-        _faces(e[i], vy[i], vx[i], low, step, ratio, sound, line)
+        _faces(e[i], vy[i], vx[i], tables, line)
         for j in range(ny):
             out[0, i, j] -= tau * (line[0, j + 1] - line[0, j]) / dx
             out[2, i, j] -= tau * (line[1, j + 1] - line[1, j]) / dx
@@ -155,14 +174,12 @@ def rates(
 
 
 @njit(cache=True)
-def heun(
-    u: Any, e: Any, vx: Any, vy: Any, tau: float, dt: float, dx: float, low: float, step: float, ratio: Any, sound: Any
-) -> int:
+def heun(u: Any, cells: Cells, tau: float, dt: float, dx: float, tables: Tables) -> int:
     """One step from tau to tau + dt, in place. Returns how many cells did not converge."""
     first, second = np.empty_like(u), np.empty_like(u)
-    rates(e, vx, vy, tau, dx, low, step, ratio, sound, first)
+    rates(cells, tau, dx, tables, first)
     guess = u + dt * first
-    failed = recover(guess, tau + dt, e, vx, vy, low, step, ratio, sound)
-    rates(e, vx, vy, tau + dt, dx, low, step, ratio, sound, second)
+    failed = recover(guess, tau + dt, cells, tables)
+    rates(cells, tau + dt, dx, tables, second)
     u += 0.5 * dt * (first + second)
-    return failed + recover(u, tau + dt, e, vx, vy, low, step, ratio, sound)
+    return failed + recover(u, tau + dt, cells, tables)

@@ -47,14 +47,16 @@ def sample_field(
 
     S = sum_x (4 + m^2) |phi|^2 + lambda |phi|^4 - sum_nu (e^(mu d_nu,t) phi*_x phi_(x + nu) + e^(-mu d_nu,t) c.c.).
     """
-    square, even, odd = _sample(shape[0], shape[1], mass, coupling, np.cosh(mu), kept, every, seed)
+    square, even, odd = _sample(shape, (mass, coupling, np.cosh(mu)), kept, every, seed)
     return Field(square, even, odd, 2 * np.sinh(mu) * odd)
 
 
 @njit(cache=True)
 def _sample(
-    nt: int, nx: int, mass: float, coupling: float, along_time: float, kept: int, every: int, seed: int
+    shape: tuple[int, int], action: tuple[float, float, float], kept: int, every: int, seed: int
 ) -> tuple[Any, Any, Any]:
+    nt, nx = shape
+    mass, coupling, along_time = action
     np.random.seed(seed)
     re, im = np.zeros((nt, nx)), np.zeros((nt, nx))
     square, even, odd = np.empty(kept), np.empty(kept), np.empty(kept)

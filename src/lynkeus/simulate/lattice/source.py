@@ -94,16 +94,16 @@ class LatticeSource:
     def _chain(self, mu: float, number: int) -> Iterator[tuple[Array, Floats]]:
         """Yield configurations without end, in batches."""
         with needing("the lattice simulator", "matter"):
-            from lynkeus.simulate.lattice.worm import sample, seed_compiled
-        flux = np.zeros((2, *self.sites), np.int64), np.zeros((2, *self.sites), np.int64)
-        sites = np.zeros(self.sites, np.int64)
-        log_w, log_factorial = log_site_weights(self.mass, self.coupling), log_factorials()
+            from lynkeus.simulate.lattice.worm import Flux, Weights, sample, seed_compiled
+        links = np.zeros((2, *self.sites), np.int64)
+        flux = Flux(links, links.copy(), np.zeros(self.sites, np.int64))
+        weights = Weights(log_site_weights(self.mass, self.coupling), log_factorials())
         for block in count():
             # Each block has its own seed: compiled code has one state of random numbers for the whole process.
             seed = np.random.SeedSequence([self.seed, number, block]).generate_state(1)[0]
             seed_compiled(int(seed))
             kept = (1, WARM * self.every) if not block else (BATCH, self.every)
-            found: Any = sample(*flux, sites, mu, log_w, log_factorial, *kept, self.worms)
+            found: Any = sample(flux, mu, weights, *kept, self.worms)
             if not len(found[0]):
                 raise SettingsError(f"mu {mu:g}: a site has more flux than there are weights; take a smaller mu")
             if block:

@@ -6,10 +6,26 @@ worm closes: every closed configuration conserves flux at each site, exactly.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+
+
+class Flux(NamedTuple):
+    """Integers of the links, `k` and `pairs` (direction, t, x), and the flux `s` (t, x) through each site."""
+
+    k: Any
+    pairs: Any
+    s: Any
+
+
+class Weights(NamedTuple):
+    """log W(s) of sites, and log n!."""
+
+    site: Any
+    factorial: Any
+
 
 T, X = 0, 1  # directions; the axes of a lattice (t, x), both periodic
 
@@ -96,12 +112,12 @@ def seed_compiled(seed: int) -> None:
 
 
 @njit(cache=True)
-def sample(
-    k: Any, pairs: Any, s: Any, mu: float, log_w: Any, log_factorial: Any, kept: int, every: int, worms: int
-) -> tuple[Any, Any]:
-    """Go on from k, l, s (changed in place) and return `kept` configurations (kept, 4, t, x) int8 in the order k_x,
-    k_t, l_x, l_t, `every` so many sweeps of some worms and one step of each l; and |phi|^2 of each (kept,); empty where
-    a site had more flux than there are weights."""
+def sample(flux: Flux, mu: float, weights: Weights, kept: int, every: int, worms: int) -> tuple[Any, Any]:
+    """Go on from a flux (changed in place) and return `kept` configurations (kept, 4, t, x) int8 in the order k_x, k_t,
+    l_x, l_t, `every` so many sweeps of some worms and one step of each l; and |phi|^2 of each (kept,); empty where a
+    site had more flux than there are weights."""
+    k, pairs, s = flux
+    log_w, log_factorial = weights
     nt, nx = s.shape
     found = np.empty((kept, 4, nt, nx), np.int8)
     square = np.empty(kept)
