@@ -20,7 +20,9 @@ from lynkeus.metrics.rates import auroc
 from lynkeus.sources import InMemory
 
 pytestmark = pytest.mark.slow(0.5)  # each, about
-TAGGERS = sorted(name for name in plugins.entries("scorers") if plugins.about(name).tags)
+TAGGERS = sorted(
+    name for name in plugins.entries("scorers") if plugins.about(name).tags and "cloud" in plugins.about(name).kinds
+)
 QUICK = {"training": {"epochs": 4, "batch_size": 64, "learning_rate": 5e-3}}
 SLOWER = {"particle_transformer": {"training": {**QUICK["training"], "learning_rate": 1e-3}}}
 FITTED_ON = 1000

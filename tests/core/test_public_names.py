@@ -9,13 +9,13 @@ import lynkeus.core
 from lynkeus.core import errors
 
 NAMES = [
-    "About", "about_of", "advance", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Book", "Calibration",
-    "CalibrationError", "Case", "Check", "Comparison", "concatenate", "Evidence", "Exports", "Finding", "Findings",
-    "Finds", "Floats", "GoodPatch", "Group", "JudgesPlots", "KINDS", "LastBatch", "LynkeusError", "ModelError",
-    "NOTHING", "Packed",
-    "OpenAlarm", "Outcome", "Part", "Plot", "PlotRecord", "Point", "Refers", "RunRecord", "Schema", "SchemaError",
-    "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "Standing", "Stands", "StoreError", "Study",
-    "Tags", "Tail", "TimesNs", "Tracking", "Unseen", "Verdict", "Watches",
+    "About", "about_of", "advance", "Against", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Book",
+    "Calibration", "CalibrationError", "Case", "Check", "Comparison", "concatenate", "Describes", "Evidence",
+    "Exports", "Finding", "Findings", "Finds", "Floats", "GoodPatch", "Group", "JudgesPlots", "KINDS", "LastBatch",
+    "LynkeusError", "ModelError", "NOTHING", "OpenAlarm", "Outcome", "Packed", "Part", "Plot", "PlotRecord", "Point",
+    "Refers", "RunRecord", "Schema", "SchemaError", "Scorer", "Scores", "SettingsError", "Source", "SourceError",
+    "Spot", "Standing", "Stands", "StoreError", "Study", "Tagged", "Tagging", "Tags", "Tail", "TimesNs", "Tracking",
+    "Unseen", "Verdict", "Watches",
 ]  # fmt: skip
 
 

@@ -28,10 +28,14 @@ class Fitting(NamedTuple):
         return Fitting(self.deviation[:count], self.energy[:count], which, self.channels, self.there[:count])
 
 
-def from_known(state: OrbitBaseline, deviation: Floats, gate: Gate, pace: Pace) -> Fitting:
+def from_known(state: OrbitBaseline, deviation: Floats, raw: Floats, gate: Gate, pace: Pace) -> Fitting:
     """Return the deviations from the level; where that does not fit, from the orbits that were left, and of channels
-    from the place that they were at before. Changes `deviation`."""
+    from the place that they were at before. Changes `deviation`; `raw`: the same where the level is as well known as
+    an orbit that was left."""
+    before = deviation if raw is deviation else deviation.copy()
     channels, there = _elsewhere(state, deviation, gate, pace)
+    if raw is not deviation:
+        raw = raw + deviation - before
     energy = gate.energies(deviation)
     if energy.max() <= gate.energy:
         return Fitting(deviation, energy, None, channels, there)
@@ -39,7 +43,7 @@ def from_known(state: OrbitBaseline, deviation: Floats, gate: Gate, pace: Pace) 
     orbits = () if state.course.ramps else state.known
     for row in np.flatnonzero(energy > gate.energy):
         for number, known in enumerate(orbits):
-            other = deviation[row] + state.level - known
+            other = raw[row] + state.level - known
             other_energy = gate.energies(other[None])[0]
             if other_energy <= gate.energy:
                 deviation[row], energy[row], which[row] = other, other_energy, number

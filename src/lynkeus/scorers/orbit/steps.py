@@ -37,6 +37,7 @@ def step(state: OrbitBaseline, block: Fitting, gate: Gate, pace: Pace) -> None:
         if number >= 0:
             back, state.known = state.known[number], np.delete(state.known, number, axis=0)
             _leave(state, back)
+            state.course = replace(Course.none(len(back)), recent=state.course.recent)  # it is known as well as before
         chosen = quiet & (block.which == number)
         average = block.deviation[chosen].mean(axis=0)
     state.beam_held = state.beam_held if pace.settle else 0

@@ -106,10 +106,12 @@ def _deviations(state: OrbitBaseline, means: Floats, first: int, gate: Gate, pac
     part = means - state.level
     if state.seen < pace.warm_up:
         part /= np.float32(np.sqrt(1.0 + 1.0 / state.seen))
+    raw = part
     if state.course.sums[0]:
+        raw = part.copy()
         part -= state.course.ahead(first, len(means))
         part /= state.course.width(first, len(means))
-    return from_known(state, part, gate, pace)
+    return from_known(state, part, raw, gate, pace)
 
 
 def _step_past_pending(state: OrbitBaseline, elsewhere: bool, gate: Gate, pace: Pace) -> None:

@@ -135,4 +135,4 @@ class CsvTable:
         line = re.search(r"Row #(\d+)", text)
         if line:
             text = text.replace(line[0], f"line {self.dialect.skip + int(line[1])}")
-        return SourceError(f"{self.path}: is not a proper CSV file ({text}); mend or write it again")
+        return SourceError(f"{self.path}: is not a proper CSV file ({text}); mend that line, or write the file again")
