@@ -41,7 +41,7 @@ class Pace:
     gain: float = 0.5
     clip: float = 2.0
     monitor_adopt: int = 30
-    beam_adopt: int = 11
+    beam_adopt: int = 10
     warm_up: int = 10
     settle: int = 30
     mask_after: int = 60
