@@ -24,6 +24,7 @@ from lynkeus.files.whole import write_parquet, write_whole
 from lynkeus.fitting.explanation import per_channel
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.sources.wrappers.classed import Classed
+from lynkeus.transforms.moments import Moments
 
 TEMPLATE = "explained.html"
 FEWEST = 10
@@ -56,31 +57,33 @@ def explain_model(fitted: Fitted, source: Source, order: int = 2, labels: str = 
     smooth = about_of(fitted.scorer).explains == TAYLOR
     known = Classed(prepared, labels) if labels else prepared
     explain = _by_taylor if smooth else _by_evidence
-    events, rows = explain(fitted, known, order)
+    events, rows, said = explain(fitted, known, order)
     if events < FEWEST:
         raise SourceError(f"only {events} samples to explain; give {FEWEST} at least")
     by = TAYLOR if smooth else EVIDENCE
-    messages = tuple(getattr(known, "messages", ()))
+    messages = (*getattr(known, "messages", ()), *said)
     names = tuple(fitted.view.names)
     return Explained(
         fitted.name, by, order if smooth else 1, events, tuple(fitted.scorer.outputs), names, rows, messages
     )
 
 
-def _by_taylor(fitted: Fitted, source: Source, order: int) -> tuple[int, list[Row]]:
+def _by_taylor(fitted: Fitted, source: Source, order: int) -> tuple[int, list[Row], list[str]]:
     scorer: Any = fitted.scorer
     found = Relevance(fitted.view.names, fitted.scorer.outputs, source.schema.classes, order)
-    sums = _Spread()
+    sums, left_out = Moments(), 0
     for batch in source:
         whole = batch[np.isfinite(batch.values).all(axis=1)]
+        left_out += len(batch) - len(whole)
         if len(whole):
             truth = whole.truth if whole.schema.classes else None
             found.add(scorer.coefficients(whole, order), truth, whole.weight)
             sums.add(np.asarray(whole.values, float))
-    return sums.count, found.rows(sums.sigma) if sums.count else []
+    said = [f"{left_out} samples miss a value and are left out: around them nothing is expanded"] if left_out else []
+    return sums.count, found.rows(sums.sigma) if sums.count else [], said
 
 
-def _by_evidence(fitted: Fitted, source: Source, _: int) -> tuple[int, list[Row]]:
+def _by_evidence(fitted: Fitted, source: Source, _: int) -> tuple[int, list[Row], list[str]]:
     """The mean size of the evidence of each channel, with its interval from the samples."""
     parts: dict[tuple[str, str], list[Floats]] = {}
     count = 0
@@ -89,7 +92,9 @@ def _by_evidence(fitted: Fitted, source: Source, _: int) -> tuple[int, list[Row]
         for output in fitted.scorer.outputs:
             own = fitted.explain(batch, output)
             if not isinstance(own, np.ndarray):
-                raise SettingsError(f"{fitted.name} explains single particles; see score, column where")
+                raise SettingsError(
+                    f"explain reads tables, series and images; what {fitted.name} makes of jets: lynkeus commission"
+                )
             for process, rows in _chosen(batch):
                 parts.setdefault((output, process), []).append(per_channel(own[rows]))
     found: list[Row] = []
@@ -106,7 +111,7 @@ def _by_evidence(fitted: Fitted, source: Source, _: int) -> tuple[int, list[Row]
                 "second_input": "", "mean_abs": mean, "mean": float(np.nanmean(each[:, k])),
                 "interval": [mean - float(error[k]), mean + float(error[k])], "relevance": mean, "events": len(size),
             })  # fmt: skip
-    return count, found
+    return count, found, []
 
 
 def _chosen(batch: Batch) -> Iterator[tuple[str, Array]]:
@@ -115,25 +120,6 @@ def _chosen(batch: Batch) -> Iterator[tuple[str, Array]]:
         rows = np.flatnonzero(batch.truth == k)
         if len(rows):
             yield name, rows
-
-
-class _Spread:
-    """Standard deviation of columns over batches."""
-
-    def __init__(self) -> None:
-        self.count, self.total, self.square = 0, np.zeros(0), np.zeros(0)
-
-    def add(self, x: Floats) -> None:
-        if not self.count:
-            self.shift = x.mean(axis=0)
-            self.total = self.square = np.zeros(x.shape[1])
-        self.count += len(x)
-        self.total = self.total + (x - self.shift).sum(axis=0)
-        self.square = self.square + ((x - self.shift) ** 2).sum(axis=0)
-
-    @property
-    def sigma(self) -> Floats:
-        return np.sqrt(np.maximum(self.square / self.count - (self.total / self.count) ** 2, 0.0))
 
 
 def write_explained(found: Explained, path: Path) -> None:

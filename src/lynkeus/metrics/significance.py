@@ -64,17 +64,3 @@ def log1p_minus(x: Floats) -> Floats:
     for k in range(TERMS + 1, 1, -1):
         series = near * series + (-1.0) ** (k + 1) / k
     return np.where(x < SMALL, near * near * series, np.log1p(x) - x)
-
-
-def simple_significance(signal: npt.ArrayLike, background: npt.ArrayLike) -> Floats:
-    """Return s / sqrt(s + b), the rule of thumb, 0 where there is nothing."""
-    s, b = np.asarray(signal, np.float64), np.asarray(background, np.float64)
-    total = s + b
-    return np.where(total > 0, s / np.sqrt(np.where(total > 0, total, 1.0)), 0.0)
-
-
-def p_value_of(significance: npt.ArrayLike) -> Floats:
-    """Return the one-sided p-value of a significance in sigmas."""
-    from scipy.stats import norm
-
-    return np.asarray(norm.sf(np.asarray(significance, np.float64)), np.float64)

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lynkeus.core import Array, Batch, Packed, Source
 from lynkeus.scorers.taggers.collections import Scales, collections, present
 from lynkeus.scorers.taggers.inputs import particles_of
 from lynkeus.scorers.taggers.network import DEFAULTS, NetworkTagger
+from lynkeus.scorers.taggers.tagger import names_of
 from lynkeus.training import TrainSettings
 
 SCALES = "scales_"
 
 
+@dataclass
 class ByCollections(NetworkTagger):
-    """A tagger that reads those of the groups `wanted` that the jets have; learned besides: `scales_`."""
+    """A tagger that reads those of the groups `wanted` that the jets have; learned besides: `scales_`.
+
+    Settings: see ParticleNet.
+    """
 
     defaults: ClassVar[TrainSettings] = DEFAULTS.replaced({"learning_rate": 1e-3})
     wanted: ClassVar[tuple[str, ...]] = ()
+    classes: Any = ()
+    reweight: str = "classes"
+    seed: int = 0
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.classes = names_of(self.classes)
 
     def look(self, source: Source) -> None:
         """Learn centre and spread of all features."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
@@ -14,7 +13,6 @@ from lynkeus.networks.taggers.deep.ak8 import DeepAK8Sizes, Tower
 from lynkeus.networks.taggers.deep.collections import Collection
 from lynkeus.scorers.taggers.by_collections import ByCollections
 from lynkeus.scorers.taggers.collections import PARTICLES, VERTICES, present
-from lynkeus.scorers.taggers.tagger import names_of
 
 
 @dataclass
@@ -29,13 +27,6 @@ class DeepAK8(ByCollections):
         ("cloud",), True, "particles left out", "minutes to hours", labels="classes", weights=True, tags=True
     )
     wanted: ClassVar[tuple[str, ...]] = (PARTICLES, VERTICES)
-    classes: Any = ()
-    reweight: str = "classes"
-    seed: int = 0
-    training: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.classes = names_of(self.classes)
 
     def make_network(self, names: tuple[str, ...], classes: int) -> nn.Module:
         """See `NetworkTagger`; sizes as published."""

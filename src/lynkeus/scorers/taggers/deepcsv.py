@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
@@ -14,7 +13,6 @@ from lynkeus.networks.taggers.deep.csv import DeepCSV as Network
 from lynkeus.networks.taggers.deep.csv import DeepCSVSizes
 from lynkeus.scorers.taggers.by_collections import ByCollections
 from lynkeus.scorers.taggers.collections import CHARGED, GLOBAL, VERTICES, present
-from lynkeus.scorers.taggers.tagger import names_of
 
 
 @dataclass
@@ -29,13 +27,6 @@ class DeepCSV(ByCollections):
         ("cloud",), True, "particles left out", "minutes", labels="classes", weights=True, tags=True
     )
     wanted: ClassVar[tuple[str, ...]] = (GLOBAL, CHARGED, VERTICES)
-    classes: Any = ()
-    reweight: str = "classes"
-    seed: int = 0
-    training: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.classes = names_of(self.classes)
 
     def make_network(self, names: tuple[str, ...], classes: int) -> nn.Module:
         """See `NetworkTagger`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from lynkeus.scorers.taggers.network import NetworkTagger, Tags, one_of
 from lynkeus.scorers.taggers.tagger import names_of
 from lynkeus.training import Losses, TrainSettings, Update, train
 from lynkeus.training.discovery import Discovery, fewest_background
+from lynkeus.transforms.moments import Moments
 
 COLUMNS = "columns"  # the only group: one row an event
 ACTIVATIONS = {"tanh": nn.Tanh, "silu": nn.SiLU, "softplus": nn.Softplus, "relu": nn.ReLU}
@@ -118,22 +120,13 @@ class SearchClassifier(NetworkTagger):
 
     def look(self, source: Source) -> None:
         """Measure mean and spread of each column, by weights, and the mass points of the signal."""
-        count, total, square = 0.0, np.zeros(0), np.zeros(0)
-        points: list[Floats] = []
+        moments, points = Moments(), list[Floats]()
         signal = self.outputs.index(self.signal) if self.signal else -1
         for batch in source:
-            x, there = batch.values.astype(float), np.isfinite(batch.values)
-            x = np.where(there, x, 0.0)
-            heavy = np.ones(len(x)) if batch.weight is None else batch.weight.astype(float)
-            count = count + heavy @ there
-            total, square = (
-                np.zeros(x.shape[1]) + part for part in (total if len(total) else 0.0, square if len(square) else 0.0)
-            )
-            total, square = total + heavy @ x, square + heavy @ x**2
+            moments.add(batch.values.astype(float), batch.weight)
             if self.parameters:
                 points.append(batch.values[np.asarray(batch.truth) == signal][:, self._columns].astype(float))
-        mean = total / np.maximum(count, 1e-300)
-        spread = np.sqrt(np.maximum(square / np.maximum(count, 1e-300) - mean**2, 0.0))
+        mean, spread = moments.mean, moments.sigma
         self.centre_, self.sigma_ = mean, np.where(spread > 1e-12 * np.abs(mean), spread, 1.0)
         self._points = np.concatenate(points) if points else np.zeros((0, 0))
         self._draw = np.random.default_rng(self.seed)
@@ -222,6 +215,10 @@ class SearchClassifier(NetworkTagger):
         events = torch.from_numpy(np.asarray(batch.values, np.float64))
         found: Floats = coefficients(self.as_module(), events, order).all.numpy()
         return found
+
+    def export(self, path: Path, model: Mapping[str, Any]) -> float:
+        """Raise SettingsError: other programs read its probabilities from the table of `lynkeus score`."""
+        raise SettingsError(f"{self.name} has no form as ONNX: use the table that lynkeus score writes")
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the weights, and what the columns are divided by."""

@@ -69,6 +69,12 @@ class Labelled(Wrapper):
         good = anomalies = 0
         timed, labels = True, set[int]()
         for batch in self:
+            if self.own and batch.truth is None and self.own in batch.meta:
+                some = ", ".join(sorted({str(word) for word in batch.meta[self.own]})[:3])
+                raise SettingsError(
+                    f"the labels {self.own!r} are words ({some}), and {who} learns from numbers, 0 for good and 1 for "
+                    "anomalous: write them so, or choose a scorer of classes such as search_classifier"
+                )
             if self.own and batch.truth is None:
                 raise SettingsError(f"the data have no labels {self.own!r}; name an array or column that is there")
             known = 0 if batch.truth is None else int(np.count_nonzero(batch.truth))
