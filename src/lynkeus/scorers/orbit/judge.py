@@ -130,7 +130,9 @@ class FaultOrMotion:
         alone = -self._others_misshapen(statistics, nats)
         history = np.concatenate([recent, nats])
         history[len(recent) :][statistics.mostly_missing()] = 0.0
-        held_against = np.clip(history - np.float32(REMEMBERED_NATS[0]), 0.0, REMEMBERED_NATS[1])
+        held_against = history - np.float32(REMEMBERED_NATS[0])
+        np.maximum(held_against, 0.0, out=held_against)
+        np.minimum(held_against, np.float32(REMEMBERED_NATS[1]), out=held_against)
         for back, weight in enumerate(MEMORY, start=1):
             nats += np.float32(weight) * held_against[len(recent) - back : len(history) - back]
         return Misshapen(nats, alone + nats.max(axis=1), history[len(history) - len(recent) :], now)
@@ -184,7 +186,7 @@ class FaultOrMotion:
 
 def _several(nats: Floats) -> npt.NDArray[np.bool_]:
     """Return a mask (n,) of the windows whose third strongest channel has more nats than in good data."""
-    return (nats > QUIET_NATS).sum(axis=1) >= SEVERAL
+    return np.add.reduce((nats > QUIET_NATS).view(np.int8), axis=1, dtype=np.int16) >= SEVERAL
 
 
 def _unexplained(nats: Floats) -> Floats:

@@ -57,11 +57,14 @@ def _elsewhere(
     """Return the channels (k,) that are known at another place too, and in which windows each is there (n, k); takes
     what that adds off `deviation`."""
     channels = np.flatnonzero(state.standing.other)
-    there = np.zeros((len(deviation), len(channels)), bool)
-    for column, channel in enumerate(channels.tolist()):
-        other, sigma = state.standing.other[channel], gate.sigma[channel]
-        near = np.abs(deviation[:, channel] - other) < min(pace.clip * sigma, abs(other) / 2)
-        if near.any():
-            there[:, column] = near
-            deviation[near] -= other * gate.correlation[channel]
+    if not len(channels):
+        return channels, np.zeros((len(deviation), 0), bool)
+    others = state.standing.other[channels]
+    widths = np.minimum(pace.clip * gate.sigma[channels], np.abs(others) / 2)
+    there = np.abs(deviation[:, channels] - others) < widths
+    if there.any():
+        for column, channel in enumerate(channels.tolist()):  # one after the other: each throws a shadow on the rest
+            near = there[:, column] = np.abs(deviation[:, channel] - others[column]) < widths[column]
+            if near.any():
+                deviation[near] -= others[column] * gate.correlation[channel]
     return channels, there

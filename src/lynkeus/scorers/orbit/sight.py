@@ -131,8 +131,7 @@ class Sight:
         """Return the first change of the masks in a batch, and count towards later ones in the state after it."""
         if not self.pace.mask_after:
             return None
-        judged = _still(found.frozen, found.scores[:, 1])
-        return change_of_masks(found.after.standing, found.misshapen, judged, self.pace.mask_after, batch.time_ns)
+        return change_of_masks(found.after.standing, found.run, self.pace.mask_after, batch.time_ns)
 
     def _look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch by one set of channels in use."""
@@ -164,14 +163,14 @@ class Sight:
         monitor, beam = np.maximum(of_mean, of_shape), np.maximum(loud, moved.sway)
         scores = np.stack([monitor, beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
+        run = runs(before.standing, misshapen.now, _still(frozen, scores[:, 1]))
         if self.pace.settle:
-            run = runs(before.standing, misshapen.now, _still(frozen, beam))
             place = judge.news(place, walked.told | (run >= self.pace.block), walked, statistics, self._shots(batch))
         nats = np.maximum(moved.nats, misshapen.nats)
-        deviation, own = np.where(self.geometry.used, np.stack([walked.deviation, moved.deviation]), np.float32(0.0))
-        return WindowTests(
-            statistics, deviation, own, nats, misshapen.now, place, frozen, mirrored, scores, after,
-        )  # fmt: skip
+        deviation, own = walked.deviation, moved.deviation
+        if not self.geometry.used.all():
+            deviation, own = np.where(self.geometry.used, np.stack([deviation, own]), np.float32(0.0))
+        return WindowTests(statistics, deviation, own, nats, run, place, frozen, mirrored, scores, after)
 
     def _shots(self, batch: Batch) -> Callable[[int], Floats]:
         """Return what gives the residuals (shots, c) of one window of a batch."""
