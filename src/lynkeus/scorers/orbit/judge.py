@@ -18,6 +18,7 @@ from lynkeus.core import Floats
 from lynkeus.scorers.orbit.baseline import Gate
 from lynkeus.scorers.orbit.habit import OwnTails
 from lynkeus.scorers.orbit.tails import Tails
+from lynkeus.scorers.orbit.thin import Thin
 from lynkeus.scorers.orbit.walk import Walk
 from lynkeus.scorers.orbit.windows import WindowStatistics
 
@@ -67,7 +68,7 @@ class FaultOrMotion:
 
     tails: Tails
     gate: Gate
-    to_jitter: Floats
+    to_jitter: Floats | Thin
     used: npt.NDArray[np.bool_]
 
     def sway(self, away: Floats) -> Floats:

@@ -47,7 +47,7 @@ def runs(state: Adopted, nats: Floats, judged: npt.NDArray[np.bool_]) -> npt.NDA
     odd = nats > QUIET_NATS
     judged = judged & (np.add.reduce(odd.view(np.int8), axis=1, dtype=np.int16) <= max(MOST_ODD * odd.shape[1], 2.0))
     # Channels first: sums along the windows of one channel are then of neighbours in memory. All are whole numbers.
-    against = np.where(odd.T == (state.masked == USED)[:, None], np.int8(1), np.int8(-1))
+    against = np.where((state.masked == USED)[:, None] == odd.T, np.int8(1), np.int8(-1))
     against *= judged.view(np.int8)
     against[state.masked == MAINTENANCE] = -1
     total = np.add.accumulate(against, axis=1, dtype=np.int32)

@@ -85,7 +85,8 @@ class Sight:
         told = np.zeros(deviation.shape, bool)
         told[given] = walked.told
         elsewhere = given[walked.elsewhere]
-        return Walk(deviation, energy, away, given[walked.noticed], walked.towards, told, elsewhere, walked.here)
+        noticed = given[walked.noticed]
+        return Walk(deviation, energy, away, noticed, walked.ways, walked.towards, told, elsewhere, walked.here)
 
     def look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch, computed from a state, which stays as it is.
@@ -149,7 +150,7 @@ class Sight:
         frozen = (statistics.repeats >= max(statistics.length - 1, 1)).mean(axis=1, dtype=np.float64)
         mirrored = np.zeros(len(frozen))
         if len(walked.noticed):
-            likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards)
+            likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards, walked.ways)
             mirrored[walked.noticed] = np.maximum(likeness, 0.0) / 2.0  # a likelihood ratio
         loud = np.where(frozen > MOSTLY, FROZEN_NATS * frozen, moved.rest + mirrored)
         stepping = self._stepping(statistics, loud, frozen, before.last)
@@ -189,11 +190,12 @@ class Sight:
         stepping[rows] = np.minimum(loud[rows], self.tails.energy.nats(self.gate.energies(change)))
         return stepping
 
-    def _flip_likeness(self, deviation: Floats, towards: Floats) -> Floats:
+    def _flip_likeness(self, deviation: Floats, towards: Floats, ways: npt.NDArray[np.intp]) -> Floats:
         """Return how much better (k,) a mirror image about a long-term centre explains the deviation than standing
         still."""
         here = (deviation @ self.geometry.flip)[:, None, :]
-        away = here - 2.0 * (towards @ self.geometry.flip)
+        way = towards.reshape(-1, towards.shape[2]) @ self.geometry.flip
+        away = here - (2.0 * way).reshape(*towards.shape[:2], -1)[ways]
         # Clipped, so that no mode by itself speaks for a mirror image.
         gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
         return gain.max(axis=1)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Floats
-from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, KNOWN_ORBITS, MOST_WRONG, SWAY, Gate, OrbitBaseline, Pace
+from lynkeus.scorers.orbit.baseline import KNOWN_ORBITS, MOST_WRONG, SWAY, Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.course import ALONE, FEW, FIT, LONGEST, ON_LINE, SHORTEST, Course, Line, jumped, line_through
 from lynkeus.scorers.orbit.known import Fitting
+from lynkeus.scorers.orbit.quiet import centre_weights
 
 TIMES = np.arange(LONGEST) - 0.5 * (LONGEST - 1)
 SLOPE = (TIMES / np.square(TIMES).sum()).astype(np.float32)  # weights of the latest windows in the slope of their line
@@ -195,13 +195,7 @@ def _follow(
     state.level += move
     if len(state.known):
         state.known += move
-    state.centres += _weights(windows) * (state.level - state.centres)
-
-
-@cache
-def _weights(windows: int) -> Floats:
-    """Return by what share (4, 1) of the way each centre follows in some windows."""
-    return (1.0 - (1.0 - 1.0 / np.array(CENTRE_WINDOWS)) ** windows).astype(np.float32)[:, None]
+    state.centres += centre_weights(windows) * (state.level - state.centres)
 
 
 def _goes_on(state: OrbitBaseline, gate: Gate, pace: Pace) -> bool:

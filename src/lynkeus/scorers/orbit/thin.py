@@ -30,9 +30,18 @@ class Thin:
     def __rmatmul__(self, rows: Array) -> Array:
         return np.asarray(rows * self.scale + (rows @ self.left) @ self.right)
 
+    def __matmul__(self, columns: Floats) -> Floats:
+        return np.asarray(self.scale[:, None] * columns + self.left @ (self.right @ columns))
+
     def dense(self) -> Floats:
         """Return it as an array (c, c)."""
         return np.asarray(np.diag(self.scale) + self.left @ self.right)
+
+    def then(self, other: Thin) -> Thin:
+        """Return the product with another one, of as many modes as both have."""
+        inner = self.right * other.scale + (self.right @ other.left) @ other.right
+        left = np.concatenate([self.scale[:, None] * other.left, self.left], axis=1)
+        return Thin(self.scale * other.scale, left, np.concatenate([other.right, inner]))
 
     def inverse(self) -> Thin:
         """Return the inverse, of as many modes."""
@@ -47,6 +56,18 @@ class Thin:
     def single(self) -> Thin:
         """Return it in single precision."""
         return Thin(*(np.ascontiguousarray(part, np.float32) for part in (self.scale, self.left, self.right)))
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A matrix of few columns, `few` (c, k), and one of many, `many` (c, c), side by side: (c, k + c)."""
+
+    few: Floats
+    many: Thin
+    __array_ufunc__: ClassVar[None] = None
+
+    def __rmatmul__(self, rows: Array) -> Array:
+        return np.concatenate([rows @ self.few, rows @ self.many], axis=-1)
 
 
 def product_of(matrix: Floats | Thin, offset: Floats, most: int) -> Callable[[Floats], Floats]:
