@@ -24,6 +24,7 @@ from lynkeus.scorers.orbit.windows import WindowStatistics
 
 SEVERAL = 3  # a broken monitor may take its other plane along; three channels are more than one monitor
 QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
+MANY = 250  # channels, from which on it reaches more
 MEMORY = (1.0, 0.7, 0.4)  # a fault lasts: weights of what was held against the same channel one, two, three windows ago
 REMEMBERED_NATS = (2.0, 6.0)  # of earlier nats, what lies above the first counts, up to the second
 LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is always taken off the others
@@ -185,13 +186,18 @@ class FaultOrMotion:
         return np.minimum((deviation * self.gate.per_sigma) ** 2, self.gate.energy_clip).sum(axis=1)
 
 
+def _quiet_of(nats: Floats) -> np.float32:
+    """Return what a few of so many channels (n, c) reach in good data by chance."""
+    return np.float32(QUIET_NATS + max(np.log(nats.shape[1] / MANY), 0.0))
+
+
 def _several(nats: Floats) -> npt.NDArray[np.bool_]:
     """Return a mask (n,) of the windows whose third strongest channel has more nats than in good data."""
-    return np.add.reduce((nats > QUIET_NATS).view(np.int8), axis=1, dtype=np.int16) >= SEVERAL
+    return np.add.reduce((nats > _quiet_of(nats)).view(np.int8), axis=1, dtype=np.int16) >= SEVERAL
 
 
 def _unexplained(nats: Floats) -> Floats:
     """Return the nats (n,) that others have beyond good data, but for one: a broken monitor may take its other plane
     along."""
-    excess = np.maximum(nats - QUIET_NATS, 0.0)
+    excess = np.maximum(nats - _quiet_of(nats), 0.0)
     return excess.sum(axis=1) - excess.max(axis=1)

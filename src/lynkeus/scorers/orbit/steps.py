@@ -28,7 +28,7 @@ def step(state: OrbitBaseline, block: Fitting, gate: Gate, pace: Pace) -> None:
         state.level += block.deviation.mean(axis=0) / np.float32(state.seen)
         state.seen = state.seen if state.seen < pace.warm_up else np.inf
         return
-    if len(block.channels):
+    if block.there.any():
         _come_back(state, block, gate)
     if state.course.sums[0]:
         block = block._replace(deviation=block.deviation * state.course.width(0, len(block.deviation)))
@@ -48,7 +48,7 @@ def step(state: OrbitBaseline, block: Fitting, gate: Gate, pace: Pace) -> None:
             _leave(state, back)
             state.course = replace(Course.none(len(back)), recent=state.course.recent)  # it is known as well as before
         chosen = quiet & (block.which == number)
-        average = np.add.reduce(block.deviation[chosen], axis=0) * np.float32(1.0 / chosen.sum())
+        average = block.deviation[chosen].mean(axis=0)
     state.beam_held = state.beam_held if pace.settle else 0
     _settle(state, average, len(block.deviation), gate, pace, loud=False)
     _follow(state, block.deviation, chosen, average, gate, pace)
@@ -126,7 +126,7 @@ def _is_ramp(slope: Floats, sigma: float, gate: Gate, pace: Pace) -> bool:
 
 def _come_back(state: OrbitBaseline, block: Fitting, gate: Gate) -> None:
     """Move the channels that were at their other place through most of a block there."""
-    there = block.channels[block.there.sum(axis=0) * 2 > len(block.there)] if block.there.any() else ()
+    there = block.channels[block.there.sum(axis=0) * 2 > len(block.there)]
     if len(there):
         moves = (state.standing.other[there][:, None] * gate.correlation[there]).sum(axis=0)
         state.level += moves
