@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from lynkeus.cli.learned import say_what_was_learned
+from lynkeus.cli.live import recorded
 from lynkeus.cli.options import FitOptions, screen
 from lynkeus.cli.passes import Passes
 from lynkeus.core import SettingsError, Source, plugins
@@ -45,7 +46,9 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        source = Passes(open_source(options.data, kept, options.meta, pictures=_reads_pictures(options.scorer)), bar)
+        opened = open_source(options.data, kept, options.meta, pictures=_reads_pictures(options.scorer))
+        rows = int(options.window) if options.window.isdecimal() else 0
+        source = Passes(recorded(opened, options.for_time, options.data, rows), bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -98,7 +101,7 @@ def _fit_runs(options: FitOptions) -> None:
 
     refused = {
         "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
-        "--labels": options.labels, "--weights": options.weights,
+        "--labels": options.labels, "--weights": options.weights, "--for": options.for_time,
         "--context": options.context, "--meta": options.meta, "--position": options.position, "--time": options.time,
     }  # fmt: skip
     # Refused rather than ignored: who gives an option believes that it does something.

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lynkeus.cli.live import heard
 from lynkeus.cli.options import WatchOptions, load_model, open_as_fitted, screen
 from lynkeus.core import SettingsError
 from lynkeus.progress import say
@@ -51,6 +52,8 @@ def watch_data(options: WatchOptions) -> int:
     )  # fmt: skip
     masked = _masked(fitted, options)
     source = open_as_fitted(fitted, options.data, None)
+    if heard(source) is not None:
+        settings = replace(settings, speed=0.0)  # it has its own pace
     check(fitted, source, settings)  # before a store is made
     with contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
         known = [pulse.monitor.name for pulse in kept.monitors()]

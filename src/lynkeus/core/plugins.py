@@ -70,6 +70,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "numpy": "lynkeus.sources.formats.numpy:NumpySource",
         "images": "lynkeus.sources.images.folder:ImageSource",
         "bundle": "lynkeus.sources.bundles.bundle:BundleSource",
+        "epics+pva": "lynkeus.sources.streams.source:PvaSource [live]",
     },
     "simulators": {
         "orbit": "lynkeus.simulate.beam.orbit:OrbitSource",

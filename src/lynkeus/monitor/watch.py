@@ -25,7 +25,7 @@ from lynkeus.fitting.follow import can_mask, move_past, start, state_of
 from lynkeus.fitting.reference import mean_sample
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
-from lynkeus.monitor.silent import with_silence
+from lynkeus.monitor.silent import with_lost_source, with_silence
 from lynkeus.monitor.site import NAME, PLACE
 from lynkeus.monitor.standing import leave_out, stood_last, what_stands
 from lynkeus.monitor.store import Store
@@ -102,6 +102,7 @@ def watch(
                 commit = _commit(fitted, scored, settings, run)
                 before = len(commit.opened)
                 commit = with_silence(commit, fitted, prepared, scored, run.open, settings.place)
+                commit = with_lost_source(commit, fitted, prepared, scored, run.open, settings.place)
                 run.alarms += len(commit.opened) - before
                 # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)

@@ -58,7 +58,7 @@ def open_source(
     what, where, what to do; also where a folder holds both images and tables, unless `meta` says that images are meant.
     """
     if "://" in str(data):
-        return _open_url(str(data), layout)
+        return _open_url(str(data), layout, expected)
     with one_line(data):
         path = Path(data).expanduser()
         clouds = None if meta or pictures else _clouds(path, layout, expected)
@@ -162,11 +162,12 @@ def format_of(path: Path) -> str:
     return found if name == path.name.lower() or found == "csv" else ""
 
 
-def _open_url(url: str, layout: str | Path | Layout | None) -> Source:
+def _open_url(url: str, layout: str | Path | Layout | None, expected: Schema | None) -> Source:
     """`sim://NAME?option=value`, or `NAME://...` of a source plug-in, which is given the URL."""
-    parts = urlsplit(url)
+    parts = urlsplit(url.replace("[", "%5B").replace("]", "%5D"))  # of a pattern, not of an address
     if parts.scheme != "sim":
-        return plugins.load("sources", parts.scheme)(url)
+        stream = plugins.load("sources", parts.scheme)
+        return stream(url, expected) if "expected" in inspect.signature(stream).parameters else stream(url)
     if layout is not None:
         raise SettingsError(f"{url}: a simulator needs no --layout; leave it out")
     simulator = plugins.load("simulators", parts.netloc)

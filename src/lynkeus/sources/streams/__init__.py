@@ -1,0 +1,1 @@
+"""Streams: live data of control systems as Sources, events built by time or pulse id."""

@@ -1,0 +1,89 @@
+"""Clocks: time stamps of devices, which may be zero, far off, skewed or jump; what is done about it is said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+
+from lynkeus.sources.streams.update import Update
+
+NS = 1_000_000_000
+FIRST_NS = 631_152_000 * NS  # 1990, before which EPICS knows no time
+FUTURE_S = 86_400.0  # a stamp further ahead of this machine's clock is no time
+JUMP_S = 2.0  # a clock that moves by more, less what has passed, has jumped
+
+
+class Clocks:
+    """Turns stamps of `n` channels into times that go on; `tell` is given a line for all that is not as it should be.
+
+    A device without a clock has the receiver's time, a clock that is behind or ahead of most others is moved to
+    them, and one that jumped goes on as before: shifts are said, once for each change.
+    """
+
+    def __init__(self, names: tuple[str, ...], tell: Callable[[str], None]) -> None:
+        self.names, self.tell = names, tell
+        self.shift_ns = [0] * len(names)
+        self.last_ns = [0] * len(names)  # raw stamp
+        self.arrived_ns = [0] * len(names)
+        self.zero: set[int] = set()
+        self.far: set[int] = set()
+        self.jumps = 0
+        self._wall_ns = time.time_ns() - time.monotonic_ns()
+
+    def now_ns(self, arrived_ns: int) -> int:
+        """Return the receiver's time, of its steady clock."""
+        return arrived_ns + self._wall_ns
+
+    def time_of(self, update: Update, usual_ns: int) -> int:
+        """Return when a value was taken; `usual_ns`: step between two samples."""
+        k, stamp = update.channel, update.stamp_ns
+        received = self.now_ns(update.arrived_ns)
+        if stamp < FIRST_NS:
+            self._once(self.zero, k, "has no time stamps (zero); the receiver's clock is used")
+            return received
+        if stamp > received + FUTURE_S * NS:
+            at = f"{datetime.fromtimestamp(min(stamp // NS, 2**33), UTC):%Y-%m-%d}"
+            self._once(self.far, k, f"has a time stamp of {at}, which is no time; the receiver's clock is used")
+            return received
+        if self.last_ns[k]:
+            step, passed = stamp - self.last_ns[k], update.arrived_ns - self.arrived_ns[k]
+            # A burst after a stall arrives at once but is stamped evenly: no jump.
+            even = 0 <= step <= max(5 * usual_ns, NS)
+            if not even and abs(step - passed) > JUMP_S * NS:
+                self._jump(k, step - passed)
+        self.last_ns[k], self.arrived_ns[k] = stamp, update.arrived_ns
+        return stamp + self.shift_ns[k]
+
+    def _once(self, seen: set[int], k: int, says: str) -> None:
+        if k not in seen:
+            seen.add(k)
+            self.tell(f"{self.names[k]} {says}")
+
+    def _jump(self, k: int, by_ns: int) -> None:
+        self.jumps += 1
+        self.shift_ns[k] -= by_ns
+        if abs(self.shift_ns[k]) <= JUMP_S * NS:
+            self.shift_ns[k] = 0
+            self.tell(f"the clock of {self.names[k]} jumped by {by_ns / NS:+.3g} s, back to where it was")
+        else:
+            moved = f"its times are moved by {self.shift_ns[k] / NS:+.3g} s, so that they go on"
+            self.tell(f"the clock of {self.names[k]} jumped by {by_ns / NS:+.3g} s; {moved}")
+
+    def align(self, offsets_ns: dict[int, float], tolerance_ns: float) -> None:
+        """Move clocks that are further from the middle one than `tolerance_ns`; `offsets_ns`: stamp less arrival."""
+        if len(offsets_ns) < 2:
+            return
+        middle = float(np.median(list(offsets_ns.values())))
+        for k, offset in offsets_ns.items():
+            off = offset - middle
+            if abs(off) > tolerance_ns:
+                self.shift_ns[k] = -round(off)
+                says = "ahead of" if off > 0 else "behind"
+                self.tell(f"the clock of {self.names[k]} is {abs(off) / NS:.3g} s {says} most others; it is moved")
+        ahead_s = (middle - self._wall_ns) / NS
+        if abs(ahead_s) > JUMP_S:
+            says = "ahead of" if ahead_s > 0 else "behind"
+            self.tell(f"the clocks of the devices are {abs(ahead_s):.3g} s {says} this machine's; theirs are used")

@@ -1,0 +1,43 @@
+"""Recorded: some minutes of a stream, kept in memory, so that a fit may read them several times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lynkeus.core.batch import Batch, Schema, concatenate
+from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.sources.streams.source import StreamSource
+
+UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+ROWS = 4096  # of a batch
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds of "30s", "30m", "2h" or "1d". Raises SettingsError."""
+    found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([a-z]*)", text.strip())
+    if found is None or found[2] not in UNITS_S or not float(found[1]):
+        raise SettingsError(f"--for {text}: must be a time such as 30s, 30m, 2h or 1d")
+    return float(found[1]) * UNITS_S[found[2]]
+
+
+class Recorded:
+    """The rows of a stream over `seconds`, in order of time; `messages` are those of the stream.
+
+    Raises SourceError where nothing came."""
+
+    def __init__(self, stream: StreamSource, seconds: float) -> None:
+        self.schema: Schema = stream.schema
+        stream.for_s = seconds
+        batches = list(stream)
+        if not batches:
+            raise SourceError(f"{stream.settings.where}: no sample came in {seconds:g} s; see rate_hz, tolerance_s")
+        self.rows = concatenate(batches)
+        self.messages = [*stream.counted(), f"{len(self.rows)} samples were recorded in {seconds:g} s"]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for start in range(0, len(self.rows), ROWS):
+            yield self.rows[start : start + ROWS]

@@ -1,0 +1,90 @@
+"""A stream on the command line: fitted, watched, its server killed and back, an offset found, stopped by Ctrl-C."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.sources.streams.servers import pva_server
+
+from lynkeus.monitor.records import StoredAlarm
+from lynkeus.monitor.store import Store
+
+pytest.importorskip("p4p")
+pytestmark = pytest.mark.slow
+LYNKEUS = [sys.executable, "-m", "lynkeus"]
+PATIENCE_S = 60.0  # on a machine that others use as well
+
+
+def until(what: Callable[[], object], patience_s: float = PATIENCE_S) -> float:
+    """Wait until something holds; return how long it took."""
+    begun = time.monotonic()
+    while not what():
+        assert time.monotonic() - begun < patience_s, "waited in vain"
+        time.sleep(0.1)
+    return time.monotonic() - begun
+
+
+def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/live.db"
+    with pva_server() as server:
+        names = [f"T:{k}" for k in range(server.channels)] + ["T:VECTOR", "T:SET", "T:NONE"]
+        (tmp_path / "list.toml").write_text(f'server = "127.0.0.1:{server.port}"\nconnect_s = 2\npvs = {names}\n')
+        stream = f"epics+pva://{tmp_path}/list.toml"
+        fit = [*LYNKEUS, "fit", stream, "--for", "12s", "-s", "mahalanobis", "--window", "4", "-o", "model"]
+        fitted = subprocess.run(fit, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert fitted.returncode == 0, fitted.stderr
+        assert "T:NONE: not connected" in fitted.stderr
+        assert "T:SET: slower than the samples" in fitted.stderr
+
+        command = [*LYNKEUS, "watch", "model", stream, "--store", url, "--budget", "300/h"]
+        watch = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        store = Store(url)
+        until(lambda: [pulse for pulse in store.monitors() if pulse.samples > 100])
+
+        def lost() -> list[StoredAlarm]:
+            return store.alarms(output="source")
+
+        server.kill()
+        until(lost)
+        assert lost()[0].is_open
+        begun = time.time()
+        server.start(offset_after_s=6.0)
+        until(lambda: not lost()[0].is_open)
+        assert len(lost()) == 1
+        offset_ns = (begun + 5.0) * 1e9
+        until(
+            lambda: [
+                one
+                for one in store.alarms(output="anomaly")
+                if one.alarm.where == "T:1" and one.alarm.peak_ns > offset_ns
+            ]
+        )
+        watch.send_signal(signal.SIGINT)
+        _, said = watch.communicate(timeout=PATIENCE_S)
+        store.close()
+    assert watch.returncode == 0, said
+    assert "source lost" in said
+    assert "source is back" in said
+    assert "stopped; everything that was committed is kept" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["epics+pva://A"], "say how long to listen"),
+        (["epics+pva://A,A", "--for", "30s"], "A is there twice"),
+        (["epics+pva://A", "--for", "soon"], "--for soon: must be a time such as 30s"),
+        (["sim://orbit?hours=0.1", "--for", "30s"], "is no stream"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(tmp_path: Path, options: list[str], says: str) -> None:
+    command = [*LYNKEUS, "fit", *options, "-s", "mahalanobis", "-o", str(tmp_path / "model")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert says in run.stderr
+    assert run.stderr.strip().count("\n") == 0

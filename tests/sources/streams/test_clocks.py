@@ -1,0 +1,63 @@
+"""Time stamps of devices: zero, in 2106, skewed, jumping; and a burst after a stall, which is no jump."""
+
+import time
+
+import pytest
+
+from lynkeus.sources.streams.clocks import Clocks
+from lynkeus.sources.streams.update import Update
+
+NS = 1_000_000_000
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+def updated(stamp_ns: int, arrived_ns: int, channel: int = 0) -> Update:
+    return Update(channel, stamp_ns, 0, 1.0, 0, arrived_ns)
+
+
+@pytest.mark.parametrize(("stamp_ns", "says"), [(0, "no time stamps"), (4_294_967_295 * NS, "2106")])
+def test_stamps_that_are_no_times_give_the_receivers_clock_and_are_said_once(
+    told: list[str], stamp_ns: int, says: str
+) -> None:
+    clocks = Clocks(("A",), told.append)
+    now = time.monotonic_ns()
+    for step in range(3):
+        at = clocks.time_of(updated(stamp_ns, now + step), NS)
+        assert abs(at - time.time_ns()) < 60 * NS
+    assert len(told) == 1
+    assert says in told[0]
+
+
+def test_a_clock_that_jumps_goes_on_and_both_ways_are_said(told: list[str]) -> None:
+    clocks = Clocks(("A",), told.append)
+    now, stamp = time.monotonic_ns(), time.time_ns()
+    times = [clocks.time_of(updated(stamp + k * NS + jump, now + k * NS), NS) for k, jump in
+             enumerate((0, 0, -3600 * NS, -3600 * NS, 0, 0))]  # fmt: skip
+    assert times == [stamp + k * NS for k in range(6)]
+    assert len(told) == 2
+    assert "-3.6e+03 s" in told[0]
+    assert "back to where it was" in told[1]
+
+
+def test_a_stall_an_outage_and_a_burst_are_no_jumps(told: list[str]) -> None:
+    clocks = Clocks(("A",), told.append)
+    now, stamp = time.monotonic_ns(), time.time_ns()
+    arrivals = [0, 10, 10, 10, 70]  # seconds; stamped every second, then a minute of nothing
+    stamps = [0, 1, 2, 3, 63]
+    for arrived, at in zip(arrivals, stamps, strict=True):
+        clocks.time_of(updated(stamp + at * NS, now + arrived * NS), NS)
+    assert not told
+
+
+def test_one_clock_that_is_behind_is_moved_to_the_others(told: list[str]) -> None:
+    clocks = Clocks(("A", "B", "C"), told.append)
+    wall = time.time_ns() - time.monotonic_ns()
+    clocks.align({0: wall, 1: wall + 1000, 2: wall - 3 * NS}, NS / 10)
+    assert len(told) == 1
+    assert "C is 3 s behind" in told[0]
+    now = time.monotonic_ns()
+    assert abs(clocks.time_of(updated(now + wall - 3 * NS, now, 2), NS) - (now + wall)) < NS / 100
