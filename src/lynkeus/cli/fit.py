@@ -85,6 +85,10 @@ def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
     layout = read_layout(options.layout)
     given: dict[str, Any] = {"truth": options.labels, "weight": options.weights, "axes": options.axes}
     given["blocks"] = (Block(options.array),) if options.array else ()
+    if options.select:
+        if layout.trains is None:
+            raise SettingsError("--select: chooses sources of a run of trains; give --layout extra_data too")
+        given["trains"] = tuple(options.select)
     given = {name: value for name, value in given.items() if value}
     return replace(layout, **given), bool(given)
 
@@ -101,7 +105,7 @@ def _fit_runs(options: FitOptions) -> None:
 
     refused = {
         "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
-        "--labels": options.labels, "--weights": options.weights, "--for": options.for_time,
+        "--labels": options.labels, "--weights": options.weights, "--for": options.for_time, "--select": options.select,
         "--context": options.context, "--meta": options.meta, "--position": options.position, "--time": options.time,
     }  # fmt: skip
     # Refused rather than ignored: who gives an option believes that it does something.

@@ -51,6 +51,7 @@ class FitOptions:
     window: Annotated[str, typer.Option(help="Rows per window; 0: single rows; auto: by the period of the data")] = "0"
     stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: no overlap (auto: an eighth)")] = 0
     for_time: Annotated[str, typer.Option("--for", help="Streams: how long to listen, such as 30s, 30m, 2h")] = ""
+    select: Annotated[list[str] | None, typer.Option(help="Runs of trains: sources, such as '*/XGM/*'")] = None
     labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
     weights: Annotated[str | None, typer.Option(help="Array or column that says how much each row counts")] = None
     verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None

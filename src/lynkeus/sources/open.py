@@ -16,6 +16,7 @@ from lynkeus.core.protocols import Source
 from lynkeus.files.damaged import one_line
 from lynkeus.sources.bundles.bundle import is_bundle
 from lynkeus.sources.formats.files import Files
+from lynkeus.sources.formats.hdf.trains import RunOfTrains
 from lynkeus.sources.formats.hdf5_texts import try_texts
 from lynkeus.sources.formats.layout import Layout, read_layout
 from lynkeus.sources.formats.samples import SampleFile, is_described
@@ -61,6 +62,9 @@ def open_source(
         return _open_url(str(data), layout, expected)
     with one_line(data):
         path = Path(data).expanduser()
+        run = read_layout(layout)
+        if run.trains is not None:
+            return Ordered(Finite(matched(RunOfTrains(path, run.trains, run.instrument), expected)))
         clouds = None if meta or pictures else _clouds(path, layout, expected)
         if clouds is not None:
             return clouds

@@ -121,7 +121,8 @@ class Layout:
     file that stand for a missing value; `axes` of each sample of an array with more than two: "channel,time",
     "time,channel" (waveforms) or "row,column" (images).
     With `pulses` the file holds waveforms, and the parts about tables are not used; with `weaver` (a data configuration
-    of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets.
+    of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets;
+    with `trains` it is a run of the European XFEL, of which these are patterns of the sources that are meant.
     """
 
     name: str = ""
@@ -138,6 +139,7 @@ class Layout:
     axes: str = ""
     weaver: dict[str, Any] | None = None
     clouds: dict[str, Any] | None = None
+    trains: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "")
@@ -187,6 +189,8 @@ class Layout:
         made["blocks"] = tuple(_make(Block, block, "blocks") for block in blocks)
         if isinstance(made.get("missing"), list):
             made["missing"] = tuple(made["missing"])
+        if made.get("trains") is not None:
+            made["trains"] = _texts(made["trains"], "trains")
         if made.get("times") is not None:
             made["times"] = _make(Times, made["times"], "times")
         if made.get("pulses") is not None:
@@ -276,6 +280,12 @@ def _check_texts(made: Any, where: str) -> None:
         if field.type == "str" and not isinstance(getattr(made, field.name), str):
             given = getattr(made, field.name)
             raise SettingsError(f"{_dotted(where, field.name)}: must be text, got {given!r}")
+
+
+def _texts(given: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(given, list | tuple) or not given or not all(isinstance(text, str) for text in given):
+        raise SettingsError(f"{where}: must be a list of patterns, got {given!r}")
+    return tuple(given)
 
 
 def _dotted(where: str, name: str) -> str:

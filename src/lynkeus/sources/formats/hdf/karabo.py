@@ -32,7 +32,7 @@ def blocks_of(file: h5py.File) -> tuple[dict[str, str], list[str]]:
         last = path.rpartition("/")[2]
         if kind not in ("CONTROL", "INSTRUMENT") or last in ("trainId", "timestamp") or not is_numbers(data.dtype):
             continue
-        axis = _axis(file, View(data), trains)
+        axis = axis_of_trains(file, View(data), trains)
         if axis is None or data.ndim not in (1, 2) or (data.ndim == 2 and data.shape[1] > WIDEST):
             left_out.append(name)
         else:
@@ -46,7 +46,7 @@ def by_train(file: h5py.File, views: Sequence[View], where: object) -> Index:
     trains, rows = _trains(file), []
     ids = np.unique(trains[trains > 0])
     for view in views:
-        axis = _axis(file, view, trains)
+        axis = axis_of_trains(file, view, trains)
         if axis is None:
             raise SourceError(
                 f"{where}: {view.name} has {len(view)} rows for {len(ids)} trains, more than one for some of them; "
@@ -72,7 +72,7 @@ def _trains(file: h5py.File) -> Array:
     return np.asarray(file[TRAINS][:]).astype(np.int64)
 
 
-def _axis(file: h5py.File, view: View, trains: Array) -> Axis | None:
+def axis_of_trains(file: h5py.File, view: View, trains: Array) -> Axis | None:
     """The trains of the rows that hold data; None where a train has several rows, or where nothing says it."""
     path = view.dataset.name.strip("/").partition("/")[2]
     index = _index_of(file, path)
