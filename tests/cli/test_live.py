@@ -1,6 +1,7 @@
 """A stream on the command line: fitted, watched, its server killed and back, an offset found, stopped by Ctrl-C."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +29,30 @@ def until(what: Callable[[], object], patience_s: float = PATIENCE_S) -> float:
     return time.monotonic() - begun
 
 
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def published_alarm(port: int) -> None:
+    """What operators see: the alarm of the offset with its severity and words, and a heart that beats."""
+    from p4p.client.thread import Context
+
+    where = {"EPICS_PVA_NAME_SERVERS": f"127.0.0.1:{port}", "EPICS_PVA_AUTO_ADDR_LIST": "NO", "EPICS_PVA_ADDR_LIST": ""}
+    with Context("pva", conf=where, useenv=False) as context:
+        rate = context.get("LYN:TEST:ANOMALY:ALARMS_PER_HOUR", timeout=PATIENCE_S)
+        score = context.get("LYN:TEST:ANOMALY:SCORE", timeout=PATIENCE_S)
+        before = float(context.get("LYN:TEST:HEARTBEAT", timeout=PATIENCE_S))
+        assert rate.severity == 2  # MAJOR
+        assert "T:1" in rate.raw.alarm.message
+        assert "once in" in rate.raw.alarm.message
+        assert float(score) > 0
+        assert 0 <= float(context.get("LYN:TEST:ANOMALY:P_VALUE", timeout=PATIENCE_S)) < 0.1
+        assert int(context.get("LYN:TEST:OPEN", timeout=PATIENCE_S)) >= 1
+        until(lambda: float(context.get("LYN:TEST:HEARTBEAT", timeout=PATIENCE_S)) > before)
+
+
 def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/live.db"
     with pva_server() as server:
@@ -40,7 +65,9 @@ def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
         assert "T:NONE: not connected" in fitted.stderr
         assert "T:SET: slower than the samples" in fitted.stderr
 
-        command = [*LYNKEUS, "watch", "model", stream, "--store", url, "--budget", "300/h"]
+        port = free_port()
+        publish = f"epics+pva://LYN:TEST?server=127.0.0.1:{port}"
+        command = [*LYNKEUS, "watch", "model", stream, "--store", url, "--budget", "300/h", "--publish", publish]
         watch = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         store = Store(url)
         until(lambda: [pulse for pulse in store.monitors() if pulse.samples > 100])
@@ -63,6 +90,7 @@ def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
                 if one.alarm.where == "T:1" and one.alarm.peak_ns > offset_ns
             ]
         )
+        published_alarm(port)
         watch.send_signal(signal.SIGINT)
         _, said = watch.communicate(timeout=PATIENCE_S)
         store.close()

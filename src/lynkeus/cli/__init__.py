@@ -11,6 +11,7 @@ from rich.console import Console
 
 import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
+from lynkeus.cli import stores
 from lynkeus.cli.jet_options import ScaleFactorOptions
 from lynkeus.cli.options import (
     BundleOptions,
@@ -261,6 +262,9 @@ def demo(
     from lynkeus.demo import run
 
     run(folder, port, wait, screen)
+
+
+stores.add_to(app)
 
 
 @app.command()

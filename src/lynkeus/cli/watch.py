@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 def watch_data(options: WatchOptions) -> int:
     """Run the command; the exit code is 1 where something was found."""
     from lynkeus.core.incident import incidents
+    from lynkeus.monitor.publish import both, publisher
     from lynkeus.monitor.site import SiteSettings, name_in
     from lynkeus.monitor.standing import add_maintenance
     from lynkeus.monitor.store import Store
@@ -55,14 +56,18 @@ def watch_data(options: WatchOptions) -> int:
     if heard(source) is not None:
         settings = replace(settings, speed=0.0)  # it has its own pace
     check(fitted, source, settings)  # before a store is made
-    with contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
+    published = publisher(options.publish, fitted, settings.rule)
+    if published is not None:
+        say(screen, [f"{published.prefix}:... is published, port {published.port}"])
+    kept_open = contextlib.closing(published) if published is not None else contextlib.nullcontext()
+    with kept_open, contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
         known = [pulse.monitor.name for pulse in kept.monitors()]
         settings = replace(settings, name=name_in(known, settings.name))
         if masked:
             add_maintenance(kept, [replace(one, monitor=settings.name) for one in masked])
             kept_until = f"until {options.until} UTC" if options.until else "until further notice"
             say(screen, [f"masked {kept_until}: {', '.join(one.channel for one in masked)}"])
-        done = watch(fitted, source, kept, settings, tick)
+        done = watch(fitted, source, kept, settings, both(tick, published))
         shown = kept.address
         problems = incidents(stored.alarm for stored in kept.alarms(settings.name, limit=MOST_ALARMS))
     say(screen, [f"  {_stands(one)}" for one in done.standing])
@@ -108,7 +113,12 @@ def _watch_folder(what: str, options: WatchOptions, facts: SiteSettings, begin: 
     from lynkeus.monitor.folders.watch import Watched, watch_folder
     from lynkeus.monitor.store import Store
 
-    for name, given in (("--budget", options.budget), ("--name", options.name), ("--mask", options.mask)):
+    for name, given in (
+        ("--budget", options.budget),
+        ("--name", options.name),
+        ("--mask", options.mask),
+        ("--publish", options.publish),
+    ):
         if given is not None:
             raise SettingsError(f"{name}: has no meaning for {what}; their rate is a share of {what}, --false-alarms")
 

@@ -67,6 +67,7 @@ class Watched:
     follower: Follower = field(default_factory=Follower)
     standing: list[Standing] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    scored: Scored | None = None  # the windows of the last commit
 
 
 def check(fitted: Fitted, source: Source, settings: WatchSettings) -> Source:
@@ -113,7 +114,7 @@ def watch(
                 now = replace(commit, progress=_progress(fitted, run), missed=missed, standing=changed)
                 store.commit(settings.name, owner, now)
                 run.missed += missed
-                run.messages = list(getattr(prepared, "messages", ()))
+                run.messages, run.scored = list(getattr(prepared, "messages", ())), scored
                 if tick is not None:
                     tick(run)
         _close_all(fitted, store, settings.name, owner, run)

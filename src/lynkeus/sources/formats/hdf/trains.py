@@ -82,9 +82,10 @@ class RunOfTrains:
                 for name, dataset in datasets_of(file).items():
                     self._add(path, file, name, dataset)
         if not self._pieces:
-            there = listed(sorted(self._sources), 4)
+            why = [f"{name} ({why})" for name, why in self._left_out.items()]
+            there = listed(why or sorted(self._sources), 4)
             raise SourceError(
-                f"{self.path}: {', '.join(self.select)} matches no data with a number for each train; sources are {there}"
+                f"{self.path}: {', '.join(self.select)} matches no data with a number for each train; there are {there}"
             )
         self.ids = np.unique(np.concatenate(ids))
         if not len(self.ids):

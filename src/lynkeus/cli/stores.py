@@ -1,0 +1,92 @@
+"""lynkeus status and prune: what monitors do, and how much of what they kept is kept on."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lynkeus.cli.options import SiteFile, StoreUrl, screen
+from lynkeus.core import SettingsError
+from lynkeus.progress import say
+
+if TYPE_CHECKING:
+    from lynkeus.monitor.records import Pulse
+    from lynkeus.monitor.store import Store
+
+QUIET_S = 30.0  # a monitor without a heartbeat for so long may be taken over by another process
+NS = 1_000_000_000
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(status)
+    app.command()(prune)
+
+
+def status(store: StoreUrl = None, site: SiteFile = None) -> None:
+    """Show what each monitor of a store does; exit code 1 where one is silent or has an open alarm."""
+    from lynkeus.monitor.store import Store
+
+    with contextlib.closing(Store(_url(store, site))) as kept:
+        pulses = kept.monitors()
+        lines = [_line(kept, pulse) for pulse in pulses]
+    for line, _ in lines:
+        typer.echo(line)
+    if not lines:
+        typer.echo("no monitor has written into this store yet")
+    raise typer.Exit(1 if any(bad for _, bad in lines) else 0)
+
+
+def prune(
+    keep: Annotated[str, typer.Option(help="How much to keep: 400d, 52w, 48h; counted back from each monitor's last")],
+    store: StoreUrl = None,
+    site: SiteFile = None,
+) -> None:
+    """Remove the scores of windows that are older; alarms, evidence and verdicts stay."""
+    from lynkeus.monitor.store import Store
+
+    kept_ns = _seconds(keep) * NS
+    with contextlib.closing(Store(_url(store, site))) as kept:
+        for pulse in kept.monitors():
+            if pulse.last_end_ns is None:
+                continue
+            removed = kept.prune_points(pulse.monitor.name, round(pulse.last_end_ns - kept_ns))
+            say(screen, [f"{pulse.monitor.name}: {removed} scores older than {keep} before its last were removed"])
+
+
+def _url(store: str | None, site: Path | None) -> str:
+    from lynkeus.monitor.site import SiteSettings
+
+    url = SiteSettings.read(site).replaced(store=store).store
+    file = Path(url.removeprefix("sqlite:///")).expanduser()
+    if url.startswith("sqlite:///") and not file.is_file():
+        raise SettingsError(f"--store {url}: there is no such store; lynkeus watch makes one")
+    return url
+
+
+def _line(kept: Store, pulse: Pulse) -> tuple[str, bool]:
+    """One line of a monitor, and whether somebody should look."""
+    name = pulse.monitor.name
+    silent_s = (time.time_ns() - pulse.heartbeat_ns) / NS
+    state = "finished" if pulse.finished else ("running" if silent_s < QUIET_S else f"silent for {silent_s:.0f} s")
+    opened = kept.alarms(name, status="open")
+    last = "no data yet"
+    if pulse.last_end_ns is not None:
+        last = f"data until {datetime.fromtimestamp(pulse.last_end_ns / NS, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    words = ", ".join(f"{one.alarm.output} {one.alarm.where}".strip() for one in opened) or "none"
+    counts = f"{pulse.samples} samples ({pulse.samples_per_s:.3g}/s), {pulse.missed} missed"
+    line = f"{name}: {state} ({pulse.host}, {pulse.pid}), {last}, {counts}, open alarms: {words}"
+    return line, bool(opened) or (not pulse.finished and silent_s >= QUIET_S)
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([hdwy])", text.strip())
+    if found is None or not float(found[1]):
+        raise SettingsError(f"--keep {text}: must be a time such as 48h, 400d, 52w or 5y")
+    return float(found[1]) * {"h": 3600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_557_600.0}[found[2]]
