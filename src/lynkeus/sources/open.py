@@ -181,7 +181,7 @@ def _open_url(url: str, layout: str | Path | Layout | None) -> Source:
 
 def value_of(text: str) -> Any:
     """Return what a user typed as a number, as true or false, or as it is."""
-    for kind in (int, float):
+    for kind in () if "_" in text else (int, float):  # Python's 1_000 is a name here, such as that of a mass point
         try:
             return kind(text)
         except ValueError:
