@@ -61,6 +61,10 @@ def open_source(
         return _open_url(str(data), layout)
     with one_line(data):
         path = Path(data).expanduser()
+        if (events := read_layout(layout)).events is not None:
+            from lynkeus.sources.events.source import EventSource
+
+            return Finite(EventSource(path, events, expected))
         clouds = None if meta or pictures else _clouds(path, layout, expected)
         if clouds is not None:
             return clouds
