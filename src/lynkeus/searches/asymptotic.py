@@ -30,10 +30,8 @@ class Asymptotic:
     def __call__(self, strength: float) -> list[float]:
         """Return CLs as observed, then as expected at -2 to 2 sigmas."""
         root, expected = (self._root(strength, k) for k in (0, 1))
-        if root <= expected:
-            t = root - expected
-        else:
-            t = (root**2 - expected**2) / (2 * max(expected, 1e-12))
+        above = (root**2 - expected**2) / (2 * max(expected, 1e-12))
+        t = root - expected if root <= expected else above
         every = np.array([t, *SIGMAS])  # not clipped at 0, as pyhf does by default
         found: Floats = np.exp(log_ndtr(-(every + expected)) - log_ndtr(-every))
         return [float(one) for one in np.minimum(found, 1.0)]

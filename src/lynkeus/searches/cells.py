@@ -11,7 +11,7 @@ from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.metrics.significance import asimov_significance
 from lynkeus.searches.classifier import Classifier
 from lynkeus.searches.events import Events
-from lynkeus.searches.plan.plan import PROBABILITY, Plan, Point, Region
+from lynkeus.searches.plan.plan import PROBABILITY, Plan, Region
 
 NOWHERE = -1
 CANDIDATES = 40  # thresholds on the signal's probability that are tried

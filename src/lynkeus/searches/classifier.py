@@ -60,7 +60,17 @@ def inputs_of(plan: Plan, training: Events) -> tuple[str, ...]:
     """Return the inputs that the plan names, else all columns of numbers that are no weight, variation or truth."""
     if plan.inputs:
         return (*plan.inputs, *(name for name in plan.parameters if name not in plan.inputs))
-    beside = ("weight", "truth", "position", "event", "file", "run", "time_ns", plan.samples.labels, plan.samples.weights)
+    beside = (
+        "weight",
+        "truth",
+        "position",
+        "event",
+        "file",
+        "run",
+        "time_ns",
+        plan.samples.labels,
+        plan.samples.weights,
+    )
     shifted = [f"_{one.name}_{way}" for one in plan.systematics for way in ("up", "down")]
     found = tuple(
         name for name, column in training.columns.items()
@@ -89,8 +99,8 @@ def learn(plan: Plan, training: Events) -> Classifier:
     known = training.cut(truth >= 0)
     if (known.weight < 0).any():
         raise SettingsError(
-            f"{training.name}: {int((known.weight < 0).sum())} events to learn from have negative weights: resample them "
-            "to positive ones first"
+            f"{training.name}: {int((known.weight < 0).sum())} events to learn from have negative weights: resample "
+            "them to positive ones first"
         )
     batch = as_batch(known, inputs, truth[truth >= 0], classes)
     options = {"parameters": plan.parameters, "signal": plan.signal, "seed": plan.seed, **plan.classifier}
@@ -105,8 +115,8 @@ def given(plan: Plan) -> Classifier:
     lacking = [name for name in plan.processes if name not in outputs]
     if lacking:
         raise SettingsError(
-            f"{plan.samples.model}: knows no class {lacking[0]}; it has {', '.join(outputs)}: give another model, or fit "
-            "one by samples.training"
+            f"{plan.samples.model}: knows no class {lacking[0]}; it has {', '.join(outputs)}: give another model, or "
+            "fit one by samples.training"
         )
     own = tuple(getattr(fitted.scorer, "parameters", ()) or ())
     if set(own) != set(plan.parameters):

@@ -52,7 +52,7 @@ def estimate(plan: Plan, t: Templates) -> dict[str, Any]:
         "closure": _closure(plan, t),
         "contamination": _contamination(plan, t, found),
         "prediction": prediction(plan, t, found, shifts),
-        "uncovered": t.uncovered,
+        "uncovered": t.uncovered, "simulated_background": _entries(plan, t),
     }  # fmt: skip
 
 
@@ -64,9 +64,15 @@ def regions_of(plan: Plan, t: Templates, counts: Floats, variance: Floats, obser
     expected = counts[np.ix_(scaled, own)].T
     _refuse_negative(plan, t, counts)
     return Regions(
-        names, plan.normalised, expected, variance[np.ix_(scaled, own)].T, (t.observed if observed is None else observed)[own],
+        names, plan.normalised, expected, variance[np.ix_(scaled, own)].T,
+        (t.observed if observed is None else observed)[own],
         counts[np.ix_(fixed, own)].sum(axis=0), variance[np.ix_(fixed, own)].sum(axis=0),
     )  # fmt: skip
+
+
+def _entries(plan: Plan, t: Templates) -> float:
+    """Return how many simulated events of backgrounds are in signal regions."""
+    return float(t.entries[np.ix_(t.rows(plan.backgrounds), np.flatnonzero(t.cells.is_signal))].sum())
 
 
 def _refuse_negative(plan: Plan, t: Templates, counts: Floats) -> None:
@@ -163,14 +169,13 @@ def prediction(plan: Plan, t: Templates, found: Normalisation, shifts: dict[str,
     for k in np.flatnonzero(t.cells.is_signal).tolist():
         a, total = t.counts[scaled, k], float(found.factors @ t.counts[scaled, k] + t.counts[fixed, k].sum())
         own = found.factors**2 @ t.variance[scaled, k] + t.variance[fixed, k].sum()
-        moved = [
-            _moved(name, t, k, scaled, fixed, (found.factors, shift)) for name, shift in shifts.items()
-        ]
+        moved = [_moved(name, t, k, scaled, fixed, (found.factors, shift)) for name, shift in shifts.items()]
         rows.append({
             "region": t.cells.names[k], "background": total,
             "by_process": {**{b: float(found.factors[j] * a[j]) for j, b in enumerate(plan.normalised)},
                            **{b: float(t.counts[t.processes.index(b), k]) for b in plan.fixed}},
-            "signal": float(t.counts[t.processes.index(plan.signal), k]), "simulation": float(a.sum() + t.counts[fixed, k].sum()),
+            "signal": float(t.counts[t.processes.index(plan.signal), k]),
+            "simulation": float(a.sum() + t.counts[fixed, k].sum()),
             "error_factors": float(np.sqrt(a @ found.covariance @ a)), "error_simulation": float(np.sqrt(own)),
             "error_systematic": float(np.sqrt(np.sum(np.square(moved)))),
             "observed": None if np.isnan(t.observed[k]) else float(t.observed[k]),

@@ -1,10 +1,9 @@
-"""run: a search from its plan to a folder; what is done is kept, and signal regions stay blind unless told otherwise."""
+"""run: a search from its plan to a folder; steps are kept, and signal regions stay blind unless told otherwise."""
 
 from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,10 @@ from lynkeus.searches.keep import Kept, code_of, digest_of, key_of
 from lynkeus.searches.limits import inference
 from lynkeus.searches.look_elsewhere import look_elsewhere
 from lynkeus.searches.plan.plan import FILES, WAYS, Plan, Point
-from lynkeus.searches.templates import Sample, Templates, points_of, templates
+from lynkeus.searches.templates import Sample, points_of, templates
 
 RECORD, CACHE, MODEL = "record.json", "cache", "model"
+FEW_SIMULATED = 10
 
 
 @dataclass
@@ -65,7 +65,7 @@ def run(plan: Plan, folder: Path, unblind: bool = False, report: ReportProgress 
     found.messages += said + copies(sample.simulation, classifier.quantities)
     found.messages += [f"{role}: {count} events are there more than once" for role, count in twice.items() if count]
     events = [digest_of(sample.simulation), digest_of(sample.data), *map(digest_of, sample.other.values())]
-    every: list[Templates] = []
+    looks = _looks(folder, plan, unblind)
     for number, point in enumerate(points):
         report(f"point {point.name}", (number + 0.1) / (len(points) + 1))
         step = key_of(plan.given, key, events, unblind, code_of(), point.name)
@@ -73,12 +73,11 @@ def run(plan: Plan, folder: Path, unblind: bool = False, report: ReportProgress 
         one = kept.get("point", step, lambda stage=stage: stage.make(report))  # type: ignore[misc]
         found.estimates[point.name], found.likelihoods[point.name] = one["estimate"], one["likelihood"]
         found.workspaces[point.name] = one["workspace"]
-        every.append(stage.found) if stage.found is not None else None
     if unblind and len(points) > 1:
         step = key_of(plan.given, key, events, code_of(), "everywhere")
         found.global_p = kept.get("everywhere", step, lambda: _everywhere(plan, classifier, sample, points, report))
     found.messages += _said(found, kept)
-    _record(found, folder, events)
+    _record(found, folder, events, looks)
     return found
 
 
@@ -92,12 +91,12 @@ class _Stage:
     point: Point
     unblind: bool
     first: bool
-    found: Templates | None = None
 
     def make(self, report: ReportProgress) -> dict[str, Any]:
-        self.found = templates(self.plan, self.classifier, self.sample, self.point, self.unblind)
-        estimated = estimate(self.plan, self.found)
-        likelihood, workspace = inference(self.plan, self.found, estimated, self.first, report)
+        """Return what is found at the point."""
+        own = templates(self.plan, self.classifier, self.sample, self.point, self.unblind)
+        estimated = estimate(self.plan, own)
+        likelihood, workspace = inference(self.plan, own, estimated, self.first, report)
         return {"estimate": estimated, "likelihood": likelihood, "workspace": workspace}
 
 
@@ -105,25 +104,24 @@ def _read(plan: Plan) -> Sample:
     simulation = join([read(name, plan.samples) for name in plan.samples.simulation], plan.samples.simulation[0])
     if plan.samples.labels not in simulation.columns:
         raise SettingsError(
-            f"{simulation.name}: has no column {plan.samples.labels} of processes; name it by samples.labels, or say it "
-            "in the layout"
+            f"{simulation.name}: has no column {plan.samples.labels} of processes; name it by samples.labels, or say "
+            "it in the layout"
         )
     other = {(one.name, way): read(one.files[way], plan.samples) for one in plan.systematics if one.kind == FILES
              for way in WAYS}  # fmt: skip
     return Sample(simulation, read(plan.samples.data, plan.samples, data=True), other)
 
 
-def _classifier(
-    plan: Plan, folder: Path, report: ReportProgress
-) -> tuple[Classifier, Events | None, list[str], str]:
+def _classifier(plan: Plan, folder: Path, report: ReportProgress) -> tuple[Classifier, Events | None, list[str], str]:
     """Return the classifier, the events it learned from where they are known, what there is to say, and its hash."""
+    training = read(plan.samples.training, plan.samples) if plan.samples.training else None
     if plan.samples.model:
-        classifier = given(plan)
-        said = [f"{plan.samples.model}: whether it learned from events of this search cannot be said: their hashes are "
-                "not known; samples.training would check it"]  # fmt: skip
+        said = [f"{plan.samples.model}: whether it learned from events of this search cannot be said; samples.training "
+                "beside the model would check it"]  # fmt: skip
         sums = Path(plan.samples.model, "SHA256SUMS")
-        return classifier, None, said, key_of(sums.read_text("utf-8") if sums.is_file() else plan.samples.model)
-    training = read(plan.samples.training, plan.samples)
+        key = key_of(sums.read_text("utf-8") if sums.is_file() else plan.samples.model)
+        return given(plan), training, [] if training else said, key
+    assert training is not None, "a plan has training or a model"
     key = key_of(digest_of(training), plan.classifier, plan.parameters, plan.inputs, plan.processes, plan.seed,
                  lynkeus.__version__)  # fmt: skip
     place = folder / f"{MODEL}-{key}"
@@ -154,7 +152,9 @@ def _everywhere(
     for k, t in enumerate(every):
         p = classifier.probabilities(background, t.point)
         places[k] = cells_of(t.cells, members(plan, classifier, background, p, ""), p[:, signal])
-    return look_elsewhere(plan, every, places, background.weight, report)
+    names = background.columns[plan.samples.labels]
+    number = np.array([plan.processes.index(str(name)) for name in names])
+    return look_elsewhere(plan, every, places, number, background.weight, report)
 
 
 def _said(found: Search, kept: Kept) -> list[str]:
@@ -166,8 +166,14 @@ def _said(found: Search, kept: Kept) -> list[str]:
     few = [name for name, own in found.likelihoods.items() if own["few"]]
     toys = found.plan.toys
     if few:
-        how = f"limits are by {toys} toys" if toys else "limits by asymptotic formulae are not to be trusted there: toys = 1000"
+        how = f"limits are by {toys} toys" if toys else "asymptotic limits are not to be trusted there; toys = 1000"
         said.append(f"fewer than 5 events are expected where it counts at {len(few)} points ({few[0]}, ...): {how}")
+    thin = [name for name, own in found.estimates.items() if own["simulated_background"] < FEW_SIMULATED]
+    if thin:
+        said.append(
+            f"the background of the signal region has fewer than {FEW_SIMULATED} simulated events at {len(thin)} "
+            f"points ({thin[0]}, ...): give more simulation of what comes there"
+        )
     uncovered = found.estimates[first]["uncovered"]
     said += [f"{uncovered} events of data are in no region, and were left out as the plan says"] if uncovered else []
     said += [f"{kept.used} steps were done before, {kept.made} are new"] if kept.used else []
@@ -176,23 +182,33 @@ def _said(found: Search, kept: Kept) -> list[str]:
     return said
 
 
-def _record(found: Search, folder: Path, events: list[str]) -> None:
-    """Write what was done into the record; each look at the data of signal regions is a line of its own for ever."""
+def _looks(folder: Path, plan: Plan, unblind: bool) -> list[dict[str, str]]:
+    """Return each look at the data of signal regions; a new one is written down before anything is counted."""
     path = folder / RECORD
-    before: Mapping[str, Any] = {}
+    before: dict[str, Any] = {}
     if path.is_file():
         try:
             before = json.loads(path.read_text("utf-8"))
         except ValueError as error:
             raise SettingsError(f"{path}: the record of this search is damaged; choose another -o") from error
-    looks = list(before.get("unblinded", []))
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    plan = key_of(found.plan.given)
-    if not found.blind:
-        looks.append({"at": now, "plan": plan, "version": lynkeus.__version__})
+    looks: list[dict[str, str]] = list(before.get("unblinded", []))
+    if unblind:
+        looks.append({"at": _now(), "plan": key_of(plan.given), "version": lynkeus.__version__})
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps({**before, "unblinded": looks}, indent=1, default=str).encode())
+    return looks
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _record(found: Search, folder: Path, events: list[str], looks: list[dict[str, str]]) -> None:
+    """Write what was done into the record."""
     record = {
-        "name": found.plan.name, "at": now, "version": lynkeus.__version__, "blind": found.blind, "unblinded": looks,
-        "plan_hash": plan, "plan": found.plan.given, "samples": events, "events": found.events, "points": found.points,
+        "name": found.plan.name, "at": _now(), "version": lynkeus.__version__, "blind": found.blind, "unblinded": looks,
+        "plan_hash": key_of(found.plan.given), "plan": found.plan.given, "samples": events, "events": found.events,
+        "points": found.points,
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(record, indent=1, default=str).encode())
+    write_whole(folder / RECORD, json.dumps(record, indent=1, default=str).encode())

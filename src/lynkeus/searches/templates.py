@@ -70,7 +70,7 @@ def templates(plan: Plan, classifier: Classifier, sample: Sample, point: Point, 
     share = float((place == NOWHERE).mean())
     if share > 0 and plan.uncovered == REFUSE:
         raise SettingsError(
-            f"{share:.1%} of the simulated events are in no region, and events of data would be lost there: add a region "
+            f"{share:.1%} of the simulated events are in no region, and data would be lost there: add a region "
             'for them, or say uncovered = "leave out"'
         )
     summed = _Sums(len(plan.processes), len(cells.region_of))
@@ -182,8 +182,8 @@ def _require(events: Events, columns: list[str], one: Systematic) -> None:
     lacking = [name for name in columns if name not in events.columns]
     if lacking:
         raise SettingsError(
-            f"{events.name}: systematics.{one.name}: has no column {lacking[0]} (kind {one.kind}); write it, or leave the "
-            "systematic out"
+            f"{events.name}: systematics.{one.name}: has no column {lacking[0]} (kind {one.kind}); write it, or leave "
+            "the systematic out"
         )
 
 
@@ -206,7 +206,9 @@ def _observed(
     inside = members(plan, classifier, data, p, " (data)")
     twice = int((inside.sum(axis=1) > 1).sum())
     if twice:
-        raise SettingsError(f"{data.name}: {twice} events are in two regions, where no simulated one is; cut them apart")
+        raise SettingsError(
+            f"{data.name}: {twice} events are in two regions, where no simulated one is; cut them apart"
+        )
     place = cells_of(cells, inside, p[:, classifier.classes.index(plan.signal)])
     lost = int((place == NOWHERE).sum())
     if lost and plan.uncovered == REFUSE:
@@ -218,5 +220,3 @@ def _observed(
     seen = place[(place >= 0) & ~inside[:, blind].any(axis=1)]
     counts = np.bincount(seen, minlength=len(cells.region_of)).astype(float)
     return np.where(cells.is_signal & (not unblind), np.nan, counts), lost
-
-

@@ -17,7 +17,8 @@ PROBABILITY = "p_"  # before the name of a class: its probability, in cuts
 @dataclass(frozen=True)
 class Samples:
     """Where events are: `simulation`, `data`, `training` (files, patterns or sim://; several of simulation), or a
-    `model` that is learned already; how files are read (`layout`, `labels`, `weights`); `select` for all of them."""
+    `model` that is learned already (training is then compared with what is searched); how files are read (`layout`,
+    `labels`, `weights`); `select` for all of them."""
 
     simulation: tuple[str, ...]
     data: str
@@ -43,8 +44,8 @@ class Region:
 
 @dataclass(frozen=True)
 class Systematic:
-    """`kind`: weights (columns `weight_NAME_up`), columns (`COLUMN_NAME_up`), files (other simulations, by way), or size
-    (a share of the yields); of all `processes`, or of some."""
+    """`kind`: weights (columns `weight_NAME_up`), columns (`COLUMN_NAME_up`), files (other simulations, by way), or
+    size (a share of the yields); of all `processes`, or of some."""
 
     name: str
     kind: str

@@ -87,8 +87,8 @@ def _samples(given: Mapping[str, Any], where: str, folder: Path) -> Samples:
     texts = {name: _text(given, name, where) for name in ("data", "training", "model", "layout")}
     if not texts["data"]:
         raise SettingsError(f"{where}.data: is missing: a file, a pattern or sim://NAME?data=1")
-    if bool(texts["training"]) == bool(texts["model"]):
-        raise SettingsError(f"{where}: give training (events that the classifier learns from) or model, and not both")
+    if not texts["training"] and not texts["model"]:
+        raise SettingsError(f"{where}: give training (events that the classifier learns from) or a model")
     select = given.get("select")
     found = Samples(
         tuple(_place(one, folder) for one in several), *(_place(texts[name], folder) for name in texts),
