@@ -52,7 +52,8 @@ def estimate(plan: Plan, t: Templates) -> dict[str, Any]:
         "closure": _closure(plan, t),
         "contamination": _contamination(plan, t, found),
         "prediction": prediction(plan, t, found, shifts),
-        "uncovered": t.uncovered, "simulated_background": _entries(plan, t),
+        "uncovered": t.uncovered, "assumed": list(t.assumed),
+        "simulated_background": _entries(plan, t),
     }  # fmt: skip
 
 

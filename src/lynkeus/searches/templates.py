@@ -28,7 +28,8 @@ class Templates:
     """At one point: `counts` and `variance` (processes, cells) sums of weights and of their squares; `varied` of each
     systematic (2, processes, cells) up and down; `observed` (cells,) events of data, NaN where they stay blind;
     `uncovered`: data in no region; `half` (2, processes, cells) of two halves of the
-    simulation, each scaled to the whole; `entries` (processes, cells) simulated events."""
+    simulation, each scaled to the whole; `entries` (processes, cells) simulated events; `assumed`: bins
+    of signal regions whose background is an assumption."""
 
     point: Point
     cells: Cells
@@ -40,6 +41,7 @@ class Templates:
     uncovered: int
     half: Floats
     entries: Floats
+    assumed: tuple[str, ...] = ()
 
     @property
     def control(self) -> Array:
@@ -81,12 +83,29 @@ def templates(plan: Plan, classifier: Classifier, sample: Sample, point: Point, 
         for one in plan.systematics
     }
     observed, uncovered = _observed(plan, classifier, sample.data, point, cells, unblind)
+    counts, variance = summed(number, place, weight), summed(number, place, weight**2)
+    entries = summed(number, place, np.ones(len(place)))
+    assumed = _assume(plan, cells, counts, variance, entries, varied)
     return Templates(
-        point, cells, plan.processes, summed(number, place, weight), summed(number, place, weight**2), varied, observed,
-        uncovered,
+        point, cells, plan.processes, counts, variance, varied, observed, uncovered,
         np.stack([summed(number, np.where(halves == k, place, NOWHERE), 2 * weight) for k in (0, 1)]),
-        summed(number, place, np.ones(len(place))),
+        entries, assumed,
     )  # fmt: skip
+
+
+def _assume(
+    plan: Plan, cells: Cells, counts: Floats, variance: Floats, entries: Floats, varied: Mapping[str, Floats]
+) -> tuple[str, ...]:
+    """Put one event of background, uncertain by all of it, into bins of signal regions where none was simulated, and
+    return their names: no simulated event is not no background. It is of the process whose events weigh most."""
+    rows = [plan.processes.index(name) for name in plan.backgrounds]
+    bare = np.flatnonzero(cells.is_signal & (entries[rows].sum(axis=0) == 0))
+    weights = counts[rows].sum(axis=1) / np.maximum(entries[rows].sum(axis=1), 1.0)
+    row, weight = rows[int(np.argmax(weights))], float(weights.max())
+    counts[row, bare], variance[row, bare] = weight, weight**2
+    for both in varied.values():
+        both[:, row, bare] = np.maximum(both[:, row, bare], weight)
+    return tuple(cells.names[k] for k in bare)
 
 
 class _Sums:
