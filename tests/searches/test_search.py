@@ -230,7 +230,7 @@ def _same(columns: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (_nan, "the weight of event 7 is nan"),
+        (_nan, "event 7 is nan"),
         (_negative, "the weights of tt2l add up to -"),
         (_same, "tt1l and wjets have the same shares"),
     ],

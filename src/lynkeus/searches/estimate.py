@@ -10,7 +10,7 @@ import numpy as np
 
 from lynkeus.core import Floats, SettingsError
 from lynkeus.searches.inference import Model, best_fit
-from lynkeus.searches.normalise import Normalisation, Regions, normalise, pseudo_experiments
+from lynkeus.searches.normalise import Normalisation, Regions, normalise, pseudo_experiments, require_distinct
 from lynkeus.searches.plan.plan import Plan
 from lynkeus.searches.templates import Templates
 from lynkeus.searches.workspace import Channel, Sample, workspace
@@ -25,6 +25,7 @@ def estimate(plan: Plan, t: Templates) -> dict[str, Any]:
     Raises SettingsError: a singular matrix, an empty region, a negative expectation.
     """
     regions = regions_of(plan, t, t.counts, t.variance)
+    require_distinct(regions)
     found = normalise(regions)
     fitted, errors = by_fit(regions)
     shifts = _shifts(plan, t, found)

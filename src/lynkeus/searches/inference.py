@@ -233,11 +233,13 @@ def impacts(model: Model, report: ReportProgress = silent) -> list[Impact]:
     best = best_fit(model)
     names = [name for name in best.values if name != model.strength and best.errors[name] > 0]
     found = []
+    bounds = dict(zip(model.model.config.par_names, model.model.config.suggested_bounds(), strict=True))
     for k, name in enumerate(names):
         report(f"impact of {name}", k / len(names))
         moved = []
         for sign in (1, -1):
-            other = best_fit(model, {name: best.values[name] + sign * best.errors[name]}, errors=False)
+            held = float(np.clip(best.values[name] + sign * best.errors[name], *bounds[name]))
+            other = best_fit(model, {name: held}, errors=False)
             moved.append(other.values[model.strength] - best.values[model.strength])
         found.append(Impact(name, moved[0], moved[1], best.pulls.get(name, float("nan"))))
     return sorted(found, key=lambda one: -one.size)

@@ -53,9 +53,13 @@ def expected(process: str, point: str, scale: float) -> float:
     known one, times the share that is selected of a thousand collisions."""
     masses = masses_of(point) if point else (0.0, 0.0)
     pythia, rng = begin(process, masses, 20190916), np.random.default_rng(20190916)
-    passed = sum(int(observe(record_of(pythia.nextBatch(AT_ONCE)), scale, rng)[1].sum()) for _ in range(PILOT // AT_ONCE))
+    passed = sum(
+        int(observe(record_of(pythia.nextBatch(AT_ONCE)), scale, rng)[1].sum()) for _ in range(PILOT // AT_ONCE)
+    )
     if process == "signal":
         cross_section = float(gluino_fb(np.array(masses[:1]))[0])
     else:
-        cross_section = float(pythia.infoPython().sigmaGen()) * FB * K_FACTOR[process] * (2.0 if process == "tt1l" else 1.0)
+        cross_section = (
+            float(pythia.infoPython().sigmaGen()) * FB * K_FACTOR[process] * (2.0 if process == "tt1l" else 1.0)
+        )
     return cross_section * max(passed, 0.5) / PILOT

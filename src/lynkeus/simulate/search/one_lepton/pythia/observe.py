@@ -147,9 +147,7 @@ def _tops(p: Floats, event: Array, light: Array, tagged: Array, events: int) -> 
     return found
 
 
-def _tracks(
-    seen: Seen, lost: Array, lepton: Array, mx: Floats, my: Floats, selected: Array
-) -> dict[str, Floats]:
+def _tracks(seen: Seen, lost: Array, lepton: Array, mx: Floats, my: Floats, selected: Array) -> dict[str, Floats]:
     events, pt = len(lepton), pt_of(seen.p)
     rows = np.flatnonzero(lost)
     best = np.full(events, -1)
@@ -162,5 +160,3 @@ def _tracks(
         "n_iso_track": np.bincount(seen.owner[rows], minlength=events).astype(float),
         "iso_track_pt": np.where(there, pt[np.maximum(best, 0)], 0.0), "iso_track_mt2": value,
     }  # fmt: skip
-
-
