@@ -21,7 +21,7 @@ def test_the_plan_is_one() -> None:
     assert len(plan.controls) == 4
     assert {one.kind for one in plan.systematics} == {"weights", "columns", "size"}
     with pytest.raises(SettingsError, match="points"):
-        SearchLook("a", "b", {"tt1l": 1.0}, ("1900",)).plan(Path("MODEL"))
+        SearchLook("a", "b", {"tt1l": 1.0, "wjets": 1.0}, ("1900",)).plan(Path("MODEL"))
 
 
 def test_the_earlier_region_counts_weights() -> None:
