@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from lynkeus.core import Floats, SettingsError
+from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.searches.inference import Model, best_fit
 from lynkeus.searches.normalise import Normalisation, Regions, normalise, pseudo_experiments, require_distinct
 from lynkeus.searches.plan.plan import Plan
@@ -185,15 +184,13 @@ def prediction(plan: Plan, t: Templates, found: Normalisation, shifts: dict[str,
     return rows
 
 
-def _moved(
-    name: str, t: Templates, k: int, scaled: Sequence[int], fixed: Sequence[int], factors: tuple[Floats, Floats]
-) -> float:
+def _moved(name: str, t: Templates, k: int, scaled: Array, fixed: Array, factors: tuple[Floats, Floats]) -> float:
     """Return by how much a systematic moves the background of a cell, with the factors that move along."""
     value, shift = factors
     both = t.varied.get(name)
     if both is None:  # the normalisation of a fixed background: its factors, and itself by what it is
-        return float(shift @ t.counts[list(scaled), k])
-    up, down = (float((value + sign * shift) @ counts[list(scaled), k] + counts[list(fixed), k].sum())
+        return float(shift @ t.counts[scaled, k])
+    up, down = (float((value + sign * shift) @ counts[scaled, k] + counts[fixed, k].sum())
                 for sign, counts in ((1, both[0]), (-1, both[1])))  # fmt: skip
     return (up - down) / 2
 

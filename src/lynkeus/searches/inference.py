@@ -103,8 +103,8 @@ def best_fit(model: Model, fixed: Mapping[str, float] | None = None, errors: boo
             return_fitted_val=True,
         )  # fmt: skip
     found = np.asarray(found, float) if errors else np.column_stack([found, np.zeros(len(start))])
-    values, errors = (dict(zip(names, map(float, column), strict=True)) for column in np.asarray(found).T)
-    return BestFit(values, errors, _pulls(config, values), float(twice))
+    values, spread = (dict(zip(names, map(float, column), strict=True)) for column in np.asarray(found).T)
+    return BestFit(values, spread, _pulls(config, values), float(twice))
 
 
 def _pulls(config: Any, values: Mapping[str, float]) -> dict[str, float]:

@@ -42,7 +42,7 @@ def _patient(errors: bool) -> Any:
     import pyhf
     from scipy.optimize import OptimizeResult
 
-    class Patient(pyhf.optimize.minuit_optimizer):  # type: ignore[misc]
+    class Patient(pyhf.optimize.minuit_optimizer):
         """Goes on where a try ended: with another tolerance, then from a simplex; as pyhf's own without errors."""
 
         __slots__ = ()

@@ -138,7 +138,8 @@ class _Sums:
     def __call__(self, number: Array, place: Array, weight: Floats) -> Floats:
         own = (number >= 0) & (place >= 0)
         at = number[own] * self.cells + place[own]
-        return np.bincount(at, weight[own], self.processes * self.cells).reshape(self.processes, self.cells)
+        found: Floats = np.bincount(at, np.asarray(weight, float)[own], self.processes * self.cells).astype(float)
+        return found.reshape(self.processes, self.cells)
 
 
 def points_of(plan: Plan, simulation: Events) -> tuple[Point, ...]:
