@@ -23,6 +23,7 @@ from lynkeus.sources.images.bundle import ImageBundle, is_image_bundle
 from lynkeus.sources.images.files import ENDINGS, find_images, images_with_meta
 from lynkeus.sources.images.frames import ENDINGS as FRAMES
 from lynkeus.sources.images.frames import FrameSource, pictures_in
+from lynkeus.sources.tasks.source import TaskSource, holds_tasks
 from lynkeus.sources.wrappers.finite import Finite
 from lynkeus.sources.wrappers.guarded import Guarded
 from lynkeus.sources.wrappers.matched import matched
@@ -61,6 +62,8 @@ def open_source(
         return _open_url(str(data), layout)
     with one_line(data):
         path = Path(data).expanduser()
+        if holds_tasks(path):
+            return TaskSource(path)
         clouds = None if meta or pictures else _clouds(path, layout, expected)
         if clouds is not None:
             return clouds

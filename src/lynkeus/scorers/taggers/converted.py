@@ -11,7 +11,7 @@ from lynkeus.core import ModelError, Schema, SettingsError, plugins
 from lynkeus.networks.taggers.weaver import from_weaver, read_weights, to_weaver, write_weights
 from lynkeus.scorers.taggers.inputs import features_of, roles_of
 from lynkeus.scorers.taggers.network import NetworkTagger, Tags
-from lynkeus.scorers.taggers.probabilities import Probabilities
+from lynkeus.transforms.probabilities import Probabilities
 from lynkeus.training import History
 
 NAMES = {"ParticleNet": "particle_net", "ParticleTransformer": "particle_transformer"}
