@@ -10,6 +10,7 @@ from scipy.stats import beta
 from lynkeus.core import Array, Floats
 
 STEPS = 60
+STARTS = (0.05, 0.2, 0.4, 0.6, 0.8)  # shares of the most confident samples from which thresholds are tried
 NEVER = 2.0  # a confidence that no advice has
 
 
@@ -44,15 +45,22 @@ def promise(confidence: Floats, right: Array, most: float, sure: float, least: f
     """Return the lowest confidence from which advice is wrong in at most a share `most`, with confidence `sure`.
 
     `confidence` (n,) and whether the advice was `right` (n,) of samples that were not learned from; none below `least`,
-    which the costs ask for. Thresholds are tried from the strictest down and the first that fails ends it, so that
-    trying many costs nothing of the confidence (fixed sequence testing; Angelopoulos et al. 2021, arXiv:2110.01052).
+    which the costs ask for. Thresholds are tried downwards and the first that fails ends it, so that trying many costs
+    nothing of the confidence; to try that from several STARTS does, and is paid for (fixed sequence testing with
+    Bonferroni's correction; Angelopoulos et al. 2021, arXiv:2110.01052).
     """
     order = np.argsort(-confidence, kind="stable")
     level, wrong = confidence[order], np.cumsum(~np.asarray(right, bool)[order])
-    first = int(np.ceil(np.log(1.0 - sure) / np.log1p(-most)))  # fewer without an error could not show it
     found = Promise(NEVER, 0, 0, 1.0)
-    if first > len(level):
-        return found
+    for share in STARTS:
+        own = _from(level, wrong, max(int(share * len(level)), 1), most, 1.0 - (1.0 - sure) / len(STARTS), least)
+        found = own if own.confidence < found.confidence else found
+    return found
+
+
+def _from(level: Floats, wrong: Array, first: int, most: float, sure: float, least: float) -> Promise:
+    """Return the lowest confidence that passes, beginning with the `first` most confident samples."""
+    found = Promise(NEVER, 0, 0, 1.0)
     for cases in np.unique(np.linspace(first, len(level), STEPS).astype(int)):
         # Samples of one confidence are applied together.
         cases = int(np.searchsorted(-level, -level[cases - 1], side="right"))

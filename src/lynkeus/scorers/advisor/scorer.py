@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -92,19 +93,20 @@ class Advisor:
         kept = answered[np.unique(np.linspace(0, len(answered) - 1, min(MOST_CASES, len(answered))).astype(int))]
         self.cases_ = Cases.of(points[kept], truth[kept])
         self.case_names_ = [str(name) for name in names[kept]]
+        self.seen_ = fingerprints(points)
         own, scores = self.heads[next(iter(self.heads))], self._unseen[0]
         wrong = np.flatnonzero(self.learned_.doubtful)
         belief = scores[wrong, truth[wrong]]
         self.doubtful_ = {
-            str(names[k]): {"given": own[truth[k]], "more_probable": own[int(scores[k, : len(own)].argmax())],
-                            "p_given": round(float(p), 4)}
+            self.seen_[k]: {"task": str(names[k]), "given": own[truth[k]], "p_given": round(float(p), 4),
+                            "more_probable": own[int(scores[k, : len(own)].argmax())]}
             for k, p in sorted(zip(wrong.tolist(), belief.tolist(), strict=True), key=lambda one: one[1])
         }  # fmt: skip
         if len(wrong):
-            worst = next(iter(self.doubtful_.items()))
+            worst = next(iter(self.doubtful_.values()))
             self.messages.append(
-                f"{len(wrong)} decisions look doubtful, most of all {worst[1]['given']} about {worst[0]} (rather "
-                f"{worst[1]['more_probable']}); `lynkeus score` lists them in the column doubtful"
+                f"{len(wrong)} decisions look doubtful, most of all {worst['given']} about {worst['task']} (rather "
+                f"{worst['more_probable']}); `lynkeus score` lists them in the column doubtful"
             )
 
     def unseen_answers(self) -> tuple[Scores, Array]:
@@ -119,7 +121,8 @@ class Advisor:
     def further(self, batch: Batch) -> dict[str, Array]:
         """Return the answer to each question, the `stage` that decided, whether to `apply` it without asking, how sure
         (`confidence`), the `reason`, and where a decision is known whether it is `doubtful`."""
-        scores, (first, *more) = self.score(batch), self.heads.items()
+        points, (first, *more) = self.vocabulary_.features(batch.packed), self.heads.items()
+        scores = self.learned_.of(points)
         own = scores[:, : len(first[1])]
         answer = self.learned_.stages.decide(own)
         sure = own[np.arange(len(own)), answer]
@@ -136,21 +139,24 @@ class Advisor:
             [told(one, self.patterns_, int(k), first[1]) for one, k in zip(seen, answer.tolist(), strict=True)]
         )
         if first[0] in batch.meta:
-            found |= self._doubts(batch, own, first)
+            found |= self._doubts(batch, own, first, points)
         return found
 
-    def _doubts(self, batch: Batch, own: Floats, first: tuple[str, tuple[str, ...]]) -> dict[str, Array]:
+    def _doubts(
+        self, batch: Batch, own: Floats, first: tuple[str, tuple[str, ...]], points: Floats
+    ) -> dict[str, Array]:
         """Return of each decision that is known how probable it is, and whether it is doubtful: as it was found when
         it was learned from, for others now."""
         places = {word: k for k, word in enumerate(first[1])}
         given = np.array([places.get(str(word), -1) for word in batch.meta[first[0]].tolist()])
         belief, now = self.learned_.doubts(own, given)
-        names = _names(batch).tolist()
+        names, learned = fingerprints(points), set(self.seen_)
         earlier = [self.doubtful_.get(name) for name in names]
         belief = np.array([old["p_given"] if old else p for old, p in zip(earlier, belief.tolist(), strict=True)])
-        learned = set(self.case_names_)
-        found = [old is not None or (bool(new) and name not in learned)
-                 for old, new, name in zip(earlier, now.tolist(), names, strict=True)]  # fmt: skip
+        found = [
+            old["given"] == str(said) if old else bool(new) and name not in learned
+            for old, new, name, said in zip(earlier, now.tolist(), names, batch.meta[first[0]].tolist(), strict=True)
+        ]
         return {"p_given": belief, "doubtful": np.array(found, bool)}
 
     def similar(self, batch: Batch, many: int = 5) -> list[list[dict[str, Any]]]:
@@ -190,7 +196,7 @@ class Advisor:
         words = {
             "heads": {name: list(own) for name, own in self.heads.items()}, "codes": list(self.vocabulary_.codes),
             "sites": list(self.vocabulary_.sites), "patterns": self.patterns_, "cases": self.case_names_,
-            "doubtful": self.doubtful_,
+            "doubtful": self.doubtful_, "seen": self.seen_,
         }  # fmt: skip
         (folder / LEARNED).write_text(json.dumps(words), encoding="utf-8")
 
@@ -204,8 +210,14 @@ class Advisor:
         scorer.learned_ = Learned.from_arrays(heads, arrays, "learned_")
         scorer.cases_ = part_of(Cases, arrays, "cases_")
         scorer.patterns_, scorer.case_names_, scorer.doubtful_ = words["patterns"], words["cases"], words["doubtful"]
-        scorer.messages, scorer.facts = [], {}
+        scorer.seen_, scorer.messages, scorer.facts = words["seen"], [], {}
         return scorer
+
+
+def fingerprints(points: Floats) -> list[str]:
+    """Return (n,) a checksum of what each task is, whatever it is called; names are used again."""
+    rounded = np.rint(100.0 * points).astype(np.int16)
+    return [hashlib.blake2b(row.tobytes(), digest_size=8).hexdigest() for row in rounded]
 
 
 def _names(batch: Batch) -> Array:
