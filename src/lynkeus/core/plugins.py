@@ -60,6 +60,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
         "advisor": "lynkeus.scorers.advisor.scorer:Advisor",
+        "text": "lynkeus.scorers.texts.scorer:Text",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
     },

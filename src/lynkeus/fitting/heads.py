@@ -17,12 +17,10 @@ from lynkeus.core.stated import Stated
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.views.view import View
-from lynkeus.sources.wrappers.answered import Answered
+from lynkeus.sources.wrappers.answered import FEWEST, Answered
 
 
-def fit_heads(
-    scorer: Scorer, name: str, view: View, source: Source, labels: str, lineage: Mapping[str, Any]
-) -> Fitted:
+def fit_heads(scorer: Scorer, name: str, view: View, source: Source, labels: str, lineage: Mapping[str, Any]) -> Fitted:
     """Fit a scorer of questions, whose answers are the columns `labels` (several with commas between them).
 
     Raises SettingsError where none is named, or an answer is missing.
@@ -33,7 +31,7 @@ def fit_heads(
         raise SettingsError(f"{name} learns from answers: name their columns by --labels COLUMN[,COLUMN]")
     if len(set(questions)) != len(questions):
         raise SettingsError(f"--labels {labels}: a column is named twice")
-    known = Answered(view.training(source), questions)
+    known = Answered(view.training(source), questions, getattr(scorer, "fewest", FEWEST))
     messages = list(known.messages)
     scorer.fit(known)
     scores, truth = scorer.unseen_answers()

@@ -131,9 +131,7 @@ def folds_of(truth: Array, folds: int, seed: int) -> Iterator[tuple[Array, Array
     yield from split.split(np.zeros(len(truth)), truth)
 
 
-def crossed(
-    recipe: Recipe, points: Floats, truth: Array, classes: int, folds: int, seed: int
-) -> tuple[Model, Floats]:
+def crossed(recipe: Recipe, points: Floats, truth: Array, classes: int, folds: int, seed: int) -> tuple[Model, Floats]:
     """Return what is learned from all samples, with calibrated probabilities, and (n, classes) those that each sample
     is given by what has not seen it."""
     logits = np.empty((len(truth), classes))
@@ -148,7 +146,9 @@ def crossed(
     return replace(learn(recipe, points, truth, classes, seed), probabilities=probabilities), found
 
 
-def choose(candidates: tuple[Recipe, ...], points: Floats, truth: Array, classes: int, seed: int) -> tuple[Recipe, list[str]]:
+def choose(
+    candidates: tuple[Recipe, ...], points: Floats, truth: Array, classes: int, seed: int
+) -> tuple[Recipe, list[str]]:
     """Return the recipe that tells the classes apart best on samples that it has not seen, by the average precision of
     the rarer ones, and a line on each."""
     few = np.random.default_rng(seed).permutation(len(truth))[:TRIED]

@@ -16,8 +16,8 @@ from lynkeus.core.background import log_odds
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.advisor.cases import MOST_CASES, Cases, count_patterns, patterns, told
 from lynkeus.scorers.advisor.features import Vocabulary
-from lynkeus.scorers.advisor.learning import Learned, learn_all
 from lynkeus.scorers.advisor.learners import IMBALANCE, KINDS
+from lynkeus.scorers.advisor.learning import Learned, learn_all
 from lynkeus.scorers.advisor.promise import NEVER
 from lynkeus.transforms.counts import COUNTS, KEYS
 
@@ -70,7 +70,9 @@ class Advisor:
     def fit(self, source: Source) -> Self:
         """Learn from tasks and what was decided about each. Raises SchemaError for other samples."""
         if source.schema.kind != "counts":
-            raise SchemaError(f"the scorer {self.name} reads failed tasks, counts of errors, got a {source.schema.kind}")
+            raise SchemaError(
+                f"the scorer {self.name} reads failed tasks, counts of errors, got a {source.schema.kind}"
+            )
         self.schema_ = source.schema
         batches = list(source)
         tasks = Packed.join([batch.packed for batch in batches])
@@ -182,7 +184,10 @@ class Advisor:
             lengths = np.full(int(last - first), max(int(last - first) - 1, 0))
             if not len(lengths):
                 continue
-            left = {KEYS: Group.of_lengths(keys.values[one], lengths), COUNTS: Group.of_lengths(counts.values[one], lengths)}
+            left = {
+                KEYS: Group.of_lengths(keys.values[one], lengths),
+                COUNTS: Group.of_lengths(counts.values[one], lengths),
+            }
             after = self.learned_.of(self.vocabulary_.features(Packed(left)))[:, column]
             found[first:last] = before[task] - log_odds(after)
         return Packed({

@@ -39,9 +39,7 @@ class TaskSource:
         names = Counter(record.name for record in self._records)
         twice = [name for name, many in names.items() if many > 1]
         if twice:
-            raise SourceError(
-                f"{path}: the task {twice[0]!r} is there twice ({len(twice)} such); keep one of each"
-            )
+            raise SourceError(f"{path}: the task {twice[0]!r} is there twice ({len(twice)} such); keep one of each")
         self._known = sorted({name for record in self._records for name in record.parameters})
 
     @property

@@ -21,12 +21,13 @@ class Answered(Wrapper):
     """The samples of which at least one of the columns `questions` has an answer; `truth` (n, questions) numbers the
     `heads`, the classes of each question, -1 where there is none.
 
-    `counts`: of each question, how often each class. Classes of fewer than FEWEST samples are no answers; what is left
+    `counts`: of each question, how often each class. Classes of fewer than `fewest` samples are no answers; what is left
     out is said. Raises SettingsError where a question is no column, or has fewer than two classes.
     """
 
-    def __init__(self, source: Source, questions: tuple[str, ...]) -> None:
+    def __init__(self, source: Source, questions: tuple[str, ...], fewest: int = FEWEST) -> None:
         super().__init__(source)
+        self.fewest = fewest
         self.questions = questions
         self.counts: dict[str, Counter[str]] = {name: Counter() for name in questions}
         total = 0
@@ -43,17 +44,19 @@ class Answered(Wrapper):
         open_ones = counts.pop("", 0)
         if open_ones:
             self.own_messages.append(f"{name}: {open_ones} of {total} samples have no answer, and teach nothing of it")
-        few = {word: many for word, many in counts.items() if many < FEWEST}
+        few = {word: many for word, many in counts.items() if many < self.fewest}
         for word in few:
             del counts[word]
         if few:
             said = ", ".join(f"{word!r} ({many})" for word, many in sorted(few.items())[:5])
             self.own_messages.append(
-                f"{name}: classes of fewer than {FEWEST} samples are left out, {sum(few.values())} samples: {said}"
+                f"{name}: classes of fewer than {self.fewest} samples are left out, {sum(few.values())} samples: {said}"
             )
         if len(counts) < 2:
             only = f": all are {next(iter(counts))!r}" if counts else ""
-            raise SettingsError(f"--labels {name}: {len(counts)} classes of at least {FEWEST} samples{only}; two are needed")
+            raise SettingsError(
+                f"--labels {name}: {len(counts)} classes of at least {self.fewest} samples{only}; two are needed"
+            )
         return tuple(sorted(counts))
 
     def __iter__(self) -> Iterator[Batch]:
