@@ -57,8 +57,9 @@ def open_source(
     that cost is in the source's `messages`. A folder of images (any depth), a pattern of them or one image gives an
     ImageSource, to which `meta` is the table of what is known of each; so does an HDF5 file of pictures, and where
     `pictures` are meant any array (n, row, column). `expected`: the schema that a model reads; its channels are found,
-    others are left out. `text`: the column of texts, where texts are meant ("": find it). Files and folders of `lynkeus generate` need neither. Raises SourceError or SettingsError:
-    what, where, what to do; also where a folder holds both images and tables, unless `meta` says that images are meant.
+    others are left out. `text`: the column of texts, where texts are meant ("": it is found). Files and folders of
+    `lynkeus generate` need neither. Raises SourceError or SettingsError: what, where, what to do; also where a folder
+    holds both images and tables, unless `meta` says that images are meant.
     """
     if text is not None or (expected is not None and expected.kind == TEXT):
         return TextSource(data, text or "", expected.names[0] if expected else "")

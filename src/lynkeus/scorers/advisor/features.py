@@ -22,8 +22,8 @@ SPREAD = (
 
 
 class Entries(NamedTuple):
-    """The counts of a batch of `n` tasks, one after the other: of which `task` (entries,), how many `jobs`, whether at a
-    `bad` site, and the numbers of its `code` and `site`, one more than the last where it is not known."""
+    """The counts of a batch of `n` tasks, one after the other: of which `task` (entries,), how many `jobs`, whether at
+    a `bad` site, and the numbers of its `code` and `site`, one more than the last where it is not known."""
 
     n: int
     task: npt.NDArray[np.int64]
@@ -72,9 +72,9 @@ class Vocabulary:
         entries = np.bincount(own.task, minlength=own.n).astype(float)
         spread = [
             np.log1p(total), np.log1p(good.sum(axis=1)), np.log1p(bad.sum(axis=1)), np.log1p(entries),
-            np.log1p((by_code > 0).sum(axis=1)), np.log1p((at_site > 0).sum(axis=1)), _largest(by_code), _largest(at_site),
-            _evenness(by_code), _evenness(at_site), _share(bad.sum(axis=1), total), np.log1p(_share(total, entries)),
-            _share(by_code[:, -1], total), _share(at_site[:, -1], total),
+            np.log1p((by_code > 0).sum(axis=1)), np.log1p((at_site > 0).sum(axis=1)), _largest(by_code),
+            _largest(at_site), _evenness(by_code), _evenness(at_site), _share(bad.sum(axis=1), total),
+            np.log1p(_share(total, entries)), _share(by_code[:, -1], total), _share(at_site[:, -1], total),
         ]  # fmt: skip
         counts = [np.log1p(part[:, :-1]) for part in (good, bad, present, at_site)]
         return np.hstack([*counts, np.stack(spread, axis=1)]).astype(np.float32)
@@ -108,7 +108,8 @@ def _place(words: Array, known: Sequence[str]) -> npt.NDArray[np.int64]:
 def _summed(own: Entries, column: Array, many: int, values: Floats) -> Floats:
     """Return (n, many + 1) sums of values by task and column; the last is for all that is not known."""
     flat = np.bincount(own.task * (many + 1) + column, weights=values, minlength=own.n * (many + 1))
-    return flat.reshape(own.n, many + 1)
+    found: Floats = flat.reshape(own.n, many + 1).astype(float)
+    return found
 
 
 def _share(part: Floats, whole: Floats) -> Floats:

@@ -146,6 +146,6 @@ def _figures(answer: Array, decision: Array, classes: tuple[str, ...], usual: in
     rare = answer != usual
     balanced = 0.5 * (float((decision[rare] != usual).mean()) + float((decision[~rare] == usual).mean()))
     return (
-        f"on tasks not learned from: right in {100 * right:.1f} % (always {classes[usual]}: {100 * majority:.1f} %), mean "
-        f"recall {np.mean(recalls):.3f}, balanced accuracy of usual or not {balanced:.3f}"
+        f"on tasks not learned from: right in {100 * right:.1f} % (always {classes[usual]}: {100 * majority:.1f} %), "
+        f"mean recall {np.mean(recalls):.3f}, balanced accuracy of usual or not {balanced:.3f}"
     )

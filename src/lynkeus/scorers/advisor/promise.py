@@ -15,8 +15,8 @@ NEVER = 2.0  # a confidence that no advice has
 
 
 class Promise(NamedTuple):
-    """Advice of at least `confidence` may be applied: it was wrong in `errors` of `applied` cases, at most in `bound` of
-    them with the confidence of the interval. Where the data support no such promise it is NEVER."""
+    """Advice of at least `confidence` may be applied: it was wrong in `errors` of `applied` cases, at most in `bound`
+    of them with the confidence of the interval. Where the data support no such promise it is NEVER."""
 
     confidence: float
     applied: int
@@ -31,8 +31,8 @@ class Promise(NamedTuple):
                 f"be wrong ({100 * sure:g} % confidence); give more tasks, or allow more errors (--set max_error=...)"
             )
         return (
-            f"advice of at least {self.confidence:.3f} may be applied: wrong in {self.errors} of {self.applied} cases, at "
-            f"most {100 * self.bound:.2g} % with {100 * sure:g} % confidence"
+            f"advice of at least {self.confidence:.3f} may be applied: wrong in {self.errors} of {self.applied} cases, "
+            f"at most {100 * self.bound:.2g} % with {100 * sure:g} % confidence"
         )
 
 

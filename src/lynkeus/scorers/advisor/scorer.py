@@ -11,7 +11,19 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import About, Array, Batch, Floats, Group, Packed, SchemaError, Scores, SettingsError, Source
+from lynkeus.core import (
+    About,
+    Array,
+    Batch,
+    Floats,
+    Group,
+    LastBatch,
+    Packed,
+    SchemaError,
+    Scores,
+    SettingsError,
+    Source,
+)
 from lynkeus.core.background import log_odds
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.advisor.cases import MOST_CASES, Cases, count_patterns, patterns, told
@@ -52,6 +64,7 @@ class Advisor:
                 raise SettingsError(f"{name} {getattr(self, name)!r} is not one of auto, {', '.join(known)}")
         if not (0 <= self.false_alarms < 1 and 0 < self.max_error < 1 and 0 < self.sure < 1):
             raise SettingsError("false_alarms, max_error and sure are shares, from 0 to 1")
+        self._last: LastBatch[Floats] = LastBatch()
         if self.cost_wrong < 1 or self.folds < 2 or self.trials < 0:
             raise SettingsError("cost_wrong must be at least 1, folds at least 2, trials at least 0")
 
@@ -118,12 +131,15 @@ class Advisor:
     def score(self, batch: Batch) -> Scores:
         """Return the probabilities (n, outputs). Raises SchemaError for other samples than tasks."""
         self.schema_.require(batch.schema, f"the scorer {self.name}")
-        return self.learned_.of(self.vocabulary_.features(batch.packed))
+        return self.learned_.of(self._points(batch))
+
+    def _points(self, batch: Batch) -> Floats:
+        return self._last.of(batch, lambda one: self.vocabulary_.features(one.packed))
 
     def further(self, batch: Batch) -> dict[str, Array]:
         """Return the answer to each question, the `stage` that decided, whether to `apply` it without asking, how sure
         (`confidence`), the `reason`, and where a decision is known whether it is `doubtful`."""
-        points, (first, *more) = self.vocabulary_.features(batch.packed), self.heads.items()
+        points, (first, *more) = self._points(batch), self.heads.items()
         scores = self.learned_.of(points)
         own = scores[:, : len(first[1])]
         answer = self.learned_.stages.decide(own)

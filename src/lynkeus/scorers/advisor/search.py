@@ -47,6 +47,9 @@ def _drawn(trial: Any, candidates: tuple[Recipe, ...]) -> Recipe:
     if recipe.kind == "linear":
         return replace(recipe, strength=trial.suggest_float("inverse_strength", 1e-3, 1.0, log=True))
     return replace(
-        recipe, trees=trial.suggest_int("trees", 40, 200, log=True), leaves=trial.suggest_int("leaves", 4, 31, log=True),
-        rate=trial.suggest_float("rate", 0.03, 0.3, log=True), strength=trial.suggest_float("ridge", 0.1, 30.0, log=True),
+        recipe,
+        trees=trial.suggest_int("trees", 40, 200, log=True),
+        leaves=trial.suggest_int("leaves", 4, 31, log=True),
+        rate=trial.suggest_float("rate", 0.03, 0.3, log=True),
+        strength=trial.suggest_float("ridge", 0.1, 30.0, log=True),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Two stages: is it the usual action; if not, which. The second learns from what the first flags without having seen it."""
+"""Two stages: is it the usual action; if not, which. The second learns from what the first flags unseen."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -61,12 +62,14 @@ def mixed(parts: Floats, share: Floats, bias: Floats) -> Floats:
 
 def learn(rows: Mapping[str, Any], truth: Array, classes: int, folds: int, seed: int) -> tuple[Mixture, Floats]:
     """Return the mixture of models of rows of each kind, and (n, classes) the probabilities that texts are given by one
-    that has not seen them. Each class has at least two texts."""
+    that has not seen them."""
     names = tuple(name for name, kind in MODELS.items() if kind in rows)
     parts = np.zeros((len(names), len(truth), classes))
-    fewest = int(np.bincount(truth).min())
-    split = StratifiedKFold(max(2, min(folds, fewest)), shuffle=True, random_state=seed)
-    for seen, left in split.split(np.zeros(len(truth)), truth):
+    split = StratifiedKFold(max(2, min(folds, int(np.bincount(truth).max()))), shuffle=True, random_state=seed)
+    with warnings.catch_warnings():  # a class of two texts is in two parts of five
+        warnings.simplefilter("ignore", UserWarning)
+        parted = list(split.split(np.zeros(len(truth)), truth))
+    for seen, left in parted:
         for k, name in enumerate(names):
             own = rows[MODELS[name]]
             parts[k, left] = one_model(name, own[seen], truth[seen], classes).of(own[left])
@@ -113,10 +116,8 @@ def shares_of(parts: Floats, truth: Array, classes: int | None = None) -> tuple[
         error = (np.exp(logs) - own) / n
         by_share = np.tensordot(parts, error, axes=([1, 2], [0, 1]))
         away = np.concatenate([share - share.mean(), bias])
-        pull = np.concatenate([share - share.mean(), bias])
-        return float(-(logs * own).sum() / n + PULL * (away**2).sum()), np.concatenate(
-            [by_share, error.sum(axis=0)]
-        ) + (2 * PULL * pull)
+        value = -(logs * own).sum() / n + PULL * (away**2).sum()
+        return float(value), np.concatenate([by_share, error.sum(axis=0)]) + 2 * PULL * away
 
     bounds = [(0.0, MOST_WEIGHT)] * models + [(-10.0, 10.0)] * width
     found = minimize(loss, np.r_[np.ones(models), np.zeros(width)], jac=True, method="L-BFGS-B", bounds=bounds).x

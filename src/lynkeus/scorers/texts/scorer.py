@@ -23,9 +23,9 @@ SHOWN = 4  # words that are given as a reason
 
 @dataclass
 class Text:
-    """Words and groups of letters by linear models and naive Bayes; with `embedding` (yes, no; auto: where few texts are
-    learned from and the package is installed) also sentence embeddings, which cost 5 ms a text. All questions share the
-    features. Probabilities are made right on texts that were not learned from, in `folds`.
+    """Words and groups of letters by linear models and naive Bayes; with `embedding` (yes, no; auto: where few texts
+    are learned from and the package is installed) also sentence embeddings, which cost 5 ms a text. All questions share
+    the features. Probabilities are made right on texts that were not learned from, in `folds`.
     """
 
     name: ClassVar[str] = "text"
@@ -97,7 +97,7 @@ class Text:
         return rows | ({"embedding": Embedding.rows(texts)} if self.embeds_ and texts else {})
 
     def score(self, batch: Batch) -> Scores:
-        """Return the probabilities (n, outputs), NaN for a text without a word. Raises SchemaError for other samples."""
+        """Return the probabilities (n, outputs), NaN for a text without a word. Raises SchemaError for others."""
         self.schema_.require(batch.schema, f"the scorer {self.name}")
         return self._last.of(batch, self._probabilities).copy()
 

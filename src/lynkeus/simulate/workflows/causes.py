@@ -14,16 +14,16 @@ SHARES = (0.88, 0.10, 0.02)
 SPREAD = ("one site", "many sites", "everywhere")
 # Common ones first: what fails here and there for no reason is drawn from them with falling frequency.
 CODES = (
-    "50660", "71304", "-1", "92", "8001", "139", "8020", "8021", "8028", "84", "85", "86", "8002", "7001", "7002", "99109",
-    "137", "134", "99303", "8004", "60450", "60311", "60302", "60307", "60321", "71104", "71105", "71305", "71306",
-    "50661", "50662", "50664", "50665", "50669", "11003", "65", "66", "73", "80", "81", "87", "90", "132", "135", "136",
-    "143", "152", "195", "8006", "8009", "8016", "8022", "8027", "10034",
+    "50660", "71304", "-1", "92", "8001", "139", "8020", "8021", "8028", "84", "85", "86", "8002", "7001", "7002",
+    "99109", "137", "134", "99303", "8004", "60450", "60311", "60302", "60307", "60321", "71104", "71105", "71305",
+    "71306", "50661", "50662", "50664", "50665", "50669", "11003", "65", "66", "73", "80", "81", "87", "90", "132",
+    "135", "136", "143", "152", "195", "8006", "8009", "8016", "8022", "8027", "10034",
 )  # fmt: skip
 
 
 class Cause(NamedTuple):
     """Why a task fails: its `codes`, over how many sites (`spread`), the `share` of tasks, the mean number of `jobs`
-    that fail of it at a site, and what the rules do: `action`, with `memory`, `splitting` and `xrootd` where not default."""
+    that fail of it at a site, and what the rules do: `action`, with `memory`, `splitting`, `xrootd` where not usual."""
 
     name: str
     share: float
@@ -51,7 +51,8 @@ CAUSES = (
     Cause("report", 0.02, ("134", "99303", "8004"), "many sites", 7.0, "special"),
 )  # fmt: skip
 COUNTRIES = (
-    "US", "IT", "DE", "FR", "UK", "ES", "CH", "BE", "PL", "RU", "BR", "CN", "IN", "EE", "FI", "HU", "PT", "TR", "UA", "AT",
+    "US", "IT", "DE", "FR", "UK", "ES", "CH", "BE", "PL", "RU", "BR", "CN", "IN", "EE", "FI", "HU", "PT", "TR", "UA",
+    "AT",
 )  # fmt: skip
 TOWNS = ("North", "South", "Lake", "Hill", "Harbour", "Old", "Forest", "Mill")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,9 +36,10 @@ class Workflows:
     """`n` failed tasks in the order of `days` days.
 
     `habit`: share of tasks in which the operator does what is usual instead of what the rules say; `wrong`: share of
-    decisions that are planted wrong ones (in meta: `planted`); `codes`, `sites`: how many there are; `drift` in the second half:
-    a new `site`, a new `code`, a `rule` that changes (storage is cloned), a site that turns bad (`bad_site`). Meta: task,
-    campaign, `action`, `memory`, `splitting`, `xrootd` as decided, `rule_action`, `cause`, `planted`. Raises SettingsError for values out of range.
+    decisions that are planted wrong ones (in meta: `planted`); `codes`, `sites`: how many there are; `drift` in the
+    second half: a new `site`, a new `code`, a `rule` that changes (storage is cloned), a site that turns bad
+    (`bad_site`). Meta: task, campaign, `action`, `memory`, `splitting`, `xrootd` as decided, `rule_action`, `cause`,
+    `planted`. Raises SettingsError for values out of range.
     """
 
     n: int = 8000
@@ -61,6 +62,10 @@ class Workflows:
 
     def __len__(self) -> int:
         return self.n
+
+    def of_length(self, samples: int) -> Workflows:
+        """Return as many tasks of the same kind."""
+        return replace(self, n=samples)
 
     def __iter__(self) -> Iterator[Batch]:
         rng = np.random.default_rng(self.seed)

@@ -1,4 +1,4 @@
-"""One task of JSON as entries of counts: {"parameters": {...}, "errors": {"good_sites": {CODE: {SITE: COUNT}}, ...}}."""
+"""One task of JSON as counts: {"parameters": {...}, "errors": {"good_sites": {CODE: {SITE: COUNT}}, ...}}."""
 
 from __future__ import annotations
 

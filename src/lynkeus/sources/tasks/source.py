@@ -76,10 +76,10 @@ def files_in(path: Path) -> list[Path]:
 
 
 def holds_tasks(path: Path) -> bool:
-    """Return whether a file, or the first one of a folder, looks as if it held tasks; other JSON holds texts."""
+    """Return whether a path is a file of JSON, or a folder whose first one looks as if it held tasks."""
     found = files_in(path)
-    if not found:
-        return False
+    if not found or path.is_file():
+        return bool(found)
     with one_line(found[0]), _open(found[0]) as file:
         head = file.read(HEAD)
     return '"errors"' in head or f'"{PARAMETERS}"' in head

@@ -22,8 +22,8 @@ USUAL = ("text", "description", "desc", "body", "message", "content", "entry")
 class TextSource:
     """The texts of a column of a file, a folder of text files or a table of a database; other columns are meta.
 
-    `column` "": one that is usually called so, else the one with the longest entries; `expected`: as a model calls it, to
-    which another name is taken where there is only one. Raises SourceError where there is no such column, or no text.
+    `column` "": one that is usually called so, else the one with the longest entries; `expected`: as a model calls it,
+    to which another name is taken where there is only one. Raises SourceError where there is no such column or text.
     """
 
     start_ns = None

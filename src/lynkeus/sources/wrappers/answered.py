@@ -21,8 +21,8 @@ class Answered(Wrapper):
     """The samples of which at least one of the columns `questions` has an answer; `truth` (n, questions) numbers the
     `heads`, the classes of each question, -1 where there is none.
 
-    `counts`: of each question, how often each class. Classes of fewer than `fewest` samples are no answers; what is left
-    out is said. Raises SettingsError where a question is no column, or has fewer than two classes.
+    `counts`: of each question, how often each class. Classes of fewer than `fewest` samples are no answers; what is
+    left out is said. Raises SettingsError where a question is no column, or has fewer than two classes.
     """
 
     def __init__(self, source: Source, questions: tuple[str, ...], fewest: int = FEWEST) -> None:
@@ -67,7 +67,7 @@ class Answered(Wrapper):
                 for name, own in zip(self.questions, numbers, strict=True)
             ]
             truth = np.stack(columns, axis=1)
-            known = (truth >= 0).any(axis=1)
+            known = np.asarray((truth >= 0).any(axis=1))
             batch = replace(batch, truth=truth)
             if known.any():
                 yield batch if known.all() else batch[known]
