@@ -169,7 +169,8 @@ class BetaBinomial:
         events, size = counts.sum(), references.sum()
         # One event a bin, spread as good runs are, stands for what is known before the reference is looked at.
         rate = (references + len(counts) * expected / expected.sum()) / (size + len(counts))
-        rate = np.clip(rate, 1e-12, 1 - 1e-12)
+        least = 0.5 / (size + len(counts))  # a bin that no good run has filled is not known to be impossible
+        rate = np.clip(rate, least, 1 - 1e-12)
         known = rate * (1 - rate) / (rate * (1 - rate) / (size + len(counts) + 1) + loose) - 1
         a, b = np.maximum(rate * known, 1e-9), np.maximum((1 - rate) * known, 1e-9)
         most = events if a.size == 1 else np.floor((events + 1) * (a - 1) / np.maximum(a + b - 2, 1e-9))
