@@ -9,9 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from lynkeus.core import CalibrationError, Floats
-from lynkeus.core.run_calibration import RunCalibration
+from lynkeus.core.run_calibration import SCALE, RunCalibration
 from lynkeus.scorers.population.trials import TINY
 from lynkeus.scorers.population.view import QUESTIONS, Asked
+
+FEW, AGREE = 20, 3.0  # runs; times the mean score by theory, up to which so few agree with it
 
 
 class AskedRun(NamedTuple):
@@ -33,12 +35,16 @@ class AskedRun(NamedTuple):
 
 def calibrated(good: Sequence[AskedRun]) -> RunCalibration | None:
     """Return how small p-values good runs have that were not learned from: runs differ in more ways than tests of their
-    events know. None for too few.
+    events know. None for too few, and where few agree with the tests: the five runs that
+    half of ten leave to learn from make what is held out look odder than it is.
 
     Its own p-values have no floor, so that of two odd runs the odder one has the smaller.
     """
+    scores = -np.log10([run.p_value() for run in good])
+    if len(scores) < FEW and scores.mean() < AGREE * SCALE:
+        return None
     try:
-        return replace(RunCalibration.fit(-np.log10([run.p_value() for run in good]), theory=True), rarest=0.0)
+        return replace(RunCalibration.fit(scores, theory=True), rarest=0.0)
     except CalibrationError:
         return None
 
