@@ -26,7 +26,8 @@ PORTION = 2048  # particles that go through the whole network at a time where no
 class ParticleTransformerSizes:
     """`embed`: widths of the layers that each particle goes through, the last is that of all blocks; `pairs`: widths
     of those of a pair; `layers` blocks of attention among particles, `class_layers` of the class token; `dense`: width
-    and dropout of layers after them; `dropout` in the blocks."""
+    and dropout of layers after them; `dropout` in the blocks; `pair_activation`: a GELU follows the last layer of
+    pairs, as in the example networks of weaver's (`use_pre_activation_pair=False`), not in its own default."""
 
     embed: tuple[int, ...] = (128, 512, 128)
     pairs: tuple[int, ...] = (64, 64, 64)
@@ -35,6 +36,7 @@ class ParticleTransformerSizes:
     class_layers: int = 2
     dense: tuple[tuple[int, float], ...] = ()
     dropout: float = 0.1
+    pair_activation: bool = False
 
 
 PUBLISHED = ParticleTransformerSizes()
@@ -61,7 +63,7 @@ class ParticleTransformer(nn.Module):
         widths = (*sizes.pairs, sizes.heads)
         for given, made in zip((len(NAMES), *widths), widths, strict=False):
             layers += [nn.Linear(given, made), nn.BatchNorm1d(made), nn.GELU()]
-        self.pairs = nn.Sequential(*layers[:-1])
+        self.pairs = nn.Sequential(*(layers if sizes.pair_activation else layers[:-1]))
         self.blocks = nn.ModuleList(TransformerBlock(width, sizes.heads, sizes.dropout) for _ in range(sizes.layers))
         self.class_token = nn.Parameter(torch.zeros(1, width))
         self.class_blocks = nn.ModuleList(
@@ -126,12 +128,14 @@ def _folded(layers: nn.Sequential) -> Any:
     scale = first.weight / torch.sqrt(first.running_var + first.eps)
     shift = first.bias - first.running_mean * scale
     maps = [fold(layers[at], layers[at + 1]) for at in range(1, len(layers), 3)]
+    activated = isinstance(layers[-1], nn.GELU)
     weight, bias = maps[0]
     maps[0] = weight * scale, bias + weight @ shift
 
     def embed(x: Tensor) -> Tensor:
         for weight, bias in maps[:-1]:
             x = functional.gelu(functional.linear(x, weight, bias))
-        return functional.linear(x, *maps[-1])
+        last = functional.linear(x, *maps[-1])
+        return functional.gelu(last) if activated else last
 
     return embed
