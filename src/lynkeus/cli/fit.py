@@ -67,6 +67,7 @@ def fit_and_save(options: FitOptions) -> None:
     fitted.save(options.output, _report(fitted))
     # Only now: a kill while the model is written must not cost the training.
     shutil.rmtree(checkpoints(options.output), ignore_errors=True)
+    fitted.messages[:] = [line for line in fitted.messages if line not in source.messages]  # said once
     say(screen, [*(said.messages if said else ()), *source.messages])
     if choice is not None:
         say(screen, [*(candidate.line() for candidate in choice.candidates), choice.why])
