@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from lynkeus.cli.options import ConvertOptions, screen
 from lynkeus.core import Schema, SettingsError
@@ -38,7 +39,7 @@ def _to_weaver(model: Path, output: Path) -> None:
     write_weaver(fitted.scorer, output)
     said = [f"{output}: the weights of {fitted.name}, classes {', '.join(fitted.scorer.outputs)}"]
     said.append("its probabilities are those before they were calibrated: weaver has none that are")
-    sizes = getattr(fitted.scorer, "sizes", None)
+    sizes: Any = getattr(fitted.scorer, "sizes", None)
     if hasattr(sizes, "pair_activation"):
         said.append(f"weaver's network has use_pre_activation_pair={not sizes.pair_activation}")
     if fitted.view.to_dict().get("layout") is None:

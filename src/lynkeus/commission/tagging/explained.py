@@ -33,10 +33,10 @@ def explain_tagger(fitted: Fitted, source: Source, seed: int = 0) -> tuple[int, 
     empty = 0
     for what, packed in changes(batch.packed, batch.schema.names, seed):
         change = before - log_odds(fitted.scorer.score(batch.with_values(packed)))
-        scored = np.isfinite(change).all(axis=1)
+        scored: Array = np.isfinite(change).all(axis=1)
         empty = max(empty, int((~scored & np.isfinite(before).all(axis=1)).sum()))
         for process, jets in _chosen(batch):
-            own = change[jets[scored[jets]]]
+            own = change[jets][scored[jets]]
             rows += [_row(output, process, what, own[:, k]) for k, output in enumerate(outputs) if len(own)]
     said = [f"{len(batch):,} of {seen:,} jets, drawn at random, were asked"] if seen > len(batch) else []
     said += [f"up to {empty} jets had nothing left of them, and are not counted there"] if empty else []
