@@ -33,7 +33,9 @@ def explain_tagger(fitted: Fitted, source: Source, seed: int = 0) -> tuple[int, 
     empty = 0
     for what, packed in changes(batch.packed, batch.schema.names, seed):
         change = before - log_odds(fitted.scorer.score(batch.with_values(packed)))
-        scored: Array = np.isfinite(change).all(axis=1)
+        scored: Any = np.isfinite(change).all(axis=1)
+        if not scored.any():
+            continue  # all that it reads was taken away
         empty = max(empty, int((~scored & np.isfinite(before).all(axis=1)).sum()))
         for process, jets in _chosen(batch):
             own = change[jets][scored[jets]]
