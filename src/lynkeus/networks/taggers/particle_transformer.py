@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from lynkeus.networks.taggers.attention import Attended, TransformerBlock, biases
 from lynkeus.networks.taggers.edge_conv import fold
@@ -113,7 +114,9 @@ class ParticleTransformer(nn.Module):
         alike = list(blocks(offsets, PLACES))
         attended = [Attended(block, biases(known, pairs.square(block), block)) for block in alike]
         for block in self.blocks:
-            x = block(x, attended)
+            # On the way back a block is computed again, rather than keeping forty times its input.
+            again = self.training and x.requires_grad and x.device.type == "cpu"
+            x = checkpoint(block, x, attended, use_reentrant=False) if again else block(x, attended)
         tokens = self.class_token.expand(len(offsets) - 1, -1)
         for block in self.class_blocks:
             assert isinstance(block, TransformerBlock)
