@@ -12,9 +12,9 @@ from lynkeus.networks.taggers.particle_transformer import ParticleTransformer
 from lynkeus.networks.taggers.weaver import WRAPPER, from_weaver, read_weights, to_weaver, write_weights
 from lynkeus.scorers.taggers.inputs import features_of, roles_of
 from lynkeus.scorers.taggers.network import NetworkTagger, Tags
-from lynkeus.scorers.taggers.probabilities import Probabilities
 from lynkeus.scorers.taggers.sized import SizedTagger
 from lynkeus.training import History
+from lynkeus.transforms.probabilities import Probabilities
 
 NAMES = {"ParticleNet": "particle_net", "ParticleTransformer": "particle_transformer"}
 READ = {"ParticleNet": ("points", "features"), "ParticleTransformer": ("features", "vectors")}
