@@ -23,7 +23,7 @@ from lynkeus.web.app import create_app
 
 @pytest.fixture(scope="module")
 def tagger(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
-    fitted = fit(InMemory(jets(1500, 1), 256), FitSettings("jet_mass"))
+    fitted = fit(InMemory(jets(4000, 1), 256), FitSettings("jet_mass"))
     folder = tmp_path_factory.mktemp("tagger") / "MASS"
     fitted.save(folder)
     return Fitted.load(folder)
@@ -79,8 +79,8 @@ def test_good_runs_of_any_size_are_seldom_flagged(tagger: Fitted) -> None:
 def test_what_is_kept_is_kept_with_the_model_and_no_more(tagger: Fitted) -> None:
     kept = tagger.reference[LOG_ODDS]
     assert kept.shape[1] == 2
-    assert 250 < len(kept) < 350  # one jet in five was held out
-    (run,) = runs_of_jets(tagger, __file__, lambda _: InMemory(jets(400, 9)))
+    assert 700 < len(kept) < 900  # one jet in five was held out
+    (run,) = runs_of_jets(tagger, __file__, lambda _: InMemory(jets(900, 9)))
     assert len(next(run.pieces())["log odds of qcd"]) == len(kept) // 4
 
 
