@@ -45,7 +45,8 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        source = Passes(open_source(options.data, kept, options.meta, pictures=_reads_pictures(options.scorer)), bar)
+        pictures, hits = (_reads_only(options.scorer, kind) for kind in ("image", "hit"))
+        source = Passes(open_source(options.data, kept, options.meta, pictures=pictures, hits=hits), bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -126,10 +127,11 @@ def _fit_runs(options: FitOptions) -> None:
     say(screen, [f"{options.output}: {fitted.name}, {len(view.book.plots)} plots a run"])
 
 
-def _reads_pictures(scorer: str | None) -> bool:
-    """Whether all scorers named read images and nothing else, so that an array of three axes is meant to be some."""
+def _reads_only(scorer: str | None, kind: str) -> bool:
+    """Whether all scorers named read one kind and nothing else: an array of three axes is then meant to be images,
+    a file of columns to be hits."""
     names = (scorer or "auto").split(",")
-    return all(name != "auto" and plugins.about(name).kinds == ("image",) for name in names)
+    return all(name != "auto" and plugins.about(name).kinds == (kind,) for name in names)
 
 
 def _check_kinds(names: list[str], source: Source, window: int) -> None:

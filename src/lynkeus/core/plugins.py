@@ -61,6 +61,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
+        "hit_filter": "lynkeus.scorers.hits.hit_filter:HitFilter [learn]",
     },
     "sources": {
         "hdf5": "lynkeus.sources.formats.hdf5:Hdf5Source",
@@ -81,6 +82,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pulses": "lynkeus.simulate.pulses.source:PulseRuns",
         "hydro": "lynkeus.simulate.hydro.source:HydroSource",
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
+        "tpc_hits": "lynkeus.simulate.tpc.hits.source:TpcHits",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",

@@ -21,6 +21,7 @@ FILES = {
     "sim://pulses?kind=waveform&runs=2&pulses=50": (".h5", ".npz"),
     "sim://lattice?mu=1.2&shape=8x4&n=6": (".h5", ".npz"),
     "sim://hydro?n=2&size=40&dx=0.7&b=0-2": (".npz",),
+    "sim://tpc_hits?events=2&rows=12&tracks=6": (".parquet", ".h5", ".npz"),
 }
 RUNS = ("sim://noble?runs=3&events=200&fault=all", "sim://pulses?kind=cloud&runs=3&pulses=50")
 CLOUDS = ("sim://jets?n=8",)  # tests/sources/writers/test_clouds.py

@@ -1,0 +1,69 @@
+"""The cut on charge and width that people make: how much of the noise it removes at the same loss of signal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+
+from lynkeus.core import Array, Floats
+from lynkeus.networks.hits.features import HitFeatures
+from lynkeus.scorers.hits.label_noise import LabelNoise
+from lynkeus.scorers.hits.working_point import SIGNAL
+
+CHARGE = re.compile(r"charge|^q(_|$)|total|adc_?sum|amplitude|energy|height|max_?adc|peak")
+WIDTH = re.compile(r"width|rms|sigma|size|spread")
+STEPS = 24  # of the share of the loss that the cut on the charge takes
+MOST = 100_000  # hits
+
+
+def best_cut(
+    values: Floats, noise: Array, names: Sequence[str], features: HitFeatures, mistakes: LabelNoise, loss: float,
+    of: str,
+) -> float:  # fmt: skip
+    """Return the share of the noise that the best cut on one charge and one width removes at a `loss` of the signal;
+    NaN where there is no charge or no width."""
+    every = max(1, len(values) // MOST)
+    values, noise = values[::every], noise[::every]
+    columns = {name: values[:, k].astype(float) for k, name in enumerate(names) if not name.startswith("near/")}
+    columns |= _of_cells(values, features)
+    charges = [own for name, own in columns.items() if CHARGE.search(name.lower())]
+    widths = [own for name, own in columns.items() if WIDTH.search(name.lower())]
+    best = np.nan
+    for charge, width, low, high in product(charges, widths, (1.0, -1.0), (1.0, -1.0)):
+        best = np.fmax(best, _removed(low * charge, high * width, noise, mistakes, loss, of))
+    return float(best)
+
+
+def _of_cells(values: Floats, features: HitFeatures) -> dict[str, Floats]:
+    """Return charge and widths (n,) that are computed of the cells, where there are any."""
+    if not features.shape[0]:
+        return {}
+    cells = np.maximum(np.nan_to_num(values[:, features.patch.numpy()].astype(float)), 0.0).reshape(-1, *features.shape)
+    total = np.maximum(cells.sum(axis=(1, 2)), 1e-9)
+    found = {"total": total}
+    for axis, name in ((2, "pad_rms"), (1, "time_rms")):
+        profile = cells.sum(axis=axis) / total[:, None]
+        place = np.arange(profile.shape[1])
+        found[name] = np.sqrt(np.maximum(profile @ place**2 - (profile @ place) ** 2, 0.0))
+    return found
+
+
+def _removed(charge: Floats, width: Floats, noise: Array, mistakes: LabelNoise, loss: float, of: str) -> float:
+    """Return what is removed below a charge and below a width, at the best of STEPS ways to share the loss."""
+    on, off = noise == 0, noise > 0
+    lost = mistakes.signal_share if of == SIGNAL else (lambda kept_on, kept_off: kept_on)
+    order_charge, order_width = (np.sort(own[on & np.isfinite(own)]) for own in (charge, width))
+    if not (len(order_charge) and len(order_width)):
+        return np.nan
+    best = 0.0
+    for share in np.linspace(0.0, loss, STEPS):
+        below = charge < np.quantile(order_charge, share)
+        for more in np.linspace(0.0, 1.0, STEPS // 2) * loss:
+            gone = below | (width < np.quantile(order_width, more))
+            shares = gone[on].mean(), gone[off].mean()
+            if lost(*shares) <= loss:
+                best = max(best, float(mistakes.noise_share(*shares)))
+    return best
