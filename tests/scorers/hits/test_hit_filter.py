@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.tpc import hit_columns
 
 from lynkeus.core import Batch, CalibrationError, ModelError, SchemaError, SettingsError, concatenate
 from lynkeus.fitting.fit import FitSettings, fit
@@ -16,7 +17,6 @@ from lynkeus.scorers.hits.hit_filter import HitFilter
 from lynkeus.scorers.hits.label_noise import LabelNoise
 from lynkeus.scorers.hits.working_point import Curve, Judged, WorkingPoint
 from lynkeus.sources import open_source
-from tests.tpc import hit_columns
 
 EVENTS = 26
 QUICK = {"trees": 60, "training": {"epochs": 2}}

@@ -75,7 +75,8 @@ class Chosen(NamedTuple):
         )
         lines.append(
             f"labels: {100 * mistakes.on_track:.1f} % of those on a track look like noise, "
-            f"{100 * mistakes.off_track:.1f} % of the others like signal; {100 * shares.labelled_lost:.2f} % of those on a track are removed"
+            f"{100 * mistakes.off_track:.1f} % of the others like signal; "
+            f"{100 * shares.labelled_lost:.2f} % of those on a track are removed"
         )
         return lines
 

@@ -54,7 +54,7 @@ def _number(column: Array) -> Array:
 
 
 def _npz(path: Path) -> Read:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     if SCHEMA in arrays:
         return _described(arrays, path, "X", "y")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from lynkeus.core.batch import Array, Batch, Floats, Schema
+from lynkeus.core.batch import Array, Batch, Floats
 from lynkeus.core.errors import SettingsError
 from lynkeus.core.protocols import Source
 from lynkeus.sources.hits.names import Roles, roles_of
@@ -17,21 +17,25 @@ from lynkeus.transforms.hits.neighbours import NEAR, Scales, find_scales, neighb
 
 HELD_NUMBERS = 150_000_000  # of batches that are kept, so that a second pass costs nothing
 TRUTH = "truth"
+FEWEST = 50  # hits of which a median is taken
+FACTOR = 4.0  # between two medians, from which it is said that units may differ
 
 
 class PreparedHits(Wrapper):
     """Hits of `source` with columns `near/...` where event, row, pad and time are known, in the units `scales` (None:
     those found in the data). `labels`: the column of meta that becomes their truth ("": none).
 
-    Whether there are such columns is said by `near` (None: as the data have it). Events must be whole in a batch.
+    Whether there are such columns is said by `near` (None: as the data have it). `usual`: medians of columns that the
+    data should have, too. Events must be whole in a batch.
     """
 
     def __init__(
-        self, source: Source, labels: str = "", scales: Scales | None = None, near: bool | None = None
-    ) -> None:
+        self, source: Source, labels: str = "", scales: Scales | None = None, near: bool | None = None,
+        usual: Mapping[str, float] | None = None,
+    ) -> None:  # fmt: skip
         first = next(iter(source), None)
         self.roles = roles_of([*(first.meta if first is not None else ()), *source.schema.names])
-        there = self.roles.places and (not near or True)
+        there = self.roles.places
         self.near = there if near is None else near
         self.labels = labels
         names = (*source.schema.names, *(NEAR if self.near else ()))
@@ -43,7 +47,10 @@ class PreparedHits(Wrapper):
                                 "give files with these columns, or fit on such as these")  # fmt: skip
         self.scales = scales or (find_scales(*self._places(first)) if self.near and first is not None else Scales())
         self._held: list[Batch] | None = None
+        self._twice = 0
         self._says_how()
+        if usual and first is not None:
+            self.own_messages += unlike(usual, medians(first))
 
     def __len__(self) -> int:
         return len(self.source)  # type: ignore[arg-type]
@@ -65,7 +72,9 @@ class PreparedHits(Wrapper):
     def _prepared(self, batch: Batch, first: int) -> Batch:
         values = batch.values.astype(np.float32, copy=False)
         if self.near:
-            values = np.concatenate([values, neighbourhood(*self._places(batch), self.scales)], axis=1)
+            places = self._places(batch)
+            self._count_copies(places)
+            values = np.concatenate([values, neighbourhood(*places, self.scales)], axis=1)
         meta = {**batch.meta, "position": first + np.arange(len(batch))}
         return replace(batch, schema=self.schema, values=values, truth=self._truth(batch), meta=meta)
 
@@ -81,6 +90,17 @@ class PreparedHits(Wrapper):
             self._column(batch, name).astype(float) for name in (roles.row, roles.across, roles.along)
         )
         return group, row, across, along
+
+    def _count_copies(self, places: tuple[Array, ...]) -> None:
+        """Say how many hits are at the very place of another one."""
+        place = np.stack(places, axis=1)
+        copies = len(place) - len(np.unique(place[np.isfinite(place).all(axis=1)], axis=0))
+        copies -= int((~np.isfinite(place).all(axis=1)).sum())
+        if copies:
+            before, self._twice = self._twice, self._twice + copies
+            said = "{} hits are there twice: the same event, row, pad and time as another one; they are kept"
+            self.own_messages = [line for line in self.own_messages if line != said.format(before)]
+            self.own_messages.append(said.format(self._twice))
 
     def _column(self, batch: Batch, name: str) -> Array:
         if name in batch.meta:
@@ -113,6 +133,27 @@ class PreparedHits(Wrapper):
             self.own_messages.append(f"no neighbours of hits: there is no column {self._lacking()}")
 
 
+def medians(batch: Batch) -> dict[str, float]:
+    """Return the median of each column that is positive almost everywhere."""
+    found = {}
+    for k, name in enumerate(batch.schema.names):
+        column = batch.values[:, k]
+        column = column[np.isfinite(column)]
+        if len(column) >= FEWEST and (column > 0).mean() > 0.9:
+            found[name] = float(np.median(column))
+    return found
+
+
+def unlike(usual: Mapping[str, float], found: Mapping[str, float]) -> list[str]:
+    """Return a line on columns whose median is another by a factor of FACTOR, as where units are others."""
+    ratios = {name: found[name] / usual[name] for name in usual if name in found}
+    off = {name: ratio for name, ratio in ratios.items() if not 1 / FACTOR < ratio < FACTOR}
+    if not off:
+        return []
+    some = ", ".join(f"{name} ({ratio:.3g} times)" for name, ratio in list(off.items())[:4])
+    return [f"medians are not those of the hits that the model was fitted on: {some}; are the units the same?"]
+
+
 def event_of(batch: Batch, roles: Roles) -> Array:
     """Return (n,) a number for the event of each hit; where events are not known, each hit by itself."""
     if roles.event in batch.meta:
@@ -121,8 +162,3 @@ def event_of(batch: Batch, roles: Roles) -> Array:
         found: Array = batch.values[:, batch.schema.names.index(roles.event)]
         return found
     return np.asarray(batch.meta["position"])
-
-
-def hits_schema(schema: Schema) -> bool:
-    """Return whether samples are hits."""
-    return schema.kind == "hit"
