@@ -16,8 +16,7 @@ from lynkeus.transforms.hits.neighbours import Scales
 @dataclass(frozen=True)
 class HitsView(AsRead):
     """Hits with columns of their neighbourhood where there are any (`near`), in units of `scales`; `labels`: the column
-    that says which are of a track;
-    `usual`: medians of columns, by which other units are noticed."""
+    that says which are of a track; `usual`: medians of columns, by which other units are noticed."""
 
     labels: str = ""
     near: bool = False

@@ -25,10 +25,11 @@ class TreesOfHits(nn.Module):
         """Return (n,) log odds."""
         found = self.features(values).double()
         own: dict[str, Tensor] = dict(self.named_buffers())
-        node = own["root"][None, :].expand(len(found), -1)
+        node = own["root"][None, :].expand(found.shape[0], -1)  # not len(), which a trace takes for a constant
         for _ in range(self.depth):
             x = torch.gather(found, 1, own["feature"][node])
-            goes_left = torch.where(torch.isnan(x), own["missing_left"][node], x <= own["threshold"][node])
+            missing = torch.isnan(x)  # no torch.where: ONNX Runtime has none of true and false
+            goes_left = (missing & own["missing_left"][node]) | (~missing & (x <= own["threshold"][node]))
             node = torch.where(goes_left, own["left"][node], own["right"][node])
         return (own["value"][node].sum(dim=1) + self.start).float()
 

@@ -20,6 +20,7 @@ from lynkeus.sources.hits.prepared import event_of
 
 FOLDS = 5
 HELD_OUT = 2  # folds that are kept from the training: their hits make the working point of what was trained
+ALIKE = 0.003  # of the noise: methods that differ by less are alike, and the first is taken
 FEWEST_EVENTS = 2 * FOLDS  # with fewer, single hits are kept from the training
 Patch = tuple[list[int], tuple[int, int]]
 
@@ -131,7 +132,8 @@ def choose(
         first[method] = (learner, _elsewhere(learner, known, held_out))
         point = WorkingPoint.fit(_judged(first[method][1], known), loss, of)
         tried.append(Tried(method, point.shares.noise_removed))
-    best = max(tried, key=lambda one: one.removed).method
+    most = max(one.removed for one in tried)
+    best = next(one.method for one in tried if one.removed >= most - ALIKE)
     learner, unseen = first[best]
     # By a second learner the mistakes of the labels are known better: they are counted on few hits.
     other = learn(best, known.values[held_out], known.noise[held_out], patch, settings)
