@@ -20,7 +20,7 @@ class HitsView(AsRead):
 
     labels: str = ""
     near: bool = False
-    scales: tuple[float, float] = (1.0, 1.0)
+    scales: tuple[float, ...] = tuple(Scales())
     usual: Mapping[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "hits"
     worth: ClassVar[float] = 0.0  # hits are many, and a scorer that finds says where by itself
@@ -31,7 +31,7 @@ class HitsView(AsRead):
         seen = PreparedHits(source, labels)
         first = next(iter(source), None)
         usual = medians(first) if first is not None else {}
-        return cls(source.schema, layout, labels, seen.near, (seen.scales.u, seen.scales.v), usual)
+        return cls(source.schema, layout, labels, seen.near, tuple(seen.scales), usual)
 
     def of(self, source: Source, who: str = "the model") -> Source:
         """Return hits with their neighbourhood. Raises SchemaError where the data are others, SettingsError where they
@@ -55,6 +55,6 @@ class HitsView(AsRead):
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """Return what `to_dict` was called on."""
-        scales = (float(fields["scales"][0]), float(fields["scales"][1]))
+        scales = tuple(map(float, fields["scales"]))
         own = Schema.from_dict(fields["schema"])
         return cls(own, fields["layout"], fields["labels"], fields["near"], scales, fields["usual"])

@@ -52,18 +52,19 @@ def _of_cells(values: Floats, features: HitFeatures) -> dict[str, Floats]:
 
 
 def _removed(charge: Floats, width: Floats, noise: Array, mistakes: LabelNoise, loss: float, of: str) -> float:
-    """Return what is removed below a charge and below a width, at the best of STEPS ways to share the loss."""
-    on, off = noise == 0, noise > 0
-    lost = mistakes.signal_share if of == SIGNAL else (lambda kept_on, kept_off: kept_on)
-    order_charge, order_width = (np.sort(own[on & np.isfinite(own)]) for own in (charge, width))
-    if not (len(order_charge) and len(order_width)):
-        return np.nan
-    best = 0.0
-    for share in np.linspace(0.0, loss, STEPS):
-        below = charge < np.quantile(order_charge, share)
-        for more in np.linspace(0.0, 1.0, STEPS // 2) * loss:
-            gone = below | (width < np.quantile(order_width, more))
-            shares = gone[on].mean(), gone[off].mean()
-            if lost(*shares) <= loss:
-                best = max(best, float(mistakes.noise_share(*shares)))
-    return best
+    """Return what is removed below a charge and below a width, at the best of STEPS x STEPS ways to share the loss."""
+    on, levels = noise == 0, np.linspace(0.0, loss, STEPS)
+    bins = []
+    for own in (charge, width):
+        known = own[on & np.isfinite(own)]
+        if not len(known):
+            return np.nan
+        bins.append(np.searchsorted(np.quantile(known, levels), own, side="right"))  # the number of cuts it passes
+    gone = []
+    for chosen in (on, ~on):
+        counts = np.zeros((STEPS + 1, STEPS + 1))
+        np.add.at(counts, (bins[0][chosen], bins[1][chosen]), 1.0)
+        kept = counts[::-1, ::-1].cumsum(axis=0).cumsum(axis=1)[::-1, ::-1]
+        gone.append(1.0 - kept[1:, 1:] / max(chosen.sum(), 1))
+    lost = mistakes.signal_share(*gone) if of == SIGNAL else gone[0]
+    return float(np.where(lost <= loss, mistakes.noise_share(*gone), 0.0).max())

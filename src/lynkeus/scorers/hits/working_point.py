@@ -9,7 +9,7 @@ import numpy as np
 from lynkeus.core import Array, CalibrationError, Floats
 from lynkeus.scorers.hits.label_noise import LabelNoise
 
-RESAMPLED = 100  # times that events are drawn anew, for the intervals
+RESAMPLED = 60  # times that events are drawn anew, for the intervals
 INTERVAL = (0.16, 0.84)
 FEWEST = 200  # hits on tracks and off tracks that a working point needs
 LEVELS = 200  # of the score, between which the chance of noise is interpolated
@@ -33,9 +33,10 @@ class Judged(NamedTuple):
     event: Array
 
     def known(self) -> Judged:
-        """Return those that have a score."""
-        there = np.isfinite(self.scores)
-        return Judged(self.scores[there], self.noise[there], self.event[there])
+        """Return those that have a score, the most like noise first: what sorts them again has little to do."""
+        there = np.flatnonzero(np.isfinite(self.scores))
+        order = there[np.argsort(-self.scores[there], kind="stable")]
+        return Judged(self.scores[order], self.noise[order], self.event[order])
 
 
 class WorkingPoint(NamedTuple):
@@ -61,24 +62,23 @@ class WorkingPoint(NamedTuple):
                 raise CalibrationError(f"only {count} hits kept from the training are labelled as {name}; a working "
                                        f"point needs {FEWEST}: give more")  # fmt: skip
         curve = Curve.of(own.scores, own.noise)
-        all_of_them = _ranked(own, more.known() if more else None)
+        all_of_them = _ranked(own, more.known()).known() if more else own
         mistakes = LabelNoise.fit(all_of_them.scores, all_of_them.noise)
         threshold = curve.at(loss, of, mistakes)
-        events = np.unique(all_of_them.event, return_inverse=True)[1].reshape(-1)
+        events, number = np.unique(all_of_them.event, return_inverse=True)
+        number, of_own = number.reshape(-1), np.searchsorted(events, own.event)
         random, drawn = np.random.default_rng(0), []
         for _ in range(RESAMPLED):
-            weight = random.poisson(1.0, events.max() + 1)[events].astype(float)
-            again = LabelNoise.fit(all_of_them.scores, all_of_them.noise, weight)
-            shares = Curve.of(own.scores, own.noise, weight[: len(own.scores)]).shares(threshold, again)
+            weight = random.poisson(1.0, len(events)).astype(float)
+            again = LabelNoise.fit(all_of_them.scores, all_of_them.noise, weight[number])
+            shares = Curve.of(own.scores, own.noise, weight[of_own]).shares(threshold, again)
             drawn.append((shares.signal_lost if of == SIGNAL else shares.labelled_lost, shares.noise_removed))
         lost, removed = np.quantile(np.array(drawn), INTERVAL, axis=0).T
         return cls(threshold, curve.shares(threshold, mistakes), lost, removed, mistakes)
 
 
-def _ranked(own: Judged, more: Judged | None) -> Judged:
+def _ranked(own: Judged, more: Judged) -> Judged:
     """Return both, with scores as their ranks: those of two learners are not on one scale."""
-    if more is None:
-        return own
     ranks = [np.argsort(np.argsort(one.scores)) / len(one.scores) for one in (own, more)]
     return Judged(
         *(np.concatenate(columns) for columns in zip((ranks[0], *own[1:]), (ranks[1], *more[1:]), strict=True))

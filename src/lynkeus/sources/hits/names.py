@@ -22,9 +22,11 @@ ANSWER = re.compile(
     r"|_(track|label|truth|pdg|particle)(_?(id|number|index|no))?$"
 )
 SIGNAL = ("track", "signal", "good", "keep", "kept", "real", "true_hit", "attached")  # 1 says that it is one
-CELL = re.compile(
-    r"^(?P<base>.*[A-Za-z])[\[_.(]*(?P<pad>\d+)(?:[,_\].(xXtTcC]+(?P<time>\d+))?[\])]?$"
-)  # adc[0,3], adc_0_3, adc_p0_t3, adc12
+CELL = re.compile(  # adc[0,3], adc_0_3, adc_p0_t3
+    r"^(?P<base>.*?[A-Za-z])[\[_.(]*(?P<pad>\d+)[,_\].(xXtTcC]+(?P<time>\d+)[\])]?$"
+)
+SAMPLE = re.compile(r"^(?P<base>.*[A-Za-z])[\[_.(]*(?P<time>\d+)[\])]?$")  # wave12, adc_12
+COMPUTED = "near/"
 LEAST_CELLS = 6  # of a patch: fewer numbered columns are something else
 
 
@@ -45,7 +47,8 @@ class Roles(NamedTuple):
 
 
 def roles_of(names: Collection[str]) -> Roles:
-    """Return which columns say where a hit is, by their names."""
+    """Return which columns say where a hit is, by their names; what was computed of these says nothing of it."""
+    names = [name for name in names if not name.startswith(COMPUTED)]
     return Roles(
         _first(GROUPS, names), tuple(name for name in names if bare(name) in SECTORS), _first(ROWS, names),
         _first(ACROSS, names), _first(ALONG, names),
@@ -83,10 +86,9 @@ def patch_of(names: Collection[str]) -> tuple[list[int], tuple[int, int]]:
     """
     found: dict[str, dict[tuple[int, int], int]] = {}
     for place, name in enumerate(names):
-        match = CELL.match(name)
+        match = CELL.match(name) or SAMPLE.match(name)
         if match:
-            pad, time = match["pad"], match["time"]
-            cell = (int(pad), int(time)) if time is not None else (0, int(pad))
+            cell = (int(match.groupdict().get("pad") or 0), int(match["time"]))
             found.setdefault(re.sub(r"[_.]?(p|pad)$", "", match["base"]), {})[cell] = place
     whole = {base: cells for base, cells in found.items() if len(cells) >= LEAST_CELLS and _is_grid(cells)}
     if not whole:

@@ -10,19 +10,22 @@ from scipy.spatial import cKDTree
 from lynkeus.core.batch import Array, Floats
 
 ROWS = 3  # how many rows before and behind are looked at
-REACH = 8.0  # how far, in scales of the positions, over all of them
-MOST = 14  # neighbours of a hit that are looked at: the nearest
+FAR = 20.0  # the largest distance from a line that is told, in resolutions
+ON_LINE = 3.5  # resolutions within which a hit is on a line
+MOST = 10  # neighbours of a hit that are looked at: the nearest
 APART = 1e4  # between events, so that none is near another
 
 
 class Hits(NamedTuple):
     """(n,) of each hit: `group`, a number for the event and the sector; `row`; positions `u`, `v` across the rows, such
-    as pad and time, in units of what a track moves from row to row."""
+    as pad and time, in units of their resolution; `reach`: how far in `u` and `v` neighbours are looked for, over all
+    ROWS."""
 
     group: Array
     row: Floats
     u: Floats
     v: Floats
+    reach: tuple[float, float]
 
 
 class Pairs(NamedTuple):
@@ -36,9 +39,9 @@ class Pairs(NamedTuple):
 
 
 def pairs_of(hits: Hits) -> Pairs:
-    """Return all pairs of hits of one group that are at most ROWS rows and REACH apart, of each hit the MOST nearest in
-    rows."""
-    place = np.stack([hits.group * APART, hits.row / ROWS, hits.u / REACH, hits.v / REACH], axis=1)
+    """Return all pairs of hits of one group that are at most ROWS rows and the reach apart, of each hit the MOST whose
+    lines are least inclined."""
+    place = np.stack([hits.group * APART, hits.row / ROWS, hits.u / hits.reach[0], hits.v / hits.reach[1]], axis=1)
     known = np.flatnonzero(np.isfinite(place).all(axis=1))
     tree = cKDTree(place[known], balanced_tree=False, compact_nodes=False)
     found = known[tree.query_pairs(1.0 + 1e-9, p=np.inf, output_type="ndarray")]
@@ -46,7 +49,7 @@ def pairs_of(hits: Hits) -> Pairs:
     rows, u, v = (column[other] - column[one] for column in (hits.row, hits.u, hits.v))
     apart = rows != 0
     one, rows, u, v = one[apart], rows[apart], u[apart], v[apart]
-    away = np.hypot(u, v) + 1e-3 * np.abs(rows)
+    away = np.hypot(u / hits.reach[0], v / hits.reach[1]) + 1e-4 * np.abs(rows)
     order = np.lexsort((away / np.abs(rows), one))
     one = one[order]
     counts = np.bincount(one, minlength=len(hits.row))
@@ -56,9 +59,9 @@ def pairs_of(hits: Hits) -> Pairs:
 
 
 class Lines(NamedTuple):
-    """(n,) of each hit: `between`: how far it is from the nearest line through a hit before and one behind it, and
-    `beyond`: through two on one side (REACH: there is none); `aligned`: rows around it that have a hit on the best
-    line through it."""
+    """(n,) of each hit: `between`: how far it is from the nearest line through a hit before and one behind it,
+    `beyond`: through two on one side, in resolutions (FAR: there is none); `aligned`: rows around it that have a hit
+    on the best line through it."""
 
     between: Floats
     beyond: Floats
@@ -67,7 +70,7 @@ class Lines(NamedTuple):
 
 def lines_of(pairs: Pairs, count: int) -> Lines:
     """Return the lines through the neighbours of each of `count` hits."""
-    between, beyond, aligned = np.full(count, REACH), np.full(count, REACH), np.zeros(count)
+    between, beyond, aligned = np.full(count, FAR), np.full(count, FAR), np.zeros(count)
     many = np.bincount(pairs.one, minlength=count)
     start = np.cumsum(many) - many
     # Each pair (i, j) with each other pair (i, k) of the same hit.
@@ -87,7 +90,7 @@ def lines_of(pairs: Pairs, count: int) -> Lines:
     np.minimum.at(between, hit[opposite], away[opposite])
     np.minimum.at(beyond, hit[~opposite], away[~opposite])
     # On a line with j: rows of hits k whose line with j passes the hit nearby.
-    near = away < 0.75
+    near = away < ON_LINE
     bits = np.zeros(len(pairs.one), np.int64)
     np.bitwise_or.at(bits, first[near], 1 << (b[near].astype(np.int64) + ROWS))
     rows_on_line = _ones(bits) + 1.0
