@@ -70,6 +70,20 @@ def test_cells_in_columns_and_labels_in_words_are_read(lynkeus: Run, tmp_path: P
     assert "is_signal" in done.err
 
 
+def test_generated_hits_say_what_they_are(lynkeus: Run, tmp_path: Path) -> None:
+    for name in ("a.npz", "a.h5", "a.parquet"):
+        done = lynkeus("generate", "tpc_hits?rows=10&pads=40&tracks=4&events=2", "-o", name)
+        assert done.code == 0, done
+        assert done.err.strip().endswith("hits")
+        look = lynkeus("look", name)
+        assert look.code == 0, look
+        assert "hits of" in look.out + look.err
+    few = lynkeus("fit", "a.npz", "--labels", "on_track", "--set", "method=trees", "-o", "M")
+    assert few.code == 2
+    assert "hit_filter, which is recommended for hits" in few.err
+    assert "give more" in few.err
+
+
 def test_without_places_there_are_no_neighbours_and_that_is_said(lynkeus: Run, tmp_path: Path) -> None:
     own = hit_columns(14, seed=7)
     np.savez("a.npz", **{name: own[name] for name in ("adc", "charge", "width", "on_track")})

@@ -10,7 +10,6 @@ from tests.tpc import hit_columns
 
 from lynkeus.core import SettingsError, concatenate
 from lynkeus.fitting.filtered import Filtered, PerEvent
-from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.sources import open_source
 from lynkeus.sources.writers.write import write_source
 
@@ -22,7 +21,11 @@ def test_a_stream_keeps_what_is_not_removed_and_rates_rise_with_noise(tmp_path: 
     own = hit_columns(6, seed=2)
     np.savez(tmp_path / "later.npz", **own)
     options = {"method": "trees", "trees": 25}
-    fitted = fit(open_source(tmp_path / "train.npz", hits=True), FitSettings("hit_filter", options, labels="on_track"))
+    model = lynkeus.fit(tmp_path / "train.npz", "hit_filter", labels="on_track", options=options)
+    fitted = model.fitted
+    assert any("loses" in line for line in model.messages)
+    columns = model.score(tmp_path / "later.npz")
+    assert columns["remove"].dtype == bool
     later = open_source(tmp_path / "later.npz", expected=fitted.view.schema)
     kept = Filtered(fitted, later)
     assert write_source(kept, tmp_path / "kept.parquet") == kept.hits - kept.removed

@@ -19,7 +19,7 @@ from lynkeus.sources.hits.source import HitSource, read_labels
 @pytest.mark.parametrize(
     "name",
     ["truth", "true_track", "mc_pdg", "is_signal", "isNoise", "track_id", "trackId", "on_track", "label", "label_noise",
-     "particle_id", "kind", "hits/is_noise", "pdg", "signal", "noise"],
+     "particle_id", "kind", "hits/is_noise", "pdg", "signal", "noise", "is_true_hit", "hit_type", "pt_true"],
 )  # fmt: skip
 def test_answers_are_known(name: str) -> None:
     assert is_answer(name)

@@ -19,7 +19,8 @@ from lynkeus.sources.hits.names import roles_of
 from lynkeus.sources.hits.prepared import event_of
 
 FOLDS = 5
-HELD_OUT = 2  # folds that are kept from the training: their hits make the working point of what was trained
+HELD_OUT, OF_FEW = 2, 3  # folds that are kept from the training: their hits make the working point of what was trained
+FEW = 100_000  # hits: of fewer more are kept, since the working point needs them more than the training
 ALIKE = 0.003  # of the noise: methods that differ by less are alike, and the first is taken
 FEWEST_EVENTS = 2 * FOLDS  # with fewer, single hits are kept from the training
 Patch = tuple[list[int], tuple[int, int]]
@@ -122,7 +123,7 @@ def choose(
 ) -> Chosen:  # fmt: skip
     """Try each of `methods`, take the one that removes most noise, and fit its working point; `names` of the columns,
     `patch`: which of them are cells, and their shape."""
-    held_out = _folds(known.event, settings.seed) < HELD_OUT
+    held_out = _folds(known.event, settings.seed) < (HELD_OUT if len(known.noise) > FEW else OF_FEW)
     tried: list[Tried] = []
     first: dict[str, tuple[Learner, Floats]] = {}
     for method in methods:

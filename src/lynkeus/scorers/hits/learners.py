@@ -19,7 +19,7 @@ from lynkeus.training import ADAM, History, Losses, PackedSet, TrainSettings, Up
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.boosted import Boosted, boosted_of, fast_decision
 
-TRAINING = TrainSettings(epochs=12, batch_size=256, patience=4, held_out=0.1)
+TRAINING = TrainSettings(epochs=8, batch_size=256, patience=3, held_out=0.1)
 MOST_FOR_NETWORKS = 150_000
 HITS = "hits"
 Clouds = dict[str, tuple[Tensor, Tensor]]

@@ -13,13 +13,13 @@ ACROSS = ("pad", "ipad", "pad_id", "padid", "pad_pos", "pad_position", "pad_mean
 ALONG = ("time", "time_bin", "timebin", "tbin", "itime", "t", "time_mean", "time_cog", "drift_time", "drift", "tb", "y",
          "y_mm", "z", "slice", "time_slice")  # fmt: skip
 NUMBERS = ("hit", "hit_id", "hitid", "id", "index", "run", "run_number", "run_id", "cluster", "cluster_id", "seed",
-           "position", "weight", "timestamp", "time_ns", "file", "entry", "unnamed", "nhits", "n_hits")  # fmt: skip
+           "position", "weight", "timestamp", "time_ns", "file", "entry", "unnamed")  # fmt: skip
 # What only somebody who knows the answer can have written: never something to judge by.
 ANSWER = re.compile(
-    r"^(truth|true|mc|sim|gen|labels?|on_?track|track|tracks|trk|pdg|pid|particle|mother|parent)([^a-z].*)?$"
-    r"|^(is_?)?(signal|noise|real|good|kind|class|origin|primary|process|source|remove|anomaly|target)"
-    r"(_?(id|label|flag|type|truth|prob|probability|no|number))?$"
-    r"|_(track|label|truth|pdg|particle)(_?(id|number|index|no))?$"
+    r"^(is_?)?(truth|true|mc|sim|gen|labels?|on_?track|track|tracks|trk|pdg|pid|particle|mother|parent)([^a-z].*)?$"
+    r"|^(is_?|hit_?)?(signal|noise|real|good|kind|class|type|category|origin|primary|process|source|remove|anomaly|target)"
+    r"(_?(id|label|flag|type|kind|class|source|truth|prob|probability|no|number))?$"
+    r"|_(track|label|truth|true|pdg|particle)(_?(id|number|index|no))?$"
 )
 SIGNAL = ("track", "signal", "good", "keep", "kept", "real", "true_hit", "attached")  # 1 says that it is one
 CELL = re.compile(  # adc[0,3], adc_0_3, adc_p0_t3

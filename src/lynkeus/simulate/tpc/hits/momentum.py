@@ -83,5 +83,7 @@ def compare(volume: Volume, hits: tuple[Array, Floats, Array, Array], true: Floa
 
 def joined(parts: list[Tracking]) -> Tracking:
     """Return the sum over events."""
-    numbers = [sum(getattr(one, name) for one in parts) for name in Tracking._fields[:4]]
-    return Tracking(*numbers, np.concatenate([one.errors for one in parts]) if parts else np.zeros(0))
+    tracks, found, fakes, every = (sum(getattr(one, name) for one in parts) for name in Tracking._fields[:4])
+    return Tracking(
+        tracks, found, fakes, every, np.concatenate([one.errors for one in parts]) if parts else np.zeros(0)
+    )
