@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.tpc import hit_columns
 
+import lynkeus
 from lynkeus.core import SettingsError, concatenate
 from lynkeus.fitting.filtered import Filtered, PerEvent
 from lynkeus.sources import open_source
