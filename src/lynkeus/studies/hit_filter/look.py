@@ -79,9 +79,9 @@ DRIFT = ("conditions", "signal lost", "noise removed", "hits removed")
 def _near_seconds(test: Batch, scales: Scales) -> float:
     """Return processor seconds in which the neighbourhood of hits is computed."""
     names = list(test.schema.names)
-    places = [test.values[:, names.index(name)].astype(float) for name in ("row", "pad", "time")]
+    row, pad, when = (test.values[:, names.index(name)].astype(float) for name in ("row", "pad", "time"))
     begun = time.process_time()
-    neighbourhood(test.meta["event"], *places, scales)
+    neighbourhood(test.meta["event"], row, pad, when, scales)
     return time.process_time() - begun
 
 
