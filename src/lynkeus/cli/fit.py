@@ -45,8 +45,7 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        pictures, hits = (_reads_only(options.scorer, kind) for kind in ("image", "hit"))
-        source = Passes(open_source(options.data, kept, options.meta, pictures=pictures, hits=hits), bar)
+        source = Passes(open_source(options.data, kept, options.meta, **_meant(options)), bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -132,6 +131,21 @@ def _reads_only(scorer: str | None, kind: str) -> bool:
     a file of columns to be hits."""
     names = (scorer or "auto").split(",")
     return all(name != "auto" and plugins.about(name).kinds == (kind,) for name in names)
+
+
+def _meant(options: FitOptions) -> dict[str, Any]:
+    """Return what kind of samples the scorer makes of files that hold several."""
+    pictures, hits = (_reads_only(options.scorer, kind) for kind in ("image", "hit"))
+    return {"pictures": pictures, "hits": hits, "text": _text_of(options)}
+
+
+def _text_of(options: FitOptions) -> str | None:
+    """Return the column of texts where texts are meant, "" where it is to be found; None for all other data."""
+    names = (options.scorer or "auto").split(",")
+    reads = all(name != "auto" and plugins.about(name).kinds == ("text",) for name in names)
+    if options.text and not reads:
+        raise SettingsError(f"--text {options.text}: only scorers of texts read a column of texts: -s text")
+    return options.text if reads else None
 
 
 def _check_kinds(names: list[str], source: Source, window: int) -> None:

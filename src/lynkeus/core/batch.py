@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "table": ("column",),
     "hit": ("column",),
     "cloud": ("particle", "feature"),
+    "counts": ("entry", "key"),
     "text": (),
 }
 

@@ -59,6 +59,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "deepak8": "lynkeus.scorers.taggers.deepak8:DeepAK8 [learn]",
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
+        "advisor": "lynkeus.scorers.advisor.scorer:Advisor",
+        "text": "lynkeus.scorers.texts.scorer:Text",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
         "hit_filter": "lynkeus.scorers.hits.hit_filter:HitFilter [learn]",
@@ -83,6 +85,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "hydro": "lynkeus.simulate.hydro.source:HydroSource",
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
         "tpc_hits": "lynkeus.simulate.tpc.hits.source:TpcHits",
+        "workflows": "lynkeus.simulate.workflows.source:Workflows",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",
