@@ -85,6 +85,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "hydro": "lynkeus.simulate.hydro.source:HydroSource",
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
         "tpc_hits": "lynkeus.simulate.tpc.hits.source:TpcHits",
+        "one_lepton": "lynkeus.simulate.search.one_lepton.source:OneLepton",
         "workflows": "lynkeus.simulate.workflows.source:Workflows",
     },
     "studies": {
@@ -101,6 +102,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "flavour_tagging": "lynkeus.studies.flavour_tagging.study:flavour_tagging [learn]",
         "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
         "hit_filter": "lynkeus.studies.hit_filter.study:hit_filter [learn]",
+        "one_lepton": "lynkeus.studies.one_lepton.study:one_lepton [learn]",
     },
 }
 

@@ -71,6 +71,10 @@ def open_source(
         path = Path(data).expanduser()
         if hits or (expected is not None and expected.kind == "hit"):
             return Finite(open_hits(path, read_layout(layout), expected))
+        if (events := read_layout(layout)).events is not None:
+            from lynkeus.sources.events.source import EventSource
+
+            return Finite(EventSource(path, events, expected))
         if holds_tasks(path):
             return TaskSource(path)
         clouds = None if meta or pictures else _clouds(path, layout, expected)
@@ -194,7 +198,7 @@ def _open_url(url: str, layout: str | Path | Layout | None) -> Source:
 
 def value_of(text: str) -> Any:
     """Return what a user typed as a number, as true or false, or as it is."""
-    for kind in (int, float):
+    for kind in () if "_" in text else (int, float):  # Python's 1_000 is a name here, such as that of a mass point
         try:
             return kind(text)
         except ValueError:
