@@ -63,6 +63,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "text": "lynkeus.scorers.texts.scorer:Text",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
+        "hit_filter": "lynkeus.scorers.hits.hit_filter:HitFilter [learn]",
     },
     "sources": {
         "hdf5": "lynkeus.sources.formats.hdf5:Hdf5Source",
@@ -83,6 +84,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pulses": "lynkeus.simulate.pulses.source:PulseRuns",
         "hydro": "lynkeus.simulate.hydro.source:HydroSource",
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
+        "tpc_hits": "lynkeus.simulate.tpc.hits.source:TpcHits",
         "one_lepton": "lynkeus.simulate.search.one_lepton.source:OneLepton",
         "workflows": "lynkeus.simulate.workflows.source:Workflows",
     },
@@ -99,6 +101,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "tau_id": "lynkeus.studies.tau_id.study:tau_id [learn]",
         "flavour_tagging": "lynkeus.studies.flavour_tagging.study:flavour_tagging [learn]",
         "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
+        "hit_filter": "lynkeus.studies.hit_filter.study:hit_filter [learn]",
         "one_lepton": "lynkeus.studies.one_lepton.study:one_lepton [learn]",
     },
 }
