@@ -18,8 +18,14 @@ SHOWN = 30  # incidents of the training data that are printed
 
 def say_what_was_learned(fitted: Fitted, output: Path) -> None:
     """Say what a fit learned from, what it left out, and where the model is."""
+    if about_of(fitted.scorer).labels == "heads":
+        _say_heads(fitted, output)
+        return
     if about_of(fitted.scorer).tags:
         _say_classes(fitted, output)
+        return
+    if fitted.view.kind == "hits":
+        _say_hits(fitted, output)
         return
     say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.lineage["set_aside"].items()])
     say(screen, fitted.messages)
@@ -62,6 +68,15 @@ def _incident(incident: dict[str, Any]) -> str:
     return f"{at}  {incident['output']:8s} {incident['where']:20s} {seconds:5.0f} s"
 
 
+def _say_heads(fitted: Fitted, output: Path) -> None:
+    """Say of a model of questions how often each answer was given."""
+    say(screen, fitted.messages)
+    for question, counts in fitted.lineage["classes"].items():
+        said = ", ".join(f"{many} {word}" for word, many in sorted(counts.items(), key=lambda one: -one[1])[:SHOWN])
+        say(screen, [f"{question}: {said}"])
+    say(screen, [f"{output}: {fitted.name}, learned from {fitted.lineage['samples']} samples"])
+
+
 def _say_classes(fitted: Fitted, output: Path) -> None:
     """Say of a model of classes how many samples each had, and the smallest background efficiency it can state."""
     say(screen, fitted.messages)
@@ -80,3 +95,11 @@ def _say_classes(fitted: Fitted, output: Path) -> None:
         rarest = getattr(calibration, "rarest", 0.0)
         say(screen, [f"{name}: background efficiencies down to {rarest:.1e}, counted on {kept}"])
     say(screen, [f"{output}: {fitted.name}, classes {', '.join(fitted.scorer.outputs)}"])
+
+
+def _say_hits(fitted: Fitted, output: Path) -> None:
+    """Say of a filter of hits what it was learned from and what it removes."""
+    say(screen, fitted.messages)
+    samples, noise = fitted.lineage["samples"], fitted.lineage["known_anomalies"]
+    say(screen, [f"{output}: {fitted.name}, {samples - noise} hits on tracks and {noise} others, "
+                 f"{fitted.lineage['channels']} columns"])  # fmt: skip

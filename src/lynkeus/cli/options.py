@@ -54,6 +54,7 @@ class FitOptions:
     select: Annotated[list[str] | None, typer.Option(help="Runs of trains: sources, such as '*/XGM/*'")] = None
     labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
     weights: Annotated[str | None, typer.Option(help="Array or column that says how much each row counts")] = None
+    text: Annotated[str, typer.Option(help="Texts: the column that holds them; without, it is found")] = ""
     verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
     monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
     context: Annotated[list[str] | None, typer.Option(help="Channels that cause, such as 'MAG*': orbit")] = None
@@ -181,6 +182,9 @@ class ConvertOptions:
     neighbours: Annotated[str | None, typer.Option(help="ParticleNet: of each block, 16,16,16; else as published")] = (
         None
     )
+    pair_activation: Annotated[
+        bool | None, typer.Option(help="Transformer: use_pre_activation_pair=False; else by the names of the weights")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -196,16 +200,6 @@ class BundleOptions:
     crop: Annotated[int, typer.Option(help="Images: side of one crop from the centre in pixels")] = 0
     resize: Annotated[int, typer.Option(help="Images: side of each crop or tile as stored; 0: as it is")] = 0
     processes: Annotated[int, typer.Option(help="Images: how many processes decode")] = 1
-
-
-@dataclass(frozen=True)
-class CorrelateOptions:
-    """What `lynkeus correlate` is told."""
-
-    scores: Annotated[Path, typer.Argument(help="Scores of images, written by lynkeus score")]
-    properties: Annotated[Path, typer.Argument(help="CSV or Parquet: a row per cavity, such as max_field_mv_m, q0")]
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML report; tables go beside it as Parquet")]
-    scan: Annotated[str, typer.Option(help="What stands for a cavity: its last scan, all, or a scan by name")] = "last"
 
 
 def takes(options: type) -> Callable[[Callable[[Any], None]], Callable[..., None]]:

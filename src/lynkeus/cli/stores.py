@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lynkeus.cli.options import SiteFile, StoreUrl, screen
-from lynkeus.core import SettingsError
 from lynkeus.progress import say
 
 if TYPE_CHECKING:
@@ -61,6 +60,7 @@ def prune(
 
 
 def _url(store: str | None, site: Path | None) -> str:
+    from lynkeus.core import SettingsError
     from lynkeus.monitor.site import SiteSettings
 
     url = SiteSettings.read(site).replaced(store=store).store
@@ -86,6 +86,8 @@ def _line(kept: Store, pulse: Pulse) -> tuple[str, bool]:
 
 
 def _seconds(text: str) -> float:
+    from lynkeus.core import SettingsError
+
     found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([hdwy])", text.strip())
     if found is None or not float(found[1]):
         raise SettingsError(f"--keep {text}: must be a time such as 48h, 400d, 52w or 5y")

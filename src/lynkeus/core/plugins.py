@@ -59,8 +59,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "deepak8": "lynkeus.scorers.taggers.deepak8:DeepAK8 [learn]",
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
+        "advisor": "lynkeus.scorers.advisor.scorer:Advisor",
+        "text": "lynkeus.scorers.texts.scorer:Text",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
+        "hit_filter": "lynkeus.scorers.hits.hit_filter:HitFilter [learn]",
     },
     "sources": {
         "hdf5": "lynkeus.sources.formats.hdf5:Hdf5Source",
@@ -82,6 +85,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pulses": "lynkeus.simulate.pulses.source:PulseRuns",
         "hydro": "lynkeus.simulate.hydro.source:HydroSource",
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
+        "tpc_hits": "lynkeus.simulate.tpc.hits.source:TpcHits",
+        "one_lepton": "lynkeus.simulate.search.one_lepton.source:OneLepton",
+        "workflows": "lynkeus.simulate.workflows.source:Workflows",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",
@@ -96,6 +102,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "tau_id": "lynkeus.studies.tau_id.study:tau_id [learn]",
         "flavour_tagging": "lynkeus.studies.flavour_tagging.study:flavour_tagging [learn]",
         "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
+        "hit_filter": "lynkeus.studies.hit_filter.study:hit_filter [learn]",
+        "one_lepton": "lynkeus.studies.one_lepton.study:one_lepton [learn]",
     },
 }
 

@@ -41,7 +41,7 @@ def reading_of(fitted: Fitted, run: Watched, rule: AlarmRule, k: int) -> Reading
     at_ns = int(scored.batch.time_ns[row])
     if not math.isfinite(score):
         return Reading(math.nan, math.nan, math.nan, INVALID, "not enough data to score", at_ns)
-    p_value = float(fitted.calibrations[output].p_value(score))
+    p_value = float(fitted.calibrations[output].p_value(scored.scores[row : row + 1, k])[0])
     found = scored.found[k][row]
     says = (found[0].says if found else "") or str(scored.where(k)[row])
     often = f"once in {1 / rate:.3g} h" if rate > 0 else "never in good data"

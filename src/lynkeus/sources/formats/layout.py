@@ -16,6 +16,7 @@ from typing import Any
 
 from lynkeus.core.errors import SettingsError
 from lynkeus.files.damaged import in_short, in_time, one_line
+from lynkeus.sources.formats.given import check_known, check_texts, positive, texts
 
 YAML = (".yaml", ".yml")
 AXES = ("channel,time", "time,channel", "row,column")  # of a sample of an array
@@ -37,7 +38,7 @@ class Block:
     bits: int = 0
 
     def __post_init__(self) -> None:
-        _check_texts(self, "blocks")
+        check_texts(self, "blocks")
         if not self.dataset:
             raise SettingsError("blocks.dataset: must not be empty")
         if not isinstance(self.transpose, bool):
@@ -63,12 +64,12 @@ class Times:
     day_first: bool | None = None
 
     def __post_init__(self) -> None:
-        _check_texts(self, "times")
+        check_texts(self, "times")
         if self.unit not in NS_PER_UNIT:
             raise SettingsError(f"times.unit: must be one of {', '.join(NS_PER_UNIT)}, got {self.unit!r}")
         if bool(self.dataset) == (self.sample_rate_hz is not None):
             raise SettingsError("times: give either a dataset or a sample_rate_hz")
-        if self.sample_rate_hz is not None and not _positive(self.sample_rate_hz):
+        if self.sample_rate_hz is not None and not positive(self.sample_rate_hz):
             raise SettingsError(f"times.sample_rate_hz: must be a positive number, got {self.sample_rate_hz!r}")
         if not isinstance(self.start_ns, int):
             raise SettingsError(f"times.start_ns: must be a whole number, got {self.start_ns!r}")
@@ -98,13 +99,13 @@ class PulseDataset:
     pulse_rate_hz: float = 10.0
 
     def __post_init__(self) -> None:
-        _check_texts(self, "pulses")
+        check_texts(self, "pulses")
         if self.dataset.split("/").count("*") != 1:
             raise SettingsError(f"pulses.dataset: must have one part that is '*', the cavity; got {self.dataset!r}")
         if not self.signals or not all(isinstance(name, str) for name in self.signals):
             raise SettingsError(f"pulses.signals: must be a list of names, got {self.signals!r}")
         for name in ("sample_rate_hz", "pulse_rate_hz"):
-            if not _positive(getattr(self, name)):
+            if not positive(getattr(self, name)):
                 raise SettingsError(f"pulses.{name}: must be a positive number, got {getattr(self, name)!r}")
         if not isinstance(self.average, int) or self.average < 1:
             raise SettingsError(f"pulses.average: must be a whole number from 1 on, got {self.average!r}")
@@ -122,7 +123,8 @@ class Layout:
     "time,channel" (waveforms) or "row,column" (images).
     With `pulses` the file holds waveforms, and the parts about tables are not used; with `weaver` (a data configuration
     of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets;
-    with `trains` it is a run of the European XFEL, of which these are patterns of the sources that are meant.
+    with `trains` it is a run of the European XFEL, of which these are patterns of the sources that are meant;
+    with `events` (likewise) a row for each event, by expressions.
     """
 
     name: str = ""
@@ -140,15 +142,18 @@ class Layout:
     weaver: dict[str, Any] | None = None
     clouds: dict[str, Any] | None = None
     trains: tuple[str, ...] | None = None
+    events: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        _check_texts(self, "")
+        check_texts(self, "")
         if not isinstance(self.missing, tuple) or not all(isinstance(word, str) for word in self.missing):
             raise SettingsError(f"missing: must be a list of words, got {self.missing!r}")
         if self.axes not in ("", *AXES):
             raise SettingsError(f"axes: must be one of {', '.join(map(repr, AXES))}, got {self.axes!r}")
         if self.clouds is not None:
             _check_clouds(self.clouds, self.name or "layout")
+        if self.events is not None:
+            _check_events(self.events, self.name or "layout")
         if self.weight and self.pulses:
             raise SettingsError("weight: pulses are read without weights; leave it out")
         try:
@@ -181,7 +186,7 @@ class Layout:
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Layout:
         """Inverse of `to_dict`; raises SettingsError naming a field that does not exist or makes no sense."""
-        _check_known(cls, given, "")
+        check_known(cls, given, "")
         made = dict(given)
         blocks = made.pop("blocks", ())
         if not isinstance(blocks, list | tuple):
@@ -190,7 +195,7 @@ class Layout:
         if isinstance(made.get("missing"), list):
             made["missing"] = tuple(made["missing"])
         if made.get("trains") is not None:
-            made["trains"] = _texts(made["trains"], "trains")
+            made["trains"] = texts(made["trains"], "trains")
         if made.get("times") is not None:
             made["times"] = _make(Times, made["times"], "times")
         if made.get("pulses") is not None:
@@ -240,6 +245,14 @@ def _check_clouds(given: Any, name: str) -> None:
     linked(given, name)
 
 
+def _check_events(given: Any, name: str) -> None:
+    from lynkeus.sources.events.layout import event_layout
+
+    if not isinstance(given, dict):
+        raise SettingsError(f"{name}: events: must be a table, written [events]")
+    event_layout(given, name)
+
+
 def _of_weaver(text: str, name: str) -> Layout:
     from lynkeus.sources.clouds.weaver.configuration import configuration
     from lynkeus.sources.clouds.weaver.text import parsed_yaml
@@ -261,36 +274,8 @@ def _parsed(text: str, name: str) -> Layout:
 def _make(cls: Any, given: Any, where: str) -> Any:
     if not isinstance(given, Mapping):
         raise SettingsError(f"{where}: must be a table, got {given!r}")
-    _check_known(cls, given, where)
+    check_known(cls, given, where)
     for field in fields(cls):
         if field.default is MISSING and field.name not in given:
             raise SettingsError(f"{where}.{field.name}: is missing")
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
-
-
-def _check_known(cls: Any, given: Mapping[str, Any], where: str) -> None:
-    known = [field.name for field in fields(cls)]
-    for name in given:
-        if name not in known:
-            raise SettingsError(f"{_dotted(where, name)}: no such field; there are: {', '.join(known)}")
-
-
-def _check_texts(made: Any, where: str) -> None:
-    for field in fields(made):
-        if field.type == "str" and not isinstance(getattr(made, field.name), str):
-            given = getattr(made, field.name)
-            raise SettingsError(f"{_dotted(where, field.name)}: must be text, got {given!r}")
-
-
-def _texts(given: Any, where: str) -> tuple[str, ...]:
-    if not isinstance(given, list | tuple) or not given or not all(isinstance(text, str) for text in given):
-        raise SettingsError(f"{where}: must be a list of patterns, got {given!r}")
-    return tuple(given)
-
-
-def _dotted(where: str, name: str) -> str:
-    return f"{where}.{name}" if where else name
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 < value < float("inf")
