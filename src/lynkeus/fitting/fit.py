@@ -35,6 +35,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.follow import follows
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
+from lynkeus.fitting.partly import fit_partly
 from lynkeus.fitting.reference import FOLDS, Reference, score_reference
 from lynkeus.fitting.second_population import NONE, SecondPopulation, second_population
 from lynkeus.fitting.self_check import checked
@@ -103,6 +104,8 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     if settings.window and source.schema.kind == "cloud":
         raise SettingsError("--window: clouds such as jets are no rows in time; leave it out")
     view = view_of(source, settings, about)
+    if about.tags and about.labels == "optional":
+        return fit_partly(scorer, settings.scorer, view, source, settings.labels, settings.options)
     if about.tags:
         return fit_classes(scorer, settings.scorer, view, source, settings.labels, settings.options)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)

@@ -35,7 +35,8 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
     found |= {name: column for name, column in batch.meta.items() if name not in BOOKKEEPING and column.ndim == 1}
     for k, output in enumerate(fitted.scorer.outputs):
         found[output] = scored.scores[:, k]
-        found[f"{output}_p_value"] = scored.p_values[:, k]
+        if _has_p_value(fitted, output):
+            found[f"{output}_p_value"] = scored.p_values[:, k]
         if scored.rates is not None:
             found[f"{output}_alarms_per_hour"] = scored.rates[:, k]
     if about_of(fitted.scorer).names_kinds:
@@ -48,6 +49,12 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
     if batch.truth is not None:
         found["truth"] = batch.truth
     return found
+
+
+def _has_p_value(fitted: Fitted, output: str) -> bool:
+    """Return whether the p-value of an output says anything: not of a class that was learned without labels."""
+    about = about_of(fitted.scorer)
+    return not (about.tags and about.labels == "optional" and fitted.calibrations[output].samples == 0)
 
 
 def _class_of(batch: Batch) -> dict[str, object]:
