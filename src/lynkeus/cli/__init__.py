@@ -12,6 +12,7 @@ from rich.console import Console
 import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
 from lynkeus.cli.jet_options import ScaleFactorOptions
+from lynkeus.cli.of_pads import pads_app
 from lynkeus.cli.options import (
     BundleOptions,
     CommissionOptions,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate, commission, test, write its page.")
 app.add_typer(study_app, name="study")
+app.add_typer(pads_app, name="pads")
 WIDE = 200  # columns of a list that is not written to a terminal
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
@@ -103,6 +105,7 @@ def serve(
     token_file: Annotated[str | None, typer.Option(help="File that holds the token for verdicts and labels")] = None,
     reports: Annotated[str | None, typer.Option(help="Commissioning table or folder, for the trend page")] = None,
     scans: Annotated[list[Path] | None, typer.Option(help="Scores of images (lynkeus score), or a folder")] = None,
+    pads: Annotated[Path | None, typer.Option(help="Pads as judged (lynkeus score): plane, spectra, eye-scan")] = None,
     site: SiteFile = None,
 ) -> None:
     """Serve the pages of a store until Ctrl-C."""
@@ -113,7 +116,7 @@ def serve(
     facts = SiteSettings.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
     shown = Path(facts.reports) if facts.reports else None
     words = Words(facts.call, facts.outputs)
-    run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()), words)
+    run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()), words, pads)
 
 
 @app.command()

@@ -63,7 +63,7 @@ class FitSettings:
     """How to fit: `scorer` by name with `options`, windows of `window` rows every `stride`, `quiet_s`: crossings closer
     than that are one alarm. `labels`: name of those that may be used (the truth of the source); `intervals`: those
     that people called real (1) or not real (0); `images`, `runs`: what they said of images, by path, and of runs, by
-    name: bad (1) or good (0); `group`: of runs, the column of classes ("": the first of text), `tree`: the one of their
+    name: bad (1) or good (0), and of pads, by "sector/row/pad": a class; `group`: of runs, the column of classes ("": the first of text), `tree`: the one of their
     ROOT files ("": the largest)."""
 
     scorer: str
@@ -76,6 +76,7 @@ class FitSettings:
     intervals: Intervals = ()
     images: Mapping[Path, int] = field(default_factory=dict)
     runs: Mapping[str, int] = field(default_factory=dict)
+    pads: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     tree: str = ""
 
@@ -105,7 +106,8 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
         raise SettingsError("--window: clouds such as jets are no rows in time; leave it out")
     view = view_of(source, settings, about)
     if about.tags and about.labels == "optional":
-        return fit_partly(scorer, settings.scorer, view, source, settings.labels, settings.options)
+        labels = (settings.labels, settings.pads)
+        return fit_partly(scorer, settings.scorer, view, source, labels, settings.options)
     if about.tags:
         return fit_classes(scorer, settings.scorer, view, source, settings.labels, settings.options)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)

@@ -22,11 +22,14 @@ from lynkeus.sources.wrappers.partly import Partly
 
 
 def fit_partly(
-    scorer: Scorer, name: str, view: View, source: Source, labels: str, lineage: Mapping[str, Any]
+    scorer: Scorer, name: str, view: View, source: Source, labels: tuple[str, Mapping[str, str]],
+    lineage: Mapping[str, Any],
 ) -> Fitted:
-    """Fit a scorer of classes to samples, by the column `labels` of some ("": none), and what its outputs mean."""
+    """Fit a scorer of classes to samples, and what its outputs mean. `labels`: the column of those of some ("": none),
+    and what people said of pads by their names, which counts more."""
     seen = view.training(source)
-    known = Partly(seen, labels) if labels else seen
+    column, said = labels
+    known = Partly(seen, column, said) if column or said else seen
     scorer.fit(known)
     held_out = getattr(scorer, "held_out", None)
     calibrations: dict[str, Calibration | Stated] = {}
@@ -37,7 +40,7 @@ def fit_partly(
         if batch.truth is not None and batch.schema.classes:
             counts.update(batch.schema.classes[k] for k in batch.truth[batch.truth >= 0])
     more = {"samples": sum(len(batch) for batch in seen), "classes": dict(counts), "weighted": False}
-    more |= {"held_out": "labels in parts"} | dict(getattr(scorer, "facts", {}))
+    more |= {"held_out": "labels in parts", "labels": column} | dict(getattr(scorer, "facts", {}))
     messages = [*getattr(scorer, "messages", ())]
     return Fitted(name, scorer, view, calibrations, {}, {**lineage_of(source, name, lineage), **more}, messages)
 

@@ -23,7 +23,7 @@ def neighbours_of(meta: Mapping[str, Array], count: int = NEIGHBOURS) -> Array:
         own = np.flatnonzero(meta["sector"] == sector)
         # In rows and pads from the middle of each row: rows of different lengths lie as on the plane.
         row, pad = meta["row"][own].astype(float), meta["pad"][own].astype(float)
-        places = np.stack([row * 1.5, _from_middle(row, pad)], axis=1)
+        places = np.stack([row * 1.5, from_middle(row, pad)], axis=1)
         many = min(count + 1, len(own))
         if many < 2:
             continue
@@ -32,7 +32,8 @@ def neighbours_of(meta: Mapping[str, Array], count: int = NEIGHBOURS) -> Array:
     return found
 
 
-def _from_middle(row: Floats, pad: Floats) -> Floats:
+def from_middle(row: Floats, pad: Floats) -> Floats:
+    """Return (n,) pads counted from the middle of their row, which rows of other lengths share."""
     rows, number = np.unique(row, return_inverse=True)
     low, high = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
     np.minimum.at(low, number, pad)

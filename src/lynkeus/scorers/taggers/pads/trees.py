@@ -12,6 +12,8 @@ from lynkeus.core import Array, Floats, ModelError
 from lynkeus.scorers.taggers.boosted import Boosted, boosted_of, two_sided
 from lynkeus.scorers.taggers.pads.evidence import MONOTONE, NUMBERS
 
+CERTAIN = 0.002  # below it a spectrum is not bad
+
 
 class Grown(NamedTuple):
     """`numbers` (n, NUMBERS), the class (n,) of each, -2 for a fault of which no more is known, and `weight` (n,)."""
@@ -51,9 +53,11 @@ class Trees(NamedTuple):
     def probabilities(self, numbers: Floats, classes: int) -> tuple[Floats, Floats]:
         """Return (n,) how probably a spectrum is bad, and (n, classes) which fault it then is."""
         bad: Floats = expit(two_sided(self.bad.decide(numbers))[:, 1])
-        share = softmax(two_sided(self.kind.decide(numbers)), axis=1)
         found = np.zeros((len(numbers), classes))
-        found[:, self.kinds] = share
+        # Which fault it would be is asked of those alone that may have one.
+        asked = bad > CERTAIN
+        found[:, self.kinds] = 1.0 / len(self.kinds)
+        found[np.ix_(asked, self.kinds)] = softmax(two_sided(self.kind.decide(numbers[asked])), axis=1)
         return bad, found
 
     def require(self, classes: int) -> None:
