@@ -3,7 +3,9 @@
 // An exported file has everything in window.PADS, and takes no labels.
 
 const KINDS = { class: Uint8Array, order: Uint32Array };
-const COLOURS = [[92, 148, 110], [60, 60, 66], [214, 96, 60], [120, 92, 200], [226, 74, 140], [150, 150, 158], [232, 178, 40], [40, 140, 200], [110, 84, 60], [0, 160, 160], [180, 40, 40]];
+const NAMED = { good: [92, 148, 110], dead: [232, 232, 236], noisy: [224, 100, 60], "gain shift": [150, 120, 235], "double peak": [236, 84, 150], "low statistics": [150, 150, 158], saturated: [238, 190, 50], edge: [60, 150, 215], other: [176, 130, 90] };
+const OTHERS = [[0, 180, 180], [200, 60, 60], [170, 200, 60], [90, 90, 220]];
+const colourOf = k => NAMED[about.classes[k].toLowerCase().replaceAll("_", " ")] ?? (about.good?.[k] ? NAMED.good : OTHERS[k % OTHERS.length]);
 const byId = id => document.getElementById(id);
 
 const source = window.PADS ? {
@@ -49,7 +51,7 @@ async function begin() {
 
 async function paint() {
   const name = byId("quantity").value;
-  if (name === "class") { plane.colour(i => COLOURS[classes[i] % COLOURS.length]); byId("scale").textContent = ""; return; }
+  if (name === "class") { const own = about.classes.map((_, k) => colourOf(k)); plane.colour(i => own[classes[i]]); byId("scale").textContent = ""; return; }
   const values = await column(name), known = Array.from(values.filter(Number.isFinite)).sort((a, b) => a - b);
   const low = known[Math.floor(0.01 * (known.length - 1))] ?? 0, high = known[Math.floor(0.99 * (known.length - 1))] ?? 1;
   plane.colour(i => Number.isFinite(values[i]) ? ramp((values[i] - low) / (high - low || 1)) : [200, 60, 200]);
@@ -66,7 +68,7 @@ function legend() {
   about.classes.forEach((name, k) => {
     const item = document.createElement("li"), mark = document.createElementNS("http://www.w3.org/2000/svg", "svg"), box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
     mark.setAttribute("width", 14); mark.setAttribute("height", 12); box.setAttribute("width", 12); box.setAttribute("height", 12);
-    box.setAttribute("fill", `rgb(${COLOURS[k % COLOURS.length]})`); mark.append(box);
+    box.setAttribute("fill", `rgb(${colourOf(k)})`); mark.append(box);
     item.append(mark, ` ${name} ${about.counts[k].toLocaleString("en")}`);
     byId("legend").append(item);
   });

@@ -22,7 +22,7 @@ from lynkeus.scorers.taggers.pads.trees import Grown
 from lynkeus.scorers.taggers.probabilities import Probabilities
 
 PARTS = 3
-HALF = 2  # of the planted faults beside labels that are left out in turn, every second is enough
+HALF = 2  # every second planted fault is enough beside labels that are left out in turn
 DOUBTFUL = 0.04  # a label that is less probable than this is doubted, about the share that eye-scans have wrong
 FEWEST_SHIFTS = 5
 NEAR = 1e-6

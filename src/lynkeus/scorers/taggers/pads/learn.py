@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lynkeus.core import Array, Floats, SourceError
-from lynkeus.scorers.taggers.pads.evidence import LOG_GAIN, Evidence, numbers_of, oddness
+from lynkeus.scorers.taggers.pads.evidence import Evidence, numbers_of, oddness
 from lynkeus.scorers.taggers.pads.shifts import Shifts
 from lynkeus.scorers.taggers.pads.trees import Grown, Trees
 from lynkeus.transforms.pads.features import shape_numbers
@@ -19,7 +19,7 @@ GOOD, SHIFTED = 0, CLASSES.index("gain shift")
 ODD, VERY_ODD = 4.0, 6.0  # spreads of good pads
 MOST_GOOD, PLANTED = 5000, 600  # pads of each kind that trees are grown of
 ROUNDS = 2
-LABELLED_WEIGHT, PLANTED_WEIGHT = 4.0, 0.12  # of one pad, where there are labels
+LABELLED_TIMES, PLANTED_EVERY, GOOD_EVERY = 6, 4, 3  # how often each counts where there are labels
 
 
 class Judge(NamedTuple):
@@ -70,13 +70,13 @@ def planted_faults(counts: Floats, own: Evidence, good: Array, template: Templat
     planter = Planter(template, shapes, spread, rng)
     usual = median_of(own.log_counts, own.near, good)
     chosen = chosen_pads(good, min(MOST_GOOD, max(int(good.sum()), 500)), rng)
-    parts = [Grown(own.numbers(good)[chosen], np.zeros(len(chosen), np.int64), np.ones(len(chosen)))]
+    parts = [Grown(own.numbers(good)[chosen], np.zeros(len(chosen), np.int64))]
     for number, name in enumerate(CLASSES[1:], 1):
         pads = chosen_pads(good, PLANTED, rng)
         spoiled = planter.plant(name, counts[pads], own.log_gain[pads])
         shape = shape_numbers(spoiled, template, shapes).values
         numbers = numbers_of(shape, shape[:, 0] - usual[pads])
-        parts.append(Grown(numbers, np.full(PLANTED, number), np.ones(PLANTED)))
+        parts.append(Grown(numbers, np.full(PLANTED, number)))
     return Grown.join(parts)
 
 
@@ -109,15 +109,13 @@ def labelled_samples(own: Evidence, good: Array, truth: Array, alone: Judged) ->
     classes = truth[rows].copy()
     shifted = (classes == -2) & (alone.bad[rows] < 0.5) & (alone.shift[rows] > 0.1)
     classes[shifted] = SHIFTED
-    return Grown(own.numbers(good)[rows], classes, np.full(len(rows), LABELLED_WEIGHT))
+    return Grown(own.numbers(good)[rows], classes)
 
 
 def with_labels(samples: Grown, labelled: Grown, seed: int) -> Trees:
     """Return trees of labelled pads, and of planted faults, which count little beside them."""
-    light = samples._replace(weight=np.where(samples.classes == GOOD, 0.3, PLANTED_WEIGHT))
-    return Trees.grow(Grown.join([light, labelled]), seed)
-
-
-def gain_column(shape: Floats) -> Floats:
-    """Return the logarithms of the gains of pads."""
-    return shape[:, LOG_GAIN]
+    number = np.arange(len(samples.classes))
+    kept = number % np.where(samples.classes == GOOD, GOOD_EVERY, PLANTED_EVERY) == 0
+    few = Grown(samples.numbers[kept], samples.classes[kept])
+    # As often, not as weights: quantiles by weight, for the bins of the trees, take ten times as long as the trees.
+    return Trees.grow(Grown.join([few, *[labelled] * LABELLED_TIMES]), seed)

@@ -70,8 +70,8 @@ def facts_of(template: Template) -> dict[str, Any]:
         facts["lines"] = {f"{energy:g} keV": float(w / max(weights[0], 1e-9)) for energy, w in
                           zip(KRYPTON_KEV, weights, strict=True)}  # fmt: skip
         facts["in_lines"] = float(weights.sum() / found.sum())
-    passing = np.flatnonzero(template.passes > 0.5)
-    facts["threshold"] = float(template.edges[passing[0]]) if len(passing) and passing[0] else 0.0
+    stopped = np.flatnonzero(template.passes < 0.5)
+    facts["threshold"] = float(template.edges[stopped[-1] + 1]) if len(stopped) else 0.0
     facts["gains_fitted_above"] = float(template.edges[template.lowest])
     return facts
 

@@ -59,6 +59,8 @@ class PadSpectrum:
         is none. Raises SchemaError for other data, SettingsError for labels that cannot be."""
         self.require(source.schema)
         batch = concatenate(list(source))
+        if source.schema.classes and len(np.unique(batch.truth[batch.truth >= 0])) == 1:
+            raise SettingsError(f"all labels are {source.schema.classes[0]!r}: an eye-scan needs good and problematic pads")
         self.schema_: Schema = source.schema
         self.messages: list[str] = []
         counts = batch.values[:, 1:-1]

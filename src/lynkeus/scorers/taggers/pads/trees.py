@@ -16,11 +16,10 @@ CERTAIN = 0.002  # below it a spectrum is not bad
 
 
 class Grown(NamedTuple):
-    """`numbers` (n, NUMBERS), the class (n,) of each, -2 for a fault of which no more is known, and `weight` (n,)."""
+    """`numbers` (n, NUMBERS) and the class (n,) of each, -2 for a fault of which no more is known."""
 
     numbers: Floats
     classes: Array
-    weight: Floats
 
     @classmethod
     def join(cls, parts: list[Grown]) -> Grown:
@@ -44,10 +43,10 @@ class Trees(NamedTuple):
         settings: dict[str, Any] = {"learning_rate": 0.1, "l2_regularization": 1.0, "max_features": 0.25,
                                     "early_stopping": False, "random_state": seed}  # fmt: skip
         bad = HistGradientBoostingClassifier(max_iter=100, max_leaf_nodes=12, monotonic_cst=MONOTONE, **settings)
-        bad.fit(samples.numbers[own], samples.classes[own] != 0, samples.weight[own])
+        bad.fit(samples.numbers[own], samples.classes[own] != 0)
         faulty = samples.classes > 0
         kind = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=10, **{**settings, "learning_rate": 0.15})
-        kind.fit(samples.numbers[faulty], samples.classes[faulty], samples.weight[faulty])
+        kind.fit(samples.numbers[faulty], samples.classes[faulty])
         return cls(boosted_of(bad), boosted_of(kind), np.asarray(kind.classes_, np.int64))
 
     def probabilities(self, numbers: Floats, classes: int) -> tuple[Floats, Floats]:

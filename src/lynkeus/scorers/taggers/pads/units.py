@@ -39,7 +39,7 @@ def _require_sectors(batch: Batch, template: Template, full: Array) -> None:
             centres[int(one)] = first_gains(batch.values[rows[:: max(1, len(rows) // 200)], 1:-1], template.edges)[0]
     if len(centres) < 2:
         return
-    usual = float(np.median(list(centres.values())))
+    usual = min(centres.values(), key=lambda peak: abs(np.log(peak / template.peak)))
     for one, peak in centres.items():
         if abs(np.log(peak / usual)) > FAR:
             raise SchemaError(f"sector {one}: its main peak lies at a charge of {peak:.4g}, those of the others at "
