@@ -13,7 +13,9 @@ ENERGY, WEIGHT = np.array([41.6, 29.1, 19.6, 12.6, 9.4]), np.array([1.0, 0.35, 0
 PEAK, RESOLUTION, THRESHOLD, BINS, HIGH = 300.0, 0.055, 35.0, 120, 600.0
 
 
-def spectra(seed: int, rows: int = 16, pads: int = 50, bad: float = 0.2, decays: tuple[int, int] = (500, 4000)) -> dict[str, Any]:
+def spectra(
+    seed: int, rows: int = 16, pads: int = 50, bad: float = 0.2, decays: tuple[int, int] = (500, 4000)
+) -> dict[str, Any]:
     """Counts, edges, identity and the truth of two sectors of pads."""
     rng = np.random.default_rng(seed)
     sector, row, pad = (one.ravel() for one in np.meshgrid([1, 2], np.arange(rows), np.arange(pads), indexing="ij"))

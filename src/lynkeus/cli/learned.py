@@ -72,7 +72,13 @@ def _say_classes(fitted: Fitted, output: Path) -> None:
     counts = fitted.lineage["classes"]
     if about_of(fitted.scorer).labels == "optional":
         said = ", ".join(f"{n} {k}" for k, n in counts.items())
-        say(screen, [f"learned from {fitted.lineage['samples']} pads, {sum(counts.values())} of them labelled" + (f": {said}" if said else "")])
+        say(
+            screen,
+            [
+                f"learned from {fitted.lineage['samples']} pads, {sum(counts.values())} of them labelled"
+                + (f": {said}" if said else "")
+            ],
+        )
         say(screen, [f"{output}: {fitted.name}, classes {', '.join(fitted.scorer.outputs)}"])
         return
     say(screen, [f"learned from {sum(counts.values())} samples: {', '.join(f'{n} {k}' for k, n in counts.items())}"])

@@ -44,14 +44,19 @@ def changes(
 
 @pads_app.command()
 def crosscheck(
-    krypton: Table, collisions: Annotated[Path, typer.Argument(help="The same pads, judged by collisions")], output: Report
+    krypton: Table,
+    collisions: Annotated[Path, typer.Argument(help="The same pads, judged by collisions")],
+    output: Report,
 ) -> None:
-    """Compare decisions by krypton with those by collisions: right and wrong by class, and pads on which they differ."""
+    """Compare decisions by krypton with those by collisions: by class, and pads on which they differ."""
     from lynkeus.cli.options import screen
     from lynkeus.pads.reports import write_crosscheck
     from lynkeus.pads.table import read_pad_table
 
-    say(screen, [*write_crosscheck(read_pad_table(krypton), read_pad_table(collisions), output), f"{output}: the report"])
+    say(
+        screen,
+        [*write_crosscheck(read_pad_table(krypton), read_pad_table(collisions), output), f"{output}: the report"],
+    )
 
 
 @pads_app.command()

@@ -63,8 +63,8 @@ class FitSettings:
     """How to fit: `scorer` by name with `options`, windows of `window` rows every `stride`, `quiet_s`: crossings closer
     than that are one alarm. `labels`: name of those that may be used (the truth of the source); `intervals`: those
     that people called real (1) or not real (0); `images`, `runs`: what they said of images, by path, and of runs, by
-    name: bad (1) or good (0), and of pads, by "sector/row/pad": a class; `group`: of runs, the column of classes ("": the first of text), `tree`: the one of their
-    ROOT files ("": the largest)."""
+    name: bad (1) or good (0), and of pads, by "sector/row/pad": a class; `group`: of runs, the
+    column of classes ("": the first of text), `tree`: the one of their ROOT files ("": the largest)."""
 
     scorer: str
     options: Mapping[str, Any] = field(default_factory=dict)

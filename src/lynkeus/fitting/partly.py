@@ -22,7 +22,11 @@ from lynkeus.sources.wrappers.partly import Partly
 
 
 def fit_partly(
-    scorer: Scorer, name: str, view: View, source: Source, labels: tuple[str, Mapping[str, str]],
+    scorer: Scorer,
+    name: str,
+    view: View,
+    source: Source,
+    labels: tuple[str, Mapping[str, str]],
     lineage: Mapping[str, Any],
 ) -> Fitted:
     """Fit a scorer of classes to samples, and what its outputs mean. `labels`: the column of those of some ("": none),

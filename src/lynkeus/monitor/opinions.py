@@ -68,8 +68,8 @@ def add_opinion(store: Store, said: Opinion) -> None:
 
 
 def opinions(store: Store, what: What, within: str | None = None, name: str | None = None) -> list[Opinion]:
-    """Return what people said of alarms, images, runs or pads, oldest first: of all of them, of those of one monitor, folder
-    or model, or of one thing."""
+    """Return what people said of alarms, images, runs or pads, oldest first: of all of them, of those of one
+    monitor, folder, model or file, or of one thing."""
     rows = said_of(what)
     query = sa.select(*(rows.c[one] for one in FIELDS)).order_by(rows.c.number)
     for column, wanted in ((rows.c.within, within), (rows.c.name, name)):

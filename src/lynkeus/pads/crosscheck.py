@@ -1,4 +1,4 @@
-"""Decisions by krypton beside those by collisions: right and wrong for each class, and the pads on which they differ."""
+"""Decisions by krypton beside those by collisions: right and wrong by class, and the pads on which they differ."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def cross_check(krypton: PadTable, collisions: PadTable) -> CrossCheck:
     keys, a, b = np.intersect1d(krypton.keys, collisions.keys, return_indices=True)
     lost = len(krypton) + len(collisions) - 2 * len(keys)
     if len(keys) < 0.5 * min(len(krypton), len(collisions)):
-        raise SourceError(f"{collisions.path}: only {len(keys)} of its {len(collisions)} pads are in {krypton.path}: are "
+        many = f"{len(keys)} of its {len(collisions)} pads"
+        raise SourceError(f"{collisions.path}: only {many} are in {krypton.path}: are "
                           "they of different chambers?")  # fmt: skip
     one, other = krypton["good"][a].astype(bool), collisions["good"][b].astype(bool)
     undecided = _undecided(krypton)[a] | _undecided(collisions)[b]

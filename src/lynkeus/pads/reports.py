@@ -28,7 +28,9 @@ def write_changes(before: PadTable, after: PadTable, output: Path) -> list[str]:
     fitted = np.isfinite(found.ratio)
     moved = np.flatnonzero(fitted & (np.abs(found.left) > MOVED) & (np.abs(np.log(found.ratio / found.factor)) > 0.03))
     moved = moved[np.argsort(-np.abs(found.left[moved]))]
-    lines = [f"gains of {int(fitted.sum())} pads in both periods: factor {found.factor:.5f} +- {found.factor_error:.5f}"]
+    lines = [
+        f"gains of {int(fitted.sum())} pads in both periods: factor {found.factor:.5f} +- {found.factor_error:.5f}"
+    ]
     if np.isfinite(found.coefficient):
         lines.append(f"d ln(gain) / d ln(T/p) = {found.coefficient:.3f} +- {found.coefficient_error:.3f}")
     else:
@@ -39,7 +41,9 @@ def write_changes(before: PadTable, after: PadTable, output: Path) -> list[str]:
     write_parquet(pa.table(table), output.with_suffix(".parquet"))
     rows = [[*(str(after[name][found.after[k]]) for name in IDENTITY), f"{found.ratio[k]:.4f}", f"{found.left[k]:+.1f}"]
             for k in moved[:200]]  # fmt: skip
-    content = _pictures(_change_figures(after, found)) + _table([*IDENTITY, "gain after / before", "standard deviations"], rows)
+    content = _pictures(_change_figures(after, found)) + _table(
+        [*IDENTITY, "gain after / before", "standard deviations"], rows
+    )
     _write(output, "Change of gains", lines, content)
     return lines
 
@@ -87,7 +91,12 @@ def write_crosscheck(krypton: PadTable, collisions: PadTable, output: Path) -> l
 
 def _cells(one: Agreement) -> list[str]:
     share = "" if not np.isfinite(one.wrong) else f"{one.wrong:.2%}"
-    return [one.name, *map(str, (one.pads, one.good, one.problematic, one.undecided)), share, f"{one.low:.2%} to {one.high:.2%}"]
+    return [
+        one.name,
+        *map(str, (one.pads, one.good, one.problematic, one.undecided)),
+        share,
+        f"{one.low:.2%} to {one.high:.2%}",
+    ]
 
 
 def _pairs(krypton: PadTable, collisions: PadTable, a: Any, b: Any) -> list[bytes]:
@@ -104,8 +113,8 @@ def _pairs(krypton: PadTable, collisions: PadTable, a: Any, b: Any) -> list[byte
     axes = np.atleast_2d(figure.subplots(count, 2))
     for k in range(count):
         name = " ".join(f"{part} {krypton[part][a[k]]}" for part in IDENTITY)
-        for axis, spectra, table, row, by in zip(axes[k], both, (krypton, collisions), (a[k], b[k]), ("Kr", "collisions"),
-                                                 strict=True):  # fmt: skip
+        sides = zip(axes[k], both, (krypton, collisions), (a[k], b[k]), ("Kr", "collisions"), strict=True)
+        for axis, spectra, table, row, by in sides:
             counts, edges = spectra  # type: ignore[misc]
             axis.stairs(counts[row], edges, color="#0b6e75")
             axis.set_title(f"{name}, {by}: {table['class'][row]}", fontsize=8)
@@ -135,7 +144,9 @@ def _png(figure: Any) -> bytes:
 
 
 def _pictures(pictures: Sequence[bytes]) -> str:
-    return "".join(f'<p><img alt="" src="data:image/png;base64,{base64.b64encode(one).decode()}"></p>' for one in pictures)
+    return "".join(
+        f'<p><img alt="" src="data:image/png;base64,{base64.b64encode(one).decode()}"></p>' for one in pictures
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -146,6 +157,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _write(output: Path, title: str, lines: Sequence[str], content: str) -> None:
     said = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
-    style = "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}img{max-width:100%}td,th{padding:.1rem .9rem .1rem 0;text-align:left}"
-    page = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head><body><h1>{title}</h1>{said}{content}</body></html>'
+    style = (
+        "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}img{max-width:100%}"
+        "td,th{padding:.1rem .9rem .1rem 0;text-align:left}"
+    )
+    page = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{style}</style></head><body><h1>{title}</h1>{said}{content}</body></html>"
+    )
     write_whole(output, page.encode())

@@ -73,7 +73,9 @@ def read_pad_table(path: Path) -> PadTable:
     if not len(table):
         raise SourceError(f"{path}: holds no pads")
     said = (table.schema.metadata or {}).get(ABOUT)
-    return PadTable(path, {name: _plain(table.column(name)) for name in table.column_names}, json.loads(said) if said else {})
+    return PadTable(
+        path, {name: _plain(table.column(name)) for name in table.column_names}, json.loads(said) if said else {}
+    )
 
 
 def _plain(column: Any) -> Array:

@@ -76,6 +76,7 @@ def create_app(
     app.include_router(standing.router)
     app.include_router(inspect.router)
     app.include_router(runs.router)
+    app.include_router(pad_pages.page)
     app.include_router(pad_pages.router)
     app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=HERE / "static"))

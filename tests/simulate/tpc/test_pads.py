@@ -1,4 +1,4 @@
-"""Pad planes and spectra of krypton and collisions: as many pads as published, lines where they belong, faults as said."""
+"""Pad planes and spectra of krypton and collisions: as many pads as published, lines and faults as said."""
 
 from __future__ import annotations
 
@@ -6,24 +6,34 @@ import numpy as np
 import pytest
 
 from lynkeus.core import SettingsError
-from lynkeus.sources import open_source
 from lynkeus.simulate.tpc.planes import pad_plane
+from lynkeus.sources import open_source
 
 
 def test_planes_have_as_many_pads_as_published() -> None:
-    sizes = {"VTPC-1": 26_886, "VTPC-2": 27_648, "MTPC-L": 63_360, "MTPC-R": 63_360, "GAP": 672, "na61": 181_926, "alice": 524_160}
+    sizes = {
+        "VTPC-1": 26_886,
+        "VTPC-2": 27_648,
+        "MTPC-L": 63_360,
+        "MTPC-R": 63_360,
+        "GAP": 672,
+        "na61": 181_926,
+        "alice": 524_160,
+    }
     for name, size in sizes.items():
         plane = pad_plane(name)
         assert len(plane) == size
         key = np.stack([plane.sector, plane.row, plane.pad])
         assert np.unique(key, axis=1).shape[1] == size
     chambers, counts = np.unique(pad_plane("na61").chamber, return_counts=True)
-    assert dict(zip(chambers.tolist(), counts.tolist(), strict=True)) == {k: v for k, v in sizes.items() if "TPC" in k or k == "GAP"}
+    assert dict(zip(chambers.tolist(), counts.tolist(), strict=True)) == {
+        k: v for k, v in sizes.items() if "TPC" in k or k == "GAP"
+    }
     with pytest.raises(SettingsError, match="there are na61"):
         pad_plane("atlas")
 
 
-def batch(url: str):  # noqa: ANN201
+def batch(url: str):
     return next(iter(open_source(url)))
 
 

@@ -33,7 +33,9 @@ def test_what_the_simulator_writes_is_read_again(tmp_path: Path, ending: str) ->
         np.testing.assert_array_equal(read.meta[name], column)
 
 
-def refused(tmp_path: Path, word: str, layout: str = "tpc_pads", kind: type[LynkeusError] = SourceError, **change: Any) -> None:
+def refused(
+    tmp_path: Path, word: str, layout: str = "tpc_pads", kind: type[LynkeusError] = SourceError, **change: Any
+) -> None:
     path = write(tmp_path / "bad.npz", {**OWN, **change})
     with pytest.raises(kind, match=word) as error:
         open_source(path, layout)
@@ -102,7 +104,10 @@ def test_histograms_and_clusters_of_root_files(tmp_path: Path) -> None:
         centres = 0.5 * (OWN["edges"][1:] + OWN["edges"][:-1])
         pads, bins = np.nonzero(OWN["counts"])
         many = np.repeat(np.arange(len(pads)), OWN["counts"][pads, bins])
-        file["clusters"] = {"charge": centres[bins[many]], **{name: OWN[name][pads[many]] for name in ("sector", "row", "pad")}}
+        file["clusters"] = {
+            "charge": centres[bins[many]],
+            **{name: OWN[name][pads[many]] for name in ("sector", "row", "pad")},
+        }
     th1 = layout_of(tmp_path, "th1 = 'h_s(?P<sector>\\d+)_r(?P<row>\\d+)_p(?P<pad>\\d+)'")
     same(next(iter(open_source(tmp_path / "a.root", th1))))
     th2 = layout_of(tmp_path, "th2 = 'charge_(?P<sector>\\d+)'\n" + geometry(tmp_path))
@@ -123,8 +128,9 @@ def test_a_geometry_of_another_chamber_or_with_pads_missing_is_refused(tmp_path:
 
 
 def test_layouts_that_make_no_sense_are_refused(tmp_path: Path) -> None:
-    for text, word in (("count = 'x'", "no such field"), ("bins = 'many'", "must be a number"), ("th1 = '('", "regular expr"),
-                       ("tree = 'c'", "needs low, high"), ("th1 = 'h'", "has no group")):  # fmt: skip
+    cases = {"count = 'x'": "no such field", "bins = 'many'": "must be a number", "th1 = '('": "regular expr",
+             "tree = 'c'": "needs low, high", "th1 = 'h'": "has no group"}  # fmt: skip
+    for text, word in cases.items():
         with pytest.raises(SettingsError, match=word):
             open_source(write(tmp_path / "a.npz", OWN), layout_of(tmp_path, text))
 

@@ -93,7 +93,9 @@ def _noisy(shape: Line, found: Floats, gain: Floats, decays: Floats, rng: np.ran
 
 
 def _double(shape: Line, found: Floats, gain: Floats, decays: Floats, rng: np.random.Generator) -> Floats:
-    factor = np.where(rng.random(len(gain)) < 0.5, rng.uniform(0.62, 0.85, len(gain)), rng.uniform(1.18, 1.5, len(gain)))
+    factor = np.where(
+        rng.random(len(gain)) < 0.5, rng.uniform(0.62, 0.85, len(gain)), rng.uniform(1.18, 1.5, len(gain))
+    )
     share = rng.uniform(0.25, 0.75, len(gain))[:, None]
     return share * found + (1 - share) * decays[:, None] * shape.expected(gain * factor)
 

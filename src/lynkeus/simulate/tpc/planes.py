@@ -85,8 +85,11 @@ def _na61() -> dict[str, PadPlane]:
     for name in ("VTPC-1", "VTPC-2", "MTPC-L", "MTPC-R", "GAP"):
         parts = []
         if name in chambers:
-            corners, along, *size = chambers[name]
-            parts = [_sector(name, first + k, (x, along + y), *size) for k, (x, y) in enumerate(corners)]
+            corners, along, rows, pads, pitch, length, short = chambers[name]
+            parts = [
+                _sector(name, first + k, (x, along + y), rows, pads, pitch, length, short)
+                for k, (x, y) in enumerate(corners)
+            ]
         else:
             # towards the beam the pads are narrower: five sectors of 192 pads a row, 20 of 128
             sign = 1.0 if name == "MTPC-L" else -1.0
@@ -140,7 +143,7 @@ def _alice() -> PadPlane:
                 length_of.append(np.full(count, length))
             first += rows
         row, pad, radius = np.concatenate(row_of), np.concatenate(pad_of), np.concatenate(radius_of)
-        aside, length = np.concatenate(across), np.concatenate(length_of)
+        aside, lengths = np.concatenate(across), np.concatenate(length_of)
         angle = (sector % ALICE_SECTORS + 0.5) * 2 * np.pi / ALICE_SECTORS
         side = 6000.0 if sector >= ALICE_SECTORS else 0.0  # the two ends of the barrel beside each other
         x = radius * np.cos(angle) - aside * np.sin(angle) + side
@@ -150,7 +153,7 @@ def _alice() -> PadPlane:
         cards = int(card.max()) + 1
         width = np.where(row < ALICE_ROWS[0][0], 4.0, 6.0)
         end = "A" if sector < ALICE_SECTORS else "C"
-        parts.append(PadPlane(np.full(n, end), np.full(n, sector), row, pad, x, y, width, length, card,
+        parts.append(PadPlane(np.full(n, end), np.full(n, sector), row, pad, x, y, width, lengths, card,
                               np.arange(n) % ALICE_CHANNELS))  # fmt: skip
     return PadPlane.join(parts)
 

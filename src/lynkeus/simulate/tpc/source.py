@@ -18,6 +18,10 @@ from lynkeus.transforms.pads.spectra import pad_schema
 
 BATCH = 8192
 NOMINAL_C, NOMINAL_HPA = 20.0, 970.0
+LIMITS = {
+    "resolution": (0.005, 0.3), "faults": (0.0, 0.9), "wrong": (0.0, 0.5), "bins": (16, 4096), "noise": (0.0, 0.5),
+    "most": (100.0, ADC_MOST * 100),
+}  # fmt: skip
 PER_DENSITY = 4.5  # relative change of the gain for a relative change of T / p
 
 
@@ -65,8 +69,7 @@ class TpcPads:
         self._mix = mix_of(self.mix)
         if self.by not in ("krypton", "collisions"):
             raise SettingsError(f"by {self.by!r}: must be krypton or collisions")
-        for name, least, highest in (("resolution", 0.005, 0.3), ("faults", 0.0, 0.9), ("wrong", 0.0, 0.5),
-                                     ("bins", 16, 4096), ("noise", 0.0, 0.5), ("most", 100.0, ADC_MOST * 100)):  # fmt: skip
+        for name, (least, highest) in LIMITS.items():
             if not least <= float(getattr(self, name)) <= highest:
                 raise SettingsError(f"{name} must lie from {least:g} to {highest:g}, got {getattr(self, name)!r}")
         try:
@@ -165,7 +168,9 @@ class TpcPads:
     def _varied(self, rng: np.random.Generator) -> Line:
         return _Varied(*[getattr(self._shape, f.name) for f in fields(Line)], spread=self.resolution_spread, rng=rng)
 
-    def _of_collisions(self, gain: Floats, decays: Floats, kind: Array, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    def _of_collisions(
+        self, gain: Floats, decays: Floats, kind: Array, rng: np.random.Generator
+    ) -> tuple[Floats, Floats]:
         shape = self._varied(rng)
         return spoil(_Collisions(*[getattr(shape, f.name) for f in fields(Line)]), kind, gain, decays, rng)
 

@@ -33,8 +33,10 @@ class PadSpectra:
     def add(self, charge: Floats, sector: Array, row: Array, pad: Array) -> None:
         """Count clusters (n,) of pads. Raises SourceError for numbers of pads that cannot be."""
         for name, column, most in (("sector", sector, 1 << 31), ("row", row, ROWS), ("pad", pad, PADS)):
-            if len(column) and not (0 <= np.min(column) and np.max(column) < most):
-                raise SourceError(f"a cluster has {name} {np.min(column)} to {np.max(column)}: must lie from 0 to {most - 1}")
+            if len(column) and not (np.min(column) >= 0 and np.max(column) < most):
+                raise SourceError(
+                    f"a cluster has {name} {np.min(column)} to {np.max(column)}: must lie from 0 to {most - 1}"
+                )
         key = (np.asarray(sector, np.int64) * ROWS + row) * PADS + pad
         at = np.searchsorted(self.edges, charge, side="right") - 1
         inside = (at >= 0) & (at < len(self.edges) - 1) & np.isfinite(charge)

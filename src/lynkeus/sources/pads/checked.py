@@ -32,8 +32,10 @@ def pad_batch(path: Path, counts: Array, edges: Array, columns: Mapping[str, Arr
                           "the table [pads] of a layout")  # fmt: skip
     for name, column in columns.items():
         if column.shape != (n,):
-            raise SourceError(f"{path}: {name} has shape {column.shape} for {n} pads: there are {name}s of pads that do "
-                              "not exist, or pads without; write one for each pad")  # fmt: skip
+            raise SourceError(
+                f"{path}: {name} has shape {column.shape} for {n} pads: there are {name}s of pads that do not exist or "
+                "pads without; write one for each pad"
+            )
     if not n:
         raise SourceError(f"{path}: holds no pads; nothing to read")
     meta = {name: _whole(path, name, column) if name in IDENTITY else column for name, column in columns.items()}
@@ -58,7 +60,9 @@ def one_binning(path: Path, edges: Array, columns: Mapping[str, Array]) -> Float
     if edges.dtype.kind not in "iuf" or edges.ndim != 1 or len(edges) < 9 or not np.isfinite(edges).all():
         raise SourceError(f"{path}: edges must be at least nine rising numbers, got shape {edges.shape}")
     if not (np.diff(edges) > 0).all() or edges[-1] <= 0:
-        raise SourceError(f"{path}: edges must rise to above 0 (first fall at number {int((np.diff(edges) <= 0).argmax())})")
+        raise SourceError(
+            f"{path}: edges must rise to above 0 (first fall at number {int((np.diff(edges) <= 0).argmax())})"
+        )
     return edges.astype(float)
 
 
@@ -89,17 +93,22 @@ def _check_counts(path: Path, counts: Array, meta: Mapping[str, Array]) -> None:
 
 def _check_pads(path: Path, meta: Mapping[str, Array]) -> None:
     key = np.stack([meta[name] for name in IDENTITY])
-    found, first, many = np.unique(key, axis=1, return_index=True, return_counts=True)
+    _, first, many = np.unique(key, axis=1, return_index=True, return_counts=True)
     if (many > 1).any():
         twice = first[many > 1]
-        raise SourceError(f"{path}: {int((many > 1).sum())} pads are there twice or more, the first {called(meta, int(twice.min()))}: "
-                          "keep one of each, or add them up")  # fmt: skip
+        first_one = called(meta, int(twice.min()))
+        raise SourceError(
+            f"{path}: {int((many > 1).sum())} pads are there twice or more, the first {first_one}: keep one of each or "
+            "add them up"
+        )
     for name in ("x", "y"):
         if name in meta:
             lost = ~np.isfinite(meta[name].astype(float))
             if lost.any():
-                raise SourceError(f"{path}: {int(lost.sum())} pads are missing from the geometry (no {name}), the first "
-                                  f"{called(meta, int(lost.argmax()))}: complete the table of pads")  # fmt: skip
+                raise SourceError(
+                    f"{path}: {int(lost.sum())} pads are missing from the geometry (no {name}), the first "
+                    f"{called(meta, int(lost.argmax()))}: complete the table of pads"
+                )
 
 
 def remarks(path: Path, batch: Batch) -> list[str]:

@@ -60,11 +60,13 @@ class PadLayout:
         if not isinstance(self.bins, int) or not 8 <= self.bins <= 65536:
             raise SettingsError(f"pads.bins: must be a whole number from 8 to 65536, got {self.bins!r}")
         if self.th2 and not self.geometry:
-            raise SettingsError("pads.geometry: histograms of a sector number their pads; give the table that names them")
+            raise SettingsError(
+                "pads.geometry: histograms of a sector number their pads; give the table that names them"
+            )
 
 
 def pad_layout(given: Any, name: str) -> PadLayout:
-    """Return the table [pads] of a layout. Raises SettingsError naming a field that does not exist or makes no sense."""
+    """Return the table [pads] of a layout. Raises SettingsError naming a field that makes no sense."""
     if not isinstance(given, Mapping):
         raise SettingsError(f"{name}: pads: must be a table, written [pads]")
     known = {field.name: field.type for field in fields(PadLayout)}
@@ -72,5 +74,7 @@ def pad_layout(given: Any, name: str) -> PadLayout:
         if key not in known:
             raise SettingsError(f"{name}: pads.{key}: no such field; there are: {', '.join(known)}")
         if (known[key] == "str") != isinstance(value, str) or isinstance(value, bool):
-            raise SettingsError(f"{name}: pads.{key}: must be {'text' if known[key] == 'str' else 'a number'}, got {value!r}")
+            raise SettingsError(
+                f"{name}: pads.{key}: must be {'text' if known[key] == 'str' else 'a number'}, got {value!r}"
+            )
     return PadLayout(**given)

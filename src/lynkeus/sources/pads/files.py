@@ -45,7 +45,7 @@ def read_pads(path: Path, layout: PadLayout, labels: str) -> Read:
 
 
 def holds_pads(path: Path) -> bool:
-    """Return whether a file says by the names of its arrays that it holds spectra of pads; False where it is damaged."""
+    """Return whether the names of its arrays say that a file holds spectra of pads; False where it is damaged."""
     needed = {"counts", "edges", "pad"}
     try:
         if path.suffix.lower() == ".npz":
@@ -84,8 +84,12 @@ def _of_arrays(path: Path, arrays: Mapping[str, Array], layout: PadLayout, label
                               "table [pads] of a layout")  # fmt: skip
     counts = arrays[layout.counts]
     named = {getattr(layout, own): own for own in (*IDENTITY, *PLACES)}
-    columns = {named.get(name, name): array for name, array in arrays.items() if name not in (layout.counts, layout.edges)
-               and array.ndim == 1 and (name in named or len(array) == len(counts) or name in ("label", labels))}  # fmt: skip
+    others = {name: one for name, one in arrays.items() if name not in (layout.counts, layout.edges) and one.ndim == 1}
+    columns = {
+        named.get(name, name): one
+        for name, one in others.items()
+        if name in named or len(one) == len(counts) or name in ("label", labels)
+    }
     if labels and labels not in columns:
         raise SourceError(f"{path}: has no array {labels!r} of labels; there are: {', '.join(sorted(arrays))}")
     return Read(counts, arrays[layout.edges], _placed(path, columns, layout))
@@ -94,7 +98,9 @@ def _of_arrays(path: Path, arrays: Mapping[str, Array], layout: PadLayout, label
 def _of_parquet(path: Path, layout: PadLayout, labels: str) -> Read:
     table = pq.read_table(path)
     if layout.counts not in table.column_names:
-        raise SourceError(f"{path}: has no column {layout.counts!r} of lists; there are: {', '.join(table.column_names)}")
+        raise SourceError(
+            f"{path}: has no column {layout.counts!r} of lists; there are: {', '.join(table.column_names)}"
+        )
     column = table.column(layout.counts).combine_chunks()
     if not pa.types.is_nested(column.type):
         raise SourceError(f"{path}: {layout.counts} is no column of lists, one number a bin; write them as lists")

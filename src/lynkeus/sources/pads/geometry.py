@@ -74,8 +74,10 @@ def numbered(path: Path, name: str, geometry: Geometry, sector: int, count: int)
     """
     own = np.flatnonzero(geometry.columns["sector"] == sector)
     if len(own) != count:
-        raise SourceError(f"{path}: {name} has {count} pads, sector {sector} of {geometry.path} has {len(own)}: are they "
-                          "of different chambers?")  # fmt: skip
+        raise SourceError(
+            f"{path}: {name} has {count} pads, sector {sector} of {geometry.path} has {len(own)}: are they of other "
+            "chambers?"
+        )
     return {key: column[own] for key, column in geometry.columns.items()}
 
 

@@ -63,7 +63,8 @@ def _same(path: Path, own: Schema, expected: Schema) -> Schema:
     mine, theirs = edges_of(own), edges_of(expected)
     if len(mine) == len(theirs) and np.allclose(mine, theirs, rtol=1e-6, atol=1e-9):
         return expected
-    said = f"{len(mine) - 1} bins from {mine[0]:g} to {mine[-1]:g}, the model's {len(theirs) - 1} from {theirs[0]:g} to {theirs[-1]:g}"
+    own_bins, its_bins = (f"{len(one) - 1} bins from {one[0]:g} to {one[-1]:g}" for one in (mine, theirs))
+    said = f"{own_bins}, those of the model {its_bins}"
     ratio = mine[-1] / theirs[-1]
     if len(mine) == len(theirs) and np.allclose(mine, theirs * ratio, rtol=1e-4):
         raise SchemaError(f"{path}: the edges are {ratio:g} times those of the model ({said}): spectra in other units; "

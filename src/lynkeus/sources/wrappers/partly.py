@@ -34,7 +34,9 @@ class Partly(Wrapper):
             if len(found) > MOST_CLASSES:
                 raise SettingsError(f"--labels {labels}: more than {MOST_CLASSES} kinds; name a column of classes")
         if not found:
-            raise SettingsError(f"--labels {labels or '(of people)'}: no sample has a label; leave it out, or label some")
+            raise SettingsError(
+                f"--labels {labels or '(of people)'}: no sample has a label; leave it out, or label some"
+            )
         self.given = tuple(sorted(found))
         self.schema = replace(source.schema, classes=self.given)
 

@@ -73,8 +73,8 @@ def cramer_rao(template: Template, log_gain: Floats, entries: Floats, shapes: Fl
 
 
 def correlated_gains(counts: Floats, template: Template, usual: Floats) -> Floats:
-    """Return (n,) logarithms of gains by the shift at which a spectrum is most like that of all, `usual` (bins,): blunt,
-    and hardly moved by what spoils a fit."""
+    """Return (n,) logarithms of gains by the shift at which a spectrum is most like that of all, `usual` (bins,):
+    blunt, and hardly moved by what spoils a fit."""
     logs = LogSpectra(template.edges)
     own = logs.of(usual[None])[0] * np.exp(logs.logs - logs.logs[-1])
     centre = np.log(template.peak)

@@ -44,7 +44,7 @@ def learn_template(counts: Floats, edges: Floats, trusted: Array | None = None) 
         raise SourceError(f"only {int(allowed.sum())} pads have counts; a template needs at least {FEWEST_PADS}")
     enough = allowed & (total > 0.3 * np.median(total[allowed])) & (total < 3 * np.median(total[allowed]))
     chosen = np.flatnonzero(enough)
-    chosen = chosen[np.random.default_rng(0).permutation(len(chosen))[: MOST_PADS]]
+    chosen = chosen[np.random.default_rng(0).permutation(len(chosen))[:MOST_PADS]]
     own = np.asarray(counts[chosen], np.float64)
     peak, log_gain = first_gains(own, edges)
     centre, spread = np.median(log_gain), 1.4826 * np.median(np.abs(log_gain - np.median(log_gain)))

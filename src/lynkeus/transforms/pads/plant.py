@@ -1,4 +1,4 @@
-"""Faults planted into spectra of good pads, as wide as they may be: what a scorer learns from where nobody has labelled.
+"""Faults planted into spectra of good pads, as wide as may be: what is learned from where nobody has labelled.
 
 The words are those of a pad scan. How large a fault is, is drawn from wide ranges: it is not known how large it is
 elsewhere.
@@ -52,7 +52,7 @@ class Planter:
         return self._uniform(low, high, n) * self.rng.choice([-1.0, 1.0], n)
 
     def _dead(self, counts: Floats, log_gain: Floats) -> Floats:
-        n, bins = counts.shape
+        n = len(counts)
         few = np.where(self.rng.random(n) < 0.5, 0.0, self._uniform(0.0, 4.0, n))
         return self._draw(few[:, None] * self._tail(self._uniform(0.03, 0.3, n)))
 

@@ -1,8 +1,8 @@
 """Template: the shape that the spectra of good pads have in common, learned from them whatever lines they are of.
 
-In the logarithm of the charge a gain is a shift. The shape is a density on a fine grid there, of narrow Gaussians, found
-by maximum likelihood from pads of all gains at once (expectation maximisation, as Richardson 1972 and Lucy 1974); what
-the threshold takes off at low charges does not move with the gain, and is a factor of each bin.
+In the logarithm of the charge a gain is a shift. The shape is a density on a fine grid there, of narrow Gaussians,
+found by maximum likelihood from pads of all gains at once (expectation maximisation, as Richardson 1972 and Lucy 1974);
+what the threshold takes off at low charges does not move with the gain, and is a factor of each bin.
 """
 
 from __future__ import annotations
@@ -92,7 +92,10 @@ class LogSpectra:
         taps = np.exp(-0.5 * (np.arange(-9, 10) / width) ** 2)
         taps /= taps.sum()
         padded = np.pad(found, ((0, 0), (9, 9)))
-        return sum(tap * padded[:, k : k + found.shape[1]] for k, tap in enumerate(taps))  # type: ignore[return-value]
+        smooth = np.zeros_like(found)
+        for k, tap in enumerate(taps):
+            smooth += tap * padded[:, k : k + found.shape[1]]
+        return smooth
 
 
 def first_gains(counts: Floats, edges: Floats) -> tuple[float, Floats]:

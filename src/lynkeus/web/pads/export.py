@@ -28,14 +28,18 @@ def write_page(table: Path, output: Path) -> str:
         "pads": len(own), "classes": list(own.classes), "numbers": list(names), "clusters": pads.clusters, "labels": {},
         "counts": [int((pads.classes == k).sum()) for k in range(len(own.classes))], "file": table.name,
     }  # fmt: skip
-    content = json.dumps({"about": about, "columns": columns, "spectra": spectra, "shared": shared}).replace("<", "\\u003c")
-    parts = {name: (HERE / "static" / name).read_text("utf-8") for name in ("style.css", "pads.css", "plane.js", "pads.js")}
+    content = json.dumps({"about": about, "columns": columns, "spectra": spectra, "shared": shared}).replace(
+        "<", "\\u003c"
+    )
+    parts = {
+        name: (HERE / "static" / name).read_text("utf-8") for name in ("style.css", "pads.css", "plane.js", "pads.js")
+    }
     body = templates.env.get_template("pads_body.html").render(static=True, words=[], may_post=False)
     page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Pads of {_escaped(table.name)}</title>'
         f"<style>{parts['style.css']}{parts['pads.css']}</style></head><body><main>{body}</main>"
-        f"<script>window.PADS = {content};</script><script>{parts['plane.js']}</script><script>{parts['pads.js']}</script>"
-        "</body></html>"
+        f"<script>window.PADS = {content};</script><script>{parts['plane.js']}</script>"
+        f"<script>{parts['pads.js']}</script></body></html>"
     )
     write_whole(output, page.encode())
     return f"{output}: {len(own)} pads, with the spectra of {len(spectra)}; it opens from a mail"
@@ -50,7 +54,11 @@ def _spectra(pads: ShownPads) -> tuple[dict[int, list[float]], dict[str, Any]]:
         if own is None:
             return {}, {}
         found[number] = own["counts"]
-        shared = {"edges": own["edges"], "mean": [round(v, 3) for v in own["mean"]], "neighbours": [round(v, 3) for v in own["mean"]]}
+        shared = {
+            "edges": own["edges"],
+            "mean": [round(v, 3) for v in own["mean"]],
+            "neighbours": [round(v, 3) for v in own["mean"]],
+        }
     return found, shared
 
 

@@ -15,7 +15,8 @@ from lynkeus.web.pads.retrain import Retrain
 from lynkeus.web.pads.shown import PadsNow, ShownPads, labels_of
 from lynkeus.web.site import WHO_LENGTH, SiteDep, templates
 
-router = APIRouter(prefix="/pads")
+page = APIRouter()
+router = APIRouter(prefix="/api/v1/pads", tags=["pads"])
 NUMBERS = "application/octet-stream"
 
 
@@ -37,11 +38,15 @@ class LabelForm(BaseModel):
     who: Annotated[str, StringConstraints(strip_whitespace=True, max_length=WHO_LENGTH)] = ""
 
 
-@router.get("")
+@page.get("/pads")
 def plane(request: Request, site: SiteDep, pads: PadsDep) -> HTMLResponse:
     """Return the page; all numbers are fetched by its script."""
     retrain: Retrain = request.app.state.retrain
-    context = {"words": words_of(pads), "may_post": may_post(request, site.token), "can_retrain": retrain.possible(pads)}
+    context = {
+        "words": words_of(pads),
+        "may_post": may_post(request, site.token),
+        "can_retrain": retrain.possible(pads),
+    }
     return templates.TemplateResponse(request, "pads.html", context)
 
 
@@ -88,7 +93,9 @@ def one_pad(pads: PadsDep, number: int) -> dict[str, Any]:
 
 
 @router.post("/{number}/label")
-def give_label(request: Request, site: SiteDep, pads: PadsDep, number: int, said: Annotated[LabelForm, Form()]) -> dict[str, str]:
+def give_label(
+    request: Request, site: SiteDep, pads: PadsDep, number: int, said: Annotated[LabelForm, Form()]
+) -> dict[str, str]:
     """Append a label of a pad; `pad` is its name, so that a table that was written anew takes no wrong one."""
     require_token(request, site.token, "a label")
     if not 0 <= number < len(pads.table):

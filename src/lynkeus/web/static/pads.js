@@ -13,9 +13,9 @@ const source = window.PADS ? {
   column: async name => unpacked(name, Uint8Array.from(atob(window.PADS.columns[name]), c => c.charCodeAt(0)).buffer),
   pad: async i => ({ facts: factsOf(i), name: null, spectrum: window.PADS.spectra?.[i] ? { ...window.PADS.shared, counts: window.PADS.spectra[i] } : null }),
 } : {
-  about: async () => (await answered(await fetch("/pads/about"))).json(),
-  column: async name => unpacked(name, await (await answered(await fetch(`/pads/columns/${encodeURIComponent(name)}`))).arrayBuffer()),
-  pad: async i => (await answered(await fetch(`/pads/${i}`))).json(),
+  about: async () => (await answered(await fetch("/api/v1/pads/about"))).json(),
+  column: async name => unpacked(name, await (await answered(await fetch(`/api/v1/pads/columns/${encodeURIComponent(name)}`))).arrayBuffer()),
+  pad: async i => (await answered(await fetch(`/api/v1/pads/${i}`))).json(),
 };
 
 function unpacked(name, buffer) { return new (KINDS[name] ?? Float32Array)(buffer); }
@@ -131,7 +131,7 @@ function spectrum(found) {
 async function give(label) {
   if (!shown?.name) return;
   const form = new URLSearchParams({ label, pad: shown.name, who: byId("who").value });
-  const answer = await fetch(`/pads/${shown.i}/label`, { method: "POST", body: form });
+  const answer = await fetch(`/api/v1/pads/${shown.i}/label`, { method: "POST", body: form });
   if (answer.status === 401) return say("labels need the server's token: sign in first");
   if (!answer.ok) return say((await answer.json().catch(() => ({}))).detail ?? "refused");
   labels[shown.name] = label;
@@ -153,11 +153,11 @@ async function next(step) {
 function say(text) { byId("state").textContent = text; }
 
 async function retrain() {
-  const answer = await fetch("/pads/retrain", { method: "POST", body: new URLSearchParams({ go: "1" }) });
+  const answer = await fetch("/api/v1/pads/retrain", { method: "POST", body: new URLSearchParams({ go: "1" }) });
   if (!answer.ok) return say((await answer.json().catch(() => ({}))).detail ?? "refused");
   say("learning from the labels ...");
   const wait = setInterval(async () => {
-    const state = await (await fetch("/pads/retrain/state")).json();
+    const state = await (await fetch("/api/v1/pads/retrain/state")).json();
     if (state.running) return;
     clearInterval(wait);
     if (state.stamp !== about.stamp) location.reload(); else say(state.said || "nothing changed");

@@ -28,8 +28,8 @@ MONOTONE = [1 if name in WORSE else -1 if name in BETTER else 0 for name in NUMB
 
 
 class Evidence(NamedTuple):
-    """Of pads (n,): `shape` (n, SHAPE) of the spectrum alone, `gains`, the `near` pads (n, neighbours), `card` by number
-    (-1: not known), `border` distance in pads."""
+    """Of pads (n,): `shape` (n, SHAPE) of the spectrum alone, `gains`, the `near` pads (n, neighbours), `card` by
+    number (-1: not known), `border` distance in pads."""
 
     shape: Floats
     gains: Gains

@@ -1,4 +1,4 @@
-"""Eye-scan: learn from labels of which some are wrong: by parts that are left out in turn, and list the doubtful ones."""
+"""Eye-scan: learn from labels, some of them wrong: by parts that are left out in turn; list the doubtful ones."""
 
 from __future__ import annotations
 

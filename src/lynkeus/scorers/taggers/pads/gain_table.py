@@ -1,4 +1,4 @@
-"""Gains of all pads: fitted where the spectrum allows it, else those of the neighbours with an honest error and a flag."""
+"""Gains of all pads: fitted where the spectrum allows it, else of the neighbours, with an honest error and a flag."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ class Judge(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """Of pads: `probability` (n, classes), `bad` (n,): that of the spectrum's shape, `shift` (n,): that of the gain, and
-    the `residual` of the gain in spreads."""
+    """Of pads: `probability` (n, classes), `bad` (n,): that of the spectrum's shape, `shift` (n,): that of the gain,
+    and the `residual` of the gain in spreads."""
 
     probability: Floats
     bad: Floats

@@ -48,7 +48,8 @@ def _double(row: Floats, off: float) -> str:
 
 
 def _saturated(row: Floats, off: float) -> str:
-    return f"{row[AT['largest bin share']]:.0%} of the counts in one bin, at {np.exp(row[AT['highest bin at']]):.2f} of the peak"
+    share, at = row[AT["largest bin share"]], np.exp(row[AT["highest bin at"]])
+    return f"{share:.0%} of the counts in one bin, at {at:.2f} of the peak"
 
 
 def _edge(row: Floats, off: float) -> str:

@@ -60,7 +60,9 @@ class PadSpectrum:
         self.require(source.schema)
         batch = concatenate(list(source))
         if source.schema.classes and len(np.unique(batch.truth[batch.truth >= 0])) == 1:
-            raise SettingsError(f"all labels are {source.schema.classes[0]!r}: an eye-scan needs good and problematic pads")
+            raise SettingsError(
+                f"all labels are {source.schema.classes[0]!r}: an eye-scan needs good and problematic pads"
+            )
         self.schema_: Schema = source.schema
         self.messages: list[str] = []
         counts = batch.values[:, 1:-1]
@@ -97,7 +99,9 @@ class PadSpectrum:
     def _say_physics(self) -> None:
         own = self.facts["physics"]
         lines = ", ".join(f"{name} {share:.2f}" for name, share in own.get("lines", {}).items())
-        said = f"main peak at {own['main_peak']:.4g}, resolution {own['resolution']:.1%}, threshold {own['threshold']:.3g}"
+        said = (
+            f"main peak at {own['main_peak']:.4g}, resolution {own['resolution']:.1%}, threshold {own['threshold']:.3g}"
+        )
         self.messages.append(said + (f"; lines of 83mKr, to the main one: {lines}" if lines else ""))
 
     def _say_labels(self, batch: Batch, labels: Labels, truth: Array, scanned: Any) -> None:
@@ -117,8 +121,9 @@ class PadSpectrum:
             self.messages.append(f"{len(doubted)} of {len(scanned.rows)} labels are doubtful and not learned from; all "
                                  "are in model.json, as doubtful_labels")  # fmt: skip
         for one in doubted[:10]:
-            self.messages.append(f"  sector {one['sector']} row {one['row']} pad {one['pad']}: labelled {one['label']}, "
-                                 f"looks {one['looks']} ({one['probability']:.0%})")  # fmt: skip
+            where = f"sector {one['sector']} row {one['row']} pad {one['pad']}"
+            looks = f"looks {one['looks']} ({one['probability']:.0%})"
+            self.messages.append(f"  {where}: labelled {one['label']}, {looks}")
 
     def require(self, schema: Schema) -> None:
         """Raise SchemaError for samples that are no spectra of pads."""

@@ -1,4 +1,4 @@
-"""Shifts: how probable it is that a gain was set, or moved, elsewhere: a normal distribution of good gains and a wide one.
+"""Shifts: how probably a gain was set, or moved, elsewhere: a normal distribution of good gains and a wide one.
 
 How wide good gains are spread and how many are elsewhere is found from the pads themselves, without labels.
 """

@@ -25,8 +25,10 @@ def require_units(own: Evidence, batch: Batch, template: Template, good: Array, 
         usual = float(np.exp(np.median(own.log_gain[good]))) if good.any() else 1.0
         ratio = peak / template.peak
         if abs(np.log(ratio)) > FAR and not 0.7 < ratio / usual < 1.4:
-            raise SchemaError(f"the main peak lies at a charge of {peak:.4g}, in the data of the fit at "
-                              f"{template.peak:.4g}: are the charges in other units (a factor {ratio:.3g})?")  # fmt: skip
+            raise SchemaError(
+                f"the main peak lies at a charge of {peak:.4g}, in the data of the fit at {template.peak:.4g}: are the "
+                f"charges in other units (a factor {ratio:.3g})?"
+            )
     _require_sectors(batch, template, full)
 
 
@@ -42,5 +44,7 @@ def _require_sectors(batch: Batch, template: Template, full: Array) -> None:
     usual = min(centres.values(), key=lambda peak: abs(np.log(peak / template.peak)))
     for one, peak in centres.items():
         if abs(np.log(peak / usual)) > FAR:
-            raise SchemaError(f"sector {one}: its main peak lies at a charge of {peak:.4g}, those of the others at "
-                              f"{usual:.4g} (a factor {peak / usual:.3g}): another binning or unit in this sector?")  # fmt: skip
+            raise SchemaError(
+                f"sector {one}: its main peak lies at a charge of {peak:.4g}, those of the others at {usual:.4g} (a "
+                f"factor {peak / usual:.3g}): another binning or unit in this sector?"
+            )

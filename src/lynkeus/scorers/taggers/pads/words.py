@@ -38,9 +38,9 @@ def read_labels(names: tuple[str, ...], truth: Array, by_physics: Floats) -> Lab
     said = [k for k, name in enumerate(names) if plain(name) in GOOD_WORDS]
     good = said[0] if len(said) == 1 else int(mean[:, 0].argmax())
     if mean[good, 0] < 0.2 and not said:
+        most = f"at most {mean[good, 0]:.0%} look so"
         raise SettingsError(
-            f"of none of the labels {', '.join(names[:6])} are most pads good (at most {mean[good, 0]:.0%} look so): do "
-            "they belong to these spectra?"
+            f"of none of the labels {', '.join(names[:6])} are most pads good ({most}): are they of these spectra?"
         )
     like = np.full(len(names), -1)
     like[good] = 0
