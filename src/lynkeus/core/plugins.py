@@ -97,6 +97,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "tau_id": "lynkeus.studies.tau_id.study:tau_id [learn]",
         "flavour_tagging": "lynkeus.studies.flavour_tagging.study:flavour_tagging [learn]",
         "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
+        "tpc_pads": "lynkeus.studies.tpc_pads.study:tpc_pads",
     },
 }
 

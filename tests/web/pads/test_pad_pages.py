@@ -33,7 +33,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     good &= ~((own["sector"] == 1) & (own["row"] == 2) & (own["pad"] < 5))
     columns = {name: own[name] for name in ("sector", "row", "pad", "x", "y", "gain")}
     columns |= {
-        "card": own["pad"] // 10, "class": np.where(good, "good", "<b>dead"), "good": good, "gain_error": own["gain"] * 0.01,
+        "card": own["pad"] // 10,
+        "class": np.where(good, "good", "<b>dead"), "good": good, "gain_error": own["gain"] * 0.01,
         "counts": own["counts"].sum(axis=1).astype(float), "probability_good": np.where(good, 0.9, 0.2),
     }  # fmt: skip
     about = {ABOUT: json.dumps({"data": str(data), "model": str(folder), "layout": None})}
@@ -82,7 +83,10 @@ def test_a_pad_has_its_spectrum_beside_its_neighbours_and_the_mean(client: TestC
 
 def test_labels_are_kept_and_learned_from(client: TestClient, store: str, table: Path) -> None:
     said = {"label": "good", "pad": "1/1/5", "who": "N. Shifter"}
-    assert client.post("/api/v1/pads/25/label", data=said, headers=SAME_SITE).json() == {"name": "1/1/5", "label": "good"}
+    assert client.post("/api/v1/pads/25/label", data=said, headers=SAME_SITE).json() == {
+        "name": "1/1/5",
+        "label": "good",
+    }
     assert client.post("/api/v1/pads/25/label", data={**said, "label": "noisy"}, headers=SAME_SITE).status_code == 200
     assert client.get("/api/v1/pads/about").json()["labels"] == {"1/1/5": "noisy"}
     assert human_labels(store).pads == {"1/1/5": "noisy"}
