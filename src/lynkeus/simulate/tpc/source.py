@@ -166,7 +166,8 @@ class TpcPads:
         return Batch(self.schema, counts, meta=meta)
 
     def _varied(self, rng: np.random.Generator) -> Line:
-        return _Varied(*[getattr(self._shape, f.name) for f in fields(Line)], spread=self.resolution_spread, rng=rng)
+        own = {f.name: getattr(self._shape, f.name) for f in fields(Line)}
+        return _Varied(**own, spread=self.resolution_spread, rng=rng)
 
     def _of_collisions(
         self, gain: Floats, decays: Floats, kind: Array, rng: np.random.Generator

@@ -26,7 +26,7 @@ class PadLook:
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
         """Return the tables and metrics of one case."""
-        rows = [("method", "wrong decisions", "90 % interval", "missed", "false", "class right")]
+        rows: list[tuple[str, ...]] = [("method", "wrong decisions", "90 % interval", "missed", "false", "class right")]
         metrics: dict[str, float] = {}
         test = outcomes[0].test
         for one in outcomes:
@@ -41,8 +41,8 @@ class PadLook:
                 rows.append(_row(one.name, one.scores[:, 0] > limit, test.truth, metrics))
         if self.train is not None:
             batch = concatenate(list(self.train))
-            known = batch.truth >= 0
-            bad = dense_network(batch.values[known], batch.truth[known] != 0, test.values)
+            truth = np.asarray(batch.truth)
+            bad = dense_network(batch.values[truth >= 0], truth[truth >= 0] != 0, test.values)
             rows.append(_row("dense network", bad > 0.5, test.truth, metrics))
         gains = [("gains", "value"), *((name, f"{metrics[name]:.4f}") for name in metrics if name.startswith("gain."))]
         return Findings(metrics=metrics, tables={f"Decisions, {case}": rows, f"Gains, {case}": gains})

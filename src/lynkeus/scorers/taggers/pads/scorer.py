@@ -59,7 +59,8 @@ class PadSpectrum:
         is none. Raises SchemaError for other data, SettingsError for labels that cannot be."""
         self.require(source.schema)
         batch = concatenate(list(source))
-        if source.schema.classes and len(np.unique(batch.truth[batch.truth >= 0])) == 1:
+        truth = np.full(len(batch), -1) if batch.truth is None else np.asarray(batch.truth)
+        if source.schema.classes and len(np.unique(truth[truth >= 0])) == 1:
             raise SettingsError(
                 f"all labels are {source.schema.classes[0]!r}: an eye-scan needs good and problematic pads"
             )
@@ -71,12 +72,13 @@ class PadSpectrum:
         own = Evidence.of(batch, self.template_, self._shapes)
         require_units(own, batch, self.template_, surely_good(own, start), fitted=True)
         judge, found, good, samples = learn_alone(counts, own, start, self.template_, self._shapes, self.seed)
-        self.judge_, self.scales_, self.classes_ = judge, AS_THEY_ARE, CLASSES
+        self.judge_, self.scales_ = judge, AS_THEY_ARE
+        self.classes_: tuple[str, ...] = CLASSES
         self.unit_ = unit_gain(self.template_, own.log_gain[good])
         self.facts: dict[str, Any] = {"physics": facts_of(self.template_), "pads": len(batch)}
         self.held_out: tuple[Floats, Array] | None = None
         self._say_physics()
-        if source.schema.classes and batch.truth is not None and (batch.truth >= 0).any():
+        if source.schema.classes and (truth >= 0).any():
             self._learn_labels(batch, own, good, (judge, found, samples))
         return self
 
@@ -139,7 +141,7 @@ class PadSpectrum:
         self.schema_.require(batch.schema, f"the scorer {self.name}")
         if not len(batch):
             return np.empty((0, len(self.outputs)))
-        return self._verdicts(batch).probability
+        return np.asarray(self._verdicts(batch).probability, np.float64)
 
     def further(self, batch: Batch) -> dict[str, Array]:
         """Return class, verdict, good, gain, gain_error, how the gain was found, a second estimate, counts, reason."""
