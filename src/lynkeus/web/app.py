@@ -36,7 +36,7 @@ from lynkeus.web.pads import pages as pad_pages
 from lynkeus.web.pads.retrain import Retrain
 from lynkeus.web.pads.shown import PadsNow
 from lynkeus.web.runs import pages as runs
-from lynkeus.web.site import HERE, Site, Words, templates
+from lynkeus.web.site import HERE, Site, Tables, Words, templates
 from lynkeus.web.tries import Tries
 
 
@@ -104,25 +104,26 @@ def serve(
     port: int = 8000,
     token: str | None = None,
     reports: Path | None = None,
-    scans: Sequence[Path] = (),
+    tables: Tables | None = None,
     words: Words | None = None,
-    pads: Path | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, which both end it cleanly.
 
     Beyond localhost verdicts and labels need a token; one is made and printed where none is given.
     """
-    local = is_local(host)
+    local, shown_too = is_local(host), tables or Tables()
     if not local and token is None:
         token = secrets.token_urlsafe(24)
         print(f"Token for verdicts and labels (made for this run): {token}", flush=True)
-    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",), scans, words, pads)
+    app = create_app(
+        store_url, token, reports, LOCAL_HOSTS if local else ("*",), shown_too.scans, words, shown_too.pads
+    )
     listening = _listen(host, port)
     server = uvicorn.Server(server_config(app))
     app.state.stopping = lambda: server.should_exit  # lets event streams end by themselves
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
     shown = f"[{shown}]" if ":" in shown else shown
-    page = "inspect" if scans else "pads" if pads else ""
+    page = "inspect" if shown_too.scans else "pads" if shown_too.pads else ""
     print(f"Lynkeus is at http://{shown}:{listening.getsockname()[1]}/{page} (Ctrl-C stops it)", flush=True)
     try:
         with _stopped_by_sigterm(server), suppress(KeyboardInterrupt):  # uvicorn has stopped cleanly by then

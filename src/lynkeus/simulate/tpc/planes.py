@@ -87,7 +87,7 @@ def _na61() -> dict[str, PadPlane]:
         if name in chambers:
             corners, along, rows, pads, pitch, length, short = chambers[name]
             parts = [
-                _sector(name, first + k, (x, along + y), rows, pads, pitch, length, short)
+                _sector(name, first + k, (x, along + y), rows, pads, (pitch, length), short)
                 for k, (x, y) in enumerate(corners)
             ]
         else:
@@ -98,7 +98,7 @@ def _na61() -> dict[str, PadPlane]:
                 many, pitch = (192, 3.6) if column == 0 else (128, 5.5)
                 left = 250.0 + 740.0 * column
                 corner = (left if sign > 0 else -left - many * pitch, 3600.0 + 760.0 * step)
-                parts.append(_sector(name, first + k, corner, 18, many, pitch, 40.0, many))
+                parts.append(_sector(name, first + k, corner, 18, many, (pitch, 40.0), many))
         first += len(parts)
         plane = PadPlane.join(parts)
         card, channel = _cards(plane, CHANNELS)
@@ -108,10 +108,9 @@ def _na61() -> dict[str, PadPlane]:
 
 
 def _sector(
-    chamber: str, sector: int, corner: tuple[float, float], rows: int, pads: int, pitch: float, length: float,
-    first: int,
+    chamber: str, sector: int, corner: tuple[float, float], rows: int, pads: int, size: tuple[float, float], first: int
 ) -> PadPlane:  # fmt: skip
-    row, pad = np.divmod(np.arange(rows * pads), pads)
+    (pitch, length), (row, pad) = size, np.divmod(np.arange(rows * pads), pads)
     kept = (row > 0) | (pad < first)
     row, pad = row[kept], pad[kept]
     n = len(row)

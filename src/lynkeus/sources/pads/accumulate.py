@@ -78,7 +78,7 @@ def clusters_of(path: Path, tree: Any, layout: PadLayout) -> Iterator[tuple[Any,
         raise SourceError(f"{path}: the tree has no branch {needed[0]!r}; there are: {', '.join(sorted(there)[:20])}")
     for chunk in tree.iterate([name for name in names if name in there], step_size=CLUSTERS, library="ak"):
         parts = [_flat(chunk[name]) if name in there else None for name in names]
-        size = len(parts[0])
+        size = len(np.asarray(parts[0]))
         yield tuple(np.zeros(size, np.int64) if part is None else part for part in parts)
 
 
