@@ -60,6 +60,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
         "pad_spectrum": "lynkeus.scorers.taggers.pads.scorer:PadSpectrum",
+        "advisor": "lynkeus.scorers.advisor.scorer:Advisor",
+        "text": "lynkeus.scorers.texts.scorer:Text",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
     },
@@ -83,6 +85,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "hydro": "lynkeus.simulate.hydro.source:HydroSource",
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
         "tpc_pads": "lynkeus.simulate.tpc.source:TpcPads",
+        "workflows": "lynkeus.simulate.workflows.source:Workflows",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",

@@ -23,6 +23,7 @@ FILES = {
     "sim://hydro?n=2&size=40&dx=0.7&b=0-2": (".npz",),
 }
 RUNS = ("sim://noble?runs=3&events=200&fault=all", "sim://pulses?kind=cloud&runs=3&pulses=50")
+TASKS = ("sim://workflows?n=60",)  # tests/sources/tasks/test_tasks.py
 CLOUDS = ("sim://jets?n=8",)  # tests/sources/writers/test_clouds.py
 PADS = ("sim://tpc_pads?n=400",)  # tests/sources/pads/test_pads.py
 IMAGES = (
@@ -32,7 +33,7 @@ IMAGES = (
 
 
 def test_every_simulator_is_tried() -> None:
-    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *CLOUDS, *PADS, *IMAGES)}
+    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *CLOUDS, *PADS, *TASKS, *IMAGES)}
     assert set(plugins.BUILT_IN["simulators"]) == tried
 
 
