@@ -122,7 +122,8 @@ class Layout:
     "time,channel" (waveforms) or "row,column" (images).
     With `pulses` the file holds waveforms, and the parts about tables are not used; with `weaver` (a data configuration
     of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets;
-    with `pads` (a table of its own) spectra of the pads of a detector.
+    with `pads` (likewise) spectra of the pads of a detector, with `events` (likewise) a row for each event, by
+    expressions.
     """
 
     name: str = ""
@@ -140,6 +141,7 @@ class Layout:
     weaver: dict[str, Any] | None = None
     clouds: dict[str, Any] | None = None
     pads: dict[str, Any] | None = None
+    events: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "")
@@ -147,10 +149,7 @@ class Layout:
             raise SettingsError(f"missing: must be a list of words, got {self.missing!r}")
         if self.axes not in ("", *AXES):
             raise SettingsError(f"axes: must be one of {', '.join(map(repr, AXES))}, got {self.axes!r}")
-        if self.clouds is not None:
-            _check_clouds(self.clouds, self.name or "layout")
-        if self.pads is not None:
-            _check_pads(self.pads, self.name or "layout")
+        _check_tables(self)
         if self.weight and self.pulses:
             raise SettingsError("weight: pulses are read without weights; leave it out")
         try:
@@ -232,18 +231,24 @@ def read_layout(layout: str | Path | Layout | None) -> Layout:
         return _of_weaver(text, str(layout)) if file.endswith(YAML) else _parsed(text, str(layout))
 
 
-def _check_clouds(given: Any, name: str) -> None:
-    from lynkeus.sources.clouds.linked.layout import linked
+def _check_tables(layout: Layout) -> None:
+    """Refuse tables of their own, of clouds, pads or events, that make no sense; what reads them is imported then."""
+    name = layout.name or "layout"
+    for own, what in ((layout.clouds, "clouds"), (layout.pads, "pads"), (layout.events, "events")):
+        if own is not None and not isinstance(own, dict):
+            raise SettingsError(f"{name}: {what}: must be a table, written [{what}]")
+    if layout.clouds is not None:
+        from lynkeus.sources.clouds.linked.layout import linked
 
-    if not isinstance(given, dict):
-        raise SettingsError(f"{name}: clouds: must be a table, written [clouds]")
-    linked(given, name)
+        linked(layout.clouds, name)
+    if layout.pads is not None:
+        from lynkeus.sources.pads.described import pad_layout
 
+        pad_layout(layout.pads, name)
+    if layout.events is not None:
+        from lynkeus.sources.events.layout import event_layout
 
-def _check_pads(given: Any, name: str) -> None:
-    from lynkeus.sources.pads.described import pad_layout
-
-    pad_layout(given, name)
+        event_layout(layout.events, name)
 
 
 def _of_weaver(text: str, name: str) -> Layout:
