@@ -122,8 +122,7 @@ class Layout:
     "time,channel" (waveforms) or "row,column" (images).
     With `pulses` the file holds waveforms, and the parts about tables are not used; with `weaver` (a data configuration
     of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets;
-    with `pads` (likewise) spectra of the pads of a detector, with `events` (likewise) a row for each event, by
-    expressions.
+    with `pads` (likewise) spectra of pads, with `events` (likewise) a row for each event, by expressions.
     """
 
     name: str = ""
