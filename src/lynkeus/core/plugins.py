@@ -64,6 +64,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "text": "lynkeus.scorers.texts.scorer:Text",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
+        "hit_filter": "lynkeus.scorers.hits.hit_filter:HitFilter [learn]",
     },
     "sources": {
         "hdf5": "lynkeus.sources.formats.hdf5:Hdf5Source",
@@ -85,6 +86,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "hydro": "lynkeus.simulate.hydro.source:HydroSource",
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
         "tpc_pads": "lynkeus.simulate.tpc.source:TpcPads",
+        "tpc_hits": "lynkeus.simulate.tpc.hits.source:TpcHits",
         "one_lepton": "lynkeus.simulate.search.one_lepton.source:OneLepton",
         "workflows": "lynkeus.simulate.workflows.source:Workflows",
     },
@@ -102,6 +104,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "flavour_tagging": "lynkeus.studies.flavour_tagging.study:flavour_tagging [learn]",
         "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
         "tpc_pads": "lynkeus.studies.tpc_pads.study:tpc_pads",
+        "hit_filter": "lynkeus.studies.hit_filter.study:hit_filter [learn]",
         "one_lepton": "lynkeus.studies.one_lepton.study:one_lepton [learn]",
     },
 }

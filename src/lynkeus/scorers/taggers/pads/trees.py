@@ -9,7 +9,7 @@ from scipy.special import expit, softmax
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lynkeus.core import Array, Floats, ModelError
-from lynkeus.scorers.taggers.boosted import Boosted, boosted_of, two_sided
+from lynkeus.transforms.boosted import Boosted, boosted_of, two_sided
 from lynkeus.scorers.taggers.pads.evidence import MONOTONE, NUMBERS
 
 CERTAIN = 0.002  # below it a spectrum is not bad
