@@ -19,7 +19,7 @@ from lynkeus.scorers.taggers.pads.learn import (
     with_labels,
 )
 from lynkeus.scorers.taggers.pads.trees import Grown
-from lynkeus.scorers.taggers.probabilities import Probabilities
+from lynkeus.transforms.probabilities import Probabilities
 
 PARTS = 3
 HALF = 2  # every second planted fault is enough beside labels that are left out in turn

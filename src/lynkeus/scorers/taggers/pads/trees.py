@@ -9,8 +9,8 @@ from scipy.special import expit, softmax
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lynkeus.core import Array, Floats, ModelError
-from lynkeus.transforms.boosted import Boosted, boosted_of, two_sided
 from lynkeus.scorers.taggers.pads.evidence import MONOTONE, NUMBERS
+from lynkeus.transforms.boosted import Boosted, boosted_of, two_sided
 
 CERTAIN = 0.002  # below it a spectrum is not bad
 
