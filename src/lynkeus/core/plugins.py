@@ -59,6 +59,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "deepak8": "lynkeus.scorers.taggers.deepak8:DeepAK8 [learn]",
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
+        "eos_meter": "lynkeus.scorers.taggers.maps.eos_meter:EosMeter [learn]",
+        "regression": "lynkeus.scorers.regression.scorer:Regression [learn]",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
     },

@@ -23,7 +23,7 @@ class About:
 
     `kinds` of samples it reads, whether it is `learned` (a network is trained), what its explanation shows, the `cost`
     of a fit in words; which `labels` it uses: none, good or anomalous where there are any ("optional"), or
-    needs ("known"), or many "classes"; `constants`: columns that never change in the reference
+    needs ("known"), or many "classes", or "numbers"; `constants`: columns that never change in the reference
     are not set aside for it; `weights`: whether samples count by their weights in its fit; `scale`: "-log10 p" where
     its score is already the decimal logarithm of how rare a good sample scores this high, so that nothing has to be
     calibrated; `recommended` for its kind of data: `-s auto` keeps it where nothing else is better beyond chance;
@@ -31,14 +31,15 @@ class About:
     samples that it reads are whole runs; `titles`: what pages call an output, where its name does not say that to
     people of every field; `answers`: which of its outputs answers for faults of one "channel" and which for those of
     "all channels" at once, where it tells them apart; `tags`: its outputs are the classes of the schema, and its scores
-    their probabilities.
+    their probabilities; `measures`: its outputs are numbers that are known of samples, and its scores estimates of
+    them.
     """
 
     kinds: tuple[str, ...]
     learned: bool
     explains: str
     cost: str
-    labels: Literal["", "optional", "known", "classes"] = ""
+    labels: Literal["", "optional", "known", "classes", "numbers"] = ""
     constants: bool = False
     weights: bool = False
     scale: Literal["", "-log10 p"] = ""
@@ -48,6 +49,7 @@ class About:
     titles: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
     tags: bool = False
+    measures: bool = False
 
 
 @runtime_checkable
@@ -150,6 +152,21 @@ class Tags(Protocol):
     """
 
     def calibrate(self, source: Source) -> None: ...
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """A Scorer whose outputs are numbers, such as a density, and whose scores are its estimates of them.
+
+    `targets`: names of what `fit` learns, columns of the meta of its samples. `calibrate` then makes `spread`, (n,
+    outputs) half a 68 % interval around each estimate, that of samples that it has not learned from.
+    """
+
+    targets: tuple[str, ...]
+
+    def calibrate(self, source: Source) -> None: ...
+
+    def spread(self, batch: Batch) -> Floats: ...
 
 
 @runtime_checkable

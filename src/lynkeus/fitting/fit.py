@@ -35,6 +35,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.follow import follows
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
+from lynkeus.fitting.numbers import fit_numbers
 from lynkeus.fitting.reference import FOLDS, Reference, score_reference
 from lynkeus.fitting.second_population import NONE, SecondPopulation, second_population
 from lynkeus.fitting.self_check import checked
@@ -48,6 +49,7 @@ from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.sources.runs.read import RunFolder
 from lynkeus.sources.wrappers.distinct import Distinct
 from lynkeus.sources.wrappers.labelled import Intervals, Known
+from lynkeus.sources.wrappers.numbered import Numbered
 from lynkeus.sources.wrappers.pictures import as_pictures
 from lynkeus.sources.wrappers.wrapper import innermost, learned_layout
 
@@ -102,7 +104,11 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     if settings.window and source.schema.kind == "cloud":
         raise SettingsError("--window: clouds such as jets are no rows in time; leave it out")
+    targets = tuple(name.strip() for name in settings.labels.split(",") if name.strip()) if about.measures else ()
+    source = Numbered(source, targets) if about.measures else source
     view = view_of(source, settings, about)
+    if about.measures:
+        return fit_numbers(scorer, settings.scorer, view, source, targets, settings.options)
     if about.tags:
         return fit_classes(scorer, settings.scorer, view, source, settings.labels, settings.options)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
@@ -167,6 +173,8 @@ def _crossed(
 def view_of(source: Source, settings: FitSettings, about: About) -> View:
     """Choose how a scorer sees data: channels of tables and waveforms, images, or samples as they are read."""
     layout = None if settings.layout is None else dict(settings.layout)
+    if about.measures and source.schema.kind == "image":  # numbers of a lattice do not hang on its size, nor on 8 bits
+        return AsRead(replace(source.schema, shape=(source.schema.shape[0], None, None)), layout)
     if "image" in about.kinds and not settings.window:
         source = as_pictures(source)
     if source.schema.kind in ("table", "waveform"):
