@@ -81,7 +81,7 @@ def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
 
     layout = read_layout(options.layout)
     given: dict[str, Any] = {"truth": options.labels, "weight": options.weights, "axes": options.axes}
-    if options.labels and all(name != "auto" and plugins.about(name).measures for name in _named(options)):
+    if options.labels and all(name != "auto" and plugins.about(name).labels == "numbers" for name in _named(options)):
         given |= {"truth": "", "numbers": tuple(name.strip() for name in options.labels.split(","))}
     given["blocks"] = (Block(options.array),) if options.array else ()
     given = {name: value for name, value in given.items() if value}

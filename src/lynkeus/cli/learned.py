@@ -21,6 +21,11 @@ def say_what_was_learned(fitted: Fitted, output: Path) -> None:
     if about_of(fitted.scorer).tags:
         _say_classes(fitted, output)
         return
+    if about_of(fitted.scorer).generates:
+        say(screen, fitted.messages)
+        asked = ", ".join(fitted.scorer.targets) or "nothing"  # type: ignore[attr-defined]
+        say(screen, [f"{output}: {fitted.name}, {fitted.lineage['samples']} samples; it can be asked for {asked}"])
+        return
     if about_of(fitted.scorer).measures:
         _say_numbers(fitted, output)
         return

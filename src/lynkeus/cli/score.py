@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lynkeus.cli.options import ScoreOptions, load_model, open_for, screen
 from lynkeus.cli.passes import Passes
-from lynkeus.core import SettingsError
+from lynkeus.core import SettingsError, about_of
 from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def score_data(options: ScoreOptions) -> None:
     from lynkeus.sources.runs.read import RunFolder
 
     fitted = load_model(options.model)
+    if about_of(fitted.scorer).generates:
+        raise SettingsError(f"{options.model}: is a generator, which scores nothing: lynkeus generate {options.model}")
     if options.store and not fitted.view.alone:
         raise SettingsError("--store: keeps verdicts on runs; this model is not of runs, for others use lynkeus watch")
     if options.maps is not None and not shows_maps(fitted):

@@ -60,6 +60,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
         "eos_meter": "lynkeus.scorers.taggers.maps.eos_meter:EosMeter [learn]",
+        "map_classifier": "lynkeus.scorers.taggers.maps.map_classifier:MapClassifier [learn]",
+        "generator": "lynkeus.scorers.generators.scorer:Generator [learn]",
         "regression": "lynkeus.scorers.regression.scorer:Regression [learn]",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
@@ -83,6 +85,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pulses": "lynkeus.simulate.pulses.source:PulseRuns",
         "hydro": "lynkeus.simulate.hydro.source:HydroSource",
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
+        "spinodal": "lynkeus.simulate.spinodal.source:SpinodalSource",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",

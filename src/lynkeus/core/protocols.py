@@ -32,7 +32,7 @@ class About:
     people of every field; `answers`: which of its outputs answers for faults of one "channel" and which for those of
     "all channels" at once, where it tells them apart; `tags`: its outputs are the classes of the schema, and its scores
     their probabilities; `measures`: its outputs are numbers that are known of samples, and its scores estimates of
-    them.
+    them; `generates`: it has no outputs and makes samples.
     """
 
     kinds: tuple[str, ...]
@@ -50,6 +50,7 @@ class About:
     answers: Mapping[str, str] = field(default_factory=dict)
     tags: bool = False
     measures: bool = False
+    generates: bool = False
 
 
 @runtime_checkable
@@ -167,6 +168,19 @@ class Measures(Protocol):
     def calibrate(self, source: Source) -> None: ...
 
     def spread(self, batch: Batch) -> Floats: ...
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """A Scorer without outputs that makes samples like those it has seen, in the order of a `seed`.
+
+    `targets`: numbers of the samples that it can be asked for, by `conditions`. `generate` raises SettingsError for one
+    that it has not seen the like of, but for `extrapolate`.
+    """
+
+    targets: tuple[str, ...]
+
+    def generate(self, count: int, seed: int, conditions: Mapping[str, float], extrapolate: bool = False) -> Batch: ...
 
 
 @runtime_checkable

@@ -33,6 +33,7 @@ from lynkeus.core.stated import Stated
 from lynkeus.fitting.classes import fit_classes
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.follow import follows
+from lynkeus.fitting.generated import fit_generator
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.numbers import fit_numbers
@@ -104,9 +105,12 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     if settings.window and source.schema.kind == "cloud":
         raise SettingsError("--window: clouds such as jets are no rows in time; leave it out")
-    targets = tuple(name.strip() for name in settings.labels.split(",") if name.strip()) if about.measures else ()
+    numbers = about.measures or about.generates
+    targets = tuple(name.strip() for name in settings.labels.split(",") if name.strip()) if numbers else ()
     source = Numbered(source, targets) if about.measures else source
     view = view_of(source, settings, about)
+    if about.generates:
+        return fit_generator(scorer, settings.scorer, view, source, targets, settings.options)
     if about.measures:
         return fit_numbers(scorer, settings.scorer, view, source, targets, settings.options)
     if about.tags:
@@ -173,8 +177,9 @@ def _crossed(
 def view_of(source: Source, settings: FitSettings, about: About) -> View:
     """Choose how a scorer sees data: channels of tables and waveforms, images, or samples as they are read."""
     layout = None if settings.layout is None else dict(settings.layout)
-    if about.measures and source.schema.kind == "image":  # numbers of a lattice do not hang on its size, nor on 8 bits
-        return AsRead(replace(source.schema, shape=(source.schema.shape[0], None, None)), layout)
+    if (about.measures or about.generates) and source.schema.kind == "image":  # maps, not pictures of 8 bits
+        size = (None, None) if about.measures else source.schema.shape[1:]  # numbers of a map do not hang on its size
+        return AsRead(replace(source.schema, shape=(source.schema.shape[0], *size)), layout)
     if "image" in about.kinds and not settings.window:
         source = as_pictures(source)
     if source.schema.kind in ("table", "waveform"):

@@ -191,7 +191,8 @@ def test_collisions_have_truth_and_the_first_order_lives_longer(kept: Path) -> N
 @pytest.mark.parametrize(
     ("settings", "says"),
     [({"b": "9-3"}, "rising"), ({"nucleus": "iron"}, "gold, lead"), ({"initial": "smooth"}, "optical"),
-     ({"bins": "15"}, "bins must"), ({"freeze_out": 0.5}, "from 0.08"), ({"tau0": "1-a"}, "tau0 must"), ({"n": 0}, "n must")],
+     ({"bins": "15"}, "bins must"), ({"freeze_out": 0.5}, "from 0.08"), ({"tau0": "1-a"}, "tau0 must"),
+     ({"n": 0}, "n must")],
 )  # fmt: skip
 def test_bad_settings_are_refused(settings: dict[str, object], says: str) -> None:
     with pytest.raises(SettingsError, match=says):

@@ -16,6 +16,7 @@ from lynkeus.networks.maps.padding import RingConvolution
 
 Rings = tuple[bool, bool]
 Shape = tuple[int, ...]
+SLOPE = 0.1  # no unit dies: maps on which all are off would all have the same score
 SMALLEST = 8  # places on a side: the largest kernel
 
 
@@ -48,15 +49,17 @@ def spinodal(shape: Shape, classes: int, rings: Rings) -> nn.Sequential:
     """Return three layers of 3 x 3 kernels and 10 units."""
     layers: list[nn.Module] = []
     for given, made, pooled in ((shape[0], 15, True), (15, 15, True), (15, 25, False)):
-        layers += [RingConvolution(given, made, 3, rings), nn.ReLU(), *([nn.MaxPool2d(2)] if pooled else [])]
+        layers += [RingConvolution(given, made, 3, rings), nn.LeakyReLU(SLOPE), *([nn.MaxPool2d(2)] if pooled else [])]
     flat = 25 * (shape[1] // 4) * (shape[2] // 4)
-    return nn.Sequential(*layers, nn.Dropout(0.4), nn.Flatten(), nn.Linear(flat, 10), nn.ReLU(), nn.Linear(10, classes))
+    return nn.Sequential(
+        *layers, nn.Dropout(0.4), nn.Flatten(), nn.Linear(flat, 10), nn.LeakyReLU(SLOPE), nn.Linear(10, classes)
+    )
 
 
 def dense(shape: Shape, classes: int, rings: Rings) -> nn.Sequential:
     """Return two hidden layers of all places at once."""
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(prod(shape), 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, 32), nn.ReLU(),
+        nn.Flatten(), nn.Linear(prod(shape), 64), nn.LeakyReLU(SLOPE), nn.Dropout(0.3), nn.Linear(64, 32), nn.LeakyReLU(SLOPE),
         nn.Linear(32, classes),
     )  # fmt: skip
 

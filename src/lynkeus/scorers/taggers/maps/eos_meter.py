@@ -33,10 +33,10 @@ class EosMeter(MapTagger):
     """The classes are the equations of state, the scores their probabilities; NaN for an empty spectrum.
 
     `method`: "published" or "released" network, "dense", "pca" (20 scores and logistic regression), or "observables":
-    mean p_T, slope, v2, v3; `profile`: whether the
-    network is shown the spectrum in p_T, its bends and the flow each by itself; `tilt`: how much spectra are made
-    steeper or flatter at random in training, in logarithms at both ends; `thinning`: share of the spectra of a batch whose particles are counted anew, as many as
-    `particles`; `classes`: () all that the samples have.
+    mean p_T, slope, v2, v3; `profile`: whether a network is shown the spectrum in p_T, its bends and the flow each by
+    itself; `tilt`: how much spectra are made steeper or flatter at random in training, in logarithms at both ends;
+    `thinning`: share of the spectra of a batch whose particles are counted anew, about `particles` of them; `classes`:
+    () all that the samples have.
     """
 
     about: ClassVar[About] = About(

@@ -24,6 +24,8 @@ from lynkeus.training.seeded import seeded
 PCA, OBSERVABLES = "pca", "observables"
 METHODS = (*METERS, PCA, OBSERVABLES)
 NETWORK, HISTORY = "network/", "training.json"
+MOST_LOGIT = 6.0
+MOST_ODDS = 24.0  # logarithm of the odds of a class
 
 
 class MapTagger(Tagger):
@@ -115,7 +117,13 @@ class MapTagger(Tagger):
             found[there] = (
                 self._network(own) if self.method in METERS else self.linear_.of(self._columns(values[there], own))
             )
-        return found
+        return bounded(found)
+
+    def calibrate(self, source: Source) -> None:
+        """Make the probabilities those of held-out maps, and none more certain than can be told apart as numbers."""
+        super().calibrate(source)
+        held = self.probabilities_
+        self.probabilities_ = type(held)(min(held.slope, MOST_ODDS / (2 * MOST_LOGIT)), held.bias)
 
     def _network(self, x: Floats) -> Floats:
         device = session().torch_device
@@ -140,7 +148,7 @@ class MapTagger(Tagger):
                 logits = self._network(maps)
             else:
                 logits = self.linear_.of(self._columns(self.back(maps), maps))
-            return self.probabilities_.of(logits)
+            return self.probabilities_.of(bounded(logits))
 
         there = np.isfinite(x).all(axis=(1, 2, 3))
         found = np.zeros((len(x), len(self.outputs), *x.shape[1:]))
@@ -180,6 +188,13 @@ class MapTagger(Tagger):
         except (RuntimeError, OSError, ValueError, TypeError) as error:
             raise ModelError(f"{folder} does not hold a whole {self.name} ({error}); fit it again") from error
         self.task_.networks.eval()
+
+
+def bounded(logits: Floats) -> Floats:
+    """Return logits that stay within MOST_LOGIT and keep their order: classes that are told apart without error would
+    else have probabilities of 0 and 1, by which no sample is more certain than another."""
+    found: Floats = logits / (1.0 + np.abs(logits) / MOST_LOGIT)
+    return found
 
 
 def _maps(values: Array) -> Array:
