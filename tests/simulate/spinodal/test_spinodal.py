@@ -77,8 +77,8 @@ def test_clumps_and_minkowski_functionals_on_a_ring() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "says"),
-    [({"eos": "ideal"}, "maxwell, spinodal"), ({"space": "phase"}, "coordinate, momentum"), ({"bins": 7}, "must divide"),
-     ({"n": 0}, "n must"), ({"temperature": 3}, "temperature must")],
+    [({"eos": "ideal"}, "maxwell, spinodal"), ({"space": "phase"}, "coordinate, momentum"),
+     ({"bins": 7}, "must divide"), ({"n": 0}, "n must"), ({"temperature": 3}, "temperature must")],
 )  # fmt: skip
 def test_bad_settings_are_refused(settings: dict[str, object], says: str) -> None:
     with pytest.raises(SettingsError, match=says):

@@ -58,10 +58,8 @@ def spinodal(shape: Shape, classes: int, rings: Rings) -> nn.Sequential:
 
 def dense(shape: Shape, classes: int, rings: Rings) -> nn.Sequential:
     """Return two hidden layers of all places at once."""
-    return nn.Sequential(
-        nn.Flatten(), nn.Linear(prod(shape), 64), nn.LeakyReLU(SLOPE), nn.Dropout(0.3), nn.Linear(64, 32), nn.LeakyReLU(SLOPE),
-        nn.Linear(32, classes),
-    )  # fmt: skip
+    hidden = [nn.Linear(prod(shape), 64), nn.LeakyReLU(SLOPE), nn.Dropout(0.3), nn.Linear(64, 32), nn.LeakyReLU(SLOPE)]
+    return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(32, classes))
 
 
 METERS = {"published": published, "released": released, "spinodal": spinodal, "dense": dense}
