@@ -99,6 +99,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "xenon_data_quality": "lynkeus.studies.xenon_data_quality.study:xenon_data_quality [learn]",
         "tau_id": "lynkeus.studies.tau_id.study:tau_id [learn]",
         "flavour_tagging": "lynkeus.studies.flavour_tagging.study:flavour_tagging [learn]",
+        "spinodal": "lynkeus.studies.spinodal.study:spinodal [learn,matter]",
+        "eos_meter": "lynkeus.studies.eos_meter.study:eos_meter [learn,matter]",
         "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
     },
 }
