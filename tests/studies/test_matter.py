@@ -1,4 +1,4 @@
-"""Studies of matter: from events to a page, with what each of them adds; few events, so that no bounds are asked for."""
+"""Studies of matter: from events to a page, with what each of them adds; of few events, which no bounds hold for."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow(8)
 
 
 def test_spinodal_writes_both_spaces_cumulants_and_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clumps, "SIZES", {"smoke": (120, 300), "full": (120, 300)})
+    monkeypatch.setattr(clumps, "SIZES", {"smoke": (60, 120), "full": (60, 120)})
     run = run_comparison(clumps.spinodal(smoke=True), tmp_path)
     page = run.page.read_text()
     assert "Cumulants over events" in page
@@ -27,7 +27,7 @@ def test_eos_meter_writes_how_often_each_setting_is_named_rightly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LYNKEUS_CACHE", str(tmp_path))
-    monkeypatch.setattr(eos, "SIZES", {"smoke": (48, 8), "full": (48, 8)})
+    monkeypatch.setattr(eos, "SIZES", {"smoke": (24, 6), "full": (24, 6)})
     run = run_comparison(eos.eos_meter(smoke=True), tmp_path)
     page = run.page.read_text()
     assert "Named rightly by the mean of several" in page

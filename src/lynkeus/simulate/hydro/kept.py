@@ -34,7 +34,7 @@ def blocks(source: Any) -> Iterator[Block]:
     work = Work(_begin, (source, folder), here=partial(_make, source, folder))
     for first in range(0, count, AHEAD * processes):
         wave = list(range(first, min(first + AHEAD * processes, count)))
-        found = {number: _kept(folder, number) for number in wave}
+        found = {number: _kept(folder, number, len(_events(source, number))) for number in wave}
         missing = [number for number in wave if found[number] is None]
         for number, made in zip(missing, in_order(work, missing, processes), strict=True):
             found[number] = made
@@ -59,14 +59,20 @@ def _table(eos: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-def _kept(folder: Path, number: int) -> Block | None:
-    """Return a block that is kept, None where it is not, or cannot be read."""
+def _events(source: Any, number: int) -> range:
+    """Return the numbers of the collisions of a block; the last one has no more than are wanted."""
+    return range(number * BLOCK, min((number + 1) * BLOCK, source.n))
+
+
+def _kept(folder: Path, number: int, least: int) -> Block | None:
+    """Return a block of at least so many that is kept, None where it is not, or cannot be read."""
     path = folder / f"{number:06d}.npz"
     if not path.is_file():
         return None
     try:
         with np.load(path) as held:
-            return {name: held[name] for name in held.files}
+            block = {name: held[name] for name in held.files}
+            return block if len(block["event"]) >= least else None
     except (OSError, ValueError, KeyError, EOFError):  # cut short or of another hand: it is made again
         return None
 
@@ -76,7 +82,7 @@ def _begin(source: Any, folder: Path) -> Callable[[int], Block]:
 
 
 def _make(source: Any, folder: Path, number: int) -> Block:
-    block: dict[str, Any] = source.block(range(number * BLOCK, (number + 1) * BLOCK))
+    block: dict[str, Any] = source.block(_events(source, number))
     with suppress(OSError):  # a disk that is full, or may not be written to, is none of the collisions' business
         folder.mkdir(parents=True, exist_ok=True)
         with beside(folder / f"{number:06d}.npz") as partly, partly.open("wb") as file:

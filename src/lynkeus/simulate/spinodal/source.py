@@ -46,7 +46,7 @@ class SpinodalSource:
     seed: int = 0
     bins: int = 20
     baryons: float = 300.0
-    temperature: float = 0.08
+    temperature: float = 0.085
     reach: float = 2.0
 
     def __post_init__(self) -> None:
