@@ -45,7 +45,7 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        source = Passes(open_source(options.data, kept, options.meta, pictures=_reads_pictures(options.scorer)), bar)
+        source = Passes(open_source(options.data, kept, options.meta, **_meant(options)), bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -137,6 +137,20 @@ def _reads_pictures(scorer: str | None) -> bool:
     """Whether all scorers named read images and nothing else, so that an array of three axes is meant to be some."""
     names = (scorer or "auto").split(",")
     return all(name != "auto" and plugins.about(name).kinds == ("image",) for name in names)
+
+
+def _meant(options: FitOptions) -> dict[str, Any]:
+    """Return what kind of samples the scorer makes of files that hold several."""
+    return {"pictures": _reads_pictures(options.scorer), "text": _text_of(options)}
+
+
+def _text_of(options: FitOptions) -> str | None:
+    """Return the column of texts where texts are meant, "" where it is to be found; None for all other data."""
+    names = (options.scorer or "auto").split(",")
+    reads = all(name != "auto" and plugins.about(name).kinds == ("text",) for name in names)
+    if options.text and not reads:
+        raise SettingsError(f"--text {options.text}: only scorers of texts read a column of texts: -s text")
+    return options.text if reads else None
 
 
 def _check_kinds(names: list[str], source: Source, window: int) -> None:

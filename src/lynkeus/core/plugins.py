@@ -63,6 +63,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "map_classifier": "lynkeus.scorers.taggers.maps.map_classifier:MapClassifier [learn]",
         "generator": "lynkeus.scorers.generators.scorer:Generator [learn]",
         "regression": "lynkeus.scorers.regression.scorer:Regression [learn]",
+        "advisor": "lynkeus.scorers.advisor.scorer:Advisor",
+        "text": "lynkeus.scorers.texts.scorer:Text",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
     },
@@ -86,6 +88,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "hydro": "lynkeus.simulate.hydro.source:HydroSource",
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
         "spinodal": "lynkeus.simulate.spinodal.source:SpinodalSource",
+        "workflows": "lynkeus.simulate.workflows.source:Workflows",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",

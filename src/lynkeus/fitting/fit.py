@@ -34,6 +34,7 @@ from lynkeus.fitting.classes import fit_classes
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.follow import follows
 from lynkeus.fitting.generated import fit_generator
+from lynkeus.fitting.heads import fit_heads
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.numbers import fit_numbers
@@ -105,16 +106,11 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     if settings.window and source.schema.kind == "cloud":
         raise SettingsError("--window: clouds such as jets are no rows in time; leave it out")
-    numbers = about.measures or about.generates
-    targets = tuple(name.strip() for name in settings.labels.split(",") if name.strip()) if numbers else ()
+    targets = tuple(name.strip() for name in settings.labels.split(",") if name.strip())
     source = Numbered(source, targets) if about.measures else source
     view = view_of(source, settings, about)
-    if about.generates:
-        return fit_generator(scorer, settings.scorer, view, source, targets, settings.options)
-    if about.measures:
-        return fit_numbers(scorer, settings.scorer, view, source, targets, settings.options)
-    if about.tags:
-        return fit_classes(scorer, settings.scorer, view, source, settings.labels, settings.options)
+    if about.by_class or about.measures or about.generates:
+        return _known(scorer, about, view, source, settings)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
     _require_enough(known, labelled.source, source.schema)
@@ -148,6 +144,16 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     messages, check = checked(settings.scorer, scorer, labelled.good) if about.learned else ([], {})
     messages = [*second.lines, *messages, *_copies(labelled.source)]
     return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, messages)
+
+
+def _known(scorer: Scorer, about: About, view: View, source: Source, settings: FitSettings) -> Fitted:
+    """Fit a scorer that does not tell good from anomalous: of classes, of answers, of numbers, or a generator."""
+    name, options = settings.scorer, settings.options
+    if about.measures or about.generates:
+        targets = tuple(target.strip() for target in settings.labels.split(",") if target.strip())
+        fit_known = fit_numbers if about.measures else fit_generator
+        return fit_known(scorer, name, view, source, targets, options)
+    return (fit_classes if about.tags else fit_heads)(scorer, name, view, source, settings.labels, options)
 
 
 def _second(good: Source, settings: FitSettings) -> SecondPopulation:

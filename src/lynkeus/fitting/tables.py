@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lynkeus.core import Batch, Describes, Finding, Measures, RunRecord, about_of
+from lynkeus.core import Batch, Describes, Finding, Heads, Measures, RunRecord, about_of
 from lynkeus.core.spread import Spread
 from lynkeus.fitting.fitted import Fitted, Scored
 
@@ -35,11 +35,13 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
     else:
         found["row"] = range(first_row, first_row + len(batch))
     about = about_of(fitted.scorer)
-    found |= {name: column for name, column in batch.meta.items() if name not in BOOKKEEPING and column.ndim == 1}
+    asked = fitted.scorer.heads if isinstance(fitted.scorer, Heads) else {}
+    known = {name: column for name, column in batch.meta.items() if name not in BOOKKEEPING and column.ndim == 1}
+    # What was answered by people is not what the model answers.
+    found |= {f"known_{name}" if name in asked else name: column for name, column in known.items()}
     if about.measures:
-        return {name: column for name, column in found.items() if name not in fitted.scorer.outputs} | _numbers(
-            fitted, scored
-        )
+        found = {name: column for name, column in found.items() if name not in fitted.scorer.outputs}
+        return found | _numbers(fitted, scored)
     for k, output in enumerate(fitted.scorer.outputs):
         found[output] = scored.scores[:, k]
         found[f"{output}_p_value"] = scored.p_values[:, k]
@@ -49,6 +51,8 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
         found["fault"] = scored.kinds.tolist()
     if isinstance(fitted.scorer, Describes):
         found |= fitted.scorer.further(batch)
+    if asked:
+        return found
     if about.tags:
         return found | _class_of(batch)
     found["where"] = scored.where(0).tolist()
