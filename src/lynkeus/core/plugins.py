@@ -67,6 +67,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "text": "lynkeus.scorers.texts.scorer:Text",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
+        "hit_filter": "lynkeus.scorers.hits.hit_filter:HitFilter [learn]",
     },
     "sources": {
         "hdf5": "lynkeus.sources.formats.hdf5:Hdf5Source",
@@ -88,6 +89,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "hydro": "lynkeus.simulate.hydro.source:HydroSource",
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
         "spinodal": "lynkeus.simulate.spinodal.source:SpinodalSource",
+        "tpc_hits": "lynkeus.simulate.tpc.hits.source:TpcHits",
+        "one_lepton": "lynkeus.simulate.search.one_lepton.source:OneLepton",
         "workflows": "lynkeus.simulate.workflows.source:Workflows",
     },
     "studies": {
@@ -105,6 +108,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "spinodal": "lynkeus.studies.spinodal.study:spinodal [learn,matter]",
         "eos_meter": "lynkeus.studies.eos_meter.study:eos_meter [learn,matter]",
         "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
+        "hit_filter": "lynkeus.studies.hit_filter.study:hit_filter [learn]",
+        "one_lepton": "lynkeus.studies.one_lepton.study:one_lepton [learn]",
     },
 }
 

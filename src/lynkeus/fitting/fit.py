@@ -35,6 +35,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.follow import follows
 from lynkeus.fitting.generated import fit_generator
 from lynkeus.fitting.heads import fit_heads
+from lynkeus.fitting.hits import fit_hits
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.numbers import fit_numbers
@@ -43,6 +44,7 @@ from lynkeus.fitting.second_population import NONE, SecondPopulation, second_pop
 from lynkeus.fitting.self_check import checked
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
+from lynkeus.fitting.views.hits import HitsView
 from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.fitting.views.view import View
 from lynkeus.fitting.weights import check_weights_used
@@ -109,6 +111,8 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     targets = tuple(name.strip() for name in settings.labels.split(",") if name.strip())
     source = Numbered(source, targets) if about.measures else source
     view = view_of(source, settings, about)
+    if isinstance(view, HitsView):
+        return fit_hits(scorer, settings.scorer, view, source, settings.options)
     if about.by_class or about.measures or about.generates:
         return _known(scorer, about, view, source, settings)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
@@ -193,6 +197,8 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
         return Channels(source.schema, channels, settings.window, settings.stride, layout)
     if source.schema.kind == "image":
         return Images(source.schema, layout, getattr(innermost(source), "rule", PixelRule()))
+    if source.schema.kind == "hit":
+        return HitsView.fit(source, settings.labels, layout)
     return AsRead(source.schema, learned_layout(source) or layout)
 
 

@@ -119,10 +119,10 @@ class Layout:
     counts. Without `blocks` all other numbers of the file are channels; without `times` a dataset called `time_ns` is
     taken where there is one, likewise `truth`; weights are taken only where they are named. `missing`: words of a CSV
     file that stand for a missing value; `axes` of each sample of an array with more than two: "channel,time",
-    "time,channel" (waveforms) or "row,column" (images). `numbers`: columns that are known of each sample and are no
-    channels, such as what a regression learns.
+    "time,channel" (waveforms) or "row,column" (images). `numbers`: columns that are known, no channels.
     With `pulses` the file holds waveforms, and the parts about tables are not used; with `weaver` (a data configuration
-    of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets.
+    of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets;
+    with `events` (likewise) a row for each event, by expressions.
     """
 
     name: str = ""
@@ -140,6 +140,7 @@ class Layout:
     weaver: dict[str, Any] | None = None
     clouds: dict[str, Any] | None = None
     numbers: tuple[str, ...] = ()
+    events: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "")
@@ -151,6 +152,8 @@ class Layout:
             raise SettingsError(f"axes: must be one of {', '.join(map(repr, AXES))}, got {self.axes!r}")
         if self.clouds is not None:
             _check_clouds(self.clouds, self.name or "layout")
+        if self.events is not None:
+            _check_events(self.events, self.name or "layout")
         if self.weight and self.pulses:
             raise SettingsError("weight: pulses are read without weights; leave it out")
         try:
@@ -189,9 +192,7 @@ class Layout:
         if not isinstance(blocks, list | tuple):
             raise SettingsError("blocks: must be a list of tables, written [[blocks]]")
         made["blocks"] = tuple(_make(Block, block, "blocks") for block in blocks)
-        for name in ("missing", "numbers"):
-            if isinstance(made.get(name), list):
-                made[name] = tuple(made[name])
+        made |= {name: tuple(made[name]) for name in ("missing", "numbers") if isinstance(made.get(name), list)}
         if made.get("times") is not None:
             made["times"] = _make(Times, made["times"], "times")
         if made.get("pulses") is not None:
@@ -239,6 +240,14 @@ def _check_clouds(given: Any, name: str) -> None:
     if not isinstance(given, dict):
         raise SettingsError(f"{name}: clouds: must be a table, written [clouds]")
     linked(given, name)
+
+
+def _check_events(given: Any, name: str) -> None:
+    from lynkeus.sources.events.layout import event_layout
+
+    if not isinstance(given, dict):
+        raise SettingsError(f"{name}: events: must be a table, written [events]")
+    event_layout(given, name)
 
 
 def _of_weaver(text: str, name: str) -> Layout:
