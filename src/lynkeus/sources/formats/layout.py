@@ -10,13 +10,18 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
 
 from lynkeus.core.errors import SettingsError
 from lynkeus.files.damaged import in_short, in_time, one_line
 
+TABLES = {  # what reads a table of its own is imported where there is one
+    "clouds": "lynkeus.sources.clouds.linked.layout:linked",
+    "pads": "lynkeus.sources.pads.described:pad_layout",
+    "events": "lynkeus.sources.events.layout:event_layout",
+}
 YAML = (".yaml", ".yml")
 AXES = ("channel,time", "time,channel", "row,column")  # of a sample of an array
 NS_PER_UNIT = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
@@ -119,7 +124,7 @@ class Layout:
     counts. Without `blocks` all other numbers of the file are channels; without `times` a dataset called `time_ns` is
     taken where there is one, likewise `truth`; weights are taken only where they are named. `missing`: words of a CSV
     file that stand for a missing value; `axes` of each sample of an array with more than two: "channel,time",
-    "time,channel" (waveforms) or "row,column" (images).
+    "time,channel" (waveforms) or "row,column" (images). `numbers`: columns that are known, no channels.
     With `pulses` the file holds waveforms, and the parts about tables are not used; with `weaver` (a data configuration
     of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets;
     with `pads` (likewise) spectra of pads, with `events` (likewise) a row for each event, by expressions.
@@ -140,12 +145,15 @@ class Layout:
     weaver: dict[str, Any] | None = None
     clouds: dict[str, Any] | None = None
     pads: dict[str, Any] | None = None
+    numbers: tuple[str, ...] = ()
     events: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "")
-        if not isinstance(self.missing, tuple) or not all(isinstance(word, str) for word in self.missing):
-            raise SettingsError(f"missing: must be a list of words, got {self.missing!r}")
+        for name in ("missing", "numbers"):
+            words = getattr(self, name)
+            if not isinstance(words, tuple) or not all(isinstance(word, str) for word in words):
+                raise SettingsError(f"{name}: must be a list of words, got {words!r}")
         if self.axes not in ("", *AXES):
             raise SettingsError(f"axes: must be one of {', '.join(map(repr, AXES))}, got {self.axes!r}")
         _check_tables(self)
@@ -187,8 +195,7 @@ class Layout:
         if not isinstance(blocks, list | tuple):
             raise SettingsError("blocks: must be a list of tables, written [[blocks]]")
         made["blocks"] = tuple(_make(Block, block, "blocks") for block in blocks)
-        if isinstance(made.get("missing"), list):
-            made["missing"] = tuple(made["missing"])
+        made |= {name: tuple(made[name]) for name in ("missing", "numbers") if isinstance(made.get(name), list)}
         if made.get("times") is not None:
             made["times"] = _make(Times, made["times"], "times")
         if made.get("pulses") is not None:
@@ -231,23 +238,15 @@ def read_layout(layout: str | Path | Layout | None) -> Layout:
 
 
 def _check_tables(layout: Layout) -> None:
-    """Refuse tables of their own, of clouds, pads or events, that make no sense; what reads them is imported then."""
+    """Refuse tables of their own, of clouds, pads or events, that make no sense."""
     name = layout.name or "layout"
-    for own, what in ((layout.clouds, "clouds"), (layout.pads, "pads"), (layout.events, "events")):
+    for what, where in TABLES.items():
+        own = getattr(layout, what)
         if own is not None and not isinstance(own, dict):
             raise SettingsError(f"{name}: {what}: must be a table, written [{what}]")
-    if layout.clouds is not None:
-        from lynkeus.sources.clouds.linked.layout import linked
-
-        linked(layout.clouds, name)
-    if layout.pads is not None:
-        from lynkeus.sources.pads.described import pad_layout
-
-        pad_layout(layout.pads, name)
-    if layout.events is not None:
-        from lynkeus.sources.events.layout import event_layout
-
-        event_layout(layout.events, name)
+        if own is not None:
+            module, _, read = where.partition(":")
+            getattr(import_module(module), read)(own, name)
 
 
 def _of_weaver(text: str, name: str) -> Layout:
