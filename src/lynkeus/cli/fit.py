@@ -47,8 +47,7 @@ def fit_and_save(options: FitOptions) -> None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
         opened = open_source(options.data, kept, options.meta, **_meant(options))
-        rows = int(options.window) if options.window.isdecimal() else 0
-        source = Passes(recorded(opened, options.for_time, options.data, rows), bar)
+        source = Passes(recorded(opened, options), bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -56,6 +55,7 @@ def fit_and_save(options: FitOptions) -> None:
             options.scorer, options_of(options, source), *windows,
             kept.to_dict() if kept else None, labels=options.labels or "",
             intervals=said.intervals if said else (), images=said.images if said else {},
+            pads=said.pads if said else {},
         )  # fmt: skip
         # Before the data are read: a mistake in the command should not take a pass over them to be said.
         _check_kinds(names, source, settings.window)
@@ -85,6 +85,8 @@ def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
 
     layout = read_layout(options.layout)
     given: dict[str, Any] = {"truth": options.labels, "weight": options.weights, "axes": options.axes}
+    if options.labels and all(name != "auto" and plugins.about(name).labels == "numbers" for name in _named(options)):
+        given |= {"truth": "", "numbers": tuple(name.strip() for name in options.labels.split(","))}
     given["blocks"] = (Block(options.array),) if options.array else ()
     if options.select:
         if layout.trains is None:
@@ -92,6 +94,11 @@ def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
         given["trains"] = tuple(options.select)
     given = {name: value for name, value in given.items() if value}
     return replace(layout, **given), bool(given)
+
+
+def _named(options: FitOptions) -> list[str]:
+    """Return the scorers that the user names."""
+    return (options.scorer or "auto").split(",")
 
 
 def _fit_runs(options: FitOptions) -> None:

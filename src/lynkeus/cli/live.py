@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lynkeus.cli.options import screen
+from lynkeus.cli.options import FitOptions, screen
 from lynkeus.core import SettingsError
 from lynkeus.progress import say
 
@@ -29,9 +29,11 @@ def heard(source: Source) -> Any:
     return stream
 
 
-def recorded(source: Source, for_time: str, data: str, window: int = 0) -> Source:
+def recorded(source: Source, options: FitOptions) -> Source:
     """Return a stream as it was over some time, any other source as it is. Raises SettingsError where a stream has no
     end, or where a time is given to what is none."""
+    for_time, data = options.for_time, options.data
+    window = int(options.window) if options.window.isdecimal() else 0
     stream = heard(source)
     if stream is None:
         if for_time:

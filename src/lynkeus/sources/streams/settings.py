@@ -35,7 +35,7 @@ class StreamSettings:
 
     `channels`; `server` HOST:PORT where it is not found by the site's environment, which `environment` adds to;
     `rate_hz` of the samples (0: learned when listening begins); `tolerance_s`: span of the time stamps of one sample
-    (0: 0.9 periods); `wait_s`: how long a sample waits for those that are late (0: two periods, at least 0.1 s);
+    (0: 0.9 periods); `wait_s`: how long a sample waits for those that are late (0: two periods, at least 0.5 s);
     `connect_s`: how long a fit waits for all channels; `queue`: updates that may wait, the oldest is dropped and
     counted; `lost_s`: silence after which a source is called lost; `pulse_id`: "userTag" to join updates by it, "time",
     or "" to find out; `select`: patterns of the names in the list that are wanted.

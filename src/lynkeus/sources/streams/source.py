@@ -19,7 +19,7 @@ from lynkeus.sources.streams.warm_up import Seen, warm_up
 
 NS = 1_000_000_000
 SPAN = 0.9  # of a period: stamps of one sample lie within it
-LEAST_WAIT_S = 0.1
+LEAST_WAIT_S = 0.5  # on a busy machine updates of one sample may be that far apart
 
 
 class StreamSource:
