@@ -125,7 +125,8 @@ def test_training_for_discovery_is_worth_more_where_the_background_is_uncertain(
 @pytest.mark.parametrize(
     ("options", "says"),
     [({"signal": "stop"}, "'stop' is not one of"), ({"parameters": "m"}, "'m' is not one of"),
-     ({"loss": "best"}, "loss must be one of"), ({"signal": ""}, "which class is the signal"),
+     ({"loss": "best"}, "loss must be one of"), ({"start": "bayes"}, "start must be one of"),
+     ({"evolution": 5}, "evolution is a number of events"),
      ({"activation": "sine"}, "activation must be"), ({"systematic": -1.0}, "systematic")],
 )  # fmt: skip
 def test_what_cannot_be_is_said(tmp_path: Path, options: dict[str, Any], says: str) -> None:

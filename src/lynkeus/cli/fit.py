@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sized
 from dataclasses import replace
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.sources import Layout
 
+WEIGHT = "weight"  # what events of a search call their weights
+NEXT_SETTING = re.compile(r",(?=\s*[A-Za-z_][\w.]*=)")
 WITH_CONTEXT = ("orbit",)  # scorers to which channels can be named that cause what others see
 
 
@@ -45,7 +48,12 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        source = Passes(open_source(options.data, kept, options.meta, pictures=_reads_pictures(options.scorer)), bar)
+        opened = open_source(options.data, kept, options.meta, pictures=_reads_pictures(options.scorer))
+        if _weighs_events(options, opened):
+            kept = replace(layout, weight=WEIGHT)
+            opened = open_source(options.data, kept)
+            say(screen, [f"{options.data}: {WEIGHT} is taken as how much each event counts, not as an input"])
+        source = Passes(opened, bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -84,6 +92,15 @@ def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
     given["blocks"] = (Block(options.array),) if options.array else ()
     given = {name: value for name, value in given.items() if value}
     return replace(layout, **given), bool(given)
+
+
+def _weighs_events(options: FitOptions, source: Source) -> bool:
+    """Whether a column `weight` of events would be an input that tells their processes apart by itself."""
+    asked = options.weights or not options.scorer or "," in options.scorer or options.scorer == "auto"
+    if asked or source.schema.kind != "table" or "://" in options.data or WEIGHT not in source.schema.names:
+        return False
+    about = plugins.about(options.scorer)
+    return about.tags and "table" in about.kinds
 
 
 def _fit_runs(options: FitOptions) -> None:
@@ -232,12 +249,13 @@ def checkpoints(output: Path) -> Path:
 
 
 def settings_of(given: list[str]) -> dict[str, Any]:
-    """NAME=VALUE as a dictionary, a.b=c nested; numbers, true and false as such. Raises SettingsError."""
+    """NAME=VALUE as a dictionary, a.b=c nested; numbers, true and false as such; of several with commas between them a
+    comma before NAME= begins the next, any other one belongs to a list. Raises SettingsError."""
     from lynkeus.sources.open import value_of
 
     found: dict[str, Any] = {}
-    for text in given:
-        path, equals, value = text.partition("=")
+    for text in [part for several in given for part in NEXT_SETTING.split(several)]:
+        path, equals, value = text.strip().partition("=")
         if not equals or not path:
             raise SettingsError(f"--set {text}: must be NAME=VALUE, such as latent=8 or training.epochs=20")
         *above, name = path.split(".")

@@ -52,17 +52,10 @@ class Discovery:
         p = output.double()
         heavy = torch.ones_like(p) if weight is None else weight.double()
         of_signal, of_background = heavy * is_signal, heavy * (1 - is_signal.double())
-        shares = p[:, None] if self.bins == 1 else self._shares(p)
+        shares = p[:, None] if self.bins == 1 else soft_bins(p, self.bins, self.softness)
         s = self.signal * (of_signal[:, None] * shares).sum(0) / of_signal.sum().clamp(min=LEAST)
         b = self.background * (of_background[:, None] * shares).sum(0) / of_background.sum().clamp(min=LEAST)
         return s, b
-
-    def _shares(self, p: Tensor) -> Tensor:
-        """Return (n, bins) how much of an event falls into each bin of [0, 1], with soft edges, 1 in all."""
-        inner = torch.arange(1, self.bins, dtype=p.dtype, device=p.device) / self.bins
-        above = torch.sigmoid((p[:, None] - inner) / (self.softness / self.bins))
-        ones = torch.ones_like(p)[:, None]
-        return torch.cat([ones, above], 1) - torch.cat([above, torch.zeros_like(ones)], 1)
 
     def significance(self, output: Tensor, is_signal: Tensor, weight: Tensor | None = None) -> Tensor:
         """Scalar: the Asimov significance in sigmas, of all bins together."""
@@ -76,6 +69,19 @@ class Discovery:
             return -(s**2 / (s + b + LEAST)).sum().clamp(min=1e-18).sqrt()
         z = self.significance(output, is_signal, weight)
         return -z if self.form == "significance" else 1.0 / (z**2 + 1e-6)
+
+
+    def of_classes(self, output: Tensor, y: Tensor, signal: int, weight: Tensor | None = None) -> Tensor:
+        """Scalar loss of a batch of numbered classes (n,), of which one is the signal and all others background."""
+        return self(output, y == signal, weight)
+
+
+def soft_bins(p: Tensor, bins: int, softness: float) -> Tensor:
+    """Return (n, bins) how much of an event falls into each bin of [0, 1], with soft edges, 1 in all."""
+    inner = torch.arange(1, bins, dtype=p.dtype, device=p.device) / bins
+    above = torch.sigmoid((p[:, None] - inner) / (softness / bins))
+    ones = torch.ones_like(p)[:, None]
+    return torch.cat([ones, above], 1) - torch.cat([above, torch.zeros_like(ones)], 1)
 
 
 def squared_significance(s: Tensor, b: Tensor, sigma: Tensor) -> Tensor:
