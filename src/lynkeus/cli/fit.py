@@ -95,12 +95,16 @@ def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
 
 
 def _weighs_events(options: FitOptions, source: Source) -> bool:
-    """Whether a column `weight` of events would be an input that tells their processes apart by itself."""
+    """Whether events have a column `weight` that nobody named: as an input it would tell their processes apart by
+    itself, and without it a search does not know how many are expected."""
     asked = options.weights or not options.scorer or "," in options.scorer or options.scorer == "auto"
-    if asked or source.schema.kind != "table" or "://" in options.data or WEIGHT not in source.schema.names:
+    if asked or source.schema.kind != "table" or "://" in options.data:
         return False
     about = plugins.about(options.scorer)
-    return about.tags and "table" in about.kinds
+    if not (about.tags and "table" in about.kinds):
+        return False
+    first = next(iter(source), None)
+    return first is not None and first.weight is None and (WEIGHT in source.schema.names or WEIGHT in first.meta)
 
 
 def _fit_runs(options: FitOptions) -> None:

@@ -135,7 +135,14 @@ class ExplainOptions:
     order: Annotated[
         int, typer.Option(min=1, max=3, help="Of the Taylor coefficients: 1, 2 (pairs of inputs) or 3")
     ] = 2
-    labels: Annotated[str | None, typer.Option(help="Column of the process of each sample, to tell them apart")] = None
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Column of the process of each sample; left out: that of the fit, where it is there"),
+    ] = None
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="Further models of the same inputs, such as of other seeds: how stable it is"),
+    ] = None
     layout: LayoutName = None
 
 

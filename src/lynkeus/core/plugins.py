@@ -81,6 +81,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pulses": "lynkeus.simulate.pulses.source:PulseRuns",
         "hydro": "lynkeus.simulate.hydro.source:HydroSource",
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
+        "stop": "lynkeus.simulate.search.stop.source:StopSearch",
         "one_lepton": "lynkeus.simulate.search.one_lepton.source:OneLepton",
     },
     "studies": {
@@ -95,6 +96,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "xenon_data_quality": "lynkeus.studies.xenon_data_quality.study:xenon_data_quality [learn]",
         "tau_id": "lynkeus.studies.tau_id.study:tau_id [learn]",
         "flavour_tagging": "lynkeus.studies.flavour_tagging.study:flavour_tagging [learn]",
+        "asimov_loss": "lynkeus.studies.asimov_loss.study:asimov_loss [learn]",
         "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
     },
 }

@@ -24,7 +24,8 @@ SMALLEST = 1e-6  # events in a bin that has none
 @dataclass(frozen=True)
 class Profiled:
     """The loss of a search that expects so many events of each class (`expected`), whose backgrounds are each uncertain
-    by a factor 1 + `systematic` (log-normal), in `bins` of the output, softly filled (`softness` of their width).
+    by a factor 1 + `systematic` (log-normal), in `bins` of the output, softly filled (`softness` of their width), with
+    `least` events of background besides in each (see `Discovery`).
 
     Raises SettingsError for values out of range.
     """
@@ -33,6 +34,7 @@ class Profiled:
     systematic: float = 0.1
     bins: int = 1
     softness: float = 0.1
+    least: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.systematic <= 10:
@@ -51,7 +53,7 @@ class Profiled:
 
     def squared(self, signal: Tensor, backgrounds: Tensor) -> Tensor:
         """Scalar: Z^2 of expected signal (bins,) and backgrounds (classes, bins)."""
-        signal, backgrounds = signal + 0.0, backgrounds + SMALLEST
+        backgrounds = backgrounds + max(self.least / len(backgrounds), SMALLEST)
         seen = signal + backgrounds.sum(0)
         factor = log(1.0 + self.systematic)
         theta = _fit(seen.detach(), backgrounds.detach(), factor) if factor else torch.zeros(len(backgrounds)).double()

@@ -104,7 +104,7 @@ def test_what_makes_a_search_unsure_is_said() -> None:
     assert "no weights" in said[1]
     heavy = np.where(np.arange(100) == 0, 1000.0, 1.0)
     assert "worth of" in warnings_of(4096, signal, heavy, expected)[0]
-    assert isinstance(discovery_of("profiled", expected, 0, 0.1, 2), Profiled)
+    assert isinstance(discovery_of("profiled", expected, 0, 0.1, 2, 0.0), Profiled)
     with pytest.raises(SettingsError, match="bins"):
         Profiled((1.0, 2.0), bins=0)
 

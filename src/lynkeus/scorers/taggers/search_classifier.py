@@ -32,7 +32,7 @@ from lynkeus.scorers.taggers.searching.signal import require_signal, signal_by_n
 from lynkeus.scorers.taggers.tagger import names_of
 from lynkeus.scorers.taggers.weighting import NONE
 from lynkeus.training import TrainSettings, train
-from lynkeus.training.discovery import Discovery
+from lynkeus.training.discovery import Discovery, one_event
 from lynkeus.transforms.moments import Moments
 
 EXPORTED = 200  # events by which a file is checked
@@ -113,7 +113,9 @@ class SearchClassifier(NetworkTagger):
         if self.parameters:
             self._points = self._points[np.isfinite(self._points).all(axis=1)]
             if not len(self._points):
-                raise SettingsError(f"parameters: no event of {self.signal} has numbers in {', '.join(self.parameters)}")
+                raise SettingsError(
+                    f"parameters: no event of {self.signal} has numbers in {', '.join(self.parameters)}"
+                )
         order = 1 if self.activation == "relu" else 2
         seen = events_in_sigmas(some, mean, self.sigma_) if some else None
         self._evolution = None if seen is None else Evolution(seen, self.outputs, order)
@@ -175,17 +177,20 @@ class SearchClassifier(NetworkTagger):
         network = self.task_.networks["tagger"]
         if self.start != STARTS[0]:
             network = self.make_task().networks["tagger"]  # from scratch
+        background = float(expected.sum() - expected[signal])
+        heavy = np.ones(len(taught.labels)) if taught.weight is None else taught.weight
+        least = one_event(background, torch.from_numpy(heavy[taught.labels != signal]))
         stages = [loss for loss in (self.start, self.loss) if LOSSES[loss]]
         try:
             for loss in stages:
-                discovery = discovery_of(loss, expected, signal, self.systematic, self.bins)
-                task = self._noting(Search(network, discovery, signal))
+                discovery = discovery_of(loss, expected, signal, self.systematic, self.bins, least)
+                task = self._noting(Search(network, discovery, signal, background))
                 self.history_ = train(task, taught, settings, self.seed, f"{self.name}, {loss}")
                 network = task.networks["tagger"]
         finally:
             store.close()
         self.task_ = Tags(network)
-        own = {"signal": float(expected[signal]), "background": float(expected.sum() - expected[signal])}
+        own = {"signal": float(expected[signal]), "background": background}
         self.facts = {**self.facts, "expected": own}
 
     def logits(self, batch: Batch) -> Floats:
@@ -203,6 +208,13 @@ class SearchClassifier(NetworkTagger):
         functions only, which `explain` derives exactly."""
         own = self.probabilities_
         return with_scales(self._network, self.centre_, self.sigma_, own.slope, own.bias)
+
+    def complete(self, values: Array) -> Floats:
+        """Return raw columns (n, columns) in which a missing mass point is the mean one, as it is scored."""
+        found = np.array(values, float)
+        for column in self._columns:
+            found[~np.isfinite(found[:, column]), column] = self.centre_[column]
+        return found
 
     def coefficients(self, batch: Batch, order: int) -> Floats:
         """Return the Taylor coefficients (n, outputs, all) of the probabilities at complete events, up to an order.

@@ -90,7 +90,7 @@ class Fast:
         found = np.empty((len(x), self.layers[-1].out_features))
         with torch.no_grad():
             for start in range(0, len(x), CHUNK):
-                part = x[start : start + CHUNK].double().sub_(self.centre)
+                part = x[start : start + CHUNK] - self.centre  # a new tensor, in double precision
                 if not bool(torch.isfinite(part.sum())):
                     part.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
                 found[start : start + CHUNK] = self._through(part.mul_(self.inverse)).numpy()

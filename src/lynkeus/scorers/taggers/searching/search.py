@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from lynkeus.core import Floats, SettingsError, Source
 from lynkeus.scorers.taggers.network import Tags
 from lynkeus.training import Losses, Update
-from lynkeus.training.discovery import Discovery, fewest_background
+from lynkeus.training.discovery import Discovery, fewest_background, one_event
 from lynkeus.training.profiled import Profiled
 
 LOSSES = {
@@ -24,29 +25,32 @@ FEW = 10.0  # background events in a region of 1 %, of a batch
 WORTH = 0.1  # of the events of a batch, that their weights leave
 
 
-class Significance(Protocol):
-    """A loss of the outputs (n,) of the signal for events (n,) of numbered classes together."""
-
-    def of_classes(self, output: Tensor, y: Tensor, signal: int, weight: Tensor | None) -> Tensor: ...
+Significance: TypeAlias = Discovery | Profiled
 
 
 class Search(Tags):
-    """The task: discovery of class `signal`; judged by the significance of all held-out events together."""
+    """The task: discovery of class `signal`; judged by the significance of all held-out events together, which know
+    less of an empty region than those of the training do."""
 
-    def __init__(self, network: nn.Module, discovery: Significance, signal: int) -> None:
+    def __init__(self, network: nn.Module, discovery: Significance, signal: int, background: float) -> None:
         super().__init__(network)
-        self.discovery, self.signal = discovery, signal
+        self.discovery, self.signal, self.background = discovery, signal, background
 
     def step(self, x: Any, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
         """Step the network on the significance of a batch and return minus it."""
-        loss = self.judge(self.networks["tagger"](x), y, weight)
+        loss = self.discovery.of_classes(self._output(self.networks["tagger"](x)), y, self.signal, weight)
         update("tagger", loss)
         return {"discovery": loss.detach()}
 
     def judge(self, logits: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss of events together."""
-        output = torch.softmax(logits.double(), dim=1)[:, self.signal]
-        return self.discovery.of_classes(output, y, self.signal, weight)
+        """Scalar loss of held-out events together."""
+        heavy = torch.ones(len(y)) if weight is None else weight
+        least = one_event(self.background, heavy[y != self.signal])
+        held_out = replace(self.discovery, least=max(self.discovery.least, least))
+        return held_out.of_classes(self._output(logits), y, self.signal, weight)
+
+    def _output(self, logits: Tensor) -> Tensor:
+        return torch.softmax(logits.double(), dim=1)[:, self.signal]
 
 
 def expected_events(source: Source, classes: tuple[str, ...], signal: str) -> Floats:
@@ -63,12 +67,12 @@ def expected_events(source: Source, classes: tuple[str, ...], signal: str) -> Fl
     return found
 
 
-def discovery_of(loss: str, expected: Floats, signal: int, systematic: float, bins: int) -> Significance:
-    """Return the loss of a name for so many expected events of each class."""
+def discovery_of(loss: str, expected: Floats, signal: int, systematic: float, bins: int, least: float) -> Significance:
+    """Return the loss of a name for so many expected events of each class, of `least` events of background besides."""
     if LOSSES[loss] == "profiled":
-        return Profiled(tuple(expected), systematic, bins)
+        return Profiled(tuple(expected), systematic, bins, least=least)
     s = float(expected[signal])
-    return Discovery(s, float(expected.sum()) - s, systematic, LOSSES[loss], bins)
+    return Discovery(s, float(expected.sum()) - s, systematic, LOSSES[loss], bins, least=least)
 
 
 def warnings_of(batch: int, signal: Floats, weight: Floats | None, expected: Floats) -> list[str]:
