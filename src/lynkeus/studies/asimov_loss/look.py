@@ -65,7 +65,10 @@ class DiscoveryLook:
         assert self.second is not None
         own = {**self.options, "signal": self.second.signal}
         strongest = max(self.systematics)
-        kinds = {ACCURACY: own, f"{ACCURACY} asimov {strongest:.0%}": {**own, "loss": "asimov", "systematic": strongest}}
+        kinds = {
+            ACCURACY: own,
+            f"{ACCURACY} asimov {strongest:.0%}": {**own, "loss": "asimov", "systematic": strongest},
+        }
         return {
             name: [fit(self.second.train, FitSettings(ACCURACY, {**kind, "seed": seed})) for seed in SECOND_SEEDS]
             for name, kind in kinds.items()

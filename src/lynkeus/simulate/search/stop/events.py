@@ -13,12 +13,28 @@ import numpy as np
 
 from lynkeus.core.batch import Array, Floats
 
-COLUMNS = ("met", "mt", "ht", "lepton_pt", "jet1_pt", "jet2_pt", "n_jet", "n_b", "dphi_lepton", "dphi_jet", "mt2w", "topness")
+COLUMNS = (
+    "met",
+    "mt",
+    "ht",
+    "lepton_pt",
+    "jet1_pt",
+    "jet2_pt",
+    "n_jet",
+    "n_b",
+    "dphi_lepton",
+    "dphi_jet",
+    "mt2w",
+    "topness",
+)
 UNITS = ("GeV", "GeV", "GeV", "GeV", "GeV", "GeV", "", "", "rad", "rad", "GeV", "")
 CLASSES = ("ttbar", "stop")
 M_W, M_TOP = 80.4, 172.5
 LOST = 0.18  # share of the selected top pairs that have a second lepton, not seen
-SHAPE, BOOST = 0.75, 170.0  # of what two neutralinos take away more: often little (compressed), at times much; mean in GeV
+SHAPE, BOOST = (
+    0.75,
+    170.0,
+)  # of what two neutralinos take away more: often little (compressed), at times much; mean in GeV
 THRESHOLD = 100.0  # GeV of missing momentum that are asked for
 
 
@@ -60,7 +76,12 @@ def _drawn(signal: Array, rng: np.random.Generator) -> Floats:
     share = rng.dirichlet((3.0, 2.2, 2.4), n)
     jet1, jet2 = (np.sort(share, axis=1)[:, -k] * ht for k in (1, 2))
     more = np.linalg.norm(neutralinos, axis=1)
-    mt2w = M_TOP - np.abs(rng.normal(0, 38.0, n)) * np.where(lost, 1.0, 1.3) + rng.gamma(1.0, 16.0, n) * tails + 0.15 * more
+    mt2w = (
+        M_TOP
+        - np.abs(rng.normal(0, 38.0, n)) * np.where(lost, 1.0, 1.3)
+        + rng.gamma(1.0, 16.0, n) * tails
+        + 0.15 * more
+    )
     topness = np.where(lost, rng.normal(1.0, 1.6, n), rng.normal(3.4, 2.0, n)) + 0.003 * more
     n_b = 1 + rng.binomial(1, 0.55, n) + rng.binomial(1, 0.05, n)
     dphi_jet = np.abs(rng.normal(np.where(stop, 1.3, 1.1), 0.65, n)) % np.pi

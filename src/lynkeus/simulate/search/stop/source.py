@@ -13,7 +13,10 @@ from lynkeus.core.errors import SettingsError
 from lynkeus.simulate.search.stop.events import CLASSES, COLUMNS, UNITS, draw_events
 
 CHUNK = 20_000
-SIGNAL_PB, BACKGROUND_PB = 17.6 * 0.059 / 1000, 844_000 * 8.2e-4 / 1000  # times the share that is selected, arXiv:1806.00322
+SIGNAL_PB, BACKGROUND_PB = (
+    17.6 * 0.059 / 1000,
+    844_000 * 8.2e-4 / 1000,
+)  # times the share that is selected, arXiv:1806.00322
 
 
 @dataclass(frozen=True)
