@@ -2,8 +2,8 @@
 uncertain, in all bins together, and what the other bins say of it counts (profile likelihood of the Asimov data).
 
 Cowan, Cranmer, Gross & Vitells 2011 (EPJ C 71, 1554); learning through the fit: de Castro & Dorigo 2019
-(arXiv:1806.04743). The nuisance parameters are fitted by Newton steps outside the graph: at their optimum the likelihood
-does not change with them, so that the gradient is exact without going through the fit.
+(arXiv:1806.04743). The nuisance parameters are fitted by Newton steps outside the graph: at their optimum the
+likelihood does not change with them, so that the gradient is exact without going through the fit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parts of the search classifier: which class is the signal, losses with nuisance parameters, scores in double precision."""
+"""Parts of the search classifier: which class is the signal, nuisance parameters, scores in double precision."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+import torch
+
 from lynkeus.cli.fit import settings_of
 from lynkeus.core import Batch, Schema, SettingsError
 from lynkeus.metrics.significance import asimov_significance

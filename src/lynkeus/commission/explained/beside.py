@@ -1,6 +1,6 @@
 """Beside: what is said beside a ranking: what shuffling an input changes, and which inputs carry the same thing.
 
-Permutation importance: Breiman 2001, Fisher, Rudin & Dominici 2019 (arXiv:1801.01489). Both are of a sample of the data.
+Permutation importance: Breiman 2001, Fisher, Rudin & Dominici 2019 (arXiv:1801.01489). Both are of some of the data.
 """
 
 from __future__ import annotations
@@ -133,8 +133,8 @@ def _said(names: tuple[str, ...], ranks: Floats) -> list[str]:
         one, other, rank = names[first[at]], names[second[at]], ranks[first[at], second[at]]
         what = "are copies of one another" if abs(rank) >= COPY else "carry much of the same"
         found.append(
-            f"{one} and {other} {what} (rank correlation {rank:+.3f}): the network may use either, so a small relevance "
-            "of one says nothing; compare with_correlated, or leave one out"
+            f"{one} and {other} {what} (rank correlation {rank:+.3f}): the network may use either, so a small "
+            "relevance of one says nothing; compare with_correlated, or leave one out"
         )
     if len(order) > NAMED:
         found.append(f"... and {len(order) - NAMED} more pairs: see correlated_with in the table")

@@ -126,7 +126,7 @@ def _by_taylor(fitted: Fitted, source: Source, order: int, sample: Sample) -> tu
 
 
 def _completed(scorer: Any, batch: Batch) -> tuple[Batch, int]:
-    """Return the samples that miss nothing, where the scorer says so with what it fills in, and how many were filled."""
+    """Return the samples that miss nothing, or whose gaps the scorer fills itself, and how many these are."""
     whole = np.isfinite(batch.values).all(axis=1)
     complete = getattr(scorer, "complete", None)
     if complete is None or whole.all():

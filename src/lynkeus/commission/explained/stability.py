@@ -26,7 +26,8 @@ def with_others(
     for name, table in zip(names, tables[1:], strict=True):
         if set(table) != set(tables[0]):
             lacking = sorted(set(tables[0]) ^ set(table))[0]
-            raise SettingsError(f"--also {name}: is of other inputs or outputs ({', '.join(filter(None, lacking[:1] + lacking[2:]))}); fit it on the same columns")  # fmt: skip
+            what = ", ".join(filter(None, lacking[:1] + lacking[2:]))
+            raise SettingsError(f"--also {name}: is of other inputs or outputs ({what}); fit it on the same columns")
     places = [_places(table) for table in tables]
     found, moved = [], 0
     for row in rows:

@@ -1,8 +1,8 @@
 """by_chain: the Taylor coefficients of dense networks up to second order, carried through the layers by hand.
 
-The second derivative of an output is the sum over hidden layers of J^T diag(g f'') J, with J the derivative of what goes
-into the activations f and g that of the output by what comes out of them. J of the first layer is its weights, the same
-for all events, so that its part is one product for all of them; a softmax adds rows to the same sums.
+The second derivative of an output is the sum over hidden layers of J^T diag(g f'') J, with J the derivative of what
+goes into the activations f and g that of the output by what comes out of them. J of the first layer is its weights, the
+same for all events, so that its part is one product for all of them; a softmax adds rows to the same sums.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class _Dense:
         return torch.mm(bent.view(n * self.inputs, width), weight.T, out=found).view(n, self.inputs, -1)
 
     def _back(self, bends: list[Bend], n: int) -> list[Tensor]:
-        """Return (n, outputs, m) of each hidden layer, from the first to the last, then by the inputs (n, outputs, d)."""
+        """Return (n, outputs, m) of each hidden layer, the first one first, then by the inputs (n, outputs, d)."""
         found = [self.last.weight.expand(n, -1, -1)]
         for (affine, _), bend in zip(reversed(self.layers), reversed(bends), strict=True):
             through = (found[-1] * bend.once[:, None]).flatten(0, 1) @ affine.weight

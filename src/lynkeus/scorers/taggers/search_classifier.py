@@ -44,9 +44,9 @@ class SearchClassifier(NetworkTagger):
     drawn at random, so that the network knows nothing of the process from them. `signal`: "" the class that is called
     so, or that has mass points. `loss`: cross_entropy, or one of a search for `signal` (asimov, inverse_asimov,
     s_over_root_s_b, and profiled: a nuisance parameter for each background) with backgrounds uncertain by a part
-    `systematic`, in `bins` of the output, after a `start` by cross_entropy or s_over_root_s_b; weights are then expected
-    events. `activation`: tanh, silu, softplus (smooth, for Taylor coefficients) or relu; `depth` layers of `width`.
-    `evolution`: events at which Taylor coefficients are noted after each epoch. The rest: see ParticleNet.
+    `systematic`, in `bins` of the output, after a `start` by cross_entropy or s_over_root_s_b; weights are expected
+    events then. `activation`: tanh, silu, softplus (smooth, for Taylor coefficients) or relu; `depth` layers of
+    `width`. `evolution`: events at which Taylor coefficients are noted after each epoch. The rest: see ParticleNet.
     """
 
     name: ClassVar[str] = "search_classifier"

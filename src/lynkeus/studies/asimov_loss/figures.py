@@ -26,7 +26,8 @@ def by_systematic(rows: Mapping[tuple[str, float, str], Floats], systematics: Se
     for number, (name, found) in enumerate(lines.items()):
         axes.errorbar(
             [100 * one + 0.4 * (number - 1) for one in systematics], [z.mean() for z in found],
-            yerr=[z.std(ddof=1) for z in found], marker=MARKERS[number], color=SERIES[number], label=name, linewidth=1.2,
+            yerr=[z.std(ddof=1) for z in found], marker=MARKERS[number], color=SERIES[number], label=name,
+            linewidth=1.2,
         )  # fmt: skip
     axes.set_xlabel("systematic uncertainty of the background (%)")
     axes.set_ylabel("expected significance (sigma)")

@@ -92,8 +92,8 @@ def counted_by(
     truth, weight = np.concatenate(truths), np.concatenate(weights)
     rows: Rows = {}
     curves = {}
-    for name, own in parts.items():
-        counts = [Counted.of(np.concatenate(one), truth, weight) for one in own]
+    for name, scored in parts.items():
+        counts = [Counted.of(np.concatenate(one), truth, weight) for one in scored]
         curves[name] = counts[0].curve()
         for systematic in systematics:
             found = [significances(one, systematic) for one in counts]

@@ -39,15 +39,16 @@ def asimov_loss(smoke: bool = False) -> Tagging:
         seeds=SMOKE_SEEDS if smoke else SEEDS,
         checks=_checks("smoke" if smoke else "full"),
         look=DiscoveryLook(stops(counted, 3), systematics, second, epochs),
-        data=f"`sim://stop`, closed forms with the yields of arXiv:1806.00322 (31.2 stops, 20,762 top pairs in 30/fb): {train:,} events "
-        f"to learn from for each seed, {counted:,} others, half of them to choose cuts on, half to count",
+        data="`sim://stop`, closed forms with the yields of arXiv:1806.00322 (31.2 stops, 20,762 top pairs in 30/fb): "
+        f"{train:,} events to learn from for each seed, {counted:,} others, half to choose cuts on, half to count",
     )
 
 
 QUESTION = (
     "A search counts events in a region where the background is uncertain by a part of itself. The loss can be the "
     "significance that it expects (Asimov), or accuracy (cross-entropy) with a cut afterwards. The published contrast "
-    "(6.2 ± 0.6 against 4.8 ± 0.3 at 50 %) is to a *purity cut*; here that is the loosest region of which half is signal. "
+    "(6.2 ± 0.6 against 4.8 ± 0.3 at 50 %) is to a *purity cut*; here that is the loosest region of which half is "
+    "signal. "
     "The fair row is the cut *tuned* for the same significance, on events that are not counted."
 )
 

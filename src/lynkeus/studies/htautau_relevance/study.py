@@ -30,16 +30,17 @@ def htautau_relevance(smoke: bool = False) -> Tagging:
         seeds=(1, 2) if smoke else (1, 2, 3, 4, 5),
         checks=_checks("smoke" if smoke else "full"),
         look=RelevanceLook(),
-        data=f"`sim://htautau`, two taus that decay to hadrons, six processes: {train:,} events to learn from, {test:,} that "
-        "are expanded; and, where LYNKEUS_DATA has it, the table of the FAIR-Universe challenge (1,000 events)",
+        data=f"`sim://htautau`, two taus that decay to hadrons, six processes: {train:,} events to learn from, "
+        f"{test:,} that are expanded; and, where LYNKEUS_DATA has it, the table of the FAIR-Universe challenge "
+        "(1,000 events)",
     )
 
 
 QUESTION = (
-    "A network tells two ways to make a Higgs boson and four backgrounds apart. Taylor coefficients of first and second "
-    "order (Wunsch et al. 2018, arXiv:1803.08782) say which inputs and pairs of inputs each class hangs on. Of a "
-    "simulation it is known what distinguishes the processes: masses of ggH from Z, forward jets of qqH, b jets of top "
-    "pairs. Does the ranking say that, is it the same for other seeds, and does shuffling inputs agree?"
+    "A network tells two ways to make a Higgs boson and four backgrounds apart. Taylor coefficients of first and "
+    "second order (Wunsch et al. 2018, arXiv:1803.08782) say which inputs and pairs of inputs each class hangs on. Of a "
+    "simulation it is known what distinguishes the processes: masses of ggH from Z, forward jets of qqH, b jets of "
+    "top pairs. Does the ranking say that, is it the same for other seeds, and does shuffling inputs agree?"
 )
 
 

@@ -1,4 +1,4 @@
-"""Dense: the network of a search, from columns in sigmas to logits, and the same with all around it in double precision."""
+"""Dense: the network of a search, from columns in sigmas to logits, and with all around it in double precision."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def affine(factor: Floats, offset: Floats) -> nn.Linear:
 
 
 class Raw(nn.Module):
-    """Raw columns (n, columns) of single precision, NaN where a value is missing, to probabilities in double precision."""
+    """Raw columns (n, columns) of single precision, NaN where one is missing, to probabilities in double precision."""
 
     def __init__(self, whole: nn.Module, centre: Floats) -> None:
         super().__init__()

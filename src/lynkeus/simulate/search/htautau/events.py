@@ -1,9 +1,9 @@
 """draw: events with a pair of taus, or what looks like one, as a detector sees them; closed forms, no generator.
 
-A resonance has a mass, a transverse momentum and a rapidity and decays isotropically to two taus, whose neutrinos fly along
-with what is seen. Jets balance it; of vector boson fusion two are far apart. Top pairs have two W bosons and two b jets,
-W+jets one lepton and a jet that is taken for a tau, fakes two such jets. Spectra are shaped by hand to what is known of
-these processes: what is tested is how networks use such inputs, no cross section.
+A resonance has a mass, a transverse momentum and a rapidity and decays isotropically to two taus, whose neutrinos fly
+along with what is seen. Jets balance it; of vector boson fusion two are far apart. Top pairs have two W bosons and two
+b jets, W+jets one lepton and a jet that is taken for a tau, fakes two such jets. Spectra are shaped by hand to what is
+known of these processes: what is tested is how networks use such inputs, no cross section.
 """
 
 from __future__ import annotations

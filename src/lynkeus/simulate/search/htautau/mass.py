@@ -1,8 +1,8 @@
 """pair_mass: the mass of a pair of taus from what is seen of them and the missing momentum.
 
-As SVfit does it (Bianchini et al. 2014, arXiv:1401.7029, in its simplest form): neutrinos fly along with what is seen; of
-all shares of energy that are seen, each as likely as in a decay and as the missing momentum allows it, the mean mass;
-large masses by a power less likely, as they are there.
+As SVfit does it (Bianchini et al. 2014, in its simplest form): neutrinos fly along with what is seen; of all shares of
+energy that are seen, each as likely as in a decay and as the missing momentum allows it, the mean mass; large masses
+are less likely by a power, since more shares of energy lead there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Events with a pair of taus, as a table of the inputs of a search for Higgs bosons: with weights, process, final state."""
+"""Events with a pair of taus, as a table of the inputs of a search for Higgs bosons: with weights and process."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class HiggsToTaus:
-    """`n` events of `processes` ("ggh,qqh,ztt": as many of each), in random order, of final state `channel` (em, et, mt,
-    tt, or all). `weight` makes them those expected in `luminosity` (1/fb), by yields that are set by hand. Inputs are those
-    of a search by a network of several classes; of jets that are not there 0. Truth: the process. Raises SettingsError."""
+    """`n` events of `processes` ("ggh,qqh,ztt": as many of each), in random order, of final state `channel` (em, et,
+    mt, tt, or all). `weight` makes them those expected in `luminosity` (1/fb), by yields that are set by hand. Inputs
+    are those of a search by a network of several classes; of jets that are not there 0. Truth: the process. Raises
+    SettingsError."""
 
     n: int = 20_000
     seed: int = 1

@@ -13,6 +13,7 @@ from lynkeus.core.errors import SettingsError
 from lynkeus.simulate.search.stop.events import CLASSES, COLUMNS, UNITS, draw_events
 
 CHUNK = 20_000
+SCHEMA = Schema("table", COLUMNS, UNITS, (len(COLUMNS),), classes=CLASSES, instrument="stop")
 SIGNAL_PB, BACKGROUND_PB = (
     17.6 * 0.059 / 1000,
     844_000 * 8.2e-4 / 1000,
@@ -27,7 +28,7 @@ class StopSearch:
     n: int = 20_000
     seed: int = 1
     luminosity: float = 30.0
-    schema: Schema = Schema("table", COLUMNS, UNITS, (len(COLUMNS),), classes=CLASSES, instrument="stop")
+    schema: Schema = SCHEMA
 
     def __post_init__(self) -> None:
         for name in ("n", "seed"):
