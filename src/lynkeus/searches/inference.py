@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from lynkeus.core import SettingsError
 from lynkeus.core.extras import needing
 from lynkeus.core.progress import ReportProgress, silent
+from lynkeus.searches.asymptotic import Asymptotic
 
 FEW_EVENTS = 5.0  # expected in the most sensitive bin: below it asymptotic formulae are not to be trusted
 TOYS = 1000
@@ -148,15 +150,18 @@ def upper_limit(model: Model, toys: int | None = None, report: ReportProgress = 
     """
     number = (TOYS if model.fewest < FEW_EVENTS else 0) if toys is None else toys
     cache: dict[float, list[float]] = {}
+    with minuit(model.parameters) as pyhf:
+        fast = None if number else Asymptotic(pyhf, model.model, model.data)
 
-    def excluded(strength: float) -> list[float]:
-        if strength not in cache:
-            report(f"strength {strength:.3g}", min(len(cache) / 25, 1.0))
-            cache[strength] = _cls(model, strength, number)
-        return cache[strength]
+        def excluded(strength: float) -> list[float]:
+            if strength not in cache:
+                report(f"strength {strength:.3g}", min(len(cache) / 25, 1.0))
+                cache[strength] = fast(strength) if fast else _cls(model, strength, number)
+            return cache[strength]
 
-    found = [_crossing(excluded, k, cache) for k in range(6)]
-    return Limit(found[0], (found[1], found[2], found[3], found[4], found[5]), number)
+        found = [_crossing(excluded, k, cache) for k in (0, 3, 1, 5, 2, 4)]
+    observed, middle, low, high, lower, upper = found
+    return Limit(observed, (low, lower, middle, upper, high), number)
 
 
 def _cls(model: Model, strength: float, toys: int) -> list[float]:
@@ -198,17 +203,27 @@ def _crossing(excluded: Any, which: int, cache: Mapping[float, list[float]]) -> 
     for _ in range(40):
         if high - low < 1e-3 * high:
             break
-        middle = _guess(excluded, which, low, high)
+        middle = _guess(cache, which, low, high)
         low, high = (middle, high) if excluded(middle)[which] > LEVEL else (low, middle)
     return 0.5 * (low + high)
 
 
-def _guess(excluded: Any, which: int, low: float, high: float) -> float:
-    """Return where the logarithm of CLs, nearly a straight line, crosses; never too close to an end."""
-    left = np.log(max(excluded(low)[which], 1e-30)) if low > 0 else 0.0
-    right = np.log(max(excluded(high)[which], 1e-30))
-    share = (left - np.log(LEVEL)) / max(left - right, 1e-12)
-    return float(low + np.clip(share, 0.1, 0.9) * (high - low))
+def _guess(cache: Mapping[float, list[float]], which: int, low: float, high: float) -> float:
+    """Return where the logarithm of CLs, a smooth curve, crosses by the nearest points that are known; never too close
+    to an end."""
+    known = sorted({0.0: [1.0] * 6, **cache}.items())
+    x = np.array([strength for strength, _ in known])
+    y = np.log(np.maximum([own[which] for _, own in known], 1e-30)) - np.log(LEVEL)
+    near = np.argsort(np.abs(np.argsort(np.argsort(x)) - np.searchsorted(x, high)))[:4]
+    nodes = near[np.argsort(x[near])]
+    trial = float("nan")
+    if (np.diff(y[nodes]) < 0).all():
+        trial = float(PchipInterpolator(-y[nodes], x[nodes])(0.0))
+    if not low < trial < high:
+        left, right = y[np.searchsorted(x, low)], y[np.searchsorted(x, high)]
+        trial = low + left / max(left - right, 1e-12) * (high - low)
+    edge = 2e-4 * high  # beside the crossing, so that it is caught from both sides
+    return float(np.clip(trial, low + min(edge, 0.4 * (high - low)), high - min(edge, 0.4 * (high - low))))
 
 
 def discovery(model: Model, toys: int = 0) -> Discovery:

@@ -100,5 +100,7 @@ def _arrays(path: Path) -> Iterator[Table]:
         names = arrays.pop("names", np.array([f"column_{k}" for k in range(arrays["X"].shape[1])]))
         table |= {str(name): arrays["X"][:, k] for k, name in enumerate(names)}
     rows = len(next(iter(table.values()))) if table else len(next(a for a in arrays.values() if a.ndim == 1))
-    table |= {name: column for name, column in arrays.items() if column.shape == (rows,) and column.dtype.kind in "biufU"}
+    table |= {
+        name: column for name, column in arrays.items() if column.shape == (rows,) and column.dtype.kind in "biufU"
+    }
     yield table

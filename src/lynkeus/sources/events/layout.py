@@ -74,8 +74,8 @@ def _check(found: EventLayout, where: str) -> None:
             for column in held:
                 if found.columns and column not in found.columns:
                     raise SettingsError(
-                        f"{where}.shifted.{name}.{way}.{column}: is a variation without its nominal: there is no column "
-                        f"{column}{nearest(column, found.columns)}"
+                        f"{where}.shifted.{name}.{way}.{column}: is a variation without its nominal: there is no "
+                        f"column {column}{nearest(column, found.columns)}"
                     )
 
 

@@ -16,7 +16,7 @@ from lynkeus.core.extras import needing
 from lynkeus.sources.clouds.columns import LIST, NUMBER, TEXT, Jagged, Table, nearest, rows_of
 from lynkeus.sources.clouds.weaver.variables import as_awkward, needed, plain_of
 from lynkeus.sources.events.files import EventFile, event_files
-from lynkeus.sources.events.layout import EventLayout, event_layout
+from lynkeus.sources.events.layout import event_layout
 from lynkeus.sources.formats.layout import Layout
 from lynkeus.sources.formats.tables import listed
 from lynkeus.transforms.expressions import Expression, evaluate, parse
@@ -179,8 +179,8 @@ class EventSource:
             lacking = [name for name in expected.names if name not in given]
             if lacking:
                 raise SourceError(
-                    f"{self.path}: no column {lacking[0]}, which the model reads{nearest(lacking[0], given)}; name it in "
-                    "the layout"
+                    f"{self.path}: no column {lacking[0]}, which the model reads{nearest(lacking[0], given)}; name it "
+                    "in the layout"
                 )
             return {name: given[name] for name in expected.names}
         if not given:

@@ -23,9 +23,10 @@ def raw_events(process: str, masses: Floats, asked: Wanted, seed: tuple[int, ...
     if not (asked.data and asked.tail and process == "wjets"):
         return found
     rng = np.random.default_rng((*seed, 999_983))
+    bad = np.arange(len(masses))  # events that a draw has not kept yet
     for k in range(1, TAIL_ROUNDS):
-        weight = tail_weight(process, found["truth_w_pt"], asked.tail) / 2.0 ** max(0.0, -asked.tail)
-        bad = np.flatnonzero(rng.random(len(masses)) > weight) if k == 1 else bad[rng.random(len(bad)) > weight[bad]]
+        weight = tail_weight(process, found["truth_w_pt"][bad], asked.tail) / 2.0 ** max(0.0, -asked.tail)
+        bad = bad[rng.random(len(bad)) > weight]
         if not len(bad):
             break
         again = _made(process, masses[bad], asked, (*seed, k))

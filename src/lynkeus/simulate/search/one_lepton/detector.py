@@ -28,7 +28,8 @@ LEAST_HT, LEAST_LT, LEAST_JETS = 500.0, 300.0, 3
 @dataclass(frozen=True)
 class Shaken:
     """Chance of what was measured, drawn once, so that another energy scale changes the same events: `response`
-    (n, j) of jets, `tag` (n, j), `soft` (n, 2), `lepton` (n, l, 3), `top` (n, tops), `fake_top` (n,), `track` (n, l)."""
+    (n, j) of jets, `tag` (n, j), `soft` (n, 2), `lepton` (n, l, 3), `top` (n, tops), `fake_top`
+    (n,), `track` (n, l)."""
 
     response: Floats
     tag: Floats

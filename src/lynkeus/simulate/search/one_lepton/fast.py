@@ -36,7 +36,7 @@ def block(process: str, masses: Floats, scale: float, rng: np.random.Generator) 
 
 
 def events(process: str, masses: Floats, scale: float, seed: tuple[int, ...]) -> dict[str, Floats]:
-    """Return one selected event for each row of `masses` (n, 2). Raises SettingsError where next to none is selected."""
+    """Return a selected event for each row of `masses` (n, 2). Raises SettingsError where next to none is selected."""
     if process != "signal":
         return _alike(process, masses, scale, np.random.default_rng(seed))
     columns: dict[str, Floats] = {}
