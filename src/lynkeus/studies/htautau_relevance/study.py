@@ -12,14 +12,14 @@ from lynkeus.core import Against, Batch, Check, Schema, Tagging, plugins
 from lynkeus.core.protocols import Source
 from lynkeus.studies.htautau_relevance.look import RelevanceLook
 
-TRAIN, TEST = 60_000, 20_000
+TRAIN, TEST = 30_000, 8_000
 SMOKE_TRAIN, SMOKE_TEST = 6_000, 2_000
 
 
 def htautau_relevance(smoke: bool = False) -> Tagging:
     """Train by seeds, expand, and compare the ranking with what was put into the events."""
     train, test = (SMOKE_TRAIN, SMOKE_TEST) if smoke else (TRAIN, TEST)
-    options: dict[str, Any] = {"evolution": 500, "training": {"epochs": 4 if smoke else 16}}
+    options: dict[str, Any] = {"evolution": 500, "training": {"epochs": 4 if smoke else 12}}
     return Tagging(
         name="htautau_relevance",
         question=QUESTION,
@@ -38,8 +38,8 @@ def htautau_relevance(smoke: bool = False) -> Tagging:
 
 QUESTION = (
     "A network tells two ways to make a Higgs boson and four backgrounds apart. Taylor coefficients of first and "
-    "second order (Wunsch et al. 2018, arXiv:1803.08782) say which inputs and pairs of inputs each class hangs on. Of a "
-    "simulation it is known what distinguishes the processes: masses of ggH from Z, forward jets of qqH, b jets of "
+    "second order (Wunsch et al. 2018, arXiv:1803.08782) say which inputs and pairs of inputs each class hangs on. Of "
+    "a simulation it is known what distinguishes the processes: masses of ggH from Z, forward jets of qqH, b jets of "
     "top pairs. Does the ranking say that, is it the same for other seeds, and does shuffling inputs agree?"
 )
 

@@ -91,7 +91,8 @@ def _seen(
     (n, j) says so."""
     n, measured = len(invisible), []
     for one, hadronic in zip(visible, HADRONIC[channel], strict=True):
-        measured.append(one * rng.normal(1, TAU_RESOLUTION if hadronic else LEPTON_RESOLUTION, n).clip(0.5)[:, None])
+        spread = TAU_RESOLUTION if hadronic else LEPTON_RESOLUTION
+        measured.append(one * rng.normal(1, spread, n).clip(0.5)[:, None])
     smeared = jets * rng.normal(1, JET_RESOLUTION, jets.shape[:2]).clip(0.3)[..., None]
     total = np.hypot(jets[..., 0], jets[..., 1]).sum(axis=1) + 60.0
     resolution = 4.0 + 0.75 * np.sqrt(total)
@@ -113,7 +114,7 @@ def _pair(m: Floats, pt: Floats, jets: Floats, phi: Floats, channel: str, rng: R
     taus = _decay(m, pt, rng.normal(0, 1.1, n), phi, rng)
     shares = [_shares(n, hadronic, rng)[:, None] for hadronic in HADRONIC[channel]]
     visible = taus[0] * shares[0], taus[1] * shares[1]
-    invisible = sum(tau * (1 - share) for tau, share in zip(taus, shares, strict=True))[:, :2]
+    invisible = (taus[0] * (1 - shares[0]) + taus[1] * (1 - shares[1]))[:, :2]
     return _seen(visible, invisible, jets, np.zeros(jets.shape[:2], bool), channel, rng)
 
 
