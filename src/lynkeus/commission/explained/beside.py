@@ -132,10 +132,12 @@ def _said(names: tuple[str, ...], ranks: Floats) -> list[str]:
     for at in order[:NAMED]:
         one, other, rank = names[first[at]], names[second[at]], ranks[first[at], second[at]]
         what = "are copies of one another" if abs(rank) >= COPY else "carry much of the same"
-        found.append(
-            f"{one} and {other} {what} (rank correlation {rank:+.3f}): the network may use either, so a small "
-            "relevance of one says nothing; compare with_correlated, or leave one out"
-        )
+        found.append(f"{one} and {other} {what} (rank correlation {rank:+.3f})")
     if len(order) > NAMED:
         found.append(f"... and {len(order) - NAMED} more pairs: see correlated_with in the table")
+    if len(order):
+        found.append(
+            "of such inputs the network may use either, so that a small relevance of one says nothing: compare "
+            "with_correlated, or leave one out"
+        )
     return found

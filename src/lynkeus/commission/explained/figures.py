@@ -63,7 +63,7 @@ def overview(found: Explained) -> Figure:
         for row in largest(found, output):
             if row["order"] == 1 and row["input"] in inputs:
                 table[k, inputs.index(row["input"])] = row["relevance"]
-    figure = Figure(figsize=(1.8 + 0.5 * len(inputs), 1.6 + 0.42 * len(found.outputs)), layout="constrained")
+    figure = Figure(figsize=(1.8 + 0.43 * len(inputs), 1.6 + 0.42 * len(found.outputs)), layout="constrained")
     _cells(figure.subplots(), table, list(found.outputs), inputs, numbers=True)
     return finished(figure)
 
