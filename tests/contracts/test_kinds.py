@@ -21,10 +21,11 @@ from lynkeus.sources import InMemory
 from lynkeus.sources.images.folder import ImageSource
 from lynkeus.sources.runs.folder import RunFile
 from lynkeus.sources.runs.read import RunFolder
+from lynkeus.transforms.counts import counted
 
 SAMPLES = 240
 ODD = 7  # the sample that stands out
-ONE_KIND = ("table", "waveform", "image", "histogram", "cloud", "text")
+ONE_KIND = ("table", "waveform", "image", "histogram", "cloud", "counts", "text")
 
 
 class Loudest:
@@ -41,6 +42,8 @@ class Loudest:
     def sizes(self, batch: Batch) -> np.ndarray:
         if batch.schema.kind == "text":
             return np.array([float(len(text)) for text in batch.values])
+        if batch.schema.kind == "counts":
+            return batch.packed.groups["counts"].values.reshape(len(batch), -1).mean(axis=1)
         return np.abs(batch.values.astype(float)).reshape(len(batch), -1).mean(axis=1)
 
     def score(self, batch: Batch) -> np.ndarray:
@@ -48,7 +51,7 @@ class Loudest:
         return np.abs(self.sizes(batch) - self.mean_)[:, None] / self.spread_
 
     def explain(self, batch: Batch, output: str) -> np.ndarray:
-        return self.sizes(batch) if batch.schema.kind == "text" else np.abs(batch.values.astype(float))
+        return self.sizes(batch) if batch.schema.kind in ("counts", "text") else np.abs(batch.values.astype(float))
 
     def save(self, folder: Path) -> None:
         learned = {"schema": self.schema_.to_dict(), "mean": self.mean_, "spread": self.spread_}
@@ -115,6 +118,7 @@ def samples(kind: str, odd: bool = False, seed: int = 0) -> InMemory:
         "image": (1, 12, 12),
         "histogram": (30,),
         "cloud": (20, 3),
+        "counts": (20,),
         "text": (),
     }
     shape = shapes[kind]
@@ -124,6 +128,10 @@ def samples(kind: str, odd: bool = False, seed: int = 0) -> InMemory:
         values = np.array(["".join(rng.choice(list(string.ascii_lowercase), n)) for n in lengths], object)
         return InMemory(Batch(Schema("text", shape=()), values))
     values = rng.normal(10.0, 1.0, (SAMPLES, *shape))
+    if kind == "counts":
+        values[ODD] *= 10 if odd else 1
+        keys = [[("good", str(code), "T2_XX_Town") for code in range(20)]] * SAMPLES
+        return InMemory(counted(keys, values.tolist(), {}))
     values[ODD] *= 10 if odd else 1
     if kind == "image":
         values = np.clip(values, 0, 255).astype(np.uint8)
@@ -145,7 +153,7 @@ def test_every_kind_goes_from_fit_to_a_table(kind: str, scorer: str, tmp_path: P
     assert rows == SAMPLES
     assert int(np.argmax(table[output])) == ODD
     assert table[f"{output}_p_value"][ODD] < 0.05
-    assert kind == "text" or table["where"][ODD]
+    assert kind in ("counts", "text") or table["where"][ODD]
     assert 0.2 < np.mean(np.array(table[f"{output}_p_value"]) < 0.5) < 0.8
 
 

@@ -26,7 +26,7 @@ CASES = [
     (name, kind)
     for name, scorer in SCORERS.items()
     for kind in KINDS
-    if kind in about_of(scorer).kinds and not about_of(scorer).tags  # clouds of particles: test_taggers
+    if kind in about_of(scorer).kinds and not about_of(scorer).by_class  # clouds of particles: test_taggers
 ]
 QUICK = {"options": {"training": {"epochs": 5}}}  # for wrappers around networks
 COLUMNS = ("energy", "position")

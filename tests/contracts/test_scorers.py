@@ -32,14 +32,14 @@ CASES = [
     (name, kind)
     for name, scorer in SCORERS.items()
     for kind in ("table", "waveform")
-    if kind in about_of(scorer).kinds and name not in OF_PULSES and not about_of(scorer).tags
+    if kind in about_of(scorer).kinds and name not in OF_PULSES and not about_of(scorer).by_class
 ]
 ELSEWHERE = sorted(
     name
     for name, scorer in SCORERS.items()
     if not {"histogram", "cloud"} & set(about_of(scorer).kinds)
     and name not in dict(CASES)
-    and not about_of(scorer).tags  # of classes: test_taggers, tests/commission/test_explained
+    and not about_of(scorer).by_class  # of classes: test_taggers, tests/commission/test_explained
 )
 NAMES = tuple(f"BPM.{number}/x" for number in range(CHANNELS))
 

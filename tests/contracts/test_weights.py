@@ -30,7 +30,7 @@ ROBUST = ("three_sigma", "pca_residual", "mahalanobis", "isolation_forest", "one
 # effective number of samples, of which copies have 25 times as many.
 NEAR = {"three_sigma": 1e-9, "pca_residual": 1e-9, "mahalanobis": 0.15}
 ALL_COUNTING = sorted(scorers_with_weights())
-COUNTING = [name for name in ALL_COUNTING if not plugins.about(name).tags]  # of classes: test_taggers
+COUNTING = [name for name in ALL_COUNTING if not plugins.about(name).by_class]  # of classes: test_taggers
 OTHERS = sorted(set(plugins.entries("scorers")) - set(ALL_COUNTING))
 
 

@@ -36,7 +36,6 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.monitor.human_labels import human_labels
-    from lynkeus.sources import open_source
 
     check_output(options.output)
     if options.run_per_file:
@@ -48,12 +47,12 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        opened = open_source(options.data, kept, options.meta, pictures=_reads_pictures(options.scorer))
-        if _weighs_events(options, opened):
-            kept = replace(layout, weight=WEIGHT)
-            opened = open_source(options.data, kept)
-            say(screen, [f"{options.data}: {WEIGHT} is taken as how much each event counts, not as an input"])
+<<<<<<< HEAD
+        opened, kept = _with_weights(options, layout, kept)
         source = Passes(opened, bar)
+=======
+        source = Passes(open_source(options.data, kept, options.meta, **_meant(options)), bar)
+>>>>>>> search
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -92,6 +91,18 @@ def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
     given["blocks"] = (Block(options.array),) if options.array else ()
     given = {name: value for name, value in given.items() if value}
     return replace(layout, **given), bool(given)
+
+
+def _with_weights(options: FitOptions, layout: Layout, kept: Layout | None) -> tuple[Source, Layout | None]:
+    """Open the data and return them with the layout that is kept; weights of events are found by their usual name."""
+    from lynkeus.sources import open_source
+
+    opened = open_source(options.data, kept, options.meta, pictures=_reads_pictures(options.scorer))
+    if not _weighs_events(options, opened):
+        return opened, kept
+    say(screen, [f"{options.data}: {WEIGHT} is taken as how much each event counts, not as an input"])
+    kept = replace(layout, weight=WEIGHT)
+    return open_source(options.data, kept), kept
 
 
 def _weighs_events(options: FitOptions, source: Source) -> bool:
@@ -151,6 +162,20 @@ def _reads_pictures(scorer: str | None) -> bool:
     """Whether all scorers named read images and nothing else, so that an array of three axes is meant to be some."""
     names = (scorer or "auto").split(",")
     return all(name != "auto" and plugins.about(name).kinds == ("image",) for name in names)
+
+
+def _meant(options: FitOptions) -> dict[str, Any]:
+    """Return what kind of samples the scorer makes of files that hold several."""
+    return {"pictures": _reads_pictures(options.scorer), "text": _text_of(options)}
+
+
+def _text_of(options: FitOptions) -> str | None:
+    """Return the column of texts where texts are meant, "" where it is to be found; None for all other data."""
+    names = (options.scorer or "auto").split(",")
+    reads = all(name != "auto" and plugins.about(name).kinds == ("text",) for name in names)
+    if options.text and not reads:
+        raise SettingsError(f"--text {options.text}: only scorers of texts read a column of texts: -s text")
+    return options.text if reads else None
 
 
 def _check_kinds(names: list[str], source: Source, window: int) -> None:

@@ -18,6 +18,9 @@ SHOWN = 30  # incidents of the training data that are printed
 
 def say_what_was_learned(fitted: Fitted, output: Path) -> None:
     """Say what a fit learned from, what it left out, and where the model is."""
+    if about_of(fitted.scorer).labels == "heads":
+        _say_heads(fitted, output)
+        return
     if about_of(fitted.scorer).tags:
         _say_classes(fitted, output)
         return
@@ -60,6 +63,15 @@ def _incident(incident: dict[str, Any]) -> str:
     at = datetime.fromtimestamp(incident["start_ns"] / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
     seconds = (incident["end_ns"] - incident["start_ns"]) / 1e9
     return f"{at}  {incident['output']:8s} {incident['where']:20s} {seconds:5.0f} s"
+
+
+def _say_heads(fitted: Fitted, output: Path) -> None:
+    """Say of a model of questions how often each answer was given."""
+    say(screen, fitted.messages)
+    for question, counts in fitted.lineage["classes"].items():
+        said = ", ".join(f"{many} {word}" for word, many in sorted(counts.items(), key=lambda one: -one[1])[:SHOWN])
+        say(screen, [f"{question}: {said}"])
+    say(screen, [f"{output}: {fitted.name}, learned from {fitted.lineage['samples']} samples"])
 
 
 def _say_classes(fitted: Fitted, output: Path) -> None:

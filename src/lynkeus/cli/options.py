@@ -52,6 +52,7 @@ class FitOptions:
     stride: Annotated[int, typer.Option(min=0, help="Rows between windows; 0: no overlap (auto: an eighth)")] = 0
     labels: Annotated[str | None, typer.Option(help="Array or column of labels: 0 good, 1 anomalous")] = None
     weights: Annotated[str | None, typer.Option(help="Array or column that says how much each row counts")] = None
+    text: Annotated[str, typer.Option(help="Texts: the column that holds them; without, it is found")] = ""
     verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
     monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
     context: Annotated[list[str] | None, typer.Option(help="Channels that cause, such as 'MAG*': orbit")] = None

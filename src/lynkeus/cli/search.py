@@ -52,7 +52,7 @@ def _lines(found: Search) -> list[str]:
         lines.append(f"... and {len(found.likelihoods) - SHOWN} more points")
     if found.global_p:
         lines.append(
-            f"most conspicuous: {found.global_p['best']}; data without a signal are as odd at any of {len(found.points)} points "
-            f"with a chance of {found.global_p['global']:.2g}"
+            f"most conspicuous: {found.global_p['best']}; data without a signal are as odd at any of "
+            f"{len(found.points)} points with a chance of {found.global_p['global']:.2g}"
         )
     return lines

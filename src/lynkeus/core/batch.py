@@ -24,6 +24,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "histogram": ("bin",),
     "table": ("column",),
     "cloud": ("particle", "feature"),
+    "counts": ("entry", "key"),
     "text": (),
 }
 

@@ -59,6 +59,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "deepak8": "lynkeus.scorers.taggers.deepak8:DeepAK8 [learn]",
         "jet_mass": "lynkeus.scorers.taggers.mass:JetMass",
         "jet_observables": "lynkeus.scorers.taggers.observables:JetObservables",
+        "advisor": "lynkeus.scorers.advisor.scorer:Advisor",
+        "text": "lynkeus.scorers.texts.scorer:Text",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
     },
@@ -84,6 +86,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "htautau": "lynkeus.simulate.search.htautau.source:HiggsToTaus",
         "stop": "lynkeus.simulate.search.stop.source:StopSearch",
         "one_lepton": "lynkeus.simulate.search.one_lepton.source:OneLepton",
+        "workflows": "lynkeus.simulate.workflows.source:Workflows",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",
@@ -100,6 +103,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "htautau_relevance": "lynkeus.studies.htautau_relevance.study:htautau_relevance [learn]",
         "asimov_loss": "lynkeus.studies.asimov_loss.study:asimov_loss [learn]",
         "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
+        "one_lepton": "lynkeus.studies.one_lepton.study:one_lepton [learn]",
     },
 }
 

@@ -23,7 +23,8 @@ class About:
 
     `kinds` of samples it reads, whether it is `learned` (a network is trained), what its explanation shows, the `cost`
     of a fit in words; which `labels` it uses: none, good or anomalous where there are any ("optional"), or
-    needs ("known"), or many "classes"; `constants`: columns that never change in the reference
+    needs ("known"), or many "classes", or answers to several
+    questions, "heads"; `constants`: columns that never change in the reference
     are not set aside for it; `weights`: whether samples count by their weights in its fit; `scale`: "-log10 p" where
     its score is already the decimal logarithm of how rare a good sample scores this high, so that nothing has to be
     calibrated; `recommended` for its kind of data: `-s auto` keeps it where nothing else is better beyond chance;
@@ -38,7 +39,7 @@ class About:
     learned: bool
     explains: str
     cost: str
-    labels: Literal["", "optional", "known", "classes"] = ""
+    labels: Literal["", "optional", "known", "classes", "heads"] = ""
     constants: bool = False
     weights: bool = False
     scale: Literal["", "-log10 p"] = ""
@@ -48,6 +49,11 @@ class About:
     titles: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
     tags: bool = False
+
+    @property
+    def by_class(self) -> bool:
+        """Return whether its scores are probabilities of classes."""
+        return self.tags or self.labels == "heads"
 
 
 @runtime_checkable
@@ -150,6 +156,22 @@ class Tags(Protocol):
     """
 
     def calibrate(self, source: Source) -> None: ...
+
+
+@runtime_checkable
+class Heads(Protocol):
+    """A Scorer that answers questions of each sample, each by one of several classes.
+
+    `heads`: the classes of each question. Its outputs are the probabilities of all of them, one question after the
+    other. `fit` learns from a source that numbers the answers (`Answered`), -1 where one is not known; `unseen_answers`
+    are the (n, outputs) probabilities that samples were given by scorers that had not seen them, and their (n, heads)
+    answers.
+    """
+
+    @property
+    def heads(self) -> Mapping[str, tuple[str, ...]]: ...
+
+    def unseen_answers(self) -> tuple[Scores, Array]: ...
 
 
 @runtime_checkable

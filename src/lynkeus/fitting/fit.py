@@ -33,6 +33,7 @@ from lynkeus.core.stated import Stated
 from lynkeus.fitting.classes import fit_classes
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.follow import follows
+from lynkeus.fitting.heads import fit_heads
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.reference import FOLDS, Reference, score_reference
@@ -105,6 +106,8 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     view = view_of(source, settings, about)
     if about.tags:
         return fit_classes(scorer, settings.scorer, view, source, settings.labels, settings.options)
+    if about.labels == "heads":
+        return fit_heads(scorer, settings.scorer, view, source, settings.labels, settings.options)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
     _require_enough(known, labelled.source, source.schema)

@@ -108,7 +108,7 @@ class Fitted:
         asked what they found (None: all), which takes longest.
         """
         scores = self._scores(batch)
-        asked = () if about_of(self.scorer).tags else asked  # what a class looks like is `explain`'s to say
+        asked = () if about_of(self.scorer).by_class else asked  # what a class looks like is `explain`'s to say
         columns = [self.calibrations[output] for output in self.scorer.outputs]
         p_values = np.stack([c.p_value(scores[:, k]) for k, c in enumerate(columns)], axis=1)
         rates = None

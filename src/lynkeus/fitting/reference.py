@@ -134,7 +134,7 @@ def _numbers(where: npt.NDArray[np.str_], names: tuple[str, ...]) -> npt.NDArray
 def mean_sample(batch: Batch) -> Floats:
     """Return (n, channel) float32: rows as they are, windows as their mean over time, images over pixels, NaN left
     out."""
-    if batch.schema.kind in ("cloud", "text"):
+    if batch.schema.kind in ("cloud", "counts", "text"):
         return np.empty((len(batch), 0), np.float32)  # of these there is no sample in the middle
     if batch.values.ndim == 2:
         return batch.values.astype(np.float32)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lynkeus.core import Batch, Describes, Finding, RunRecord, about_of
+from lynkeus.core import Batch, Describes, Finding, Heads, RunRecord, about_of
 from lynkeus.fitting.fitted import Fitted, Scored
 
 BOOKKEEPING = ("end_ns", "done_ns", "position", "fault_fraction")  # in meta, but nothing that names the sample
@@ -32,7 +32,10 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
         found["row"] = batch.meta["position"]  # in its file: a selection leaves some out, and events have several jets
     else:
         found["row"] = range(first_row, first_row + len(batch))
-    found |= {name: column for name, column in batch.meta.items() if name not in BOOKKEEPING and column.ndim == 1}
+    asked = fitted.scorer.heads if isinstance(fitted.scorer, Heads) else {}
+    known = {name: column for name, column in batch.meta.items() if name not in BOOKKEEPING and column.ndim == 1}
+    # What was answered by people is not what the model answers.
+    found |= {f"known_{name}" if name in asked else name: column for name, column in known.items()}
     for k, output in enumerate(fitted.scorer.outputs):
         found[output] = scored.scores[:, k]
         found[f"{output}_p_value"] = scored.p_values[:, k]
@@ -42,6 +45,8 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
         found["fault"] = scored.kinds.tolist()
     if isinstance(fitted.scorer, Describes):
         found |= fitted.scorer.further(batch)
+    if asked:
+        return found
     if about_of(fitted.scorer).tags:
         return found | _class_of(batch)
     found["where"] = scored.where(0).tolist()

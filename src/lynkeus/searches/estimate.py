@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from lynkeus.core import Floats, SettingsError
+from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.searches.inference import Model, best_fit
-from lynkeus.searches.normalise import Normalisation, Regions, normalise, pseudo_experiments
+from lynkeus.searches.normalise import Normalisation, Regions, normalise, pseudo_experiments, require_distinct
 from lynkeus.searches.plan.plan import Plan
 from lynkeus.searches.templates import Templates
 from lynkeus.searches.workspace import Channel, Sample, workspace
@@ -25,6 +24,7 @@ def estimate(plan: Plan, t: Templates) -> dict[str, Any]:
     Raises SettingsError: a singular matrix, an empty region, a negative expectation.
     """
     regions = regions_of(plan, t, t.counts, t.variance)
+    require_distinct(regions)
     found = normalise(regions)
     fitted, errors = by_fit(regions)
     shifts = _shifts(plan, t, found)
@@ -52,7 +52,8 @@ def estimate(plan: Plan, t: Templates) -> dict[str, Any]:
         "closure": _closure(plan, t),
         "contamination": _contamination(plan, t, found),
         "prediction": prediction(plan, t, found, shifts),
-        "uncovered": t.uncovered, "simulated_background": _entries(plan, t),
+        "uncovered": t.uncovered, "assumed": list(t.assumed),
+        "simulated_background": _entries(plan, t),
     }  # fmt: skip
 
 
@@ -183,15 +184,13 @@ def prediction(plan: Plan, t: Templates, found: Normalisation, shifts: dict[str,
     return rows
 
 
-def _moved(
-    name: str, t: Templates, k: int, scaled: Sequence[int], fixed: Sequence[int], factors: tuple[Floats, Floats]
-) -> float:
+def _moved(name: str, t: Templates, k: int, scaled: Array, fixed: Array, factors: tuple[Floats, Floats]) -> float:
     """Return by how much a systematic moves the background of a cell, with the factors that move along."""
     value, shift = factors
     both = t.varied.get(name)
     if both is None:  # the normalisation of a fixed background: its factors, and itself by what it is
-        return float(shift @ t.counts[list(scaled), k])
-    up, down = (float((value + sign * shift) @ counts[list(scaled), k] + counts[list(fixed), k].sum())
+        return float(shift @ t.counts[scaled, k])
+    up, down = (float((value + sign * shift) @ counts[scaled, k] + counts[fixed, k].sum())
                 for sign, counts in ((1, both[0]), (-1, both[1])))  # fmt: skip
     return (up - down) / 2
 

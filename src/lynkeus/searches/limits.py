@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.core import Floats, SettingsError
+from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.metrics.significance import asimov_significance
 from lynkeus.searches.estimate import FREE, sigma_of
@@ -34,7 +34,7 @@ def channels(plan: Plan, t: Templates, factors: Sequence[float]) -> list[Channel
     return found
 
 
-def _sample(plan: Plan, t: Templates, name: str, own: Floats) -> Sample:
+def _sample(plan: Plan, t: Templates, name: str, own: Array) -> Sample:
     row = t.processes.index(name)
     counts = t.counts[row, own]
     systematics: dict[str, Variation] = {}

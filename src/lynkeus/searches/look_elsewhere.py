@@ -39,8 +39,8 @@ def look_elsewhere(
         for j, t in enumerate(every):
             own, cells = places[j] >= 0, len(t.observed)
             at, shape = number[own] * cells + places[j][own], t.counts.shape
-            seen = np.bincount(places[j][own], count[own], cells)
-            drawn = np.bincount(at, again[own], shape[0] * cells).reshape(shape)
+            seen: Floats = np.bincount(places[j][own], count[own], cells).astype(float)
+            drawn: Floats = np.bincount(at, again[own], shape[0] * cells).astype(float).reshape(shape)
             signal = t.processes.index(plan.signal)
             drawn[signal] = t.counts[signal]
             tests[k, j] = statistic(plan, t, seen, drawn)

@@ -174,6 +174,9 @@ def _said(found: Search, kept: Kept) -> list[str]:
             f"the background of the signal region has fewer than {FEW_SIMULATED} simulated events at {len(thin)} "
             f"points ({thin[0]}, ...): give more simulation of what comes there"
         )
+    bare = [f"{name}: {', '.join(own['assumed'])}" for name, own in found.estimates.items() if own["assumed"]]
+    if bare:
+        said.append(f"no simulated background ({'; '.join(bare[:3])}): taken as one event, uncertain by all of it")
     uncovered = found.estimates[first]["uncovered"]
     said += [f"{uncovered} events of data are in no region, and were left out as the plan says"] if uncovered else []
     said += [f"{kept.used} steps were done before, {kept.made} are new"] if kept.used else []

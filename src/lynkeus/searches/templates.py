@@ -28,7 +28,8 @@ class Templates:
     """At one point: `counts` and `variance` (processes, cells) sums of weights and of their squares; `varied` of each
     systematic (2, processes, cells) up and down; `observed` (cells,) events of data, NaN where they stay blind;
     `uncovered`: data in no region; `half` (2, processes, cells) of two halves of the
-    simulation, each scaled to the whole; `entries` (processes, cells) simulated events."""
+    simulation, each scaled to the whole; `entries` (processes, cells) simulated events; `assumed`: bins
+    of signal regions whose background is an assumption."""
 
     point: Point
     cells: Cells
@@ -40,15 +41,16 @@ class Templates:
     uncovered: int
     half: Floats
     entries: Floats
+    assumed: tuple[str, ...] = ()
 
     @property
     def control(self) -> Array:
         """Return (cells,) which cells are control regions."""
         return ~self.cells.is_signal
 
-    def rows(self, names: tuple[str, ...]) -> list[int]:
+    def rows(self, names: tuple[str, ...]) -> Array:
         """Return the rows of processes."""
-        return [self.processes.index(name) for name in names]
+        return np.array([self.processes.index(name) for name in names], np.int64)
 
 
 def templates(plan: Plan, classifier: Classifier, sample: Sample, point: Point, unblind: bool) -> Templates:
@@ -76,17 +78,55 @@ def templates(plan: Plan, classifier: Classifier, sample: Sample, point: Point, 
     summed = _Sums(len(plan.processes), len(cells.region_of))
     halves = np.arange(len(place)) % 2
     weight = simulation.weight
-    varied = {
-        one.name: _varied(plan, classifier, sample, kept, point, cells, one, summed, (number, place))
-        for one in plan.systematics
-    }
+    at = _At(plan, classifier, simulation, point, cells, summed, number, place)
+    varied = {one.name: _varied(at, sample, one) for one in plan.systematics}
     observed, uncovered = _observed(plan, classifier, sample.data, point, cells, unblind)
+    counts, variance = summed(number, place, weight), summed(number, place, weight**2)
+    entries = summed(number, place, np.ones(len(place)))
+    assumed = _assume(plan, cells, counts, variance, entries, varied)
     return Templates(
-        point, cells, plan.processes, summed(number, place, weight), summed(number, place, weight**2), varied, observed,
-        uncovered,
+        point, cells, plan.processes, counts, variance, varied, observed, uncovered,
         np.stack([summed(number, np.where(halves == k, place, NOWHERE), 2 * weight) for k in (0, 1)]),
-        summed(number, place, np.ones(len(place))),
+        entries, assumed,
     )  # fmt: skip
+
+
+def _assume(
+    plan: Plan, cells: Cells, counts: Floats, variance: Floats, entries: Floats, varied: Mapping[str, Floats]
+) -> tuple[str, ...]:
+    """Put one event of background, uncertain by all of it, into bins of signal regions where none was simulated, and
+    return their names: no simulated event is not no background. It is of the process whose events weigh most."""
+    rows = [plan.processes.index(name) for name in plan.backgrounds]
+    bare = np.flatnonzero(cells.is_signal & (entries[rows].sum(axis=0) == 0))
+    weights = counts[rows].sum(axis=1) / np.maximum(entries[rows].sum(axis=1), 1.0)
+    row, weight = rows[int(np.argmax(weights))], float(weights.max())
+    counts[row, bare], variance[row, bare] = weight, weight**2
+    for both in varied.values():
+        both[:, row, bare] = np.maximum(both[:, row, bare], weight)
+    return tuple(cells.names[k] for k in bare)
+
+
+@dataclass(frozen=True)
+class _At:
+    """A point: its events of `simulation`, of which process `number` and in which cell `place` each is."""
+
+    plan: Plan
+    classifier: Classifier
+    simulation: Events
+    point: Point
+    cells: Cells
+    summed: _Sums
+    number: Array
+    place: Array
+
+    def places(self, events: Events, shifted: Mapping[str, str]) -> Array:
+        """Return (n,) the cell of each event; shifted columns stand for others, in cuts too."""
+        if shifted:
+            columns = {**events.columns, **{name: events.columns[own] for name, own in shifted.items()}}
+            events = Events(events.name, columns, events.weight)
+        p = self.classifier.probabilities(events, self.point)
+        inside = members(self.plan, self.classifier, events, p, "")
+        return cells_of(self.cells, inside, p[:, self.classifier.classes.index(self.plan.signal)])
 
 
 class _Sums:
@@ -98,7 +138,8 @@ class _Sums:
     def __call__(self, number: Array, place: Array, weight: Floats) -> Floats:
         own = (number >= 0) & (place >= 0)
         at = number[own] * self.cells + place[own]
-        return np.bincount(at, weight[own], self.processes * self.cells).reshape(self.processes, self.cells)
+        found: Floats = np.bincount(at, np.asarray(weight, float)[own], self.processes * self.cells).astype(float)
+        return found.reshape(self.processes, self.cells)
 
 
 def points_of(plan: Plan, simulation: Events) -> tuple[Point, ...]:
@@ -131,14 +172,10 @@ def _numbers(plan: Plan, events: Events) -> Array:
     return found
 
 
-def _varied(
-    plan: Plan, classifier: Classifier, sample: Sample, kept: Array, point: Point, cells: Cells, one: Systematic,
-    summed: _Sums, nominal: tuple[Array, Array],
-) -> Floats:  # fmt: skip
+def _varied(at: _At, sample: Sample, one: Systematic) -> Floats:
     """Return (2, processes, cells) with a systematic up and down; of processes that it does not change the nominal."""
-    simulation = sample.simulation.cut(kept)
-    number, place = nominal
-    plain = summed(number, place, simulation.weight)
+    plan, simulation, summed = at.plan, at.simulation, at.summed
+    plain = summed(at.number, at.place, simulation.weight)
     found = np.stack([plain, plain])
     changed = [plan.processes.index(name) for name in (one.processes or _all(plan, one))]
     for k, way in enumerate(WAYS):
@@ -147,19 +184,16 @@ def _varied(
         elif one.kind == WEIGHTS:
             column = f"weight_{one.name}_{way}"
             _require(simulation, [column], one)
-            counts = summed(number, place, simulation.values([column])[:, 0])
+            counts = summed(at.number, at.place, simulation.values([column])[:, 0])
         elif one.kind == COLUMNS:
             end = f"_{one.name}_{way}"
             shifted = {name.removesuffix(end): name for name in simulation.columns if name.endswith(end)}
             _require(simulation, [f"COLUMN{end}"] if not shifted else [], one)
-            at = _places(plan, classifier, simulation, point, cells, shifted)
-            counts = summed(number, at, simulation.weight)
+            counts = summed(at.number, at.places(simulation, shifted), simulation.weight)
         else:
             other = sample.other[one.name, way]
-            own = _of_point(plan, other, point) | ~other.of(plan.signal, plan.samples.labels)
-            other = other.cut(own)
-            at = _places(plan, classifier, other, point, cells, {})
-            counts = summed(_numbers_or_none(plan, other), at, other.weight)
+            other = other.cut(_of_point(plan, other, at.point) | ~other.of(plan.signal, plan.samples.labels))
+            counts = summed(_numbers_or_none(plan, other), at.places(other, {}), other.weight)
             there = np.array([other.of(name, plan.samples.labels).any() for name in plan.processes])
             counts = np.where(there[:, None], counts, plain)
         found[k, changed] = counts[changed]
@@ -185,17 +219,6 @@ def _require(events: Events, columns: list[str], one: Systematic) -> None:
             f"{events.name}: systematics.{one.name}: has no column {lacking[0]} (kind {one.kind}); write it, or leave "
             "the systematic out"
         )
-
-
-def _places(
-    plan: Plan, classifier: Classifier, events: Events, point: Point, cells: Cells, shifted: Mapping[str, str]
-) -> Array:
-    """Return (n,) the cell of each event; with shifted columns these stand for the others, in cuts too."""
-    if shifted:
-        columns = {**events.columns, **{name: events.columns[own] for name, own in shifted.items()}}
-        events = Events(events.name, columns, events.weight)
-    p = classifier.probabilities(events, point)
-    return cells_of(cells, members(plan, classifier, events, p, ""), p[:, classifier.classes.index(plan.signal)])
 
 
 def _observed(

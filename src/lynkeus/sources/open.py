@@ -23,6 +23,8 @@ from lynkeus.sources.images.bundle import ImageBundle, is_image_bundle
 from lynkeus.sources.images.files import ENDINGS, find_images, images_with_meta
 from lynkeus.sources.images.frames import ENDINGS as FRAMES
 from lynkeus.sources.images.frames import FrameSource, pictures_in
+from lynkeus.sources.tasks.source import TaskSource, holds_tasks
+from lynkeus.sources.texts.source import TEXT, TextSource
 from lynkeus.sources.wrappers.finite import Finite
 from lynkeus.sources.wrappers.guarded import Guarded
 from lynkeus.sources.wrappers.matched import matched
@@ -47,6 +49,7 @@ def open_source(
     meta: str | Path | None = None,
     expected: Schema | None = None,
     pictures: bool = False,
+    text: str | None = None,
 ) -> Source:
     """Open a file, a bundle, a folder or pattern of files (read in time order), images, or a URL (`sim://orbit?seed=1`).
 
@@ -54,9 +57,12 @@ def open_source(
     that cost is in the source's `messages`. A folder of images (any depth), a pattern of them or one image gives an
     ImageSource, to which `meta` is the table of what is known of each; so does an HDF5 file of pictures, and where
     `pictures` are meant any array (n, row, column). `expected`: the schema that a model reads; its channels are found,
-    others are left out. Files and folders of `lynkeus generate` need neither. Raises SourceError or SettingsError:
-    what, where, what to do; also where a folder holds both images and tables, unless `meta` says that images are meant.
+    others are left out. `text`: the column of texts, where texts are meant ("": it is found). Files and folders of
+    `lynkeus generate` need neither. Raises SourceError or SettingsError: what, where, what to do; also where a folder
+    holds both images and tables, unless `meta` says that images are meant.
     """
+    if text is not None or (expected is not None and expected.kind == TEXT):
+        return TextSource(data, text or "", expected.names[0] if expected else "")
     if "://" in str(data):
         return _open_url(str(data), layout)
     with one_line(data):
@@ -65,6 +71,8 @@ def open_source(
             from lynkeus.sources.events.source import EventSource
 
             return Finite(EventSource(path, events, expected))
+        if holds_tasks(path):
+            return TaskSource(path)
         clouds = None if meta or pictures else _clouds(path, layout, expected)
         if clouds is not None:
             return clouds

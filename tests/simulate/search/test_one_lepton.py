@@ -153,3 +153,25 @@ def test_a_tail_falls_and_bends_the_weights_of_simulation() -> None:
 def test_bad_settings_are_one_line(query: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         open_source(f"sim://one_lepton?{query}")
+
+
+@pytest.mark.slow(6)
+def test_pythia_makes_the_same_columns() -> None:
+    pytest.importorskip("pythia8mc")
+    pytest.importorskip("fastjet")
+    from lynkeus.simulate.search.one_lepton.pythia.make import events
+    from lynkeus.simulate.search.one_lepton.pythia.slha import slha_text
+
+    assert "1.0  3  6  -6  1000022" in slha_text(1900, 100)
+    found = events("signal", np.tile((1900.0, 100.0), (20, 1)), 1.0, (1, 2))
+    fast = next(iter(OneLepton(n=20, processes="signal", points="1900_100", seed=1)))
+    assert set(found) >= set(fast.schema.names) - {"m_gluino", "m_lsp"}
+    assert {f"{name}_jec_up" for name in ("met", "ht", "n_jet")} <= set(found)
+    assert all(len(column) == 20 for column in found.values())
+    assert 450 < found["met"].mean() < 900
+    assert found["n_jet"].mean() > 6
+    assert found["n_b"].mean() > 1
+    assert (found["lt"] > 300).all()
+    assert (found["ht_jec_up"] >= found["ht_jec_down"]).all()
+    with pytest.raises(SettingsError, match="decays gluinos to real tops"):
+        events("signal", np.tile((1500.0, 1200.0), (1, 1)), 1.0, (1,))

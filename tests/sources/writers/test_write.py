@@ -26,6 +26,7 @@ FILES = {
     "sim://hydro?n=2&size=40&dx=0.7&b=0-2": (".npz",),
 }
 RUNS = ("sim://noble?runs=3&events=200&fault=all", "sim://pulses?kind=cloud&runs=3&pulses=50")
+TASKS = ("sim://workflows?n=60",)  # tests/sources/tasks/test_tasks.py
 CLOUDS = ("sim://jets?n=8",)  # tests/sources/writers/test_clouds.py
 IMAGES = (
     "sim://surface?images=6&size=48x64&defects=0.5&kind=pit&positions=3",
@@ -34,7 +35,7 @@ IMAGES = (
 
 
 def test_every_simulator_is_tried() -> None:
-    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *CLOUDS, *IMAGES)}
+    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *CLOUDS, *TASKS, *IMAGES)}
     assert set(plugins.BUILT_IN["simulators"]) == tried
 
 

@@ -11,8 +11,8 @@ from lynkeus.core import ModelError, Schema, SettingsError, plugins
 from lynkeus.networks.taggers.weaver import from_weaver, read_weights, to_weaver, write_weights
 from lynkeus.scorers.taggers.inputs import features_of, roles_of
 from lynkeus.scorers.taggers.network import NetworkTagger, Tags
-from lynkeus.scorers.taggers.probabilities import Probabilities
 from lynkeus.training import History
+from lynkeus.transforms.probabilities import Probabilities
 
 NAMES = {"ParticleNet": "particle_net", "ParticleTransformer": "particle_transformer"}
 READ = {"ParticleNet": ("points", "features"), "ParticleTransformer": ("features", "vectors")}

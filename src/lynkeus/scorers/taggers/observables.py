@@ -12,9 +12,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lynkeus.core import About, Array, Batch, Floats, SettingsError, Source
 from lynkeus.files.arrays import arrays_of, part_of
-from lynkeus.scorers.taggers.boosted import Boosted, boosted_of, two_sided
 from lynkeus.scorers.taggers.by_observables import ByObservables
 from lynkeus.scorers.taggers.tagger import names_of
+from lynkeus.transforms.boosted import Boosted, boosted_of, two_sided
 from lynkeus.transforms.jets.observables import OBSERVABLES
 
 

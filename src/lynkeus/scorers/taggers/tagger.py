@@ -13,7 +13,7 @@ from lynkeus.core import Array, Batch, Floats, Group, Packed, Schema, SchemaErro
 from lynkeus.core.background import log_odds
 from lynkeus.core.weights import joined_weights
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.scorers.taggers.probabilities import Probabilities, calibrated
+from lynkeus.transforms.probabilities import Probabilities, calibrated
 
 CALIBRATION = "probability_"
 

@@ -91,7 +91,8 @@ def _samples(given: Mapping[str, Any], where: str, folder: Path) -> Samples:
         raise SettingsError(f"{where}: give training (events that the classifier learns from) or a model")
     select = given.get("select")
     found = Samples(
-        tuple(_place(one, folder) for one in several), *(_place(texts[name], folder) for name in texts),
+        tuple(_place(one, folder) for one in several), _place(texts["data"], folder),
+        _place(texts["training"], folder), _place(texts["model"], folder), _place(texts["layout"], folder),
         _text(given, "labels", where, "process"), _text(given, "weights", where, "weight"),
         None if select is None else parse(str(select), f"{where}.select"),
     )  # fmt: skip

@@ -51,7 +51,10 @@ class FlatFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         first = next(self._read(), {})
-        self.types = {name: TEXT if column.dtype.kind in "US" else NUMBER for name, column in first.items()}
+        self.types: Mapping[str, str] = {
+            name: TEXT if isinstance(column, np.ndarray) and column.dtype.kind in "US" else NUMBER
+            for name, column in first.items()
+        }
 
     def _read(self) -> Iterator[Table]:
         yield from pieces_of(self.path, _arrays(self.path)) if self.path.suffix == ".npz" else read_events(self.path)  # type: ignore[misc]

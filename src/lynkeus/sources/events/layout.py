@@ -53,10 +53,11 @@ def event_layout(given: Mapping[str, Any], name: str) -> EventLayout:
     _known(given, [own.name for own in fields(EventLayout)], where)
     weights = {key: _ways(own, f"{where}.weights.{key}") for key, own in _table(given, "weights", where).items()}
     shifted = {key: _shifts(own, f"{where}.shifted.{key}") for key, own in _table(given, "shifted", where).items()}
+    named = {part: _named(given, part, where) for part in ("columns", "variables", "observers", "processes", "regions")}
     found = EventLayout(
         _text(given, "tree", where), _one(given.get("select"), f"{where}.select"),
-        _one(given.get("weight"), f"{where}.weight"),
-        *(_named(given, part, where) for part in ("columns", "variables", "observers", "processes", "regions")),
+        _one(given.get("weight"), f"{where}.weight"), named["columns"], named["variables"], named["observers"],
+        named["processes"], named["regions"],
         {str(key): str(own) for key, own in _table(given, "files", where).items()}, weights, shifted,
     )  # fmt: skip
     _check(found, where)

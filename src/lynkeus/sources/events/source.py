@@ -156,7 +156,7 @@ class EventSource:
     def _first(self, conditions: Mapping[str, Expression], held: Columns, what: str) -> Array:
         """Return (n,) the first name whose condition holds, '' where none does."""
         found = np.full(held.rows, "", dtype=f"<U{max(map(len, conditions))}")
-        for name, condition in reversed(conditions.items()):
+        for name, condition in reversed(list(conditions.items())):
             found[held.value(condition, f"{what} {name}").astype(bool)] = name
         self.notes[f"of no {what}"] += int((found == "").sum())
         return found

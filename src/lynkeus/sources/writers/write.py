@@ -17,6 +17,7 @@ from lynkeus.sources.writers.clouds import (
 )
 from lynkeus.sources.writers.files import write_hdf5, write_npz, write_parquet
 from lynkeus.sources.writers.folders import write_images, write_runs
+from lynkeus.sources.writers.tasks import write_tasks
 
 JETS = "packed clouds"
 MAPS = "maps"
@@ -28,10 +29,11 @@ CLOUDS: dict[str, Callable[[Source, Path], int]] = {
     ".parquet": write_cloud_parquet, ".h5": write_cloud_hdf5, ".hdf5": write_cloud_hdf5, ".npz": write_cloud_npz,
     ".root": write_cloud_root,
 }  # fmt: skip
+TASKS: dict[str, Callable[[Source, Path], int]] = {".json": write_tasks}
 FOLDERS: dict[str, Callable[[Source, Path], int]] = {"cloud": write_runs, "image": write_images}
 CALLED = {
     "cloud": "runs", JETS: "jets", MAPS: "maps", "image": "images", "table": "rows", "waveform": "waveforms",
-    "histogram": "histograms",
+    "histogram": "histograms", "counts": "tasks",
 }  # fmt: skip
 
 
@@ -91,4 +93,4 @@ def kind_of(schema: Schema) -> str:
 
 
 def _files(kind: str) -> dict[str, Callable[[Source, Path], int]]:
-    return CLOUDS if kind == JETS else FILES
+    return {JETS: CLOUDS, "counts": TASKS}.get(kind, FILES)

@@ -50,7 +50,7 @@ class Shaken:
         response = np.clip(1.0 + width * rng.standard_normal(pt.shape), 0.1, 3.0)
         return cls(
             response, rng.random((count, jets)), rng.normal(0, SOFT, (count, 2)), rng.random((count, leptons, 3)),
-            rng.random((count, max(tops, 1))), rng.random(count), rng.random((count, leptons)),
+            rng.random((count, max(tops, 1))), np.asarray(rng.random(count)), rng.random((count, leptons)),
         )  # fmt: skip
 
     def cut(self, rows: Array) -> Shaken:
@@ -104,7 +104,7 @@ def _leptons(made: Partons, chance: Shaken) -> tuple[Floats, Array, Array]:
     own[rows, first] = found[rows, first]
     veto = ~own & (pt > VETO_PT) & inside & (found | (chance.lepton[..., 1] < VETO_EFFICIENCY))
     lost = ~own & (pt > TRACK_PT) & inside & (chance.track < TRACK_EFFICIENCY)
-    return np.where(own[rows, first][:, None], made.leptons[rows, first], 0.0), lost, veto.any(axis=1)
+    return np.where(own[rows, first][:, None], made.leptons[rows, first], 0.0), lost, np.asarray(veto.any(axis=1))
 
 
 def _tag_chance(flavour: Array, pt: Floats) -> Floats:

@@ -78,7 +78,7 @@ class OneLepton:
 
     def _expected(self, name: str, point: str) -> float:
         if self.engine == "pythia":
-            from lynkeus.simulate.search.one_lepton.pythia.expected import expected as by_pythia
+            from lynkeus.simulate.search.one_lepton.pythia.make import expected as by_pythia
 
             return by_pythia(name, point, self.wanted.scale)
         # In simulation a tail bends the weights, in data it changes how many there are.

@@ -1,0 +1,245 @@
+"""Advisor: the probability of each action about a failed task, whether it may be taken without asking, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from lynkeus.core import (
+    About,
+    Array,
+    Batch,
+    Floats,
+    Group,
+    LastBatch,
+    Packed,
+    SchemaError,
+    Scores,
+    SettingsError,
+    Source,
+)
+from lynkeus.core.background import log_odds
+from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.scorers.advisor.cases import MOST_CASES, Cases, count_patterns, patterns, told
+from lynkeus.scorers.advisor.features import Vocabulary
+from lynkeus.scorers.advisor.learners import IMBALANCE, KINDS
+from lynkeus.scorers.advisor.learning import Learned, learn_all
+from lynkeus.scorers.advisor.promise import NEVER
+from lynkeus.transforms.counts import COUNTS, KEYS
+
+LEARNED = "learned.json"  # words: of the vocabulary, patterns, and decisions that are doubtful
+
+
+@dataclass
+class Advisor:
+    """Two stages for the first question, the action: is it the usual one; if not, which. Further questions have one.
+
+    `learner`: linear, boosted or auto; `imbalance`: none, weights, smote or auto (whichever is best on tasks that were
+    not seen); `false_alarms`: share of usual tasks that may be flagged, 0: no more is wrong than without advice;
+    `max_error`: share of applied actions that may be wrong, with confidence `sure`; `cost_wrong`: of a wrong action,
+    where asking costs 1; `trials` of Optuna for the settings of the learner, 0: none. Learned: `learned_`.
+    """
+
+    name: ClassVar[str] = "advisor"
+    about: ClassVar[About] = About(("counts",), False, "errors left out", "a minute", labels="heads", recommended=True)
+    learner: str = "auto"
+    imbalance: str = "auto"
+    false_alarms: float = 0.0
+    max_error: float = 0.05
+    sure: float = 0.9
+    cost_wrong: float = 10.0
+    folds: int = 5
+    trials: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, known in (("learner", KINDS), ("imbalance", IMBALANCE)):
+            if getattr(self, name) not in ("auto", *known):
+                raise SettingsError(f"{name} {getattr(self, name)!r} is not one of auto, {', '.join(known)}")
+        if not (0 <= self.false_alarms < 1 and 0 < self.max_error < 1 and 0 < self.sure < 1):
+            raise SettingsError("false_alarms, max_error and sure are shares, from 0 to 1")
+        self._last: LastBatch[Floats] = LastBatch()
+        if self.cost_wrong < 1 or self.folds < 2 or self.trials < 0:
+            raise SettingsError("cost_wrong must be at least 1, folds at least 2, trials at least 0")
+
+    @property
+    def heads(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the answers of each question; the first is the action. Empty before the fit."""
+        return self.learned_.heads if hasattr(self, "learned_") else {}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return p_ACTION of each action, then p_QUESTION_ANSWER of further questions."""
+        first, *more = self.heads.items()
+        own = [f"p_{word}" for word in first[1]]
+        return (*own, *(f"p_{name}_{word}" for name, words in more for word in words))
+
+    def fit(self, source: Source) -> Self:
+        """Learn from tasks and what was decided about each. Raises SchemaError for other samples."""
+        if source.schema.kind != "counts":
+            raise SchemaError(
+                f"the scorer {self.name} reads failed tasks, counts of errors, got a {source.schema.kind}"
+            )
+        self.schema_ = source.schema
+        batches = list(source)
+        tasks = Packed.join([batch.packed for batch in batches])
+        truth = np.concatenate([np.asarray(batch.truth) for batch in batches])
+        names = np.concatenate([_names(batch) for batch in batches])
+        self.vocabulary_ = Vocabulary.of([tasks])
+        points = self.vocabulary_.features(tasks)
+        heads = dict(getattr(source, "heads", {}))
+        self.learned_, self._unseen, self.messages = learn_all(points, truth, heads, self)
+        action = next(iter(heads))
+        found = patterns(self.vocabulary_.entries(tasks), self.vocabulary_)
+        self.patterns_ = count_patterns(found, truth[:, 0], len(heads[action]))
+        self._remember(points, truth[:, 0], names)
+        self.facts = {"promise": self.learned_.promise._asdict(), "doubtful_decisions": len(self.doubtful_)}
+        return self
+
+    def _remember(self, points: Floats, truth: Array, names: Array) -> None:
+        """Keep cases to compare with, and the decisions that look wrong, the worst first."""
+        answered = np.flatnonzero(truth >= 0)
+        kept = answered[np.unique(np.linspace(0, len(answered) - 1, min(MOST_CASES, len(answered))).astype(int))]
+        self.cases_ = Cases.of(points[kept], truth[kept])
+        self.case_names_ = [str(name) for name in names[kept]]
+        self.seen_ = fingerprints(points)
+        own, scores = self.heads[next(iter(self.heads))], self._unseen[0]
+        wrong = np.flatnonzero(self.learned_.doubtful)
+        belief = scores[wrong, truth[wrong]]
+        self.doubtful_ = {
+            self.seen_[k]: {"task": str(names[k]), "given": own[truth[k]], "p_given": round(float(p), 4),
+                            "more_probable": own[int(scores[k, : len(own)].argmax())]}
+            for k, p in sorted(zip(wrong.tolist(), belief.tolist(), strict=True), key=lambda one: one[1])
+        }  # fmt: skip
+        if len(wrong):
+            worst = next(iter(self.doubtful_.values()))
+            self.messages.append(
+                f"{len(wrong)} decisions look doubtful, most of all {worst['given']} about {worst['task']} (rather "
+                f"{worst['more_probable']}); `lynkeus score` lists them in the column doubtful"
+            )
+
+    def unseen_answers(self) -> tuple[Scores, Array]:
+        """See `Heads`; of the last fit, not kept with a model."""
+        return self._unseen
+
+    def score(self, batch: Batch) -> Scores:
+        """Return the probabilities (n, outputs). Raises SchemaError for other samples than tasks."""
+        self.schema_.require(batch.schema, f"the scorer {self.name}")
+        return self.learned_.of(self._points(batch))
+
+    def _points(self, batch: Batch) -> Floats:
+        return self._last.of(batch, lambda one: self.vocabulary_.features(one.packed))
+
+    def further(self, batch: Batch) -> dict[str, Array]:
+        """Return the answer to each question, the `stage` that decided, whether to `apply` it without asking, how sure
+        (`confidence`), the `reason`, and where a decision is known whether it is `doubtful`."""
+        points, (first, *more) = self._points(batch), self.heads.items()
+        scores = self.learned_.of(points)
+        own = scores[:, : len(first[1])]
+        answer = self.learned_.stages.decide(own)
+        sure = own[np.arange(len(own)), answer]
+        found = {first[0]: np.array(first[1])[answer]}
+        start = len(first[1])
+        for name, words in more:
+            found[name] = np.array(words)[scores[:, start : start + len(words)].argmax(axis=1)]
+            start += len(words)
+        found["stage"] = np.where(answer == self.learned_.stages.usual, 1, 2)
+        found["confidence"] = sure
+        found["apply"] = sure >= min(self.learned_.promise.confidence, NEVER)
+        seen = patterns(self.vocabulary_.entries(batch.packed), self.vocabulary_)
+        found["reason"] = np.array(
+            [told(one, self.patterns_, int(k), first[1]) for one, k in zip(seen, answer.tolist(), strict=True)]
+        )
+        if first[0] in batch.meta:
+            found |= self._doubts(batch, own, first, points)
+        return found
+
+    def _doubts(
+        self, batch: Batch, own: Floats, first: tuple[str, tuple[str, ...]], points: Floats
+    ) -> dict[str, Array]:
+        """Return of each decision that is known how probable it is, and whether it is doubtful: as it was found when
+        it was learned from, for others now."""
+        places = {word: k for k, word in enumerate(first[1])}
+        given = np.array([places.get(str(word), -1) for word in batch.meta[first[0]].tolist()])
+        belief, now = self.learned_.doubts(own, given)
+        names, learned = fingerprints(points), set(self.seen_)
+        earlier = [self.doubtful_.get(name) for name in names]
+        belief = np.array([old["p_given"] if old else p for old, p in zip(earlier, belief.tolist(), strict=True)])
+        found = [
+            old["given"] == str(said) if old else bool(new) and name not in learned
+            for old, new, name, said in zip(earlier, now.tolist(), names, batch.meta[first[0]].tolist(), strict=True)
+        ]
+        return {"p_given": belief, "doubtful": np.array(found, bool)}
+
+    def similar(self, batch: Batch, many: int = 5) -> list[list[dict[str, Any]]]:
+        """Return of each task the past ones that are most like it: name, answer, and likeness (cosine)."""
+        near, alike = self.cases_.nearest(self.vocabulary_.features(batch.packed), many)
+        words = self.heads[next(iter(self.heads))]
+        return [
+            [{"task": self.case_names_[k], "answer": words[self.cases_.answered[k]], "likeness": round(float(c), 3)}
+             for k, c in zip(row, own, strict=True)]
+            for row, own in zip(near, alike, strict=True)
+        ]  # fmt: skip
+
+    def explain(self, batch: Batch, output: str) -> Any:
+        """Return Packed of the shape of the values: how much less the log odds of an output are without each count."""
+        column = self.outputs.index(output)
+        keys, counts = batch.packed.groups[KEYS], batch.packed.groups[COUNTS]
+        found = np.zeros(len(keys.values))
+        before = log_odds(self.score(batch)[:, column])
+        for task in range(len(batch)):
+            first, last = keys.offsets[task : task + 2]
+            rest = ~np.eye(int(last - first), dtype=bool)
+            one = np.flatnonzero(rest.ravel()) % max(int(last - first), 1) + first
+            lengths = np.full(int(last - first), max(int(last - first) - 1, 0))
+            if not len(lengths):
+                continue
+            left = {
+                KEYS: Group.of_lengths(keys.values[one], lengths),
+                COUNTS: Group.of_lengths(counts.values[one], lengths),
+            }
+            after = self.learned_.of(self.vocabulary_.features(Packed(left)))[:, column]
+            found[first:last] = before[task] - log_odds(after)
+        return Packed({
+            KEYS: Group(np.tile(found[:, None], (1, 3)), keys.offsets), COUNTS: Group(found[:, None], counts.offsets),
+        })  # fmt: skip
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted scorer to a folder."""
+        arrays = arrays_of(self.learned_.kept, "learned_") | arrays_of(self.cases_, "cases_")
+        write_folder(folder, self.schema_, asdict(self), arrays)
+        words = {
+            "heads": {name: list(own) for name, own in self.heads.items()}, "codes": list(self.vocabulary_.codes),
+            "sites": list(self.vocabulary_.sites), "patterns": self.patterns_, "cases": self.case_names_,
+            "doubtful": self.doubtful_, "seen": self.seen_,
+        }  # fmt: skip
+        (folder / LEARNED).write_text(json.dumps(words), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read from a folder. Raises ModelError naming what is damaged."""
+        scorer, arrays = read_scorer(cls, folder)
+        words = json.loads((folder / LEARNED).read_text(encoding="utf-8"))
+        scorer.vocabulary_ = Vocabulary(tuple(words["codes"]), tuple(words["sites"]))
+        heads = {name: tuple(own) for name, own in words["heads"].items()}
+        scorer.learned_ = Learned.from_arrays(heads, arrays, "learned_")
+        scorer.cases_ = part_of(Cases, arrays, "cases_")
+        scorer.patterns_, scorer.case_names_, scorer.doubtful_ = words["patterns"], words["cases"], words["doubtful"]
+        scorer.seen_, scorer.messages, scorer.facts = words["seen"], [], {}
+        return scorer
+
+
+def fingerprints(points: Floats) -> list[str]:
+    """Return (n,) a checksum of what each task is, whatever it is called; names are used again."""
+    rounded = np.rint(100.0 * points).astype(np.int16)
+    return [hashlib.blake2b(row.tobytes(), digest_size=8).hexdigest() for row in rounded]
+
+
+def _names(batch: Batch) -> Array:
+    return np.asarray(batch.meta["task"]).astype(str) if "task" in batch.meta else np.full(len(batch), "")

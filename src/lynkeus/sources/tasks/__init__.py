@@ -1,0 +1,1 @@
+"""Failed tasks as JSON: counts of exit codes by site, and what was decided."""

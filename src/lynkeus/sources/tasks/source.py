@@ -1,0 +1,131 @@
+"""TaskSource: failed tasks of one file, of JSON lines, or of a folder with a file for each."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lynkeus.core.batch import Batch
+from lynkeus.core.errors import SourceError
+from lynkeus.files.damaged import one_line
+from lynkeus.sources.tasks.record import NAMES, PARAMETERS, TASK, Record, is_task, record_of
+from lynkeus.transforms.counts import TASKS, counted
+
+ENDINGS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz")
+BATCH = 2000
+HEAD = 65_536  # bytes in which the first task must begin
+
+
+class TaskSource:
+    """The tasks of `files`, in their order. Meta: `task`, the name of each, and each parameter as text, '' where a task
+    does not have it. `messages` says what was left out. Raises SourceError naming the file, and of JSON the line.
+    """
+
+    schema = TASKS
+    start_ns = None
+
+    def __init__(self, path: Path) -> None:
+        self.files = tuple(files_in(path))
+        if not self.files:
+            raise SourceError(f"{path}: holds no file of {', '.join(ENDINGS)}; check the path")
+        self.notes: Counter[str] = Counter()
+        self._records = self._read()
+        names = Counter(record.name for record in self._records)
+        twice = [name for name, many in names.items() if many > 1]
+        if twice:
+            raise SourceError(f"{path}: the task {twice[0]!r} is there twice ({len(twice)} such); keep one of each")
+        self._known = sorted({name for record in self._records for name in record.parameters})
+
+    @property
+    def messages(self) -> list[str]:
+        """Return what was left out, with how often."""
+        return [f"{what}: {count}" for what, count in self.notes.items()]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for first in range(0, len(self._records), BATCH):
+            part = self._records[first : first + BATCH]
+            meta = {name: np.array([one.parameters.get(name, "") for one in part]) for name in self._known}
+            meta[TASK] = np.array([one.name for one in part])
+            yield counted([one.keys for one in part], [one.counts for one in part], meta)
+
+    def _read(self) -> list[Record]:
+        records: list[Record] = []
+        for file in self.files:
+            with one_line(file, mend="write it again"):
+                for name, found in _tasks_of(file):
+                    records.append(record_of(name, found, self.notes, str(file)))
+        if not records:
+            raise SourceError(f"{self.files[0]}: holds no task; there is nothing to read")
+        return records
+
+
+def files_in(path: Path) -> list[Path]:
+    """Return the files of tasks that a path names."""
+    if path.is_dir():
+        return sorted(one for one in path.iterdir() if one.name.lower().endswith(ENDINGS) and one.is_file())
+    return [path] if path.name.lower().endswith(ENDINGS) and path.is_file() else []
+
+
+def holds_tasks(path: Path) -> bool:
+    """Return whether a path is a file of JSON, or a folder whose first one looks as if it held tasks."""
+    found = files_in(path)
+    if not found or path.is_file():
+        return bool(found)
+    with one_line(found[0]), _open(found[0]) as file:
+        head = file.read(HEAD)
+    return '"errors"' in head or f'"{PARAMETERS}"' in head
+
+
+def _open(file: Path) -> Any:
+    if file.suffix.lower() == ".gz":
+        return gzip.open(file, "rt", encoding="utf-8-sig")
+    return file.open(encoding="utf-8-sig")
+
+
+def _tasks_of(file: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the name of each task of a file and what JSON says of it."""
+    lines = any(ending in file.name.lower() for ending in (".jsonl", ".ndjson"))
+    with _open(file) as text:
+        if lines:
+            for number, line in enumerate(text, 1):
+                if line.strip():
+                    yield from _named(_parsed(line, file, number), file, f"{file.stem}:{number}")
+        else:
+            yield from _named(_parsed(text.read(), file, 1), file, file.stem)
+
+
+def _parsed(text: str, file: Path, first: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        at = f"line {first + error.lineno - 1}, column {error.colno}"
+        raise SourceError(f"{file}: is no JSON at {at} ({error.msg}); mend that line") from error
+    except RecursionError as error:
+        raise SourceError(f"{file}: is nested too deep; write a task as parameters and errors") from error
+
+
+def _named(found: Any, file: Path, alone: str) -> Iterator[tuple[str, Any]]:
+    """Yield tasks: of a table by name, of a list, or one that stands alone."""
+    if isinstance(found, list):
+        for number, one in enumerate(found, 1):
+            yield _name(one, f"{alone}:{number}"), one
+    elif is_task(found):
+        yield _name(found, alone), found
+    elif isinstance(found, dict):
+        yield from found.items()
+    else:
+        raise SourceError(f"{file}: holds {type(found).__name__} where tasks are meant; write them by name")
+
+
+def _name(found: Any, otherwise: str) -> str:
+    named = [str(found[name]) for name in NAMES if isinstance(found, dict) and found.get(name)]
+    return named[0] if named else otherwise

@@ -1,0 +1,1 @@
+"""Texts with what is known of each: CSV, Parquet, JSON, folders of text files, logbooks, tables of databases."""

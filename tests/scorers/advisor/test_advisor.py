@@ -1,0 +1,171 @@
+"""The advisor: better than the usual action and honest about it; doubts, promises, cases, and a folder that holds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cleanlab.filter import find_label_issues
+
+from lynkeus.core import Batch, SchemaError, SettingsError, concatenate
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.tables import columns
+from lynkeus.scorers.advisor.doubtful import doubtful, usual_confidence
+from lynkeus.scorers.advisor.learners import IMBALANCE, KINDS, Recipe, learn
+from lynkeus.scorers.advisor.promise import NEVER, promise, upper_bound
+from lynkeus.scorers.advisor.scorer import Advisor
+from lynkeus.simulate.workflows.source import Workflows
+from lynkeus.sources import InMemory
+
+QUICK = {"learner": "linear", "imbalance": "none"}
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Fitted:
+    settings = FitSettings("advisor", {**QUICK, "max_error": 0.1}, labels="action,xrootd")
+    return fit(Workflows(3000, seed=1, wrong=0.04), settings)
+
+
+@pytest.fixture(scope="module")
+def later() -> Batch:
+    return concatenate(list(Workflows(1500, seed=2)))
+
+
+def advice(fitted: Fitted, batch: Batch) -> dict[str, np.ndarray]:
+    (scored,) = fitted.score(InMemory(batch))
+    return {name: np.asarray(column) for name, column in columns(fitted, scored, 0).items()}
+
+
+def test_it_is_better_than_what_is_usual(fitted: Fitted, later: Batch) -> None:
+    found = advice(fitted, later)
+    truth = later.meta["action"]
+    assert (found["action"] == truth).mean() > (truth == "acdc").mean() + 0.05
+    recalls = [(found["action"][truth == name] == name).mean() for name in ("acdc", "clone", "special")]
+    assert np.mean(recalls) > 0.75
+    assert (found["xrootd"] == later.meta["xrootd"]).mean() > (later.meta["xrootd"] == "default").mean() + 0.05
+    np.testing.assert_allclose(found["p_acdc"] + found["p_clone"] + found["p_special"], 1.0, atol=1e-9)
+    assert {"task", "known_action", "stage", "apply", "reason", "p_xrootd_enabled"} <= set(found)
+    assert set(found["stage"][found["action"] == "acdc"]) == {1}
+    assert set(found["stage"][found["action"] != "acdc"]) == {2}
+
+
+def test_what_is_applied_is_rarely_wrong(fitted: Fitted, later: Batch) -> None:
+    found = advice(fitted, later)
+    applied = found["apply"].astype(bool)
+    assert applied.mean() > 0.3
+    assert (found["action"] != later.meta["action"])[applied].mean() < 0.1
+
+
+def test_planted_decisions_are_found(fitted: Fitted) -> None:
+    learned = concatenate(list(Workflows(3000, seed=1, wrong=0.04)))
+    found = advice(fitted, learned)
+    wrong = learned.meta["action"] != learned.meta["rule_action"]
+    flagged = found["doubtful"].astype(bool)
+    assert wrong[flagged].mean() > 0.6
+    assert flagged[wrong].mean() > 0.6
+
+
+def test_a_folder_gives_the_same_advice(fitted: Fitted, later: Batch, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "M")
+    before, after = advice(fitted, later), advice(Fitted.load(tmp_path / "M"), later)
+    assert list(before) == list(after)
+    for name, column in before.items():
+        if column.dtype.kind == "f":
+            np.testing.assert_allclose(after[name], column, rtol=1e-9)
+        else:
+            assert after[name].tolist() == column.tolist()
+
+
+def test_it_says_what_was_done_before(fitted: Fitted, later: Batch) -> None:
+    scorer = fitted.scorer
+    assert isinstance(scorer, Advisor)
+    reasons = advice(fitted, later)["reason"]
+    assert sum("such tasks" in reason or "tasks with it" in reason for reason in reasons) > 0.9 * len(later)
+    near = scorer.similar(later[:5], 3)
+    assert [len(own) for own in near] == [3] * 5
+    assert all(own[0]["likeness"] >= own[2]["likeness"] > 0.3 for own in near)
+    clones = np.flatnonzero(later.meta["cause"] == "drained site")[:3]
+    evidence = scorer.explain(later[clones], "p_clone")
+    groups = later[clones].packed.groups
+    for task in range(3):
+        own = slice(*evidence.groups["counts"].offsets[task : task + 2])
+        strongest = groups["keys"].values[own][evidence.groups["counts"].values[own, 0].argmax()]
+        assert strongest[1] in ("99109", "137", "-1")
+
+
+def test_unknown_codes_and_empty_tasks_go_on(fitted: Fitted) -> None:
+    from lynkeus.transforms.counts import counted
+
+    odd = counted([[("good", "424242", "T9_NO_Where")], []], [[7.0], []], {"task": np.array(["a", "b"])})
+    found = advice(fitted, odd)
+    assert np.isfinite(found["p_acdc"]).all()
+    assert "no errors" in found["reason"][1]
+
+
+def test_a_promise_is_kept_or_not_made() -> None:
+    rng = np.random.default_rng(0)
+    broken = 0
+    for _ in range(200):
+        sure = rng.uniform(0.5, 1.0, 1500)
+        right = rng.random(1500) < sure
+        found = promise(sure, right, 0.1, 0.9)
+        if found.confidence < NEVER:  # above a confidence c the share of errors is (1 - c) / 2
+            broken += (1 - found.confidence) / 2 > 0.1
+    assert broken <= 0.1 * 200 + 2 * np.sqrt(0.09 * 200)
+    assert promise(np.full(1000, 0.9), rng.random(1000) < 0.9, 0.05, 0.9).confidence == NEVER
+    assert promise(np.full(10, 0.99), np.ones(10, bool), 0.05, 0.9).confidence == NEVER
+    assert upper_bound(0, 45, 0.9) == pytest.approx(1 - 0.1 ** (1 / 45))
+
+
+def test_doubts_are_those_of_an_independent_code() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.choice(3, 1500, p=[0.8, 0.15, 0.05])
+    logits = 3.0 * np.eye(3)[truth] + rng.normal(0.0, 1.0, (1500, 3))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    given = np.where(rng.random(1500) < 0.05, (truth + 1) % 3, truth)
+    mine = doubtful(probabilities, given, usual_confidence(probabilities, given))
+    theirs = find_label_issues(given, probabilities, filter_by="confident_learning")
+    assert (mine & theirs).sum() / (mine | theirs).sum() > 0.85
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("imbalance", IMBALANCE)
+def test_every_recipe_learns(kind: str, imbalance: str) -> None:
+    rng = np.random.default_rng(2)
+    truth = (rng.random(400) < 0.15).astype(int)
+    points = (rng.normal(0.0, 1.0, (400, 4)) + 2.0 * truth[:, None]).astype(np.float32)
+    model = learn(Recipe(kind, imbalance, trees=20), points[:300], truth[:300], 2)
+    assert ((model.of(points[300:])[:, 1] > 0.5) == truth[300:]).mean() > 0.9
+
+
+@pytest.mark.slow(3)
+def test_settings_are_searched(later: Batch) -> None:
+    found = fit(InMemory(later), FitSettings("advisor", {**QUICK, "trials": 2}, labels="action"))
+    assert any("2 trials" in line for line in found.messages)
+
+
+@pytest.mark.parametrize("wrong", [{"learner": "magic"}, {"max_error": 0.0}, {"cost_wrong": 0.1}, {"folds": 1}])
+def test_settings_out_of_range_are_refused(wrong: dict) -> None:
+    with pytest.raises(SettingsError):
+        Advisor(**wrong)
+
+
+def test_what_cannot_be_learned_is_refused(later: Batch) -> None:
+    only = later.meta["action"] == "acdc"
+    with pytest.raises(SettingsError, match=r"1 classes of at least 5 samples: all are 'acdc'"):
+        fit(InMemory(later[only]), FitSettings("advisor", QUICK, labels="action"))
+    with pytest.raises(SettingsError, match=r"--labels verdict: no such column; there are: action"):
+        fit(InMemory(later), FitSettings("advisor", QUICK, labels="verdict"))
+    with pytest.raises(SettingsError, match="name their columns by --labels"):
+        fit(InMemory(later), FitSettings("advisor", QUICK))
+    with pytest.raises((SchemaError, SettingsError), match=r"reads failed tasks|no such column"):
+        fit(
+            InMemory(Batch(_table(), np.random.default_rng(0).normal(size=(50, 1)))),
+            FitSettings("advisor", QUICK, labels="a"),
+        )
+
+
+def _table():
+    from lynkeus.core import Schema
+
+    return Schema("table", ("a",), shape=(1,))
