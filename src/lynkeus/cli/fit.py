@@ -17,6 +17,7 @@ import typer
 from lynkeus.cli.learned import say_what_was_learned
 from lynkeus.cli.options import FitOptions, screen
 from lynkeus.cli.passes import Passes
+from lynkeus.cli.weights import with_weights
 from lynkeus.core import SettingsError, Source, plugins
 from lynkeus.progress import Bar, passes_bar, say
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.sources import Layout
 
-WEIGHT = "weight"  # what events of a search call their weights
 NEXT_SETTING = re.compile(r",(?=\s*[A-Za-z_][\w.]*=)")
 WITH_CONTEXT = ("orbit",)  # scorers to which channels can be named that cause what others see
 
@@ -47,12 +47,8 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-<<<<<<< HEAD
-        opened, kept = _with_weights(options, layout, kept)
+        opened, kept = with_weights(options, layout, kept, _meant(options))
         source = Passes(opened, bar)
-=======
-        source = Passes(open_source(options.data, kept, options.meta, **_meant(options)), bar)
->>>>>>> search
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -91,31 +87,6 @@ def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
     given["blocks"] = (Block(options.array),) if options.array else ()
     given = {name: value for name, value in given.items() if value}
     return replace(layout, **given), bool(given)
-
-
-def _with_weights(options: FitOptions, layout: Layout, kept: Layout | None) -> tuple[Source, Layout | None]:
-    """Open the data and return them with the layout that is kept; weights of events are found by their usual name."""
-    from lynkeus.sources import open_source
-
-    opened = open_source(options.data, kept, options.meta, pictures=_reads_pictures(options.scorer))
-    if not _weighs_events(options, opened):
-        return opened, kept
-    say(screen, [f"{options.data}: {WEIGHT} is taken as how much each event counts, not as an input"])
-    kept = replace(layout, weight=WEIGHT)
-    return open_source(options.data, kept), kept
-
-
-def _weighs_events(options: FitOptions, source: Source) -> bool:
-    """Whether events have a column `weight` that nobody named: as an input it would tell their processes apart by
-    itself, and without it a search does not know how many are expected."""
-    asked = options.weights or not options.scorer or "," in options.scorer or options.scorer == "auto"
-    if asked or source.schema.kind != "table" or "://" in options.data:
-        return False
-    about = plugins.about(options.scorer)
-    if not (about.tags and "table" in about.kinds):
-        return False
-    first = next(iter(source), None)
-    return first is not None and first.weight is None and (WEIGHT in source.schema.names or WEIGHT in first.meta)
 
 
 def _fit_runs(options: FitOptions) -> None:

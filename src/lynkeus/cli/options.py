@@ -136,14 +136,8 @@ class ExplainOptions:
     order: Annotated[
         int, typer.Option(min=1, max=3, help="Of the Taylor coefficients: 1, 2 (pairs of inputs) or 3")
     ] = 2
-    labels: Annotated[
-        str | None,
-        typer.Option(help="Column of the process of each sample; left out: that of the fit, where it is there"),
-    ] = None
-    also: Annotated[
-        list[Path] | None,
-        typer.Option(help="Further models of the same inputs, such as of other seeds: how stable it is"),
-    ] = None
+    labels: Annotated[str | None, typer.Option(help="Column of the process; left out: that of the fit")] = None
+    also: Annotated[list[Path] | None, typer.Option(help="Further models, as of other seeds: how stable it is")] = None
     layout: LayoutName = None
 
 
