@@ -155,7 +155,7 @@ def _qqh(channel: str, n: int, rng: Rng) -> Seen:
 
 def _ztt(channel: str, n: int, rng: Rng) -> Seen:
     ends = np.arctan((np.array([60.0, 130.0]) - M_Z) / (0.5 * GAMMA_Z))
-    m = M_Z + 0.5 * GAMMA_Z * np.tan(rng.uniform(*ends, n))
+    m = M_Z + 0.5 * GAMMA_Z * np.tan(rng.uniform(ends[0], ends[1], n))
     pt, phi = rng.gamma(0.9, 22.0, n), _phi(n, rng)
     return _pair(m, pt, _radiated(pt, phi, rng, 0.18), phi, channel, rng)
 
