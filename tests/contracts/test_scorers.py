@@ -1,7 +1,7 @@
 """Laws of every scorer, built in or plugged in, of the kinds of its `about`; it refuses every other kind in words.
 
-Those of runs: test_run_scorers. The sample: three modes seen by twenty channels, and noise of their own, as a table and
-in windows of ten shots.
+Those of runs: test_run_scorers; of hits: tests/scorers/hits. The sample: three modes seen by twenty channels, and noise
+of their own, as a table and in windows of ten shots.
 """
 
 import atexit
@@ -37,7 +37,7 @@ CASES = [
 ELSEWHERE = sorted(
     name
     for name, scorer in SCORERS.items()
-    if not {"histogram", "cloud"} & set(about_of(scorer).kinds)
+    if not {"histogram", "cloud", "hit"} & set(about_of(scorer).kinds)
     and name not in dict(CASES)
     and not about_of(scorer).by_class  # of classes: test_taggers, tests/commission/test_explained
 )

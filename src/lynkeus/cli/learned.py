@@ -24,6 +24,9 @@ def say_what_was_learned(fitted: Fitted, output: Path) -> None:
     if about_of(fitted.scorer).tags:
         _say_classes(fitted, output)
         return
+    if fitted.view.kind == "hits":
+        _say_hits(fitted, output)
+        return
     say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.lineage["set_aside"].items()])
     say(screen, fitted.messages)
     samples, width = fitted.lineage["samples"], fitted.lineage["channels"]
@@ -92,3 +95,11 @@ def _say_classes(fitted: Fitted, output: Path) -> None:
         rarest = getattr(calibration, "rarest", 0.0)
         say(screen, [f"{name}: background efficiencies down to {rarest:.1e}, counted on {kept}"])
     say(screen, [f"{output}: {fitted.name}, classes {', '.join(fitted.scorer.outputs)}"])
+
+
+def _say_hits(fitted: Fitted, output: Path) -> None:
+    """Say of a filter of hits what it was learned from and what it removes."""
+    say(screen, fitted.messages)
+    samples, noise = fitted.lineage["samples"], fitted.lineage["known_anomalies"]
+    say(screen, [f"{output}: {fitted.name}, {samples - noise} hits on tracks and {noise} others, "
+                 f"{fitted.lineage['channels']} columns"])  # fmt: skip

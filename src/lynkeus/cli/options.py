@@ -180,6 +180,9 @@ class ConvertOptions:
     neighbours: Annotated[str | None, typer.Option(help="ParticleNet: of each block, 16,16,16; else as published")] = (
         None
     )
+    pair_activation: Annotated[
+        bool | None, typer.Option(help="Transformer: use_pre_activation_pair=False; else by the names of the weights")
+    ] = None
 
 
 @dataclass(frozen=True)

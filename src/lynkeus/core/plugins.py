@@ -63,6 +63,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "text": "lynkeus.scorers.texts.scorer:Text",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
+        "hit_filter": "lynkeus.scorers.hits.hit_filter:HitFilter [learn]",
     },
     "sources": {
         "hdf5": "lynkeus.sources.formats.hdf5:Hdf5Source",
@@ -85,6 +86,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
         "htautau": "lynkeus.simulate.search.htautau.source:HiggsToTaus",
         "stop": "lynkeus.simulate.search.stop.source:StopSearch",
+        "tpc_hits": "lynkeus.simulate.tpc.hits.source:TpcHits",
         "one_lepton": "lynkeus.simulate.search.one_lepton.source:OneLepton",
         "workflows": "lynkeus.simulate.workflows.source:Workflows",
     },
@@ -103,6 +105,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "htautau_relevance": "lynkeus.studies.htautau_relevance.study:htautau_relevance [learn]",
         "asimov_loss": "lynkeus.studies.asimov_loss.study:asimov_loss [learn]",
         "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
+        "hit_filter": "lynkeus.studies.hit_filter.study:hit_filter [learn]",
         "one_lepton": "lynkeus.studies.one_lepton.study:one_lepton [learn]",
     },
 }

@@ -34,6 +34,7 @@ from lynkeus.fitting.classes import fit_classes
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.follow import follows
 from lynkeus.fitting.heads import fit_heads
+from lynkeus.fitting.hits import fit_hits
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.reference import FOLDS, Reference, score_reference
@@ -41,6 +42,7 @@ from lynkeus.fitting.second_population import NONE, SecondPopulation, second_pop
 from lynkeus.fitting.self_check import checked
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
+from lynkeus.fitting.views.hits import HitsView
 from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.fitting.views.view import View
 from lynkeus.fitting.weights import check_weights_used
@@ -106,6 +108,8 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     view = view_of(source, settings, about)
     if about.tags:
         return fit_classes(scorer, settings.scorer, view, source, settings.labels, settings.options)
+    if isinstance(view, HitsView):
+        return fit_hits(scorer, settings.scorer, view, source, settings.options)
     if about.labels == "heads":
         return fit_heads(scorer, settings.scorer, view, source, settings.labels, settings.options)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
@@ -177,6 +181,8 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
         return Channels(source.schema, channels, settings.window, settings.stride, layout)
     if source.schema.kind == "image":
         return Images(source.schema, layout, getattr(innermost(source), "rule", PixelRule()))
+    if source.schema.kind == "hit":
+        return HitsView.fit(source, settings.labels, layout)
     return AsRead(source.schema, learned_layout(source) or layout)
 
 

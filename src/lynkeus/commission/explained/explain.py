@@ -1,7 +1,7 @@
 """explain_model: what a model looks at, over all samples of some data.
 
-A network of a table with smooth activations by its Taylor coefficients; any other scorer by its own evidence, whose
-mean size over the samples is stated for each channel. Beside it, for rows of a table, what shuffling an input changes,
+A network of a table with smooth activations by its Taylor coefficients; a tagger of jets by what changes when jets lack
+a kind of particles or a feature; any other scorer by its own evidence, whose mean size is stated for each channel. Beside it, for rows of a table, what shuffling an input changes,
 which inputs carry the same thing, and what other models of the same data look at.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from lynkeus.commission.explained.beside import Beside, Sample
 from lynkeus.commission.explained.stability import with_others
+from lynkeus.commission.tagging.explained import explain_tagger
 from lynkeus.core import Array, Batch, Floats, SettingsError, Source, SourceError, about_of
 from lynkeus.explain.taylor.relevance import ALL, Relevance, products
 from lynkeus.fitting.explanation import per_channel
@@ -26,6 +27,7 @@ FEWEST = 10
 HELD = 6_000_000  # coefficients at a time
 TAYLOR = "Taylor coefficients"
 EVIDENCE = "evidence of the scorer"
+CHANGES = "what is taken away from jets"
 Row = dict[str, Any]
 
 
@@ -66,18 +68,21 @@ def explain_model(
 
 
 def _explained(fitted: Fitted, source: Source, order: int, labels: str) -> Explained:
-    prepared = fitted.prepare(source)
-    smooth = about_of(fitted.scorer).explains == TAYLOR
-    labels = labels or _label_of_fit(fitted, prepared)
-    known = Classed(prepared, labels) if labels else prepared
+    prepared, about = fitted.prepare(source), about_of(fitted.scorer)
+    smooth, jets = about.explains == TAYLOR, about.tags and prepared.schema.kind == "cloud"
+    labels = labels or ("" if jets else _label_of_fit(fitted, prepared))
+    known = Classed(prepared, labels, fitted.scorer.outputs if jets else ()) if labels else prepared
     beside = Beside(fitted)
-    explain = _by_taylor if smooth else _by_evidence
-    events, rows, said = explain(fitted, known, order, beside.sample)
+    if jets:
+        events, rows, said = explain_tagger(fitted, known)
+    else:
+        events, rows, said = (_by_taylor if smooth else _by_evidence)(fitted, known, order, beside.sample)
     if events < FEWEST:
         raise SourceError(f"only {events} samples to explain; give {FEWEST} at least")
     said += beside.add_to(rows)
     messages = (*getattr(known, "messages", ()), *said)
-    by, names = (TAYLOR if smooth else EVIDENCE), tuple(fitted.view.names)
+    by = TAYLOR if smooth else CHANGES if jets else EVIDENCE
+    names = () if jets else tuple(fitted.view.names)
     courses = _courses(fitted) if smooth else {}
     order = order if smooth else 1
     return Explained(fitted.name, by, order, events, tuple(fitted.scorer.outputs), names, rows, messages, courses)
@@ -146,9 +151,7 @@ def _by_evidence(fitted: Fitted, source: Source, _: int, sample: Sample) -> tupl
         for output in fitted.scorer.outputs:
             own = fitted.explain(batch, output)
             if not isinstance(own, np.ndarray):
-                raise SettingsError(
-                    f"explain reads tables, series and images; what {fitted.name} makes of jets: lynkeus commission"
-                )
+                raise SettingsError(f"explain reads tables, series, images and jets; {fitted.name} reads others")
             for process, rows in _chosen(batch):
                 parts.setdefault((output, process), []).append(per_channel(own[rows]))
     found: list[Row] = []

@@ -8,11 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lynkeus.commission.explained.explain import TAYLOR, Explained, Row
+from lynkeus.commission.explained.explain import CHANGES, EVIDENCE, TAYLOR, Explained, Row
 from lynkeus.commission.figures import COLOURS, MARKERS, SERIES, finished
 from lynkeus.core import Floats
 from lynkeus.explain.taylor.relevance import ALL, products
 
+XLABEL = {TAYLOR: "coefficient, inputs in sigmas", EVIDENCE: "evidence", CHANGES: "change of the log odds of the class"}
 SHOWN = 30  # inputs and pairs in a ranking,
 MOST_CELLS = 40  # inputs in a map: more cannot be read
 COURSES = 8
@@ -48,8 +49,7 @@ def ranking(found: Explained, output: str) -> Figure:
             marker=MARKERS[number % len(MARKERS)], color=COLOURS["text"], markerfacecolor="none",
         )  # fmt: skip
     axes.set_yticks(range(len(rows)), [label(row) for row in rows], fontsize=8)
-    of = "coefficient, inputs in sigmas" if found.by == TAYLOR else "evidence"
-    axes.set_xlabel(f"mean size of the {of}")
+    axes.set_xlabel(f"mean size of the {XLABEL[found.by]}")
     if found.order > 1:
         axes.legend(frameon=False, loc="lower right")
     return finished(figure)

@@ -8,10 +8,11 @@ import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lynkeus.commission.explained.explain import Explained, Row
+from lynkeus.commission.explained.explain import CHANGES, Explained, Row
 from lynkeus.commission.explained.figures import SHOWN, course, label, largest, overview, pairs, ranking
 from lynkeus.commission.figures import inline_svg
 from lynkeus.core import SettingsError
+from lynkeus.explain.taylor.relevance import ALL
 from lynkeus.files.whole import write_parquet, write_whole
 
 TEMPLATE = "explained.html"
@@ -34,10 +35,13 @@ def write_explained(found: Explained, path: Path) -> None:
     if found.order > 1 and len(found.inputs) > 1:
         maps = {output: Markup(inline_svg(pairs(found, output))) for output in found.outputs}
     courses = {output: Markup(inline_svg(course(found, output))) for output in found.courses}
+    each = [row for row in found.rows if row["process"] != ALL] if found.by == CHANGES else []
     page = environment.get_template(TEMPLATE).render(
         found=found, figures=shown, maps=maps, courses=courses, label=label,
         top={output: largest(found, output)[:SHOWN] for output in found.outputs},
         single={output: _single(found, output) for output in found.outputs},
+        processes=list(dict.fromkeys(row["process"] for row in each)),
+        means={(row["output"], row["input"], row["process"]): f"{row['mean']:.3g}" for row in each},
         overview=Markup(inline_svg(overview(found))) if len(found.outputs) > 1 else "",
     )  # fmt: skip
     write_whole(path, page.encode())
