@@ -1,8 +1,9 @@
 """explain_model: what a model looks at, over all samples of some data.
 
 A network of a table with smooth activations by its Taylor coefficients; a tagger of jets by what changes when jets lack
-a kind of particles or a feature; any other scorer by its own evidence, whose mean size is stated for each channel. Beside it, for rows of a table, what shuffling an input changes,
-which inputs carry the same thing, and what other models of the same data look at.
+a kind of particles or a feature; any other scorer by its own evidence, whose mean size is stated for each channel.
+Beside it, for rows of a table, what shuffling an input changes, which inputs carry the same thing, and what other models
+of the same data look at.
 """
 
 from __future__ import annotations
