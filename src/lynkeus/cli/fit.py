@@ -85,9 +85,16 @@ def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
 
     layout = read_layout(options.layout)
     given: dict[str, Any] = {"truth": options.labels, "weight": options.weights, "axes": options.axes}
+    if options.labels and all(name != "auto" and plugins.about(name).labels == "numbers" for name in _named(options)):
+        given |= {"truth": "", "numbers": tuple(name.strip() for name in options.labels.split(","))}
     given["blocks"] = (Block(options.array),) if options.array else ()
     given = {name: value for name, value in given.items() if value}
     return replace(layout, **given), bool(given)
+
+
+def _named(options: FitOptions) -> list[str]:
+    """Return the scorers that the user names."""
+    return (options.scorer or "auto").split(",")
 
 
 def _fit_runs(options: FitOptions) -> None:

@@ -133,9 +133,7 @@ class ExplainOptions:
     model: ModelFolder
     data: Data
     output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write; beside it a table as Parquet")]
-    order: Annotated[
-        int, typer.Option(min=1, max=3, help="Of the Taylor coefficients: 1, 2 (pairs of inputs) or 3")
-    ] = 2
+    order: Annotated[int, typer.Option(min=1, max=3, help="Of Taylor coefficients: 1, 2 (pairs of inputs) or 3")] = 2
     labels: Annotated[str | None, typer.Option(help="Column of the process; left out: that of the fit")] = None
     also: Annotated[list[Path] | None, typer.Option(help="Further models, as of other seeds: how stable it is")] = None
     layout: LayoutName = None
@@ -164,9 +162,10 @@ class WatchOptions:
 class GenerateOptions:
     """What `lynkeus generate` is told."""
 
-    source: Annotated[str, typer.Argument(help="Simulator by name, or URL such as 'sim://orbit?hours=0.1&seed=1'")]
+    source: Annotated[str, typer.Argument(help="Simulator, URL such as 'sim://orbit?seed=1', or model of a generator")]
     output: Annotated[Path, typer.Option("-o", "--output", help="FILE.h5, .npz or .parquet; runs, images: a folder")]
     samples: Annotated[int | None, typer.Option("-n", "--samples", help="Rows, pulses, images or runs")] = None
+    set: Annotated[list[str] | None, typer.Option("--set", help="Of a generator: n=0.6 (a condition), seed=1")] = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ def score_data(options: ScoreOptions) -> None:
     from lynkeus.sources.runs.read import RunFolder
 
     fitted = tagger = load_model(options.model)
+    if about_of(fitted.scorer).generates:
+        raise SettingsError(f"{options.model}: is a generator, which scores nothing: lynkeus generate {options.model}")
     jets = options.run_per_file and about_of(tagger.scorer).tags
     if jets:
         from lynkeus.fitting.tagged_runs import monitor_of

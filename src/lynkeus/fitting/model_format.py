@@ -11,6 +11,7 @@ from typing import Any
 from lynkeus.core import Calibration, ModelError, plugins
 from lynkeus.core.background import Background, CountedOdds
 from lynkeus.core.run_calibration import RunCalibration
+from lynkeus.core.spread import Spread
 from lynkeus.core.stated import Stated
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
@@ -64,6 +65,8 @@ def _calibration(fields: Mapping[str, Any]) -> Calibration | Stated:
         return Calibration.from_dict(fields)
     if fields["scale"] == "background":
         return Background.from_dict(fields)
+    if fields["scale"] == "spread":
+        return Spread.from_dict(fields)
     if fields["scale"] == "log odds":
         return CountedOdds.from_dict(fields)
     return (RunCalibration if "levels" in fields else Stated).from_dict(fields)

@@ -57,7 +57,7 @@ class Boosted(NamedTuple):
 
 
 def boosted_of(model: Any) -> Boosted:
-    """Return the arrays of a fitted HistGradientBoostingClassifier of scikit-learn without categories."""
+    """Return the arrays of a fitted HistGradientBoosting model of scikit-learn without categories."""
     trees = [tree.nodes for step in model._predictors for tree in step]
     output = np.array([k for step in model._predictors for k in range(len(step))], np.int64)
     counts = [len(nodes) for nodes in trees]
@@ -70,6 +70,17 @@ def boosted_of(model: Any) -> Boosted:
     start = np.asarray(model._baseline_prediction, float).reshape(-1)
     cut = nodes["num_threshold"].astype(float)
     return Boosted(root, output, left, right, feature, cut, nodes["missing_go_to_left"] > 0, nodes["value"], start)
+
+
+def boosted_regressors(x: Floats, y: Floats, seed: int) -> tuple[Boosted, ...]:
+    """Return trees that estimate each of the numbers y (n, outputs) from columns x (n, columns)."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    found = []
+    for own in y.T:
+        model = HistGradientBoostingRegressor(max_iter=150, learning_rate=0.08, random_state=seed)
+        found.append(boosted_of(model.fit(x, own)))
+    return tuple(found)
 
 
 def two_sided(decision: Floats) -> Array:

@@ -2,8 +2,8 @@
 
 A network of a table with smooth activations by its Taylor coefficients; a tagger of jets by what changes when jets lack
 a kind of particles or a feature; any other scorer by its own evidence, whose mean size is stated for each channel.
-Beside it, for rows of a table, what shuffling an input changes, which inputs carry the same thing, and what other models
-of the same data look at.
+Beside it, for rows of a table, what shuffling an input changes, which inputs carry the same thing, and what other
+models of the same data look at.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from lynkeus.commission.explained.beside import Beside, Sample
 from lynkeus.commission.explained.stability import with_others
+from lynkeus.commission.places import Places, Said
 from lynkeus.commission.tagging.explained import explain_tagger
 from lynkeus.core import Array, Batch, Floats, SettingsError, Source, SourceError, about_of
 from lynkeus.explain.taylor.relevance import ALL, Relevance, products
@@ -29,6 +30,8 @@ HELD = 6_000_000  # coefficients at a time
 TAYLOR = "Taylor coefficients"
 EVIDENCE = "evidence of the scorer"
 CHANGES = "what is taken away from jets"
+DIFFERENCES = "prediction differences"
+MOST_SLOW = 40  # samples that are explained by them
 Row = dict[str, Any]
 
 
@@ -36,7 +39,7 @@ Row = dict[str, Any]
 class Explained:
     """`rows`: of each output, process and input or pair of inputs; `by` which method; `events` that were read;
     `courses`: of each output, the relevance (epochs, coefficients up to second order) in its training, where that was
-    noted; `models` that were compared."""
+    noted; `models` that were compared; `places`: of maps, where the evidence is."""
 
     model: str
     by: str
@@ -48,6 +51,7 @@ class Explained:
     messages: tuple[str, ...]
     courses: dict[str, Floats] = field(default_factory=dict)
     models: tuple[str, ...] = ()
+    places: dict[str, Places] = field(default_factory=dict)
 
 
 def explain_model(
@@ -86,7 +90,8 @@ def _explained(fitted: Fitted, source: Source, order: int, labels: str) -> Expla
     names = () if jets else tuple(fitted.view.names)
     courses = _courses(fitted) if smooth else {}
     order = order if smooth else 1
-    return Explained(fitted.name, by, order, events, tuple(fitted.scorer.outputs), names, rows, messages, courses)
+    outputs, places = tuple(fitted.scorer.outputs), said.places if isinstance(said, Said) else {}
+    return Explained(fitted.name, by, order, events, outputs, names, rows, messages, courses, places=places)
 
 
 def _label_of_fit(fitted: Fitted, prepared: Source) -> str:
@@ -145,8 +150,8 @@ def _completed(scorer: Any, batch: Batch) -> tuple[Batch, int]:
 def _by_evidence(fitted: Fitted, source: Source, _: int, sample: Sample) -> tuple[int, list[Row], list[str]]:
     """The mean size of the evidence of each channel, with its interval from the samples."""
     parts: dict[tuple[str, str], list[Floats]] = {}
-    count = 0
-    for batch in source:
+    count, said = 0, Said()
+    for batch in _few(source, fitted, said):
         count += len(batch)
         sample.add(batch)
         for output in fitted.scorer.outputs:
@@ -155,6 +160,7 @@ def _by_evidence(fitted: Fitted, source: Source, _: int, sample: Sample) -> tupl
                 raise SettingsError(f"explain reads tables, series, images and jets; {fitted.name} reads others")
             for process, rows in _chosen(batch):
                 parts.setdefault((output, process), []).append(per_channel(own[rows]))
+            said.add(fitted, batch, output, own)
     found: list[Row] = []
     names = fitted.view.names
     for (output, process), pieces in parts.items():
@@ -170,7 +176,26 @@ def _by_evidence(fitted: Fitted, source: Source, _: int, sample: Sample) -> tupl
                 "second_input": "", "mean_abs": mean, "mean": float(known.mean()) if len(known) else 0.0,
                 "interval": [mean - float(error[k]), mean + float(error[k])], "relevance": mean, "events": len(size),
             })  # fmt: skip
-    return count, found, []
+    return count, found, said
+
+
+def _few(source: Source, fitted: Fitted, said: Said) -> Iterator[Batch]:
+    """Yield as many samples as can be explained while somebody waits; prediction differences take a second each."""
+    if about_of(fitted.scorer).explains != DIFFERENCES:
+        yield from source
+        return
+    batches = list(source)
+    total = sum(len(batch) for batch in batches)
+    every, first = max(1, -(-total // MOST_SLOW)), 0
+    if every > 1:
+        said.append(
+            f"{-(-total // every)} of {total} samples are explained, evenly chosen: each is scored some hundred times"
+        )
+    for batch in batches:
+        rows = np.flatnonzero((np.arange(len(batch)) + first) % every == 0)
+        first += len(batch)
+        if len(rows):
+            yield batch[rows]
 
 
 def _chosen(batch: Batch) -> Iterator[tuple[str, Array]]:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from lynkeus.commission.explained.explain import CHANGES, Explained, Row
 from lynkeus.commission.explained.figures import SHOWN, course, label, largest, overview, pairs, ranking
 from lynkeus.commission.figures import inline_svg
+from lynkeus.commission.places import map_figure
 from lynkeus.core import SettingsError
 from lynkeus.explain.taylor.relevance import ALL
 from lynkeus.files.whole import write_parquet, write_whole
@@ -31,7 +32,7 @@ def write_explained(found: Explained, path: Path) -> None:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     shown = {output: Markup(inline_svg(ranking(found, output))) for output in found.outputs}
-    maps = {}
+    maps = {output: Markup(inline_svg(map_figure(places))) for output, places in found.places.items()}
     if found.order > 1 and len(found.inputs) > 1:
         maps = {output: Markup(inline_svg(pairs(found, output))) for output in found.outputs}
     courses = {output: Markup(inline_svg(course(found, output))) for output in found.courses}
