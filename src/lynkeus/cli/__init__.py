@@ -11,6 +11,7 @@ import typer
 import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
 from lynkeus.cli.jet_options import ScaleFactorOptions
+from lynkeus.cli.of_pads import pads_app
 from lynkeus.cli.options import (
     BundleOptions,
     CommissionOptions,
@@ -25,18 +26,18 @@ from lynkeus.cli.options import (
     ModelFolder,
     ReportOptions,
     ScoreOptions,
-    SiteFile,
-    StoreUrl,
     WatchOptions,
     screen,
     takes,
 )
 from lynkeus.cli.search_options import SearchOptions
+from lynkeus.cli.serving import ServeOptions
 from lynkeus.progress import say
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate, commission, test, write its page.")
 app.add_typer(study_app, name="study")
+app.add_typer(pads_app, name="pads")
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 
@@ -92,24 +93,12 @@ def watch(options: WatchOptions) -> None:
 
 
 @app.command()
-def serve(
-    store: StoreUrl = None,
-    host: Annotated[str | None, typer.Option(help="Address; beyond localhost verdicts need a token")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on")] = None,
-    token_file: Annotated[str | None, typer.Option(help="File that holds the token for verdicts and labels")] = None,
-    reports: Annotated[str | None, typer.Option(help="Commissioning table or folder, for the trend page")] = None,
-    scans: Annotated[list[Path] | None, typer.Option(help="Scores of images (lynkeus score), or a folder")] = None,
-    site: SiteFile = None,
-) -> None:
+@takes(ServeOptions)
+def serve(options: ServeOptions) -> None:
     """Serve the pages of a store until Ctrl-C."""
-    from lynkeus.monitor.site import SiteSettings
-    from lynkeus.web.app import serve as run
-    from lynkeus.web.site import Words
+    from lynkeus.cli.serving import serve_pages
 
-    facts = SiteSettings.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
-    shown = Path(facts.reports) if facts.reports else None
-    words = Words(facts.call, facts.outputs)
-    run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()), words)
+    serve_pages(options)
 
 
 @app.command()

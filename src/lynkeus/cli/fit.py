@@ -56,6 +56,7 @@ def fit_and_save(options: FitOptions) -> None:
             options.scorer, options_of(options, source), *windows,
             kept.to_dict() if kept else None, labels=options.labels or "",
             intervals=said.intervals if said else (), images=said.images if said else {},
+            pads=said.pads if said else {},
         )  # fmt: skip
         # Before the data are read: a mistake in the command should not take a pass over them to be said.
         _check_kinds(names, source, settings.window)

@@ -32,8 +32,11 @@ from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
 from lynkeus.web.images import pages as inspect
 from lynkeus.web.images.scans import read_parts
 from lynkeus.web.images.shown import ShownImages
+from lynkeus.web.pads import pages as pad_pages
+from lynkeus.web.pads.retrain import Retrain
+from lynkeus.web.pads.shown import PadsNow
 from lynkeus.web.runs import pages as runs
-from lynkeus.web.site import HERE, Site, Words, templates
+from lynkeus.web.site import HERE, Site, Tables, Words, templates
 from lynkeus.web.tries import Tries
 
 
@@ -44,13 +47,14 @@ def create_app(
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     scans: Sequence[Path] = (),
     words: Words | None = None,
+    pads: Path | None = None,
 ) -> FastAPI:
     """The web application over one store.
 
     `token`: needed for verdicts where given. `reports`: a commissioning table (Parquet) or a folder of them.
     `hosts`: names under which the server answers ("*": any); anything else is refused, which stops DNS rebinding.
     `scans`: scores files of image folders, or folders of such files; they are read once, here. Images that
-    `lynkeus watch` judged are shown from the store, as they come. `words`: of the place.
+    `lynkeus watch` judged are shown from the store, as they come. `words`: of the place. `pads`: a table of pads.
     """
     app = FastAPI(
         title="Lynkeus", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
@@ -60,6 +64,8 @@ def create_app(
     app.state.site = Site(store, token, reports, ShownImages(store, given), words or Words())
     app.state.live = live_of(app.state.site)
     app.state.tries = Tries()
+    app.state.pads = PadsNow(pads) if pads else None
+    app.state.retrain = Retrain(store_url)
     app.state.stopping = lambda: False
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(Guard)
@@ -70,6 +76,8 @@ def create_app(
     app.include_router(standing.router)
     app.include_router(inspect.router)
     app.include_router(runs.router)
+    app.include_router(pad_pages.page)
+    app.include_router(pad_pages.router)
     app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.add_exception_handler(StarletteHTTPException, _error_page)
@@ -96,24 +104,26 @@ def serve(
     port: int = 8000,
     token: str | None = None,
     reports: Path | None = None,
-    scans: Sequence[Path] = (),
+    tables: Tables | None = None,
     words: Words | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, which both end it cleanly.
 
     Beyond localhost verdicts and labels need a token; one is made and printed where none is given.
     """
-    local = is_local(host)
+    local, shown_too = is_local(host), tables or Tables()
     if not local and token is None:
         token = secrets.token_urlsafe(24)
         print(f"Token for verdicts and labels (made for this run): {token}", flush=True)
-    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",), scans, words)
+    app = create_app(
+        store_url, token, reports, LOCAL_HOSTS if local else ("*",), shown_too.scans, words, shown_too.pads
+    )
     listening = _listen(host, port)
     server = uvicorn.Server(server_config(app))
     app.state.stopping = lambda: server.should_exit  # lets event streams end by themselves
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
     shown = f"[{shown}]" if ":" in shown else shown
-    page = "inspect" if scans else ""
+    page = "inspect" if shown_too.scans else "pads" if shown_too.pads else ""
     print(f"Lynkeus is at http://{shown}:{listening.getsockname()[1]}/{page} (Ctrl-C stops it)", flush=True)
     try:
         with _stopped_by_sigterm(server), suppress(KeyboardInterrupt):  # uvicorn has stopped cleanly by then

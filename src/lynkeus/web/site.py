@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
 from fastapi.templating import Jinja2Templates
@@ -71,6 +71,13 @@ class Words:
 
     call: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+class Tables(NamedTuple):
+    """Tables that are shown beside the store: scores of images (`scans`), and of pads."""
+
+    scans: tuple[Path, ...] = ()
+    pads: Path | None = None
 
 
 @dataclass(frozen=True)

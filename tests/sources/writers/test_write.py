@@ -30,6 +30,7 @@ FILES = {
 RUNS = ("sim://noble?runs=3&events=200&fault=all", "sim://pulses?kind=cloud&runs=3&pulses=50")
 TASKS = ("sim://workflows?n=60",)  # tests/sources/tasks/test_tasks.py
 CLOUDS = ("sim://jets?n=8",)  # tests/sources/writers/test_clouds.py
+PADS = ("sim://tpc_pads?n=400",)  # tests/sources/pads/test_pads.py
 IMAGES = (
     "sim://surface?images=6&size=48x64&defects=0.5&kind=pit&positions=3",
     "sim://inspection?cavities=2&cells=1&angles=2&treatments=bcp,ep&defects=2&size=48x64&pixel_um=20&ending=png",
@@ -37,7 +38,7 @@ IMAGES = (
 
 
 def test_every_simulator_is_tried() -> None:
-    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *CLOUDS, *TASKS, *IMAGES)}
+    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *CLOUDS, *PADS, *TASKS, *IMAGES)}
     assert set(plugins.BUILT_IN["simulators"]) == tried
 
 
