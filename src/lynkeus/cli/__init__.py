@@ -26,12 +26,11 @@ from lynkeus.cli.options import (
     ModelFolder,
     ReportOptions,
     ScoreOptions,
-    SiteFile,
-    StoreUrl,
     WatchOptions,
     screen,
     takes,
 )
+from lynkeus.cli.page_options import ServeOptions
 from lynkeus.progress import say
 
 if TYPE_CHECKING:
@@ -96,24 +95,12 @@ def watch(options: WatchOptions) -> None:
 
 
 @app.command()
-def serve(
-    store: StoreUrl = None,
-    host: Annotated[str | None, typer.Option(help="Address; beyond localhost verdicts need a token")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on")] = None,
-    token_file: Annotated[str | None, typer.Option(help="File that holds the token for verdicts and labels")] = None,
-    reports: Annotated[str | None, typer.Option(help="Commissioning table or folder, for the trend page")] = None,
-    scans: Annotated[list[Path] | None, typer.Option(help="Scores of images (lynkeus score), or a folder")] = None,
-    site: SiteFile = None,
-) -> None:
-    """Serve the pages of a store until Ctrl-C."""
-    from lynkeus.monitor.site import SiteSettings
-    from lynkeus.web.app import serve as run
-    from lynkeus.web.site import Words
+@takes(ServeOptions)
+def serve(options: ServeOptions) -> None:
+    """Serve the pages of a store until Ctrl-C; with --advise also advice on failed tasks, where operators decide."""
+    from lynkeus.cli.serve import serve_pages
 
-    facts = SiteSettings.read(site).replaced(store=store, host=host, port=port, token_file=token_file, reports=reports)
-    shown = Path(facts.reports) if facts.reports else None
-    words = Words(facts.call, facts.outputs)
-    run(facts.store, facts.host, facts.port, facts.token, shown, tuple(scans or ()), words)
+    serve_pages(options)
 
 
 @app.command()

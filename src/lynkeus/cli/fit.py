@@ -36,6 +36,8 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.sources import open_source
 
     check_output(options.output)
+    if not options.data and not options.decisions:
+        raise SettingsError("fit: give DATA, a file, folder or URL to learn from (lynkeus fit --help)")
     if options.run_per_file:
         _fit_runs(options)
         return
@@ -45,7 +47,7 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        source = Passes(open_source(options.data, kept, options.meta, **_meant(options)), bar)
+        source = Passes(_decided(options) or open_source(options.data, kept, options.meta, **_meant(options)), bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -75,6 +77,17 @@ def fit_and_save(options: FitOptions) -> None:
     say_what_was_learned(fitted, options.output)
 
 
+def _decided(options: FitOptions) -> Source | None:
+    """Return the tasks about which people decided in a store, beside those of DATA; None where none are asked for."""
+    if not options.decisions:
+        return None
+    from lynkeus.monitor.advice.decisions import decided_tasks
+    from lynkeus.sources.tasks.joined import JoinedTasks
+
+    decided, messages, address = decided_tasks(options.decisions)
+    return JoinedTasks(options.data, decided, address, messages)
+
+
 def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
     """The layout with what the options say beside it, and whether they say anything."""
     from lynkeus.sources.formats.layout import Block, read_layout
@@ -100,6 +113,7 @@ def _fit_runs(options: FitOptions) -> None:
         "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
         "--labels": options.labels, "--weights": options.weights,
         "--context": options.context, "--meta": options.meta, "--position": options.position, "--time": options.time,
+        "--decisions": options.decisions,
     }  # fmt: skip
     # Refused rather than ignored: who gives an option believes that it does something.
     for name, given in refused.items():

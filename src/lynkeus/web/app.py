@@ -8,9 +8,11 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import TypedDict, Unpack
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -25,6 +27,9 @@ from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
 from lynkeus.monitor.store import Store
 from lynkeus.web import api, front
+from lynkeus.web.advice import api as advice_api
+from lynkeus.web.advice import pages as advice
+from lynkeus.web.advice.desk import Desk
 from lynkeus.web.alarms import one, pages, standing
 from lynkeus.web.connections import SPARE_FILES, Places
 from lynkeus.web.front import live_of
@@ -37,6 +42,22 @@ from lynkeus.web.site import HERE, Site, Words, templates
 from lynkeus.web.tries import Tries
 
 
+@dataclass(frozen=True)
+class Advising:
+    """Folders of `models` that advise on failed tasks, the champion first; `really`: see Desk."""
+
+    models: tuple[Path, ...]
+    really: bool = False
+
+
+class Shown(TypedDict, total=False):
+    """What a server shows besides the store: see create_app."""
+
+    scans: Sequence[Path]
+    words: Words | None
+    advise: Advising | None
+
+
 def create_app(
     store_url: str,
     token: str | None = None,
@@ -44,13 +65,15 @@ def create_app(
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     scans: Sequence[Path] = (),
     words: Words | None = None,
+    advise: Advising | None = None,
 ) -> FastAPI:
     """The web application over one store.
 
     `token`: needed for verdicts where given. `reports`: a commissioning table (Parquet) or a folder of them.
     `hosts`: names under which the server answers ("*": any); anything else is refused, which stops DNS rebinding.
     `scans`: scores files of image folders, or folders of such files; they are read once, here. Images that
-    `lynkeus watch` judged are shown from the store, as they come. `words`: of the place.
+    `lynkeus watch` judged are shown from the store, as they come. `words`: of the place. `advise`: models for failed
+    tasks. Raises ModelError, SettingsError where one of them is of something else.
     """
     app = FastAPI(
         title="Lynkeus", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
@@ -60,9 +83,13 @@ def create_app(
     app.state.site = Site(store, token, reports, ShownImages(store, given), words or Words())
     app.state.live = live_of(app.state.site)
     app.state.tries = Tries()
+    app.state.desk = Desk.open(advise.models, store, advise.really) if advise else None
     app.state.stopping = lambda: False
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(Guard)
+    if advise:
+        app.include_router(advice_api.router)
+        app.include_router(advice.router)
     app.include_router(api.router)
     app.include_router(front.router)
     app.include_router(pages.router)
@@ -96,8 +123,7 @@ def serve(
     port: int = 8000,
     token: str | None = None,
     reports: Path | None = None,
-    scans: Sequence[Path] = (),
-    words: Words | None = None,
+    **shown: Unpack[Shown],
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, which both end it cleanly.
 
@@ -107,14 +133,14 @@ def serve(
     if not local and token is None:
         token = secrets.token_urlsafe(24)
         print(f"Token for verdicts and labels (made for this run): {token}", flush=True)
-    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",), scans, words)
+    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",), **shown)
     listening = _listen(host, port)
     server = uvicorn.Server(server_config(app))
     app.state.stopping = lambda: server.should_exit  # lets event streams end by themselves
-    shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
-    shown = f"[{shown}]" if ":" in shown else shown
-    page = "inspect" if scans else ""
-    print(f"Lynkeus is at http://{shown}:{listening.getsockname()[1]}/{page} (Ctrl-C stops it)", flush=True)
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    name = f"[{name}]" if ":" in name else name
+    page = "advice" if shown.get("advise") else "inspect" if shown.get("scans") else ""
+    print(f"Lynkeus is at http://{name}:{listening.getsockname()[1]}/{page} (Ctrl-C stops it)", flush=True)
     try:
         with _stopped_by_sigterm(server), suppress(KeyboardInterrupt):  # uvicorn has stopped cleanly by then
             server.run(sockets=[listening])
