@@ -132,7 +132,8 @@ def constants() -> list[tuple[str, str]]:
 def held_constants() -> dict[str, Any]:
     """Constants of all files of `orbit` by name, and the defaults of its Pace."""
     package = Path(lynkeus.__file__).parent
-    files = [package / "transforms" / "conditional.py", *sorted((package / "scorers" / "orbit").glob("*.py"))]
+    learned = [package / "transforms" / name for name in ("conditional.py", "modes.py")]
+    files = [*learned, *sorted((package / "scorers" / "orbit").glob("*.py"))]
     held: dict[str, Any] = {}
     for path in files:
         module = importlib.import_module(".".join(("lynkeus", *path.relative_to(package).with_suffix("").parts)))

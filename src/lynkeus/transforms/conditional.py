@@ -15,6 +15,7 @@ import numpy as np
 from lynkeus.core import Floats, SchemaError, Source
 from lynkeus.core.weights import joined_weights, weighted_median
 from lynkeus.transforms.missing import fill_from_others
+from lynkeus.transforms.modes import Modes, find_modes
 from lynkeus.transforms.reservoir import Weighted, row_weights
 from lynkeus.transforms.rows import fill_missing, rows_of
 
@@ -25,11 +26,13 @@ RIDGE = 1e-6
 
 @dataclass(frozen=True)
 class ConditionalModel:
-    """`centre` (c,), `jitter` (c,): standard deviation without drift, `precision` (c, c) of the jitter."""
+    """`centre` (c,), `jitter` (c,): standard deviation without drift, `precision` (c, c) of the jitter; `modes`: where
+    a few of them and the noise of each channel are all there is, in the unit of the data."""
 
     centre: Floats
     jitter: Floats
     precision: Floats
+    modes: Modes | None = None
 
     @property
     def conditional_sigma(self) -> Floats:
@@ -87,9 +90,9 @@ def _joined(held: list[Weighted]) -> Weighted:
     return np.concatenate(rows).astype(np.float64), weight
 
 
-def fit_conditional(source: Source) -> ConditionalModel:
+def fit_conditional(source: Source, few_modes: bool = False) -> ConditionalModel:
     """Learn centre, jitter and precision in two streaming passes, rows counted by their weights; memory does not grow
-    with the data.
+    with the data. `few_modes`: where a few modes predict as well as the full covariance, take these.
 
     Raises SchemaError where the source has no rows.
     """
@@ -112,12 +115,17 @@ def fit_conditional(source: Source) -> ConditionalModel:
         total += scaled.T @ (scaled if weight is None else scaled * own[:, None])
         summed, squares = summed + float(own.sum()), squares + float((own**2).sum())
     correlation = total / (summed or 1.0)
-    shrink = RIDGE + len(centre) / max(summed**2 / (squares or 1.0), 1.0) * 0.01
+    count = max(summed**2 / (squares or 1.0), 1.0)
+    shrink = RIDGE + len(centre) / count * 0.01
     correlation += shrink * np.diag(np.maximum(np.diag(correlation), 1e-6))
     scale = np.sqrt(np.diag(correlation))
-    precision = np.linalg.inv(correlation / np.outer(scale, scale))
+    correlation /= np.outer(scale, scale)
+    precision = np.linalg.inv(correlation)
+    modes = find_modes(correlation, precision, count) if few_modes else None
     jitter = jitter * scale
-    return ConditionalModel(centre, jitter, precision / np.outer(jitter, jitter))
+    if modes is not None:
+        precision, modes = modes.precision(), modes.times(jitter)
+    return ConditionalModel(centre, jitter, precision / np.outer(jitter, jitter), modes)
 
 
 def _nanmedian(values: Floats, weight: Floats | None = None) -> Floats:

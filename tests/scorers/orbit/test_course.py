@@ -100,3 +100,32 @@ def test_tails_become_heavier_with_what_a_channel_does_and_never_lighter() -> No
         pieces = Habit.from_arrays(pieces.to_arrays(), 3)
         parts.append(pieces.walk(beyond[first:last], quiet[first:last], 0.02, scale).scale)
     np.testing.assert_allclose(np.concatenate(parts), tails.scale, rtol=1e-5)
+
+
+def test_a_step_soon_after_another_is_no_news_for_as_long() -> None:
+    rows, state = noise(300), start()
+    rows[100:] += ORBIT
+    rows[116:] += ORBIT[::-1] * 1.5  # ten windows after the first one was news, the orbit is moved again
+    high = walked(rows, state).energy > 60.0
+    soon = PACE.adopt_of(moved=True)
+    assert soon < PACE.adopt_of(moved=False) == PACE.beam_adopt
+    assert high[100 : 100 + PACE.beam_adopt].all()
+    assert high[116 : 116 + soon].all()
+    assert not high[116 + soon + 1 :].any()
+
+
+def test_quiet_stretches_at_once_are_what_they_are_window_by_window() -> None:
+    rows = noise(400, seed=3)
+    rows += 0.5 * np.sin(np.arange(400) / 30.0)[:, None] * ORBIT  # followed
+    rows[150:190, 4] += 2.5  # pulled, then held
+    rows[300:330] += ORBIT
+    whole, pieces = start(), start()
+    at_once = walked(rows, whole)
+    one_by_one = [walked(rows[window : window + 1], pieces) for window in range(len(rows))]
+    np.testing.assert_allclose(
+        np.concatenate([one.deviation for one in one_by_one]), at_once.deviation, rtol=0, atol=1e-4
+    )
+    np.testing.assert_allclose(np.concatenate([one.away for one in one_by_one]), at_once.away, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(pieces.centres, whole.centres, atol=1e-4)
+    noticed = [window for window, one in enumerate(one_by_one) if len(one.noticed)]
+    assert noticed == at_once.noticed.tolist()

@@ -18,6 +18,7 @@ from lynkeus.core import Array, Floats
 from lynkeus.scorers.orbit.adopted import Adopted
 from lynkeus.scorers.orbit.course import Course
 from lynkeus.scorers.orbit.habit import Habit
+from lynkeus.scorers.orbit.thin import Thin
 
 KNOWN_ORBITS = 3
 MOST_WRONG = 8  # channels that are broken at once; more are a moved beam
@@ -56,6 +57,11 @@ class Pace:
     def block_of(self, moving: bool) -> int:
         """Return the windows of the next step: shorter ones where the orbit moves, which is soon to be judged again."""
         return max(1, self.block // 2) if moving and self.settle else self.block
+
+    def adopt_of(self, moved: bool) -> int:
+        """Return after how many windows elsewhere a place is taken: sooner by an orbit that `moved` not long ago, of
+        which this is no news."""
+        return max(2, self.beam_adopt // 2 + 1) if moved else self.beam_adopt
 
 
 @dataclass
@@ -159,7 +165,7 @@ class Gate:
     notice: float = np.inf
     energy_clip: float = 16.0
     sway: float = np.inf
-    to_jitter: Floats | None = None
+    to_jitter: Floats | Thin | None = None
     per_sigma: Floats = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Floats
+from lynkeus.scorers.orbit.thin import Beside, Thin
 from lynkeus.transforms.conditional import ConditionalModel
+from lynkeus.transforms.modes import Modes
 
 
 @dataclass(frozen=True)
@@ -25,16 +27,18 @@ class Geometry:
 
     used: npt.NDArray[np.bool_]
     centre: Floats
-    to_residual: Floats
+    to_residual: Floats | Thin
     correlation: Floats
-    to_jitter: Floats
-    flip: Floats
+    to_jitter: Floats | Thin
+    flip: Floats | Beside
     sigma: Floats
     exact: Floats = field(repr=False)  # to_residual in double precision
 
     @classmethod
     def of(cls, model: ConditionalModel, used: npt.NDArray[np.bool_]) -> Self:
         """Return the matrices that go with some channels in use."""
+        if model.modes is not None:
+            return cls._of_modes(model, model.modes, used)
         channels, kept, left = len(used), np.flatnonzero(used), np.flatnonzero(~used)
         covariance = np.linalg.inv(model.precision)
         whole = model.precision if not len(left) else np.zeros((channels, channels))
@@ -52,6 +56,29 @@ class Geometry:
         correlation, flip = whole * np.outer(sigma, sigma), np.linalg.solve(to_residual, whiten)
         single = [matrix.astype(np.float32) for matrix in (model.centre, to_residual, correlation, to_jitter, flip)]
         return cls(used, single[0], single[1], single[2], single[3], single[4], sigma, to_residual)
+
+    @classmethod
+    def _of_modes(cls, model: ConditionalModel, modes: Modes, used: npt.NDArray[np.bool_]) -> Self:
+        """Return the same where a few modes are all that the channels share."""
+        kept, scores = np.flatnonzero(used), modes.scores_of(used)
+        explained = (modes.loadings / modes.noise[:, None] * scores).sum(axis=1)
+        inner = np.linalg.inv(
+            np.eye(scores.shape[1]) + modes.loadings[kept].T @ (modes.loadings / modes.noise[:, None])[kept]
+        )
+        of_left = modes.noise + ((modes.loadings @ inner) * modes.loadings).sum(axis=1)
+        sigma = np.sqrt(np.where(used, modes.noise / np.maximum(1.0 - modes.noise * explained, 1e-12), of_left))
+        scale = np.where(used, sigma / modes.noise, 1.0 / sigma)
+        exact = Thin(scale, -scores, (modes.loadings * scale[:, None]).T)
+        back = exact.inverse()
+        # In units of their own noise all directions but those of the modes have variance 1.
+        axes, variance = modes.axes(used)
+        own = used / np.sqrt(modes.noise)
+        rest = Thin(own, -own[:, None] * axes, axes.T)
+        flip = Beside((back @ (own[:, None] * axes / np.sqrt(variance))).astype(np.float32), back.then(rest).single())
+        dense = exact.dense()
+        centre, correlation = model.centre.astype(np.float32), (dense * sigma[:, None]).astype(np.float32)
+        to_jitter = back.times(np.where(used, 1.0 / model.jitter, 0.0))
+        return cls(used, centre, exact.single(), correlation, to_jitter.single(), flip, sigma, dense)
 
     def change_to(self, other: Geometry) -> Floats:
         """Return the matrix (c, c) that turns residuals, as `residuals @ matrix`, into those of another geometry."""

@@ -18,11 +18,13 @@ from lynkeus.core import Floats
 from lynkeus.scorers.orbit.baseline import Gate
 from lynkeus.scorers.orbit.habit import OwnTails
 from lynkeus.scorers.orbit.tails import Tails
+from lynkeus.scorers.orbit.thin import Thin
 from lynkeus.scorers.orbit.walk import Walk
 from lynkeus.scorers.orbit.windows import WindowStatistics
 
 SEVERAL = 3  # a broken monitor may take its other plane along; three channels are more than one monitor
 QUIET_NATS = 5.0  # what the third strongest channel reaches in good data
+MANY = 250  # channels, from which on it reaches more
 MEMORY = (1.0, 0.7, 0.4)  # a fault lasts: weights of what was held against the same channel one, two, three windows ago
 REMEMBERED_NATS = (2.0, 6.0)  # of earlier nats, what lies above the first counts, up to the second
 LOUD_NATS = 12.0  # from here on the shadow of the strongest channel is always taken off the others
@@ -67,7 +69,7 @@ class FaultOrMotion:
 
     tails: Tails
     gate: Gate
-    to_jitter: Floats
+    to_jitter: Floats | Thin
     used: npt.NDArray[np.bool_]
 
     def sway(self, away: Floats) -> Floats:
@@ -130,7 +132,9 @@ class FaultOrMotion:
         alone = -self._others_misshapen(statistics, nats)
         history = np.concatenate([recent, nats])
         history[len(recent) :][statistics.mostly_missing()] = 0.0
-        held_against = np.clip(history - np.float32(REMEMBERED_NATS[0]), 0.0, REMEMBERED_NATS[1])
+        held_against = history - np.float32(REMEMBERED_NATS[0])
+        np.maximum(held_against, 0.0, out=held_against)
+        np.minimum(held_against, np.float32(REMEMBERED_NATS[1]), out=held_against)
         for back, weight in enumerate(MEMORY, start=1):
             nats += np.float32(weight) * held_against[len(recent) - back : len(history) - back]
         return Misshapen(nats, alone + nats.max(axis=1), history[len(history) - len(recent) :], now)
@@ -182,13 +186,18 @@ class FaultOrMotion:
         return np.minimum((deviation * self.gate.per_sigma) ** 2, self.gate.energy_clip).sum(axis=1)
 
 
+def _quiet_of(nats: Floats) -> np.float32:
+    """Return what a few of so many channels (n, c) reach in good data by chance."""
+    return np.float32(QUIET_NATS + max(np.log(nats.shape[1] / MANY), 0.0))
+
+
 def _several(nats: Floats) -> npt.NDArray[np.bool_]:
     """Return a mask (n,) of the windows whose third strongest channel has more nats than in good data."""
-    return (nats > QUIET_NATS).sum(axis=1) >= SEVERAL
+    return np.add.reduce((nats > _quiet_of(nats)).view(np.int8), axis=1, dtype=np.int16) >= SEVERAL
 
 
 def _unexplained(nats: Floats) -> Floats:
     """Return the nats (n,) that others have beyond good data, but for one: a broken monitor may take its other plane
     along."""
-    excess = np.maximum(nats - QUIET_NATS, 0.0)
+    excess = np.maximum(nats - _quiet_of(nats), 0.0)
     return excess.sum(axis=1) - excess.max(axis=1)

@@ -33,7 +33,8 @@ def from_known(state: OrbitBaseline, deviation: Floats, raw: Floats, gate: Gate,
     from the place that they were at before. Changes `deviation`; `raw`: the same where the level is as well known as
     an orbit that was left."""
     before = deviation if raw is deviation else deviation.copy()
-    channels, there = _elsewhere(state, deviation, gate, pace)
+    known_places = places(state, gate, pace)
+    channels, there = known_places[0], at_other_places(deviation, known_places, gate)
     if raw is not deviation:
         raw = raw + deviation - before
     energy = gate.energies(deviation)
@@ -51,17 +52,24 @@ def from_known(state: OrbitBaseline, deviation: Floats, raw: Floats, gate: Gate,
     return Fitting(deviation, energy, which, channels, there)
 
 
-def _elsewhere(
-    state: OrbitBaseline, deviation: Floats, gate: Gate, pace: Pace
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """Return the channels (k,) that are known at another place too, and in which windows each is there (n, k); takes
-    what that adds off `deviation`."""
+Places = tuple[npt.NDArray[np.intp], Floats, Floats]
+
+
+def places(state: OrbitBaseline, gate: Gate, pace: Pace) -> Places:
+    """Return the channels (k,) that are known at another place too, where (k,), and how near they are there (k,)."""
     channels = np.flatnonzero(state.standing.other)
-    there = np.zeros((len(deviation), len(channels)), bool)
-    for column, channel in enumerate(channels.tolist()):
-        other, sigma = state.standing.other[channel], gate.sigma[channel]
-        near = np.abs(deviation[:, channel] - other) < min(pace.clip * sigma, abs(other) / 2)
-        if near.any():
-            there[:, column] = near
-            deviation[near] -= other * gate.correlation[channel]
-    return channels, there
+    others = state.standing.other[channels]
+    return channels, others, np.minimum(pace.clip * gate.sigma[channels], np.abs(others) / 2)
+
+
+def at_other_places(deviation: Floats, known: Places, gate: Gate) -> npt.NDArray[np.bool_]:
+    """Return in which windows channels that are `known` at another place too are there (n, k), and take what that adds
+    off `deviation` (n, c)."""
+    channels, others, widths = known
+    there = np.abs(deviation[:, channels] - others) < widths if len(channels) else np.zeros((len(deviation), 0), bool)
+    if there.any():
+        for column, channel in enumerate(channels.tolist()):  # one after the other: each throws a shadow on the rest
+            near = there[:, column] = np.abs(deviation[:, channel] - others[column]) < widths[column]
+            if near.any():
+                deviation[near] -= others[column] * gate.correlation[channel]
+    return there

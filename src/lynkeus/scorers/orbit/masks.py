@@ -22,16 +22,12 @@ class Change(NamedTuple):
     since_ns: npt.NDArray[np.int64]
 
 
-def change_of_masks(
-    state: Adopted, nats: Floats, judged: npt.NDArray[np.bool_], after: int, time_ns: TimesNs | None
-) -> Change | None:
+def change_of_masks(state: Adopted, run: npt.NDArray[np.int32], after: int, time_ns: TimesNs | None) -> Change | None:
     """Return the first change in some windows; where there is none, the state has counted on.
 
-    `nats` (n, c): evidence that the spread of each channel is wrong, which is `judged` (n,) only where the orbit stands
-    still. A channel is masked once more windows by `after` speak against it than for it, and used again once as many
-    more speak for it than against it.
+    `run` (n, c): of `runs`. A channel is masked once more windows by `after` speak against it than for it, and used
+    again once as many more speak for it than against it.
     """
-    run = runs(state, nats, judged)
     time_ns = np.zeros(len(run), np.int64) if time_ns is None else time_ns
     over = np.flatnonzero((run >= after).any(axis=1))
     last = int(over[0]) if len(over) else len(run) - 1
@@ -45,19 +41,22 @@ def change_of_masks(
     return Change(last + 1, masked, np.where(changed, np.maximum(since, 1), state.masked_ns))
 
 
-def runs(state: Adopted, nats: Floats, judged: npt.NDArray[np.bool_]) -> Floats:
+def runs(state: Adopted, nats: Floats, judged: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
     """Return by how many windows more the spread of each channel (n, c) was wrong than right; of a masked one, right
-    than wrong."""
+    than wrong. `nats` (n, c): evidence that it is wrong, which is `judged` (n,) only where the orbit stands still."""
     odd = nats > QUIET_NATS
-    judged = judged & (odd.sum(axis=1) <= max(MOST_ODD * odd.shape[1], 2.0))
-    against = np.where(odd == (state.masked == USED), 1.0, -1.0) * judged[:, None]
-    against[:, state.masked == MAINTENANCE] = -1.0
-    total = state.run + np.cumsum(against, axis=0)
-    run = total - np.minimum(np.minimum.accumulate(total, axis=0), 0.0)
-    return np.asarray(run)
+    judged = judged & (np.add.reduce(odd.view(np.int8), axis=1, dtype=np.int16) <= max(MOST_ODD * odd.shape[1], 2.0))
+    # Channels first: sums along the windows of one channel are then of neighbours in memory. All are whole numbers.
+    against = np.where((state.masked == USED)[:, None] == odd.T, np.int8(1), np.int8(-1))
+    against *= judged.view(np.int8)
+    against[state.masked == MAINTENANCE] = -1
+    total = np.add.accumulate(against, axis=1, dtype=np.int32)
+    total += state.run.astype(np.int32)[:, None]
+    total -= np.minimum(np.minimum.accumulate(total, axis=1), 0)
+    return total.T
 
 
-def _began(run: Floats, before_ns: npt.NDArray[np.int64], time_ns: TimesNs) -> npt.NDArray[np.int64]:
+def _began(run: npt.NDArray[np.int32], before_ns: npt.NDArray[np.int64], time_ns: TimesNs) -> npt.NDArray[np.int64]:
     """Return when the count of each channel (c,) began: after the last window in which it was zero."""
     if not len(run):
         return before_ns

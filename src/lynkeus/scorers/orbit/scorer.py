@@ -86,7 +86,7 @@ class Orbit:
         source = source if self.context_ is None else WithoutCauses(source, self.context_)
         self.schema_ = source.schema
         pace = self.pace or Pace.of_seconds(window_seconds(source), *seconds)
-        self._sight, self._start = learn(source, fit_conditional(source), pace)
+        self._sight, self._start = learn(source, fit_conditional(source, few_modes=True), pace)
         self.resume({})
         return self
 

@@ -85,7 +85,8 @@ class Sight:
         told = np.zeros(deviation.shape, bool)
         told[given] = walked.told
         elsewhere = given[walked.elsewhere]
-        return Walk(deviation, energy, away, given[walked.noticed], walked.towards, told, elsewhere, walked.here)
+        noticed = given[walked.noticed]
+        return Walk(deviation, energy, away, noticed, walked.ways, walked.towards, told, elsewhere, walked.here)
 
     def look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch, computed from a state, which stays as it is.
@@ -131,8 +132,7 @@ class Sight:
         """Return the first change of the masks in a batch, and count towards later ones in the state after it."""
         if not self.pace.mask_after:
             return None
-        judged = _still(found.frozen, found.scores[:, 1])
-        return change_of_masks(found.after.standing, found.misshapen, judged, self.pace.mask_after, batch.time_ns)
+        return change_of_masks(found.after.standing, found.run, self.pace.mask_after, batch.time_ns)
 
     def _look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch by one set of channels in use."""
@@ -150,7 +150,7 @@ class Sight:
         frozen = (statistics.repeats >= max(statistics.length - 1, 1)).mean(axis=1, dtype=np.float64)
         mirrored = np.zeros(len(frozen))
         if len(walked.noticed):
-            likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards)
+            likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards, walked.ways)
             mirrored[walked.noticed] = np.maximum(likeness, 0.0) / 2.0  # a likelihood ratio
         loud = np.where(frozen > MOSTLY, FROZEN_NATS * frozen, moved.rest + mirrored)
         stepping = self._stepping(statistics, loud, frozen, before.last)
@@ -164,14 +164,14 @@ class Sight:
         monitor, beam = np.maximum(of_mean, of_shape), np.maximum(loud, moved.sway)
         scores = np.stack([monitor, beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
+        run = runs(before.standing, misshapen.now, _still(frozen, scores[:, 1]))
         if self.pace.settle:
-            run = runs(before.standing, misshapen.now, _still(frozen, beam))
             place = judge.news(place, walked.told | (run >= self.pace.block), walked, statistics, self._shots(batch))
         nats = np.maximum(moved.nats, misshapen.nats)
-        deviation, own = np.where(self.geometry.used, np.stack([walked.deviation, moved.deviation]), np.float32(0.0))
-        return WindowTests(
-            statistics, deviation, own, nats, misshapen.now, place, frozen, mirrored, scores, after,
-        )  # fmt: skip
+        deviation, own = walked.deviation, moved.deviation
+        if not self.geometry.used.all():
+            deviation, own = np.where(self.geometry.used, np.stack([deviation, own]), np.float32(0.0))
+        return WindowTests(statistics, deviation, own, nats, run, place, frozen, mirrored, scores, after)
 
     def _shots(self, batch: Batch) -> Callable[[int], Floats]:
         """Return what gives the residuals (shots, c) of one window of a batch."""
@@ -190,11 +190,12 @@ class Sight:
         stepping[rows] = np.minimum(loud[rows], self.tails.energy.nats(self.gate.energies(change)))
         return stepping
 
-    def _flip_likeness(self, deviation: Floats, towards: Floats) -> Floats:
+    def _flip_likeness(self, deviation: Floats, towards: Floats, ways: npt.NDArray[np.intp]) -> Floats:
         """Return how much better (k,) a mirror image about a long-term centre explains the deviation than standing
         still."""
         here = (deviation @ self.geometry.flip)[:, None, :]
-        away = here - 2.0 * (towards @ self.geometry.flip)
+        way = towards.reshape(-1, towards.shape[2]) @ self.geometry.flip
+        away = here - (2.0 * way).reshape(*towards.shape[:2], -1)[ways]
         # Clipped, so that no mode by itself speaks for a mirror image.
         gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
         return gain.max(axis=1)

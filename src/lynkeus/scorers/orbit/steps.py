@@ -8,9 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Floats
-from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, KNOWN_ORBITS, MOST_WRONG, SWAY, Gate, OrbitBaseline, Pace
+from lynkeus.scorers.orbit.baseline import KNOWN_ORBITS, MOST_WRONG, SWAY, Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.course import ALONE, FEW, FIT, LONGEST, ON_LINE, SHORTEST, Course, Line, jumped, line_through
 from lynkeus.scorers.orbit.known import Fitting
+from lynkeus.scorers.orbit.quiet import centre_weights
+
+TIMES = np.arange(LONGEST) - 0.5 * (LONGEST - 1)
+SLOPE = (TIMES / np.square(TIMES).sum()).astype(np.float32)  # weights of the latest windows in the slope of their line
+SLOPE_SIGMA = float(1.0 / np.sqrt(np.square(TIMES).sum()))
+ALL = slice(None)
+NOTHING = np.zeros(1, np.float32)
+Chosen = slice | npt.NDArray[np.bool_]
 
 
 def step(state: OrbitBaseline, block: Fitting, gate: Gate, pace: Pace) -> None:
@@ -20,13 +28,14 @@ def step(state: OrbitBaseline, block: Fitting, gate: Gate, pace: Pace) -> None:
         state.level += block.deviation.mean(axis=0) / np.float32(state.seen)
         state.seen = state.seen if state.seen < pace.warm_up else np.inf
         return
-    _come_back(state, block, gate)
+    if block.there.any():
+        _come_back(state, block, gate)
     if state.course.sums[0]:
         block = block._replace(deviation=block.deviation * state.course.width(0, len(block.deviation)))
-    state.level += state.course.go_on(len(block.deviation))
-    state.centres += state.course.slope * np.float32(len(block.deviation))
+        state.level += state.course.go_on(len(block.deviation))
+        state.centres += state.course.slope * np.float32(len(block.deviation))
     average = np.add.reduce(block.deviation, axis=0) * np.float32(1.0 / len(block.deviation))
-    chosen = np.ones(len(block.deviation), bool)
+    chosen: Chosen = ALL
     if block.which is not None:
         quiet = block.energy <= gate.energy
         if quiet.sum() * 2 < len(quiet):
@@ -42,7 +51,7 @@ def step(state: OrbitBaseline, block: Fitting, gate: Gate, pace: Pace) -> None:
         average = block.deviation[chosen].mean(axis=0)
     state.beam_held = state.beam_held if pace.settle else 0
     _settle(state, average, len(block.deviation), gate, pace, loud=False)
-    _follow(state, block.deviation[chosen], np.flatnonzero(chosen) + 1 - len(chosen), len(chosen), gate, pace)
+    _follow(state, block.deviation, chosen, average, gate, pace)
 
 
 def _hold(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pace: Pace) -> None:
@@ -131,13 +140,13 @@ def _settle(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pac
     if not pace.settle or gate.to_jitter is None:
         return
     standing = state.standing
-    shift = np.stack([average, average + state.level - state.centres[SWAY]]) @ gate.to_jitter
-    here, away = np.square(shift).sum(axis=1)
     if not standing.moving_ns[0]:
-        if not loud and away <= gate.sway and not state.course.ramps:
+        shift = (average + (state.level - state.centres[SWAY])) @ gate.to_jitter
+        if not loud and float(shift @ shift) <= gate.sway and not state.course.ramps:
             return
         standing.moving_ns[0], standing.anchor = max(state.block_ns, 1), state.centres[SWAY].copy()
         standing.quiet[0] = 0
+    here = float(np.square(average @ gate.to_jitter).sum())
     standing.quiet[0] = 0 if loud or here > gate.sway or state.course.ramps else standing.quiet[0] + windows
     if standing.quiet[0] < pace.settle:
         return
@@ -150,16 +159,16 @@ def _settle(state: OrbitBaseline, average: Floats, windows: int, gate: Gate, pac
 
 
 def _follow(
-    state: OrbitBaseline, deviation: Floats, times: npt.NDArray[np.int64], windows: int, gate: Gate, pace: Pace
-) -> None:
-    """Move each channel by its average deviation (n, c) over the quiet ones of some windows, at `times` (n,), unless
-    the channel itself is wrong.
+    state: OrbitBaseline, deviation: Floats, chosen: Chosen, average: Floats, gate: Gate, pace: Pace
+) -> None:  # fmt: skip
+    """Move each channel by the `average` (c,) of the `chosen` ones of the deviations (n, c) of some windows, unless the
+    channel itself is wrong.
 
     A channel is wrong from `gate.channel` sigmas on and until it is back within `pace.clip`.
     """
-    average = np.add.reduce(deviation, axis=0) * np.float32(1.0 / len(deviation))
-    move, shadow, taken = np.float32(pace.gain) * average, np.zeros_like(average), np.zeros_like(average)
-    unusual = float(np.abs(average * gate.per_sigma).max()) > pace.clip or state.held.any()
+    windows = len(deviation)
+    move, shadow, taken = np.float32(pace.gain) * average, NOTHING, NOTHING
+    unusual = _largest(average * gate.per_sigma) > pace.clip or state.held.any()
     if (unusual or state.moves) and pace.settle and not state.course.ramps and _goes_on(state, gate, pace):
         return
     if unusual:
@@ -181,23 +190,21 @@ def _follow(
         state.held = held
         move = (move + taken).astype(np.float32)
     if state.course.sums[0]:
-        move = _learn_course(state.course, deviation - shadow, times, gate, pace) + taken
+        times = np.arange(1 - windows, 1)[chosen]
+        move = _learn_course(state.course, deviation[chosen] - shadow, times, gate, pace) + taken
     state.level += move
     if len(state.known):
         state.known += move
-    weight = (1.0 - (1.0 - 1.0 / np.array(CENTRE_WINDOWS)) ** windows).astype(np.float32)
-    state.centres += weight[:, None] * (state.level - state.centres)
+    state.centres += centre_weights(windows) * (state.level - state.centres)
 
 
 def _goes_on(state: OrbitBaseline, gate: Gate, pace: Pace) -> bool:
     """Notice an orbit that creeps along, and go with it: channels that stood still as if they were broken, too, where
     they are on the line."""
     course = state.course
-    if len(course.recent) < LONGEST:
+    if len(course.recent) < LONGEST or not _is_ramp(SLOPE @ course.recent, SLOPE_SIGMA, gate, pace):
         return False
     line = line_through(course.recent, sloped=True)
-    if not _is_ramp(line.slope, 1.0 / np.sqrt(_square(line.sums)), gate, pace):
-        return False
     if (gate.energies(line.residual) <= gate.energy).mean() < FIT or jumped(course.recent * gate.per_sigma):
         return False
     held = state.held > 0
@@ -223,6 +230,11 @@ def _remember(state: OrbitBaseline, held: Floats, pace: Pace) -> None:
     if pace.settle:
         back = np.flatnonzero((state.held >= 2 * pace.block) & (held == 0))
         state.standing.other[back] = state.own[back]
+
+
+def _largest(values: Floats) -> float:
+    """Return the largest absolute value: numpy finds a largest and a smallest one faster than absolute values."""
+    return max(float(values.max()), -float(values.min()))
 
 
 def _limits(state: OrbitBaseline, rest: Floats, windows: int, gate: Gate, pace: Pace) -> Floats:

@@ -106,7 +106,7 @@ class Tails:
             quiet = np.flatnonzero(statistics.spread < np.exp(-self.narrow.level))
             narrow = self.narrow.at(quiet % channels).nats(spread_statistic(statistics.spread.reshape(-1)[quiet]))
             flat[quiet] = np.maximum(flat[quiet], narrow)
-            held = np.flatnonzero(statistics.repeats)
+            held = np.flatnonzero(statistics.repeats > 1.0)  # a single one says nothing
             repeats = statistics.repeats.reshape(-1)[held].astype(np.intp)
             flat[held] = np.maximum(flat[held], self.repeat[repeats])
         if statistics.missing is not None:

@@ -8,23 +8,26 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Array, Floats, TimesNs
-from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, SWAY, Gate, OrbitBaseline, Pace
+from lynkeus.scorers.orbit.baseline import SWAY, Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.course import FEW, Course
 from lynkeus.scorers.orbit.known import Fitting, from_known
+from lynkeus.scorers.orbit.quiet import Found, Noticed, run_quietly
 from lynkeus.scorers.orbit.steps import move_on, step
 
 
 @dataclass(frozen=True)
 class Walk:
     """Deviations (n, c) from the baseline, their energies (n,), and `away` (n, c) from the centre of some minutes;
-    `towards` gives, for the windows `noticed`, the way (k, 4 + 1, c) from the baseline to each long-term centre and to
-    the centre of the fit; `told` (n, c): channels that are off for a block and longer, which is no news; of windows
-    `elsewhere` (m,), in which a moved orbit is quiet at its new place, the deviations `here` (m, c) from that one."""
+    `towards` (m, 4 + 1, c) gives the way from the baseline to each long-term centre and to the centre of the fit, and
+    `ways` (k,) which of them goes with each of the windows `noticed`; `told` (n, c): channels that are off for a block
+    and longer, which is no news; of windows `elsewhere` (m,), in which a moved orbit is quiet at its new place, the
+    deviations `here` (m, c) from that one."""
 
     deviation: Floats
     energy: Floats
     away: Floats
-    noticed: Array
+    noticed: npt.NDArray[np.intp]
+    ways: npt.NDArray[np.intp]
     towards: Floats
     told: npt.NDArray[np.bool_]
     elsewhere: npt.NDArray[np.intp]
@@ -38,25 +41,28 @@ def walk(
     `time_ns` (n,): when each begins, for what is said of what stands."""
     deviation, energy, away = np.empty_like(means), np.empty(len(means)), np.empty_like(means)
     told, runs, before = np.zeros(means.shape, bool), np.zeros(len(means), np.intp), state.latest()
-    loud: list[int] = []
-    towards: list[Floats] = []
-    position = 0
+    noticed, into, position = Noticed(), Found(deviation, energy, away), 0
     while position < len(means):
         if state.fresh or restart[position]:
             _anchor(state, means[position], gate)
             restart = restart.copy()
             restart[position] = False
+        quiet = run_quietly(state, means[: _next(restart, position)], position, gate, pace, into, noticed)
+        if quiet:
+            position += quiet
+            if time_ns is not None:
+                state.block_ns = int(time_ns[position - pace.block])
+            continue
         warm = state.seen >= pace.warm_up
         length = pace.block_of(state.moves)
-        stop = min(position + (length - len(state.pending) if warm else 1), len(means))
-        if restart.any():
-            gaps = np.flatnonzero(restart[position:stop])
-            stop = position + int(gaps[0]) if len(gaps) else stop
+        stop = min(position + (length - len(state.pending) if warm else 1), _next(restart, position))
         first = len(state.pending)
         if not first and time_ns is not None:
             state.block_ns = int(time_ns[position])
         known = _deviations(state, means[position:stop], first, gate, pace)
-        found = _elsewhere_long_enough(state, known.energy > gate.energy, warm, pace, runs[position:stop])
+        found = 0
+        if warm and pace.settle:
+            found = _elsewhere_long_enough(state, known.energy > gate.energy, pace, runs[position:stop])
         if found:
             stop, known = position + found, known.rows(found)
         deviation[position:stop], energy[position:stop] = known.deviation, known.energy
@@ -64,11 +70,7 @@ def walk(
         told[position:stop] = state.held >= pace.block
         if state.course.ramps:
             away[position:stop] += state.course.ahead(first, stop - position)
-        if energy[position:stop].max() > gate.notice:
-            high = position + np.flatnonzero(energy[position:stop] > gate.notice)
-            way = np.concatenate([state.centres, np.zeros_like(state.centres[:1])]) - state.level
-            loud.extend(int(index) for index in high)
-            towards.extend([way] * len(high))
+        noticed.note(position, known.energy, state, gate)
         if warm and not found and not first and stop - position == length:
             state.course.note(means[position:stop])
             step(state, known, gate, pace)
@@ -77,10 +79,12 @@ def walk(
             if found or len(state.pending) >= length or not warm:
                 _step_past_pending(state, bool(found), gate, pace)
         position = stop
-    ways = np.array(towards, np.float32).reshape(len(loud), len(CENTRE_WINDOWS) + 1, means.shape[1])
-    return Walk(
-        deviation, energy, away, np.array(loud, np.intp), ways, told, *_at_new_places(before, means, runs, gate)
-    )
+    return Walk(deviation, energy, away, *noticed.arrays(), told, *_at_new_places(before, means, runs, gate))
+
+
+def _next(restart: Array, position: int) -> int:
+    """Return the next window from a position on that follows a long gap, the number of windows where there is none."""
+    return position + int(restart[position:].argmax()) if restart[position:].any() else len(restart)
 
 
 def _at_new_places(
@@ -125,17 +129,18 @@ def _step_past_pending(state: OrbitBaseline, elsewhere: bool, gate: Gate, pace: 
 
 
 def _elsewhere_long_enough(
-    state: OrbitBaseline, loud: npt.NDArray[np.bool_], warm: bool, pace: Pace, runs: npt.NDArray[np.intp]
+    state: OrbitBaseline, loud: npt.NDArray[np.bool_], pace: Pace, runs: npt.NDArray[np.intp]
 ) -> int:
     """Count how many windows in a row were `loud`, in `runs` (n,); return after which of them the orbit was elsewhere
-    for `beam_adopt`, 0 where it was not."""
-    if not warm or not pace.settle:
+    for `beam_adopt`, or half of that where it was moved not long ago; 0 where it was not."""
+    if not loud.any():
+        state.beam_held = 0
         return 0
-    for window, one in enumerate(loud.tolist() if loud.any() else (), start=1):
+    enough = pace.adopt_of(bool(state.course.sums[0]))
+    for window, one in enumerate(loud.tolist(), start=1):
         state.beam_held = runs[window - 1] = state.beam_held + 1 if one else 0
-        if state.beam_held >= pace.beam_adopt:
+        if state.beam_held >= enough:
             return window
-    state.beam_held = state.beam_held if loud[-1] else 0
     return 0
 
 

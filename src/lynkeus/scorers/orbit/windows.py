@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lynkeus.core import Array, Batch, Floats
+from lynkeus.scorers.orbit.thin import Thin, product_of
 from lynkeus.transforms.rows import fill_missing, fold, rows_of
 
-CHUNK_ROWS = 600  # a chunk of residuals stays in the cache
+CHUNK_BYTES = 500_000  # a chunk of residuals stays in the cache
 
 
 class WindowStatistics(NamedTuple):
@@ -35,29 +36,39 @@ class WindowStatistics(NamedTuple):
         return self.missing.mean(axis=1) > 0.5 * self.length
 
 
-def window_statistics(batch: Batch, centre: Floats, to_residual: Floats) -> WindowStatistics:
+def window_statistics(batch: Batch, centre: Floats, to_residual: Floats | Thin) -> WindowStatistics:
     """Return the statistics of every window of a batch; `centre` (c,), `to_residual` (c, c) float32."""
     raw, length = rows_of(batch)
-    rows, missing = fill_missing(raw, centre)
+    found = _moments(raw, length, centre, to_residual)
+    gaps = None
+    if not np.isfinite(found[0].sum()):  # a gap anywhere is a gap in all residuals: asked of the means, that are fewer
+        rows, missing = fill_missing(raw, centre)
+        found = _moments(rows, length, centre, to_residual)
+        gaps = None if missing is None else fold(missing, length).sum(axis=1, dtype=np.float32)
+    return WindowStatistics(*found, _repeats(fold(raw, length)), gaps, length)
+
+
+def _moments(rows: Floats, length: int, centre: Floats, to_residual: Floats | Thin) -> tuple[Floats, Floats]:
+    """Return mean and spread (n, c) of every window of rows; a NaN where the first gap is, and nothing after it."""
     n, channels = len(rows) // length, rows.shape[1]
-    mean, spread = np.empty((n, channels), np.float32), np.empty((n, channels), np.float32)
-    offset = centre @ to_residual
-    step = max(1, CHUNK_ROWS // length)
+    mean, spread = np.full((n, channels), np.nan, np.float32), np.empty((n, channels), np.float32)
+    offset = (centre @ to_residual).astype(np.float32)
+    step = max(1, CHUNK_BYTES // (4 * channels * length))
+    product = product_of(to_residual, offset, step * length)
     for first in range(0, n, step):
-        part = slice(first, first + step)
-        residual = np.matmul(rows[first * length : (first + step) * length], to_residual, dtype=np.float32)
-        residual -= offset  # before squaring: the offset is thousands of sigmas, single precision has seven digits
-        shots = fold(residual, length)
-        np.add.reduce(shots, axis=1, out=mean[part])
-        mean[part] /= length
+        part = slice(first, min(first + step, n))
+        shots = fold(product(rows[first * length : part.stop * length]), length)
+        total = np.add.reduce(shots, axis=1, out=mean[part])
+        total *= np.float32(1.0 / length)
+        if not np.isfinite(total.sum()):
+            break
         np.einsum("wtc,wtc->wc", shots, shots, out=spread[part])
-        spread[part] -= length * mean[part] ** 2
+        spread[part] -= np.float32(length) * (total * total)
     np.maximum(spread, 1e-3, out=spread)
-    gaps = None if missing is None else fold(missing, length).sum(axis=1, dtype=np.float32)
-    return WindowStatistics(mean, spread, _repeats(fold(raw, length)), gaps, length)
+    return mean, spread
 
 
-def residuals(window: Batch, centre: Floats, to_residual: Floats) -> Floats:
+def residuals(window: Batch, centre: Floats, to_residual: Floats | Thin) -> Floats:
     """Return the residual (shots, c) of each shot of a batch of one window, in conditional sigmas."""
     rows, _ = fill_missing(rows_of(window)[0], centre)
     return np.asarray((rows - centre) @ to_residual, np.float32)
@@ -73,7 +84,7 @@ def _repeats(shots: Floats) -> Floats:
     if length < 4:
         return repeats
     middle = length // 2
-    window, channel = np.nonzero(shots[:, middle - 1] == shots[:, middle])
+    window, channel = np.divmod(np.flatnonzero(shots[:, middle - 1] == shots[:, middle]), channels)
     held = shots[window, :, channel]
-    repeats[window, channel] = (held[:, 1:] == held[:, :-1]).sum(axis=1)
+    repeats[window, channel] = np.add.reduce((held[:, 1:] == held[:, :-1]).view(np.int8), axis=1, dtype=np.int8)
     return repeats

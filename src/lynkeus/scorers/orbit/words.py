@@ -18,7 +18,7 @@ from lynkeus.scorers.orbit.windows import WindowStatistics
 
 MOVED_SIGMA = 4.0  # from which a channel is counted among those that moved
 NUMBERS = ("mean", "spread", "repeats")
-COLUMNS = ("deviation", "own", "nats", "misshapen", "place", "frozen", "mirrored", "scores")
+COLUMNS = ("deviation", "own", "nats", "run", "place", "frozen", "mirrored", "scores")
 MOSTLY = 0.5  # share of the channels that repeat their value in a frozen readout
 
 
@@ -29,7 +29,7 @@ class WindowTests(NamedTuple):
     deviation: Floats  # (n, c) mean minus baseline, conditional sigmas
     own: Floats  # (n, c) the same, from the place where a moved orbit is quiet, if it is
     nats: Floats  # (n, c) evidence that the channel is wrong
-    misshapen: Floats  # (n, c) of that, what the spread of this window says by itself
+    run: npt.NDArray[np.int32]  # (n, c) by how many windows more the spread was wrong than right
     place: npt.NDArray[np.intp]  # (n,) the channel that `monitor` speaks of
     frozen: Floats  # (n,) share of the channels that repeat their value all through the window
     mirrored: Floats  # (n,) nats for a mirrored orbit
