@@ -30,7 +30,7 @@ from lynkeus.cli.options import (
     screen,
     takes,
 )
-from lynkeus.cli.page_options import ServeOptions
+from lynkeus.cli.page_options import ServeOptions, WriteCheckOptions
 from lynkeus.progress import say
 
 if TYPE_CHECKING:
@@ -101,6 +101,15 @@ def serve(options: ServeOptions) -> None:
     from lynkeus.cli.serve import serve_pages
 
     serve_pages(options)
+
+
+@app.command("write-check")
+@takes(WriteCheckOptions)
+def write_check(options: WriteCheckOptions) -> None:
+    """Say how a text is written: readability, wording, voice, length, sections; and what would help most."""
+    from lynkeus.cli.write_check import check_text
+
+    check_text(options)
 
 
 @app.command()

@@ -28,3 +28,12 @@ class ServeOptions:
         bool, typer.Option("--apply", help="Failed tasks: sure advice is taken; without, only noted as a dry run")
     ] = False
     site: SiteFile = None
+
+
+@dataclass(frozen=True)
+class WriteCheckOptions:
+    """What `lynkeus write-check` is told."""
+
+    text: Annotated[Path, typer.Argument(help="File of text", metavar="TEXT")]
+    language: Annotated[str, typer.Option(help="de, en or pl; left out: it is told from the words")] = ""
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="HTML page with the marked text")] = None
