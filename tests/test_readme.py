@@ -22,6 +22,7 @@ CONTRACT = {
     "watch": {"--store", "--replay"},
     "serve": {"--store"},
     "generate": {"-o", "-n"},
+    "search": {"-o", "--unblind"},
     "scale-factors": {"--output-class", "-o"},
 }
 

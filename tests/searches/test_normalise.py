@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import SettingsError
-from lynkeus.searches.normalise import Regions, normalise, pseudo_experiments
+from lynkeus.searches.normalise import Regions, normalise, pseudo_experiments, require_distinct
 
 SHARES = np.array([[0.80, 0.12, 0.08], [0.15, 0.70, 0.15], [0.05, 0.10, 0.85]])
 TRUE = np.array([1.05, 0.9, 0.72])
@@ -72,3 +72,12 @@ def test_what_cannot_be_solved_is_said() -> None:
         replace(own, expected=own.expected * np.array([0, 1, 1]))
     with pytest.raises(SettingsError, match="2 regions for 3"):
         Regions(own.names[:2], own.backgrounds, own.expected[:2], own.variance[:2], own.observed[:2])
+
+
+def test_backgrounds_that_look_alike_within_simulation_are_named() -> None:
+    own = regions()
+    require_distinct(own)
+    alike = own.expected.copy()
+    alike[:, 1] = 2 * alike[:, 2] * np.array([1.01, 0.99, 1.0])
+    with pytest.raises(SettingsError, match=r"tt 2l and W\+jets have the same shares in all regions, within"):
+        require_distinct(replace(own, expected=alike))

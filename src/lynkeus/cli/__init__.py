@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
@@ -31,15 +30,12 @@ from lynkeus.cli.options import (
     takes,
 )
 from lynkeus.cli.page_options import ServeOptions, WriteCheckOptions
+from lynkeus.cli.search_options import SearchOptions
 from lynkeus.progress import say
-
-if TYPE_CHECKING:
-    from lynkeus.core import About
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate, commission, test, write its page.")
 app.add_typer(study_app, name="study")
-WIDE = 200  # columns of a list that is not written to a terminal
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 
@@ -134,6 +130,18 @@ def scale_factors(options: ScaleFactorOptions) -> None:
 
 
 @app.command()
+@takes(SearchOptions)
+def search(options: SearchOptions) -> None:
+    """Run a search that one file describes: backgrounds scaled to data, significance, limits, a workspace for pyhf.
+
+    Signal regions stay blind without --unblind. Killed and started again, it goes on.
+    """
+    from lynkeus.cli.search import search_plan
+
+    search_plan(options)
+
+
+@app.command()
 @takes(ExplainOptions)
 def explain(options: ExplainOptions) -> None:
     """Say what a model looks at: Taylor coefficients of networks of tables, else the evidence of the scorer."""
@@ -145,29 +153,9 @@ def explain(options: ExplainOptions) -> None:
 @app.command("list")
 def list_(group: Annotated[str | None, typer.Argument(help="scorers, sources, simulators or studies")] = None) -> None:
     """List what there is to name on the command line."""
-    from rich.markup import escape
-    from rich.table import Table
+    from lynkeus.cli.listing import show_list
 
-    from lynkeus.core import SettingsError, plugins
-
-    for chosen in [group] if group else plugins.BUILT_IN:
-        more = ("reads", "learned", "explains by", "a fit takes", "labels", "weights") if chosen == "scorers" else ()
-        table = Table("name", "what it is", *more, title=chosen, title_justify="left")
-        for name in plugins.entries(chosen):
-            try:
-                found = plugins.declared(chosen, name)
-                what = f"{found.what} ({found.missing})" if found.missing else found.what
-                table.add_row(name, escape(what), *(_about(found.about) if more else ()))
-            except SettingsError as error:
-                table.add_row(name, escape(str(error)))
-        Console(width=None if sys.stdout.isatty() else WIDE).print(table)
-
-
-def _about(about: About) -> tuple[str, ...]:
-    """Return what a scorer says of itself, as cells of a table."""
-    kinds = {"": "none", "optional": "if there are any", "known": "good or anomalous", "classes": "classes of anomaly"}
-    learned, weights = ("yes" if it else "no" for it in (about.learned, about.weights))
-    return ", ".join(about.kinds), learned, about.explains, about.cost, kinds[about.labels], weights
+    show_list(group)
 
 
 @app.command()

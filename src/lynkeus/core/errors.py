@@ -2,7 +2,13 @@
 
 
 class LynkeusError(Exception):
-    """Any error that a user can mend: bad input, bad settings, a damaged model folder, a locked store."""
+    """Any error that a user can mend: bad input, bad settings, a damaged model folder, a locked store.
+
+    What it says can be printed: names out of damaged files may hold halves of characters, which are escaped.
+    """
+
+    def __str__(self) -> str:
+        return super().__str__().encode("utf-8", "backslashreplace").decode()
 
 
 class SchemaError(LynkeusError):

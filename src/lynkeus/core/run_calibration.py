@@ -24,12 +24,15 @@ FEWEST_RUNS = 10
 MOST_EXCESSES = 10  # more lie too deep in the body to say anything of the tail
 SHAPES = np.linspace(0.02, 1.22, 13)  # of tails: from an exponential to one that falls as 1 / score
 USUAL_SHAPE = 0.4  # a mean shape: how heavy tails are before a run is seen, those of smaller shape likelier
+# A score on the scale of theory is the square of a deviate. Where runs differ by Student's t of three degrees of
+# freedom, its tail is of shape 2/3, where by a ratio of two numbers, of 2.
+SHAPES_OF_SQUARES, USUAL_SHAPE_OF_SQUARES = np.linspace(0.02, 2.02, 21), 0.8
 SCALE = 0.4343  # mean excess of -log10 p by theory
 THEORY_WORTH = 5.0  # what theory counts beside the excesses that were seen
 SCALES = np.geomspace(0.2, 30.0, 40)  # of tails, in units of that of theory, or of the mean excess
 LEAST_OF_THEORY = 0.5  # in the same units: a lesser scale is not believed
 HEAVIER, LEAST_LIGHT = 0.05, 0.7  # of the tail by which incidents are found: added to its shape; its least scale
-INCIDENT = 0.001  # a good run whose score is expected fewer times than this in the whole reference is none
+INCIDENT = 1e-4  # a good run whose score is expected fewer times than this in the whole reference is none
 MOST_INCIDENTS = 0.15  # of the runs
 LEAST = 1e-300
 
@@ -93,9 +96,10 @@ def _beyond(levels: Floats, scores: Floats, theory: bool) -> Floats:
     threshold, excesses = levels[-k], levels[len(levels) - k + 1 :] - levels[-k]
     unit = SCALE if theory else max(float(excesses.mean()), 1e-9)
     scale = unit * (SCALES[SCALES >= LEAST_OF_THEORY] if theory else SCALES)[:, None]
-    shape = SHAPES[:, None, None]
+    shapes, usual = (SHAPES_OF_SQUARES, USUAL_SHAPE_OF_SQUARES) if theory else (SHAPES, USUAL_SHAPE)
+    shape = shapes[:, None, None]
     log_weight = -(np.log(scale) + (1.0 / shape + 1.0) * np.log1p(shape * excesses / scale)).sum(axis=2)
-    log_weight -= SHAPES[:, None] / USUAL_SHAPE
+    log_weight -= shapes[:, None] / usual
     if theory:
         log_weight -= THEORY_WORTH * (np.log(scale) + SCALE / scale)[:, 0]
     weight = np.exp(log_weight - log_weight.max())

@@ -7,7 +7,7 @@ one sample per run: the bins of all its plots in a row).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ from lynkeus.core.errors import SchemaError
 from lynkeus.core.finding import NOTHING, Finding, Region
 
 KINDS_OF_CHANGE = ("none", "shifted", "gone", "new", "changed")
+NEW_LABEL = "labels that no good run has"  # the last one of an axis with labels: its bin is empty in good runs
 OPTIONAL = ("labels", "profile")  # fields of a Plot that most do not have
 OF_FINDING = ("says", "like")  # fields of a Finding that a record of a run does not hold
 
@@ -60,6 +61,14 @@ class Plot:
     def named(self, axis: int) -> tuple[str, ...]:
         """Return the labels of the bins of an axis; () for an axis of numbers."""
         return self.labels[axis] if axis < len(self.labels) else ()
+
+    def with_new(self, new: Sequence[Sequence[str]]) -> Plot:
+        """Return the plot with the `new` labels of one run on each axis in place of NEW_LABEL."""
+        named = [
+            (*own[:-1], f"{', '.join(there[:3])}{' and more' if there[3:] else ''} (new)") if there and own else own
+            for own, there in zip(self.labels, new, strict=True)
+        ]
+        return replace(self, labels=tuple(named))
 
 
 @dataclass(frozen=True)

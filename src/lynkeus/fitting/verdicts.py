@@ -11,6 +11,7 @@ from lynkeus.core import NOTHING, Batch, Finds, RunRecord, SettingsError, Verdic
 from lynkeus.core.progress import ReportProgress
 from lynkeus.fitting.answer import Answer, with_yields
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.new_labels import with_new_labels
 from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources.runs.folder import RunFile
 from lynkeus.sources.runs.read import RunFolder
@@ -56,6 +57,7 @@ def answer(fitted: Fitted, batch: Batch) -> Answer:
     said = _scored(fitted, batch)
     if isinstance(fitted.view, RunPlots):
         said = with_yields(said, fitted.view, fitted.reference, batch)
+        said = with_new_labels(said, fitted.view, fitted.reference, batch)
     note = str(batch.meta["note"][0]) if "note" in batch.meta else ""
     return said._replace(reason=f"{said.reason}; {note}") if note else said
 
@@ -119,7 +121,7 @@ class RunVerdicts:
         return RunRecord(
             str(batch.meta["run"][0]), verdict, said.p_value, said.score, said.found, said.reason, events,
             str(self.fitted.lineage.get("name", "")), int(batch.meta["start_ns"][0]) or None,
-            plots=self.plots.records(self.view.book, batch.meta["counts"][0], events, chief),
+            plots=self.plots.records(self.view.book_of(batch), batch.meta["counts"][0], events, chief),
         )  # fmt: skip
 
     def _too_rare(self, rarest: float) -> str:

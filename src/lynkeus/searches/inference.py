@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +11,8 @@ import numpy as np
 from lynkeus.core import SettingsError
 from lynkeus.core.extras import needing
 from lynkeus.core.progress import ReportProgress, silent
+from lynkeus.searches.asymptotic import Asymptotic
+from lynkeus.searches.minimise import minuit
 
 FEW_EVENTS = 5.0  # expected in the most sensitive bin: below it asymptotic formulae are not to be trusted
 TOYS = 1000
@@ -87,43 +88,23 @@ class Model:
         return float(both[1][int(np.argmax(gain))])
 
 
-@contextmanager
-def minuit(parameters: int = 2) -> Iterator[Any]:
-    """Give pyhf with Minuit in double precision, and leave its backend as it was.
-
-    pyhf's Minuit fails where no parameter is left, so a model of the signal strength alone is fitted by SciPy.
-    """
-    with needing("an inference", "search"):
-        import pyhf
-    before = pyhf.get_backend()
-    by_minuit = pyhf.optimize.minuit_optimizer(maxiter=100_000, tolerance=0.01)
-    pyhf.set_backend("numpy", by_minuit if parameters > 1 else pyhf.optimize.scipy_optimizer())
-    try:
-        yield pyhf
-    finally:
-        pyhf.set_backend(*before)
-
-
-def best_fit(model: Model, fixed: Mapping[str, float] | None = None) -> BestFit:
-    """Fit all parameters, some `fixed` (also the signal strength). Raises SettingsError where no minimum is found."""
+def best_fit(model: Model, fixed: Mapping[str, float] | None = None, errors: bool = True) -> BestFit:
+    """Fit all parameters, some `fixed` (also the signal strength); without `errors` these are 0, and it takes half the
+    time. Raises SettingsError where no minimum is found."""
     config = model.model.config
     start, hold = list(config.suggested_init()), list(config.suggested_fixed())
     names = list(config.par_names)
     for name, value in (fixed or {}).items():
         at = names.index(name)
         start[at], hold[at] = float(value), True
-    with minuit(len(hold) - sum(hold) + 1) as pyhf:
-        try:
-            found, twice = pyhf.infer.mle.fit(
-                model.data, model.model, init_pars=start, fixed_params=hold, return_uncertainties=True,
-                return_fitted_val=True,
-            )  # fmt: skip
-        except pyhf.exceptions.FailedMinimization as error:
-            raise SettingsError(
-                f"the fit finds no minimum ({error}); look for empty bins or equal templates"
-            ) from error
-    values, errors = (dict(zip(names, map(float, column), strict=True)) for column in np.asarray(found).T)
-    return BestFit(values, errors, _pulls(config, values), float(twice))
+    with minuit(len(hold) - sum(hold) + 1, errors) as pyhf:
+        found, twice = pyhf.infer.mle.fit(
+            model.data, model.model, init_pars=start, fixed_params=hold, return_uncertainties=errors,
+            return_fitted_val=True,
+        )  # fmt: skip
+    found = np.asarray(found, float) if errors else np.column_stack([found, np.zeros(len(start))])
+    values, spread = (dict(zip(names, map(float, column), strict=True)) for column in np.asarray(found).T)
+    return BestFit(values, spread, _pulls(config, values), float(twice))
 
 
 def _pulls(config: Any, values: Mapping[str, float]) -> dict[str, float]:
@@ -147,6 +128,10 @@ def upper_limit(model: Model, toys: int | None = None, report: ReportProgress = 
     to MOST_STRENGTH is excluded.
     """
     number = (TOYS if model.fewest < FEW_EVENTS else 0) if toys is None else toys
+    if not number:
+        with minuit(model.parameters, errors=False) as pyhf:
+            observed, *band = Asymptotic(pyhf, model.model, model.data).limits(LEVEL, MOST_STRENGTH, report)
+        return Limit(observed, (band[0], band[1], band[2], band[3], band[4]), 0)
     cache: dict[float, list[float]] = {}
 
     def excluded(strength: float) -> list[float]:
@@ -214,7 +199,7 @@ def _guess(excluded: Any, which: int, low: float, high: float) -> float:
 def discovery(model: Model, toys: int = 0) -> Discovery:
     """Return how significant the data are without a signal (q0), and what is expected of a signal of strength 1."""
     more = {"calctype": "toybased", "ntoys": toys, "track_progress": False} if toys else {}
-    with minuit(model.parameters) as pyhf:
+    with minuit(model.parameters, errors=False) as pyhf:
         p_value = float(pyhf.infer.hypotest(0.0, model.data, model.model, test_stat="q0", **more))
         start = list(model.model.config.suggested_init())
         start[model.model.config.poi_index] = 1.0
@@ -248,11 +233,13 @@ def impacts(model: Model, report: ReportProgress = silent) -> list[Impact]:
     best = best_fit(model)
     names = [name for name in best.values if name != model.strength and best.errors[name] > 0]
     found = []
+    bounds = dict(zip(model.model.config.par_names, model.model.config.suggested_bounds(), strict=True))
     for k, name in enumerate(names):
         report(f"impact of {name}", k / len(names))
         moved = []
         for sign in (1, -1):
-            other = best_fit(model, {name: best.values[name] + sign * best.errors[name]})
+            held = float(np.clip(best.values[name] + sign * best.errors[name], *bounds[name]))
+            other = best_fit(model, {name: held}, errors=False)
             moved.append(other.values[model.strength] - best.values[model.strength])
         found.append(Impact(name, moved[0], moved[1], best.pulls.get(name, float("nan"))))
     return sorted(found, key=lambda one: -one.size)

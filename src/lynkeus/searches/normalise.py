@@ -18,6 +18,7 @@ from lynkeus.core import Floats, SettingsError
 WORST_CONDITION = 1e6  # of the columns, each of length 1: beyond it the backgrounds cannot be told apart
 PART = 0.2  # of a background in the combination that is not known, from which it is named
 ITERATIONS = 20
+SIGMAS = 3.0  # by which the smallest singular value must differ from none
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,20 @@ def _condition(regions: Regions) -> float:
             "their factors cannot be told apart; join them, or add a region in which they differ"
         )
     return condition
+
+
+def require_distinct(regions: Regions) -> None:
+    """Raise SettingsError, and say which, where two or more backgrounds have the same shares in all regions within what
+    simulation knows of them: their factors would be fluctuations of its events."""
+    length = np.linalg.norm(regions.expected, axis=0)
+    left, sizes, right = np.linalg.svd(regions.expected / length, full_matrices=False)
+    error = np.sqrt(left[:, -1] ** 2 @ (regions.variance / length**2) @ right[-1] ** 2)
+    if len(sizes) > 1 and sizes[-1] < SIGMAS * error:
+        alike = [name for name, part in zip(regions.backgrounds, np.abs(right[-1]), strict=True) if part > PART]
+        raise SettingsError(
+            f"the backgrounds {' and '.join(alike)} have the same shares in all regions, within what simulation knows: "
+            "their factors cannot be told apart; join them, add a region in which they differ, or give more simulation"
+        )
 
 
 def pseudo_experiments(

@@ -67,6 +67,10 @@ def open_source(
         return _open_url(str(data), layout)
     with one_line(data):
         path = Path(data).expanduser()
+        if (events := read_layout(layout)).events is not None:
+            from lynkeus.sources.events.source import EventSource
+
+            return Finite(EventSource(path, events, expected))
         if holds_tasks(path):
             return TaskSource(path)
         clouds = None if meta or pictures else _clouds(path, layout, expected)
@@ -189,7 +193,7 @@ def _open_url(url: str, layout: str | Path | Layout | None) -> Source:
 
 def value_of(text: str) -> Any:
     """Return what a user typed as a number, as true or false, or as it is."""
-    for kind in (int, float):
+    for kind in () if "_" in text else (int, float):  # Python's 1_000 is a name here, such as that of a mass point
         try:
             return kind(text)
         except ValueError:

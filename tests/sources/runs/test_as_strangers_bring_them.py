@@ -1,6 +1,7 @@
 """Runs as strangers bring them: names with run numbers, labels, scaled and weighted plots, several trees, lists."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import boost_histogram as bh
@@ -11,7 +12,7 @@ import pytest
 from boost_histogram.serialization import to_uhi
 
 from lynkeus.core.errors import SourceError
-from lynkeus.core.runs import Book, Plot
+from lynkeus.core.runs import NEW_LABEL, Book, Plot
 from lynkeus.sources.runs.booked import effective, fitted
 from lynkeus.sources.runs.events import not_read, read_events
 from lynkeus.sources.runs.filled import Filled, common_names, read_histograms
@@ -41,19 +42,28 @@ def _paths(counts: dict[str, int], **more: bh.Histogram) -> dict[str, bh.Histogr
     return {"paths": plot, **more}
 
 
-def test_bins_are_matched_by_label_and_new_labels_are_counted_and_named(tmp_path: Path) -> None:
+def test_bins_are_matched_by_label_and_new_labels_are_a_bin_of_their_own(tmp_path: Path) -> None:
     for run in range(20):
         order = ["Mu", "Ele", "Jet"] if run % 2 else ["Jet", "Mu", "Ele"]
         more = {"Rare": 5} if run == 3 else {}
         _json(tmp_path / f"{run:02}.json", _paths({label: 10 * len(label) for label in order} | more))
     book, files, _ = book_of(open_runs(tmp_path))
     (plot,) = book.plots
-    assert sorted(plot.named(0)) == ["Ele", "Jet", "Mu"]
+    assert sorted(plot.named(0)[:3]) == ["Ele", "Jet", "Mu"]
+    assert plot.named(0)[3:] == ("Rare", NEW_LABEL)  # what but one good run has is none that no good run has
     reader = HistogramReader(book)
     rows = [reader.read(file) for file in files]
     assert all((row.counts[:4] == rows[0].counts[:4]).all() for row in rows)
-    assert "Rare (5)" in rows[3].note
-    assert rows[3].counts[-1] == 5
+    assert rows[3].counts[4] == 5
+    assert not rows[3].note
+    _json(tmp_path / "new.json", _paths({"Mu": 20, "Hot": 7, "Ele": 30, "Jet": 30}))
+    new = reader.read(open_runs(tmp_path / "new.json")[0])
+    assert "labels that the good runs do not have: Hot (7)" in new.note
+    usual = {"Mu": 20, "Ele": 30, "Jet": 30}
+    assert new.counts.tolist() == [0, *(usual[label] for label in plot.named(0)[:3]), 0, 7, 0]
+    assert plot.with_new(new.new_labels["paths"]).named(0)[-1] == "Hot (new)"
+    before = Book((replace(plot, labels=(plot.named(0)[:4],), edges=(plot.edges[0][:5],)),))
+    assert HistogramReader(before).read(open_runs(tmp_path / "new.json")[0]).counts[-1] == 7  # a model of before
     again = Book.from_list(json.loads(json.dumps(book.to_list())))
     assert again == book
 

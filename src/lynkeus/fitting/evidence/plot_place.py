@@ -10,7 +10,7 @@ import numpy as np
 from lynkeus.core import Array, Finding, Floats, Plot
 
 MOST_NAMED = 3  # labels
-NEW = "labels that good runs do not have"  # which are counted in the overflow bin
+BEYOND = "the overflow bin"  # which in models of before has the labels that good runs do not have
 BESIDE = 0.5  # of the largest pull that a further label must reach
 
 
@@ -32,7 +32,7 @@ def changed_at(plot: Plot, counts: Floats, expected: Floats, pulls: Floats) -> F
         if plot.named(axis):
             found = _labels(plot, axis, pulls)
             names += found
-            kept = np.isin(np.array(["", *plot.named(axis), NEW]), found)
+            kept = np.isin(np.array(["", *plot.named(axis), BEYOND]), found)
             place &= kept.reshape([-1 if other == axis else 1 for other in range(pulls.ndim)])
     more = float((np.reshape(counts, plot.shape) - np.reshape(expected, plot.shape))[place].sum())
     region = region_of(plot, place)
@@ -61,7 +61,7 @@ def where_in_words(plot: Plot, place: Array) -> str:
     parts = []
     for axis, (variable, (low, high)) in enumerate(region_of(plot, place).items()):
         inside = np.atleast_1d(place.any(axis=tuple(other for other in range(place.ndim) if other != axis)))
-        labels = (*plot.named(axis), NEW) if plot.named(axis) else ()
+        labels = (*plot.named(axis), BEYOND) if plot.named(axis) else ()
         names = [name for name, here in zip(labels, inside[1:], strict=False) if here]
         said = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else "")
         parts.append(f"{variable} {said or f'{low:.4g} to {high:.4g}'}")
@@ -88,7 +88,7 @@ def _labels(plot: Plot, axis: int, pulls: Floats) -> list[str]:
     others = tuple(other for other in range(pulls.ndim) if other != axis)
     size = np.abs(pulls).max(axis=others)[1:]
     loud = [k for k in np.argsort(-size, kind="stable")[:MOST_NAMED] if size[k] >= BESIDE * size.max()]
-    return [(*plot.named(axis), NEW)[k] for k in loud]
+    return [(*plot.named(axis), BEYOND)[k] for k in loud]
 
 
 def _stretch(pulls: Floats, axis: int) -> slice:

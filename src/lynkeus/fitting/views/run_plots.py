@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -89,6 +90,13 @@ class RunPlots:
         own = evidence if self.sees == "histogram" else [None] * len(batch)
         return [self._change(batch, row, plots, pulls) for row, pulls in enumerate(own)]
 
+    def book_of(self, batch: Batch, row: int = 0) -> Book:
+        """Return the plots with the labels that one run has and no good one."""
+        new = json.loads(str(batch.meta["new_labels"][row])) if "new_labels" in batch.meta else {}
+        if not new:
+            return self.book
+        return Book(tuple(plot.with_new(new[plot.name]) if plot.name in new else plot for plot in self.book.plots))
+
     def sums(self, counts: Floats) -> Floats:
         """Return the sum of the bins of each plot (..., plots); NaN for a plot that a run does not have."""
         return np.add.reduceat(counts, [where.start for where in self.book.slices()], axis=-1)
@@ -111,7 +119,7 @@ class RunPlots:
         else:
             sigmas = np.array([record.sigma for record in plots.records(self.book, counts, events, NOTHING)])
         worst = int(sigmas.argmax())
-        plot, where = self.book.plots[worst], slices[worst]
+        plot, where = self.book_of(batch, row).plots[worst], slices[worst]
         own = plots.pulls(counts, events)[where] if pulls is None else pulls[where]
         expected, variance = (numbers[where] for numbers in plots.expected(events))
         if pulls is not None and expected.sum() > 0:  # how full a plot is, is a question of its own: `yields_of`

@@ -20,9 +20,10 @@ from lynkeus.core import About, Array, Batch, Evidence, Floats, Scores, Settings
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.histograms.by_plots import held_out
 from lynkeus.transforms.plot_reference import PlotReference, Plots, merged, summed
-from lynkeus.transforms.plot_scores import NullDistribution, deviate_of, worst_plot
+from lynkeus.transforms.plot_scores import NullDistribution, chi2_deviate, deviate_of, worst_plot
 from lynkeus.transforms.reservoir import reservoir
 
+AS_CHI2 = "as_chi2"  # in a saved model
 FOREMOST = 60.0  # sigmas: a pull is no larger
 COARSE = 0.05  # share of a plot in a bin, when it is asked which runs are alike: rare counts must not choose
 FEWEST_TIMES = 4.0  # as many events are to be expected of the references as of the run in a bin, or more are merged
@@ -44,6 +45,7 @@ class BetaBinomial:
     least: float = 3.0
     kept: int = 100
     seed: int = 0
+    as_chi2_ = True  # False in models of before, whose null distribution is of another deviate
 
     def fit(self, source: Source) -> Self:
         """Learn in several passes over good runs. Raises SchemaError where nothing can be learned."""
@@ -90,6 +92,7 @@ class BetaBinomial:
     def save(self, folder: Path) -> None:
         """Write the fitted scorer to a folder."""
         arrays = arrays_of(self.reference_, leave=("plots",)) | arrays_of(self.null_, "usual_") | {"runs": self.runs_}
+        arrays[AS_CHI2] = np.array([self.as_chi2_])
         write_folder(folder, self.schema_, asdict(self), arrays)
 
     @classmethod
@@ -98,6 +101,7 @@ class BetaBinomial:
         scorer, arrays = read_scorer(cls, folder)
         scorer.reference_ = part_of(PlotReference, arrays, plots=Plots.of(scorer.schema_, "it"))
         scorer.null_, scorer.runs_ = part_of(NullDistribution, arrays, "usual_"), arrays["runs"]
+        scorer.as_chi2_ = AS_CHI2 in arrays and bool(arrays[AS_CHI2][0])
         return scorer
 
     def _usual(self, batch: Batch) -> Floats:
@@ -124,10 +128,18 @@ class BetaBinomial:
             counts, usual, references = (summed(group, row[where]) for row in (run, expected[0], alike))
             pulls = self._pulls(counts, references, usual, self._loose(int(plot), group))
             mean, variance = _moments_of_pull(usual)
-            square = ((pulls**2 - mean).sum()) / np.sqrt(variance.sum())
+            square = self._deviate_of_square(float((pulls**2).sum()), float(mean.sum()), float(variance.sum()))
             largest = np.log(2) + log_ndtr(-np.abs(pulls).max()) + np.log(len(pulls))
             found[2 * plot : 2 * plot + 2] = square, deviate_of(largest)
         return found
+
+    def _deviate_of_square(self, square: float, mean: float, variance: float) -> float:
+        """Return the normal deviate of a sum of squared pulls of this mean and variance, by the gamma distribution that
+        has them: it grows as the pulls do, not as their square, which would make its tail as heavy again."""
+        if not self.as_chi2_:
+            return (square - mean) / float(np.sqrt(variance))
+        scale = variance / (2.0 * mean)
+        return float(chi2_deviate(np.array(square / scale), np.array(mean / scale)))
 
     def _alike(self, run: Array, runs: Floats) -> Floats:
         """Return the sum (bins,) of the nearest of `runs`, by a chi-square distance of all plots in coarse bins."""
@@ -157,7 +169,8 @@ class BetaBinomial:
         events, size = counts.sum(), references.sum()
         # One event a bin, spread as good runs are, stands for what is known before the reference is looked at.
         rate = (references + len(counts) * expected / expected.sum()) / (size + len(counts))
-        rate = np.clip(rate, 1e-12, 1 - 1e-12)
+        least = 0.5 / (size + len(counts))  # a bin that no good run has filled is not known to be impossible
+        rate = np.clip(rate, least, 1 - 1e-12)
         known = rate * (1 - rate) / (rate * (1 - rate) / (size + len(counts) + 1) + loose) - 1
         a, b = np.maximum(rate * known, 1e-9), np.maximum((1 - rate) * known, 1e-9)
         most = events if a.size == 1 else np.floor((events + 1) * (a - 1) / np.maximum(a + b - 2, 1e-9))

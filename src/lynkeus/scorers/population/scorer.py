@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -25,13 +25,24 @@ from lynkeus.core import (
     Unseen,
 )
 from lynkeus.core.progress import report_progress
-from lynkeus.core.run_calibration import rarest_of
+from lynkeus.core.run_calibration import RunCalibration, rarest_of
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.files.workers import Work, as_done, processes_allowed
+from lynkeus.scorers.population.asked import AskedRun, among_good, calibrated
+from lynkeus.scorers.population.events import groups_of, runs_of, there_in
 from lynkeus.scorers.population.gaussians import log_sum
 from lynkeus.scorers.population.questions import FamilyOfTests
-from lynkeus.scorers.population.trials import TINY, of_few_runs
-from lynkeus.scorers.population.view import QUESTIONS, Asked, EventView, Learned, Share, dependent_columns, learner
+from lynkeus.scorers.population.trials import of_few_runs
+from lynkeus.scorers.population.view import (
+    MANY_RUNS,
+    QUESTIONS,
+    Asked,
+    EventView,
+    Learned,
+    Share,
+    dependent_columns,
+    learner,
+)
 from lynkeus.scorers.population.words import PopulationWords, group_numbers, kind_change, sentence
 from lynkeus.transforms.event_columns import Scale
 
@@ -43,21 +54,6 @@ FEWEST_TO_SHARE = 40  # views from which several processes learn them
 LEARNED = "learned.json"
 
 
-class _Asked(NamedTuple):
-    """The p-values of a run: those of all `views`, and that of the shares of groups and of missing values, `kinds`,
-    with the numbers of its events that it is of."""
-
-    views: list[Asked | None]
-    kinds: Floats
-    kinds_p_value: float
-
-    def p_value(self) -> float:
-        """Return the p-value of the smallest of all p-values, corrected for how many were looked at (Sidak 1967)."""
-        found = [p for asked in self.views if asked for p in asked[:QUESTIONS]] + [self.kinds_p_value]
-        least = min(found)
-        return float(max(-np.expm1(len(found) * np.log1p(-min(least, 1 - 1e-12))), TINY))
-
-
 @dataclass
 class Population:
     """`anomaly` of a run: -log10 of how often a good run of as many events has any population as odd as its oddest.
@@ -65,7 +61,8 @@ class Population:
     The density of pooled good events, on the scale of each column and for each group of events, gives likelihood ratios
     for shifts, the shares of its populations, and the places where good events are few. `fewest`: events below which
     nothing is said. Learned: `scale_`, `groups_`, `views_`, `kinds_` (shares of groups and of missing values),
-    `outlying_` runs of the reference, which were left out, `runs_`: how many were not.
+    `outlying_` runs of the reference, which were left out, `runs_`: how many were not, `calibration_`: how small
+    p-values good runs have.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -76,7 +73,7 @@ class Population:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self._memo: LastBatch[list[_Asked | None]] = LastBatch()
+        self._memo: LastBatch[list[AskedRun | None]] = LastBatch()
         if self.fewest < 2:
             raise SettingsError(f"fewest is a number of events, at least 2, not {self.fewest}")
 
@@ -89,7 +86,7 @@ class Population:
         if source.schema.kind != "cloud":
             raise SchemaError(f"the scorer population reads runs of events, not a {source.schema.kind}")
         self.schema_ = source.schema
-        names, runs, groups = _runs_of(source, self.fewest)
+        names, runs, groups = runs_of(source, self.fewest)
         if len(runs) < FEWEST_RUNS:
             raise SchemaError(
                 f"the scorer population needs {FEWEST_RUNS} good runs of {self.fewest} events or more, got {len(runs)}"
@@ -97,17 +94,37 @@ class Population:
         self.scale_ = Scale.fit(np.concatenate(runs))
         scaled = [self._scaled(run) for run in runs]
         self.groups_ = tuple(sorted({str(g) for group in groups for g in np.unique(group)}))
-        p_values = self._learn(scaled, groups)
-        kept = p_values * len(runs) > OUTLYING
+        asked = self._learn(scaled, groups)
+        kept = np.array([own.p_value(new=False) for own in asked]) * len(runs) > OUTLYING
         self.outlying_ = [name for name, good in zip(names, kept, strict=True) if not good]
         if self.outlying_ and kept.sum() >= FEWEST_RUNS:
             chosen = np.flatnonzero(kept)
-            self._learn([scaled[k] for k in chosen], [groups[k] for k in chosen])
+            asked = self._learn([scaled[k] for k in chosen], [groups[k] for k in chosen])
+            far = [self._ask(scaled[k], groups[k]) for k in np.flatnonzero(~kept)]
+        else:
+            far = []
+        many = len(asked) > MANY_RUNS
+        self.calibration_ = calibrated(asked[1::2] + far) if many else self._calibrated_by_halves(scaled, groups)
         return self
 
-    def _learn(self, scaled: list[Floats], groups: list[Array]) -> Floats:
-        """Fit the views and the shares of groups and missing values on scaled runs (n, column); return their p-values,
-        new populations aside. Raises SchemaError where no view has enough events."""
+    def _calibrated_by_halves(self, scaled: list[Floats], groups: list[Array]) -> RunCalibration | None:
+        """Return how small p-values good runs have by what is learned of the other half of them; None for too few."""
+        if len(scaled) < 2 * FEWEST_RUNS:
+            return None
+        found: list[AskedRun] = []
+        for half in (0, 1):
+            other, held_out = replace(self), slice(1 - half, None, 2)
+            other.groups_ = self.groups_
+            try:
+                other._learn(scaled[half::2], groups[half::2])
+            except SchemaError:
+                return None  # no more can be learned from half of the events
+            found += [other._ask(*run) for run in zip(scaled[held_out], groups[held_out], strict=True)]
+        return calibrated(found)
+
+    def _learn(self, scaled: list[Floats], groups: list[Array]) -> list[AskedRun]:
+        """Fit the views and the shares of groups and missing values on scaled runs (n, column); return what is said of
+        each. Raises SchemaError where no view has enough events."""
         self.runs_ = len(scaled)
         shares: list[Share] = []
         for name in self.groups_:
@@ -130,7 +147,7 @@ class Population:
         kinds = [self._kinds(run, group) for run, group in zip(scaled, groups, strict=True)]
         self.kinds_ = _with_rare(FamilyOfTests.fit(kinds, np.random.default_rng(self.seed)), sum(map(len, kinds)))
         views = zip(*(asked for _, asked in known), strict=True)
-        return np.array([self._asked(list(own), kind).p_value() for own, kind in zip(views, kinds, strict=True)])
+        return [self._asked(list(own), kind) for own, kind in zip(views, kinds, strict=True)]
 
     def score(self, batch: Batch) -> Scores:
         """Return -log10 of the p-value (n, 1) of each run; NaN for a run of fewer than `fewest` events."""
@@ -155,7 +172,7 @@ class Population:
         events in places of low density, where one of a hundred good ones is; 0 for all others."""
         evidence = np.zeros(batch.values.shape)
         for row in range(len(batch)):
-            there = _there(batch, row)
+            there = there_in(batch, row)
             scaled, group = self._of(batch, row)
             for view in self.views_:
                 own = np.flatnonzero(group == view.group)
@@ -173,6 +190,8 @@ class Population:
             arrays |= view.to_arrays(f"view{number}.")
         write_folder(folder, self.schema_, asdict(self), arrays)
         learned = {"scale": asdict(self.scale_), "groups": self.groups_, "outlying": self.outlying_, "runs": self.runs_}
+        if self.calibration_ is not None:
+            learned["calibration"] = self.calibration_.to_dict()
         text = json.dumps(learned | {"views": [view.group for view in self.views_]})
         (folder / LEARNED).write_text(text, encoding="utf-8")
 
@@ -185,6 +204,8 @@ class Population:
             scorer.scale_ = Scale(tuple(learned["scale"]["log"]), tuple(learned["scale"]["whole"]))
             scorer.groups_, scorer.outlying_ = tuple(learned["groups"]), list(learned["outlying"])
             scorer.runs_ = int(learned.get("runs", 0))
+            known = learned.get("calibration")
+            scorer.calibration_ = None if known is None else RunCalibration.from_dict(known)
             scorer.views_ = [
                 EventView.from_arrays(f"view{k}.", group, arrays) for k, group in enumerate(learned["views"])
             ]
@@ -193,11 +214,14 @@ class Population:
             raise ModelError(f"{folder} does not hold a whole Population ({error}); fit it again") from error
         return scorer
 
-    def _p_value(self, asked: _Asked) -> float:
+    def _p_value(self, asked: AskedRun) -> float:
         """Return the p-value of a run, by as many good runs as there are."""
-        return of_few_runs(asked.p_value(), self.runs_) if self.runs_ else asked.p_value()  # 0: of a model of before
+        if not self.runs_:
+            return asked.p_value()  # of a model of before
+        p_value = of_few_runs(asked.p_value(), self.runs_)
+        return p_value if self.calibration_ is None else max(p_value, among_good(asked, self.calibration_))
 
-    def _all(self, batch: Batch) -> list[_Asked | None]:
+    def _all(self, batch: Batch) -> list[AskedRun | None]:
         """Return the p-values of each run, None where it has too few events."""
         runs = [self._of(batch, row) for row in range(len(batch))]
         return [self._ask(*run) if len(run[0]) >= self.fewest else None for run in runs]
@@ -205,8 +229,8 @@ class Population:
     def _of(self, batch: Batch, row: int) -> tuple[Floats, Array]:
         """Return scaled values (event, column) and groups (event,) of the events of one run."""
         self.schema_.require(batch.schema, "the scorer population")
-        there = _there(batch, row)
-        return self._scaled(batch.values[row][there]), _groups_of(batch, row)[there]
+        there = there_in(batch, row)
+        return self._scaled(batch.values[row][there]), groups_of(batch, row)[there]
 
     def _scaled(self, values: Floats) -> Floats:
         """Return values (n, column) on the scale of each column; whole numbers are spread over their bin, equally in
@@ -221,15 +245,15 @@ class Population:
         """Return 0 or 1 (n, groups + 1 + columns): the group of each event, and which of its values are missing."""
         return group_numbers(group, scaled, self.groups_)
 
-    def _ask(self, scaled: Floats, group: Array) -> _Asked:
+    def _ask(self, scaled: Floats, group: Array) -> AskedRun:
         """Return the p-values of the events (n, column) of one run in all views."""
         own = {name: scaled[group == name] for name in {view.group for view in self.views_}}
         return self._asked([view.ask(own[view.group]) for view in self.views_], self._kinds(scaled, group))
 
-    def _asked(self, views: list[Asked | None], kinds: Floats) -> _Asked:
-        return _Asked(views, kinds, self.kinds_.p_value(self.kinds_.sigmas(kinds), len(kinds)))
+    def _asked(self, views: list[Asked | None], kinds: Floats) -> AskedRun:
+        return AskedRun(views, kinds, self.kinds_.p_value(self.kinds_.sigmas(kinds), len(kinds)))
 
-    def _findings(self, scaled: Floats, group: Array, asked: _Asked | None) -> tuple[Finding, ...]:
+    def _findings(self, scaled: Floats, group: Array, asked: AskedRun | None) -> tuple[Finding, ...]:
         """Return the changes of all populations of a run, those of the view with the least p-value first; the first one
         says it in a sentence."""
         if asked is None:
@@ -259,32 +283,6 @@ class Population:
         log, whole = self.scale_.log, self.scale_.whole
         scale = Scale(tuple(log[k] for k in view.columns), tuple(whole[k] for k in view.columns))
         return PopulationWords(names, own, scale, view.group)
-
-
-def _there(batch: Batch, row: int) -> Array:
-    """Return a mask (event,) of the events that a run has; the others are padding."""
-    return np.ones(batch.values.shape[1], bool) if batch.mask is None else np.asarray(batch.mask[row], bool)
-
-
-def _groups_of(batch: Batch, row: int) -> Array:
-    found = batch.meta.get("group")
-    return np.full(batch.values.shape[1], "") if found is None else found[row]
-
-
-def _runs_of(source: Source, fewest: int) -> tuple[list[str], list[Floats], list[Array]]:
-    """Return names, values (event, column) and groups (event,) of all runs with enough events."""
-    names: list[str] = []
-    runs: list[Floats] = []
-    groups: list[Array] = []
-    for batch in source:
-        for row in range(len(batch)):
-            there = _there(batch, row)
-            if there.sum() < fewest:
-                continue
-            names.append(str(batch.meta["run"][row]) if "run" in batch.meta else str(len(names)))
-            runs.append(batch.values[row][there].astype(float))
-            groups.append(_groups_of(batch, row)[there])
-    return names, runs, groups
 
 
 def _with_rare(family: FamilyOfTests, events: int) -> FamilyOfTests:

@@ -37,6 +37,7 @@ CELLS = 8  # of each column, equally full
 DEPENDENT = 0.01  # mutual information in nats from which two columns belong together
 NOT_GIVEN = 0.02  # of the variance of a column that others must leave open
 MOST_TOGETHER = 6  # columns of one density
+MANY_RUNS = 40  # of which every other one knows how small p-values of good runs are
 FEWEST_TO_FIT = 200  # events of a view, of all good runs together
 QUESTIONS = 4  # p-values of a view
 ANSWERS = (("shifted",), ("gone", "new"), ("new",), ("new",))  # kinds of hypotheses, question by question
@@ -206,8 +207,9 @@ def _learned_view(share: Share) -> Learned:
     view = EventView.fit(group, np.arange(len(columns)), runs, seed)
     if view is None:
         return None, []
-    # Whether there is a new population takes longest to say; in a run that is far from all others more is odd.
-    return replace(view, columns=columns), [view.ask(run, briefly=True) for run in runs]
+    # Whether there is a new population takes longest to say: it is asked of runs by which others will be judged.
+    many = len(runs) > MANY_RUNS
+    return replace(view, columns=columns), [view.ask(run, briefly=not (many and k % 2)) for k, run in enumerate(runs)]
 
 
 def _complete(events: Floats) -> Floats:

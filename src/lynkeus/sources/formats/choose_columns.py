@@ -66,7 +66,8 @@ def described_columns(path: Path, types: dict[str, Any], schema: Schema, layout:
     truth = label_column(layout, types)
     times = Times("time_ns") if "time_ns" in types else None
     weight = layout.weight if layout.weight in types else ""
-    meta = tuple(name for name in types if name not in (*schema.names, "time_ns", truth, weight))
+    # Where other labels are named, the file's own truth is not told of: a batch has one.
+    meta = tuple(name for name in types if name not in (*schema.names, "time_ns", "truth", truth, weight))
     dtype = np.result_type(np.float32, *(types[name].to_pandas_dtype() for name in schema.names))
     return FileColumns(path, schema, schema.names, dtype, times, truth, (), weight, True, meta)
 

@@ -121,7 +121,8 @@ class Layout:
     file that stand for a missing value; `axes` of each sample of an array with more than two: "channel,time",
     "time,channel" (waveforms) or "row,column" (images).
     With `pulses` the file holds waveforms, and the parts about tables are not used; with `weaver` (a data configuration
-    of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets.
+    of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets;
+    with `events` (likewise) a row for each event, by expressions.
     """
 
     name: str = ""
@@ -138,6 +139,7 @@ class Layout:
     axes: str = ""
     weaver: dict[str, Any] | None = None
     clouds: dict[str, Any] | None = None
+    events: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "")
@@ -147,6 +149,8 @@ class Layout:
             raise SettingsError(f"axes: must be one of {', '.join(map(repr, AXES))}, got {self.axes!r}")
         if self.clouds is not None:
             _check_clouds(self.clouds, self.name or "layout")
+        if self.events is not None:
+            _check_events(self.events, self.name or "layout")
         if self.weight and self.pulses:
             raise SettingsError("weight: pulses are read without weights; leave it out")
         try:
@@ -234,6 +238,14 @@ def _check_clouds(given: Any, name: str) -> None:
     if not isinstance(given, dict):
         raise SettingsError(f"{name}: clouds: must be a table, written [clouds]")
     linked(given, name)
+
+
+def _check_events(given: Any, name: str) -> None:
+    from lynkeus.sources.events.layout import event_layout
+
+    if not isinstance(given, dict):
+        raise SettingsError(f"{name}: events: must be a table, written [events]")
+    event_layout(given, name)
 
 
 def _of_weaver(text: str, name: str) -> Layout:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lynkeus.core.batch import Floats
-from lynkeus.core.runs import Plot
+from lynkeus.core.runs import NEW_LABEL, Plot
 from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.runs.filled import EVEN, Filled
 from lynkeus.sources.runs.profiles import equivalent
@@ -20,11 +20,12 @@ BELOW = 4.0  # sigmas that a sum of weights may lie below 0
 
 class Fitted(NamedTuple):
     """(bins,) counts of a plot in the bins of the book, NaN where it cannot be judged and why (`problem`); `note`: what
-    was found in it that the book does not have."""
+    was found in it that the book does not have, `new`: labels of each axis that are filled and in no good run."""
 
     counts: Floats
     problem: str = ""
     note: str = ""
+    new: tuple[tuple[str, ...], ...] = ()
 
 
 def fitted(plot: Plot, filled: Filled | None, where: str) -> Fitted:
@@ -113,26 +114,30 @@ def _step(counts: Floats) -> float:
 
 
 def _by_labels(plot: Plot, other: Plot, counts: Floats, where: str) -> Fitted:
-    """Return counts in the order of the labels of the book; of labels that it does not have in the overflow bin."""
-    found, notes = counts.reshape(other.shape), []
+    """Return counts in the order of the labels of the book; those of labels that it does not have in the bin of new
+    ones, in a book of before in the overflow bin."""
+    found, notes, unknown = counts.reshape(other.shape), [], list[tuple[str, ...]]()
     for axis in range(len(plot.edges)):
         labels = plot.named(axis)
+        unknown.append(())
         if not labels:
             if not _alike(plot.edges[axis], other.edges[axis]):
                 return Fitted(np.full(plot.bins, np.nan), f"{where} has other bin edges than the good runs: {labels}")
             continue
         own = other.named(axis) or tuple(f"bin {k + 1}" for k in range(len(other.edges[axis]) - 1))
         place = {label: k + 1 for k, label in enumerate(labels)}
-        to = [0, *(place.get(label, len(labels) + 1) for label in own), len(labels) + 1]
+        beyond = place.pop(NEW_LABEL, len(labels) + 1)
+        to = [0, *(place.get(label, beyond) for label in own), len(labels) + 1]
         parts = np.moveaxis(found, axis, 0)
         moved = np.zeros((len(labels) + 2, *parts.shape[1:]))
         np.add.at(moved, to, parts)
         new = [(label, parts[k + 1].sum()) for k, label in enumerate(own) if label not in place]
         full = [f"{label} ({count:g})" for label, count in new if count > 0]
+        unknown[-1] = tuple(label for label, count in new if count > 0) if beyond <= len(labels) else ()
         if full:
             notes.append(f"{plot.name} has labels that the good runs do not have: {listed(full)}")
         found = np.moveaxis(moved, 0, axis)
-    return Fitted(found.ravel(), note="; ".join(notes))
+    return Fitted(found.ravel(), note="; ".join(notes), new=tuple(unknown))
 
 
 def same_edges(plot: Plot, other: Plot) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from zlib import crc32
@@ -48,7 +48,8 @@ class RunFile:
 class Run:
     """One run as read: `values` (n, column) of at most MOST_EVENTS events drawn at random, their `group`; `counts`
     (bins,) of all events in the book, NaN where a plot is missing, `events` how many those are; `problem`: why there
-    is nothing to judge, `note`: what is not judged of it, or how it was read."""
+    is nothing to judge, `note`: what is not judged of it, or how it was read; `new_labels`: what is filled on each axis
+    of some plots that no good run has."""
 
     name: str
     values: Floats
@@ -58,6 +59,7 @@ class Run:
     start_ns: int | None = None
     problem: str = ""
     note: str = ""
+    new_labels: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
 
 def open_runs(data: str | Path, tree: str = "") -> list[RunFile]:

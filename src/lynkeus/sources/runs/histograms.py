@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lynkeus.core.errors import SourceError
-from lynkeus.core.runs import Book, Plot
+from lynkeus.core.runs import NEW_LABEL, Book, Plot
 from lynkeus.sources.formats.root_files import in_words, open_root
 from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.runs.booked import Fitted, fitted
@@ -19,6 +19,7 @@ from lynkeus.sources.runs.folder import JSON, MOST_EVENTS, Reader, Run, RunFile,
 from lynkeus.sources.runs.profiles import Profile, usual_of
 from lynkeus.transforms.event_columns import NO_COLUMNS, EventColumns, in_most
 
+MOST_LABELS = 200  # of an axis, of those that few good runs have
 BOOKKEEPING = 20  # entries below which a tree is not the events of a run
 
 
@@ -101,7 +102,8 @@ class HistogramReader:
         problem = "" if events > 0 else f"{run.where}: all histograms are empty; take the run out, or fill them"
         counts = np.concatenate([row.counts for row in rows])
         nothing = np.empty((0, 0)), np.empty(0, "U1")
-        return Run(run.name, *nothing, counts, events, problem=problem, note=_note(rows, problems))
+        new = {plot.name: row.new for plot, row in zip(self.book.plots, rows, strict=True) if any(row.new)}
+        return Run(run.name, *nothing, counts, events, problem=problem, note=_note(rows, problems), new_labels=new)
 
     def _found(self, plot: Plot, read: Read, run: RunFile) -> Filled | None:
         """Return the histogram of a plot; models of before may know it by a name with the number of a run."""
@@ -160,14 +162,19 @@ def _kind(plot: Plot) -> Plot:
     return replace(plot, edges=edges, labels=tuple(("",) if own else () for own in plot.labels))
 
 
+def _labels(own: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    usual = in_most(own)
+    rare = dict.fromkeys(label for labels in own for label in labels)
+    return (*dict.fromkeys([*usual, *list(rare)[:MOST_LABELS]]), NEW_LABEL) if usual else ()
+
+
 def _labelled(kind: Plot, plots: Sequence[Sequence[Plot]]) -> Plot:
-    """Return a plot with the labels that most good runs have on each of its axes."""
+    """Return a plot with the labels of good runs on each of its axes, those that most have first, and a bin of its own
+    for what no good run has."""
     if not kind.labels:
         return kind
     own = [plot for found in plots for plot in found if _kind(plot) == kind]
-    labels = tuple(
-        tuple(in_most([plot.named(k) for plot in own])) if kind.named(k) else () for k in range(len(kind.edges))
-    )
+    labels = tuple(_labels([plot.named(k) for plot in own]) if kind.named(k) else () for k in range(len(kind.edges)))
     edges = tuple(
         tuple(float(edge) for edge in range(len(labels[k]) + 1)) if labels[k] else axis
         for k, axis in enumerate(kind.edges)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,8 @@ class ReadRuns:
     each, so that long runs never lie side by side.
 
     `meta`: name of the `run`, number of `events`, `counts` (1, bins) of its plots, `start_ns` (0: not known), the
-    `group` of each event, the `problem` of a run that cannot be judged, and a `note` on what is not judged of it.
+    `group` of each event, the `problem` of a run that cannot be judged, a `note` on what is not judged of it, and in
+    JSON the `new_labels` of its plots.
     """
 
     reader: Reader
@@ -82,6 +84,7 @@ class ReadRuns:
             "start_ns": np.array([run.start_ns or 0]),
             "problem": np.array([run.problem]),
             "note": np.array([run.note]),
+            "new_labels": np.array([json.dumps(run.new_labels)]),
         }
         if self.kind == "histogram":
             return Batch(self.schema, run.counts[None], meta=meta)

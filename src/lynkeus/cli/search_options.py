@@ -1,0 +1,20 @@
+"""What `lynkeus search` is told; light, as `options.py` is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What `lynkeus search` is told."""
+
+    plan: Annotated[Path, typer.Argument(help="TOML file: samples, processes, regions, systematics, mass points")]
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for page, tables, figures, workspaces, record")]
+    unblind: Annotated[
+        bool, typer.Option("--unblind", help="Look at the data of the signal regions; the record keeps that for ever")
+    ] = False

@@ -1,0 +1,149 @@
+"""Events of a search: all columns of a sample in memory, with weights that may be negative; and their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lynkeus.core import Array, Batch, Floats, Schema, SettingsError, SourceError
+from lynkeus.searches.plan.plan import Samples
+from lynkeus.sources import Layout, open_source, read_layout
+from lynkeus.sources.events.source import EventSource
+from lynkeus.transforms.expressions import Expression, evaluate
+
+
+@dataclass(frozen=True)
+class Events:
+    """n events of a sample: `columns` by name (n,) numbers or words, `weight` (n,), where they come from (`name`)."""
+
+    name: str
+    columns: Mapping[str, Array]
+    weight: Floats
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def cut(self, chosen: Array) -> Events:
+        """Return the events that a mask or numbers choose."""
+        return Events(self.name, {name: column[chosen] for name, column in self.columns.items()}, self.weight[chosen])
+
+    def of(self, process: str, labels: str) -> Array:
+        """Return (n,) which events are of a process."""
+        return np.asarray(self.columns[labels] == process)
+
+    def values(self, names: Sequence[str], changed: Mapping[str, str] | None = None) -> Floats:
+        """Return (n, k) columns of numbers; `changed`: other columns that stand for some. Raises SettingsError naming
+        one that is not there."""
+        found = []
+        for name in names:
+            own = (changed or {}).get(name, name)
+            if own not in self.columns or self.columns[own].dtype.kind not in "biuf":
+                there = ", ".join(sorted(n for n, c in self.columns.items() if c.dtype.kind in "biuf")[:12])
+                raise SettingsError(f"{self.name}: has no column of numbers {own}; there are {there}")
+            found.append(np.asarray(self.columns[own], float))
+        return np.column_stack(found) if found else np.zeros((len(self), 0))
+
+    def value(self, expression: Expression, where: str, more: Mapping[str, Array] | None = None) -> Array:
+        """Return (n,) the value of an expression. Raises SettingsError where it is not one of each event."""
+        held = evaluate(expression, {**self.columns, **(more or {})}, f"{where}, on {self.name}")
+        found = np.asarray(held)
+        if found.ndim == 0:
+            found = np.full(len(self), found)
+        if found.shape != (len(self),):
+            raise SettingsError(f"{where}: {expression.text!r} is not one value of each event")
+        return found
+
+
+def read(name: str, samples: Samples, data: bool = False) -> Events:
+    """Return all events of a sample that are selected; of `data` each counts once, whatever columns it has.
+
+    Raises SourceError, SettingsError: a file that cannot be read, a weight that is NaN or infinite, no events.
+    """
+    parts, weights = list[Mapping[str, Array]](), list[Floats]()
+    for columns, weight in _pieces(name, samples):
+        parts.append(columns)
+        rows = len(next(iter(columns.values())))
+        weights.append(np.ones(rows) if weight is None or data else np.asarray(weight, float))
+    if not parts:
+        raise SourceError(f"{name}: holds no events; nothing to read")
+    shared = set.intersection(*(set(part) for part in parts))
+    found = Events(
+        name, {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key in shared},
+        np.concatenate(weights),
+    )  # fmt: skip
+    bad = np.flatnonzero(~np.isfinite(found.weight))
+    if len(bad):
+        raise SourceError(
+            f"{name}: the weight of event {bad[0]} is {found.weight[bad[0]]:g}, as of {len(bad)} in all; leave such "
+            "events out, or write the weights again"
+        )
+    if samples.select is not None:
+        found = found.cut(found.value(samples.select, "samples.select").astype(bool))
+        if not len(found):
+            raise SettingsError(f"{name}: samples.select leaves no event")
+    return found
+
+
+def _pieces(name: str, samples: Samples) -> Any:
+    """Yield columns and weights of a simulator or of files."""
+    if "://" in name:
+        for batch in open_source(name):
+            yield _columns_of(batch), batch.weight
+        return
+    layout = read_layout(samples.layout) if samples.layout else Layout()
+    if layout.events is None:
+        layout = replace(layout, events={})
+    if not (layout.events or {}).get("weight"):
+        layout = replace(layout, weight=samples.weights)
+    source = EventSource(Path(name).expanduser(), replace(layout, truth=samples.labels))
+    yield from source.tables()
+
+
+def _columns_of(batch: Batch) -> dict[str, Array]:
+    found = dict(zip(batch.schema.names, np.asarray(batch.values, float).T, strict=True)) | dict(batch.meta)
+    if batch.schema.classes and batch.truth is not None and "process" not in found:
+        found["process"] = np.array([*batch.schema.classes, ""])[batch.truth]
+    return found
+
+
+def join(parts: Sequence[Events], name: str) -> Events:
+    """Return the events of several samples; columns that all of them have."""
+    shared = set.intersection(*(set(part.columns) for part in parts))
+    columns = {key: np.concatenate([part.columns[key] for part in parts]) for key in parts[0].columns if key in shared}
+    return Events(name, columns, np.concatenate([part.weight for part in parts]))
+
+
+def as_batch(events: Events, inputs: Sequence[str], truth: Array | None, classes: tuple[str, ...]) -> Batch:
+    """Return the inputs as a table, for a scorer to learn from."""
+    own = Schema("table", tuple(inputs), (), (len(inputs),), classes=classes)
+    return Batch(own, events.values(inputs), truth=truth, weight=events.weight if truth is not None else None)
+
+
+def hashes(events: Events, inputs: Sequence[str]) -> Array:
+    """Return (n,) a number of 64 bits for each event, alike where all inputs are alike to single precision."""
+    values = np.ascontiguousarray(events.values(inputs).astype(np.float32) + np.float32(0.0))
+    found = np.full(len(events), 0xCBF29CE484222325, np.uint64)
+    for column in values.view(np.uint32).T:
+        found = (found ^ column.astype(np.uint64)) * np.uint64(0x100000001B3)
+        found ^= found >> np.uint64(29)
+    return found
+
+
+def refuse_duplicates(samples: Mapping[str, Events], inputs: Sequence[str]) -> dict[str, int]:
+    """Return how many events each sample has more than once. Raises SettingsError where two samples share events: what
+    a classifier has learned by heart must not be searched in."""
+    seen = {role: hashes(events, inputs) for role, events in samples.items()}
+    roles = list(seen)
+    for k, one in enumerate(roles):
+        for other in roles[k + 1 :]:
+            count = int(np.isin(seen[other], seen[one]).sum())
+            if count:
+                raise SettingsError(
+                    f"{count} of {len(samples[other])} events of {other} ({samples[other].name}) are in {one} "
+                    f"({samples[one].name}) as well: give other events, of another seed or file"
+                )
+    return {role: len(own) - len(np.unique(own)) for role, own in seen.items()}

@@ -1,0 +1,1 @@
+"""The plan of a search, as one TOML file says it."""

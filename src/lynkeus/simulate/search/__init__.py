@@ -1,0 +1,1 @@
+"""Events of searches at a hadron collider as tables: inputs of published analyses, with weights, variations, truth."""
