@@ -85,6 +85,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "lattice": "lynkeus.simulate.lattice.source:LatticeSource",
         "one_lepton": "lynkeus.simulate.search.one_lepton.source:OneLepton",
         "workflows": "lynkeus.simulate.workflows.source:Workflows",
+        "logbook": "lynkeus.simulate.logbook.source:Logbook",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",

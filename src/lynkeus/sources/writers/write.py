@@ -18,6 +18,7 @@ from lynkeus.sources.writers.clouds import (
 from lynkeus.sources.writers.files import write_hdf5, write_npz, write_parquet
 from lynkeus.sources.writers.folders import write_images, write_runs
 from lynkeus.sources.writers.tasks import write_tasks
+from lynkeus.sources.writers.texts import write_text_csv, write_text_lines
 
 JETS = "packed clouds"
 MAPS = "maps"
@@ -30,10 +31,11 @@ CLOUDS: dict[str, Callable[[Source, Path], int]] = {
     ".root": write_cloud_root,
 }  # fmt: skip
 TASKS: dict[str, Callable[[Source, Path], int]] = {".json": write_tasks}
+TEXTS: dict[str, Callable[[Source, Path], int]] = {".jsonl": write_text_lines, ".csv": write_text_csv}
 FOLDERS: dict[str, Callable[[Source, Path], int]] = {"cloud": write_runs, "image": write_images}
 CALLED = {
     "cloud": "runs", JETS: "jets", MAPS: "maps", "image": "images", "table": "rows", "waveform": "waveforms",
-    "histogram": "histograms", "counts": "tasks",
+    "histogram": "histograms", "counts": "tasks", "text": "texts",
 }  # fmt: skip
 
 
@@ -93,4 +95,4 @@ def kind_of(schema: Schema) -> str:
 
 
 def _files(kind: str) -> dict[str, Callable[[Source, Path], int]]:
-    return {JETS: CLOUDS, "counts": TASKS}.get(kind, FILES)
+    return {JETS: CLOUDS, "counts": TASKS, "text": TEXTS}.get(kind, FILES)
