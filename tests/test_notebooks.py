@@ -44,8 +44,8 @@ def each(function: Any) -> Any:
     return pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in NOTEBOOKS])(function)
 
 
-def test_there_are_seven() -> None:
-    assert [path.name[0] for path in NOTEBOOKS] == list("1234567")
+def test_there_are_nine() -> None:
+    assert [path.name[0] for path in NOTEBOOKS] == list("123456789")
 
 
 @each

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from lynkeus.networks.taggers.particle_net import LITE, ParticleNet
-from lynkeus.networks.taggers.particle_transformer import ParticleTransformer
+from lynkeus.networks.taggers.particle_net import LITE, ParticleNet, ParticleNetSizes
+from lynkeus.networks.taggers.particle_transformer import ParticleTransformer, ParticleTransformerSizes
 from lynkeus.networks.taggers.weaver import read_weights, to_weaver, write_weights
 from lynkeus.scorers.taggers.particle_transformer import LITE as SMALL
 
@@ -139,6 +139,30 @@ def test_a_particle_transformer_is_converted_and_exported(case: Case, lynkeus, t
     np.testing.assert_allclose(session.run(None, tensors)[0], scores, atol=1e-4)
 
 
+@pytest.mark.slow(6)
+def test_networks_of_other_sizes_than_the_published_are_kept_as_they_are(case: Case, lynkeus, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    net = ParticleNet(
+        FEATURES, 2, ParticleNetSizes(((4, (8, 8)), (5, (12,)), (3, (6, 6, 6))), ((10, 0.1), (5, 0.1)), True)
+    )
+    part = ParticleTransformer(FEATURES, 2, ParticleTransformerSizes((16, 24), (8,), 4, 2, 1, ((12, 0.1),)))
+    for name, network, more in (("net", net, ("--neighbours", "4,5,3")), ("part", part, ("--pair-activation",))):
+        write_weights(Path(f"{name}.pt"), to_weaver(network))
+        done = lynkeus("convert", f"{name}.pt", "--layout", case.layout, *more, "-o", name)
+        assert done.code == 0, done
+        assert lynkeus("score", name, case.jets, "-o", f"{name}.parquet").code == 0
+        assert lynkeus("convert", name, "-o", f"{name}_back.pt").code == 0
+        back, given = read_weights(Path(f"{name}_back.pt")), to_weaver(network)
+        prefix = (
+            "mod." if name == "part" else ""
+        )  # as the example network has it, that has an activation after its pairs
+        assert all(torch.equal(back[prefix + key], value) for key, value in given.items())
+    assert lynkeus("convert", "part_back.pt", "--layout", case.layout, "-o", "again").code == 0
+    assert lynkeus("score", "again", case.jets, "-o", "again.parquet").code == 0
+    once, twice = (pq.read_table(f"{name}.parquet").to_pandas()["top"] for name in ("part", "again"))
+    np.testing.assert_allclose(once, twice, atol=1e-5)
+
+
 def test_bad_input_ends_in_one_line(case: Case, lynkeus, tmp_path: Path) -> None:
     wrong = Path("wrong.yaml")
     wrong.write_text(LAYOUT.replace("[part_charge, null], ", ""))
@@ -159,7 +183,6 @@ def test_bad_input_ends_in_one_line(case: Case, lynkeus, tmp_path: Path) -> None
         (("other_state.pt", *layout, *out), "other_state.pt holds no weights that can be read safely"),
         ((weights, *layout, "--neighbours", "7;7", *out), "give a number for each block"),
         ((weights, *layout, "--neighbours", "7", *out), "1 numbers of neighbours for 2 blocks"),
-        ((weights, *layout, "--neighbours", "7,9", *out), "neither lite nor full"),
         ((weights, *layout, "--calibrate", "absent.parquet", *out), "absent.parquet"),
         (("FOLDER", "-o", "back.pt"), "FOLDER"),
         (("FOLDER", *layout, "-o", "back.pt"), "leave them out"),

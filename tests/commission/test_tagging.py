@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.jets import NAMES, PARTS, jets
 
+from lynkeus.commission.explained import explain_model, write_explained
 from lynkeus.commission.tagging.commission import TaggingSettings, commission_taggers
 from lynkeus.commission.tagging.mass import sculpting
 from lynkeus.commission.tagging.measure import pairs
@@ -17,6 +18,7 @@ from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.metrics.tagging import roc
 from lynkeus.sources import InMemory
+from lynkeus.transforms.jets.changes import changes
 from lynkeus.transforms.jets.vary import fewer_tracks, worse_impact
 
 
@@ -112,3 +114,45 @@ def test_a_worse_detector_loses_tracks_and_knows_impact_parameters_less_well() -
         inputs, ("pf_points/a", "pf_points/b", "pf_vectors/a", "pf_vectors/b"), np.random.default_rng(2)
     )
     np.testing.assert_array_equal(both.groups["pf_points"].offsets, both.groups["pf_vectors"].offsets)
+
+
+def test_what_a_cut_on_the_mass_looks_at_are_momenta_and_nothing_else(by_mass: Fitted, tmp_path: Path) -> None:
+    found = explain_model(by_mass, InMemory(jets(300, 6), 128))
+    own = {row["input"]: row for row in found.rows if row["output"] == "top" and row["process"] == "all"}
+    assert own["momenta shuffled"]["relevance"] > 0.2
+    assert own["without charged hadrons"]["relevance"] > 0.2
+    for name in ("part_charge", "part_d0val", "part_isPhoton", "part_deta"):
+        assert own[f"{name} shuffled"]["relevance"] == pytest.approx(0.0, abs=1e-9)
+    of_tops = next(row for row in found.rows if (row["output"], row["process"], row["input"]) == (
+        "top", "top", "without charged hadrons"))  # fmt: skip
+    assert of_tops["mean"] > 0  # without most of its particles a top is light
+    assert 100 < of_tops["events"] < 200
+    write_explained(found, tmp_path / "e.html")
+    page = (tmp_path / "e.html").read_text()
+    assert all(words in page for words in ("Mean in top", "momenta shuffled", "<svg"))
+
+
+def test_changes_take_away_what_they_say() -> None:
+    batch = jets(40, 7)
+    own = batch.packed.groups["particles"]
+    for what, packed in changes(batch.packed, NAMES, 0):
+        group = packed.groups["particles"]
+        column = {name: group.values[:, k] for k, name in enumerate(PARTS)}
+        if what == "without photons":
+            assert not column["isPhoton"].any()
+            assert (group.values == own.values[own.values[:, PARTS.index("isPhoton")] < 0.5]).all()
+        elif what == "momenta shuffled":
+            pt, before = np.hypot(column["px"], column["py"]), np.hypot(*own.values[:, :2].T)
+            np.testing.assert_allclose(np.bincount(own.sample, pt), np.bincount(own.sample, before), rtol=1e-4)
+            np.testing.assert_allclose(column["pz"] / pt, own.values[:, 2] / before, rtol=1e-3, atol=1e-4)
+            assert np.abs(pt - before).max() > 1
+        elif what.endswith("shuffled"):
+            changed = (group.values != own.values).any(axis=0)
+            assert changed.sum() <= 1
+            np.testing.assert_array_equal(np.sort(group.values, axis=0), np.sort(own.values, axis=0))
+    said = [what for what, _ in changes(Packed({"charged": own, "neutral": own}), _of_two_groups(), 0)]
+    assert {"without charged", "without neutral", "charged/part_charge shuffled"} <= set(said)
+
+
+def _of_two_groups() -> tuple[str, ...]:
+    return tuple(f"{group}/part_{name}" for group in ("charged", "neutral") for name in PARTS)

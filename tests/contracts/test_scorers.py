@@ -1,7 +1,7 @@
 """Laws of every scorer, built in or plugged in, of the kinds of its `about`; it refuses every other kind in words.
 
-Those of runs: test_run_scorers. The sample: three modes seen by twenty channels, and noise of their own, as a table and
-in windows of ten shots.
+Those of runs: test_run_scorers; of hits: tests/scorers/hits. The sample: three modes seen by twenty channels, and noise
+of their own, as a table and in windows of ten shots.
 """
 
 import atexit
@@ -27,19 +27,22 @@ QUICKER = {
 }
 SHORT = {"training": {"epochs": 2}}
 SCORERS = {name: plugins.load("scorers", name) for name in sorted(plugins.entries("scorers"))}
+NOT_OF_ANOMALIES = {
+    name for name, found in SCORERS.items() if about_of(found).by_class or about_of(found).labels == "numbers"
+}
 OF_PULSES = {"cavity"}  # takes the waveforms of a cavity's pulses only
 CASES = [
     (name, kind)
     for name, scorer in SCORERS.items()
     for kind in ("table", "waveform")
-    if kind in about_of(scorer).kinds and name not in OF_PULSES and not about_of(scorer).by_class
+    if kind in about_of(scorer).kinds and name not in OF_PULSES | NOT_OF_ANOMALIES
 ]
 ELSEWHERE = sorted(
     name
     for name, scorer in SCORERS.items()
-    if not {"histogram", "cloud"} & set(about_of(scorer).kinds)
+    if not {"histogram", "cloud", "hit"} & set(about_of(scorer).kinds)
     and name not in dict(CASES)
-    and not about_of(scorer).by_class  # of classes: test_taggers, tests/commission/test_explained
+    and name not in NOT_OF_ANOMALIES  # test_taggers, tests/commission/test_explained, tests/scorers/regression
 )
 NAMES = tuple(f"BPM.{number}/x" for number in range(CHANNELS))
 

@@ -144,7 +144,7 @@ def search(options: SearchOptions) -> None:
 @app.command()
 @takes(ExplainOptions)
 def explain(options: ExplainOptions) -> None:
-    """Say what a model looks at: Taylor coefficients of networks of tables, else the evidence of the scorer."""
+    """Say what a model looks at: Taylor coefficients, what is taken from jets, or evidence."""
     from lynkeus.cli.explain import explain_data
 
     explain_data(options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from lynkeus.cli.options import ConvertOptions, screen
 from lynkeus.core import Schema, SettingsError
@@ -19,8 +20,10 @@ def convert_weights(options: ConvertOptions) -> None:
     if not options.source.exists():
         raise SettingsError(f"{options.source}: no such file or folder; check the path")
     if options.source.is_dir():
-        if options.layout or options.calibrate or options.neighbours:
-            raise SettingsError("--layout, --calibrate, --neighbours: a model knows them; leave them out")
+        if options.layout or options.calibrate or options.neighbours or options.pair_activation is not None:
+            raise SettingsError(
+                "--layout, --calibrate, --neighbours, --pair-activation: a model knows them; leave them out"
+            )
         _to_weaver(options.source, options.output)
     else:
         _from_weaver(options)
@@ -36,6 +39,9 @@ def _to_weaver(model: Path, output: Path) -> None:
     write_weaver(fitted.scorer, output)
     said = [f"{output}: the weights of {fitted.name}, classes {', '.join(fitted.scorer.outputs)}"]
     said.append("its probabilities are those before they were calibrated: weaver has none that are")
+    sizes: Any = getattr(fitted.scorer, "sizes", None)
+    if hasattr(sizes, "pair_activation"):
+        said.append(f"weaver's network has use_pre_activation_pair={not sizes.pair_activation}")
     if fitted.view.to_dict().get("layout") is None:
         said.append("the model made its inputs of particles itself; in weaver use the layout jetclass without clipping")
     say(screen, said)
@@ -54,13 +60,13 @@ def _from_weaver(options: ConvertOptions) -> None:
         raise SettingsError("--layout: say what the network reads, by the YAML file that it was trained with")
     layout = read_layout(options.layout)
     schema = _schema_of(layout, options.layout)
-    name, scorer = from_weights(options.source, schema, _neighbours(options.neighbours))
+    name, scorer = from_weights(options.source, schema, _neighbours(options.neighbours), options.pair_activation)
     source = open_source(options.calibrate, layout, expected=schema) if options.calibrate else None
     lineage = {"converted": str(options.source), "layout": str(options.layout)}
     fitted = learned_elsewhere(scorer, name, AsRead(schema, layout.to_dict()), source, lineage)
     fitted.save(options.output)
     by = f"calibrated by {fitted.lineage['samples']} jets" if source is not None else "not calibrated"
-    say(screen, [*getattr(source, "messages", ()), *fitted.messages])
+    say(screen, [*scorer.messages, *getattr(source, "messages", ()), *fitted.messages])
     say(screen, [f"{options.output}: {name}, {fitted.lineage['parameters']} parameters, {by}"])
 
 

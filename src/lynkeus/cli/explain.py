@@ -10,7 +10,7 @@ from lynkeus.progress import passes_bar, say
 def explain_data(options: ExplainOptions) -> None:
     """Run `lynkeus explain`."""
     from lynkeus.cli.options import open_for
-    from lynkeus.commission.explained import explain_model, write_explained
+    from lynkeus.commission.explained import CHANGES, explain_model, write_explained
 
     fitted = load_model(options.model)
     source = open_for(fitted, options.data, options.layout, None, False)
@@ -21,5 +21,6 @@ def explain_data(options: ExplainOptions) -> None:
     first = sorted(first, key=lambda row: -row["relevance"])[:3]
     named = ", ".join(" x ".join(filter(None, (row["input"], row["second_input"]))) for row in first)
     table = options.output.with_suffix(".parquet")
-    say(screen, [*found.messages, f"{found.outputs[0]} looks most at {named} ({found.by}, {found.events} samples)"])
+    looks = "changes most" if found.by == CHANGES else "looks most at"
+    say(screen, [*found.messages, f"{found.outputs[0]} {looks} {named} ({found.by}, {found.events} samples)"])
     say(screen, [f"{options.output}: the page; {table}: all numbers"])

@@ -69,6 +69,7 @@ def fit_and_save(options: FitOptions) -> None:
     fitted.save(options.output, _report(fitted))
     # Only now: a kill while the model is written must not cost the training.
     shutil.rmtree(checkpoints(options.output), ignore_errors=True)
+    fitted.messages[:] = [line for line in fitted.messages if line not in source.messages]  # said once
     say(screen, [*(said.messages if said else ()), *source.messages])
     if choice is not None:
         say(screen, [*(candidate.line() for candidate in choice.candidates), choice.why])
@@ -94,9 +95,16 @@ def _layout_of(options: FitOptions) -> tuple[Layout, bool]:
 
     layout = read_layout(options.layout)
     given: dict[str, Any] = {"truth": options.labels, "weight": options.weights, "axes": options.axes}
+    if options.labels and all(name != "auto" and plugins.about(name).labels == "numbers" for name in _named(options)):
+        given |= {"truth": "", "numbers": tuple(name.strip() for name in options.labels.split(","))}
     given["blocks"] = (Block(options.array),) if options.array else ()
     given = {name: value for name, value in given.items() if value}
     return replace(layout, **given), bool(given)
+
+
+def _named(options: FitOptions) -> list[str]:
+    """Return the scorers that the user names."""
+    return (options.scorer or "auto").split(",")
 
 
 def _fit_runs(options: FitOptions) -> None:
@@ -140,15 +148,17 @@ def _fit_runs(options: FitOptions) -> None:
     say(screen, [f"{options.output}: {fitted.name}, {len(view.book.plots)} plots a run"])
 
 
-def _reads_pictures(scorer: str | None) -> bool:
-    """Whether all scorers named read images and nothing else, so that an array of three axes is meant to be some."""
+def _reads_only(scorer: str | None, kind: str) -> bool:
+    """Whether all scorers named read one kind and nothing else: an array of three axes is then meant to be images,
+    a file of columns to be hits."""
     names = (scorer or "auto").split(",")
-    return all(name != "auto" and plugins.about(name).kinds == ("image",) for name in names)
+    return all(name != "auto" and plugins.about(name).kinds == (kind,) for name in names)
 
 
 def _meant(options: FitOptions) -> dict[str, Any]:
     """Return what kind of samples the scorer makes of files that hold several."""
-    return {"pictures": _reads_pictures(options.scorer), "text": _text_of(options)}
+    pictures, hits = (_reads_only(options.scorer, kind) for kind in ("image", "hit"))
+    return {"pictures": pictures, "hits": hits, "text": _text_of(options)}
 
 
 def _text_of(options: FitOptions) -> str | None:

@@ -1,7 +1,8 @@
-"""lynkeus generate: samples of a simulator as files, with the truth, for every other command and program to read."""
+"""lynkeus generate: samples of a simulator or of a fitted generator as files, for every other command to read."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from lynkeus.cli.options import GenerateOptions, screen
@@ -18,6 +19,13 @@ def write_generated(options: GenerateOptions) -> None:
     from lynkeus.sources import open_source
     from lynkeus.sources.writers.write import CALLED, beside_particles, check_output, kind_of, write_source
 
+    if Path(options.source).is_dir():
+        _write_made(options)
+        return
+    if options.set:
+        raise SettingsError(
+            f"--set {options.set[0]}: is for models of generators; put it into the URL: {options.source}?NAME=VALUE"
+        )
     url = options.source if "://" in options.source else SIMULATED + options.source
     if not url.startswith(SIMULATED):
         raise SettingsError(f"{url}: is no simulator; see lynkeus list simulators (files: lynkeus bundle)")
@@ -29,6 +37,21 @@ def write_generated(options: GenerateOptions) -> None:
         rows = write_source(Passes(source, bar), options.output)
     more = beside_particles(source.schema, options.output)
     say(screen, [f"{options.output}: {rows} {CALLED[kind_of(source.schema)]}", *([more] if more else [])])
+
+
+def _write_made(options: GenerateOptions) -> None:
+    """Write samples of a fitted generator."""
+    from lynkeus.cli.fit import settings_of
+    from lynkeus.fitting.fitted import Fitted
+    from lynkeus.fitting.generated import generated
+    from lynkeus.sources.writers.write import CALLED, check_output, kind_of, write_source
+
+    source: Source = generated(Fitted.load(Path(options.source)), settings_of(options.set or []))
+    check_output(source.schema, options.output)
+    source = source if options.samples is None else _as_many(source, options.samples, options.source)
+    with passes_bar(screen, "generate") as bar:
+        rows = write_source(Passes(source, bar), options.output)
+    say(screen, [f"{options.output}: {rows} {CALLED[kind_of(source.schema)]} of {options.source}"])
 
 
 def _as_many(source: Any, samples: int, url: str) -> Source:

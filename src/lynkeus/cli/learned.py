@@ -24,6 +24,12 @@ def say_what_was_learned(fitted: Fitted, output: Path) -> None:
     if about_of(fitted.scorer).tags:
         _say_classes(fitted, output)
         return
+    if about_of(fitted.scorer).labels == "numbers":
+        _say_numbers(fitted, output)
+        return
+    if fitted.view.kind == "hits":
+        _say_hits(fitted, output)
+        return
     say(screen, [f"set aside {name}: {reason}" for name, reason in fitted.lineage["set_aside"].items()])
     say(screen, fitted.messages)
     samples, width = fitted.lineage["samples"], fitted.lineage["channels"]
@@ -92,3 +98,30 @@ def _say_classes(fitted: Fitted, output: Path) -> None:
         rarest = getattr(calibration, "rarest", 0.0)
         say(screen, [f"{name}: background efficiencies down to {rarest:.1e}, counted on {kept}"])
     say(screen, [f"{output}: {fitted.name}, classes {', '.join(fitted.scorer.outputs)}"])
+
+
+def _say_numbers(fitted: Fitted, output: Path) -> None:
+    """Say of a model of numbers how far its estimates are from held-out truth, and whether their spreads hold; of a
+    generator how far what it makes is."""
+    say(screen, fitted.messages)
+    if about_of(fitted.scorer).generates:
+        asked = ", ".join(fitted.scorer.targets) or "nothing"  # type: ignore[attr-defined]
+        say(screen, [f"{output}: {fitted.name}, {fitted.lineage['samples']} samples; it can be asked for {asked}"])
+        return
+    history = getattr(fitted.scorer, "history_", None)
+    if history is not None:
+        say(screen, [*history.resumed, *history.messages, history.says(), f"{output / 'training.svg'}: every epoch"])
+    for name, own in fitted.lineage["numbers"].items():
+        error, bias = f"{own['mean_absolute_error']:.3g}", f"{own['bias']:+.2g} ± {own['bias_error']:.2g}"
+        covered = f"{own['coverage']:.0%} of {own['samples']} held-out samples within one spread (68 % is right)"
+        say(screen, [f"{name} from {own['low']:.3g} to {own['high']:.3g}: mean error {error}, bias {bias}; {covered}"])
+    say(screen, ["outside of these ranges estimates are extrapolated, and spreads are not checked there"])
+    say(screen, [f"{output}: {fitted.name}, {fitted.lineage['samples']} samples"])
+
+
+def _say_hits(fitted: Fitted, output: Path) -> None:
+    """Say of a filter of hits what it was learned from and what it removes."""
+    say(screen, fitted.messages)
+    samples, noise = fitted.lineage["samples"], fitted.lineage["known_anomalies"]
+    say(screen, [f"{output}: {fitted.name}, {samples - noise} hits on tracks and {noise} others, "
+                 f"{fitted.lineage['channels']} columns"])  # fmt: skip

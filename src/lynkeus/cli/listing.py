@@ -35,5 +35,6 @@ def show_list(group: str | None) -> None:
 def _about(about: About) -> tuple[str, ...]:
     """Return what a scorer says of itself, as cells of a table."""
     kinds = {"": "none", "optional": "if there are any", "known": "good or anomalous", "classes": "classes of anomaly"}
+    kinds |= {"numbers": "numbers", "heads": "answers"}
     learned, weights = ("yes" if it else "no" for it in (about.learned, about.weights))
     return ", ".join(about.kinds), learned, about.explains, about.cost, kinds[about.labels], weights

@@ -165,9 +165,10 @@ class WatchOptions:
 class GenerateOptions:
     """What `lynkeus generate` is told."""
 
-    source: Annotated[str, typer.Argument(help="Simulator by name, or URL such as 'sim://orbit?hours=0.1&seed=1'")]
+    source: Annotated[str, typer.Argument(help="Simulator, URL such as 'sim://orbit?seed=1', or model of a generator")]
     output: Annotated[Path, typer.Option("-o", "--output", help="FILE.h5, .npz or .parquet; runs, images: a folder")]
     samples: Annotated[int | None, typer.Option("-n", "--samples", help="Rows, pulses, images or runs")] = None
+    set: Annotated[list[str] | None, typer.Option("--set", help="Of a generator: n=0.6 (a condition), seed=1")] = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,9 @@ class ConvertOptions:
     neighbours: Annotated[str | None, typer.Option(help="ParticleNet: of each block, 16,16,16; else as published")] = (
         None
     )
+    pair_activation: Annotated[
+        bool | None, typer.Option(help="Transformer: use_pre_activation_pair=False; else by the names of the weights")
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lynkeus.cli.options import ReportOptions, screen
-from lynkeus.core import SettingsError, SourceError
+from lynkeus.cli.tagging import runs_of
+from lynkeus.core import SettingsError, SourceError, about_of
 from lynkeus.progress import say
 
 
@@ -16,8 +17,15 @@ def report_run(options: ReportOptions) -> None:
     from lynkeus.sources.runs.read import RunFolder
     from lynkeus.web.runs.report import render_run
 
-    verdicts = RunVerdicts(Fitted.load(options.model), options.false_alarms)
-    files = open_runs(options.run, verdicts.view.columns.tree)
+    fitted = Fitted.load(options.model)
+    if about_of(fitted.scorer).tags:
+        from lynkeus.fitting.tagged_runs import monitor_of
+
+        verdicts = RunVerdicts(monitor_of(fitted, options.model.resolve().name), options.false_alarms)
+        files = runs_of(fitted, options.run, None)
+    else:
+        verdicts = RunVerdicts(fitted, options.false_alarms)
+        files = open_runs(options.run, verdicts.view.columns.tree)
     if len(files) != 1:
         raise SettingsError(f"{options.run}: holds {len(files)} runs; name one")
     (batch,) = verdicts.view.of(RunFolder(files))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from lynkeus.cli.options import ScoreOptions, load_model, open_for, screen
 from lynkeus.cli.passes import Passes
-from lynkeus.core import SettingsError
+from lynkeus.cli.tagging import runs_of
+from lynkeus.core import SettingsError, Source, about_of
 from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
@@ -26,12 +27,24 @@ def score_data(options: ScoreOptions) -> None:
     from lynkeus.fitting.score import ScoreSettings, score
     from lynkeus.sources.runs.read import RunFolder
 
-    fitted = load_model(options.model)
+    fitted = tagger = load_model(options.model)
+    if about_of(fitted.scorer).generates:
+        raise SettingsError(f"{options.model}: is a generator, which scores nothing: lynkeus generate {options.model}")
+    jets = options.run_per_file and about_of(tagger.scorer).tags
+    if jets:
+        from lynkeus.fitting.tagged_runs import monitor_of
+
+        fitted = monitor_of(tagger, options.model.resolve().name)
+        say(screen, fitted.messages[-1:])
     if options.store and not fitted.view.alone:
-        raise SettingsError("--store: keeps verdicts on runs; this model is not of runs, for others use lynkeus watch")
+        other = "add --run-per-file" if about_of(tagger.scorer).tags else "for others use lynkeus watch"
+        raise SettingsError(f"--store: keeps verdicts on runs; this model is not of runs, {other}")
     if options.maps is not None and not shows_maps(fitted):
         raise SettingsError(f"--maps: the scorer {fitted.name} makes none; fit with one that finds spots in images")
-    source = open_for(fitted, options.data, options.layout, options.meta, options.run_per_file)
+    if jets:
+        source: Source = RunFolder(runs_of(tagger, options.data, options.layout))
+    else:
+        source = open_for(fitted, options.data, options.layout, options.meta, options.run_per_file)
     runs = isinstance(source, RunFolder)
     with passes_bar(screen, "score") as bar, _keeper(options.store) as keep:
         settings = ScoreSettings(

@@ -1,4 +1,4 @@
-"""lynkeus commission of models of classes."""
+"""lynkeus commission of models of classes, and files of jets as runs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lynkeus.cli.options import CommissionOptions, open_for, screen
+from lynkeus.cli.options import CommissionOptions, open_as_fitted, open_for, screen
 from lynkeus.core import SettingsError
 from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
+    from lynkeus.sources.runs.folder import RunFile
 
 
 def commission_classes(options: CommissionOptions, fitted: Fitted, others: dict[str, Fitted]) -> None:
@@ -53,3 +54,10 @@ def refuse_also(also: Sequence[str] | None) -> None:
     """Raise SettingsError where another sample is given for a model that does not tag."""
     if also:
         raise SettingsError("--also: only models that tell classes apart are tried on another sample; leave it out")
+
+
+def runs_of(fitted: Fitted, data: str, layout: str | None) -> list[RunFile]:
+    """Return the runs of jets of a folder as a tagger scores them; see `runs_of_jets`."""
+    from lynkeus.fitting.tagged_runs import runs_of_jets
+
+    return runs_of_jets(fitted, data, lambda path: open_as_fitted(fitted, str(path), layout))

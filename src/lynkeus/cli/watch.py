@@ -7,11 +7,13 @@ import getpass
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lynkeus.cli.options import WatchOptions, load_model, open_as_fitted, screen
-from lynkeus.core import SettingsError
+from lynkeus.cli.tagging import runs_of
+from lynkeus.core import SettingsError, about_of
 from lynkeus.progress import say
 
 MOST_ALARMS = 10_000  # that are counted as incidents
@@ -40,6 +42,8 @@ def watch_data(options: WatchOptions) -> int:
     fitted = load_model(options.model)
     if fitted.view.alone:
         return _watch_folder("runs", options, facts, _runs(fitted, options))
+    if about_of(fitted.scorer).tags and fitted.view.schema.kind == "cloud":
+        return _watch_folder("runs", options, facts, _runs_of_jets(fitted, options))
     if fitted.view.kind == "images":
         return _watch_folder("images", options, facts, _images(fitted, options))
     for name, given in (("--maps", options.maps), ("--meta", options.meta)):
@@ -133,6 +137,23 @@ def _runs(fitted: Fitted, options: WatchOptions) -> Callable[[Store], Files]:
     verdicts = RunVerdicts(fitted, options.false_alarms)
     open_runs(options.data)
     return lambda store: WatchedRuns(verdicts, options.data, store)
+
+
+def _runs_of_jets(fitted: Fitted, options: WatchOptions) -> Callable[[Store], Files]:
+    """What begins a watch of the scores of a tagger: each file of jets is a run."""
+    from lynkeus.fitting.tagged_runs import monitor_of
+    from lynkeus.fitting.verdicts import RunVerdicts
+    from lynkeus.monitor.folders.runs import WatchedRuns
+
+    for name, given in (("--maps", options.maps), ("--meta", options.meta)):
+        if given is not None:
+            raise SettingsError(f"{name}: is for images; leave it out")
+    find = partial(runs_of, fitted, options.data, None)
+    monitor = monitor_of(fitted, options.model.resolve().name)
+    verdicts = RunVerdicts(monitor, options.false_alarms)
+    find()
+    say(screen, monitor.messages[-1:])
+    return lambda store: WatchedRuns(verdicts, options.data, store, find)
 
 
 def _images(fitted: Fitted, options: WatchOptions) -> Callable[[Store], Files]:

@@ -1,13 +1,13 @@
 """explained: what a model looks at, over all samples of some data: a table, and a page that needs no network.
 
-A network of a table with smooth activations by its Taylor coefficients; any other scorer by its own evidence, whose
-mean size over the samples is stated for each channel.
+A network of a table with smooth activations by its Taylor coefficients; a tagger of jets by what changes when jets lack
+a kind of particles or a feature; any other scorer by its own evidence, whose mean size is stated for each channel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from lynkeus.commission.figures import COLOURS, SERIES, finished, inline_svg
+from lynkeus.commission.places import Places, Said, map_figure
+from lynkeus.commission.tagging.explained import explain_tagger
 from lynkeus.core import Array, Batch, Floats, SettingsError, Source, SourceError, about_of
 from lynkeus.explain.taylor.relevance import Relevance
 from lynkeus.files.whole import write_parquet, write_whole
@@ -31,6 +33,10 @@ FEWEST = 10
 SHOWN = 30  # inputs and pairs in a figure
 TAYLOR = "Taylor coefficients"
 EVIDENCE = "evidence of the scorer"
+DIFFERENCES = "prediction differences"
+MOST_SLOW = 40  # samples that are explained by them
+CHANGES = "what is taken away from jets"
+XLABEL = {TAYLOR: "coefficient, inputs in sigmas", EVIDENCE: "evidence", CHANGES: "change of the log odds of the class"}
 Row = dict[str, Any]
 
 
@@ -46,6 +52,7 @@ class Explained:
     inputs: tuple[str, ...]
     rows: list[Row]
     messages: tuple[str, ...]
+    places: Mapping[str, Places] = field(default_factory=dict)
 
 
 def explain_model(fitted: Fitted, source: Source, order: int = 2, labels: str = "") -> Explained:
@@ -54,17 +61,22 @@ def explain_model(fitted: Fitted, source: Source, order: int = 2, labels: str = 
     Raises SettingsError for an order that its network does not have, SourceError for fewer than FEWEST samples.
     """
     prepared = fitted.prepare(source)
-    smooth = about_of(fitted.scorer).explains == TAYLOR
-    known = Classed(prepared, labels) if labels else prepared
-    explain = _by_taylor if smooth else _by_evidence
-    events, rows, said = explain(fitted, known, order)
+    about = about_of(fitted.scorer)
+    smooth = about.explains == TAYLOR
+    jets = about.tags and prepared.schema.kind == "cloud"
+    known = Classed(prepared, labels, fitted.scorer.outputs if jets else ()) if labels else prepared
+    if jets:
+        events, rows, said = explain_tagger(fitted, known)
+    else:
+        events, rows, said = (_by_taylor if smooth else _by_evidence)(fitted, known, order)
     if events < FEWEST:
         raise SourceError(f"only {events} samples to explain; give {FEWEST} at least")
-    by = TAYLOR if smooth else EVIDENCE
+    by = TAYLOR if smooth else CHANGES if jets else EVIDENCE
     messages = (*getattr(known, "messages", ()), *said)
-    names = tuple(fitted.view.names)
+    names = () if jets else tuple(fitted.view.names)
+    shown = said.places if isinstance(said, Said) else {}
     return Explained(
-        fitted.name, by, order if smooth else 1, events, tuple(fitted.scorer.outputs), names, rows, messages
+        fitted.name, by, order if smooth else 1, events, tuple(fitted.scorer.outputs), names, rows, messages, shown
     )
 
 
@@ -86,17 +98,16 @@ def _by_taylor(fitted: Fitted, source: Source, order: int) -> tuple[int, list[Ro
 def _by_evidence(fitted: Fitted, source: Source, _: int) -> tuple[int, list[Row], list[str]]:
     """The mean size of the evidence of each channel, with its interval from the samples."""
     parts: dict[tuple[str, str], list[Floats]] = {}
-    count = 0
-    for batch in source:
+    count, said = 0, Said()
+    for batch in _few(source, fitted, said):
         count += len(batch)
         for output in fitted.scorer.outputs:
             own = fitted.explain(batch, output)
             if not isinstance(own, np.ndarray):
-                raise SettingsError(
-                    f"explain reads tables, series and images; what {fitted.name} makes of jets: lynkeus commission"
-                )
+                raise SettingsError(f"explain reads tables, series, images and jets; {fitted.name} reads others")
             for process, rows in _chosen(batch):
                 parts.setdefault((output, process), []).append(per_channel(own[rows]))
+            said.add(fitted, batch, output, own)
     found: list[Row] = []
     names = fitted.view.names
     for (output, process), pieces in parts.items():
@@ -111,7 +122,26 @@ def _by_evidence(fitted: Fitted, source: Source, _: int) -> tuple[int, list[Row]
                 "second_input": "", "mean_abs": mean, "mean": float(np.nanmean(each[:, k])),
                 "interval": [mean - float(error[k]), mean + float(error[k])], "relevance": mean, "events": len(size),
             })  # fmt: skip
-    return count, found, []
+    return count, found, said
+
+
+def _few(source: Source, fitted: Fitted, said: Said) -> Iterator[Batch]:
+    """Yield as many samples as can be explained while somebody waits; prediction differences take a second each."""
+    if about_of(fitted.scorer).explains != DIFFERENCES:
+        yield from source
+        return
+    batches = list(source)
+    total = sum(len(batch) for batch in batches)
+    every, first = max(1, -(-total // MOST_SLOW)), 0
+    if every > 1:
+        said.append(
+            f"{-(-total // every)} of {total} samples are explained, evenly chosen: each is scored some hundred times"
+        )
+    for batch in batches:
+        rows = np.flatnonzero((np.arange(len(batch)) + first) % every == 0)
+        first += len(batch)
+        if len(rows):
+            yield batch[rows]
 
 
 def _chosen(batch: Batch) -> Iterator[tuple[str, Array]]:
@@ -132,10 +162,15 @@ def write_explained(found: Explained, path: Path) -> None:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     figures = {output: Markup(inline_svg(_ranking(found, output))) for output in found.outputs}
-    maps = {}
+    maps = {output: Markup(inline_svg(map_figure(places))) for output, places in found.places.items()}
     if found.order > 1 and len(found.inputs) > 1:
         maps = {output: Markup(inline_svg(_pairs(found, output))) for output in found.outputs}
-    page = environment.get_template(TEMPLATE).render(found=found, figures=figures, maps=maps, top=_top(found))
+    each = [row for row in found.rows if row["process"] != "all"] if found.by == CHANGES else []
+    page = environment.get_template(TEMPLATE).render(
+        found=found, figures=figures, maps=maps, top=_top(found),
+        processes=list(dict.fromkeys(row["process"] for row in each)),
+        means={(row["output"], row["input"], row["process"]): f"{row['mean']:.3g}" for row in each},
+    )  # fmt: skip
     write_whole(path, page.encode())
 
 
@@ -162,8 +197,7 @@ def _ranking(found: Explained, output: str) -> Figure:
     axes.barh(range(len(rows)), [row["relevance"] for row in rows], color=[SERIES[row["order"] - 1] for row in rows])
     axes.hlines(range(len(rows)), ends[:, 0], ends[:, 1], color=COLOURS["text"], linewidth=1.2)
     axes.set_yticks(range(len(rows)), [_label(row) for row in rows], fontsize=8)
-    of = "coefficient, inputs in sigmas" if found.by == TAYLOR else "evidence"
-    axes.set_xlabel(f"mean size of the {of}")
+    axes.set_xlabel(f"mean size of the {XLABEL[found.by]}")
     return finished(figure)
 
 

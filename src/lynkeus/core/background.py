@@ -97,6 +97,27 @@ class Background(Stated):
         return cls(**given)
 
 
+@dataclass(frozen=True)
+class CountedOdds(Background):
+    """The same of scores that are log odds themselves: what share of good samples scores this high."""
+
+    scale: str = "log odds"
+
+    @classmethod
+    def fit(cls, probability: Floats, weight: Floats | None = None) -> Self:
+        """Learn from the log odds (n,) of good samples that were not learned from; NaN is left out."""
+        return super().fit(_chance(np.asarray(probability, float)), weight)
+
+    def p_value(self, scores: Floats) -> Floats:
+        """Return what share of good samples scores this high; NaN stays NaN."""
+        return super().p_value(_chance(np.asarray(scores, float)))
+
+
+def _chance(odds: Floats) -> Floats:
+    found: Floats = 1.0 / (1.0 + np.exp(-np.clip(odds, -700.0, 700.0)))
+    return found
+
+
 def log_odds(probability: npt.NDArray[np.floating[Any]]) -> Floats:
     """Return log(p / (1 - p)), finite also where a probability is 0 or 1."""
     near = np.clip(np.asarray(probability, float), NEAR, 1.0 - NEAR)

@@ -23,6 +23,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "waveform": ("channel", "time"),
     "histogram": ("bin",),
     "table": ("column",),
+    "hit": ("column",),
     "cloud": ("particle", "feature"),
     "counts": ("entry", "key"),
     "text": (),

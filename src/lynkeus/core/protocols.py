@@ -23,7 +23,7 @@ class About:
 
     `kinds` of samples it reads, whether it is `learned` (a network is trained), what its explanation shows, the `cost`
     of a fit in words; which `labels` it uses: none, good or anomalous where there are any ("optional"), or
-    needs ("known"), or many "classes", or answers to several
+    needs ("known"), or many "classes", or "numbers", or answers to several
     questions, "heads"; `constants`: columns that never change in the reference
     are not set aside for it; `weights`: whether samples count by their weights in its fit; `scale`: "-log10 p" where
     its score is already the decimal logarithm of how rare a good sample scores this high, so that nothing has to be
@@ -32,14 +32,15 @@ class About:
     samples that it reads are whole runs; `titles`: what pages call an output, where its name does not say that to
     people of every field; `answers`: which of its outputs answers for faults of one "channel" and which for those of
     "all channels" at once, where it tells them apart; `tags`: its outputs are the classes of the schema, and its scores
-    their probabilities.
+    their probabilities; `measures`: its outputs are numbers that are known of samples, and its scores estimates of
+    them; `generates`: it has no outputs and makes samples.
     """
 
     kinds: tuple[str, ...]
     learned: bool
     explains: str
     cost: str
-    labels: Literal["", "optional", "known", "classes", "heads"] = ""
+    labels: Literal["", "optional", "known", "classes", "numbers", "heads"] = ""
     constants: bool = False
     weights: bool = False
     scale: Literal["", "-log10 p"] = ""
@@ -49,6 +50,8 @@ class About:
     titles: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
     tags: bool = False
+    measures: bool = False
+    generates: bool = False
 
     @property
     def by_class(self) -> bool:
@@ -156,6 +159,34 @@ class Tags(Protocol):
     """
 
     def calibrate(self, source: Source) -> None: ...
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """A Scorer whose outputs are numbers, such as a density, and whose scores are its estimates of them.
+
+    `targets`: names of what `fit` learns, columns of the meta of its samples. `calibrate` then makes `spread`, (n,
+    outputs) half a 68 % interval around each estimate, that of samples that it has not learned from.
+    """
+
+    targets: tuple[str, ...]
+
+    def calibrate(self, source: Source) -> None: ...
+
+    def spread(self, batch: Batch) -> Floats: ...
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """A Scorer without outputs that makes samples like those it has seen, in the order of a `seed`.
+
+    `targets`: numbers of the samples that it can be asked for, by `conditions`. `generate` raises SettingsError for one
+    that it has not seen the like of, but for `extrapolate`.
+    """
+
+    targets: tuple[str, ...]
+
+    def generate(self, count: int, seed: int, conditions: Mapping[str, float], extrapolate: bool = False) -> Batch: ...
 
 
 @runtime_checkable

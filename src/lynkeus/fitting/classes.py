@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lynkeus.core import (
+    Array,
     Calibration,
     CalibrationError,
     Floats,
@@ -27,6 +28,7 @@ from lynkeus.core.weights import joined_weights
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.reference import FOLDS
+from lynkeus.fitting.tagged_runs import kept_scores
 from lynkeus.fitting.views.view import View
 from lynkeus.sources.wrappers.classed import Classed, Fold
 
@@ -46,12 +48,14 @@ def fit_classes(
     scorer.fit(Fold(known, FOLDS, inside=False))
     held_out = Fold(known, FOLDS, inside=True)
     scorer.calibrate(held_out)
-    calibrations: dict[str, Calibration | Stated] = dict(_backgrounds(scorer, held_out, known.given))
+    scored = scored_classes(scorer, held_out)
+    calibrations: dict[str, Calibration | Stated] = dict(_backgrounds(scorer, scored, known.given))
     counts = {one: total[one] for one in known.given}
     more = {"samples": sum(counts.values()), "classes": counts, "held_out": f"one in {FOLDS}", "weighted": weight}
     more |= dict(getattr(scorer, "facts", {}))
     messages += [*getattr(scorer, "messages", ())]
-    return Fitted(name, scorer, view, calibrations, {}, {**lineage_of(source, name, lineage), **more}, messages)
+    lineage = {**lineage_of(source, name, lineage), **more}
+    return Fitted(name, scorer, view, calibrations, kept_scores(scored[0], scored[2]), lineage, messages)
 
 
 def learned_elsewhere(
@@ -67,6 +71,7 @@ def learned_elsewhere(
     more: dict[str, Any] = {"samples": 0, "classes": {}, "held_out": "all", "weighted": False}
     messages: list[str] = []
     calibrations: dict[str, Calibration | Stated] = {output: Background.none() for output in scorer.outputs}
+    reference: dict[str, Array] = {}
     if source is None:
         messages.append("no samples were given: probabilities are those that the network states, and p-values are 1")
     else:
@@ -74,11 +79,12 @@ def learned_elsewhere(
         total, weighted, messages = _counted(known)
         _require_classes(total, name)
         scorer.calibrate(known)
-        calibrations = dict(_backgrounds(scorer, known, known.given))
+        scored = scored_classes(scorer, known)
+        calibrations, reference = dict(_backgrounds(scorer, scored, known.given)), kept_scores(scored[0], scored[2])
         more |= {"samples": total.total(), "classes": dict(total), "weighted": weighted}
         lineage = lineage_of(source, name, {}) | dict(lineage)
     more |= dict(getattr(scorer, "facts", {}))
-    return Fitted(name, scorer, view, calibrations, {}, {"scorer": name, **lineage, **more}, messages)
+    return Fitted(name, scorer, view, calibrations, reference, {"scorer": name, **lineage, **more}, messages)
 
 
 def _counted(known: Classed) -> tuple[Counter[str], bool, list[str]]:
@@ -104,9 +110,11 @@ def _require_classes(counts: Counter[str], who: str) -> None:
         )
 
 
-def _backgrounds(scorer: Scorer, held_out: Source, classes: tuple[str, ...]) -> dict[str, Background]:
+def _backgrounds(
+    scorer: Scorer, scored: tuple[Floats, Any, Floats | None], classes: tuple[str, ...]
+) -> dict[str, Background]:
     """Return of each output what share of the samples of other classes has such a probability."""
-    scores, truth, weight = scored_classes(scorer, held_out)
+    scores, truth, weight = scored
     found = {}
     for output in scorer.outputs:
         others = truth != classes.index(output)

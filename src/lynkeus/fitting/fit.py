@@ -33,14 +33,18 @@ from lynkeus.core.stated import Stated
 from lynkeus.fitting.classes import fit_classes
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.follow import follows
+from lynkeus.fitting.generated import fit_generator
 from lynkeus.fitting.heads import fit_heads
+from lynkeus.fitting.hits import fit_hits
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
+from lynkeus.fitting.numbers import fit_numbers
 from lynkeus.fitting.reference import FOLDS, Reference, score_reference
 from lynkeus.fitting.second_population import NONE, SecondPopulation, second_population
 from lynkeus.fitting.self_check import checked
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
+from lynkeus.fitting.views.hits import HitsView
 from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.fitting.views.view import View
 from lynkeus.fitting.weights import check_weights_used
@@ -49,6 +53,7 @@ from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.sources.runs.read import RunFolder
 from lynkeus.sources.wrappers.distinct import Distinct
 from lynkeus.sources.wrappers.labelled import Intervals, Known
+from lynkeus.sources.wrappers.numbered import Numbered
 from lynkeus.sources.wrappers.pictures import as_pictures
 from lynkeus.sources.wrappers.wrapper import innermost, learned_layout
 
@@ -103,11 +108,13 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     check_weights_used(source, f"the scorer {settings.scorer}", about, dict(settings.layout or {}).get("weight", ""))
     if settings.window and source.schema.kind == "cloud":
         raise SettingsError("--window: clouds such as jets are no rows in time; leave it out")
+    targets = tuple(name.strip() for name in settings.labels.split(",") if name.strip())
+    source = Numbered(source, targets) if about.measures else source
     view = view_of(source, settings, about)
-    if about.tags:
-        return fit_classes(scorer, settings.scorer, view, source, settings.labels, settings.options)
-    if about.labels == "heads":
-        return fit_heads(scorer, settings.scorer, view, source, settings.labels, settings.options)
+    if isinstance(view, HitsView):
+        return fit_hits(scorer, settings.scorer, view, source, settings.options)
+    if about.by_class or about.measures or about.generates:
+        return _known(scorer, about, view, source, settings)
     labelled = Labelled(view.training(source), settings.labels, settings.intervals, settings.images)
     known = labelled.check(about.labels, settings.scorer, 0 if about.learned else FEWEST)
     _require_enough(known, labelled.source, source.schema)
@@ -143,6 +150,16 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     return Fitted(settings.scorer, scorer, view, calibrations, kept, lineage | check, messages)
 
 
+def _known(scorer: Scorer, about: About, view: View, source: Source, settings: FitSettings) -> Fitted:
+    """Fit a scorer that does not tell good from anomalous: of classes, of answers, of numbers, or a generator."""
+    name, options = settings.scorer, settings.options
+    if about.measures or about.generates:
+        targets = tuple(target.strip() for target in settings.labels.split(",") if target.strip())
+        fit_known = fit_numbers if about.measures else fit_generator
+        return fit_known(scorer, name, view, source, targets, options)
+    return (fit_classes if about.tags else fit_heads)(scorer, name, view, source, settings.labels, options)
+
+
 def _second(good: Source, settings: FitSettings) -> SecondPopulation:
     """Stretches of the training data that are far from all the rest, and that nobody has called good."""
     return second_population(good).without([(start, end) for start, end, label in settings.intervals if not label])
@@ -170,6 +187,9 @@ def _crossed(
 def view_of(source: Source, settings: FitSettings, about: About) -> View:
     """Choose how a scorer sees data: channels of tables and waveforms, images, or samples as they are read."""
     layout = None if settings.layout is None else dict(settings.layout)
+    if (about.measures or about.generates) and source.schema.kind == "image":  # maps, not pictures of 8 bits
+        size = (None, None) if about.measures else source.schema.shape[1:]  # numbers of a map do not hang on its size
+        return AsRead(replace(source.schema, shape=(source.schema.shape[0], *size)), layout)
     if "image" in about.kinds and not settings.window:
         source = as_pictures(source)
     if source.schema.kind in ("table", "waveform"):
@@ -177,6 +197,8 @@ def view_of(source: Source, settings: FitSettings, about: About) -> View:
         return Channels(source.schema, channels, settings.window, settings.stride, layout)
     if source.schema.kind == "image":
         return Images(source.schema, layout, getattr(innermost(source), "rule", PixelRule()))
+    if source.schema.kind == "hit":
+        return HitsView.fit(source, settings.labels, layout)
     return AsRead(source.schema, learned_layout(source) or layout)
 
 

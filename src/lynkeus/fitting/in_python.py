@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lynkeus.core import Array, Batch, Schema, SettingsError, Source
+from lynkeus.core import Array, Batch, Schema, SettingsError, Source, plugins
 from lynkeus.fitting.fit import FitSettings
 from lynkeus.fitting.fit import fit as fit_model
 from lynkeus.fitting.fitted import Fitted
@@ -81,7 +81,8 @@ def fit(
     kept = read_layout(layout) if layout else (Layout(truth=labels) if labels else None)
     if kept is not None and labels:
         kept = dataclasses.replace(kept, truth=labels)
-    source = _open(data, kept.to_dict() if kept else None)
+    hits = bool(scorer) and plugins.about(scorer).kinds == ("hit",)
+    source = _open(data, kept.to_dict() if kept else None, hits=hits)
     name, messages = scorer, list[str]()
     if not name:
         name, what = recommended(source, window)
@@ -92,11 +93,11 @@ def fit(
     return Model(fitted, tuple(messages))
 
 
-def _open(data: Data, layout: Mapping[str, Any] | None, fitted: Schema | None = None) -> Source:
+def _open(data: Data, layout: Mapping[str, Any] | None, fitted: Schema | None = None, hits: bool = False) -> Source:
     if isinstance(data, str | Path):
         kept = Layout.from_dict(dict(layout)) if layout and "://" not in str(data) else None
-        clouds = fitted if fitted is not None and fitted.kind == "cloud" else None  # in their order, as fitted
-        return open_source(data, kept, expected=clouds)
+        own = fitted if fitted is not None and fitted.kind in ("cloud", "hit") else None  # in their order, as fitted
+        return open_source(data, kept, expected=own, hits=hits)
     if isinstance(data, np.ndarray):
         if data.ndim != 2:
             raise SettingsError(f"an array of rows and columns is needed, not one of shape {data.shape}")

@@ -9,15 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from lynkeus.core import Calibration, ModelError, plugins
-from lynkeus.core.background import Background
+from lynkeus.core.background import Background, CountedOdds
 from lynkeus.core.run_calibration import RunCalibration
+from lynkeus.core.spread import Spread
 from lynkeus.core.stated import Stated
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
+from lynkeus.fitting.views.hits import HitsView
 from lynkeus.fitting.views.view import View
 
 FORMAT = 2
-VIEWS: dict[str, Any] = {view.kind: view for view in (AsRead, Channels, Images)}
+VIEWS: dict[str, Any] = {view.kind: view for view in (AsRead, Channels, Images, HitsView)}
 RUNS = "runs"  # the kind of RunPlots, which is imported for models of runs alone: it takes longest
 
 
@@ -63,6 +65,10 @@ def _calibration(fields: Mapping[str, Any]) -> Calibration | Stated:
         return Calibration.from_dict(fields)
     if fields["scale"] == "background":
         return Background.from_dict(fields)
+    if fields["scale"] == "spread":
+        return Spread.from_dict(fields)
+    if fields["scale"] == "log odds":
+        return CountedOdds.from_dict(fields)
     return (RunCalibration if "levels" in fields else Stated).from_dict(fields)
 
 

@@ -18,6 +18,7 @@ OF = {  # what the data are, in words: the scorer
     "runs of events": "population",
     "runs of histograms": "beta_binomial",
     "jets of known classes": "particle_net",
+    "hits": "hit_filter",
 }
 
 
@@ -43,4 +44,4 @@ def _what(source: Source, window: int) -> str:
         return "pulses of an RF cavity" if PULSES in source.schema.names else "waveforms"
     if kind == "cloud" and source.schema.shape == (None, None):
         return "jets of known classes"
-    return "images" if kind == "image" else kind
+    return {"image": "images", "hit": "hits"}.get(kind, kind)

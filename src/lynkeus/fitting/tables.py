@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lynkeus.core import Batch, Describes, Finding, Heads, RunRecord, about_of
+from lynkeus.core import Batch, Describes, Finding, Heads, Measures, RunRecord, about_of
+from lynkeus.core.spread import Spread
 from lynkeus.fitting.fitted import Fitted, Scored
 
 BOOKKEEPING = ("end_ns", "done_ns", "position", "fault_fraction")  # in meta, but nothing that names the sample
@@ -21,7 +22,8 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
     """Return one batch as columns: `start_ns`, `end_ns` (without times: `row`, of clouds that in their file), what the
     source calls the sample (`cavity`, `pid`), then for each output its name, `<output>_p_value`, and
     `<output>_alarms_per_hour` where the reference has a duration; `fault`: its kind, of scorers that name one; what it
-    says besides (`Describes`); `where` of the first output."""
+    says besides (`Describes`); `where` of the first output. Of estimates: each with `_spread`, and beside a
+    number that the data state (`_truth`) `_p_value`."""
     batch = scored.batch
     found: dict[str, object] = {}
     if batch.time_ns is not None:
@@ -32,26 +34,46 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
         found["row"] = batch.meta["position"]  # in its file: a selection leaves some out, and events have several jets
     else:
         found["row"] = range(first_row, first_row + len(batch))
+    about = about_of(fitted.scorer)
     asked = fitted.scorer.heads if isinstance(fitted.scorer, Heads) else {}
     known = {name: column for name, column in batch.meta.items() if name not in BOOKKEEPING and column.ndim == 1}
     # What was answered by people is not what the model answers.
     found |= {f"known_{name}" if name in asked else name: column for name, column in known.items()}
+    if about.measures:
+        found = {name: column for name, column in found.items() if name not in fitted.scorer.outputs}
+        return found | _numbers(fitted, scored)
     for k, output in enumerate(fitted.scorer.outputs):
         found[output] = scored.scores[:, k]
         found[f"{output}_p_value"] = scored.p_values[:, k]
         if scored.rates is not None:
             found[f"{output}_alarms_per_hour"] = scored.rates[:, k]
-    if about_of(fitted.scorer).names_kinds:
+    if about.names_kinds:
         found["fault"] = scored.kinds.tolist()
     if isinstance(fitted.scorer, Describes):
         found |= fitted.scorer.further(batch)
     if asked:
         return found
-    if about_of(fitted.scorer).tags:
+    if about.tags:
         return found | _class_of(batch)
     found["where"] = scored.where(0).tolist()
     if batch.truth is not None:
         found["truth"] = batch.truth
+    return found
+
+
+def _numbers(fitted: Fitted, scored: Scored) -> dict[str, object]:
+    """Return estimates and their spreads; where the data state a number, this, and how often one that is true is
+    estimated as far from it."""
+    scorer, found = fitted.scorer, dict[str, object]()
+    assert isinstance(scorer, Measures)
+    spread = scorer.spread(scored.batch)
+    for k, output in enumerate(scorer.outputs):
+        found |= {output: scored.scores[:, k], f"{output}_spread": spread[:, k]}
+        calibration, stated = fitted.calibrations[output], scored.batch.meta.get(output)
+        if stated is not None and isinstance(calibration, Spread):
+            truth = np.asarray(stated, float)
+            found[f"{output}_truth"] = truth
+            found[f"{output}_p_value"] = calibration.of_stated((scored.scores[:, k] - truth) / spread[:, k])
     return found
 
 

@@ -149,7 +149,7 @@ def _cls(model: Model, strength: float, toys: int) -> list[float]:
     bounds = list(model.model.config.suggested_bounds())
     at = model.model.config.poi_index
     bounds[at] = (bounds[at][0], max(bounds[at][1], 4 * strength, 10.0))
-    with minuit(model.parameters) as pyhf:
+    with minuit(model.parameters, errors=False) as pyhf:
         if toys:
             return _cls_of_toys(pyhf, model, strength, toys, bounds)
         seen, band = pyhf.infer.hypotest(

@@ -19,6 +19,7 @@ from lynkeus.sources.formats.files import Files
 from lynkeus.sources.formats.hdf5_texts import try_texts
 from lynkeus.sources.formats.layout import Layout, read_layout
 from lynkeus.sources.formats.samples import SampleFile, is_described
+from lynkeus.sources.hits.open import open_hits
 from lynkeus.sources.images.bundle import ImageBundle, is_image_bundle
 from lynkeus.sources.images.files import ENDINGS, find_images, images_with_meta
 from lynkeus.sources.images.frames import ENDINGS as FRAMES
@@ -49,6 +50,7 @@ def open_source(
     meta: str | Path | None = None,
     expected: Schema | None = None,
     pictures: bool = False,
+    hits: bool = False,
     text: str | None = None,
 ) -> Source:
     """Open a file, a bundle, a folder or pattern of files (read in time order), images, or a URL (`sim://orbit?seed=1`).
@@ -56,10 +58,10 @@ def open_source(
     `layout`: name of a shipped layout, a TOML file, or a Layout. Files come with Inf as NaN and times in order; what
     that cost is in the source's `messages`. A folder of images (any depth), a pattern of them or one image gives an
     ImageSource, to which `meta` is the table of what is known of each; so does an HDF5 file of pictures, and where
-    `pictures` are meant any array (n, row, column). `expected`: the schema that a model reads; its channels are found,
-    others are left out. `text`: the column of texts, where texts are meant ("": it is found). Files and folders of
-    `lynkeus generate` need neither. Raises SourceError or SettingsError: what, where, what to do; also where a folder
-    holds both images and tables, unless `meta` says that images are meant.
+    `pictures` are meant any array (n, row, column). `hits`: files of hits are meant. `expected`: the schema that a
+    model reads; its channels are found, others are left out. `text`: the column of texts, where texts are meant ("": it
+    is found). Files and folders of `lynkeus generate` need neither. Raises SourceError or SettingsError: what, where,
+    what to do; also where a folder holds both images and tables, unless `meta` says that images are meant.
     """
     if text is not None or (expected is not None and expected.kind == TEXT):
         return TextSource(data, text or "", expected.names[0] if expected else "")
@@ -67,6 +69,8 @@ def open_source(
         return _open_url(str(data), layout)
     with one_line(data):
         path = Path(data).expanduser()
+        if hits or (expected is not None and expected.kind == "hit"):
+            return Finite(open_hits(path, read_layout(layout), expected))
         if (events := read_layout(layout)).events is not None:
             from lynkeus.sources.events.source import EventSource
 
@@ -80,7 +84,8 @@ def open_source(
             array = pictures_in(path, read_layout(layout), pictures)
             if array and (pictures or FORMATS[path.suffix.lower()] == "hdf5"):
                 return FrameSource(path, array, meta)
-        return _open_files(path, layout, meta, expected)
+        found = _open_files(path, layout, meta, expected)
+        return found if found.schema.kind != "hit" else Finite(open_hits(path, read_layout(layout), expected))
 
 
 def _clouds(path: Path, layout: str | Path | Layout | None, expected: Schema | None) -> Source | None:

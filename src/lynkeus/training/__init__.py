@@ -1,6 +1,7 @@
 """Training: one loop for every network, with devices, early stopping, checkpoints and a report in words."""
 
 from lynkeus.training.history import History
+from lynkeus.training.known import KnownSet
 from lynkeus.training.loop import train
 from lynkeus.training.packed import PackedSet, tensors
 from lynkeus.training.settings import Session, TrainingProgress, TrainSettings, session, use_session
@@ -9,6 +10,7 @@ from lynkeus.training.task import ADAM, Losses, Task, TrainingSet, Update, in_ch
 __all__ = [
     "ADAM",
     "History",
+    "KnownSet",
     "Losses",
     "PackedSet",
     "Session",

@@ -46,8 +46,9 @@ class Epoch:
 class History:
     """`epochs` in order, `best`: index of the one that was kept, `samples` trained on, `parameters` trained,
     `diverged`: a loss was no number, and training stopped there; `resumed`: what is to be said of a training that was
-    killed, which is not kept: the model is the same as if it had not been; `named`: of classes, the efficiency is the
-    share of held-out samples that are named rightly, and the epoch with the least held-out loss is kept."""
+    killed, which is not kept: the model is the same as if it had not been; `named`: of classes
+    and numbers, what the efficiency is called, the share of held-out samples that are named rightly (also True, as it
+    once was), and the epoch with the least held-out loss is kept."""
 
     title: str
     samples: int
@@ -58,7 +59,7 @@ class History:
     diverged: bool = False
     messages: list[str] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
-    named: bool = False
+    named: str | bool = ""
 
     @property
     def verdict(self) -> str:
@@ -85,7 +86,8 @@ class History:
         kept = self.epochs[self.best]
         found = f"{kept.efficiency:.0%} of planted faults found at {FALSE_POSITIVES:.0%} false positives"
         if self.named:
-            found = f"held-out loss {kept.held_out:.4g}, {kept.efficiency:.1%} named rightly"
+            word = self.named if isinstance(self.named, str) else "named rightly"
+            found = f"held-out loss {kept.held_out:.4g}, {kept.efficiency:.1%} {word}"
         line = f"{self.title}: {self.verdict}; kept epoch {self.best + 1} of {len(self.epochs)}, {found}"
         advice = {
             "over-fitted": "; later epochs learned the noise and are not used",

@@ -21,6 +21,7 @@ from lynkeus.core.extras import needing
 from lynkeus.training.checkpoint import pack, part, read_checkpoint, unpack, write_checkpoint
 from lynkeus.training.feed import ArrayFeed, Feed
 from lynkeus.training.history import Epoch, History
+from lynkeus.training.known import KnownFeed, KnownSet
 from lynkeus.training.packed import PackedFeed, PackedSet
 from lynkeus.training.schedule import Average, rate
 from lynkeus.training.settings import Session, TrainingProgress, TrainSettings, compiled, session
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
 CHECKPOINT_SECONDS = 2.0  # between two checkpoints: small networks would do nothing else
 REPORT_SECONDS = 0.1
 AVERAGE = "average/"
+Samples = TrainingSet | PackedSet | KnownSet
 
 
-def train(task: Task, samples: TrainingSet | PackedSet, settings: TrainSettings, seed: int, title: str) -> History:
+def train(task: Task, samples: Samples, settings: TrainSettings, seed: int, title: str) -> History:
     """Train on samples; the networks of the task end as those of the best epoch.
 
     Deterministic on a CPU, also when it was killed and started again with the same session folder. Raises SettingsError
@@ -57,7 +59,7 @@ class _Run:
     """One training under way."""
 
     task: Task
-    taught: TrainingSet | PackedSet
+    taught: Samples
     settings: TrainSettings
     seed: int
     title: str
@@ -83,8 +85,7 @@ class _Run:
             faster = compiled(network) if self.where.compiled else network
             self.task.networks[name], self.optimisers[name] = self.fabric.setup(faster, adam)
         size = step_size(self.task)
-        named = isinstance(self.taught, PackedSet)
-        self.history = History(self.title, self.feed.size, size, self.settings.epochs, named=named)
+        self.history = History(self.title, self.feed.size, size, self.settings.epochs, named=_named(self.taught))
         self.average = Average(self.plain, self.settings.average) if self.settings.average else None
         self.best: dict[str, Tensor] = {}
         self.saved = self.reported = time.monotonic()
@@ -93,6 +94,8 @@ class _Run:
         given = self.settings, self.seed, self.title, self.fabric.device
         if isinstance(self.taught, PackedSet):
             return PackedFeed(self.task, self.taught, *given)
+        if isinstance(self.taught, KnownSet):
+            return KnownFeed(self.taught, self.settings, self.seed, self.fabric.device)
         feed = ArrayFeed(self.task, self.taught, *given)
         feed.channels_last = self.where.channels_last
         return feed
@@ -210,6 +213,13 @@ class _Run:
         digest = hashlib.sha256(json.dumps(facts).encode())
         self.feed.digest(digest)
         return self.where.folder / digest.hexdigest()[:16]
+
+
+def _named(taught: Samples) -> str:
+    """Return what the share of held-out samples is called that come out right; "" where faults are planted."""
+    if isinstance(taught, KnownSet) and not taught.named:
+        return "within one spread"
+    return "" if isinstance(taught, TrainingSet) else "named rightly"
 
 
 @cache  # a new one reads the entry points of all that is installed, as long as a small network takes to learn

@@ -24,7 +24,7 @@ def training_figure(history: History) -> bytes:
         losses.set_yscale("log")
     label = "held-out samples" if history.named else "faults found"
     found.plot(epochs, [epoch.efficiency for epoch in history.epochs], "C2", label=label)
-    what = "share named\nrightly" if history.named else f"share found at\n{FALSE_POSITIVES:.0%} false positives"
+    what = f"share\n{history.named}" if history.named else f"share found at\n{FALSE_POSITIVES:.0%} false positives"
     found.set(xlabel="epoch", ylabel=what, ylim=(0.0, 1.02))
     for axis in (losses, found):
         axis.axvline(history.best + 1, color="0.6", lw=1, label="kept")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ class Boosted(NamedTuple):
 
 
 def boosted_of(model: Any) -> Boosted:
-    """Return the arrays of a fitted HistGradientBoostingClassifier of scikit-learn without categories."""
+    """Return the arrays of a fitted HistGradientBoosting model of scikit-learn without categories."""
     trees = [tree.nodes for step in model._predictors for tree in step]
     output = np.array([k for step in model._predictors for k in range(len(step))], np.int64)
     counts = [len(nodes) for nodes in trees]
@@ -71,6 +72,62 @@ def boosted_of(model: Any) -> Boosted:
     return Boosted(root, output, left, right, feature, cut, nodes["missing_go_to_left"] > 0, nodes["value"], start)
 
 
+def boosted_regressors(x: Floats, y: Floats, seed: int) -> tuple[Boosted, ...]:
+    """Return trees that estimate each of the numbers y (n, outputs) from columns x (n, columns)."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    found = []
+    for own in y.T:
+        model = HistGradientBoostingRegressor(max_iter=150, learning_rate=0.08, random_state=seed)
+        found.append(boosted_of(model.fit(x, own)))
+    return tuple(found)
+
+
 def two_sided(decision: Floats) -> Array:
     """Return log odds (n, classes) where trees have one output for the second of two classes."""
     return np.hstack([np.zeros_like(decision), decision]) if decision.shape[1] == 1 else decision
+
+
+def fast_decision(trees: Boosted) -> Callable[[Floats], Floats]:
+    """Return a function of points (n, features) that gives log odds (n,) of trees with one output, by the compiled code
+    of scikit-learn where this version of it takes the arrays, else as `decide`."""
+    try:
+        from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+        from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+
+        predictors = _predictors(trees, PREDICTOR_RECORD_DTYPE, TreePredictor)
+        own = _by_predictors(predictors, float(trees.start[0]))
+        tried = np.random.default_rng(0).normal(size=(8, int(trees.feature.max(initial=0)) + 1))
+        if np.allclose(own(tried), trees.decide(tried)[:, 0], rtol=1e-9, atol=1e-9):
+            return own
+    except Exception:
+        pass
+    return lambda points: trees.decide(points)[:, 0]
+
+
+def _predictors(trees: Boosted, dtype: Any, make: Any) -> list[Any]:
+    ends = np.append(trees.root[1:], len(trees.left))
+    found = []
+    for first, last in zip(trees.root, ends, strict=True):
+        nodes = np.zeros(last - first, dtype)
+        own = np.arange(first, last)
+        nodes["value"], nodes["num_threshold"] = trees.value[first:last], trees.threshold[first:last]
+        nodes["feature_idx"], nodes["is_leaf"] = trees.feature[first:last], trees.left[first:last] == own
+        nodes["left"] = np.where(nodes["is_leaf"], 0, trees.left[first:last] - first)
+        nodes["right"] = np.where(nodes["is_leaf"], 0, trees.right[first:last] - first)
+        nodes["missing_go_to_left"] = trees.missing_left[first:last]
+        found.append(make(nodes, np.zeros((0, 8), np.uint32), np.zeros((0, 8), np.uint32)))
+    return found
+
+
+def _by_predictors(predictors: list[Any], start: float) -> Callable[[Floats], Floats]:
+    no_categories, no_places = np.zeros((0, 8), np.uint32), np.zeros(0, np.uint32)
+
+    def decide(points: Floats) -> Floats:
+        x = np.ascontiguousarray(points, np.float64)
+        found = np.full(len(x), start)
+        for one in predictors:
+            found += one.predict(x, no_categories, no_places, 1)
+        return found
+
+    return decide

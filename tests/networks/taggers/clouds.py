@@ -13,8 +13,13 @@ from lynkeus.networks.taggers.deep.csv import DeepCSV, DeepCSVSizes
 from lynkeus.networks.taggers.deep.jet import DeepJet, DeepJetSizes, Read
 from lynkeus.networks.taggers.particle_net import ParticleNet, ParticleNetSizes
 from lynkeus.networks.taggers.particle_transformer import ParticleTransformer, ParticleTransformerSizes
+from lynkeus.networks.taggers.taus.candidate import Columns
+from lynkeus.networks.taggers.taus.graph import TauGraph, TauGraphSizes
+from lynkeus.networks.taggers.taus.images import DeepTau, DeepTauSizes, Grid
 
 FEATURES, CLASSES = 7, 3
+OF_PARTICLES = ("net", "transformer", "tau", "deep_tau")  # that read points, features and vectors
+COLUMNS = Columns(0, ((1, 2), (3,), (4, 5)))  # where the features of tau candidates say what a particle is
 LENGTHS = {
     "charged": [3, 0, 9, 1, 5],
     "neutral": [1, 2, 0, 7, 3],
@@ -47,6 +52,8 @@ def small_networks() -> dict[str, nn.Module]:
         "csv": DeepCSV(CLASSES, DeepCSVSizes(6, (charged, vertices), width=16, hidden=3)),
         "jet": DeepJet(CLASSES, DeepJetSizes(6, reads, (20, 10, 10))),
         "ak8": DeepAK8(CLASSES, DeepAK8Sizes(towers, width=24)),
+        "tau": TauGraph(FEATURES, CLASSES, 2, TauGraphSizes(3, 8, 2, 8), COLUMNS),
+        "deep_tau": DeepTau(FEATURES, CLASSES, 2, DeepTauSizes((Grid(5, 0.1), Grid(7, 0.2)), 6, 8, 12), COLUMNS),
     }
 
 
@@ -83,4 +90,4 @@ def make_jets(lengths: list[int], places: int, seed: int = 0) -> Jets:
 
 def groups_for(name: str) -> dict[str, tuple[Tensor, Tensor]]:
     """Jets that the small network of that name reads; some have one particle, some none."""
-    return make_jets([1, 2, 5, 0, 9, 20, 17], 20).groups if name in ("net", "transformer") else jets_of_collections()
+    return make_jets([1, 2, 5, 0, 9, 20, 17], 20).groups if name in OF_PARTICLES else jets_of_collections()

@@ -12,14 +12,14 @@ from lynkeus.networks.taggers.padded import Padded, padded
 from lynkeus.networks.taggers.padded.wrap import names_of, tensors_of
 
 
-@pytest.mark.parametrize("name", ["net", "transformer", "csv", "jet", "ak8"])
+@pytest.mark.parametrize("name", ["net", "transformer", "csv", "jet", "ak8", "tau", "deep_tau"])
 def test_padding_changes_no_logit(name: str, trained) -> None:
     network, groups = trained(small_networks()[name], larger=1.5), groups_for(name)
     module = padded(network)
     assert isinstance(module, Padded)
     with torch.no_grad():
         expected = network(groups)
-        assert expected.std(dim=0).min() > 0.03
+        assert expected.std(dim=0).min() > 0.01
         for places in (1, 33):
             found = module(*tensors_of(module, groups, places))
             torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)

@@ -11,6 +11,8 @@ from torch import nn
 
 from lynkeus.core import ModelError
 from lynkeus.networks.taggers.dropout import Dropout
+from lynkeus.networks.taggers.padded import padded
+from lynkeus.networks.taggers.padded.wrap import tensors_of
 from lynkeus.networks.taggers.pairs import Pairs, pair_features
 from lynkeus.networks.taggers.particle_transformer import PUBLISHED, ParticleTransformer, ParticleTransformerSizes
 from lynkeus.networks.taggers.weaver import from_weaver, to_weaver
@@ -47,6 +49,23 @@ def test_the_logits_are_those_of_weaver_without_and_with_padding(sizes, lengths,
     assert expected.std(dim=0).min() > 0.1  # they say something of the jets
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
     torch.testing.assert_close(ours(sample.groups), expected, atol=1e-4, rtol=0)  # and with gradients
+
+
+def test_the_example_network_of_weaver_has_an_activation_after_its_pairs(jets, trained) -> None:
+    theirs = trained(weaver_net(SMALL, use_pre_activation_pair=False), larger=1.3)
+    wrapped = {"mod." + name: value for name, value in theirs.state_dict().items()}
+    sample = jets(MIXED, 40)
+    with torch.no_grad():
+        expected = theirs(sample.features, sample.vectors, sample.mask)
+        ours = from_weaver(wrapped)
+        torch.testing.assert_close(ours(sample.groups), expected, atol=1e-4, rtol=0)
+        padded_ones = padded(ours)
+        on_padded = padded_ones(*tensors_of(padded_ones, sample.groups))
+        torch.testing.assert_close(on_padded, expected, atol=1e-4, rtol=0)
+        other = from_weaver(wrapped, pair_activation=False)(sample.groups)
+    assert (other - expected).abs().max() > 0.01
+    torch.testing.assert_close(from_weaver(wrapped)(sample.groups), expected, atol=1e-4, rtol=0)  # and with gradients
+    assert from_weaver(theirs.state_dict(), pair_activation=True).sizes == ours.sizes
 
 
 def test_weights_that_were_trained_by_weaver_give_its_logits(jets) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.networks.taggers.clouds import groups_for, jets_of_collections, make_jets, small_networks
+from tests.networks.taggers.clouds import OF_PARTICLES, groups_for, jets_of_collections, make_jets, small_networks
 
 from lynkeus.core import ModelError
 from lynkeus.networks.taggers.padded import padded
@@ -19,13 +19,13 @@ SLOPE, BIAS = 0.7, np.array([0.3, -0.2, -0.1])  # of the calibration
 
 
 @pytest.mark.slow(8)
-@pytest.mark.parametrize("name", ["net", "transformer", "csv", "jet", "ak8"])
+@pytest.mark.parametrize("name", ["net", "transformer", "csv", "jet", "ak8", "tau", "deep_tau"])
 def test_a_file_gives_the_probabilities_of_the_network(name: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     network, groups = small_networks()[name].eval(), groups_for(name)
     path = tmp_path / "tagger.onnx"
     assert export_tagger(network, path, groups, {"classes": ["a", "b", "c"]}, SLOPE, BIAS) < 1e-4
-    if name in ("net", "transformer"):
+    if name in OF_PARTICLES:
         other = make_jets([3, 30, 1], 30, seed=3).groups
     else:
         other = {

@@ -157,10 +157,21 @@ def test_initial_states_are_centred_and_elongated(model: str) -> None:
     assert np.sqrt((places**2).sum(axis=1).mean()) == pytest.approx(5.4 * np.sqrt(2 / 3), rel=0.08)
 
 
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which collisions are kept."""
+    monkeypatch.setenv("LYNKEUS_CACHE", str(tmp_path))
+    return tmp_path
+
+
 @pytest.mark.slow
-def test_collisions_have_truth_and_the_first_order_lives_longer() -> None:
-    source = HydroSource(n=4, size=50, dx=0.6, b="0-3", seed=1)
+def test_collisions_have_truth_and_the_first_order_lives_longer(kept: Path) -> None:
+    source = HydroSource(n=4, size=50, dx=0.6, b="0-3", seed=1, tau0=0.6, freeze_out=0.137, peak=30)
     (batch,) = list(source)
+    folder = next((kept / "hydro").iterdir())
+    assert [path.name for path in folder.iterdir()] == ["000000.npz"]
+    (again,) = list(source.of_length(3))  # from the disk
+    np.testing.assert_array_equal(again.values, batch.values[:3])
     assert batch.values.shape == (4, 1, 15, 48)
     assert batch.truth is not None
     assert batch.truth.tolist() == [0, 1, 0, 1]
@@ -168,16 +179,20 @@ def test_collisions_have_truth_and_the_first_order_lives_longer() -> None:
     ends = batch.meta["tau_end"]
     assert ends[batch.truth == 1].mean() > ends[batch.truth == 0].mean() + 1
     assert (np.diff(batch.values.sum(axis=(1, 3))[:, 2:], axis=1) < 0).all()  # fewer at large p_T
-    other = HydroSource(n=1, size=50, dx=0.6, b="0-3", seed=1, eos="lattice", particles=400)
-    spectrum_, b, _ = other.event(0)
-    assert b == pytest.approx(batch.meta["b"][0])
-    assert (spectrum_ == 0).any()
+    other = HydroSource(n=1, size=50, dx=0.6, b="0-3", seed=1, eos="lattice", particles=400, initial="any")
+    event = other.event(0)
+    assert event["b"] == pytest.approx(batch.meta["b"][0])
+    assert (event["spectrum"] == 0).any()
+    assert event["initial"] in MODELS
+    for name, (low, high) in (("tau0", (0.4, 1.0)), ("freeze_out", (0.125, 0.15)), ("peak", (20, 45))):
+        assert low <= event[name] <= high
 
 
 @pytest.mark.parametrize(
     ("settings", "says"),
     [({"b": "9-3"}, "rising"), ({"nucleus": "iron"}, "gold, lead"), ({"initial": "smooth"}, "optical"),
-     ({"bins": "15"}, "bins like"), ({"freeze_out": 0.5}, "from 0.08"), ({"n": 0}, "n must")],
+     ({"bins": "15"}, "bins must"), ({"freeze_out": 0.5}, "from 0.08"), ({"tau0": "1-a"}, "tau0 must"),
+     ({"n": 0}, "n must")],
 )  # fmt: skip
 def test_bad_settings_are_refused(settings: dict[str, object], says: str) -> None:
     with pytest.raises(SettingsError, match=says):

@@ -46,8 +46,25 @@ def test_a_folder_and_a_layout(jets, tmp_path) -> None:
     found = look(str(jets.parent), layout)
     roles = {entry.name: entry.role for entry in found.entries}
     assert roles["part_py"] == "read for pt"
-    assert roles["jet_pt"] == "not read"
-    assert any("of pf with 1 feature each" in line for line in found.lines)
+    assert "jet_pt" not in roles
+    assert any("read as 4 samples from 4 rows of 1 file, of pf with 1 feature each" in line for line in found.lines)
+    assert "3 other columns not read" in found.lines
+
+
+def test_samples_of_events_are_counted_not_the_events(tmp_path) -> None:
+    uproot, ak = pytest.importorskip("uproot"), pytest.importorskip("awkward")
+    pt = ak.Array([[30.0, 20.0, 5.0], [], [50.0], [60.0, 40.0]])
+    with uproot.recreate(tmp_path / "events.root") as file:
+        file["Events"] = {"Jet_pt": pt, "Jet_eta": 0 * pt, "MET_pt": np.ones(4)}
+    layout = tmp_path / "jets.toml"
+    layout.write_text(
+        '[clouds]\nsample = "Jet"\nselect = "Jet_pt > 10"\n[[clouds.groups]]\nname = "jet"\n'
+        '[clouds.groups.features]\npt = "Jet_pt"\neta = "Jet_eta"\n'
+    )
+    found = look(str(tmp_path / "events.root"), layout)
+    assert any("read as 5 samples from 4 events of 1 file" in line for line in found.lines)
+    assert "samples left out by the selection: 1" in found.lines
+    assert {entry.name for entry in found.entries} == {"Jet_pt", "Jet_eta"}  # no counters, and not what is not read
 
 
 def test_what_is_wrong_with_a_layout_is_said(jets, tmp_path) -> None:

@@ -20,8 +20,10 @@ FILES = {
     "sim://pulses?runs=2&pulses=50": (".parquet", ".h5", ".npz"),
     "sim://pulses?kind=waveform&runs=2&pulses=50": (".h5", ".npz"),
     "sim://lattice?mu=1.2&shape=8x4&n=6": (".h5", ".npz"),
+    "sim://spinodal?n=4": (".h5", ".npz"),
     "sim://one_lepton?n=40&processes=tt1l,signal": (".h5", ".npz"),
     "sim://hydro?n=2&size=40&dx=0.7&b=0-2": (".npz",),
+    "sim://tpc_hits?events=2&rows=12&tracks=6": (".parquet", ".h5", ".npz"),
 }
 RUNS = ("sim://noble?runs=3&events=200&fault=all", "sim://pulses?kind=cloud&runs=3&pulses=50")
 TASKS = ("sim://workflows?n=60",)  # tests/sources/tasks/test_tasks.py

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from lynkeus.core.progress import silent
@@ -16,16 +16,22 @@ from lynkeus.sources.runs.folder import RunFile, open_runs
 
 
 class WatchedRuns:
-    """The runs of a folder, see `Files`. Raises SourceError, at the first look or later, where there is none."""
+    """The runs of a folder, or those that `find` names, see `Files`.
 
-    def __init__(self, verdicts: RunVerdicts, data: str, store: Store) -> None:
-        self.verdicts, self.data, self.store = verdicts, data, store
+    Raises SourceError, at the first look or later, where there is none.
+    """
+
+    def __init__(
+        self, verdicts: RunVerdicts, data: str, store: Store, find: Callable[[], list[RunFile]] | None = None
+    ) -> None:
+        self.verdicts, self.store = verdicts, store
+        self.find = find or (lambda: open_runs(data, verdicts.view.columns.tree))
         self.model = str(verdicts.fitted.lineage.get("name", ""))
         self._files: list[RunFile] = []
 
     def look(self) -> dict[str, Stamp]:
         """Return the runs with the stamps of their files."""
-        self._files = list(open_runs(self.data, self.verdicts.view.columns.tree))
+        self._files = list(self.find())
         return {run.name: stamp_of(run.path) for run in self._files}
 
     def judge(self, now: Mapping[str, Stamp]) -> Iterator[Judged]:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from lynkeus.networks.taggers.attention import Attended, TransformerBlock, biases
 from lynkeus.networks.taggers.edge_conv import fold
@@ -26,7 +27,8 @@ PORTION = 2048  # particles that go through the whole network at a time where no
 class ParticleTransformerSizes:
     """`embed`: widths of the layers that each particle goes through, the last is that of all blocks; `pairs`: widths
     of those of a pair; `layers` blocks of attention among particles, `class_layers` of the class token; `dense`: width
-    and dropout of layers after them; `dropout` in the blocks."""
+    and dropout of layers after them; `dropout` in the blocks; `pair_activation`: a GELU follows the last layer of
+    pairs, as in the example networks of weaver's (`use_pre_activation_pair=False`), not in its own default."""
 
     embed: tuple[int, ...] = (128, 512, 128)
     pairs: tuple[int, ...] = (64, 64, 64)
@@ -35,6 +37,7 @@ class ParticleTransformerSizes:
     class_layers: int = 2
     dense: tuple[tuple[int, float], ...] = ()
     dropout: float = 0.1
+    pair_activation: bool = False
 
 
 PUBLISHED = ParticleTransformerSizes()
@@ -61,7 +64,7 @@ class ParticleTransformer(nn.Module):
         widths = (*sizes.pairs, sizes.heads)
         for given, made in zip((len(NAMES), *widths), widths, strict=False):
             layers += [nn.Linear(given, made), nn.BatchNorm1d(made), nn.GELU()]
-        self.pairs = nn.Sequential(*layers[:-1])
+        self.pairs = nn.Sequential(*(layers if sizes.pair_activation else layers[:-1]))
         self.blocks = nn.ModuleList(TransformerBlock(width, sizes.heads, sizes.dropout) for _ in range(sizes.layers))
         self.class_token = nn.Parameter(torch.zeros(1, width))
         self.class_blocks = nn.ModuleList(
@@ -111,7 +114,9 @@ class ParticleTransformer(nn.Module):
         alike = list(blocks(offsets, PLACES))
         attended = [Attended(block, biases(known, pairs.square(block), block)) for block in alike]
         for block in self.blocks:
-            x = block(x, attended)
+            # On the way back a block is computed again, rather than keeping forty times its input.
+            again = self.training and x.requires_grad and x.device.type == "cpu"
+            x = checkpoint(block, x, attended, use_reentrant=False) if again else block(x, attended)
         tokens = self.class_token.expand(len(offsets) - 1, -1)
         for block in self.class_blocks:
             assert isinstance(block, TransformerBlock)
@@ -126,12 +131,14 @@ def _folded(layers: nn.Sequential) -> Any:
     scale = first.weight / torch.sqrt(first.running_var + first.eps)
     shift = first.bias - first.running_mean * scale
     maps = [fold(layers[at], layers[at + 1]) for at in range(1, len(layers), 3)]
+    activated = isinstance(layers[-1], nn.GELU)
     weight, bias = maps[0]
     maps[0] = weight * scale, bias + weight @ shift
 
     def embed(x: Tensor) -> Tensor:
         for weight, bias in maps[:-1]:
             x = functional.gelu(functional.linear(x, weight, bias))
-        return functional.linear(x, *maps[-1])
+        last = functional.linear(x, *maps[-1])
+        return functional.gelu(last) if activated else last
 
     return embed

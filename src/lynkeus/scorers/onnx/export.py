@@ -39,8 +39,10 @@ class Exportable(Protocol):
     def as_module(self) -> nn.Module: ...
 
 
-def export_onnx(scorer: Any, path: Path, samples: Batch | None = None) -> float:
+def export_onnx(scorer: Any, path: Path, samples: Batch | None = None, more: Mapping[str, Any] | None = None) -> float:
     """Write `path`, for `OnnxScorer`; the largest difference of scores of `samples` (None: drawn), as TOLERANCE has it.
+
+    `more`: what the file says of itself besides.
 
     The number of samples is free, all else is fixed. Raises SettingsError for a scorer without a network or without
     the packages that are needed, ModelError where the file scores differently.
@@ -48,7 +50,7 @@ def export_onnx(scorer: Any, path: Path, samples: Batch | None = None) -> float:
     if not isinstance(scorer, Exportable):
         raise SettingsError(f"the scorer {type(scorer).__name__} is no network and cannot be exported to ONNX")
     samples = samples or _drawn(scorer.schema_)
-    about = {"schema": scorer.schema_.to_dict(), "outputs": list(scorer.outputs)}
+    about = {"schema": scorer.schema_.to_dict(), "outputs": list(scorer.outputs), **(more or {})}
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         written = Path(folder) / path.name

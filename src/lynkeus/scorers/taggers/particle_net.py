@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from torch import nn
-
-from lynkeus.core import About, Batch, Packed
-from lynkeus.networks.taggers.particle_net import FULL, LITE, ParticleNetSizes
+from lynkeus.core import About
+from lynkeus.networks.taggers.particle_net import FULL, LITE
 from lynkeus.networks.taggers.particle_net import ParticleNet as Network
-from lynkeus.scorers.taggers.inputs import features_of, network_inputs
-from lynkeus.scorers.taggers.network import NetworkTagger, one_of
-from lynkeus.scorers.taggers.tagger import names_of
-
-SIZES = {"lite": LITE, "full": FULL}
+from lynkeus.scorers.taggers.sized import SizedTagger
 
 
 @dataclass
-class ParticleNet(NetworkTagger):
-    """`size`: lite (26 thousand parameters, a quarter of an hour for 40,000 jets on a CPU) or full (366 thousand).
+class ParticleNet(SizedTagger):
+    """`size`: lite (26 thousand parameters, a quarter of an hour for 40,000 jets on a CPU) or full (366 thousand);
+    `network`: others, see ParticleNetSizes.
 
-    `classes`: which to tell apart, () all; `reweight`: see `training_weight`; `training`: see TrainSettings.
+    The rest: see SizedTagger.
     """
 
     name: ClassVar[str] = "particle_net"
@@ -30,25 +25,5 @@ class ParticleNet(NetworkTagger):
         ("cloud",), True, "particles left out", "minutes to hours", labels="classes", weights=True, recommended=True,
         tags=True,
     )  # fmt: skip
-    classes: Any = ()
-    size: str = "lite"
-    reweight: str = "classes"
-    seed: int = 0
-    training: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.classes = names_of(self.classes)
-        one_of(self.size, SIZES, "size")
-
-    @property
-    def sizes(self) -> ParticleNetSizes:
-        """Return the sizes of the network."""
-        return SIZES[self.size]
-
-    def make_network(self, names: tuple[str, ...], classes: int) -> nn.Module:
-        """See `NetworkTagger`."""
-        return Network(len(features_of(names)), classes, SIZES[self.size])
-
-    def inputs_of(self, batch: Batch) -> Packed:
-        """See `network_inputs`."""
-        return network_inputs(batch)
+    known_sizes: ClassVar[Mapping[str, Any]] = {"lite": LITE, "full": FULL}
+    made: ClassVar[Any] = Network

@@ -13,6 +13,7 @@ from lynkeus.core import Array, Batch, Floats, Group, Packed, Schema, SchemaErro
 from lynkeus.core.background import log_odds
 from lynkeus.core.weights import joined_weights
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.transforms.jets.changes import same_particles
 from lynkeus.transforms.probabilities import Probabilities, calibrated
 
 CALIBRATION = "probability_"
@@ -82,7 +83,7 @@ class Tagger:
         found = {name: np.zeros_like(group.values, float) for name, group in groups.items()}
         before = log_odds(self.score(batch)[:, column])
         for jet in range(len(batch)):
-            for names in _same_particles(groups):
+            for names in same_particles(groups):
                 own = slice(*groups[names[0]].offsets[jet : jet + 2])
                 after = log_odds(self.score(_each_left_out(batch, jet, names))[:, column])
                 for name in names:
@@ -124,19 +125,6 @@ class Tagger:
 def names_of(given: Any) -> tuple[str, ...]:
     """Return names that were given as a list, or with commas between them, as on the command line."""
     return tuple(name.strip() for name in given.split(",") if name.strip()) if isinstance(given, str) else tuple(given)
-
-
-def _same_particles(groups: Mapping[str, Group]) -> list[list[str]]:
-    """Return names of groups of particles, those together that are inputs of the same ones (pf_points, pf_vectors).
-
-    Groups of one row a jet are what is known of it as a whole, which cannot be left out.
-    """
-    found: dict[str, list[str]] = {}
-    for name, group in groups.items():
-        if len(group.values) and not (group.lengths == 1).all():
-            first, _, last = name.rpartition("_")
-            found.setdefault(first if last in ("points", "features", "vectors") else name, []).append(name)
-    return list(found.values())
 
 
 def _each_left_out(batch: Batch, jet: int, names: list[str]) -> Batch:

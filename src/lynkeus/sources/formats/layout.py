@@ -119,7 +119,7 @@ class Layout:
     counts. Without `blocks` all other numbers of the file are channels; without `times` a dataset called `time_ns` is
     taken where there is one, likewise `truth`; weights are taken only where they are named. `missing`: words of a CSV
     file that stand for a missing value; `axes` of each sample of an array with more than two: "channel,time",
-    "time,channel" (waveforms) or "row,column" (images).
+    "time,channel" (waveforms) or "row,column" (images). `numbers`: columns that are known, no channels.
     With `pulses` the file holds waveforms, and the parts about tables are not used; with `weaver` (a data configuration
     of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets;
     with `events` (likewise) a row for each event, by expressions.
@@ -139,12 +139,15 @@ class Layout:
     axes: str = ""
     weaver: dict[str, Any] | None = None
     clouds: dict[str, Any] | None = None
+    numbers: tuple[str, ...] = ()
     events: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "")
-        if not isinstance(self.missing, tuple) or not all(isinstance(word, str) for word in self.missing):
-            raise SettingsError(f"missing: must be a list of words, got {self.missing!r}")
+        for name in ("missing", "numbers"):
+            words = getattr(self, name)
+            if not isinstance(words, tuple) or not all(isinstance(word, str) for word in words):
+                raise SettingsError(f"{name}: must be a list of words, got {words!r}")
         if self.axes not in ("", *AXES):
             raise SettingsError(f"axes: must be one of {', '.join(map(repr, AXES))}, got {self.axes!r}")
         if self.clouds is not None:
@@ -189,8 +192,7 @@ class Layout:
         if not isinstance(blocks, list | tuple):
             raise SettingsError("blocks: must be a list of tables, written [[blocks]]")
         made["blocks"] = tuple(_make(Block, block, "blocks") for block in blocks)
-        if isinstance(made.get("missing"), list):
-            made["missing"] = tuple(made["missing"])
+        made |= {name: tuple(made[name]) for name in ("missing", "numbers") if isinstance(made.get(name), list)}
         if made.get("times") is not None:
             made["times"] = _make(Times, made["times"], "times")
         if made.get("pulses") is not None:

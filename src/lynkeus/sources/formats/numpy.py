@@ -52,7 +52,7 @@ class NumpySource:
         self.files = (self.path,)
         self.layout = layout or Layout()
         self.table, self.times, self.says = TABLE, Times("time_ns"), ""
-        self.labels = self.layout.truth or "y"
+        self.labels = self.layout.truth or ("" if "y" in self.layout.numbers else "y")
         self.messages: list[str] = []
         self.arrays = {} if self.path.suffix == ".npy" else self._unpacked()
         self.described = SCHEMA in self.arrays
@@ -71,6 +71,7 @@ class NumpySource:
             (self.layout.weight, self.rows),
             (self.times.dataset, self.rows),
             ("names", width),
+            *((name, self.rows) for name in self.layout.numbers),
         ):
             if name in self.arrays and self.arrays[name].shape != (expected,):
                 found = self.arrays[name].shape
@@ -103,7 +104,9 @@ class NumpySource:
                 continue
             truth = None if labels is None else labels[start:stop]
             time_ns, weight = self._time_ns(start, stop), self._weight(start, stop)
-            yield table_batch(self.schema, self._values()[start:stop], time_ns, truth, start, weight)
+            batch = table_batch(self.schema, self._values()[start:stop], time_ns, truth, start, weight)
+            known = {name: self.arrays[name][start:stop] for name in self.layout.numbers if name in self.arrays}
+            yield replace(batch, meta={**batch.meta, **known}) if known else batch
 
     def _as_described(self) -> None:
         """Take everything as the file says it is. Raises SourceError where its arrays do not fit each other."""
@@ -153,7 +156,7 @@ class NumpySource:
                     return {name: file[name] for name in file.files}
                 if WEIGHT in file.files and self.layout.weight != WEIGHT:
                     self.messages.append(ask_for_weights(self.path, "not read"))
-                own = {self.labels, self.layout.weight, "names"}
+                own = {self.labels, self.layout.weight, "names", *self.layout.numbers}
                 self.table = self._named(file, own)
                 beside = {n for n in file.files if n not in own and n != self.table and TIME.fullmatch(n)}
                 read = {n: file[n] for n in file.files if n in {self.table, *own, *beside}}

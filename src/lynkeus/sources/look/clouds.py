@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lynkeus.core.errors import LynkeusError
+from lynkeus.core.errors import LynkeusError, SourceError
+from lynkeus.sources.clouds.linked.recipe import LinkedRecipe
 from lynkeus.sources.clouds.open import open_clouds
 from lynkeus.sources.clouds.source import CloudSource
 from lynkeus.sources.formats.layout import Layout, read_layout
 from lynkeus.sources.formats.tables import counted
 from lynkeus.sources.look.entries import Entry
+
+UNREAD = "not read"
+MOST = 20_000  # samples that are counted
 
 
 def look_at_clouds(path: Path, layout: str | Path | Layout | None) -> tuple[list[Entry], list[str]] | None:
@@ -26,8 +30,31 @@ def look_at_clouds(path: Path, layout: str | Path | Layout | None) -> tuple[list
     entries = [
         Entry(name, kind, f"({first.rows},)", _unit(found, name), found.recipe.role(name))
         for name, kind in first.types.items()
+        if not (name.startswith("n") and name[1:] in first.types)  # how long a list is, which ROOT keeps beside it
     ]
-    return entries, _lines(found)
+    shown = [entry for entry in entries if entry.role != UNREAD]
+    if layout is None or not shown:
+        return entries, _lines(found)
+    more = [f"{counted(len(entries) - len(shown), 'other column')} not read"] if len(shown) < len(entries) else []
+    return shown, [*_lines(found), *more]
+
+
+def _held(found: CloudSource) -> str:
+    """Return how many samples there are: a selection leaves some out, and an event may hold several."""
+    rows = len(found)
+    if found.layout is None:
+        return f"{counted(rows, 'sample')} from {counted(len(found.files), 'file')}"
+    samples = 0
+    try:
+        for batch in found:
+            samples += len(batch)
+            if samples >= MOST:
+                break
+    except SourceError as error:
+        return f"no samples ({error})"
+    row = "event" if isinstance(found.recipe, LinkedRecipe) else "row"
+    of = f"{counted(rows, row)} of {counted(len(found.files), 'file')}"
+    return f"{'more than ' if samples >= MOST else ''}{counted(samples, 'sample')} from {of}"
 
 
 def _lines(found: CloudSource) -> list[str]:
@@ -36,11 +63,10 @@ def _lines(found: CloudSource) -> list[str]:
         group = name.partition("/")[0]
         groups[group] = groups.get(group, 0) + 1
     of = " and ".join(f"{group} with {counted(number, 'feature')} each" for group, number in groups.items())
-    files = counted(len(found.files), "file")
     classes = (
         f", of the classes {', '.join(found.schema.classes)}" if found.schema.classes else "; no labels were found"
     )
-    return [f"read as {len(found)} samples from {files}, of {of}{classes}", *found.messages]
+    return [f"read as {_held(found)}, of {of}{classes}", *found.messages]
 
 
 def _unit(found: CloudSource, name: str) -> str:

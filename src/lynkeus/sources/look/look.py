@@ -47,7 +47,8 @@ def look(data: str, layout: str | Path | Layout | None = None) -> Look:
     reader, refused = (None, "") if kind == "root" else _opened(first, layout)
     if kind:
         with one_line(first):
-            found.entries = list(_describe(kind)(first, _innermost(reader)))
+            known = None if reader is not None and reader.schema.kind == "hit" else _innermost(reader)
+            found.entries = list(_describe(kind)(first, known))
     if kind == "root":
         found.options += _refused(first)
         found.options.append("trees are events of a run, histograms its plots: lynkeus fit FOLDER --run-per-file")

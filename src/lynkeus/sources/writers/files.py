@@ -58,7 +58,7 @@ def write_npz(source: Source, path: Path) -> int:
                 write_header(file, dtype, (rows, *shape))
         with zipfile.ZipFile(path, "w") as archive:
             archive.write(values, "X.npy")
-            for name, array in (_joined(held, path) | _said(source.schema)).items():
+            for name, array in _beside(source.schema, _joined(held, path)).items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                     np.lib.format.write_array(entry, array, allow_pickle=False)
     return rows
@@ -97,9 +97,15 @@ def _joined(held: list[dict[str, Any]], path: Path) -> dict[str, Array]:
     return {"y" if name == "truth" else name: column for name, column in joined.items()}
 
 
-def _said(schema: Schema) -> dict[str, Array]:
+def _beside(schema: Schema, columns: dict[str, Array]) -> dict[str, Array]:
+    """Return all arrays but the values: columns, names, the schema. What is known of each map is there under its own
+    name as well, as programs that know nothing of `meta/` look for it."""
     names = {"names": np.array(schema.names)} if schema.names else {}
-    return names | {SCHEMA: np.array(schema_as_text(schema))}
+    found = columns | names | {SCHEMA: np.array(schema_as_text(schema))}
+    if schema.kind == "image":
+        plain = {name.removeprefix(META): array for name, array in columns.items() if name.startswith(META)}
+        found = plain | found
+    return found
 
 
 def _named(batch: Batch, names: tuple[str, ...], path: Path) -> Mapping[str, Array]:

@@ -35,7 +35,7 @@ TEXTS: dict[str, Callable[[Source, Path], int]] = {".jsonl": write_text_lines, "
 FOLDERS: dict[str, Callable[[Source, Path], int]] = {"cloud": write_runs, "image": write_images}
 CALLED = {
     "cloud": "runs", JETS: "jets", MAPS: "maps", "image": "images", "table": "rows", "waveform": "waveforms",
-    "histogram": "histograms", "counts": "tasks", "text": "texts",
+    "histogram": "histograms", "hit": "hits", "counts": "tasks", "text": "texts",
 }  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def check_output(schema: Schema, path: Path) -> None:
             what = "the folder is not empty" if path.is_dir() else "is a file"
             raise SourceError(f"{path}: {what}; remove it or choose another -o")
         return
-    endings = [name for name in _files(kind) if kind in ("table", JETS) or name != ".parquet"]
+    endings = [name for name in _files(kind) if kind in ("table", "hit", JETS) or name != ".parquet"]
     if ending not in endings:
         raise SettingsError(f"{path}: {called} are written to {', '.join(endings)}; give -o a name that ends so")
     if path.is_dir():

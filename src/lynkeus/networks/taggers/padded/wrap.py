@@ -15,9 +15,12 @@ from lynkeus.networks.taggers.deep.jet import DeepJet
 from lynkeus.networks.taggers.padded.deep import PaddedDeepAK8, PaddedDeepCSV, PaddedDeepJet
 from lynkeus.networks.taggers.padded.particle_net import PaddedParticleNet
 from lynkeus.networks.taggers.padded.particle_transformer import PaddedParticleTransformer
+from lynkeus.networks.taggers.padded.taus import PaddedDeepTau, PaddedTauGraph
 from lynkeus.networks.taggers.particle_net import ParticleNet
 from lynkeus.networks.taggers.particle_transformer import ParticleTransformer
 from lynkeus.networks.taggers.ragged import Group, Groups, jet_of, lengths_of, role
+from lynkeus.networks.taggers.taus.graph import OWN, TauGraph
+from lynkeus.networks.taggers.taus.images import DeepTau
 
 
 @runtime_checkable
@@ -44,6 +47,8 @@ def padded(network: nn.Module) -> nn.Module:
         (DeepCSV, PaddedDeepCSV),
         (DeepJet, PaddedDeepJet),
         (DeepAK8, PaddedDeepAK8),
+        (TauGraph, PaddedTauGraph),
+        (DeepTau, PaddedDeepTau),
     ):
         if isinstance(network, kind):
             return wrapper(network).eval()
@@ -60,6 +65,8 @@ def features_read(network: nn.Module) -> dict[str, int]:
     """Return how many features of each group a network reads, by role or by name."""
     if isinstance(network, ParticleNet | ParticleTransformer):
         return {"points": 2, "features": network.features, "vectors": 4}
+    if isinstance(network, TauGraph | DeepTau):
+        return {"points": 2, "features": network.input_norm.num_features - OWN, "vectors": 4}
     sizes: Any = network.sizes
     parts = [getattr(one, "collection", one) for one in _parts_of(network)]
     found = {one.group: one.features for one in parts}

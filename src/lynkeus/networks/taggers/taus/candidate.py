@@ -6,7 +6,8 @@ little. Everything here is of packed tensors (`ragged`), and does not change whe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -34,7 +35,10 @@ JETCLASS = Columns()
 @dataclass(frozen=True)
 class Candidate:
     """A batch of candidates: `points` (rows, 2) from the tau axis in rad, `features` (rows, f), `vectors` (rows, 4)
-    px, py, pz, E in GeV, `pt` (rows,), `charged` (rows,) 0 or 1, `jet` (rows,) whose it is, `offsets` (n + 1,)."""
+    px, py, pz, E in GeV, `pt` (rows,), `charged` (rows,) 0 or 1, `jet` (rows,) whose it is, `offsets` (n + 1,).
+
+    The form with padding (`padded/taus.py`) takes its sums otherwise, and all else is the same.
+    """
 
     points: Tensor
     features: Tensor
@@ -48,15 +52,23 @@ class Candidate:
     def of(cls, groups: Groups, columns: Columns = JETCLASS) -> Candidate:
         """Read the groups that end in "points", "features" and "vectors" and turn the points to the tau axis."""
         (points, offsets), (features, _), (vectors, _) = (role(groups, n) for n in ("points", "features", "vectors"))
-        jet, pt = jet_of(offsets), torch.hypot(vectors[:, 0], vectors[:, 1])
+        jet, pt = jet_of(offsets), length(vectors[:, 0], vectors[:, 1])
         charged = (features[:, columns.charge].abs() > SMALL).to(points.dtype)
-        axis = tau_axis(points, pt, charged, jet, len(offsets) - 1)
-        return cls(points[:, :2] - axis[jet], features, vectors, pt, charged, jet, offsets)
+        return cls(points[:, :2], features, vectors, pt, charged, jet, offsets).turned()
+
+    def turned(self) -> Self:
+        """Return it with points from the tau axis instead of that of the jet."""
+        return replace(self, points=self.points - self.axis()[self.jet])
 
     @property
     def jets(self) -> int:
         """Return how many candidates there are."""
         return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Tensor:
+        """Return (n,) how many particles each has."""
+        return lengths_of(self.offsets)
 
     def total(self, values: Tensor) -> Tensor:
         """Return (n, ...): the sum of values (rows, ...) over the particles of each candidate."""
@@ -72,7 +84,7 @@ class Candidate:
         log pT (GeV); shares of pT: the hardest track, signal tracks, other signal, around them charged and neutral;
         mass (GeV, as a logarithm) and pT-weighted width (rad) of the signal; log of 1 + tracks, and of 1 + all.
         """
-        radius = torch.hypot(self.points[:, 0], self.points[:, 1])
+        radius = length(self.points[:, 0], self.points[:, 1])
         inside = (radius < SIGNAL).to(self.pt.dtype)
         track = self.pt * self.charged
         pt = self.total(self.pt).clamp(min=SMALL)
@@ -85,7 +97,7 @@ class Candidate:
             self.total((self.pt - track) * (1 - inside)),
         ]
         width = self.total(self.pt * inside * radius) / self.total(self.pt * inside).clamp(min=SMALL)
-        lengths = lengths_of(self.offsets).to(pt.dtype)
+        lengths = self.lengths.to(pt.dtype)
         return torch.stack(
             [
                 pt.log(), *(share / pt for share in shares), 0.5 * square.clamp(min=1e-4).log(), width / SIGNAL,
@@ -93,6 +105,19 @@ class Candidate:
             ],
             dim=1,
         )  # fmt: skip
+
+    def axis(self) -> Tensor:
+        """Return (n, 2): the pT-weighted mean of what lies within SIGNAL of the hardest track, in the coordinates of
+        `points`. Without a track: of the hardest particle."""
+        # A track counts before anything neutral, however soft.
+        order = self.pt + self.charged * self.largest(self.pt)[self.jet]
+        hardest = (order >= self.largest(order)[self.jet]).to(self.pt.dtype)
+        # Two that are equally hard: their mean.
+        count = self.total(hardest).clamp(min=1)
+        seed = self.total(self.points * hardest[:, None]) / count[:, None]
+        away = self.points - seed[self.jet]
+        near = self.pt * (length(away[:, 0], away[:, 1]) < SIGNAL)
+        return seed + self.total(away * near[:, None]) / self.total(near).clamp(min=SMALL)[:, None]
 
     def _mass_squared(self, pt: Tensor) -> Tensor:
         """Return (n,) the squared mass in GeV^2 of massless particles with these momenta: from angles to the axis, as
@@ -104,6 +129,11 @@ class Candidate:
         return (more + less) * (2 * total + more - less) - along**2 - across**2
 
 
+def length(x: Tensor, y: Tensor) -> Tensor:
+    """Return the length of vectors in a plane, by operations that ONNX has."""
+    return (x.square() + y.square()).sqrt()
+
+
 def largest(values: Tensor, jet: Tensor, jets: int) -> Tensor:
     """Return (jets, ...) the largest of values (rows, ...), 0 where there is none."""
     index = jet if values.ndim == 1 else jet[:, None].expand_as(values)
@@ -111,28 +141,16 @@ def largest(values: Tensor, jet: Tensor, jets: int) -> Tensor:
 
 
 def tau_axis(points: Tensor, pt: Tensor, charged: Tensor, jet: Tensor, jets: int) -> Tensor:
-    """Return (jets, 2): the pT-weighted mean of what lies within SIGNAL of the hardest track.
-
-    Without a track: of the hardest particle. It is in the coordinates of `points`: eta and phi from the axis of the
-    jet, rad.
-    """
-    # A track counts before anything neutral, however soft.
-    order = pt + charged * (largest(pt, jet, jets)[jet] if len(pt) else pt)
-    hardest = order >= largest(order, jet, jets)[jet]
-    # Two that are equally hard: their mean.
-    count = points.new_zeros(jets).index_add(0, jet, hardest.to(points.dtype)).clamp(min=1)
-    seed = points.new_zeros(jets, 2).index_add(0, jet, points[:, :2] * hardest[:, None]) / count[:, None]
-    away = points[:, :2] - seed[jet]
-    near = pt * (torch.hypot(away[:, 0], away[:, 1]) < SIGNAL)
-    weight = points.new_zeros(jets).index_add(0, jet, near).clamp(min=SMALL)
-    return seed + points.new_zeros(jets, 2).index_add(0, jet, away * near[:, None]) / weight[:, None]
+    """Return (jets, 2): see `Candidate.axis`; `points` are eta and phi from the axis of the jet, rad."""
+    offsets = torch.cat([jet.new_zeros(1), torch.bincount(jet, minlength=jets).cumsum(0)])
+    return Candidate(points[:, :2], points, points, pt, charged, jet, offsets).axis()
 
 
 def pair_numbers(candidate: Candidate, i: Tensor, j: Tensor) -> Tensor:
     """Return (..., 5) of the particles in rows i and j: logs of their distance (rad), of kT = min(pT) distance (GeV),
     of z = min(pT) / sum(pT) and of their mass (GeV), and the product of charge flags. All are the same for (j, i)."""
     away = candidate.points[i] - candidate.points[j]
-    distance = torch.hypot(away[..., 0], away[..., 1]).clamp(min=1e-4)
+    distance = length(away[..., 0], away[..., 1]).clamp(min=1e-4)
     softer = torch.minimum(candidate.pt[i], candidate.pt[j]).clamp(min=SMALL)
     share = softer / (candidate.pt[i] + candidate.pt[j]).clamp(min=SMALL)
     # From angles: E^2 - p^2 of single precision would be rounding at 100 GeV.

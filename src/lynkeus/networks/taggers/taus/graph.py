@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from lynkeus.networks.taggers.edge_conv import with_zeros
 from lynkeus.networks.taggers.neighbours import nearest
 from lynkeus.networks.taggers.ragged import Groups, joined, portions, role, take
-from lynkeus.networks.taggers.taus.candidate import JETCLASS, NUMBERS, Candidate, Columns, pair_numbers
+from lynkeus.networks.taggers.taus.candidate import JETCLASS, NUMBERS, Candidate, Columns, length, pair_numbers
 
 PAIR = 5  # numbers of a pair
 ROWS = 2048  # particles that go through at a time where nothing is trained
@@ -50,7 +50,7 @@ class Neighbours(NamedTuple):
 
     def pairs(self, norm: nn.BatchNorm1d, candidate: Candidate) -> Tensor:
         """Return (rows, k, PAIR) standardised numbers of all pairs; of one that is not there, any."""
-        own = torch.arange(len(self.rows), device=self.rows.device)[:, None]
+        own = torch.arange(self.rows.shape[0], device=self.rows.device)[:, None]
         other = torch.where(self.there > 0, self.rows, own)
         found = pair_numbers(candidate, own, other)
         if norm.training:
@@ -118,7 +118,10 @@ class TauGraph(nn.Module):
         return by_portions(lambda part: self._embed(Candidate.of(part, self.columns)), groups)
 
     def _embed(self, of: Candidate) -> Tensor:
-        to = Neighbours.of(of, self.sizes.k)
+        return self.heard(of, Neighbours.of(of, self.sizes.k))
+
+    def heard(self, of: Candidate, to: Neighbours) -> Tensor:
+        """Return (n, dense) of candidates and the neighbours of their particles."""
         x = torch.relu(self.enter(normed(self.input_norm, torch.cat([of.features, own_numbers(of)], dim=1))))
         pairs = to.pairs(self.pair_norm, of)
         for one in self.rounds:
@@ -134,7 +137,7 @@ def own_numbers(of: Candidate) -> Tensor:
     """Return (rows, OWN) of a particle: distance from the tau axis, log of its share of pT, and whether it is
     charged."""
     share = of.pt / of.total(of.pt).clamp(min=1e-6)[of.jet]
-    return torch.stack([torch.hypot(of.points[:, 0], of.points[:, 1]), share.clamp(min=1e-6).log(), of.charged], dim=1)
+    return torch.stack([length(of.points[:, 0], of.points[:, 1]), share.clamp(min=1e-6).log(), of.charged], dim=1)
 
 
 def normed(norm: nn.BatchNorm1d, values: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ it is narrower, and inputs are those of JetClass and not of the CMS detector.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,15 +57,24 @@ class Image(nn.Module):
     def forward(self, of: Candidate, x: Tensor) -> Tensor:
         """Return (n, cell) of standardised features x (rows, features)."""
         side = self.grid.cells
-        place = torch.floor(of.points / self.grid.size + side / 2).long()
-        inside = ((place >= 0) & (place < side)).all(dim=1)
-        cell = of.jet * side * side + place[:, 0] * side + place[:, 1]
+        inside, cell = self.cells(of)
+        cell = of.jet * side * side + cell
         image = x.new_zeros(of.jets * side * side, self.channels)
         for flags, layer in zip(self.types, self.first, strict=True):
             own = (inside & (of.features[:, list(flags)] > 0.5).any(dim=1)).nonzero()[:, 0]
             own = hardest(own, cell[own], of.pt[own], len(image))
             image = image.index_add(0, cell[own], layer(x[own]))
-        image = image.view(of.jets, side, side, self.channels).permute(0, 3, 1, 2)
+        return self.convolved(image.view(of.jets, side, side, self.channels))
+
+    def cells(self, of: Candidate) -> tuple[Tensor, Tensor]:
+        """Return which particles lie in the grid (rows,), and the number of the cell of each (rows,)."""
+        side = self.grid.cells
+        place = torch.floor(of.points / self.grid.size + side / 2).long()
+        return ((place >= 0) & (place < side)).all(dim=1), place[:, 0] * side + place[:, 1]
+
+    def convolved(self, image: Tensor) -> Tensor:
+        """Return (n, cell) of images (n, side, side, cell)."""
+        image = image.permute(0, 3, 1, 2)
         image = torch.relu(self.cell(torch.relu(self.joint(image))))
         for convolution in self.convolutions:
             image = torch.relu(convolution(image))
@@ -106,8 +116,12 @@ class DeepTau(nn.Module):
         return by_portions(lambda part: self._embed(Candidate.of(part, self.columns)), groups)
 
     def _embed(self, of: Candidate) -> Tensor:
+        return self.seen(of, list(self.images))
+
+    def seen(self, of: Candidate, images: Sequence[Callable[[Candidate, Tensor], Tensor]]) -> Tensor:
+        """Return (n, dense) of candidates by their `images`."""
         x = normed(self.input_norm, torch.cat([of.features, own_numbers(of)], dim=1))
-        parts = [image(of, x) for image in self.images]
+        parts = [image(of, x) for image in images]
         parts.append(self.numbers(normed(self.number_norm, of.numbers())))
         found: Tensor = self.dense(torch.cat(parts, dim=1))
         return found

@@ -12,20 +12,28 @@ from lynkeus.networks.taggers.particle_net import ParticleNet
 from lynkeus.networks.taggers.particle_transformer import ParticleTransformer
 from lynkeus.networks.taggers.weaver import particle_net, particle_transformer
 
-PREFIXES = ("module.", "mod.")  # of training on several GPUs, and of the wrappers in weaver's examples
+OUTER, WRAPPER = (
+    ("_orig_mod.", "module."),
+    "mod.",
+)  # of compiling, of several GPUs; of the wrappers in weaver's examples
 
 
-def from_weaver(state: Mapping[str, Tensor], neighbours: tuple[int, ...] | None = None) -> nn.Module:
+def from_weaver(
+    state: Mapping[str, Tensor], neighbours: tuple[int, ...] | None = None, pair_activation: bool | None = None
+) -> nn.Module:
     """Return the network that a state_dict of weaver belongs to, with its weights, in evaluation mode.
 
-    `neighbours`: of each block of a ParticleNet, which is no weight; None is what was published for its channels.
+    Two things are no weights. `neighbours`: of each block of a ParticleNet; None: as published for its channels.
+    `pair_activation`: a Particle Transformer has an activation after its last layer of pairs; None is what weaver's
+    example networks have (yes) where the names of the weights say that they are of one, else weaver's default (no).
     Raises ModelError for weights of another network, naming the first name or shape that differs.
     """
+    activated = of_example(state) if pair_activation is None else pair_activation
     state = particle_transformer.renamed(_without_prefix(state))
     if particle_net.FIRST in state:
         network: nn.Module = particle_net.recognised(state, neighbours)
     elif particle_transformer.FIRST in state:
-        network = particle_transformer.recognised(state)
+        network = particle_transformer.recognised(state, activated)
     else:
         neither = f"neither {particle_net.FIRST} nor {particle_transformer.FIRST}"
         raise ModelError(
@@ -48,9 +56,16 @@ def to_weaver(network: nn.Module) -> dict[str, Tensor]:
     raise ModelError(f"weaver has no network like {type(network).__name__}")
 
 
+def of_example(state: Mapping[str, Tensor]) -> bool:
+    """Return whether all weights have names that wrappers in weaver's example networks give."""
+    for prefix in OUTER:
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return bool(state) and all(name.startswith(WRAPPER) for name in state)
+
+
 def _without_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = dict(state)
-    for prefix in PREFIXES:
+    for prefix in (*OUTER, WRAPPER):
         if found and all(name.startswith(prefix) for name in found):
             found = {name.removeprefix(prefix): value for name, value in found.items()}
     return found

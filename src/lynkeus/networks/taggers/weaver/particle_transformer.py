@@ -30,8 +30,11 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def recognised(state: Mapping[str, Tensor]) -> ParticleTransformer:
-    """Return a network of the sizes that the shapes say, with its own random weights. Raises ModelError."""
+def recognised(state: Mapping[str, Tensor], pair_activation: bool) -> ParticleTransformer:
+    """Return a network of the sizes that the shapes say, with its own random weights. Raises ModelError.
+
+    `pair_activation` is no weight: see ParticleTransformerSizes.
+    """
 
     def widths(name: str, first: int) -> tuple[int, ...]:
         found: list[int] = []
@@ -53,7 +56,7 @@ def recognised(state: Mapping[str, Tensor]) -> ParticleTransformer:
         raise ModelError(f"{last if embed else 'embed.embed.1.weight'} is missing: weights of another network")
     sizes = ParticleTransformerSizes(
         embed, pairs[:-1], len(state["blocks.0.c_attn"]), layers("blocks"), layers("cls_blocks"),
-        tuple((width, DROPOUT) for width in dense), DROPOUT,
+        tuple((width, DROPOUT) for width in dense), DROPOUT, pair_activation,
     )  # fmt: skip
     return ParticleTransformer(len(state["embed.input_bn.weight"]), state[last].shape[0], sizes)
 

@@ -1,0 +1,1 @@
+"""Networks of hits of a time projection chamber: the cells of a cluster and columns of numbers in, a log odds out."""

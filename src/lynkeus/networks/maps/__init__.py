@@ -1,0 +1,1 @@
+"""Networks of maps: images of something that is no light, whose edges may be one another's neighbours."""

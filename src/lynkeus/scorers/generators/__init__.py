@@ -1,0 +1,1 @@
+"""Generators: what makes more samples like those it was shown, at conditions that are asked for."""

@@ -1,0 +1,1 @@
+"""Scorers of hits of a time projection chamber."""

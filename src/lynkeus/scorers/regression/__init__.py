@@ -1,0 +1,1 @@
+"""Regression: numbers that are known of samples, estimated with a spread that holds."""

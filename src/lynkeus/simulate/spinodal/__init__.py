@@ -1,0 +1,1 @@
+"""Nuclear matter that expands through a first-order transition, with a spinodal region or without."""

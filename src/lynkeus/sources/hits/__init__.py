@@ -1,0 +1,1 @@
+"""Files of hits of a time projection chamber."""

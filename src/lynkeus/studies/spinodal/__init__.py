@@ -1,0 +1,1 @@
+"""Spinodal clumping: seen in space in nearly every event, in momentum only in cumulants of many."""

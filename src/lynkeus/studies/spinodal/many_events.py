@@ -1,0 +1,52 @@
+"""What many events say together: cumulants of the baryons in a window of momentum, and the figure of pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lynkeus.commission.figures import SERIES, finished, save
+from lynkeus.core import Batch, Findings
+from lynkeus.simulate.spinodal.source import CLASSES
+from lynkeus.transforms.clumping import cumulant_test, pair_differences
+
+WINDOWS = (2, 4, 6)  # bins of momentum on a side, around 0
+EVENTS = 1000
+RATIOS = ("variance / mean", "skewness x sigma", "kurtosis x variance")
+
+
+def across_events(test: Batch, folder: Path) -> Findings:
+    """Return cumulant ratios of 1,000 events of each class, or as many as there are, and by how many standard errors
+    they differ; and the first two principal components of the differences in momentum of all pairs."""
+    assert test.truth is not None
+    counts, truth = test.values[:, 0], test.truth
+    middle = counts.shape[1] // 2
+    lines = [["window, bins", *(f"{name}: {' and '.join(CLASSES)}" for name in RATIOS)]]
+    metrics: dict[str, float] = {}
+    for window in WINDOWS:
+        inside = slice(middle - window // 2, middle + window // 2)
+        own = counts[:, inside, inside].sum(axis=(1, 2))
+        one, other, apart = cumulant_test(own[truth == 0][:EVENTS], own[truth == 1][:EVENTS])
+        each = zip(one, other, apart, strict=True)
+        lines.append([f"{window} x {window}", *(f"{a:.2f}, {b:.2f} ({s:+.1f} sigma)" for a, b, s in each)])
+        metrics[f"cumulants.{window}.sigma"] = float(apart[0])
+    metrics["cumulants.sigma"] = max(metrics.values())
+    figure = _pairs(pair_differences(counts), truth)
+    save(figure, folder / "pairs.svg")
+    caption = "The first two principal components of the differences in momentum of all pairs of baryons of an event."
+    return Findings({"pairs.svg": caption}, metrics, {"Cumulants over events": lines})
+
+
+def _pairs(pairs: np.ndarray, truth: np.ndarray) -> Figure:
+    off = pairs - pairs.mean(axis=0)
+    scores = off @ np.linalg.svd(off, full_matrices=False)[2][:2].T
+    figure = Figure(figsize=(5.6, 4.6), layout="constrained")
+    axes = figure.subplots()
+    for number, name in enumerate(CLASSES):
+        own = scores[truth == number][:EVENTS]
+        axes.scatter(own[:, 0], own[:, 1], s=4, color=SERIES[number], label=name)
+    axes.set(xlabel="first principal component", ylabel="second")
+    axes.legend(frameon=False)
+    return finished(figure)

@@ -1,0 +1,55 @@
+"""Spectra rho(p_T, phi) of particles as networks read them, their conventional observables, and what may be done to
+them without changing what they are of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lynkeus.core import Array, Floats
+
+LEAST = 1e-9  # of the sum of a spectrum
+ORDERS = (2, 3)  # of the flow
+
+
+def shares(values: Array) -> Floats:
+    """Return spectra (n, 1, p_T, phi) divided by their sums; NaN for one that is empty, missing bins count as 0."""
+    found = np.maximum(np.nan_to_num(np.asarray(values, float)), 0.0)
+    total = found.sum(axis=(1, 2, 3), keepdims=True)
+    return np.where(total > 0, found / np.where(total > 0, total, 1.0), np.nan)
+
+
+def floor_of(share: Floats) -> float:
+    """Return what is added to shares before the logarithm: where bins are empty, since particles were counted, half of
+    what one particle is, else nearly nothing."""
+    there = share[np.isfinite(share)]
+    some = there[there > 0]
+    empty = 1.0 - len(some) / max(len(there), 1)
+    return float(0.5 * np.quantile(some, 0.01)) if empty > 0.01 and len(some) else LEAST
+
+
+def conventional(values: Array) -> Floats:
+    """Return (n, 6) what is usually measured of spectra (n, 1, p_T, phi): mean p_T, the slope and the curvature of the
+    logarithm of the spectrum, elliptic and triangular flow, and how elliptic flow rises with p_T; p_T in bins."""
+    share = np.nan_to_num(shares(values))[:, 0] + LEAST
+    bins = share.shape[1]
+    pt = np.arange(bins) + 0.5
+    angle = (np.arange(share.shape[2]) + 0.5) * 2 * np.pi / share.shape[2]
+    number = share.sum(axis=2) * pt  # per bin of p_T
+    total = number.sum(axis=1)
+    logs = np.log(share.sum(axis=2))
+    curve = np.polynomial.polynomial.polyfit(pt / bins, logs.T, 2)
+    flow = [share @ np.exp(1j * order * angle) / share.sum(axis=2) for order in ORDERS]
+    mean = [np.abs((one * number).sum(axis=1)) / total for one in flow]
+    rise = np.polynomial.polynomial.polyfit(pt / bins, np.abs(flow[0]).T, 1)[1]
+    return np.stack([(number * pt).sum(axis=1) / total, curve[1], curve[2], *mean, rise], axis=1)
+
+
+def event_plane(values: Array) -> Array:
+    """Return (n,) by how many bins of phi spectra (n, 1, p_T, phi) are turned so that most particles fly along 0."""
+    share = np.nan_to_num(shares(values))[:, 0]
+    phi = share.shape[2]
+    angle = (np.arange(phi) + 0.5) * 2 * np.pi / phi
+    weight = share * (np.arange(share.shape[1]) + 0.5)[:, None] ** 2  # by p_T and by number
+    plane = np.angle((weight @ np.exp(2j * angle)).sum(axis=1)) / 2
+    found: Array = np.rint(-plane * phi / (2 * np.pi)).astype(int)
+    return found
