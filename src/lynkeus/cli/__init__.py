@@ -23,13 +23,12 @@ from lynkeus.cli.options import (
     LayoutName,
     MetaTable,
     ModelFolder,
-    ReportOptions,
     ScoreOptions,
     WatchOptions,
     screen,
     takes,
 )
-from lynkeus.cli.page_options import ServeOptions, WriteCheckOptions
+from lynkeus.cli.page_options import ReportOptions, ServeOptions, WriteCheckOptions
 from lynkeus.cli.search_options import SearchOptions
 from lynkeus.progress import say
 

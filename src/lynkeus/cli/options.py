@@ -118,17 +118,6 @@ class CommissionOptions:
 
 
 @dataclass(frozen=True)
-class ReportOptions:
-    """What `lynkeus report` is told."""
-
-    model: ModelFolder
-    run: Annotated[str, typer.Argument(help="File of the events of one run")]
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write; it opens from a mail")]
-    store: StoreUrl = None
-    false_alarms: FalseAlarms = 0.01
-
-
-@dataclass(frozen=True)
 class ExplainOptions:
     """What `lynkeus explain` is told."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lynkeus.cli.options import SiteFile, StoreUrl
+from lynkeus.cli.options import FalseAlarms, ModelFolder, SiteFile, StoreUrl
 
 
 @dataclass(frozen=True)
@@ -37,3 +37,14 @@ class WriteCheckOptions:
     text: Annotated[Path, typer.Argument(help="File of text", metavar="TEXT")]
     language: Annotated[str, typer.Option(help="de, en or pl; left out: it is told from the words")] = ""
     output: Annotated[Path | None, typer.Option("-o", "--output", help="HTML page with the marked text")] = None
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What `lynkeus report` is told."""
+
+    model: ModelFolder
+    run: Annotated[str, typer.Argument(help="File of the events of one run")]
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write; it opens from a mail")]
+    store: StoreUrl = None
+    false_alarms: FalseAlarms = 0.01
