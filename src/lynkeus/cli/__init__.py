@@ -11,6 +11,7 @@ import typer
 import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
 from lynkeus.cli.jet_options import ScaleFactorOptions
+from lynkeus.cli.of_pads import pads_app
 from lynkeus.cli.options import (
     BundleOptions,
     CommissionOptions,
@@ -28,13 +29,15 @@ from lynkeus.cli.options import (
     screen,
     takes,
 )
-from lynkeus.cli.page_options import ReportOptions, ServeOptions, WriteCheckOptions
+from lynkeus.cli.page_options import ReportOptions, WriteCheckOptions
 from lynkeus.cli.search_options import SearchOptions
+from lynkeus.cli.serving import ServeOptions
 from lynkeus.progress import say
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate, commission, test, write its page.")
 app.add_typer(study_app, name="study")
+app.add_typer(pads_app, name="pads")
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 
@@ -93,7 +96,7 @@ def watch(options: WatchOptions) -> None:
 @takes(ServeOptions)
 def serve(options: ServeOptions) -> None:
     """Serve the pages of a store until Ctrl-C; with --advise also advice on failed tasks, where operators decide."""
-    from lynkeus.cli.serve import serve_pages
+    from lynkeus.cli.serving import serve_pages
 
     serve_pages(options)
 

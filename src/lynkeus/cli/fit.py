@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from lynkeus.cli.decided import decided, require_data
 from lynkeus.cli.learned import say_what_was_learned
 from lynkeus.cli.options import FitOptions, screen
 from lynkeus.cli.passes import Passes
@@ -36,8 +37,7 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.sources import open_source
 
     check_output(options.output)
-    if not options.data and not options.decisions:
-        raise SettingsError("fit: give DATA, a file, folder or URL to learn from (lynkeus fit --help)")
+    require_data(options)
     if options.run_per_file:
         _fit_runs(options)
         return
@@ -47,7 +47,7 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        source = Passes(_decided(options) or open_source(options.data, kept, options.meta, **_meant(options)), bar)
+        source = Passes(decided(options) or open_source(options.data, kept, options.meta, **_meant(options)), bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -55,6 +55,7 @@ def fit_and_save(options: FitOptions) -> None:
             options.scorer, options_of(options, source), *windows,
             kept.to_dict() if kept else None, labels=options.labels or "",
             intervals=said.intervals if said else (), images=said.images if said else {},
+            pads=said.pads if said else {},
         )  # fmt: skip
         # Before the data are read: a mistake in the command should not take a pass over them to be said.
         _check_kinds(names, source, settings.window)
@@ -76,17 +77,6 @@ def fit_and_save(options: FitOptions) -> None:
     if fitted.view.schema.kind != source.schema.kind:
         say(screen, [f"the {source.schema.shape[0]} columns are the pixels of images, and were read as such"])
     say_what_was_learned(fitted, options.output)
-
-
-def _decided(options: FitOptions) -> Source | None:
-    """Return the tasks about which people decided in a store, beside those of DATA; None where none are asked for."""
-    if not options.decisions:
-        return None
-    from lynkeus.monitor.advice.decisions import decided_tasks
-    from lynkeus.sources.tasks.joined import JoinedTasks
-
-    decided, messages, address = decided_tasks(options.decisions)
-    return JoinedTasks(options.data, decided, address, messages)
 
 
 def _layout_of(options: FitOptions) -> tuple[Layout, bool]:

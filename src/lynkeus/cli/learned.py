@@ -88,6 +88,17 @@ def _say_classes(fitted: Fitted, output: Path) -> None:
         lines = [*history.resumed, *history.messages, history.says(), f"{output / 'training.svg'}: every epoch"]
         say(screen, lines)
     counts = fitted.lineage["classes"]
+    if about_of(fitted.scorer).labels == "optional":
+        said = ", ".join(f"{n} {k}" for k, n in counts.items())
+        say(
+            screen,
+            [
+                f"learned from {fitted.lineage['samples']} pads, {sum(counts.values())} of them labelled"
+                + (f": {said}" if said else "")
+            ],
+        )
+        say(screen, [f"{output}: {fitted.name}, classes {', '.join(fitted.scorer.outputs)}"])
+        return
     say(screen, [f"learned from {sum(counts.values())} samples: {', '.join(f'{n} {k}' for k, n in counts.items())}"])
     right = fitted.lineage.get("calibration")
     if right:

@@ -8,26 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lynkeus.cli.options import FalseAlarms, ModelFolder, SiteFile, StoreUrl
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """What `lynkeus serve` is told."""
-
-    store: StoreUrl = None
-    host: Annotated[str | None, typer.Option(help="Address; beyond localhost verdicts need a token")] = None
-    port: Annotated[int | None, typer.Option(help="Port to listen on")] = None
-    token_file: Annotated[str | None, typer.Option(help="File that holds the token for verdicts and labels")] = None
-    reports: Annotated[str | None, typer.Option(help="Commissioning table or folder, for the trend page")] = None
-    scans: Annotated[list[Path] | None, typer.Option(help="Scores of images (lynkeus score), or a folder")] = None
-    advise: Annotated[
-        str | None, typer.Option(help="Failed tasks: MODEL[,MODEL...]; the first advises, others beside it")
-    ] = None
-    apply: Annotated[
-        bool, typer.Option("--apply", help="Failed tasks: sure advice is taken; without, only noted as a dry run")
-    ] = False
-    site: SiteFile = None
+from lynkeus.cli.options import FalseAlarms, ModelFolder, StoreUrl
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from lynkeus.fitting.hits import fit_hits
 from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.numbers import fit_numbers
+from lynkeus.fitting.partly import fit_partly
 from lynkeus.fitting.reference import FOLDS, Reference, score_reference
 from lynkeus.fitting.second_population import NONE, SecondPopulation, second_population
 from lynkeus.fitting.self_check import checked
@@ -68,8 +69,8 @@ class FitSettings:
     """How to fit: `scorer` by name with `options`, windows of `window` rows every `stride`, `quiet_s`: crossings closer
     than that are one alarm. `labels`: name of those that may be used (the truth of the source); `intervals`: those
     that people called real (1) or not real (0); `images`, `runs`: what they said of images, by path, and of runs, by
-    name: bad (1) or good (0); `group`: of runs, the column of classes ("": the first of text), `tree`: the one of their
-    ROOT files ("": the largest)."""
+    name: bad (1) or good (0), and of pads, by "sector/row/pad": a class; `group`: of runs, the
+    column of classes ("": the first of text), `tree`: the one of their ROOT files ("": the largest)."""
 
     scorer: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -81,6 +82,7 @@ class FitSettings:
     intervals: Intervals = ()
     images: Mapping[Path, int] = field(default_factory=dict)
     runs: Mapping[str, int] = field(default_factory=dict)
+    pads: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     tree: str = ""
 
@@ -157,6 +159,8 @@ def _known(scorer: Scorer, about: About, view: View, source: Source, settings: F
         targets = tuple(target.strip() for target in settings.labels.split(",") if target.strip())
         fit_known = fit_numbers if about.measures else fit_generator
         return fit_known(scorer, name, view, source, targets, options)
+    if about.tags and about.labels == "optional":
+        return fit_partly(scorer, name, view, source, (settings.labels, settings.pads), options)
     return (fit_classes if about.tags else fit_heads)(scorer, name, view, source, settings.labels, options)
 
 

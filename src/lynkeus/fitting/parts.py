@@ -72,15 +72,15 @@ class Parts:
         if self.added - self.rows >= ROWS_PER_PART:
             self._write(state)
 
-    def finish(self, more: Mapping[str, str] | None = None) -> int:
-        """Write the table as a whole, with `more` columns that are alike in all rows, and remove the parts. Returns the
-        number of rows."""
+    def finish(self, more: Mapping[str, str] | None = None, about: Mapping[bytes, bytes] | None = None) -> int:
+        """Write the table as a whole, with `more` columns that are alike in all rows and metadata `about`, and remove
+        the parts. Returns the number of rows."""
         held, self._held = self._held, []
         with WholeParquet(self.output, SAYS, MEND) as table:
             for part in (*(pq.read_table(self._part(number)) for number in range(self.count)), *held):
                 for name, word in (more or {}).items():
                     part = part.append_column(name, pa.array([word] * part.num_rows))
-                table.add(part)
+                table.add(part.replace_schema_metadata(about) if about else part)
         shutil.rmtree(self.folder, ignore_errors=True)
         return table.rows
 

@@ -25,6 +25,7 @@ from lynkeus.files.workers import Work, as_done
 from lynkeus.fitting.fitted import Fitted, shows_maps
 from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.fitting.image_rows import about_rows, row_of_image
+from lynkeus.fitting.pad_tables import about_pads
 from lynkeus.fitting.parts import Parts
 from lynkeus.fitting.tables import Row, columns, verdict_row, verdict_table
 from lynkeus.fitting.views.live import silent_of
@@ -115,7 +116,7 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
         raise SourceError("the data give not a single sample to score: check that they are longer than one window")
     silent = silent_of(prepared)
     return Written(
-        parts.finish({"silent": ", ".join(silent)} if silent else {}),
+        parts.finish({"silent": ", ".join(silent)} if silent else {}, about_pads(fitted, model, source)),
         messages=list(getattr(prepared, "messages", ())),
         done=done,
     )

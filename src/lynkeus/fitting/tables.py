@@ -44,7 +44,8 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
         return found | _numbers(fitted, scored)
     for k, output in enumerate(fitted.scorer.outputs):
         found[output] = scored.scores[:, k]
-        found[f"{output}_p_value"] = scored.p_values[:, k]
+        if _has_p_value(fitted, output):
+            found[f"{output}_p_value"] = scored.p_values[:, k]
         if scored.rates is not None:
             found[f"{output}_alarms_per_hour"] = scored.rates[:, k]
     if about.names_kinds:
@@ -59,6 +60,12 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
     if batch.truth is not None:
         found["truth"] = batch.truth
     return found
+
+
+def _has_p_value(fitted: Fitted, output: str) -> bool:
+    """Return whether the p-value of an output says anything: not of a class that was learned without labels."""
+    about = about_of(fitted.scorer)
+    return not (about.tags and about.labels == "optional" and fitted.calibrations[output].samples == 0)
 
 
 def _numbers(fitted: Fitted, scored: Scored) -> dict[str, object]:

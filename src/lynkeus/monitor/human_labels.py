@@ -27,12 +27,14 @@ class HumanLabels:
     """What people said, as labels: 1 anomalous, 0 good; of each thing the latest opinion.
 
     `intervals`: (start_ns, end_ns, label) of alarms, by time; `images`: label of each image, by its path; `runs`: label
-    of each run, by its name, whichever model was looked at. `messages` say what was used, and what was left out.
+    of each run, by its name, whichever model was looked at; `pads`: the class of each pad, by "sector/row/pad", of the
+    file that was looked at last. `messages` say what was used, and what was left out.
     """
 
     intervals: tuple[tuple[int, int, int], ...]
     images: Mapping[Path, int]
     runs: Mapping[str, int]
+    pads: Mapping[str, str]
     messages: tuple[str, ...]
 
 
@@ -46,9 +48,10 @@ def human_labels(url: str, monitor: str | None = None) -> HumanLabels:
         intervals, of_alarms = _intervals(store, monitor)
         of_images = {Path(said.within, said.name): said for said in opinions(store, "image")}  # the last one holds
         of_runs = {said.name: said for said in opinions(store, "run")}
-    messages = (*of_alarms, *_words("images", of_images.values()), *_words("runs", of_runs.values()))
-    found = HumanLabels(tuple(sorted(intervals)), _labels(of_images), _labels(of_runs), messages)
-    if not (found.intervals or found.images or found.runs):
+        pads, of_pads = _pads(store)
+    messages = (*of_alarms, *_words("images", of_images.values()), *_words("runs", of_runs.values()), *of_pads)
+    found = HumanLabels(tuple(sorted(intervals)), _labels(of_images), _labels(of_runs), pads, messages)
+    if not (found.intervals or found.images or found.runs or found.pads):
         raise StoreError(f"nobody said in {url} what is good and what is not; say it on the pages (lynkeus serve)")
     return found
 
@@ -63,6 +66,15 @@ def _intervals(store: Store, monitor: str | None) -> tuple[list[tuple[int, int, 
     messages = _words(f"alarms of {name!r}", (Opinion("alarm", name, "", s.verdict, s.who) for s in closed))
     still = len(latest) - len(closed)
     return used, [*messages, *([f"alarms of {name!r}: {still} still open, left out"] if still else [])]
+
+
+def _pads(store: Store) -> tuple[dict[str, str], list[str]]:
+    """Return the latest label of each pad of the file that was looked at last, and what was said in a line."""
+    said = opinions(store, "pad")
+    own = [one for one in said if one.within == said[-1].within]
+    found = {one.name: one.label for one in own}
+    counts = ", ".join(f"{count} {label}" for label, count in sorted(Counter(found.values()).items()))
+    return found, [f"pads of {said[-1].within}: {counts}"] if found else []
 
 
 def _labels(latest: Mapping[Key, Opinion]) -> dict[Key, int]:

@@ -20,7 +20,8 @@ from lynkeus.monitor.tables import alarm_opened, image_label, opinion, run_judge
 if TYPE_CHECKING:
     from lynkeus.monitor.store import Store
 
-What = Literal["alarm", "image", "run"]
+What = Literal["alarm", "image", "run", "pad"]
+PAD_WORDS = ("good", "dead", "noisy", "gain shift", "double peak", "low statistics", "saturated", "edge", "other")
 WORDS = {"alarm": VERDICTS, "image": LABELS, "run": tuple(word.value for word in Verdict)}
 EARLIER = 2**62  # taken from the numbers of rows of the earlier tables, which so come before all rows of `opinion`
 
@@ -28,9 +29,9 @@ EARLIER = 2**62  # taken from the numbers of rows of the earlier tables, which s
 @dataclass(frozen=True)
 class Opinion:
     """What a person said of a thing. `what` it is, and where it belongs: an alarm of a monitor (`name`: its number), an
-    image of a folder (`name`: the path in it), a run as a model judged it.
+    image of a folder (`name`: the path in it), a run as a model judged it, a pad of a file ("sector/row/pad").
 
-    `label`: one of WORDS; `kind`: of a defect; `note`: the reason.
+    `label`: one of WORDS, of a pad any word; `kind`: of a defect; `note`: the reason.
     """
 
     what: What
@@ -54,8 +55,8 @@ FIELDS = tuple(one.name for one in fields(Opinion))
 def add_opinion(store: Store, said: Opinion) -> None:
     """Append an opinion. Raises StoreError for a word that has no meaning there, for an alarm or a run that the store
     does not have, and for a run without a reason."""
-    if said.label not in WORDS[said.what]:
-        word = {"alarm": "verdict", "image": "label", "run": "verdict"}[said.what]
+    if said.what in WORDS and said.label not in WORDS[said.what]:
+        word = {"alarm": "verdict", "run": "verdict"}.get(said.what, "label")
         raise StoreError(f"{word} {said.label!r} is not one of {', '.join(WORDS[said.what])}")
     if said.what == "run" and not said.note.strip():
         raise StoreError("an opinion on a run needs a reason")
@@ -67,8 +68,8 @@ def add_opinion(store: Store, said: Opinion) -> None:
 
 
 def opinions(store: Store, what: What, within: str | None = None, name: str | None = None) -> list[Opinion]:
-    """Return what people said of alarms, images or runs, oldest first: of all of them, of those of one monitor, folder
-    or model, or of one thing."""
+    """Return what people said of alarms, images, runs or pads, oldest first: of all of them, of those of one
+    monitor, folder, model or file, or of one thing."""
     rows = said_of(what)
     query = sa.select(*(rows.c[one] for one in FIELDS)).order_by(rows.c.number)
     for column, wanted in ((rows.c.within, within), (rows.c.name, name)):
@@ -80,6 +81,8 @@ def opinions(store: Store, what: What, within: str | None = None, name: str | No
 def said_of(what: What) -> sa.Subquery:
     """Return the rows of all opinions on one sort of thing, those of earlier tables too; `number` rises with time."""
     own = sa.select(opinion.c.id.label("number"), *(opinion.c[one] for one in FIELDS)).where(opinion.c.what == what)
+    if what not in _EARLIER:
+        return own.subquery(f"said_of_{what}")
     return own.union_all(_EARLIER[what]()).subquery(f"said_of_{what}")
 
 
@@ -102,8 +105,8 @@ def label_of_alarm() -> sa.ColumnElement[str]:
 
 
 def _is_there(connection: sa.Connection, said: Opinion) -> bool:
-    if said.what == "image":
-        return True  # images are files; the store has no list of them
+    if said.what in ("image", "pad"):
+        return True  # images are files, pads lie in one; the store has no list of them
     if said.what == "alarm":
         query = sa.select(alarm_opened.c.id).join(series, series.c.id == alarm_opened.c.series_id)
         query = query.where(series.c.monitor == said.within, sa.cast(alarm_opened.c.id, sa.Text) == said.name)

@@ -77,15 +77,22 @@ def open_source(
             return Finite(EventSource(path, events, expected))
         if holds_tasks(path):
             return TaskSource(path)
-        clouds = None if meta or pictures else _clouds(path, layout, expected)
-        if clouds is not None:
-            return clouds
+        special = None if meta or pictures else _pads(path, layout, expected) or _clouds(path, layout, expected)
+        if special is not None:
+            return special
         if path.is_file() and path.suffix.lower() in FRAMES:
             array = pictures_in(path, read_layout(layout), pictures)
             if array and (pictures or FORMATS[path.suffix.lower()] == "hdf5"):
                 return FrameSource(path, array, meta)
         found = _open_files(path, layout, meta, expected)
         return found if found.schema.kind != "hit" else Finite(open_hits(path, read_layout(layout), expected))
+
+
+def _pads(path: Path, layout: str | Path | Layout | None, expected: Schema | None) -> Source | None:
+    """Return the spectra of pads that a file holds; None where it holds none, or another kind is expected."""
+    from lynkeus.sources.pads.source import open_pads
+
+    return open_pads(path, read_layout(layout), expected)
 
 
 def _clouds(path: Path, layout: str | Path | Layout | None, expected: Schema | None) -> Source | None:

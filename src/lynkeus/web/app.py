@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -37,24 +36,18 @@ from lynkeus.web.guard import LOCAL_HOSTS, Guard, is_local
 from lynkeus.web.images import pages as inspect
 from lynkeus.web.images.scans import read_parts
 from lynkeus.web.images.shown import ShownImages
+from lynkeus.web.pads import pages as pad_pages
+from lynkeus.web.pads.retrain import Retrain
+from lynkeus.web.pads.shown import PadsNow
 from lynkeus.web.runs import pages as runs
-from lynkeus.web.site import HERE, Site, Words, templates
+from lynkeus.web.site import HERE, Advising, Site, Tables, Words, templates
 from lynkeus.web.tries import Tries
 
 
-@dataclass(frozen=True)
-class Advising:
-    """Folders of `models` that advise on failed tasks, the champion first; `really`: see Desk."""
+class More(TypedDict, total=False):
+    """What a server shows besides: see create_app."""
 
-    models: tuple[Path, ...]
-    really: bool = False
-
-
-class Shown(TypedDict, total=False):
-    """What a server shows besides the store: see create_app."""
-
-    scans: Sequence[Path]
-    words: Words | None
+    pads: Path | None
     advise: Advising | None
 
 
@@ -65,15 +58,15 @@ def create_app(
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     scans: Sequence[Path] = (),
     words: Words | None = None,
-    advise: Advising | None = None,
+    **more: Unpack[More],
 ) -> FastAPI:
     """The web application over one store.
 
     `token`: needed for verdicts where given. `reports`: a commissioning table (Parquet) or a folder of them.
     `hosts`: names under which the server answers ("*": any); anything else is refused, which stops DNS rebinding.
     `scans`: scores files of image folders, or folders of such files; they are read once, here. Images that
-    `lynkeus watch` judged are shown from the store, as they come. `words`: of the place. `advise`: models for failed
-    tasks. Raises ModelError, SettingsError where one of them is of something else.
+    `lynkeus watch` judged are shown from the store, as they come. `words`: of the place. `pads`: a table of pads.
+    `advise`: models for failed tasks. Raises ModelError, SettingsError where one of them is of something else.
     """
     app = FastAPI(
         title="Lynkeus", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
@@ -83,20 +76,17 @@ def create_app(
     app.state.site = Site(store, token, reports, ShownImages(store, given), words or Words())
     app.state.live = live_of(app.state.site)
     app.state.tries = Tries()
+    pads, advise = more.get("pads"), more.get("advise")
+    app.state.pads = PadsNow(pads) if pads else None
     app.state.desk = Desk.open(advise.models, store, advise.really) if advise else None
+    app.state.retrain = Retrain(store_url)
     app.state.stopping = lambda: False
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(Guard)
-    if advise:
-        app.include_router(advice_api.router)
-        app.include_router(advice.router)
-    app.include_router(api.router)
-    app.include_router(front.router)
-    app.include_router(pages.router)
-    app.include_router(one.router)
-    app.include_router(standing.router)
-    app.include_router(inspect.router)
-    app.include_router(runs.router)
+    own = (advice_api.router, advice.router) if advise else ()
+    shown = (pages.router, one.router, standing.router, inspect.router, runs.router, pad_pages.page, pad_pages.router)
+    for router in (api.router, front.router, *shown, *own):
+        app.include_router(router)
     app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.add_exception_handler(StarletteHTTPException, _error_page)
@@ -123,24 +113,27 @@ def serve(
     port: int = 8000,
     token: str | None = None,
     reports: Path | None = None,
-    **shown: Unpack[Shown],
+    tables: Tables | None = None,
+    words: Words | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, which both end it cleanly.
 
     Beyond localhost verdicts and labels need a token; one is made and printed where none is given.
     """
-    local = is_local(host)
+    local, shown_too = is_local(host), tables or Tables()
     if not local and token is None:
         token = secrets.token_urlsafe(24)
         print(f"Token for verdicts and labels (made for this run): {token}", flush=True)
-    app = create_app(store_url, token, reports, LOCAL_HOSTS if local else ("*",), **shown)
+    hosts = LOCAL_HOSTS if local else ("*",)
+    more = More(pads=shown_too.pads, advise=shown_too.advise)
+    app = create_app(store_url, token, reports, hosts, shown_too.scans, words, **more)
     listening = _listen(host, port)
     server = uvicorn.Server(server_config(app))
     app.state.stopping = lambda: server.should_exit  # lets event streams end by themselves
-    name = socket.gethostname() if host in ("0.0.0.0", "::") else host
-    name = f"[{name}]" if ":" in name else name
-    page = "advice" if shown.get("advise") else "inspect" if shown.get("scans") else ""
-    print(f"Lynkeus is at http://{name}:{listening.getsockname()[1]}/{page} (Ctrl-C stops it)", flush=True)
+    shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    shown = f"[{shown}]" if ":" in shown else shown
+    page = "advice" if shown_too.advise else "inspect" if shown_too.scans else "pads" if shown_too.pads else ""
+    print(f"Lynkeus is at http://{shown}:{listening.getsockname()[1]}/{page} (Ctrl-C stops it)", flush=True)
     try:
         with _stopped_by_sigterm(server), suppress(KeyboardInterrupt):  # uvicorn has stopped cleanly by then
             server.run(sockets=[listening])

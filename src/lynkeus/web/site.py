@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
 from fastapi.templating import Jinja2Templates
@@ -66,11 +66,28 @@ templates.env.globals |= {
 
 
 @dataclass(frozen=True)
+class Advising:
+    """Folders of `models` that advise on failed tasks, the champion first; `really`: what they are sure of is taken as
+    decided."""
+
+    models: tuple[Path, ...]
+    really: bool = False
+
+
+@dataclass(frozen=True)
 class Words:
     """What people of this place say: whom to `call`, and what the `outputs` of scorers are called."""
 
     call: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+class Tables(NamedTuple):
+    """What is shown beside the store: tables of scores of images (`scans`) and of pads, and models that `advise`."""
+
+    scans: tuple[Path, ...] = ()
+    pads: Path | None = None
+    advise: Advising | None = None
 
 
 @dataclass(frozen=True)

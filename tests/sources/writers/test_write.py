@@ -29,6 +29,7 @@ RUNS = ("sim://noble?runs=3&events=200&fault=all", "sim://pulses?kind=cloud&runs
 TASKS = ("sim://workflows?n=60",)  # tests/sources/tasks/test_tasks.py
 TEXTS = ("sim://logbook?n=60",)  # tests/simulate/logbook/test_logbook.py
 CLOUDS = ("sim://jets?n=8",)  # tests/sources/writers/test_clouds.py
+PADS = ("sim://tpc_pads?n=400",)  # tests/sources/pads/test_pads.py
 IMAGES = (
     "sim://surface?images=6&size=48x64&defects=0.5&kind=pit&positions=3",
     "sim://inspection?cavities=2&cells=1&angles=2&treatments=bcp,ep&defects=2&size=48x64&pixel_um=20&ending=png",
@@ -36,7 +37,7 @@ IMAGES = (
 
 
 def test_every_simulator_is_tried() -> None:
-    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *CLOUDS, *TASKS, *TEXTS, *IMAGES)}
+    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *CLOUDS, *PADS, *TASKS, *TEXTS, *IMAGES)}
     assert set(plugins.BUILT_IN["simulators"]) == tried
 
 

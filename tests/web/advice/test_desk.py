@@ -24,7 +24,8 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.advice.decisions import decided_tasks, decisions
 from lynkeus.monitor.store import Store
 from lynkeus.sources import InMemory
-from lynkeus.web.app import Advising, create_app
+from lynkeus.web.app import create_app
+from lynkeus.web.site import Advising
 
 HOSTILE = "<script>alert('task')</script>"
 TOKEN = "a-token-of-some-length"

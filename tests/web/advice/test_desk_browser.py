@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from lynkeus.web.app import Advising, create_app
+from lynkeus.web.app import create_app
+from lynkeus.web.site import Advising
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 

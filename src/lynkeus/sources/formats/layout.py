@@ -10,13 +10,18 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
 
 from lynkeus.core.errors import SettingsError
 from lynkeus.files.damaged import in_short, in_time, one_line
 
+TABLES = {  # what reads a table of its own is imported where there is one
+    "clouds": "lynkeus.sources.clouds.linked.layout:linked",
+    "pads": "lynkeus.sources.pads.described:pad_layout",
+    "events": "lynkeus.sources.events.layout:event_layout",
+}
 YAML = (".yaml", ".yml")
 AXES = ("channel,time", "time,channel", "row,column")  # of a sample of an array
 NS_PER_UNIT = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
@@ -122,7 +127,7 @@ class Layout:
     "time,channel" (waveforms) or "row,column" (images). `numbers`: columns that are known, no channels.
     With `pulses` the file holds waveforms, and the parts about tables are not used; with `weaver` (a data configuration
     of weaver, as its YAML file says it) or `clouds` (a table of its own) it holds clouds of particles, such as jets;
-    with `events` (likewise) a row for each event, by expressions.
+    with `pads` (likewise) spectra of pads, with `events` (likewise) a row for each event, by expressions.
     """
 
     name: str = ""
@@ -139,6 +144,7 @@ class Layout:
     axes: str = ""
     weaver: dict[str, Any] | None = None
     clouds: dict[str, Any] | None = None
+    pads: dict[str, Any] | None = None
     numbers: tuple[str, ...] = ()
     events: dict[str, Any] | None = None
 
@@ -150,10 +156,7 @@ class Layout:
                 raise SettingsError(f"{name}: must be a list of words, got {words!r}")
         if self.axes not in ("", *AXES):
             raise SettingsError(f"axes: must be one of {', '.join(map(repr, AXES))}, got {self.axes!r}")
-        if self.clouds is not None:
-            _check_clouds(self.clouds, self.name or "layout")
-        if self.events is not None:
-            _check_events(self.events, self.name or "layout")
+        _check_tables(self)
         if self.weight and self.pulses:
             raise SettingsError("weight: pulses are read without weights; leave it out")
         try:
@@ -234,20 +237,16 @@ def read_layout(layout: str | Path | Layout | None) -> Layout:
         return _of_weaver(text, str(layout)) if file.endswith(YAML) else _parsed(text, str(layout))
 
 
-def _check_clouds(given: Any, name: str) -> None:
-    from lynkeus.sources.clouds.linked.layout import linked
-
-    if not isinstance(given, dict):
-        raise SettingsError(f"{name}: clouds: must be a table, written [clouds]")
-    linked(given, name)
-
-
-def _check_events(given: Any, name: str) -> None:
-    from lynkeus.sources.events.layout import event_layout
-
-    if not isinstance(given, dict):
-        raise SettingsError(f"{name}: events: must be a table, written [events]")
-    event_layout(given, name)
+def _check_tables(layout: Layout) -> None:
+    """Refuse tables of their own, of clouds, pads or events, that make no sense."""
+    name = layout.name or "layout"
+    for what, where in TABLES.items():
+        own = getattr(layout, what)
+        if own is not None and not isinstance(own, dict):
+            raise SettingsError(f"{name}: {what}: must be a table, written [{what}]")
+        if own is not None:
+            module, _, read = where.partition(":")
+            getattr(import_module(module), read)(own, name)
 
 
 def _of_weaver(text: str, name: str) -> Layout:

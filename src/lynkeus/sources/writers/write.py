@@ -9,6 +9,7 @@ from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.protocols import Source
 from lynkeus.files.whole import beside, disk_errors, whole_folder
+from lynkeus.sources.pads.writer import PADS
 from lynkeus.sources.writers.clouds import (
     write_cloud_hdf5,
     write_cloud_npz,
@@ -19,8 +20,10 @@ from lynkeus.sources.writers.files import write_hdf5, write_npz, write_parquet
 from lynkeus.sources.writers.folders import write_images, write_runs
 from lynkeus.sources.writers.tasks import write_tasks
 from lynkeus.sources.writers.texts import write_text_csv, write_text_lines
+from lynkeus.transforms.pads.spectra import is_of_pads
 
 JETS = "packed clouds"
+SPECTRA = "spectra of pads"
 MAPS = "maps"
 COLOURS = ("grey", "red", "green", "blue", "alpha")
 FILES: dict[str, Callable[[Source, Path], int]] = {
@@ -35,7 +38,7 @@ TEXTS: dict[str, Callable[[Source, Path], int]] = {".jsonl": write_text_lines, "
 FOLDERS: dict[str, Callable[[Source, Path], int]] = {"cloud": write_runs, "image": write_images}
 CALLED = {
     "cloud": "runs", JETS: "jets", MAPS: "maps", "image": "images", "table": "rows", "waveform": "waveforms",
-    "histogram": "histograms", "hit": "hits", "counts": "tasks", "text": "texts",
+    "histogram": "histograms", "hit": "hits", SPECTRA: "pads", "counts": "tasks", "text": "texts",
 }  # fmt: skip
 
 
@@ -69,7 +72,7 @@ def check_output(schema: Schema, path: Path) -> None:
             what = "the folder is not empty" if path.is_dir() else "is a file"
             raise SourceError(f"{path}: {what}; remove it or choose another -o")
         return
-    endings = [name for name in _files(kind) if kind in ("table", "hit", JETS) or name != ".parquet"]
+    endings = [name for name in _files(kind) if kind in ("table", "hit", JETS, SPECTRA) or name != ".parquet"]
     if ending not in endings:
         raise SettingsError(f"{path}: {called} are written to {', '.join(endings)}; give -o a name that ends so")
     if path.is_dir():
@@ -90,9 +93,11 @@ def kind_of(schema: Schema) -> str:
     holds."""
     if schema.kind == "image" and schema.names and not set(schema.names) & set(COLOURS):
         return MAPS
+    if is_of_pads(schema):
+        return SPECTRA
     packed = schema.kind == "cloud" and schema.shape == (None, None)
     return JETS if packed else schema.kind
 
 
 def _files(kind: str) -> dict[str, Callable[[Source, Path], int]]:
-    return {JETS: CLOUDS, "counts": TASKS, "text": TEXTS}.get(kind, FILES)
+    return {JETS: CLOUDS, SPECTRA: PADS, "counts": TASKS, "text": TEXTS}.get(kind, FILES)

@@ -1,0 +1,1 @@
+"""Spectra of pads: their template, gains, what speaks for a fault, neighbours."""
