@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 pytest.importorskip("torch")
-from lynkeus.commission.explained import explain_model, write_explained
+from lynkeus.commission.explained.explain import explain_model
+from lynkeus.commission.explained.stability import with_others
+from lynkeus.commission.explained.write import write_explained
 from lynkeus.core import SettingsError
 from lynkeus.fitting.fit import FitSettings, fit
-from lynkeus.fitting.fitted import Fitted
-from lynkeus.metrics.significance import asimov_significance
+from lynkeus.fitting.fitted import Fitted, export
 from lynkeus.sources import open_source
 from lynkeus.sources.formats.layout import Layout
 
@@ -106,26 +108,11 @@ def test_mass_points_of_backgrounds_teach_nothing(searched: tuple[Fitted, Path])
     assert (fitted.scorer.score(batch)[backgrounds, 0] > 1e-4).mean() > 0.5
 
 
-@pytest.mark.slow
-def test_training_for_discovery_is_worth_more_where_the_background_is_uncertain(tmp_path: Path) -> None:
-    path, other = events(tmp_path / "a.parquet", 6000), events(tmp_path / "b.parquet", 6000, 1)
-    found = {}
-    for loss in ("cross_entropy", "asimov"):
-        options = {**OPTIONS, "loss": loss, "systematic": 0.5, "training": {"epochs": 12, "batch_size": 1024}}
-        settings = FitSettings("search_classifier", options, labels="process", layout=LAYOUT.to_dict())
-        fitted = fit(open_source(path, LAYOUT), settings)
-        (scored, *_) = list(fitted.score(open_source(other, LAYOUT)))
-        p, truth, weight = scored.scores[:, 0], np.asarray(scored.batch.meta["process"]), scored.batch.weight
-        assert weight is not None
-        soft = [float((weight * p)[truth == "signal"].sum()), float((weight * p)[truth != "signal"].sum())]
-        found[loss] = float(asimov_significance(soft[0], soft[1], 0.5 * soft[1]))
-    assert found["asimov"] > found["cross_entropy"]
-
-
 @pytest.mark.parametrize(
     ("options", "says"),
     [({"signal": "stop"}, "'stop' is not one of"), ({"parameters": "m"}, "'m' is not one of"),
-     ({"loss": "best"}, "loss must be one of"), ({"signal": ""}, "which class is the signal"),
+     ({"loss": "best"}, "loss must be one of"), ({"start": "bayes"}, "start must be one of"),
+     ({"evolution": 5}, "evolution is a number of events"),
      ({"activation": "sine"}, "activation must be"), ({"systematic": -1.0}, "systematic")],
 )  # fmt: skip
 def test_what_cannot_be_is_said(tmp_path: Path, options: dict[str, Any], says: str) -> None:
@@ -144,3 +131,58 @@ def test_a_network_of_rectifiers_has_no_second_order(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="piecewise linear"):
         explain_model(fitted, open_source(path, LAYOUT), 2)
     assert explain_model(fitted, open_source(path, LAYOUT), 1).rows
+
+
+def test_copies_are_said_and_share_with_what_they_move_along(tmp_path: Path) -> None:
+    path = tmp_path / "copies.parquet"
+    table = pq.read_table(events(tmp_path / "events.parquet", 1500)).drop_columns(["m_gluino"])
+    pq.write_table(table.append_column("met_again", pa.array(2.0 * table["met"].to_numpy() + 1.0)), path)
+    options = {"width": 12, "evolution": 200, "training": {"epochs": 4, "batch_size": 256}}
+    settings = FitSettings("search_classifier", options, labels="process", layout=LAYOUT.to_dict())
+    fitted = fit(open_source(path, LAYOUT), settings)
+    other = fit(open_source(path, LAYOUT), replace(settings, options=options | {"seed": 1}))
+    found = explain_model(fitted, open_source(path, LAYOUT), 2, also=[other])
+    assert any("met and met_again are copies" in line for line in found.messages)
+    single = {(r["output"], r["input"]): r for r in found.rows if r["order"] == 1 and r["process"] == "all"}
+    one, same, noise = (single["signal", name] for name in ("met", "met_again", "noise"))
+    assert one["correlated_with"] == "met_again"
+    assert one["with_correlated"] == pytest.approx(same["with_correlated"], rel=1e-6)
+    assert one["with_correlated"] > 0.9 * max(one["relevance"], same["relevance"])
+    assert one["permutation"] + same["permutation"] > 2 * noise["permutation"]
+    assert len(one["relevance_models"]) == 2
+    assert one["rank_range"][0] <= one["rank"] <= one["rank_range"][1]
+    # Other networks of the same data share it out differently, and the page says what was learned when.
+    assert found.courses["signal"].shape == (len(fitted.scorer.history_.epochs), 4 + 10)  # type: ignore[attr-defined]
+    write_explained(found, tmp_path / "deep" / "r.html")
+    page = (tmp_path / "deep" / "r.html").read_text("utf-8")
+    assert "Which input is learned when" in page
+    assert "Spread of models" in page
+
+
+def test_models_of_other_inputs_are_not_compared() -> None:
+    rows = [{"output": "s", "process": "all", "input": name, "second_input": "", "relevance": 1.0} for name in "ab"]
+    with pytest.raises(SettingsError, match="is of other inputs"):
+        with_others(rows, [rows[:1]], ["M2"])
+
+
+def test_a_missing_mass_point_is_the_mean_one_and_that_is_said(searched: tuple[Fitted, Path], tmp_path: Path) -> None:
+    fitted, path = searched
+    table = pq.read_table(path)
+    mass = np.where(np.array(table["process"].to_pylist()) == "signal", table["m_gluino"].to_numpy(), np.nan)
+    table = table.set_column(table.column_names.index("m_gluino"), "m_gluino", pa.array(mass))
+    pq.write_table(table, tmp_path / "nan.parquet")
+    found = explain_model(fitted, open_source(tmp_path / "nan.parquet", LAYOUT), 1)
+    assert found.events == len(table)
+    assert any("have no mass point" in line for line in found.messages)
+
+
+def test_a_network_is_written_as_onnx_with_its_probabilities(searched: tuple[Fitted, Path], tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    from lynkeus.scorers.onnx.onnx_scorer import OnnxScorer
+
+    fitted, path = searched
+    assert export(fitted, tmp_path / "m.onnx") < 1e-6
+    batch = next(iter(fitted.prepare(open_source(path, LAYOUT))))
+    narrow = batch.with_values(batch.values.astype(np.float32))
+    again = OnnxScorer.load(tmp_path / "m.onnx").score(narrow)
+    np.testing.assert_allclose(again, fitted.scorer.score(narrow), rtol=1e-6, atol=1e-9)

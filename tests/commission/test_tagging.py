@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from tests.jets import NAMES, PARTS, jets
 
-from lynkeus.commission.explained import explain_model, write_explained
+from lynkeus.commission.explained.explain import explain_model
+from lynkeus.commission.explained.write import write_explained
 from lynkeus.commission.tagging.commission import TaggingSettings, commission_taggers
 from lynkeus.commission.tagging.mass import sculpting
 from lynkeus.commission.tagging.measure import pairs

@@ -10,12 +10,14 @@ from lynkeus.progress import passes_bar, say
 def explain_data(options: ExplainOptions) -> None:
     """Run `lynkeus explain`."""
     from lynkeus.cli.options import open_for
-    from lynkeus.commission.explained import CHANGES, explain_model, write_explained
+    from lynkeus.commission.explained.explain import CHANGES, explain_model
+    from lynkeus.commission.explained.write import write_explained
 
     fitted = load_model(options.model)
     source = open_for(fitted, options.data, options.layout, None, False)
     with passes_bar(screen, "explain") as bar:
-        found = explain_model(fitted, Passes(source, bar), options.order, options.labels or "")
+        also = [load_model(other) for other in options.also or ()]
+        found = explain_model(fitted, Passes(source, bar), options.order, options.labels or "", also)
     write_explained(found, options.output)
     first = [row for row in found.rows if row["output"] == found.outputs[0] and row["process"] == "all"]
     first = sorted(first, key=lambda row: -row["relevance"])[:3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sized
 from dataclasses import replace
@@ -17,6 +18,7 @@ from lynkeus.cli.decided import decided, require_data
 from lynkeus.cli.learned import say_what_was_learned
 from lynkeus.cli.options import FitOptions, screen
 from lynkeus.cli.passes import Passes
+from lynkeus.cli.weights import with_weights
 from lynkeus.core import SettingsError, Source, plugins
 from lynkeus.progress import Bar, passes_bar, say
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.sources import Layout
 
+NEXT_SETTING = re.compile(r",(?=\s*[A-Za-z_][\w.]*=)")
 WITH_CONTEXT = ("orbit",)  # scorers to which channels can be named that cause what others see
 
 
@@ -34,7 +37,6 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.monitor.human_labels import human_labels
-    from lynkeus.sources import open_source
 
     check_output(options.output)
     require_data(options)
@@ -47,7 +49,10 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        source = Passes(decided(options) or open_source(options.data, kept, options.meta, **_meant(options)), bar)
+        opened, kept = (
+            (known, kept) if (known := decided(options)) else with_weights(options, layout, kept, _meant(options))
+        )
+        source = Passes(opened, bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
         names, choice = options.scorer.split(","), None
@@ -260,12 +265,13 @@ def checkpoints(output: Path) -> Path:
 
 
 def settings_of(given: list[str]) -> dict[str, Any]:
-    """NAME=VALUE as a dictionary, a.b=c nested; numbers, true and false as such. Raises SettingsError."""
+    """NAME=VALUE as a dictionary, a.b=c nested; numbers, true and false as such; of several with commas between them a
+    comma before NAME= begins the next, any other one belongs to a list. Raises SettingsError."""
     from lynkeus.sources.open import value_of
 
     found: dict[str, Any] = {}
-    for text in given:
-        path, equals, value = text.partition("=")
+    for text in [part for several in given for part in NEXT_SETTING.split(several)]:
+        path, equals, value = text.strip().partition("=")
         if not equals or not path:
             raise SettingsError(f"--set {text}: must be NAME=VALUE, such as latent=8 or training.epochs=20")
         *above, name = path.split(".")

@@ -124,10 +124,9 @@ class ExplainOptions:
     model: ModelFolder
     data: Data
     output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write; beside it a table as Parquet")]
-    order: Annotated[
-        int, typer.Option(min=1, max=3, help="Of the Taylor coefficients: 1, 2 (pairs of inputs) or 3")
-    ] = 2
-    labels: Annotated[str | None, typer.Option(help="Column of the process of each sample, to tell them apart")] = None
+    order: Annotated[int, typer.Option(min=1, max=3, help="Of Taylor coefficients: 1, 2 (pairs of inputs) or 3")] = 2
+    labels: Annotated[str | None, typer.Option(help="Column of the process; left out: that of the fit")] = None
+    also: Annotated[list[Path] | None, typer.Option(help="Further models, as of other seeds: how stable it is")] = None
     layout: LayoutName = None
 
 

@@ -23,8 +23,9 @@ class Discovery:
 
     `form`: "significance" is -Z, "inverse" 1 / Z^2 (whose gradient is large where Z is small), "simple" the rule of
     thumb -s / sqrt(s + b), to start with. `bins`: of the output, whose significances are added in squares, softly
-    filled (`softness` of their width); 1: one region, in which each event counts by its output. Raises SettingsError
-    for values out of range.
+    filled (`softness` of their width); 1: one region, in which each event counts by its output. `least`: background
+    events that any region has besides: one simulated event, below which nothing is known, and without which a network
+    is drawn to regions that are empty by chance. Raises SettingsError for values out of range.
     """
 
     signal: float
@@ -33,6 +34,7 @@ class Discovery:
     form: str = "significance"
     bins: int = 1
     softness: float = 0.1
+    least: float = 0.0
 
     def __post_init__(self) -> None:
         if not (self.signal > 0 and self.background > 0):
@@ -52,17 +54,10 @@ class Discovery:
         p = output.double()
         heavy = torch.ones_like(p) if weight is None else weight.double()
         of_signal, of_background = heavy * is_signal, heavy * (1 - is_signal.double())
-        shares = p[:, None] if self.bins == 1 else self._shares(p)
+        shares = p[:, None] if self.bins == 1 else soft_bins(p, self.bins, self.softness)
         s = self.signal * (of_signal[:, None] * shares).sum(0) / of_signal.sum().clamp(min=LEAST)
         b = self.background * (of_background[:, None] * shares).sum(0) / of_background.sum().clamp(min=LEAST)
-        return s, b
-
-    def _shares(self, p: Tensor) -> Tensor:
-        """Return (n, bins) how much of an event falls into each bin of [0, 1], with soft edges, 1 in all."""
-        inner = torch.arange(1, self.bins, dtype=p.dtype, device=p.device) / self.bins
-        above = torch.sigmoid((p[:, None] - inner) / (self.softness / self.bins))
-        ones = torch.ones_like(p)[:, None]
-        return torch.cat([ones, above], 1) - torch.cat([above, torch.zeros_like(ones)], 1)
+        return s, b + self.least
 
     def significance(self, output: Tensor, is_signal: Tensor, weight: Tensor | None = None) -> Tensor:
         """Scalar: the Asimov significance in sigmas, of all bins together."""
@@ -76,6 +71,18 @@ class Discovery:
             return -(s**2 / (s + b + LEAST)).sum().clamp(min=1e-18).sqrt()
         z = self.significance(output, is_signal, weight)
         return -z if self.form == "significance" else 1.0 / (z**2 + 1e-6)
+
+    def of_classes(self, output: Tensor, y: Tensor, signal: int, weight: Tensor | None = None) -> Tensor:
+        """Scalar loss of a batch of numbered classes (n,), of which one is the signal and all others background."""
+        return self(output, y == signal, weight)
+
+
+def soft_bins(p: Tensor, bins: int, softness: float) -> Tensor:
+    """Return (n, bins) how much of an event falls into each bin of [0, 1], with soft edges, 1 in all."""
+    inner = torch.arange(1, bins, dtype=p.dtype, device=p.device) / bins
+    above = torch.sigmoid((p[:, None] - inner) / (softness / bins))
+    ones = torch.ones_like(p)[:, None]
+    return torch.cat([ones, above], 1) - torch.cat([above, torch.zeros_like(ones)], 1)
 
 
 def squared_significance(s: Tensor, b: Tensor, sigma: Tensor) -> Tensor:
@@ -98,6 +105,12 @@ def _log1p_minus(x: Tensor) -> Tensor:
     for k in range(TERMS + 1, 1, -1):
         series = near * series + (-1.0) ** (k + 1) / k
     return torch.where(x < SMALL, near * near * series, torch.log1p(far) - far)
+
+
+def one_event(expected: float, weight: Tensor) -> float:
+    """Return how many expected events one simulated event stands for, of so many by weights (n,)."""
+    heavy = weight.double()
+    return expected * float((heavy**2).sum() / heavy.sum().clamp(min=LEAST) ** 2)
 
 
 def fewest_background(batch: int, share: float, efficiency: float = 0.01) -> float:

@@ -21,13 +21,14 @@ VERDICTS = ("converged", "over-fitted", "collapsed", "still learning", "diverged
 @dataclass(frozen=True)
 class Epoch:
     """`losses` by name, means over the training samples; `held_out`: loss on good samples not trained on; `efficiency`:
-    share of planted faults found at 5 % false positives; `spread`: see Task."""
+    share of planted faults found at 5 % false positives; `spread`: see Task; `notes`: what the task notes besides."""
 
     losses: Mapping[str, float]
     held_out: float
     efficiency: float
     spread: float
     seconds: float
+    notes: Mapping[str, list[float]] = field(default_factory=dict)
 
     @property
     def loss(self) -> float:

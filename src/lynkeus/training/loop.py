@@ -149,7 +149,15 @@ class _Run:
             self.average.put()  # these are judged, and kept
         measured = self.feed.measure(self.task)
         losses = {name: float(loss) for name, loss in total.items()}
-        return Epoch(losses, *measured, time.monotonic() - began)
+        return Epoch(losses, *measured, time.monotonic() - began, self._notes())
+
+    def _notes(self) -> dict[str, list[float]]:
+        """Return what a task notes of its networks after an epoch (`note`, called with each of them), which is kept in
+        the history; most note nothing."""
+        note = getattr(self.task, "note", None)
+        if note is None:
+            return {}
+        return {name: own for network in self.plain.values() for name, own in note(network).items()}
 
     def _update(self, name: str, loss: Tensor) -> None:
         optimiser, network = self.optimisers[name], self.task.networks[name]

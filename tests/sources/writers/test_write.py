@@ -20,6 +20,8 @@ FILES = {
     "sim://pulses?runs=2&pulses=50": (".parquet", ".h5", ".npz"),
     "sim://pulses?kind=waveform&runs=2&pulses=50": (".h5", ".npz"),
     "sim://lattice?mu=1.2&shape=8x4&n=6": (".h5", ".npz"),
+    "sim://htautau?n=60&channel=all": (".h5",),
+    "sim://stop?n=60": (".npz",),
     "sim://spinodal?n=4": (".h5", ".npz"),
     "sim://one_lepton?n=40&processes=tt1l,signal": (".h5", ".npz"),
     "sim://hydro?n=2&size=40&dx=0.7&b=0-2": (".npz",),

@@ -36,6 +36,15 @@ class Affine(NamedTuple):
     weight: Tensor
     bias: Tensor
 
+    @classmethod
+    def unchanged(cls, size: int, dtype: torch.dtype) -> Affine:
+        """Return the map that changes nothing."""
+        return cls(torch.eye(size, dtype=dtype), torch.zeros(size, dtype=dtype))
+
+    def after(self, first: Affine) -> Affine:
+        """Return both maps as one, `first` first."""
+        return Affine(self.weight @ first.weight, self.weight @ first.bias + self.bias)
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -60,6 +69,24 @@ class Chain:
         if None in found[:-1] or not any(isinstance(step, Affine) for step in found):
             return None
         return cls(tuple(found))
+
+    def layers(self) -> tuple[list[tuple[Affine, Derived]], Affine, bool]:
+        """Return the hidden layers, affine maps in a row joined to one; the last affine map; whether a softmax ends it.
+
+        Where activations follow one another, or are first or last, a map that changes nothing stands beside them.
+        """
+        found: list[tuple[Affine, Derived]] = []
+        waiting: Affine | None = None
+        like = next(step for step in self.steps if isinstance(step, Affine))
+        size = like.weight.shape[1]  # of what goes into the next step: activations change none of them
+        for step in self.steps[: len(self.steps) - (self.steps[-1] is None)]:
+            if isinstance(step, Affine):
+                waiting = step if waiting is None else step.after(waiting)
+                size = len(step.bias)
+            elif step is not None:
+                found.append((waiting or Affine.unchanged(size, like.weight.dtype), step))
+                waiting = None
+        return found, waiting or Affine.unchanged(size, like.weight.dtype), self.steps[-1] is None
 
 
 def _parts(module: nn.Module) -> Iterable[nn.Module]:

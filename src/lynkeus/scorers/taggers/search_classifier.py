@@ -8,70 +8,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lynkeus.core import About, Array, Batch, Floats, Group, Packed, Schema, SchemaError, SettingsError, Source
 from lynkeus.scorers.taggers.network import NetworkTagger, Tags, one_of
+from lynkeus.scorers.taggers.searching.dense import ACTIVATIONS, COLUMNS, Dense, Fast, Raw, with_scales
+from lynkeus.scorers.taggers.searching.evolution import Evolution, events_in_sigmas, require_evolution
+from lynkeus.scorers.taggers.searching.search import (
+    DISCOVERY_BATCH,
+    LOSSES,
+    STARTS,
+    Search,
+    discovery_of,
+    expected_events,
+    warnings_of,
+)
+from lynkeus.scorers.taggers.searching.signal import require_signal, signal_by_name, signal_by_points
 from lynkeus.scorers.taggers.tagger import names_of
-from lynkeus.training import Losses, TrainSettings, Update, train
-from lynkeus.training.discovery import Discovery, fewest_background
+from lynkeus.scorers.taggers.weighting import NONE
+from lynkeus.training import TrainSettings, train
+from lynkeus.training.discovery import Discovery, one_event
 from lynkeus.transforms.moments import Moments
 
-COLUMNS = "columns"  # the only group: one row an event
-ACTIVATIONS = {"tanh": nn.Tanh, "silu": nn.SiLU, "softplus": nn.Softplus, "relu": nn.ReLU}
-LOSSES = {"cross_entropy": "", "asimov": "significance", "inverse_asimov": "inverse", "s_over_root_s_b": "simple"}
-DISCOVERY_BATCH = 4096  # events of a step whose loss is a significance: it is a ratio of sums over them
-FEW = 10.0  # background events in a region of 1 %, of a batch
-CHUNK = 100_000
-
-
-class Dense(nn.Module):
-    """Events (n, columns) as the only group of a cloud to logits (n, classes); `layers` is the network itself."""
-
-    def __init__(self, sizes: tuple[int, ...], activation: str) -> None:
-        super().__init__()
-        parts: list[nn.Module] = []
-        for read, made in pairwise(sizes[:-1]):
-            parts += [nn.Linear(read, made), ACTIVATIONS[activation]()]
-        self.layers = nn.Sequential(*parts, nn.Linear(sizes[-2], sizes[-1]))
-
-    def forward(self, clouds: Mapping[str, tuple[Tensor, Tensor]]) -> Tensor:
-        out: Tensor = self.layers(clouds[COLUMNS][0])
-        return out
-
-
-class Search(Tags):
-    """The task: discovery of class `signal`; judged by the significance of all held-out events together."""
-
-    def __init__(self, network: nn.Module, discovery: Discovery, signal: int) -> None:
-        super().__init__(network)
-        self.discovery, self.signal = discovery, signal
-
-    def step(self, x: Any, y: Tensor, update: Update, weight: Tensor | None = None) -> Losses:
-        """Step the network on the significance of a batch and return minus it."""
-        loss = self.judge(self.networks["tagger"](x), y, weight)
-        update("tagger", loss)
-        return {"discovery": loss.detach()}
-
-    def judge(self, logits: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss of events together."""
-        output = torch.softmax(logits.double(), dim=1)[:, self.signal]
-        return self.discovery(output, y == self.signal, weight)
+EXPORTED = 200  # events by which a file is checked
 
 
 @dataclass
 class SearchClassifier(NetworkTagger):
     """`parameters`: columns of the mass point; events of other classes than `signal` learn with those of signal events
-    drawn at random, so that the network knows nothing of the process from them. `loss`: cross_entropy, or one of a
-    search for `signal` (asimov, inverse_asimov, s_over_root_s_b) with a background uncertain by a part `systematic`, in
-    `bins` of the output, after cross-entropy to begin with; weights are then expected events. `activation`: tanh, silu,
-    softplus (smooth, for Taylor coefficients) or relu; `depth` layers of `width`. The rest: see ParticleNet.
+    drawn at random, so that the network knows nothing of the process from them. `signal`: "" the class that is called
+    so, or that has mass points. `loss`: cross_entropy, or one of a search for `signal` (asimov, inverse_asimov,
+    s_over_root_s_b, and profiled: a nuisance parameter for each background) with backgrounds uncertain by a part
+    `systematic`, in `bins` of the output, after a `start` by cross_entropy or s_over_root_s_b; weights are expected
+    events then. `activation`: tanh, silu, softplus (smooth, for Taylor coefficients) or relu; `depth` layers of
+    `width`. `evolution`: events at which Taylor coefficients are noted after each epoch. The rest: see ParticleNet.
     """
 
     name: ClassVar[str] = "search_classifier"
@@ -87,10 +62,12 @@ class SearchClassifier(NetworkTagger):
     loss: str = "cross_entropy"
     systematic: float = 0.5
     bins: int = 1
+    start: str = "cross_entropy"
     activation: str = "tanh"
     width: int = 64
     depth: int = 2
     reweight: str = "classes"
+    evolution: int = 0
     seed: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
 
@@ -98,8 +75,8 @@ class SearchClassifier(NetworkTagger):
         self.classes, self.parameters = names_of(self.classes), names_of(self.parameters)
         one_of(self.activation, ACTIVATIONS, "activation")
         one_of(self.loss, LOSSES, "loss")
-        if (self.parameters or LOSSES[self.loss]) and not self.signal:
-            raise SettingsError("which class is the signal? give --set signal=NAME")
+        one_of(self.start, dict.fromkeys(STARTS), "start")
+        require_evolution(self.evolution)
         Discovery(1.0, 1.0, self.systematic, bins=self.bins)  # refuses what is out of range
 
     def require(self, schema: Schema) -> None:
@@ -120,15 +97,28 @@ class SearchClassifier(NetworkTagger):
 
     def look(self, source: Source) -> None:
         """Measure mean and spread of each column, by weights, and the mass points of the signal."""
-        moments, points = Moments(), list[Floats]()
+        moments, points, some, kept = Moments(), list[Floats](), list[Floats](), 0
         signal = self.outputs.index(self.signal) if self.signal else -1
         for batch in source:
-            moments.add(batch.values.astype(float), batch.weight)
+            values = batch.values.astype(float)
+            moments.add(values, batch.weight)
             if self.parameters:
-                points.append(batch.values[np.asarray(batch.truth) == signal][:, self._columns].astype(float))
+                points.append(values[np.asarray(batch.truth) == signal][:, self._columns])
+            if kept < self.evolution:
+                some.append(values[: self.evolution - kept])
+                kept += len(some[-1])
         mean, spread = moments.mean, moments.sigma
         self.centre_, self.sigma_ = mean, np.where(spread > 1e-12 * np.abs(mean), spread, 1.0)
         self._points = np.concatenate(points) if points else np.zeros((0, 0))
+        if self.parameters:
+            self._points = self._points[np.isfinite(self._points).all(axis=1)]
+            if not len(self._points):
+                raise SettingsError(
+                    f"parameters: no event of {self.signal} has numbers in {', '.join(self.parameters)}"
+                )
+        order = 1 if self.activation == "relu" else 2
+        seen = events_in_sigmas(some, mean, self.sigma_) if some else None
+        self._evolution = None if seen is None else Evolution(seen, self.outputs, order)
         self._draw = np.random.default_rng(self.seed)
         self._teaching = True
 
@@ -147,63 +137,84 @@ class SearchClassifier(NetworkTagger):
         scaled = np.nan_to_num((x - self.centre_) / self.sigma_, nan=0.0, posinf=0.0, neginf=0.0)
         return Packed({COLUMNS: Group(scaled.astype(np.float32), np.arange(len(x) + 1))})
 
+    def make_task(self) -> Tags:
+        """See `NetworkTagger`."""
+        return self._noting(super().make_task())
+
+    def _noting(self, task: Any) -> Any:
+        task.note = getattr(self, "_evolution", None)
+        return task
+
     def learn(self, source: Source) -> None:
         """Train by cross-entropy, then, where that is asked for, for discovery."""
-        if LOSSES[self.loss]:
-            self.reweight = "none"  # weights are expected events
+        said = self._choose_signal(source)
         super().learn(source)
+        self.messages += said
         self._teaching = False
-        if not LOSSES[self.loss]:
-            return
-        signal, background = self._expected(source)
-        discovery = Discovery(signal, background, self.systematic, LOSSES[self.loss], self.bins)
-        self._teaching = True
-        _, taught, _ = self._read(source)
-        self._teaching = False
-        task = Search(self.task_.networks["tagger"], discovery, self.outputs.index(self.signal))
-        given = {"batch_size": DISCOVERY_BATCH, **self.training}
-        settings = self.defaults.replaced(given)
-        few = fewest_background(settings.batch_size, float((taught.labels == task.signal).mean()))
-        if few < FEW:
-            self.messages.append(
-                f"a batch of {settings.batch_size} has {few:.0f} background events in a region of 1 % of them: the "
-                "loss follows their fluctuations; give --set training.batch_size=4096 or more"
-            )
-        self.history_ = train(task, taught, settings, self.seed, f"{self.name}, {self.loss}")
-        self.task_ = Tags(task.networks["tagger"])
-        self.facts = {**self.facts, "expected": {"signal": signal, "background": background}}
+        if LOSSES[self.loss]:
+            self._search(source)
+        self._evolution = None
 
-    def _expected(self, source: Source) -> tuple[float, float]:
-        """Return how many events of signal and of background are expected, by weights."""
-        signal, both = self.outputs.index(self.signal), np.zeros(2)
-        for batch in source:
-            heavy = np.ones(len(batch)) if batch.weight is None else batch.weight.astype(float)
-            own = np.asarray(batch.truth) == signal
-            both += heavy[own].sum(), heavy[~own].sum()
-        if not (both > 0).all():
-            raise SettingsError(f"weights expect {both[0]:g} events of {self.signal} and {both[1]:g} others; give both")
-        return float(both[0]), float(both[1])
+    def _choose_signal(self, source: Source) -> list[str]:
+        if self.signal or not (self.parameters or LOSSES[self.loss]):
+            return []
+        found = signal_by_name(self.outputs)
+        if not found and self.parameters:
+            found = signal_by_points(source, self._columns)
+        self.signal = require_signal(found, self.outputs)
+        return [f"the signal is taken to be {found}; another one: --set signal=NAME"]
+
+    def _search(self, source: Source) -> None:
+        """Train for discovery, weights as they are."""
+        signal, asked = self.outputs.index(self.signal), self.reweight
+        expected = expected_events(source, self.outputs, self.signal)
+        self._teaching, self.reweight = True, NONE
+        store, taught, _ = self._read(source)
+        self._teaching, self.reweight = False, asked
+        settings = self.defaults.replaced({"batch_size": DISCOVERY_BATCH, **self.training})
+        batch = settings.batch_of(len(taught.labels))
+        self.messages += warnings_of(batch, taught.labels == signal, taught.weight, expected)
+        network = self.task_.networks["tagger"]
+        if self.start != STARTS[0]:
+            network = self.make_task().networks["tagger"]  # from scratch
+        background = float(expected.sum() - expected[signal])
+        heavy = np.ones(len(taught.labels)) if taught.weight is None else taught.weight
+        least = one_event(background, torch.from_numpy(heavy[taught.labels != signal]))
+        stages = [loss for loss in (self.start, self.loss) if LOSSES[loss]]
+        try:
+            for loss in stages:
+                discovery = discovery_of(loss, expected, signal, self.systematic, self.bins, least)
+                task = self._noting(Search(network, discovery, signal, background))
+                self.history_ = train(task, taught, settings, self.seed, f"{self.name}, {loss}")
+                network = task.networks["tagger"]
+        finally:
+            store.close()
+        self.task_ = Tags(network)
+        own = {"signal": float(expected[signal]), "background": background}
+        self.facts = {**self.facts, "expected": own}
 
     def logits(self, batch: Batch) -> Floats:
         """Return (n, classes) logits in double precision."""
-        network = self.as_module(probabilities=False)
-        x = torch.from_numpy(np.asarray(batch.values, np.float64))
-        x = torch.where(torch.isfinite(x), x, torch.from_numpy(self.centre_))
-        with torch.no_grad():
-            parts = [network(part).numpy() for part in x.split(CHUNK)]
-        return np.concatenate(parts) if parts else np.empty((0, len(self.outputs)))
+        return Fast(self._network, self.centre_, self.sigma_)(batch.values)
 
-    def as_module(self, probabilities: bool = True) -> nn.Module:
+    @property
+    def _network(self) -> Dense:
+        network = self.task_.networks["tagger"]
+        assert isinstance(network, Dense)
+        return network
+
+    def as_module(self) -> nn.Module:
         """Return the scorer from raw columns (n, columns) of double precision to probabilities: affine maps and smooth
         functions only, which `explain` derives exactly."""
-        network: Any = self.task_.networks["tagger"]
-        layers = nn.Sequential(*network.layers)
-        scaled = _affine(1.0 / self.sigma_, -self.centre_ / self.sigma_)
-        whole = nn.Sequential(scaled, *_copied(layers))
-        if probabilities:
-            whole.append(_affine(np.full(len(self.outputs), self.probabilities_.slope), self.probabilities_.bias))
-            whole.append(nn.Softmax(dim=1))
-        return whole.eval()
+        own = self.probabilities_
+        return with_scales(self._network, self.centre_, self.sigma_, own.slope, own.bias)
+
+    def complete(self, values: Array) -> Floats:
+        """Return raw columns (n, columns) in which a missing mass point is the mean one, as it is scored."""
+        found = np.array(values, float)
+        for column in self._columns:
+            found[~np.isfinite(found[:, column]), column] = self.centre_[column]
+        return found
 
     def coefficients(self, batch: Batch, order: int) -> Floats:
         """Return the Taylor coefficients (n, outputs, all) of the probabilities at complete events, up to an order.
@@ -217,8 +228,13 @@ class SearchClassifier(NetworkTagger):
         return found
 
     def export(self, path: Path, model: Mapping[str, Any]) -> float:
-        """Raise SettingsError: other programs read its probabilities from the table of `lynkeus score`."""
-        raise SettingsError(f"{self.name} has no form as ONNX: use the table that lynkeus score writes")
+        """Write as ONNX what goes from raw columns to probabilities; the largest difference of probabilities of events
+        as spread as those of the fit. Raises SettingsError without the packages."""
+        from lynkeus.scorers.onnx.export import export_onnx
+
+        drawn = np.random.default_rng(0).normal(self.centre_, self.sigma_, (EXPORTED, len(self.sigma_)))
+        own = _Exported(self.schema_, self)
+        return export_onnx(own, path, Batch(self.schema_, drawn.astype(np.float32)))
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the weights, and what the columns are divided by."""
@@ -230,22 +246,19 @@ class SearchClassifier(NetworkTagger):
         self.centre_, self.sigma_ = (np.asarray(arrays[name], float) for name in ("centre", "sigma"))
 
 
-def _affine(factor: Floats, offset: Floats) -> nn.Linear:
-    """Return x -> factor x + offset, number by number, in double precision."""
-    found = nn.Linear(len(factor), len(factor)).double()
-    with torch.no_grad():
-        found.weight.copy_(torch.diag(torch.from_numpy(np.asarray(factor, float))))
-        found.bias.copy_(torch.from_numpy(np.asarray(offset, float)))
-    return found
+@dataclass
+class _Exported:
+    """The scorer as `export_onnx` reads it."""
 
+    schema_: Schema
+    scorer: SearchClassifier
 
-def _copied(layers: nn.Sequential) -> list[nn.Module]:
-    """Return the same in double precision; the network itself stays as it is."""
-    found: list[nn.Module] = []
-    for part in layers:
-        if isinstance(part, nn.Linear):
-            own = nn.Linear(part.in_features, part.out_features).double()
-            own.load_state_dict({name: tensor.double() for name, tensor in part.state_dict().items()})
-            part = own
-        found.append(part)
-    return found
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self.scorer.outputs
+
+    def score(self, batch: Batch) -> Floats:
+        return self.scorer.score(batch)
+
+    def as_module(self) -> nn.Module:
+        return Raw(self.scorer.as_module(), self.scorer.centre_)

@@ -90,11 +90,15 @@ class Classed(Wrapper):
 
 
 class Fold(Wrapper):
-    """One part in `folds` of the samples (`inside`), or all others; evenly from everywhere, whatever their order."""
+    """One part in `folds` of the samples (`inside`), or all others; evenly from everywhere, whatever their order.
+
+    `share`: what part of all samples it has.
+    """
 
     def __init__(self, source: Source, folds: int, inside: bool) -> None:
         super().__init__(source)
         self.folds, self.inside = folds, inside
+        self.share = 1 / folds if inside else 1 - 1 / folds
 
     def __iter__(self) -> Iterator[Batch]:
         first = 0

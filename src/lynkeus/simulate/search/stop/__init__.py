@@ -1,0 +1,1 @@
+"""A toy search for a pair of stops beside top pairs."""

@@ -1,0 +1,123 @@
+"""Parts of the search classifier: which class is the signal, nuisance parameters, scores in double precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+import torch
+
+from lynkeus.cli.fit import settings_of
+from lynkeus.core import Batch, Schema, SettingsError
+from lynkeus.metrics.significance import asimov_significance
+from lynkeus.scorers.taggers.searching.dense import Dense, Fast, with_scales
+from lynkeus.scorers.taggers.searching.search import discovery_of, expected_events, warnings_of
+from lynkeus.scorers.taggers.searching.signal import signal_by_name, signal_by_points
+from lynkeus.sources.wrappers.classed import Fold
+from lynkeus.training.discovery import Discovery
+from lynkeus.training.profiled import Profiled
+
+CLASSES = ("T1tttt", "tt", "wjets")
+
+
+class Events:
+    """Three classes of which the first has two mass points, the others none."""
+
+    schema = Schema("table", ("met", "mass"), shape=(2,), classes=CLASSES)
+
+    def __iter__(self) -> Iterator[Batch]:
+        rng = np.random.default_rng(3)
+        truth = rng.integers(0, 3, 3000)
+        mass = np.where(truth == 0, rng.choice([1500.0, 1900.0], 3000), np.nan)
+        yield Batch(self.schema, np.stack([rng.normal(size=3000), mass], 1), truth=truth, weight=np.full(3000, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("classes", "signal"),
+    [(("signal", "tt"), "signal"), (("T1tttt", "background"), "T1tttt"), (("0", "1"), "1"), (("a", "b2", "c"), ""),
+     (("ggH_signal", "ztt", "misc"), "ggH_signal"), (("signal_1", "signal_2", "tt"), "")],
+)  # fmt: skip
+def test_the_signal_is_found_by_its_name(classes: tuple[str, ...], signal: str) -> None:
+    assert signal_by_name(classes) == signal
+
+
+def test_the_signal_is_the_class_with_mass_points() -> None:
+    assert signal_by_points(Events(), [1]) == "T1tttt"
+    assert signal_by_points(Events(), [0]) == ""  # all vary there
+
+
+def test_expected_events_are_those_of_all_also_from_a_part() -> None:
+    whole = expected_events(Events(), CLASSES, "T1tttt")
+    part = expected_events(Fold(Events(), 5, inside=False), CLASSES, "T1tttt")
+    assert whole.sum() == pytest.approx(1500)
+    np.testing.assert_allclose(part, whole, rtol=0.03)
+
+
+def test_settings_with_commas_are_lists_or_the_next_setting() -> None:
+    assert settings_of(["parameters=m_gluino,m_lsp"]) == {"parameters": "m_gluino,m_lsp"}
+    assert settings_of(["loss=asimov,systematic=0.5"]) == {"loss": "asimov", "systematic": 0.5}
+    both = settings_of(["parameters=a,b,loss=asimov, training.epochs=3", "bins=4"])
+    assert both == {"parameters": "a,b", "loss": "asimov", "training": {"epochs": 3}, "bins": 4}
+    with pytest.raises(SettingsError, match="must be NAME=VALUE"):
+        settings_of(["loss"])
+
+
+def outputs(n: int = 3000) -> tuple[torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 3, n)
+    return torch.from_numpy(rng.beta(np.where(y == 0, 4, 1), np.where(y == 0, 1, 3))), torch.from_numpy(y)
+
+
+def test_a_small_uncertainty_of_one_background_is_that_of_the_formula() -> None:
+    p, y = outputs()
+    y = (y > 0).long()
+    for systematic in (0.0, 0.02, 0.05):
+        own = float(Profiled((40.0, 900.0), systematic).significance(p, y, 0))
+        s, b = 40.0 * float(p[y == 0].mean()), 900.0 * float(p[y == 1].mean())
+        assert own == pytest.approx(float(asimov_significance(s, b, systematic * b)), rel=0.03)
+
+
+def test_bins_without_signal_constrain_the_background() -> None:
+    p, y = outputs()
+    expected = (40.0, 800.0, 200.0)
+    profiled = float(Profiled(expected, 0.5, bins=8).significance(p, y, 0))
+    apart = float(Discovery(40.0, 1000.0, 0.5, bins=8).significance(p, (y == 0).double()))
+    certain = float(Discovery(40.0, 1000.0, 0.0, bins=8).significance(p, (y == 0).double()))
+    assert apart < profiled < certain * 1.05
+
+
+def test_its_gradient_is_right_though_the_fit_is_outside_the_graph() -> None:
+    p, y = outputs(20)
+    loss = Profiled((10.0, 60.0, 40.0), 0.4, bins=3)
+    logit = torch.logit(p.clamp(0.01, 0.99)).clone().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: loss.of_classes(torch.sigmoid(x), y, 0), (logit,), eps=1e-5, atol=1e-4, rtol=1e-2
+    )
+
+
+def test_what_makes_a_search_unsure_is_said() -> None:
+    signal, expected = np.arange(100) % 2, np.array([50.0, 50.0])
+    said = warnings_of(64, signal, None, expected)
+    assert len(said) == 2
+    assert "0 background events" in said[0]
+    assert "no weights" in said[1]
+    heavy = np.where(np.arange(100) == 0, 1000.0, 1.0)
+    assert "worth of" in warnings_of(4096, signal, heavy, expected)[0]
+    assert isinstance(discovery_of("profiled", expected, 0, 0.1, 2, 0.0), Profiled)
+    with pytest.raises(SettingsError, match="bins"):
+        Profiled((1.0, 2.0), bins=0)
+
+
+def test_scores_are_those_of_the_network_to_double_precision_missing_values_as_the_mean() -> None:
+    torch.manual_seed(0)
+    network = Dense((3, 8, 2), "tanh")
+    centre, sigma = np.array([1e3, 0.0, -5.0]), np.array([10.0, 1.0, 2.0])
+    x = np.random.default_rng(0).normal(centre, sigma, (9001, 3))
+    found = Fast(network, centre, sigma)(x)
+    whole = with_scales(network, centre, sigma, None, np.zeros(2))
+    np.testing.assert_allclose(found, whole(torch.from_numpy(x)).detach().numpy(), rtol=1e-11, atol=1e-13)
+    x[5] = [np.nan, np.inf, -np.inf]
+    np.testing.assert_allclose(Fast(network, centre, sigma)(x)[5], Fast(network, centre, sigma)(centre[None])[0])
