@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lynkeus.cli.decided import decided, require_data
+from lynkeus.cli.decided import decided_or, require_data
 from lynkeus.cli.learned import say_what_was_learned
 from lynkeus.cli.options import FitOptions, screen
 from lynkeus.cli.passes import Passes
@@ -49,9 +49,7 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        opened, kept = (
-            (known, kept) if (known := decided(options)) else with_weights(options, layout, kept, _meant(options))
-        )
+        opened, kept = decided_or(options, kept) or with_weights(options, layout, kept, _meant(options))
         source = Passes(opened, bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
