@@ -58,7 +58,9 @@ def test_every_package_has_a_page() -> None:
 
 
 def test_the_page_of_the_store_names_every_table_and_column() -> None:
-    from lynkeus.monitor.tables import metadata
+    from lynkeus.monitor.database import tables
+
+    metadata = tables.metadata
 
     rows = dict(
         re.findall(r"^\| `(\w+)` \|(.*)\|$", (DOCS / "reference" / "store.md").read_text("utf-8"), re.MULTILINE)

@@ -24,12 +24,12 @@ from lynkeus.cli.options import (
     LayoutName,
     MetaTable,
     ModelFolder,
-    ReportOptions,
     ScoreOptions,
     WatchOptions,
     screen,
     takes,
 )
+from lynkeus.cli.page_options import ReportOptions, WriteCheckOptions
 from lynkeus.cli.scan_options import CorrelateOptions
 from lynkeus.cli.search_options import SearchOptions
 from lynkeus.cli.serving import ServeOptions
@@ -96,10 +96,19 @@ def watch(options: WatchOptions) -> None:
 @app.command()
 @takes(ServeOptions)
 def serve(options: ServeOptions) -> None:
-    """Serve the pages of a store until Ctrl-C."""
+    """Serve the pages of a store until Ctrl-C; with --advise also advice on failed tasks, where operators decide."""
     from lynkeus.cli.serving import serve_pages
 
     serve_pages(options)
+
+
+@app.command("write-check")
+@takes(WriteCheckOptions)
+def write_check(options: WriteCheckOptions) -> None:
+    """Say how a text is written: readability, wording, voice, length, sections; and what would help most."""
+    from lynkeus.cli.write_check import check_text
+
+    check_text(options)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from lynkeus.cli.decided import decided_or, require_data
 from lynkeus.cli.learned import say_what_was_learned
 from lynkeus.cli.live import recorded
 from lynkeus.cli.options import FitOptions, screen
@@ -39,6 +40,7 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.monitor.human_labels import human_labels
 
     check_output(options.output)
+    require_data(options)
     if options.run_per_file:
         _fit_runs(options)
         return
@@ -48,7 +50,7 @@ def fit_and_save(options: FitOptions) -> None:
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
     with passes_bar(screen, "fit") as bar:
-        opened, kept = with_weights(options, layout, kept, _meant(options))
+        opened, kept = decided_or(options, kept) or with_weights(options, layout, kept, _meant(options))
         source = Passes(recorded(opened, options), bar)
         windows = window_of(options, source)
         options = with_scorer(options, source.source, windows[0])
@@ -117,6 +119,7 @@ def _fit_runs(options: FitOptions) -> None:
         "--layout": options.layout, "--window": options.window != "0", "--stride": options.stride,
         "--labels": options.labels, "--weights": options.weights, "--for": options.for_time, "--select": options.select,
         "--context": options.context, "--meta": options.meta, "--position": options.position, "--time": options.time,
+        "--decisions": options.decisions,
     }  # fmt: skip
     # Refused rather than ignored: who gives an option believes that it does something.
     for name, given in refused.items():

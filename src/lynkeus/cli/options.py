@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 screen = Console(stderr=True)
 
-Data = Annotated[str, typer.Argument(help="File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1")]
+DATA = "File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1"
+Data = Annotated[str, typer.Argument(help=DATA)]
 ModelFolder = Annotated[Path, typer.Argument(help="Folder written by lynkeus fit")]
 LayoutName = Annotated[str | None, typer.Option("--layout", help="Shipped layout, your FILE.toml, weaver's FILE.yaml")]
 ArrayName = Annotated[str | None, typer.Option("--array", help="Array or dataset to read, where a file holds several")]
@@ -39,8 +40,8 @@ Maps = Annotated[Path | None, typer.Option(help="Images: folder for a map of eac
 class FitOptions:
     """What `lynkeus fit` is told."""
 
-    data: Data
     output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write")]
+    data: Annotated[str, typer.Argument(help=DATA, show_default=False)] = ""
     scorer: Annotated[
         str,
         typer.Option("-s", "--scorer", help="See lynkeus list scorers; auto: try them; left out: as recommended"),
@@ -56,6 +57,7 @@ class FitOptions:
     weights: Annotated[str | None, typer.Option(help="Array or column that says how much each row counts")] = None
     text: Annotated[str, typer.Option(help="Texts: the column that holds them; without, it is found")] = ""
     verdicts: Annotated[str | None, typer.Option(help="Store whose verdicts on alarms are learned from")] = None
+    decisions: Annotated[str | None, typer.Option(help="Store whose decisions on failed tasks are learned from")] = None
     monitor: Annotated[str | None, typer.Option(help="Whose alarms, where the store holds several monitors")] = None
     context: Annotated[list[str] | None, typer.Option(help="Channels that cause, such as 'MAG*': orbit")] = None
     set: Annotated[list[str] | None, typer.Option("--set", help="Of the scorer: latent=8, training.epochs=20")] = None
@@ -115,17 +117,6 @@ class CommissionOptions:
     also: Annotated[
         list[str] | None, typer.Option(help="Classes of jets: another sample (tune, detector, pile-up) to try it on")
     ] = None
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """What `lynkeus report` is told."""
-
-    model: ModelFolder
-    run: Annotated[str, typer.Argument(help="File of the events of one run")]
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write; it opens from a mail")]
-    store: StoreUrl = None
-    false_alarms: FalseAlarms = 0.01
 
 
 @dataclass(frozen=True)

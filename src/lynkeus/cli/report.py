@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lynkeus.cli.options import ReportOptions, screen
+from lynkeus.cli.options import screen
+from lynkeus.cli.page_options import ReportOptions
 from lynkeus.cli.tagging import runs_of
 from lynkeus.core import SettingsError, SourceError, about_of
 from lynkeus.progress import say

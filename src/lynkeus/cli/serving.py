@@ -1,14 +1,17 @@
-"""lynkeus serve: the pages of a store, of scored images and of judged pads."""
+"""lynkeus serve: the pages of a store, of scored images, of judged pads, and of failed tasks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lynkeus.cli.options import SiteFile, StoreUrl
+
+if TYPE_CHECKING:
+    from lynkeus.web.site import Advising
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,12 @@ class ServeOptions:
     reports: Annotated[str | None, typer.Option(help="Commissioning table or folder, for the trend page")] = None
     scans: Annotated[list[Path] | None, typer.Option(help="Scores of images (lynkeus score), or a folder")] = None
     pads: Annotated[Path | None, typer.Option(help="Judged pads (lynkeus score): plane, spectra, eye-scan")] = None
+    advise: Annotated[
+        str | None, typer.Option(help="Failed tasks: MODEL[,MODEL...]; the first advises, others beside it")
+    ] = None
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Failed tasks: sure advice is taken; without, only noted as a dry run")
+    ] = False
     site: SiteFile = None
 
 
@@ -34,5 +43,20 @@ def serve_pages(options: ServeOptions) -> None:
     given = {name: getattr(options, name) for name in ("store", "host", "port", "token_file", "reports")}
     facts = SiteSettings.read(options.site).replaced(**given)
     shown = Path(facts.reports) if facts.reports else None
-    tables = Tables(tuple(options.scans or ()), options.pads)
+    tables = Tables(tuple(options.scans or ()), options.pads, _advising(options))
     serve(facts.store, facts.host, facts.port, facts.token, shown, tables, Words(facts.call, facts.outputs))
+
+
+def _advising(options: ServeOptions) -> Advising | None:
+    """Return the models that advise, where there are any. Raises SettingsError for what makes no sense."""
+    from lynkeus.core import SettingsError
+    from lynkeus.web.site import Advising
+
+    if options.advise is None:
+        if options.apply:
+            raise SettingsError("--apply: belongs to --advise MODEL; give that too, or leave it out")
+        return None
+    models = tuple(Path(name.strip()) for name in options.advise.split(",") if name.strip())
+    if not models or len(set(models)) != len(models):
+        raise SettingsError(f"--advise {options.advise}: name one model, or several different ones with commas")
+    return Advising(models, options.apply)

@@ -17,6 +17,7 @@ from lynkeus.core.last_batch import LastBatch
 from lynkeus.core.packed import Group, Packed
 from lynkeus.core.protocols import (
     About,
+    Compares,
     Describes,
     Evidence,
     Exports,
@@ -66,6 +67,7 @@ __all__ = [
     "CalibrationError",
     "Case",
     "Check",
+    "Compares",
     "Comparison",
     "Describes",
     "Evidence",

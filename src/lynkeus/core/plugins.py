@@ -97,6 +97,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "tpc_hits": "lynkeus.simulate.tpc.hits.source:TpcHits",
         "one_lepton": "lynkeus.simulate.search.one_lepton.source:OneLepton",
         "workflows": "lynkeus.simulate.workflows.source:Workflows",
+        "logbook": "lynkeus.simulate.logbook.source:Logbook",
     },
     "studies": {
         "xfel_orbits": "lynkeus.studies.xfel_orbits.study:xfel_orbits [learn]",

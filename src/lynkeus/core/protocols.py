@@ -213,6 +213,14 @@ class Describes(Protocol):
 
 
 @runtime_checkable
+class Compares(Protocol):
+    """A Scorer that remembers what it learned from: of each sample those that are most `similar`, the nearest first,
+    as words (`task`, `answer`) and a `likeness` from 0 to 1."""
+
+    def similar(self, batch: Batch, many: int = 5) -> list[list[dict[str, Any]]]: ...
+
+
+@runtime_checkable
 class Exports(Protocol):
     """A Scorer that can be written as a file for other programs (ONNX), with `model`: what its model folder says.
 

@@ -43,7 +43,7 @@ def human_labels(url: str, monitor: str | None = None) -> HumanLabels:
 
     Raises StoreError where there is no such store or monitor, or nothing was said that can be learned from.
     """
-    _require_file(url)
+    require_file(url)
     with contextlib.closing(Store(url)) as store:
         intervals, of_alarms = _intervals(store, monitor)
         of_images = {Path(said.within, said.name): said for said in opinions(store, "image")}  # the last one holds
@@ -90,7 +90,7 @@ def _words(things: str, latest: Iterable[Opinion]) -> list[str]:
     return [f"{things}: {'; '.join(said)}"] if counts else []
 
 
-def _require_file(url: str) -> None:
+def require_file(url: str) -> None:
     """A store that is only read is not made."""
     with contextlib.suppress(sa.exc.ArgumentError):
         parsed = sa.make_url(url)

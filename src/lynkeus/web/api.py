@@ -11,9 +11,11 @@ from fastapi import Path as PathParam
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
+from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.monitor.opinions import opinions
 from lynkeus.monitor.records import AlarmFile, Pulse, Status, StoredAlarm, StoredVerdict
 from lynkeus.monitor.traces import trace_of
+from lynkeus.transforms.writing.check import check_writing
 from lynkeus.web.alarms.evidence import drawable, finite, strips
 from lynkeus.web.alarms.reports import turn_on_curves
 from lynkeus.web.guard import require_token
@@ -135,6 +137,23 @@ class PointsOut(BaseModel):
     where: list[str]
 
 
+class WriteCheckIn(BaseModel):
+    """A text; the language (de, en, pl) is told where none is given."""
+
+    text: str
+    language: Annotated[str, StringConstraints(max_length=20)] = ""
+
+
+class WriteCheckOut(BaseModel):
+    """Score and its parts from 0 to 100, marks by characters of the text, advice with the points that it would gain."""
+
+    language: str
+    score: float
+    parts: list[dict[str, Any]]
+    marks: list[dict[str, Any]]
+    advice: list[dict[str, Any]]
+
+
 @router.get("/monitors")
 def monitors(site: SiteDep) -> list[MonitorOut]:
     """Return every monitor that ever started."""
@@ -223,6 +242,20 @@ def acknowledge(request: Request, site: SiteDep, alarm_id: AlarmId, said: Acknow
     find_alarm(site, alarm_id)
     site.store.acknowledge(alarm_id, said.who, said.note)
     return AlarmOut.of(find_alarm(site, alarm_id).stored)
+
+
+@router.post("/write-check")
+def write_check(said: WriteCheckIn) -> WriteCheckOut:
+    """Say how a text is written, part by part, and what would help most; nothing is kept."""
+    try:
+        found = check_writing(said.text, said.language)
+    except (SettingsError, SourceError) as error:
+        raise HTTPException(422, str(error)) from error
+    return WriteCheckOut(
+        language=found.language, score=found.score, parts=[vars(part) for part in found.parts],
+        marks=[mark._asdict() for mark in found.marks],
+        advice=[{"what": what, "gain": gain} for what, gain in found.advice],
+    )  # fmt: skip
 
 
 @router.get("/turn-on")

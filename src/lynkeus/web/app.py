@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import TypedDict, Unpack
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -25,6 +26,9 @@ from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
 from lynkeus.monitor.store import Store
 from lynkeus.web import api, front
+from lynkeus.web.advice import api as advice_api
+from lynkeus.web.advice import pages as advice
+from lynkeus.web.advice.desk import Desk
 from lynkeus.web.alarms import one, pages, standing
 from lynkeus.web.connections import SPARE_FILES, Places
 from lynkeus.web.front import live_of
@@ -36,8 +40,15 @@ from lynkeus.web.pads import pages as pad_pages
 from lynkeus.web.pads.retrain import Retrain
 from lynkeus.web.pads.shown import PadsNow
 from lynkeus.web.runs import pages as runs
-from lynkeus.web.site import HERE, Site, Tables, Words, templates
+from lynkeus.web.site import HERE, Advising, Site, Tables, Words, templates
 from lynkeus.web.tries import Tries
+
+
+class More(TypedDict, total=False):
+    """What a server shows besides: see create_app."""
+
+    pads: Path | None
+    advise: Advising | None
 
 
 def create_app(
@@ -47,7 +58,7 @@ def create_app(
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     scans: Sequence[Path] = (),
     words: Words | None = None,
-    pads: Path | None = None,
+    **more: Unpack[More],
 ) -> FastAPI:
     """The web application over one store.
 
@@ -55,6 +66,7 @@ def create_app(
     `hosts`: names under which the server answers ("*": any); anything else is refused, which stops DNS rebinding.
     `scans`: scores files of image folders, or folders of such files; they are read once, here. Images that
     `lynkeus watch` judged are shown from the store, as they come. `words`: of the place. `pads`: a table of pads.
+    `advise`: models for failed tasks. Raises ModelError, SettingsError where one of them is of something else.
     """
     app = FastAPI(
         title="Lynkeus", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
@@ -64,20 +76,17 @@ def create_app(
     app.state.site = Site(store, token, reports, ShownImages(store, given), words or Words())
     app.state.live = live_of(app.state.site)
     app.state.tries = Tries()
+    pads, advise = more.get("pads"), more.get("advise")
     app.state.pads = PadsNow(pads) if pads else None
+    app.state.desk = Desk.open(advise.models, store, advise.really) if advise else None
     app.state.retrain = Retrain(store_url)
     app.state.stopping = lambda: False
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(Guard)
-    app.include_router(api.router)
-    app.include_router(front.router)
-    app.include_router(pages.router)
-    app.include_router(one.router)
-    app.include_router(standing.router)
-    app.include_router(inspect.router)
-    app.include_router(runs.router)
-    app.include_router(pad_pages.page)
-    app.include_router(pad_pages.router)
+    own = (advice_api.router, advice.router) if advise else ()
+    shown = (pages.router, one.router, standing.router, inspect.router, runs.router, pad_pages.page, pad_pages.router)
+    for router in (api.router, front.router, *shown, *own):
+        app.include_router(router)
     app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.add_exception_handler(StarletteHTTPException, _error_page)
@@ -115,15 +124,15 @@ def serve(
     if not local and token is None:
         token = secrets.token_urlsafe(24)
         print(f"Token for verdicts and labels (made for this run): {token}", flush=True)
-    app = create_app(
-        store_url, token, reports, LOCAL_HOSTS if local else ("*",), shown_too.scans, words, shown_too.pads
-    )
+    hosts = LOCAL_HOSTS if local else ("*",)
+    more = More(pads=shown_too.pads, advise=shown_too.advise)
+    app = create_app(store_url, token, reports, hosts, shown_too.scans, words, **more)
     listening = _listen(host, port)
     server = uvicorn.Server(server_config(app))
     app.state.stopping = lambda: server.should_exit  # lets event streams end by themselves
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
     shown = f"[{shown}]" if ":" in shown else shown
-    page = "inspect" if shown_too.scans else "pads" if shown_too.pads else ""
+    page = "advice" if shown_too.advise else "inspect" if shown_too.scans else "pads" if shown_too.pads else ""
     print(f"Lynkeus is at http://{shown}:{listening.getsockname()[1]}/{page} (Ctrl-C stops it)", flush=True)
     try:
         with _stopped_by_sigterm(server), suppress(KeyboardInterrupt):  # uvicorn has stopped cleanly by then

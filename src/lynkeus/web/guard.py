@@ -17,6 +17,7 @@ from lynkeus.web.tries import Tries
 
 COOKIE = "lynkeus_session"
 LONGEST_POST = 16_384  # bytes
+LONG_POSTS = {"/api/advice": 1 << 26, "/api/decisions": 1 << 22}  # of those who may post there
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]", "::1")
 _POLICY = (
     "default-src 'self'; script-src 'self'; style-src {styles}; img-src 'self' data:; object-src 'none'; "
@@ -58,20 +59,30 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static") else "no-store")
             await send(message)
 
-        refusal = _refusal(Headers(scope=scope)) if scope["method"] == "POST" else None
+        refusal = _refusal(scope) if scope["method"] == "POST" else None
         if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
             refusal = PlainTextResponse("refused: an address has no NUL in it", 400)
         await (refusal or self.app)(scope, receive, send_with_headers)
 
 
-def _refusal(headers: Headers) -> Response | None:
+def _refusal(scope: Scope) -> Response | None:
+    headers = Headers(scope=scope)
     if _foreign(headers):
         return PlainTextResponse("refused: this form was sent from another site", 403)
     # A body without a length could go on for ever, and is read before any route sees it.
     length = headers.get("content-length", "")
     if not length.isdigit():
         return PlainTextResponse("refused: a POST must say its length", 411)
-    return PlainTextResponse("refused: too long", 413) if int(length) > LONGEST_POST else None
+    if int(length) <= LONGEST_POST:
+        return None
+    if int(length) > LONG_POSTS.get(scope["path"], LONGEST_POST):
+        return PlainTextResponse("refused: too long", 413)
+    try:  # before it is read: only who has the token may send so much
+        request = Request(scope)
+        require_token(request, request.app.state.site.token, "a long one")
+    except HTTPException as error:
+        return PlainTextResponse(f"refused: {error.detail}", error.status_code, dict(error.headers or {}))
+    return None
 
 
 def _foreign(headers: Headers) -> bool:

@@ -66,6 +66,15 @@ templates.env.globals |= {
 
 
 @dataclass(frozen=True)
+class Advising:
+    """Folders of `models` that advise on failed tasks, the champion first; `really`: what they are sure of is taken as
+    decided."""
+
+    models: tuple[Path, ...]
+    really: bool = False
+
+
+@dataclass(frozen=True)
 class Words:
     """What people of this place say: whom to `call`, and what the `outputs` of scorers are called."""
 
@@ -74,10 +83,11 @@ class Words:
 
 
 class Tables(NamedTuple):
-    """Tables that are shown beside the store: scores of images (`scans`), and of pads."""
+    """What is shown beside the store: tables of scores of images (`scans`) and of pads, and models that `advise`."""
 
     scans: tuple[Path, ...] = ()
     pads: Path | None = None
+    advise: Advising | None = None
 
 
 @dataclass(frozen=True)

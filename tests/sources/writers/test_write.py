@@ -29,6 +29,7 @@ FILES = {
 }
 RUNS = ("sim://noble?runs=3&events=200&fault=all", "sim://pulses?kind=cloud&runs=3&pulses=50")
 TASKS = ("sim://workflows?n=60",)  # tests/sources/tasks/test_tasks.py
+TEXTS = ("sim://logbook?n=60",)  # tests/simulate/logbook/test_logbook.py
 CLOUDS = ("sim://jets?n=8",)  # tests/sources/writers/test_clouds.py
 PADS = ("sim://tpc_pads?n=400",)  # tests/sources/pads/test_pads.py
 IMAGES = (
@@ -38,7 +39,7 @@ IMAGES = (
 
 
 def test_every_simulator_is_tried() -> None:
-    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *CLOUDS, *PADS, *TASKS, *IMAGES)}
+    tried = {url.split("://")[1].split("?")[0] for url in (*FILES, *RUNS, *CLOUDS, *PADS, *TASKS, *TEXTS, *IMAGES)}
     assert set(plugins.BUILT_IN["simulators"]) == tried
 
 
@@ -189,7 +190,7 @@ def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("kind", "shape", "name", "says"),
     [
-        ("text", (), "a.h5", "samples of the kind text cannot be written"),
+        ("text", (), "a.h5", r"texts are written to .jsonl, .csv; give -o a name that ends so"),
         ("waveform", (2, 5), "a.parquet", r"waveforms are written to .h5, .hdf5, .npz; give -o a name that ends so"),
         ("table", (2,), "a", r"rows are written to .parquet, .h5, .hdf5, .npz"),
         ("image", (3, 4, 4), "a.npz", r"images are written into a folder; give -o a name without .npz"),

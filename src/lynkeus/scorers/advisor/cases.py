@@ -109,7 +109,9 @@ class Cases(NamedTuple):
         rows = sparse.csr_array((self.values, self.columns, self.starts), shape=shape)
         alike = (rows @ _unit(points).T).T
         many = min(many, alike.shape[1])
-        best = np.argsort(-alike, axis=1, kind="stable")[:, :many]
+        best = np.argpartition(-alike, many - 1, axis=1)[:, :many]  # of many thousands only few are sorted
+        order = np.argsort(-np.take_along_axis(alike, best, axis=1), axis=1, kind="stable")
+        best = np.take_along_axis(best, order, axis=1)
         return best, np.take_along_axis(alike, best, axis=1)
 
 

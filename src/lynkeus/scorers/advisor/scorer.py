@@ -138,7 +138,8 @@ class Advisor:
 
     def further(self, batch: Batch) -> dict[str, Array]:
         """Return the answer to each question, the `stage` that decided, whether to `apply` it without asking, how sure
-        (`confidence`), the `reason`, and where a decision is known whether it is `doubtful`."""
+        (`confidence`), how many of its counts are of `unknown` codes or sites, the `reason`, and where a decision is
+        known whether it is `doubtful`."""
         points, (first, *more) = self._points(batch), self.heads.items()
         scores = self.learned_.of(points)
         own = scores[:, : len(first[1])]
@@ -152,7 +153,10 @@ class Advisor:
         found["stage"] = np.where(answer == self.learned_.stages.usual, 1, 2)
         found["confidence"] = sure
         found["apply"] = sure >= min(self.learned_.promise.confidence, NEVER)
-        seen = patterns(self.vocabulary_.entries(batch.packed), self.vocabulary_)
+        entries = self.vocabulary_.entries(batch.packed)
+        new = (entries.code == len(self.vocabulary_.codes)) | (entries.site == len(self.vocabulary_.sites))
+        found["unknown"] = np.bincount(entries.task[new], minlength=entries.n)
+        seen = patterns(entries, self.vocabulary_)
         found["reason"] = np.array(
             [told(one, self.patterns_, int(k), first[1]) for one, k in zip(seen, answer.tolist(), strict=True)]
         )

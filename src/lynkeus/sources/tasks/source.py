@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +22,22 @@ BATCH = 2000
 HEAD = 65_536  # bytes in which the first task must begin
 
 
-class TaskSource:
-    """The tasks of `files`, in their order. Meta: `task`, the name of each, and each parameter as text, '' where a task
-    does not have it. `messages` says what was left out. Raises SourceError naming the file, and of JSON the line.
+class TaskRecords:
+    """Tasks that were read, in their order. Meta: `task`, the name of each, and each parameter as text, '' where a task
+    does not have it. `messages` says what was left out. Raises SourceError naming `where`, if a task is there twice.
     """
 
     schema = TASKS
     start_ns = None
 
-    def __init__(self, path: Path) -> None:
-        self.files = tuple(files_in(path))
-        if not self.files:
-            raise SourceError(f"{path}: holds no file of {', '.join(ENDINGS)}; check the path")
-        self.notes: Counter[str] = Counter()
-        self._records = self._read()
-        names = Counter(record.name for record in self._records)
+    def __init__(self, records: Sequence[Record], where: str, notes: Counter[str] | None = None) -> None:
+        self.notes: Counter[str] = Counter() if notes is None else notes
+        self.records = records
+        names = Counter(record.name for record in records)
         twice = [name for name, many in names.items() if many > 1]
         if twice:
-            raise SourceError(f"{path}: the task {twice[0]!r} is there twice ({len(twice)} such); keep one of each")
-        self._known = sorted({name for record in self._records for name in record.parameters})
+            raise SourceError(f"{where}: the task {twice[0]!r} is there twice ({len(twice)} such); keep one of each")
+        self._known = sorted({name for record in records for name in record.parameters})
 
     @property
     def messages(self) -> list[str]:
@@ -48,21 +45,32 @@ class TaskSource:
         return [f"{what}: {count}" for what, count in self.notes.items()]
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self.records)
 
     def __iter__(self) -> Iterator[Batch]:
-        for first in range(0, len(self._records), BATCH):
-            part = self._records[first : first + BATCH]
+        for first in range(0, len(self.records), BATCH):
+            part = self.records[first : first + BATCH]
             meta = {name: np.array([one.parameters.get(name, "") for one in part]) for name in self._known}
             meta[TASK] = np.array([one.name for one in part])
             yield counted([one.keys for one in part], [one.counts for one in part], meta)
 
-    def _read(self) -> list[Record]:
+
+class TaskSource(TaskRecords):
+    """The tasks of `files`. Raises SourceError naming the file, and of JSON the line."""
+
+    def __init__(self, path: Path) -> None:
+        self.files = tuple(files_in(path))
+        if not self.files:
+            raise SourceError(f"{path}: holds no file of {', '.join(ENDINGS)}; check the path")
+        notes: Counter[str] = Counter()
+        super().__init__(self._read(notes), str(path), notes)
+
+    def _read(self, notes: Counter[str]) -> list[Record]:
         records: list[Record] = []
         for file in self.files:
             with one_line(file, mend="write it again"):
                 for name, found in _tasks_of(file):
-                    records.append(record_of(name, found, self.notes, str(file)))
+                    records.append(record_of(name, found, notes, str(file)))
         if not records:
             raise SourceError(f"{self.files[0]}: holds no task; there is nothing to read")
         return records
@@ -98,12 +106,12 @@ def _tasks_of(file: Path) -> Iterator[tuple[str, Any]]:
         if lines:
             for number, line in enumerate(text, 1):
                 if line.strip():
-                    yield from _named(_parsed(line, file, number), file, f"{file.stem}:{number}")
+                    yield from named_tasks(_parsed(line, file, number), file, f"{file.stem}:{number}")
         else:
-            yield from _named(_parsed(text.read(), file, 1), file, file.stem)
+            yield from named_tasks(_parsed(text.read(), file, 1), file, file.stem)
 
 
-def _parsed(text: str, file: Path, first: int) -> Any:
+def _parsed(text: str, file: Path | str, first: int) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -113,7 +121,7 @@ def _parsed(text: str, file: Path, first: int) -> Any:
         raise SourceError(f"{file}: is nested too deep; write a task as parameters and errors") from error
 
 
-def _named(found: Any, file: Path, alone: str) -> Iterator[tuple[str, Any]]:
+def named_tasks(found: Any, file: Path | str, alone: str) -> Iterator[tuple[str, Any]]:
     """Yield tasks: of a table by name, of a list, or one that stands alone."""
     if isinstance(found, list):
         for number, one in enumerate(found, 1):

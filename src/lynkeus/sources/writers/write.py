@@ -19,6 +19,7 @@ from lynkeus.sources.writers.clouds import (
 from lynkeus.sources.writers.files import write_hdf5, write_npz, write_parquet
 from lynkeus.sources.writers.folders import write_images, write_runs
 from lynkeus.sources.writers.tasks import write_tasks
+from lynkeus.sources.writers.texts import write_text_csv, write_text_lines
 from lynkeus.transforms.pads.spectra import is_of_pads
 
 JETS = "packed clouds"
@@ -33,10 +34,11 @@ CLOUDS: dict[str, Callable[[Source, Path], int]] = {
     ".root": write_cloud_root,
 }  # fmt: skip
 TASKS: dict[str, Callable[[Source, Path], int]] = {".json": write_tasks}
+TEXTS: dict[str, Callable[[Source, Path], int]] = {".jsonl": write_text_lines, ".csv": write_text_csv}
 FOLDERS: dict[str, Callable[[Source, Path], int]] = {"cloud": write_runs, "image": write_images}
 CALLED = {
     "cloud": "runs", JETS: "jets", MAPS: "maps", "image": "images", "table": "rows", "waveform": "waveforms",
-    "histogram": "histograms", "hit": "hits", SPECTRA: "pads", "counts": "tasks",
+    "histogram": "histograms", "hit": "hits", SPECTRA: "pads", "counts": "tasks", "text": "texts",
 }  # fmt: skip
 
 
@@ -98,4 +100,4 @@ def kind_of(schema: Schema) -> str:
 
 
 def _files(kind: str) -> dict[str, Callable[[Source, Path], int]]:
-    return {JETS: CLOUDS, SPECTRA: PADS, "counts": TASKS}.get(kind, FILES)
+    return {JETS: CLOUDS, SPECTRA: PADS, "counts": TASKS, "text": TEXTS}.get(kind, FILES)

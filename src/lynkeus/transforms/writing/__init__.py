@@ -1,0 +1,1 @@
+"""How a text for readers is written: sub-scores with their marks in the text, and what would help most."""
