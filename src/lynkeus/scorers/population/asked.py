@@ -13,7 +13,9 @@ from lynkeus.core.run_calibration import SCALE, RunCalibration
 from lynkeus.scorers.population.trials import TINY
 from lynkeus.scorers.population.view import QUESTIONS, Asked
 
-FEW, AGREE = 20, 3.0  # runs; times the mean score by theory, up to which so few agree with it
+FEW = 40  # good runs, up to which they may agree with the tests
+AGREE = 4.0  # times the mean score by the tests, up to which held-out runs agree with them
+ODDEST = 0.01  # times among all held-out runs that the oddest may be expected by the tests, and agree
 
 
 class AskedRun(NamedTuple):
@@ -35,13 +37,14 @@ class AskedRun(NamedTuple):
 
 def calibrated(good: Sequence[AskedRun]) -> RunCalibration | None:
     """Return how small p-values good runs have that were not learned from: runs differ in more ways than tests of their
-    events know. None for too few, and where few agree with the tests: the five runs that
-    half of ten leave to learn from make what is held out look odder than it is.
+    events know. None for too few, and where few agree with the tests, on average and the oddest of them: a
+    part of the runs is less to learn from, so that what is held out looks odder than it is, and few support no verdict.
 
     Its own p-values have no floor, so that of two odd runs the odder one has the smaller.
     """
     scores = -np.log10([run.p_value() for run in good])
-    if len(scores) < FEW and scores.mean() < AGREE * SCALE:
+    agree = scores.mean() < AGREE * SCALE and scores.max() < np.log10(len(scores) / ODDEST)
+    if len(scores) <= FEW and agree:
         return None
     try:
         return replace(RunCalibration.fit(scores, theory=True), rarest=0.0)

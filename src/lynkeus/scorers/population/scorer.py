@@ -54,6 +54,9 @@ FEWEST_TO_SHARE = 40  # views from which several processes learn them
 LEARNED = "learned.json"
 
 
+FIFTHS, HALVES_FROM = 5, 20  # parts that are held out one after the other; runs from which two are enough
+
+
 @dataclass
 class Population:
     """`anomaly` of a run: -log10 of how often a good run of as many events has any population as odd as its oddest.
@@ -104,22 +107,25 @@ class Population:
         else:
             far = []
         many = len(asked) > MANY_RUNS
-        self.calibration_ = calibrated(asked[1::2] + far) if many else self._calibrated_by_halves(scaled, groups)
+        self.calibration_ = calibrated(asked[1::2] + far) if many else self._calibrated_by_parts(scaled, groups)
         return self
 
-    def _calibrated_by_halves(self, scaled: list[Floats], groups: list[Array]) -> RunCalibration | None:
-        """Return how small p-values good runs have by what is learned of the other half of them; None for too few."""
+    def _calibrated_by_parts(self, scaled: list[Floats], groups: list[Array]) -> RunCalibration | None:
+        """Return how small p-values good runs have by what is learned of the others: of few runs by fifths, since half
+        of them knows too little of how runs differ, else by halves. None for too few."""
         if len(scaled) < 2 * FEWEST_RUNS:
             return None
         found: list[AskedRun] = []
-        for half in (0, 1):
-            other, held_out = replace(self), slice(1 - half, None, 2)
+        parts = FIFTHS if len(scaled) < HALVES_FROM else 2
+        for part in range(parts):
+            other, held_out = replace(self), [k for k in range(len(scaled)) if k % parts == part]
+            learned = [k for k in range(len(scaled)) if k % parts != part]
             other.groups_ = self.groups_
             try:
-                other._learn(scaled[half::2], groups[half::2])
+                other._learn([scaled[k] for k in learned], [groups[k] for k in learned])
             except SchemaError:
-                return None  # no more can be learned from half of the events
-            found += [other._ask(*run) for run in zip(scaled[held_out], groups[held_out], strict=True)]
+                return None  # no more can be learned from a part of the events
+            found += [other._ask(scaled[k], groups[k]) for k in held_out]
         return calibrated(found)
 
     def _learn(self, scaled: list[Floats], groups: list[Array]) -> list[AskedRun]:
