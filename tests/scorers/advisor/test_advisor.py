@@ -100,6 +100,7 @@ def test_unknown_codes_and_empty_tasks_go_on(fitted: Fitted) -> None:
     found = advice(fitted, odd)
     assert np.isfinite(found["p_acdc"]).all()
     assert "no errors" in found["reason"][1]
+    assert not found["apply"][1]
 
 
 def test_a_promise_is_kept_or_not_made() -> None:

@@ -30,7 +30,6 @@ from lynkeus.scorers.advisor.cases import MOST_CASES, Cases, count_patterns, pat
 from lynkeus.scorers.advisor.features import Vocabulary
 from lynkeus.scorers.advisor.learners import IMBALANCE, KINDS
 from lynkeus.scorers.advisor.learning import Learned, learn_all
-from lynkeus.scorers.advisor.promise import NEVER
 from lynkeus.transforms.counts import COUNTS, KEYS
 
 LEARNED = "learned.json"  # words: of the vocabulary, patterns, and decisions that are doubtful
@@ -152,7 +151,8 @@ class Advisor:
             start += len(words)
         found["stage"] = np.where(answer == self.learned_.stages.usual, 1, 2)
         found["confidence"] = sure
-        found["apply"] = sure >= min(self.learned_.promise.confidence, NEVER)
+        # Of a task without errors nothing is known but that most tasks are usual.
+        found["apply"] = (sure >= self.learned_.promise.confidence) & (batch.packed.groups[KEYS].lengths > 0)
         entries = self.vocabulary_.entries(batch.packed)
         new = (entries.code == len(self.vocabulary_.codes)) | (entries.site == len(self.vocabulary_.sites))
         found["unknown"] = np.bincount(entries.task[new], minlength=entries.n)
