@@ -24,6 +24,7 @@ CONTRACT = {
     "generate": {"-o", "-n"},
     "search": {"-o", "--unblind"},
     "scale-factors": {"--output-class", "-o"},
+    "write-check": {"--language", "-o"},
 }
 
 

@@ -52,8 +52,6 @@ RARE = 0.05  # p-value of a run from which hypotheses are fitted to it
 RARE_BESIDE = 0.001  # p-value of a view from which it has hypotheses of its own beside that of the oddest
 FEWEST_TO_SHARE = 40  # views from which several processes learn them
 LEARNED = "learned.json"
-
-
 FIFTHS, HALVES_FROM = 5, 20  # parts that are held out one after the other; runs from which two are enough
 
 
@@ -111,22 +109,19 @@ class Population:
         return self
 
     def _calibrated_by_parts(self, scaled: list[Floats], groups: list[Array]) -> RunCalibration | None:
-        """Return how small p-values good runs have by what is learned of the others: of few runs by fifths, since half
-        of them knows too little of how runs differ, else by halves. None for too few."""
-        if len(scaled) < 2 * FEWEST_RUNS:
-            return None
+        """Return how small p-values good runs have by what is learned of others: fifths are held out of few, for
+        half of them knows too little of how runs differ, else halves. None for too few."""
         found: list[AskedRun] = []
         parts = FIFTHS if len(scaled) < HALVES_FROM else 2
-        for part in range(parts):
-            other, held_out = replace(self), [k for k in range(len(scaled)) if k % parts == part]
-            learned = [k for k in range(len(scaled)) if k % parts != part]
+        for part in range(parts if len(scaled) >= 2 * FEWEST_RUNS else 0):
+            other, learned = replace(self), [k for k in range(len(scaled)) if k % parts != part]
             other.groups_ = self.groups_
             try:
                 other._learn([scaled[k] for k in learned], [groups[k] for k in learned])
             except SchemaError:
                 return None  # no more can be learned from a part of the events
-            found += [other._ask(scaled[k], groups[k]) for k in held_out]
-        return calibrated(found)
+            found += [other._ask(*run) for run in zip(scaled[part::parts], groups[part::parts], strict=True)]
+        return calibrated(found) if found else None
 
     def _learn(self, scaled: list[Floats], groups: list[Array]) -> list[AskedRun]:
         """Fit the views and the shares of groups and missing values on scaled runs (n, column); return what is said of
