@@ -67,7 +67,7 @@ def test_scores_that_do_not_fit_leave_the_old_ones(lynkeus: Run, orbits: Any, fu
 
 
 def test_a_store_that_is_full_keeps_what_it_has(lynkeus: Run, orbits: Any, full: Any) -> None:
-    with full(250_000) as folder:
+    with full(350_000) as folder:
         url = f"sqlite:///{folder / 'w.db'}"
         line = lynkeus("watch", orbits.model, orbits.later, "--store", url).line
         assert any(reason in line for reason in FULL), line

@@ -81,7 +81,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(lynkeus: Run, tmp_path: Path) 
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     lines = {
-        ("tokamak", "-o", "a.h5"): "no simulator called 'tokamak'; there are: cavity, hydro, inspection, jets",
+        ("tokamak", "-o", "a.h5"): "no simulator called 'tokamak'; there are: cavity, htautau, hydro, inspection, jets",
         ("orbit?colour=red", "-o", "a.h5"): "sim://orbit?colour=red: got an unexpected keyword argument 'colour'",
         ("sim://orbit?hours=-1", "-o", "a.h5"): "hours and batch must be positive",
         ("mqtt://host", "-o", "a.h5"): "mqtt://host: is no simulator; see lynkeus list simulators",

@@ -9,7 +9,6 @@ import numpy as np
 import sqlalchemy as sa
 
 from lynkeus.core.batch import Array, Floats
-from lynkeus.metrics.rates import wilson_interval
 from lynkeus.monitor.advice.decisions import ACCEPTED, CHANGED
 from lynkeus.monitor.advice.tables import ops_advice, ops_decision
 from lynkeus.monitor.store import Store
@@ -35,6 +34,8 @@ class Share(NamedTuple):
     @classmethod
     def of(cls, right: Array) -> Share:
         """Count what is right."""
+        from lynkeus.metrics.rates import wilson_interval  # it brings SciPy, which pages do without
+
         hits, trials = int(np.sum(right)), len(right)
         return cls(hits, trials, *(wilson_interval(hits, trials) if trials else (0.0, 1.0)))
 

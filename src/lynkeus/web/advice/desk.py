@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lynkeus.core import Compares, Describes, Heads, SettingsError, SourceError
-from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.score import identity
 from lynkeus.monitor.advice.decisions import record_applied
 from lynkeus.monitor.advice.open_tasks import Advice, Task, keep_advice, keep_tasks, unadvised
 from lynkeus.monitor.store import Store
-from lynkeus.sources.tasks.record import Record, record_of
-from lynkeus.sources.tasks.source import TaskRecords, named_tasks
+
+if TYPE_CHECKING:  # what reads models and files is imported where there is a desk
+    from lynkeus.fitting.fitted import Fitted
+    from lynkeus.sources.tasks.record import Record
 
 KIND = "counts"  # of samples: failed tasks
 VERSION = 12  # letters of the checksum of a model that are shown
@@ -43,6 +43,9 @@ class Adviser:
     @classmethod
     def load(cls, folder: Path) -> Adviser:
         """Read a model folder. Raises ModelError, and SettingsError for a model of something else."""
+        from lynkeus.fitting.fitted import Fitted
+        from lynkeus.fitting.score import identity
+
         fitted = Fitted.load(folder)
         scorer = fitted.scorer
         kind = fitted.view.schema.kind
@@ -79,6 +82,8 @@ class Adviser:
         return found
 
     def _part(self, records: Sequence[Record]) -> list[Advice]:
+        from lynkeus.sources.tasks.source import TaskRecords
+
         said: list[dict[str, Any]] = []
         for scored in self.fitted.score(TaskRecords(records, "the tasks")):
             scorer = self.fitted.scorer
@@ -118,6 +123,8 @@ class Desk:
     @classmethod
     def open(cls, folders: Sequence[Path], store: Store, really: bool = False) -> Desk:
         """Load models, and advise on what is open in the store and they have not seen."""
+        from lynkeus.sources.tasks.record import record_of
+
         desk = cls([Adviser.load(folder) for folder in folders], store, really)
         for one in desk.advisers:
             waiting = unadvised(store, one.version)
@@ -130,6 +137,9 @@ class Desk:
     def read(self, found: Any, where: str = "the tasks") -> tuple[list[Task], list[Record], list[str]]:
         """Return tasks of parsed JSON, one or many, and what was left out. Raises SourceError naming a task that is
         none."""
+        from lynkeus.sources.tasks.record import record_of
+        from lynkeus.sources.tasks.source import TaskRecords, named_tasks
+
         notes: Counter[str] = Counter()
         named = [(self._name(name, one), one) for name, one in named_tasks(found, where, "")]
         records = [record_of(name, one, notes, where) for name, one in named]

@@ -14,10 +14,6 @@ from lynkeus.core import Array, Batch, Floats, LynkeusError
 from lynkeus.monitor.opinions import Opinion, opinions
 from lynkeus.monitor.store import Store
 from lynkeus.pads.table import PadTable, read_pad_table
-from lynkeus.sources import open_source
-from lynkeus.transforms.pads.clusters import clusters_of
-from lynkeus.transforms.pads.neighbours import neighbours_of
-from lynkeus.transforms.pads.spectra import edges_of
 
 MOST_CLUSTERS = 200
 PITCH = 1.0
@@ -79,6 +75,8 @@ class ShownPads:
     @cached_property
     def clusters(self) -> list[dict[str, Any]]:
         """Return the clusters of problematic pads, the largest first: size, class, card, and the frame around them."""
+        from lynkeus.transforms.pads.clusters import clusters_of
+
         columns = self.table.columns
         found = clusters_of(columns, ~columns["good"].astype(bool), columns["class"])
         x, y = self.column("x"), self.column("y")
@@ -109,6 +107,8 @@ class ShownPads:
 
     @cached_property
     def _batch(self) -> Batch | None:
+        from lynkeus.sources import open_source
+
         data, layout = self.table.about.get("data"), self.table.about.get("layout")
         if not data:
             return None
@@ -121,6 +121,8 @@ class ShownPads:
 
     @cached_property
     def _near(self) -> Array:
+        from lynkeus.transforms.pads.neighbours import neighbours_of
+
         return neighbours_of(self.table.columns, 8)
 
     @cached_property
@@ -134,6 +136,8 @@ class ShownPads:
     def spectrum(self, number: int) -> dict[str, Any] | None:
         """Return the spectrum of a pad, the mean of its neighbours and of all good pads; None where the spectra are
         not where they were."""
+        from lynkeus.transforms.pads.spectra import edges_of
+
         if self._batch is None:
             return None
         counts = self._batch.values[:, 1:-1]
