@@ -50,6 +50,7 @@ def serve_pages(options: ServeOptions) -> None:
 def _advising(options: ServeOptions) -> Advising | None:
     """Return the models that advise, where there are any. Raises SettingsError for what makes no sense."""
     from lynkeus.core import SettingsError
+    from lynkeus.files.model_folder import verify_model
     from lynkeus.web.site import Advising
 
     if options.advise is None:
@@ -59,4 +60,6 @@ def _advising(options: ServeOptions) -> Advising | None:
     models = tuple(Path(name.strip()) for name in options.advise.split(",") if name.strip())
     if not models or len(set(models)) != len(models):
         raise SettingsError(f"--advise {options.advise}: name one model, or several different ones with commas")
+    for model in models:  # before a store is made for one that is not there
+        verify_model(model)
     return Advising(models, options.apply)

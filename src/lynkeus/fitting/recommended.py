@@ -19,6 +19,8 @@ OF = {  # what the data are, in words: the scorer
     "runs of histograms": "beta_binomial",
     "jets of known classes": "particle_net",
     "hits": "hit_filter",
+    "failed tasks": "advisor",
+    "texts": "text",
 }
 
 
@@ -44,4 +46,4 @@ def _what(source: Source, window: int) -> str:
         return "pulses of an RF cavity" if PULSES in source.schema.names else "waveforms"
     if kind == "cloud" and source.schema.shape == (None, None):
         return "jets of known classes"
-    return {"image": "images", "hit": "hits"}.get(kind, kind)
+    return {"image": "images", "hit": "hits", "counts": "failed tasks", "text": "texts"}.get(kind, kind)

@@ -8,6 +8,7 @@ from typing import Any
 
 from lynkeus.core.errors import SettingsError
 from lynkeus.sources.clouds.columns import nearest
+from lynkeus.sources.clouds.fields import require_known, table_in, text_in
 from lynkeus.transforms.expressions import Expression, parse
 
 WAYS = ("up", "down")
@@ -50,15 +51,15 @@ class EventLayout:
 def event_layout(given: Mapping[str, Any], name: str) -> EventLayout:
     """Return the table [events] of a layout. Raises SettingsError naming the field."""
     where = f"{name}: events"
-    _known(given, [own.name for own in fields(EventLayout)], where)
-    weights = {key: _ways(own, f"{where}.weights.{key}") for key, own in _table(given, "weights", where).items()}
-    shifted = {key: _shifts(own, f"{where}.shifted.{key}") for key, own in _table(given, "shifted", where).items()}
+    require_known(given, [own.name for own in fields(EventLayout)], where)
+    weights = {key: _ways(own, f"{where}.weights.{key}") for key, own in table_in(given, "weights", where).items()}
+    shifted = {key: _shifts(own, f"{where}.shifted.{key}") for key, own in table_in(given, "shifted", where).items()}
     named = {part: _named(given, part, where) for part in ("columns", "variables", "observers", "processes", "regions")}
     found = EventLayout(
-        _text(given, "tree", where), _one(given.get("select"), f"{where}.select"),
+        text_in(given, "tree", where), _one(given.get("select"), f"{where}.select"),
         _one(given.get("weight"), f"{where}.weight"), named["columns"], named["variables"], named["observers"],
         named["processes"], named["regions"],
-        {str(key): str(own) for key, own in _table(given, "files", where).items()}, weights, shifted,
+        {str(key): str(own) for key, own in table_in(given, "files", where).items()}, weights, shifted,
     )  # fmt: skip
     _check(found, where)
     return found
@@ -98,28 +99,8 @@ def _shifts(given: Any, where: str) -> Mapping[str, Named]:
 
 def _named(given: Mapping[str, Any], key: str, where: str) -> dict[str, Expression]:
     return {str(name): parse(own if isinstance(own, str) else str(own), f"{where}.{key}.{name}")
-            for name, own in _table(given, key, where).items()}  # fmt: skip
+            for name, own in table_in(given, key, where).items()}  # fmt: skip
 
 
 def _one(given: Any, where: str) -> Expression | None:
     return None if given is None or given == "" else parse(given if isinstance(given, str) else str(given), where)
-
-
-def _known(given: Mapping[str, Any], known: list[str], where: str) -> None:
-    for key in given:
-        if key not in known:
-            raise SettingsError(f"{where}.{key}: no such field{nearest(key, known)}; there are: {', '.join(known)}")
-
-
-def _table(given: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    found = given.get(key, {})
-    if not isinstance(found, Mapping):
-        raise SettingsError(f"{where}.{key}: must be a table, got {found!r}")
-    return found
-
-
-def _text(given: Mapping[str, Any], key: str, where: str) -> str:
-    found = given.get(key, "")
-    if not isinstance(found, str):
-        raise SettingsError(f"{where}.{key}: must be text, got {found!r}")
-    return found

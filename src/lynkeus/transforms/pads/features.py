@@ -87,19 +87,6 @@ def _between(seen: Floats, expected: Floats, log_gain: Floats, template: Templat
     return (own - of_it) / np.sqrt(of_it + 1.0), np.log((own + 1.0) / (of_it + 1.0))
 
 
-def place_numbers(
-    log_counts: Floats, log_gain: Floats, border: Floats, beside: tuple[Floats, Floats], usual: tuple[float, float],
-    bad: tuple[Floats, Floats],
-) -> Floats:  # fmt: skip
-    """Return (n, PLACE): counts and gain less those of the neighbours (`beside`), the gain less the usual one in its
-    spreads (`usual`), how far from the border, and which shares of neighbours and of the card are `bad`."""
-    counts, gain = beside
-    centre, spread = usual
-    return np.stack(
-        [log_counts - counts, (log_gain - gain) / spread, (log_gain - centre) / spread, border, *bad], axis=1
-    ).astype(np.float32)
-
-
 def columns_of(names: tuple[str, ...]) -> Array:
     """Return the places of some of the numbers of SHAPE and PLACE, those of PLACE behind the others."""
     every = (*SHAPE, *PLACE)

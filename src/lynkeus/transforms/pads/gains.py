@@ -62,16 +62,6 @@ def _peak_of(likelihood: Floats, grid: Floats) -> tuple[Floats, Floats]:
     return grid[best] + x * STEP, STEP / np.sqrt(bend)
 
 
-def cramer_rao(template: Template, log_gain: Floats, entries: Floats, shapes: Floats | None = None) -> Floats:
-    """Return (n,) the smallest standard deviation that the logarithm of a gain can have, by the information that
-    so many counts of this shape hold."""
-    whole = (template.shapes() if shapes is None else shapes)[:, template.lowest :]
-    shape = whole / np.maximum(whole.sum(axis=1, keepdims=True), TINY)
-    slope = np.gradient(shape, STEP, axis=0)
-    information = (slope**2 / np.maximum(shape, 1e-9)).sum(axis=1)
-    return 1.0 / np.sqrt(np.maximum(np.interp(log_gain, template.gains, information) * entries, TINY))
-
-
 def correlated_gains(counts: Floats, template: Template, usual: Floats) -> Floats:
     """Return (n,) logarithms of gains by the shift at which a spectrum is most like that of all, `usual` (bins,):
     blunt, and hardly moved by what spoils a fit."""

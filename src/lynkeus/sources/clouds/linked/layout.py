@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lynkeus.core.errors import SettingsError
-from lynkeus.sources.clouds.columns import nearest
+from lynkeus.sources.clouds.fields import require_known, table_in, text_in
 from lynkeus.transforms.expressions import Expression, parse
 
 Choice = tuple[Expression, ...]  # of these the first whose columns all files have
@@ -71,17 +71,17 @@ class Linked:
 def linked(given: Mapping[str, Any], name: str) -> Linked:
     """Return the table [clouds] of a layout. Raises SettingsError naming the field."""
     where = f"{name}: clouds"
-    _known(given, Linked, where)
+    require_known(given, [own.name for own in fields(Linked)], where)
     groups = given.get("groups", [])
     if not isinstance(groups, list | tuple):
         raise SettingsError(f"{where}.groups: must be tables, written [[clouds.groups]]")
     found = Linked(
-        _text(given, "sample", where), _text(given, "tree", where), _choice(given.get("select"), f"{where}.select"),
-        {str(k): _choice(own, f"{where}.classes.{k}") for k, own in _table(given, "classes", where).items()},
-        {str(k): _choice(own, f"{where}.observers.{k}") for k, own in _table(given, "observers", where).items()},
-        {str(k): parse(own, f"{where}.variables.{k}") for k, own in _table(given, "variables", where).items()},
+        text_in(given, "sample", where), text_in(given, "tree", where), _choice(given.get("select"), f"{where}.select"),
+        {str(k): _choice(own, f"{where}.classes.{k}") for k, own in table_in(given, "classes", where).items()},
+        {str(k): _choice(own, f"{where}.observers.{k}") for k, own in table_in(given, "observers", where).items()},
+        {str(k): parse(own, f"{where}.variables.{k}") for k, own in table_in(given, "variables", where).items()},
         tuple(_group(own, f"{where}.groups") for own in groups),
-        {str(k): str(own) for k, own in _table(given, "files", where).items()}, _text(given, "label", where),
+        {str(k): str(own) for k, own in table_in(given, "files", where).items()}, text_in(given, "label", where),
     )  # fmt: skip
     if bool(found.sample) != bool(found.groups):
         raise SettingsError(f"{where}: a sample needs groups of particles, and groups need a sample, such as Jet")
@@ -97,8 +97,8 @@ def _group(given: Any, where: str) -> LinkedGroup:
     if not isinstance(given, Mapping) or not isinstance(given.get("name"), str) or not given["name"]:
         raise SettingsError(f"{where}: each must be a table with a name")
     where = f"{where}.{given['name']}"
-    _known(given, LinkedGroup, where)
-    features = {str(k): _choice(own, f"{where}.features.{k}") for k, own in _table(given, "features", where).items()}
+    require_known(given, [own.name for own in fields(LinkedGroup)], where)
+    features = {str(k): _choice(own, f"{where}.features.{k}") for k, own in table_in(given, "features", where).items()}
     if not features:
         raise SettingsError(f"{where}.features: is missing; give NAME = EXPRESSION")
     length, radius = given.get("length"), given.get("radius", 0.4)
@@ -107,11 +107,11 @@ def _group(given: Any, where: str) -> LinkedGroup:
     if isinstance(radius, bool) or not isinstance(radius, int | float) or radius <= 0:
         raise SettingsError(f"{where}.radius: must be above 0, got {radius!r}")
     order = given.get("order", [])
-    index = {str(k): _texts(own, f"{where}.index.{k}") for k, own in _table(given, "index", where).items()}
-    of = {str(k): str(own) for k, own in _table(given, "of", where).items()}
+    index = {str(k): _texts(own, f"{where}.index.{k}") for k, own in table_in(given, "index", where).items()}
+    of = {str(k): str(own) for k, own in table_in(given, "of", where).items()}
     found = LinkedGroup(
-        given["name"], features, _text(given, "links", where), _text(given, "sample", where), of,
-        _text(given, "near", where), float(radius), index, _choice(given.get("select"), f"{where}.select"),
+        given["name"], features, text_in(given, "links", where), text_in(given, "sample", where), of,
+        text_in(given, "near", where), float(radius), index, _choice(given.get("select"), f"{where}.select"),
         tuple(_choice(own, f"{where}.order") for own in (order if isinstance(order, list | tuple) else [order])),
         length, bool(given.get("optional", False)),
     )  # fmt: skip
@@ -126,27 +126,6 @@ def _choice(given: Any, where: str) -> Choice:
         return ()
     found = given if isinstance(given, list | tuple) else [given]
     return tuple(parse(own if isinstance(own, str) else str(own), where) for own in found)
-
-
-def _known(given: Mapping[str, Any], cls: Any, where: str) -> None:
-    known = [own.name for own in fields(cls)]
-    for key in given:
-        if key not in known:
-            raise SettingsError(f"{where}.{key}: no such field{nearest(key, known)}; there are: {', '.join(known)}")
-
-
-def _table(given: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    found = given.get(key, {})
-    if not isinstance(found, Mapping):
-        raise SettingsError(f"{where}.{key}: must be a table, got {found!r}")
-    return found
-
-
-def _text(given: Mapping[str, Any], key: str, where: str) -> str:
-    found = given.get(key, "")
-    if not isinstance(found, str):
-        raise SettingsError(f"{where}.{key}: must be text, got {found!r}")
-    return found
 
 
 def _texts(given: Any, where: str) -> tuple[str, ...]:
