@@ -13,7 +13,7 @@ NAMES = [
     "Calibration", "CalibrationError", "Case", "Check", "Compares", "Comparison", "concatenate", "Describes",
     "Evidence", "Exports", "Finding", "Findings", "Finds", "Floats", "Generates", "GoodPatch", "Group", "Heads",
     "JudgesPlots", "KINDS", "LastBatch", "LynkeusError", "Measures", "ModelError", "NOTHING", "OpenAlarm", "Outcome",
-    "Packed", "Part", "Plot", "PlotRecord", "Point", "Refers", "RunRecord", "Schema", "SchemaError", "Scorer", "Scores",
+    "Packed", "Part", "Plot", "PlotRecord", "Point", "Refers", "Refines", "RunRecord", "Schema", "SchemaError", "Scorer", "Scores",
     "SettingsError", "Source", "SourceError", "Spot", "Standing", "Stands", "StoreError", "Study", "Tagged",
     "Tagging", "Tags", "Tail", "TimesNs", "Tracking", "Unseen", "Verdict", "Watches",
 ]  # fmt: skip

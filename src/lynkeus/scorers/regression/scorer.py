@@ -36,7 +36,7 @@ from lynkeus.networks.build import architecture
 from lynkeus.networks.maps.local import LocalMean
 from lynkeus.networks.maps.padding import rings_of
 from lynkeus.scorers.regression.read import Known, read_known
-from lynkeus.scorers.regression.task import Estimates
+from lynkeus.training.estimates import Estimates
 from lynkeus.training import History, KnownSet, TrainSettings, in_chunks, session, train
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.boosted import Boosted, boosted_regressors
