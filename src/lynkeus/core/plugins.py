@@ -117,6 +117,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "asimov_loss": "lynkeus.studies.asimov_loss.study:asimov_loss [learn]",
         "spinodal": "lynkeus.studies.spinodal.study:spinodal [learn,matter]",
         "eos_meter": "lynkeus.studies.eos_meter.study:eos_meter [learn,matter]",
+        "super_resolution": "lynkeus.studies.super_resolution.study:super_resolution [learn,vision]",
+        "scalar_field": "lynkeus.studies.scalar_field.study:scalar_field [learn,matter]",
         "scale_factors": "lynkeus.studies.scale_factors.study:scale_factors [learn,hep]",
         "tpc_pads": "lynkeus.studies.tpc_pads.study:tpc_pads",
         "hit_filter": "lynkeus.studies.hit_filter.study:hit_filter [learn]",

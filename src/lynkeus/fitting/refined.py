@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,9 @@ class Refined:
 
     @property
     def schema(self) -> Schema:
-        """Return that of the fine images that the model has seen."""
-        return self.fitted.view.schema
+        """Return that of the fine images that the model has seen; a spread is no picture."""
+        own = self.fitted.view.schema
+        return own if self.give != "spread" else replace(own, names=tuple(f"spread of {name}" for name in own.names))
 
     def __len__(self) -> int:
         return len(self.low) * self.draws  # type: ignore[arg-type]
@@ -63,7 +64,7 @@ class Refined:
         meta = {**made.meta, "low": np.arange(seen, seen + len(made)), "draw": np.full(len(made), draw)}
         if FILE in meta and self.draws > 1:
             meta[FILE] = np.array([f"{str(name).rpartition('.')[0] or name}_{draw}" for name in meta[FILE]])
-        return Batch(made.schema, made.values, meta=meta)
+        return Batch(self.schema, made.values, meta=meta)
 
 
 def refined(fitted: Fitted, given: Mapping[str, Any]) -> Refined:

@@ -21,7 +21,10 @@ SPOT = 0.01  # GeV: of one spot, so that the number of spots fluctuates as 10 % 
 CORE, TAIL, CORE_SHARE = 0.14, 1.3, 0.85  # Moliere radii, and share of the core, at the maximum of the shower
 FLUCTUATES = 0.15  # of both radii, from shower to shower
 HADRONIC = (1.2, 0.35)  # Moliere radii of the wide part of a pion, and its share of the energy
-PARTS, FAR = 3.0, 0.9  # electromagnetic parts of a pion on average, and how far they lie from its axis, in Moliere radii
+PARTS, FAR = (
+    3.0,
+    0.9,
+)  # electromagnetic parts of a pion on average; Moliere radii from its axis
 RANGES = {"n": (1, 10**8), "cells": (8, 200), "cell": (0.02, 2.0), "noise": (0.0, 10.0)}
 
 

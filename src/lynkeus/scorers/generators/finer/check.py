@@ -93,5 +93,6 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
     return [
         f"{facts['compared']} held-out images: {each}",
         f"power at the shortest wavelengths, of the true one: mean {facts['finest_power_mean']:.0%}, draws "
-        f"{facts['finest_power_sample']:.0%}; {facts['coverage']:.1%} of pixels within the stated spread (68 % is right)",
+        f"{facts['finest_power_sample']:.0%}; {facts['coverage']:.1%} of pixels within the stated spread (68 % is "
+        "right)",
     ]

@@ -21,7 +21,7 @@ from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.networks.maps.denoiser import Denoiser
 from lynkeus.networks.maps.finer import Finer
 from lynkeus.scorers.generators.diffusion import Denoising
-from lynkeus.scorers.generators.finer.check import Spreads, compared, lines_of, linear_of
+from lynkeus.scorers.generators.finer.check import Spreads, compared, linear_of, lines_of
 from lynkeus.scorers.generators.finer.mixing import Mixing
 from lynkeus.scorers.generators.finer.patches import Patches
 from lynkeus.scorers.generators.finer.pixels import SCALES, Pixels
@@ -49,10 +49,10 @@ NO_SCORES = "super_resolution makes images and scores none: lynkeus generate MOD
 
 @dataclass
 class SuperResolution:
-    """`factor`: fine pixels along an axis in place of a coarse one, which is their mean; `method` of draws: "diffusion",
-    or "network": normal, alike only within a coarse pixel; `scale`: "linear", "root" (deposits), "auto"; `patch` coarse pixels on a side of
-    the `patches` that networks learn from; `width` of these; `training` of the network, `denoising` of the diffusion
-    model."""
+    """`factor`: fine pixels along an axis in place of a coarse one, their mean; `method` of draws: "diffusion", or
+    "network": normal, alike only within a coarse pixel; `scale`: "linear", "root" (deposits), "auto"; `patch` coarse
+    pixels on a side of the `patches` that networks learn from; `width` of these; `training` of the network, `denoising`
+    of the diffusion model."""
 
     about: ClassVar[About] = About(("image",), True, "", "minutes", generates=True, constants=True)
     outputs: ClassVar[tuple[str, ...]] = ()
@@ -155,8 +155,8 @@ class SuperResolution:
         values = np.asarray(low.values)
         if low.schema.kind != "image" or values.shape[1] != self.schema_.shape[0]:
             raise SchemaError(
-                f"super_resolution was fitted on images of {self.schema_.shape[0]} channels, got a {low.schema.kind} of "
-                f"the shape {values.shape[1:]}"
+                f"super_resolution was fitted on images of {self.schema_.shape[0]} channels, not on samples of the "
+                f"kind {low.schema.kind} and the shape {values.shape[1:]}"
             )
         self._require(*values.shape[2:])
         size = max(1, AT_ONCE // (values[0].size * self.factor**2))
