@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lynkeus.cli.options import BundleOptions, images_for, screen
+from lynkeus.cli.options import BundleOptions, images_for, open_as_fitted, screen
 from lynkeus.cli.passes import Passes
-from lynkeus.core import Array, SettingsError
+from lynkeus.core import Array, Batch, SettingsError
 from lynkeus.core.extras import needing
 from lynkeus.progress import passes_bar, say
+
+COLOURS = ("grey", "red", "green", "blue")
+FEW_VALUES = 12
 
 
 def export_model(model: Path, output: Path) -> float:
@@ -51,7 +54,7 @@ def write_any_bundle(options: BundleOptions) -> None:
 
 
 def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) -> None:
-    """Features of images by a model that has them, as maps and as numbers."""
+    """Features of images, or maps, by a model that has them, as maps and as numbers."""
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.scans.latent import write_latent
 
@@ -60,13 +63,34 @@ def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) ->
         raise SettingsError(
             f"the scorer {fitted.name} has no features of whole images; fit one that has (such as inspect)"
         )
-    source = images_for(fitted, data, meta)
+    pictures = len(set(fitted.view.schema.names) & set(COLOURS)) > 0
+    source = images_for(fitted, data, meta) if pictures else fitted.prepare(open_as_fitted(fitted, data, None))
     with passes_bar(screen, "latent") as bar:
-        parts = [(fitted.scorer.features(batch), batch.meta) for batch in Passes(source, bar)]
-    found = write_latent(np.concatenate([part for part, _ in parts]), _joined([m for _, m in parts]), output)
+        parts = [(fitted.scorer.features(batch), _known(batch)) for batch in Passes(source, bar)]
+    known = _joined([m for _, m in parts])
+    if not pictures:
+        known = {"file": np.arange(len(next(iter(known.values())))).astype(str), **_few_values(known)}
+    found = write_latent(np.concatenate([part for part, _ in parts]), known, output)
     say(
         screen, [*getattr(source, "messages", ()), *(one.line() for one in found), f"{output / 'latent.png'}: the maps"]
     )
+
+
+def _known(batch: Batch) -> dict[str, Array]:
+    """Return what is known of the samples of a batch, with the names of their classes."""
+    own = dict(batch.meta) | ({} if batch.meta else {"row": np.arange(len(batch))})
+    if batch.schema.classes and batch.truth is not None:
+        own["class"] = np.array([*batch.schema.classes, ""])[np.asarray(batch.truth)]
+    return own
+
+
+def _few_values(known: Mapping[str, Array]) -> dict[str, Array]:
+    """Return columns, with numbers of which there are a few, such as the potentials of a simulation, as words."""
+    found = {}
+    for name, column in known.items():
+        few = column.dtype.kind == "f" and len(np.unique(column)) <= FEW_VALUES
+        found[name] = np.array([f"{value:g}" for value in column]) if few else column
+    return found
 
 
 def _joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

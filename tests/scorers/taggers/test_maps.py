@@ -10,7 +10,7 @@ from lynkeus.explain.prediction_difference import Conditional, prediction_differ
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.sources import InMemory
-from lynkeus.transforms.spectra import conventional, event_plane, floor_of, shares
+from lynkeus.transforms.spectra import conventional, event_plane, floor_of, harmonics, shares
 
 pytestmark = pytest.mark.slow(0.5)
 SCHEMA = Schema("image", ("pions",), ("",), (1, 10, 16), classes=("hot", "cold"))
@@ -29,7 +29,7 @@ def spectra(n: int, seed: int) -> Batch:
     return Batch(SCHEMA, values[:, None].astype(np.float32), truth=truth)
 
 
-@pytest.fixture(scope="module", params=["published", "released", "dense", "pca", "observables"])
+@pytest.fixture(scope="module", params=["harmonics", "published", "released", "dense", "pca", "observables"])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     options = SHORT if request.param in ("published", "released", "dense") else {}
     folder = tmp_path_factory.mktemp("maps") / "model"
@@ -44,6 +44,9 @@ def test_spectra_are_told_apart_however_many_particles_there_are(model: Fitted) 
     assert (scores.argmax(axis=1) == batch.truth).mean() > 0.9
     more = batch.with_values(batch.values * 7)
     assert (model.scorer.score(more).argmax(axis=1) == scores.argmax(axis=1)).mean() > 0.97  # single precision
+    features = model.scorer.features(batch)
+    assert features.shape[0] == 100
+    assert np.isfinite(features).all()
     empty = batch.with_values(np.where(np.arange(100)[:, None, None, None] == 3, 0.0, batch.values))
     assert np.isnan(model.scorer.score(empty)[3]).all()
     assert np.isfinite(np.delete(model.scorer.score(empty), 3, axis=0)).all()
@@ -95,6 +98,9 @@ def test_spectra_in_numbers() -> None:
     )
     share = shares(turned)[:, 0, 8]
     assert share[:, [0, 8]].mean() > share[:, [4, 12]].mean()
+    turned = np.roll(batch.values, 5, axis=3)[..., ::-1]
+    np.testing.assert_allclose(harmonics(turned), harmonics(batch.values), atol=1e-6)  # no angle, no mirror image
+    assert np.abs(harmonics(batch.values[:20]) - harmonics(batch.values[20:])).max() > 0.01
     counted = np.random.default_rng(0).poisson(3000 * shares(batch.values))
     assert floor_of(shares(counted)) > 100 * floor_of(shares(batch.values))
 
@@ -128,3 +134,6 @@ def test_fit_score_and_explain_from_the_command_line(tmp_path: Path, lynkeus) ->
     np.savez(data, X=batch.values[:20], y=batch.truth[:20])
     assert lynkeus("explain", model, data, "-o", page).code == 0
     assert "Where in the map" in Path(page).read_text("utf-8")
+    done = lynkeus("latent", model, data, "-o", str(tmp_path / "latent"))
+    assert done.code == 0, done.err
+    assert "tsne by class" in done.err

@@ -192,6 +192,11 @@ class Regression:
         gone = missing.reshape(len(values), -1).mean(axis=1) > 0.5
         return np.where(gone[:, None], np.nan, np.concatenate([mean, sigma], axis=1))
 
+    def features(self, batch: Batch) -> Floats:
+        """Return columns (n, many) in their spreads, of maps the moments of their channels, for a map of samples by
+        their likeness."""
+        return (moments_of(self.inputs_.of(np.asarray(batch.values))) - self.ridge_.centre) / self.ridge_.sigma
+
     def explain(self, batch: Batch, output: str) -> Evidence:
         """Return in the shape of `values` what speaks for a larger number: integrated gradients of network and ridge;
         of trees how much less it is without a channel."""

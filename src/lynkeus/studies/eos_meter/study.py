@@ -21,7 +21,7 @@ from lynkeus.studies.eos_meter.importance import MAPS, importance, importance_fi
 # Collisions to learn from, to test with the same settings, and with each of the others.
 SIZES = {"full": (1200, 200, 120), "smoke": (160, 40, 40)}
 GRID: Mapping[str, Any] = {"size": 50, "dx": 0.6}
-NETWORK = {"method": "published", "training": {"epochs": 12, "learning_rate": 3e-3}}
+NETWORK = {"method": "published", "training": {"epochs": 6, "learning_rate": 3e-3}}
 SHIFTED: Mapping[str, Mapping[str, Any]] = {
     "held out": {},
     "trento": {"initial": "trento"},
@@ -59,8 +59,7 @@ def eos_meter(smoke: bool = False) -> Comparison:
     data = (
         f"{train:,} collisions to learn from, each with its own starting time (0.4 to 1 fm), temperature of freeze-out "
         f"(125 to 150 MeV) and energy density, {held_out} others of the same settings (*held out*), and {test} by each "
-        "of the other settings in the table; `sim://hydro?size=50&dx=0.6`. The published network learned for 12 epochs, "
-        "minutes of a processor"
+        "of the other settings in the table; `sim://hydro?size=50&dx=0.6`. The published network learned for 6 epochs"
     )
     learned = InMemory(concatenate(list(HydroSource(n=train, seed=11, **given))), 500)
     case = Case(learned, InMemory(concatenate(tests), 500))

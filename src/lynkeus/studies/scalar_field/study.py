@@ -46,7 +46,7 @@ class Sizes:
 
 
 SIZES = {
-    "full": Sizes("24x10", 200, 150, 400, 20, {"epochs": 60}, {"epochs": 40}),
+    "full": Sizes("24x10", 160, 120, 300, 12, {"epochs": 40}, {"epochs": 30}),
     "smoke": Sizes("20x8", 60, 40, 100, 6, {"epochs": 3}, {"epochs": 3}),
 }
 

@@ -29,14 +29,13 @@ def inspected(model: Any, screws: Callable[[int, bool], Batch]) -> Findings:
     lines = [head, ["fine, as they were", *_shares(before), "", ""]]
     metrics = {"defects.found_before": float(before["pitted"].mean())}
     for name, give in GIVES.items():
-
-        def again(images: Batch, give: str = give) -> Batch:
-            found: Batch = model.refine(model.pair(np.asarray(images.values))[0], seed=5, give=give)
-            return found
-
-        own = _fitted(again(reference))
+        made = {
+            kind: model.refine(model.pair(np.asarray(images.values))[0], seed=5, give=give)
+            for kind, images in (("reference", reference), ("good", good), ("pitted", pitted))
+        }
+        own = _fitted(made["reference"])
         for who, (scorer, highest) in {"inspected as fine ones": (fine, limit), "inspected as such": own}.items():
-            after = {kind: _scores(scorer, again(one)) > highest for kind, one in (("good", good), ("pitted", pitted))}
+            after = {kind: _scores(scorer, made[kind]) > highest for kind in ("good", "pitted")}
             invented, lost = after["good"] & ~before["good"], before["pitted"] & ~after["pitted"]
             lines.append([f"{name}, {who}", *_shares(after), _interval(invented), _interval(lost)])
             key = f"{name}.{who}"

@@ -16,8 +16,8 @@ from lynkeus.transforms.resolution import bicubic
 
 FINEST = 2  # bands of eight
 LEVEL = (0.159, 0.841)
-DRAWS = 16  # of each image, of which it is asked how often they hold the truth
-SOME = 12  # images that are drawn so often
+DRAWS = 8  # of each image, of which it is asked how often they hold the truth
+SOME = 6  # images that are drawn so often
 
 
 def compared(model: Any, test: Batch, widths: bool = False) -> Findings:

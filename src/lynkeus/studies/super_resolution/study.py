@@ -37,7 +37,7 @@ class Sizes:
     width: int
 
 
-SIZES = {"full": Sizes(240, 100, 1500, 25, 40, 24), "smoke": Sizes(60, 20, 200, 4, 4, 12)}
+SIZES = {"full": Sizes(100, 40, 800, 15, 20, 16), "smoke": Sizes(40, 16, 150, 3, 3, 8)}
 SURFACE: Mapping[str, Any] = {"size": 96, "pixel_um": 4.0}
 
 

@@ -132,6 +132,16 @@ class MapTagger(Tagger):
         self.task_.networks.to("cpu")
         return found
 
+    def features(self, batch: Batch) -> Floats:
+        """Return columns (n, many) in their spreads that a linear method looks at, of networks all places, for a map of
+        samples by their likeness; 0 for an empty one."""
+        values = _maps(batch.values)
+        x = self.inputs(values)
+        if self.method in METERS:
+            return np.nan_to_num(x.reshape(len(x), -1).astype(float))
+        columns = self._columns(values, x)
+        return np.nan_to_num((columns - self.linear_.centre) / self.linear_.sigma)
+
     def explain(self, batch: Batch, output: str) -> Evidence:
         """Return in the shape of `values` how much less the log odds of a class are where a window of the map is not
         known but drawn from what lies around it (prediction difference analysis). It scores each map some hundred
