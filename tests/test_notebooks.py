@@ -44,8 +44,8 @@ def each(function: Any) -> Any:
     return pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in NOTEBOOKS])(function)
 
 
-def test_there_are_twelve() -> None:
-    assert sorted(int(path.name.partition("_")[0]) for path in NOTEBOOKS) == list(range(1, 13))
+def test_there_are_fourteen() -> None:
+    assert sorted(int(path.name.partition("_")[0]) for path in NOTEBOOKS) == list(range(1, 15))
 
 
 @each

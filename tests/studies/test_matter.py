@@ -53,5 +53,5 @@ def test_scalar_field_writes_the_transition_numbers_and_what_was_made(
     assert run.metrics["numbers.network.n.error"] < 0.02
     assert run.metrics["generators.Markov random field.after"] == 0
     page = run.page.read_text("utf-8")
-    assert all(title in page for title in ("### Transition", "### At potentials", "Monte Carlo, another chain"))
+    assert all(title in page for title in ("### Transition", "### At potentials", "Monte Carlo, those that"))
     assert {path.name for path in (tmp_path / "scalar_field").iterdir()} >= {"made.svg", "transition.svg"}

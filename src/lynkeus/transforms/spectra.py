@@ -66,6 +66,12 @@ def harmonics(values: Array, floor: float = LEAST) -> Floats:
     return np.concatenate(columns, axis=1)
 
 
+def even_only(values: Array) -> Floats:
+    """Return spectra (n, 1, p_T, phi) averaged with themselves half a turn on: flow of odd orders is 0."""
+    found = np.asarray(values, float)
+    return np.asarray(0.5 * (found + np.roll(found, found.shape[-1] // 2, axis=-1)))
+
+
 def event_plane(values: Array) -> Array:
     """Return (n,) by how many bins of phi spectra (n, 1, p_T, phi) are turned so that most particles fly along 0."""
     share = np.nan_to_num(shares(values))[:, 0]

@@ -10,7 +10,7 @@ from lynkeus.explain.prediction_difference import Conditional, prediction_differ
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.sources import InMemory
-from lynkeus.transforms.spectra import conventional, event_plane, floor_of, harmonics, shares
+from lynkeus.transforms.spectra import conventional, even_only, event_plane, floor_of, harmonics, shares
 
 pytestmark = pytest.mark.slow(0.5)
 SCHEMA = Schema("image", ("pions",), ("",), (1, 10, 16), classes=("hot", "cold"))
@@ -100,6 +100,10 @@ def test_spectra_in_numbers() -> None:
     assert share[:, [0, 8]].mean() > share[:, [4, 12]].mean()
     turned = np.roll(batch.values, 5, axis=3)[..., ::-1]
     np.testing.assert_allclose(harmonics(turned), harmonics(batch.values), atol=1e-6)  # no angle, no mirror image
+    lumpy = batch.values * (1 + 0.2 * np.cos(3 * np.pi / 8 * np.arange(16)))
+    share = shares(even_only(lumpy))[:, 0]
+    assert np.abs(np.fft.fft(share, axis=2)[:, :, 3]).max() < 1e-12
+    np.testing.assert_allclose(share.sum(axis=2), shares(lumpy)[:, 0].sum(axis=2))
     assert np.abs(harmonics(batch.values[:20]) - harmonics(batch.values[20:])).max() > 0.01
     counted = np.random.default_rng(0).poisson(3000 * shares(batch.values))
     assert floor_of(shares(counted)) > 100 * floor_of(shares(batch.values))
@@ -123,7 +127,8 @@ def test_density_maps_by_each_method_and_bad_input() -> None:
         fit(InMemory(small), FitSettings("eos_meter", SHORT))
 
 
-def test_fit_score_and_explain_from_the_command_line(tmp_path: Path, lynkeus) -> None:
+def test_fit_score_and_explain_from_the_command_line(tmp_path: Path, lynkeus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lynkeus.scans.latent._umap", lambda components, seed: components[:, :2])  # it takes long
     batch = spectra(260, 1)
     data, model, page = (str(tmp_path / name) for name in ("d.npz", "M", "report.html"))
     np.savez(data, X=batch.values, y=batch.truth)  # plain arrays, without a schema

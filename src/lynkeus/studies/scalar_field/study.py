@@ -46,7 +46,7 @@ class Sizes:
 
 
 SIZES = {
-    "full": Sizes("24x10", 160, 120, 300, 12, {"epochs": 40}, {"epochs": 30}),
+    "full": Sizes("24x10", 160, 120, 300, 12, {"epochs": 50, "batch_size": 12}, {"epochs": 40, "batch_size": 8}),
     "smoke": Sizes("20x8", 60, 40, 100, 6, {"epochs": 3}, {"epochs": 3}),
 }
 
@@ -65,7 +65,8 @@ def scalar_field(smoke: bool = False) -> Inquiry:
         f"{SCAN}; {lattice}",
         "numbers": f"{sizes.seen} configurations at each of {LEARNED} to learn from, {sizes.tested} at each of "
         f"{UNSEEN}; {lattice}",
-        "generators": f"{sizes.made} configurations at mu = {MADE_AT} to learn from, as many others to compare with; "
+        "generators": f"{sizes.made} configurations at mu = {MADE_AT} to learn from, four times as many others to "
+        "compare with; "
         f"{lattice}",
     }
     bounds = json.loads(resources.files(__package__).joinpath("expected.json").read_text(encoding="utf-8"))[which]

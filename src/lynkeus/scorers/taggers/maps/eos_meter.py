@@ -21,7 +21,7 @@ from lynkeus.scorers.taggers.maps.tagger import METHODS, MapTagger
 from lynkeus.scorers.taggers.maps.task import turned
 from lynkeus.scorers.taggers.tagger import names_of
 from lynkeus.training import TrainSettings
-from lynkeus.transforms.spectra import conventional, event_plane, floor_of, harmonics, shares
+from lynkeus.transforms.spectra import conventional, even_only, event_plane, floor_of, harmonics, shares
 
 HARMONICS = "harmonics"
 DEFAULTS = TrainSettings(
@@ -87,6 +87,14 @@ class EosMeter(MapTagger):
     def observables_of(self, values: Array) -> Floats:
         """Return mean p_T, slope, curvature and flow, or all of the spectrum that does not hang on its angle."""
         return harmonics(values, self.floor_) if self.method == HARMONICS else conventional(values)
+
+    def copies(self, values: Array, truth: Array) -> tuple[Array, Array]:
+        """Return for harmonics also the same collisions without flow of odd orders, as smooth initial states have none:
+        what was learned from lumpy ones alone did not hold for these."""
+        if self.method != HARMONICS or values.shape[-1] % 2:
+            return values, truth
+        maps = values[:, None] if values.ndim == 3 else values
+        return np.concatenate([maps, even_only(maps)]), np.concatenate([truth, truth])
 
     def turn(self, values: Array) -> Array:
         """Return (n,) by how many bins along phi maps are turned before they are compared with one another."""

@@ -91,8 +91,13 @@ class MapTagger(Tagger):
             self.history_ = train(self.task_, KnownSet(x, truth), settings, self.seed, self.name)
             self.facts = {"parameters": self.history_.parameters, "epochs": len(self.history_.epochs)}
             return
-        columns = self._columns(values[there], x)
+        values, truth = self.copies(values[there], truth)
+        columns = self._columns(values, self.inputs(values))
         self.linear_ = Linear.fit(columns, truth, len(self.outputs), MOST_SCORES if self.method == PCA else 0)
+
+    def copies(self, values: Array, truth: Array) -> tuple[Array, Array]:
+        """Return the maps and classes that columns are learned from, with others that could have been seen as well."""
+        return values, truth
 
     def _task(self, shape: tuple[int, ...]) -> MapTags:
         front = self.front(shape)
