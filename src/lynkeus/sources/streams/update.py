@@ -30,6 +30,10 @@ class Transport(Protocol):
     """A client of a control system: it puts updates into an inbox from threads of its own.
 
     `begin` subscribes to addresses, in order of the channels; `again` looks for lost ones anew; `close` ends all of it.
+    More is optional: `stale_first` (True): the first update after connecting may be a value of long ago; `replays`
+    (False): it plays a recording back, by its own times; `discover(seconds)`: names of channels, where none are given;
+    `begin_after(time_ns)`: where to go on; `waiting`: set to a function that says how many updates wait; `tell`: set to
+    what takes lines for people; `counts`: of what was lost.
     """
 
     def begin(self, addresses: tuple[str, ...], put: Callable[[Update], None]) -> None: ...
@@ -59,6 +63,9 @@ class Inbox:
             # Who waits is woken by the first one only: thousands of wake-ups a second cost more than the updates.
             if len(self._waiting) == 1:
                 self._filled.notify()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def take(self, timeout_s: float) -> list[Update]:
         """Return all that wait; nothing where nothing comes in time."""
