@@ -66,7 +66,7 @@ def test_what_a_site_file_says(folder: Path) -> None:
     ],
 )
 def test_what_makes_no_sense_is_one_line_that_names_it(folder: Path, text: str, says: str) -> None:
-    with pytest.raises(SettingsError, match="site.toml") as error:
+    with pytest.raises(SettingsError, match=r"site\.toml") as error:
         read(folder, text)
     assert says in str(error.value)
     assert "\n" not in str(error.value)

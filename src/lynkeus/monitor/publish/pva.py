@@ -97,7 +97,7 @@ class _Put:
     def put(self, pv: Any, op: Any) -> None:
         """Called by the server, in a thread of its own."""
         try:
-            text = str(op.value())
+            text = str(op.value().raw.value)  # the wrapper would print its time as well
             self._take(text, str(op.account() or ""))
         except LynkeusError as error:
             op.done(error=str(error))

@@ -143,7 +143,7 @@ class NatsLink:
             await asyncio.sleep(0.05)
 
     async def _connect(self) -> tuple[Any, asyncio.Event]:
-        import nats
+        from nats.aio.client import Client
 
         closed = asyncio.Event()
 
@@ -168,13 +168,19 @@ class NatsLink:
             "error_cb": quiet,
         }
         given |= {"closed_cb": is_closed, "disconnected_cb": is_closed, "ping_interval": 5, "max_outstanding_pings": 2}
-        client = await asyncio.wait_for(nats.connect(one.shown, name="lynkeus", **given), CONNECT_S)
-        if self.prepare is not None:
-            try:
+        client = Client()
+        try:
+            await asyncio.wait_for(client.connect(one.shown, name="lynkeus", **given), CONNECT_S)
+            if self.prepare is not None:
                 await self.prepare(client)
-            except SettingsError:
-                await client.close()
-                raise
+        except Exception:
+            with suppress(Exception):  # the library leaves its sockets open, one for each try
+                await asyncio.wait_for(client.close(), 1.0)
+            if (transport := getattr(client, "_transport", None)) is not None:
+                with suppress(Exception):
+                    transport.close()
+            await asyncio.sleep(0)
+            raise
         return client, closed
 
     async def _speak(self, client: Any, closed: asyncio.Event) -> None:
