@@ -145,7 +145,7 @@ class StreamSource:
             raise SourceError(
                 f"{self.settings.where}: none of {len(self.channels)} channels answered in "
                 f"{self.settings.connect_s:g} s ({few}); check the names, and the server: "
-                "server = 'HOST:PORT' or EPICS_PVA_ADDR_LIST"
+                "server = 'HOST:PORT', or EPICS_PVA_ADDR_LIST or EPICS_CA_ADDR_LIST"
             )
         if self.settings.rate_hz:
             rate = float(self.settings.rate_hz)
