@@ -1,4 +1,4 @@
-"""The wall: all monitors of a store on one screen, what is open first, the last ten minutes of each as strips that move.
+"""The wall: all monitors of a store on one screen, what is open first, the last ten minutes of each as moving strips.
 
 Server-sent events bring only points that a page does not have; after a break a browser says what it had last
 (Last-Event-ID), and gets what came meanwhile. The store is read once a second, however many watch.

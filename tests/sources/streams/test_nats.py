@@ -1,4 +1,4 @@
-"""Messages of a real NATS server: read as they were sent, across an outage; JetStream replayed without loss or doubles."""
+"""Messages of a real NATS server: read as sent, across an outage; JetStream replayed without loss or doubles."""
 
 import asyncio
 import json
@@ -156,8 +156,8 @@ def test_numbers_in_all_forms_of_messages() -> None:
 
 def test_who_is_refused_is_told_so_in_one_line(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost", "-addext",
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+            "2", "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost", "-addext",
             "subjectAltName=IP:127.0.0.1"]  # fmt: skip
     subprocess.run(made, check=True, capture_output=True)
     with nats_server(tmp_path / "a", "--user", "u", "--pass", "p") as server:

@@ -111,8 +111,11 @@ class StreamSource:
         """Channels as a model knows them."""
         assert self.expected is not None
         names = self.expected.names
-        wanted = {name: [k for k, column in enumerate(names) if column == name or _within(column, name)] for name in
-                  (one.name for one in self.channels)}  # fmt: skip
+        own = {one.name for one in self.channels}
+        wanted = {
+            name: [k for k, one in enumerate(names) if one == name or (one not in own and _within(one, name))]
+            for name in own
+        }
         left_out = [name for name, found in wanted.items() if not found]
         self.channels = tuple(one for one in self.channels if wanted[one.name])
         if not self.channels:
@@ -134,8 +137,9 @@ class StreamSource:
         names: list[str] = []
         units: list[str] = []
         places = []
-        for one, width in zip(self.channels, seen.widths, strict=True):
-            own = [f"{one.name}[{k}]" for k in range(width)] if width else [one.name]
+        for number, (one, width) in enumerate(zip(self.channels, seen.widths, strict=True)):
+            parts = seen.parts.get(number) or [f"[{k}]" for k in range(width or 0)]
+            own = [f"{one.name}{part}" for part in parts] if width else [one.name]
             places.append(slice(len(names), len(names) + len(own)))
             names.extend(own)
             units.extend([one.unit] * len(own))
@@ -244,7 +248,9 @@ class StreamSource:
 
 
 def _within(column: str, name: str) -> bool:
-    """Whether a column is an element of a vector by that name."""
+    """Whether a column is an element of a vector, or a column of a table, by that name."""
+    if column.startswith(f"{name}/"):
+        return True
     return column.startswith(f"{name}[") and column.endswith("]") and column[len(name) + 1 : -1].isdecimal()
 
 

@@ -15,7 +15,8 @@ INVALID = 3  # severity of an alarm in EPICS: the value is not to be believed
 class Update(NamedTuple):
     """`channel` number; `stamp_ns` of the device, 0 where it has none; `tag`: number of the pulse, 0 where there is
     none; `value`: a number or a vector, None where the channel is gone, with `says` why; `severity` of its alarm;
-    `arrived_ns`: by this machine's steady clock."""
+    `arrived_ns`: by this machine's steady clock; `parts`: what each number of a vector is called after the name of its
+    channel, where it is not [0], [1], ..."""
 
     channel: int
     stamp_ns: int
@@ -24,6 +25,7 @@ class Update(NamedTuple):
     severity: int
     arrived_ns: int
     says: str = ""
+    parts: tuple[str, ...] = ()
 
 
 class Transport(Protocol):
