@@ -85,7 +85,9 @@ class Wall:
         titles = {stored.monitor: "" for stored in open_now} | {
             pulse.monitor.name: pulse.monitor.title or pulse.monitor.name for pulse in pulses
         }
-        context = {"tiles": tiles, "open": open_now, "titles": titles, "silent_s": SILENT_S}
+        known = {pulse.monitor.name for pulse in pulses}
+        waiting = [one for name, one in services.items() if name not in known and one.state != "stopped"]
+        context = {"tiles": tiles, "waiting": waiting, "open": open_now, "titles": titles, "silent_s": SILENT_S}
         self.html = templates.get_template("_wall.html").render(context)
         self.open_count, self.strips = len(open_now), strips
 

@@ -5,7 +5,7 @@ const wall = document.getElementById("wall");
 const lost = document.getElementById("lost");
 const SPAN_MS = Number(wall.dataset.minutes) * 60000;
 const series = new Map(); // key -> { points: [[ms, nats]], at: when the last one came, by this machine }
-const OF_VALUES = [-3, 20]; // nats at the foot and the head of a strip: 20 times an hour, once in 50,000 years
+const AROUND = [-10, 12]; // nats from the budget to the foot and to the head of a strip
 let heardMs = Date.now();
 
 function take(points) {
@@ -31,8 +31,9 @@ function draw(canvas) {
   const colour = (name) => style.getPropertyValue(name).trim();
   const paint = canvas.getContext("2d");
   paint.clearRect(0, 0, width, height);
-  const y = (nats) => height - 2 * ratio - ((Math.min(Math.max(nats, OF_VALUES[0]), OF_VALUES[1]) - OF_VALUES[0]) / (OF_VALUES[1] - OF_VALUES[0])) * (height - 4 * ratio);
   const budget = Number(canvas.dataset.budget);
+  const share = (nats) => (Math.min(Math.max(nats - budget, AROUND[0]), AROUND[1]) - AROUND[0]) / (AROUND[1] - AROUND[0]);
+  const y = (nats) => height - 2 * ratio - share(nats) * (height - 4 * ratio);
   paint.strokeStyle = colour("--line");
   paint.lineWidth = ratio;
   for (let minute = 0; minute <= SPAN_MS / 60000; minute += 1) {
