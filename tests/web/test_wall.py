@@ -30,7 +30,7 @@ def fill(store: Store) -> int:
         alarm = Alarm("anomaly", starts[-5], starts[-5], 9.0, 1e-3, "BPM.7")
         store.commit(name, owner, Commit(ResumePoint(now, now), points, ((alarm, {}),) if name == "orbit" else ()))
     note_condition(store, "orbit", LOST)
-    note_state(store, Supervised("llrf <b>", "gave up", "no <server>", 3, 0, now))
+    note_state(store, Supervised("llrf <b>", "gave up", "no <server>", 3, 0, time.time_ns()))
     return now
 
 

@@ -81,6 +81,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "epics+pva": "lynkeus.sources.streams.clients:PvaSource [live]",
         "epics+ca": "lynkeus.sources.streams.clients:CaSource [live]",
         "nats": "lynkeus.sources.streams.clients:NatsSource [live]",
+        "doocs+file": "lynkeus.sources.streams.adapter:FileOfDoocs",
         "tls": "lynkeus.sources.streams.clients:NatsSource [live]",
     },
     "simulators": {

@@ -64,11 +64,13 @@ class Wall:
         store, now_ns = self.site.store, time.time_ns()
         pulses, open_now = store.monitors(), store.alarms(status="open", limit=MOST_OPEN)
         sources, services = conditions(store), supervised(store)
-        tiles = []
+        tiles: list[dict[str, Any]] = []
         strips: dict[tuple[str, str], Strip] = {}
         for number, pulse in enumerate(pulses):
             name, last_ns = pulse.monitor.name, pulse.last_end_ns or 0
             state, service = state_of(pulse, now_ns), services.get(name)
+            if service and service.at_ns < pulse.heartbeat_ns:  # it has watched since
+                service = None
             mine = [stored for stored in open_now if stored.monitor == name]
             outputs = [(output, self.site.title_of(pulse.monitor, output)) for output in pulse.monitor.outputs]
             for output, _ in outputs:
