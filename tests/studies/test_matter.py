@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from lynkeus.evaluate.inquiry import run_inquiry
 from lynkeus.evaluate.run_comparison import run_comparison
-from lynkeus.evaluate.run_inquiry import run_inquiry
 from lynkeus.studies.eos_meter import importance
 from lynkeus.studies.eos_meter import study as eos
 from lynkeus.studies.scalar_field import study as field

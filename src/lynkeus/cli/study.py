@@ -12,8 +12,8 @@ from lynkeus.progress import passes_bar, say
 def run_named(name: str, output: Path, smoke: bool) -> bool:
     """Run a study by its name; return whether all its checks passed. Raises SettingsError for one that cannot run."""
     from lynkeus.core import Comparison, Inquiry, SettingsError, Tagging, plugins
+    from lynkeus.evaluate.inquiry import run_inquiry
     from lynkeus.evaluate.run_comparison import run_comparison
-    from lynkeus.evaluate.run_inquiry import run_inquiry
     from lynkeus.evaluate.run_study import run_study
     from lynkeus.evaluate.tagging.run import run_tagging
 

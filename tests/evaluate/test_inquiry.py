@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lynkeus.core import Check, Findings, Inquiry, SettingsError
-from lynkeus.evaluate.run_inquiry import run_inquiry
+from lynkeus.evaluate.inquiry import run_inquiry
 
 
 def answer(folder: Path) -> Findings:

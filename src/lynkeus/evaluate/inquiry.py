@@ -1,4 +1,4 @@
-"""run_inquiry: the parts of a study one after the other, their checks, and a page."""
+"""inquiry: the parts of a study one after the other, their checks, and a page."""
 
 from __future__ import annotations
 
