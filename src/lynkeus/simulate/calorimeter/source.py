@@ -117,7 +117,7 @@ def _spots(energy: float, at: Floats, wide: float, rng: np.random.Generator) -> 
     radii = np.array([CORE, TAIL]) * wide * rng.lognormal(0.0, FLUCTUATES, 2)
     core = rng.random(count) < (CORE_SHARE if wide == 1.0 else 0.0)
     u = rng.random(count)
-    radius = np.where(core, *radii) * np.sqrt(u / np.maximum(1 - u, 1e-9))
+    radius: Floats = np.where(core, radii[0], radii[1]) * np.sqrt(u / np.maximum(1 - u, 1e-9))
     angle = rng.uniform(0, 2 * np.pi, count)
     found: Floats = at + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -37,7 +37,8 @@ class Sizes:
     width: int
 
 
-SIZES = {"full": Sizes(100, 40, 800, 15, 20, 16), "smoke": Sizes(40, 16, 150, 3, 3, 8)}
+SIZES = {"full": Sizes(100, 40, 1200, 15, 20, 16), "smoke": Sizes(40, 16, 150, 3, 3, 8)}
+SMALL = 2  # showers are small: as much longer a network learns from them
 SURFACE: Mapping[str, Any] = {"size": 96, "pixel_um": 4.0}
 
 
@@ -82,7 +83,9 @@ def surfaces(sizes: Sizes, surface: str, folder: Path) -> Findings:
 
 def showers(sizes: Sizes, folder: Path) -> Findings:
     """Return what is found on showers, with the widths of those that were made."""
-    model = _fitted(CalorimeterSource(n=sizes.showers, seed=1), sizes)
+    model = _fitted(
+        CalorimeterSource(n=sizes.showers, seed=1), replace(sizes, epochs=SMALL * sizes.epochs, width=2 * sizes.width)
+    )
     test = _joined(CalorimeterSource(n=sizes.tested, seed=2))
     found = compared(model, test, widths=True)
     shown(model, test[:4], folder / "showers.png")
