@@ -16,7 +16,7 @@ FEWEST_RUNS = 12
 BINS = 8  # of each plot
 FEWEST = 80.0  # events of a plot in an average run, or it says nothing
 FAR = 6.0  # sigmas, by the spread of most runs
-MOST_FAR = 0.25  # of the runs; more are a kind of their own
+MOST_FAR = 0.15  # of the runs; more are a kind of their own
 SMALLEST = 0.1  # share of the runs that are a kind; fewer are far runs
 # Share of the variance that a cut into two explains: 0.64 for a Gaussian, 0.75 for a steady drift, 1 for two kinds.
 SPLIT, SPLIT_OF_FEW = 0.83, 2.0
@@ -24,8 +24,8 @@ ONE_SIGMA, MEDIAN_OF_SQUARE = 0.6827, 0.4549  # of a Gaussian
 
 
 def far_runs(counts: Floats, events: Floats, plots: Sequence[slice]) -> Array:
-    """Return (runs,) True for those far from most others in a plot, by their (runs, bins) counts; at most a quarter of
-    them.
+    """Return (runs,) True for those far from most others in a plot, by their (runs, bins) counts; at most MOST_FAR
+    of them.
 
     They may hide each other, so they are taken out step by step.
     """
