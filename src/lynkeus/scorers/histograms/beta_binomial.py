@@ -163,8 +163,10 @@ class BetaBinomial:
         groups = [merged(self.reference_.share[where], COARSE) for where in self.reference_.plots.slices]
         starts = np.cumsum([0, *(int(group.max()) + 1 for group in groups)])
         group = np.concatenate([own + first for own, first in zip(groups, starts, strict=False)])
-        counts = np.stack([np.bincount(group, row, starts[-1]) for row in self.runs_])
-        return group, starts[:-1], np.bincount(group, self.reference_.share, starts[-1]), counts
+        share, *counts = (
+            np.bincount(group, row, starts[-1]).astype(float) for row in (self.reference_.share, *self.runs_)
+        )
+        return group, starts[:-1], share, np.stack(counts)
 
     def _loose(self, plot: int, group: Array) -> Floats:
         """Return the variance (groups,) of the share of a group that is no fault: `tolerance`, and what good runs
