@@ -90,11 +90,11 @@ def test_networks_say_how_often_flux_is_not_conserved(fitted: dict[str, Fitted],
 
 def test_a_diffusion_model_learns_how_wide_maps_are_and_how_alike_neighbours() -> None:
     rng = np.random.default_rng(0)
-    white = rng.normal(size=(256, 1, 8, 8))
+    white = rng.normal(size=(160, 1, 8, 8))
     values = (3 + 2 * (white + np.roll(white, 1, axis=3)) / np.sqrt(2)).astype(np.float32)  # 1/2 alike along rows
     batch = Batch(Schema("image", ("a",), shape=(1, 8, 8)), values)
-    options = {"method": "diffusion", "width": 12, "training": {"epochs": 12, "average": 0.95}}
-    own = made(fit(InMemory(batch), FitSettings("generator", options)), 200).values - 3
+    options = {"method": "diffusion", "width": 12, "training": {"epochs": 12, "batch_size": 16, "average": 0.9}}
+    own = made(fit(InMemory(batch), FitSettings("generator", options)), 100).values - 3
     assert own.std() == pytest.approx(2, rel=0.2)
     assert abs(own.mean()) < 0.3
     along, across = (float((own * np.roll(own, 1, axis=axis)).mean() / own.var()) for axis in (3, 2))

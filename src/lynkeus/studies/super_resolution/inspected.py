@@ -13,6 +13,7 @@ from lynkeus.sources import InMemory
 
 REFERENCE, GOOD, PITTED = 11, 12, 13  # seeds
 GIVES = {"network, mean": "mean", "diffusion, a draw": "sample"}
+OPTIONS: dict[str, Any] = {}  # of the scorer that inspects
 COVERAGE, SIGMAS = 0.9, 4.0
 
 
@@ -46,7 +47,7 @@ def inspected(model: Any, screws: Callable[[int, bool], Batch]) -> Findings:
 def _fitted(reference: Batch) -> tuple[Any, float]:
     """Return a scorer that has learned from half of good images, and the limit by the other half."""
     half = len(reference) // 2
-    scorer = plugins.make_scorer("inspect", {}).fit(InMemory(reference[:half]))
+    scorer = plugins.make_scorer("inspect", dict(OPTIONS)).fit(InMemory(reference[:half]))
     scores = _scores(scorer, reference[half:])
     return scorer, float(scores.mean() + SIGMAS * scores.std())
 
