@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow(8)
 
 
 def test_spinodal_writes_both_spaces_cumulants_and_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clumps, "SIZES", {"smoke": (40, 100), "full": (40, 100)})
+    monkeypatch.setattr(clumps, "SIZES", {"smoke": (60, 120), "full": (60, 120)})
     run = run_comparison(clumps.spinodal(smoke=True), tmp_path)
     page = run.page.read_text()
     assert "Cumulants over events" in page

@@ -9,7 +9,7 @@ import numpy as np
 
 from lynkeus.cli.options import BundleOptions, images_for, open_as_fitted, screen
 from lynkeus.cli.passes import Passes
-from lynkeus.core import Array, Batch, SettingsError
+from lynkeus.core import Array, Batch, SettingsError, about_of
 from lynkeus.core.extras import needing
 from lynkeus.progress import passes_bar, say
 
@@ -67,8 +67,9 @@ def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) ->
         )
     pictures = len(set(fitted.view.schema.names) & set(COLOURS)) > 0
     source = images_for(fitted, data, meta) if pictures else fitted.prepare(open_as_fitted(fitted, data, None))
+    classes = fitted.scorer.outputs if about_of(fitted.scorer).by_class else ()
     with passes_bar(screen, "latent") as bar:
-        parts = [(fitted.scorer.features(batch), _known(batch)) for batch in Passes(source, bar)]
+        parts = [(fitted.scorer.features(batch), _known(batch, classes)) for batch in Passes(source, bar)]
     known = _joined([m for _, m in parts])
     if not pictures:
         known = {"file": np.arange(len(next(iter(known.values())))).astype(str), **_few_values(known)}
@@ -78,11 +79,12 @@ def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) ->
     )
 
 
-def _known(batch: Batch) -> dict[str, Array]:
+def _known(batch: Batch, classes: Sequence[str]) -> dict[str, Array]:
     """Return what is known of the samples of a batch, with the names of their classes."""
     own = dict(batch.meta) | ({} if batch.meta else {"row": np.arange(len(batch))})
-    if batch.schema.classes and batch.truth is not None:
-        own["class"] = np.array([*batch.schema.classes, ""])[np.asarray(batch.truth)]
+    names = batch.schema.classes or classes
+    if names and batch.truth is not None and np.max(batch.truth, initial=0) < len(names):
+        own["class"] = np.array([*names, ""])[np.asarray(batch.truth)]
     return own
 
 

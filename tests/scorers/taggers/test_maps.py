@@ -124,7 +124,7 @@ def test_density_maps_by_each_method_and_bad_input() -> None:
         fit(InMemory(batch), FitSettings("map_classifier", {"method": "magic"}))
     small = Batch(Schema("image", ("d",), shape=(1, 5, 5), classes=("a", "b")), values[:, :, :5, :5], truth=truth)
     with pytest.raises(SettingsError, match="smaller than the kernels of 8 x 8"):
-        fit(InMemory(small), FitSettings("eos_meter", SHORT))
+        fit(InMemory(small), FitSettings("eos_meter", {"method": "published", **SHORT}))
 
 
 def test_fit_score_and_explain_from_the_command_line(tmp_path: Path, lynkeus, monkeypatch: pytest.MonkeyPatch) -> None:

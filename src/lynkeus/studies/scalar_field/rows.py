@@ -27,7 +27,7 @@ def generators(sizes: Any, mu: float, folder: Path) -> Findings:
         for seed, n in ((1, sizes.made), (2, MORE * sizes.made))
     )
     without = Batch(one.schema, one.values)  # nobody says what is n
-    settings = {
+    settings: dict[str, tuple[Batch, dict[str, Any]]] = {
         "Markov random field": (one, {"method": "field"}),
         "WGAN-GP": (without, {"method": "gan", "width": 16, "training": dict(sizes.gan)}),
         "WGAN-GP, conditional in n": (one, {"method": "gan", "width": 16, "training": dict(sizes.gan)}),
@@ -96,7 +96,8 @@ def _figure(drawn: dict[str, tuple[Floats, Floats]], path: Path) -> None:
     figure = Figure(figsize=(8.0, 3.4), layout="constrained")
     for axes, k, name in zip(figure.subplots(1, 2), (0, 1), ("n", "|phi|^2"), strict=True):
         every = np.concatenate([own[k] for own in drawn.values()])
-        edges = np.linspace(*np.quantile(every, (0.002, 0.998)), 30)
+        low, high = np.quantile(every, (0.002, 0.998))
+        edges = np.linspace(float(low), float(high), 30)
         for number, (who, own) in enumerate(drawn.items()):
             axes.hist(own[k], edges, histtype="step", density=True, color=SERIES[number % len(SERIES)], label=who)
         axes.set(xlabel=name)
