@@ -3,8 +3,9 @@
 Where noise is told almost without mistake, a stated loss is more than it takes, and those signal hits would make it up
 that look least like others: nearly all of a steep track, none of a straight one. So a hit is compared with what signal
 hits that look like it score (a quantile, by boosted trees: conformalised quantile regression, Romano, Patterson and
-Candes 2019, arXiv:1905.03222), and what is noise-like even so makes up a quarter of the stated loss. The rest is drawn
-by lot from hits that a track can spare, in all of whose rows around there is a hit on a line with them.
+Candes 2019, arXiv:1905.03222), and what is noise-like even so makes up a part of the stated loss: as much as it takes to
+remove nearly as much noise as by all of it. The rest is drawn by lot from hits that a track can spare, in all of whose
+rows around there is a hit on a line with them.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from lynkeus.transforms.boosted import Boosted, boosted_of, fast_decision
 
 ABOVE = 0.6  # of the stated loss are above the quantile
 QUANTILES = (0.5, 0.99)  # between which it lies, whatever the loss
-BY_SCORE = 0.25  # of the stated loss; what is drawn by lot is the rest,
-MOST_DRAWN = 0.2  # and at most this share of the hits that can be spared
+BY_SCORE = (0.1, 0.2, 0.4, 0.7)  # of the stated loss; what is drawn by lot is the rest. The least of these is taken
+COST = 0.01  # that removes no more than this less of the noise than all of the loss by score would; else all is by score
+MOST_DRAWN = 0.2  # of the hits that can be spared
 MOST, FEWEST = 60_000, 1_000  # signal hits that it is learned from
 TURNS, LEAVES = 60, 8  # of the trees: coarse, since what is looked for is what many hits have in common
 LEAST = 0.01  # of the hits in a leaf
@@ -115,9 +117,9 @@ def spread_evenly(
         own = part == k
         scores[own] -= fast_decision(_usual(found, known.scores, signal & ~own, loss, random))(found[own])
     usual = _usual(found, known.scores, signal, loss, random)
-    if lots is None:
+    limit = _by_score(Curve.of(scores, known.noise), loss, of, mistakes)
+    if lots is None or limit is None:
         return Even(learner, usual, None), scores
-    limit = Curve.of(scores, known.noise).at(BY_SCORE * loss, of, mistakes)
     scores, usual = scores - limit, usual._replace(start=usual.start + limit)
     # In which order hits are removed: by score as long as it is above 0, then those drawn, then the others.
     ticket = lots.tickets(torch.from_numpy(np.ascontiguousarray(known.values, dtype=np.float32))).numpy()
@@ -126,6 +128,16 @@ def spread_evenly(
     at = Curve.of(order, known.noise).at(loss, of, mistakes)
     lots.share.fill_(1.0 - float(np.clip(at, 1.0 - MOST_DRAWN, 1.0)))
     return Even(learner, usual, lots), lifted(lots, known.values, scores)
+
+
+def _by_score(curve: Curve, loss: float, of: str, mistakes: LabelNoise) -> float | None:
+    """Return the score from which on hits are removed because they look like noise; None for no less than by all."""
+    wanted = curve.shares(curve.at(loss, of, mistakes), mistakes).noise_removed - COST
+    for part in BY_SCORE:
+        limit = curve.at(part * loss, of, mistakes)
+        if curve.shares(limit, mistakes).noise_removed >= wanted:
+            return limit
+    return None
 
 
 def _usual(found: Floats, scores: Floats, chosen: Array, loss: float, random: np.random.Generator) -> Boosted:
