@@ -3,9 +3,9 @@
 Where noise is told almost without mistake, a stated loss is more than it takes, and those signal hits would make it up
 that look least like others: nearly all of a steep track, none of a straight one. So a hit is compared with what signal
 hits that look like it score (a quantile, by boosted trees: conformalised quantile regression, Romano, Patterson and
-Candes 2019, arXiv:1905.03222), and what is noise-like even so makes up a part of the stated loss: as much as it takes to
-remove nearly as much noise as by all of it. The rest is drawn by lot from hits that a track can spare, in all of whose
-rows around there is a hit on a line with them.
+Candes 2019, arXiv:1905.03222), and what is noise-like even so makes up a part of the stated loss: as much as it takes
+to remove nearly as much noise as by all of it. The rest is drawn by lot from hits that a track can spare, in all of
+whose rows around there is a hit on a line with them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from lynkeus.transforms.boosted import Boosted, boosted_of, fast_decision
 ABOVE = 0.6  # of the stated loss are above the quantile
 QUANTILES = (0.5, 0.99)  # between which it lies, whatever the loss
 BY_SCORE = (0.1, 0.2, 0.4, 0.7)  # of the stated loss; what is drawn by lot is the rest. The least of these is taken
-COST = 0.01  # that removes no more than this less of the noise than all of the loss by score would; else all is by score
+COST = (
+    0.01  # that removes no more than this less of the noise than all of the loss by score would; else all is by score
+)
 MOST_DRAWN = 0.2  # of the hits that can be spared
 MOST, FEWEST = 60_000, 1_000  # signal hits that it is learned from
 TURNS, LEAVES = 60, 8  # of the trees: coarse, since what is looked for is what many hits have in common

@@ -13,7 +13,7 @@ from lynkeus.studies.tpc_pads.look import PadLook
 from lynkeus.studies.tpc_pads.samples import Known
 
 PADS, LABELS, WRONG = 12_000, 1_000, 0.03
-SMOKE, CURVE = 2_500, 4_000
+SMOKE, CURVE = 2_500, 3_000
 QUESTION = (
     "The charge spectrum of 83mKr of each pad is good or problematic. How often is that decision wrong, learned from "
     "an eye-scan of 1,000 pads, from one of which 3 % of the labels are wrong, and from none? The document that this "

@@ -180,6 +180,10 @@ def test_a_run_cut_short_is_not_enough_data_and_empty_spectra_are_refused() -> N
     short = np.random.default_rng(2).binomial(batch.values.astype(int), 0.01).astype(np.float32)
     found = fitted.scorer.further(batch.with_values(short))
     assert (found["verdict"] == "NOT ENOUGH DATA").mean() > 0.7
+    few = write(folder() / "few.npz", {**truth(), "counts": short[:, 1:-1].astype(int)})
+    assert "is the run cut short?" in " ".join(open_source(few, "tpc_pads").messages)
+    with pytest.raises(SourceError, match="is the run cut short"):
+        fit(open_source(few, "tpc_pads"), FitSettings("pad_spectrum"))
     nothing = {**truth(), "counts": np.zeros_like(truth()["counts"])}
     with pytest.raises(SourceError, match="only 0 pads have counts"):
         fit(open_source(write(folder() / "n.npz", nothing), "tpc_pads"), FitSettings("pad_spectrum"))
