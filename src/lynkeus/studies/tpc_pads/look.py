@@ -13,7 +13,7 @@ from lynkeus.core import Array, Findings, Floats, Outcome, Source, concatenate
 from lynkeus.metrics.rates import wilson_interval
 from lynkeus.simulate.tpc.faults import CLASSES
 from lynkeus.studies.tpc_pads.baselines import dense_network
-from lynkeus.studies.tpc_pads.labels import label_curve
+from lynkeus.studies.tpc_pads.labels import Rows, label_curve
 
 CUT = 0.98  # of good pads that a baseline without probabilities keeps
 
@@ -47,11 +47,15 @@ class PadLook:
             truth = np.asarray(batch.truth)
             bad = dense_network(batch.values[truth >= 0], truth[truth >= 0] != 0, test.values)
             rows.append(_row("dense network", bad > 0.5, test.truth, metrics))
-        gains = [("gains", "value"), *((name, f"{metrics[name]:.4f}") for name in metrics if name.startswith("gain."))]
-        tables = {f"Decisions, {case}": rows, f"Gains, {case}": gains}
+        gains: Rows = [
+            ("gains", "value"),
+            *((name, f"{metrics[name]:.4f}") for name in metrics if name.startswith("gain.")),
+        ]
+        tables: dict[str, Rows] = {f"Decisions, {case}": rows, f"Gains, {case}": gains}
         if self.curve is not None:
             table, more = label_curve(*self.curve)
-            tables[f"Wrong decisions by the number of labels, {sum(map(len, self.curve)) // 2:,} pads each"] = table
+            many = len(self.curve[0])  # type: ignore[arg-type]
+            tables[f"Wrong decisions by the number of labels, {many:,} pads each"] = table
             metrics |= more
         return Findings(metrics=metrics, tables=tables)
 
