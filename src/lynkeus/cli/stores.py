@@ -32,7 +32,7 @@ def status(store: StoreUrl = None, site: SiteFile = None) -> None:
     """Show what each monitor of a store does; exit code 1 where one is silent or has an open alarm."""
     from lynkeus.monitor.store import Store
 
-    with contextlib.closing(Store(_url(store, site))) as kept:
+    with contextlib.closing(Store(url_of(store, site))) as kept:
         pulses = kept.monitors()
         lines = [_line(kept, pulse) for pulse in pulses]
     for line, _ in lines:
@@ -51,7 +51,7 @@ def prune(
     from lynkeus.monitor.store import Store
 
     kept_ns = _seconds(keep) * NS
-    with contextlib.closing(Store(_url(store, site))) as kept:
+    with contextlib.closing(Store(url_of(store, site))) as kept:
         for pulse in kept.monitors():
             if pulse.last_end_ns is None:
                 continue
@@ -59,7 +59,8 @@ def prune(
             say(screen, [f"{pulse.monitor.name}: {removed} scores older than {keep} before its last were removed"])
 
 
-def _url(store: str | None, site: Path | None) -> str:
+def url_of(store: str | None, site: Path | None) -> str:
+    """Return the address of a store, as given or of the site. Raises SettingsError where there is none."""
     from lynkeus.core import SettingsError
     from lynkeus.monitor.site import SiteSettings
 

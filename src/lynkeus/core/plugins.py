@@ -66,6 +66,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "regression": "lynkeus.scorers.regression.scorer:Regression [learn]",
         "advisor": "lynkeus.scorers.advisor.scorer:Advisor",
         "text": "lynkeus.scorers.texts.scorer:Text",
+        "unusual_text": "lynkeus.scorers.texts.unusual:UnusualText",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
         "hit_filter": "lynkeus.scorers.hits.hit_filter:HitFilter [learn]",
