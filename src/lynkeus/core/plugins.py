@@ -120,6 +120,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "tpc_pads": "lynkeus.studies.tpc_pads.study:tpc_pads",
         "hit_filter": "lynkeus.studies.hit_filter.study:hit_filter [learn]",
         "one_lepton": "lynkeus.studies.one_lepton.study:one_lepton [learn]",
+        "workflow_recovery": "lynkeus.studies.workflow_recovery.study:workflow_recovery",
+        "text_heads": "lynkeus.studies.text_heads.study:text_heads",
+        "logbook": "lynkeus.studies.logbook.study:logbook",
     },
 }
 
