@@ -14,8 +14,8 @@ NAMES = [
     "Evidence", "Exports", "Figures", "Finding", "Findings", "Finds", "Floats", "Generates", "GoodPatch", "Group",
     "Heads", "JudgesPlots", "KINDS", "LastBatch", "LynkeusError", "Measures", "ModelError", "NOTHING", "OpenAlarm",
     "Outcome", "Packed", "Part", "Plot", "PlotRecord", "Point", "Refers", "Repeated", "RunRecord", "Schema",
-    "SchemaError", "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "Standing", "Stands", "StoreError",
-    "Study", "Tagged", "Tagging", "Tags", "Tail", "TimesNs", "Tracking", "Unseen", "Verdict", "Watches",
+    "SchemaError", "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "Standing", "Stands",
+    "StoreError", "Study", "Tagged", "Tagging", "Tags", "Tail", "TimesNs", "Tracking", "Unseen", "Verdict", "Watches",
 ]  # fmt: skip
 
 
