@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -21,30 +23,33 @@ PROMISED = 0.05
 
 @dataclass(frozen=True)
 class Recovery:
-    """`n` tasks to learn from, and as many later ones; `drifts` that are tried."""
+    """`n` tasks to learn from, and as many later ones; `drifts` that are tried; `settings` of the advisor."""
 
     n: int
     drifts: tuple[str, ...] = DRIFTS
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, seed: int) -> dict[str, Figures]:
         """Return the figures of all parts."""
-        train = _batch(Workflows(self.n, seed=10 * seed))
-        advisor = _fitted(train)
+        train, test = (_batch(Workflows(self.n, seed=10 * seed + k)) for k in range(2))
+        doubted = _batch(Workflows(self.n, seed=10 * seed + 2, wrong=WRONG))
         return {
-            "recovery": recovery(advisor, train, _batch(Workflows(self.n, seed=10 * seed + 1))),
-            "planted wrong decisions": wrong_decisions(_batch(Workflows(self.n, seed=10 * seed + 2, wrong=WRONG))),
-            "months with drift": {
-                drift: applied(_batch(Workflows(2 * self.n, seed=10 * seed + 3, drift=drift))) for drift in self.drifts
-            },
-        }  # fmt: skip
+            "recovery": recovery(self._fitted(train), train, test),
+            "planted wrong decisions": wrong_decisions(self._fitted(doubted), doubted),
+            "months with drift": {drift: self._drifted(drift, 10 * seed + 3) for drift in self.drifts},
+        }
+
+    def _fitted(self, train: Batch) -> Advisor:
+        settings: dict[str, Any] = {"max_error": PROMISED, **self.settings}
+        return Advisor(**settings).fit(Answered(InMemory(train), (ACTION,)))
+
+    def _drifted(self, drift: str, seed: int) -> dict[str, float]:
+        whole = _batch(Workflows(2 * self.n, seed=seed, drift=drift))
+        return applied(self._fitted(whole[: self.n]), whole[self.n :])
 
 
 def _batch(source: Workflows) -> Batch:
     return concatenate(list(source))
-
-
-def _fitted(train: Batch) -> Advisor:
-    return Advisor(max_error=PROMISED).fit(Answered(InMemory(train), (ACTION,)))
 
 
 def _numbered(batch: Batch, classes: tuple[str, ...]) -> Array:
@@ -71,9 +76,8 @@ def recovery(advisor: Advisor, train: Batch, test: Batch) -> Figures:
     return found
 
 
-def wrong_decisions(train: Batch) -> Figures:
+def wrong_decisions(advisor: Advisor, train: Batch) -> Figures:
     """Return how precisely planted wrong decisions are found, by models that have not seen each."""
-    advisor = _fitted(train)
     classes, planted = advisor.heads[ACTION], train.meta["planted"]
     given = _numbered(train, classes)
     unseen = advisor.unseen_answers()[0][np.arange(len(given)), given]
@@ -91,12 +95,8 @@ def wrong_decisions(train: Batch) -> Figures:
     }  # fmt: skip
 
 
-def applied(whole: Batch) -> dict[str, float]:
-    """Return how much is applied in the second half of the time, learned from the first half, and how often that is
-    not what people decided."""
-    half = len(whole) // 2
-    advisor = _fitted(whole[:half])
-    later = whole[half:]
+def applied(advisor: Advisor, later: Batch) -> dict[str, float]:
+    """Return how much is applied of the advice about later tasks, and how often that is not what people decided."""
     said = advisor.further(later)
     sure, right = said["apply"], said[ACTION] == later.meta[ACTION]
     kept = braked(sure, right, [str(reason).partition(" at ")[0] for reason in said["reason"]])

@@ -30,7 +30,7 @@ NOTES = {
 
 def workflow_recovery(smoke: bool = False) -> Repeated:
     """Return the study."""
-    measure = Recovery(SMOKE, ("none", "rule")) if smoke else Recovery(TASKS)
+    measure = Recovery(SMOKE, ("none",)) if smoke else Recovery(TASKS)
     return Repeated(
         "workflow_recovery", QUESTION, measure,
         seeds=(1, 2) if smoke else (1, 2, 3), checks=_checks("smoke" if smoke else "full"), notes=NOTES,
