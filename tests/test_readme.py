@@ -26,6 +26,8 @@ CONTRACT = {
     "scale-factors": {"--output-class", "-o"},
     "write-check": {"--language", "-o"},
     "logbook": {"-n", "--store", "-o"},
+    "run": {"--store"},
+    "status": {"--store"},
 }
 
 
