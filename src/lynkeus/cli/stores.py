@@ -38,12 +38,7 @@ def status(store: StoreUrl = None, site: SiteFile = None) -> None:
     from lynkeus.monitor.service.records import service_of, supervised
     from lynkeus.monitor.store import Store
 
-<<<<<<< HEAD
     with contextlib.closing(Store(url_of(store, site))) as kept:
-        pulses = kept.monitors()
-        lines = [_line(kept, pulse) for pulse in pulses]
-=======
-    with contextlib.closing(Store(_url(store, site))) as kept:
         by_service, (service, alive) = supervised(kept), service_of(kept)
         sources = conditions(kept)
         known = kept.monitors()
@@ -55,7 +50,6 @@ def status(store: StoreUrl = None, site: SiteFile = None) -> None:
                   if name not in started and alive]  # fmt: skip
     if service:
         typer.echo(service)
->>>>>>> main
     for line, _ in lines:
         typer.echo(line)
     if not lines:
