@@ -31,6 +31,7 @@ class Clocks:
         self.zero: set[int] = set()
         self.far: set[int] = set()
         self.jumps = 0
+        self.believed = False  # times of a recording are what they are, however fast it is played back
         self._wall_ns = time.time_ns() - time.monotonic_ns()
 
     def now_ns(self, arrived_ns: int) -> int:
@@ -48,7 +49,7 @@ class Clocks:
             at = f"{datetime.fromtimestamp(min(stamp // NS, 2**33), UTC):%Y-%m-%d}"
             self._once(self.far, k, f"has a time stamp of {at}, which is no time; the receiver's clock is used")
             return received
-        if self.last_ns[k]:
+        if self.last_ns[k] and not self.believed:
             step, passed = stamp - self.last_ns[k], update.arrived_ns - self.arrived_ns[k]
             # A burst after a stall arrives at once but is stamped evenly: no jump.
             even = 0 <= step <= max(5 * usual_ns, NS)
@@ -74,7 +75,7 @@ class Clocks:
 
     def align(self, offsets_ns: dict[int, float], tolerance_ns: float) -> None:
         """Move clocks that are further from the middle one than `tolerance_ns`; `offsets_ns`: stamp less arrival."""
-        if len(offsets_ns) < 2:
+        if len(offsets_ns) < 2 or self.believed:
             return
         middle = float(np.median(list(offsets_ns.values())))
         for k, offset in offsets_ns.items():
