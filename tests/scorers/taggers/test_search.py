@@ -134,7 +134,7 @@ class Masses:
     """A peak of the signal at one of three masses, of very different cross sections, on two backgrounds."""
 
     seed: int
-    n: int = 9_000
+    n: int = 12_000
     schema = Schema("table", ("x", "y", "mass"), shape=(3,), classes=("signal", "flat", "low"))
 
     def __iter__(self) -> Iterator[Batch]:
@@ -151,7 +151,7 @@ class Masses:
 
 def significances(fitted: Fitted, mass: float) -> float:
     """The largest Asimov significance of a region at one mass, with at least 40 simulated events of background."""
-    batch = next(iter(Masses(5, 12_000)))
+    batch = next(iter(Masses(5, 20_000)))
     at = np.array(batch.values)
     at[:, 2] = mass
     p = fitted.scorer.score(replace(batch, values=at))[:, fitted.scorer.outputs.index("signal")]
@@ -164,11 +164,12 @@ def significances(fitted: Fitted, mass: float) -> float:
 
 
 def test_mass_points_are_searched_one_by_one_and_backgrounds_stay_apart() -> None:
-    options = {"parameters": "mass", "width": 16, "training": {"epochs": 10, "batch_size": 1024}}
+    options = {"parameters": "mass", "width": 16, "training": {"epochs": 12, "batch_size": 1024}}
     plain = fit(Masses(1), FitSettings("search_classifier", options))
     asimov = fit(Masses(1), FitSettings("search_classifier", {**options, "loss": "asimov", "systematic": 0.3}))
-    for mass in EXPECTED:
-        assert significances(asimov, mass) > 0.85 * significances(plain, mass)
+    # Cross-entropy follows the point of the largest cross section; the loss gains at each as much as it can.
+    gains = [significances(asimov, mass) / significances(plain, mass) for mass in EXPECTED]
+    assert np.prod(gains) ** (1 / len(gains)) > 1.5, gains
     batch = next(iter(Masses(5, 4_000)))
     low, flat = (np.asarray(batch.truth) == k for k in (2, 1))
     apart = [

@@ -83,8 +83,8 @@ def significances(counted: Counted, systematic: float) -> dict[str, float]:
 def _best_step(half: Half, steps: Floats, systematic: float) -> float:
     """Return the best of equal steps of the output, as `makeHepPlots` of github.com/aelwood/hepML chooses its cut."""
     tried = np.unique(np.minimum(steps, 1.0 - 1.0 / STEPS))
-    above = np.array([half.above(float(cut)) for cut in tried])
-    return float(tried[int(np.argmax(asimov_significance(*above.T, systematic * above[:, 1])))])
+    signal, background = np.array([half.above(float(cut)) for cut in tried]).T
+    return float(tried[int(np.argmax(asimov_significance(signal, background, systematic * background)))])
 
 
 def _binned(counted: Counted, systematic: float, tuned: float) -> float:
