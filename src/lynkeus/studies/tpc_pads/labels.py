@@ -15,7 +15,7 @@ from lynkeus.transforms.pads.order import least_sure
 
 COUNTS = (0, 50, 200, 1000)
 Rows = list[tuple[str, ...]]
-HEAD = ("labels", "pad_spectrum, least sure first", "pad_spectrum, random", "dense network, least sure first",
+HEAD = ("pad_spectrum, least sure first", "pad_spectrum, random", "dense network, least sure first",
         "dense network, random")  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def label_curve(train: Source, test: Source, counts: tuple[int, ...] = COUNTS) -
     further = none.further(pads)
     number = (1 + np.unique(further["class"], return_inverse=True)[1]) * ~further["good"]
     sure = least_sure(none.score(pads)[:, 0], number)
-    rows: Rows = [HEAD]
+    rows: Rows = [(f"labels of {len(pads):,} pads", *HEAD)]
     metrics: dict[str, float] = {}
     taught = {"least": random[: counts[1]], "random": random[: counts[1]]}
     for count in counts:

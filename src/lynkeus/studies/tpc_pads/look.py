@@ -54,8 +54,7 @@ class PadLook:
         tables: dict[str, Rows] = {f"Decisions, {case}": rows, f"Gains, {case}": gains}
         if self.curve is not None:
             table, more = label_curve(*self.curve)
-            many = len(self.curve[0])  # type: ignore[arg-type]
-            tables[f"Wrong decisions by the number of labels, {many:,} pads each"] = table
+            tables["Wrong decisions by the number of labels"] = table
             metrics |= more
         return Findings(metrics=metrics, tables=tables)
 
