@@ -1,6 +1,9 @@
 """Metrics of taggers: the ROC curve of a class against another, background rejection 1/eB, with intervals.
 
-eS is the efficiency for signal, eB for background: the shares of jets that reach a threshold.
+eS is the efficiency for signal, eB for background: the shares of jets that reach a threshold. `separation` gives what
+published comparisons give: 1/eB at the point nearest to a signal efficiency. Where taggers and trainings are compared
+(`background_efficiency`, `background_copies`) eB is counted as (passed + 1) / (jets + 1) at the first threshold that
+reaches the efficiency: of no jet that passed nothing smaller can be said.
 """
 
 from __future__ import annotations
@@ -11,12 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import chi2
+from scipy.stats import t as student
 
 from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.metrics.rates import COVERAGE
 
 FEW = 10.0  # background jets that pass, below which their number has a Poisson interval instead of a bootstrap
 COPIES = 200
+COMPARED = 300  # copies of the jets where taggers are compared
+FEWEST = 2  # jets of a class that can be drawn again
 EFFICIENCIES = (0.3, 0.5, 0.7)
 
 
@@ -39,6 +45,10 @@ class Roc:
         """Return the point whose signal efficiency is nearest to this, as in the published comparisons of taggers."""
         return int(np.argmin(np.abs(self.signal - efficiency)))
 
+    def reaches(self, efficiency: float) -> int:
+        """Return the first point, of falling thresholds, at which at least so much of the signal passes."""
+        return int(np.searchsorted(self.signal, efficiency - 1e-12))
+
     def rejection(self, efficiency: float) -> float:
         """Return 1 / eB at this signal efficiency; infinite where no background passes."""
         background = float(self.background[self.at(efficiency)])
@@ -58,7 +68,7 @@ class _Sorted:
     """Jets in falling order of their score; `last` of those that have the same score."""
 
     def __init__(self, hit: Array, score: Floats, weight: Floats) -> None:
-        order = np.argsort(-score, kind="stable")
+        self.order = order = np.argsort(-score, kind="stable")
         self.hit, self.score, self.weight = hit[order], score[order], weight[order]
         self.last = np.flatnonzero(np.append(self.score[1:] != self.score[:-1], True))
 
@@ -130,6 +140,70 @@ def separation(
         tuple(float(curve.passing[point]) for point in points),
         int(own.hit.sum()), int((~own.hit).sum()),
     )  # fmt: skip
+
+
+def background_efficiency(signal: npt.ArrayLike, background: npt.ArrayLike, efficiency: float) -> float:
+    """Return what share of background scores passes where `efficiency` of the signal does.
+
+    A jet passes whose score is at least that of the threshold; NaN passes nothing. Raises SettingsError for an
+    efficiency that is not between 0 and 1, or too few jets.
+    """
+    own = _two(signal, background, (efficiency,))
+    return float(_passed(own.curve(own.weight), (efficiency,), int((~own.hit).sum()))[0])
+
+
+def background_copies(
+    signal: npt.ArrayLike,
+    background: npt.ArrayLike,
+    efficiencies: Sequence[float],
+    copies: int = COMPARED,
+    tagger: int = 0,
+) -> Floats:
+    """Return (copies, efficiencies) background efficiencies of jets drawn again with replacement.
+
+    Jets are drawn alike for all taggers, so that the differences of their copies are those of the taggers. The one jet
+    more that is counted is drawn for each `tagger` by itself, from an exponential: where no jet passed the interval
+    ends at 3 of them, as a Poisson limit does, and two taggers that let nothing pass are not known to be equal.
+    """
+    own, rng = _two(signal, background, efficiencies), np.random.default_rng(0)
+    many = (int(own.hit.sum()), int((~own.hit).sum()))
+    more = np.random.default_rng([1, tagger]).exponential(size=(copies, 1))
+    found = np.empty((copies, len(efficiencies)))
+    for copy in range(copies):
+        times = np.concatenate([np.bincount(rng.integers(n, size=n), minlength=n) for n in many])
+        found[copy] = _passed(own.curve(times[own.order].astype(float)), efficiencies, many[1])
+    return np.asarray(found + (more - 1.0) / (many[1] + 1.0))
+
+
+def over_trainings(values: Floats, copies: Floats, seed: int = 0) -> Floats:
+    """Return (copies, ...) of the mean over trainings: the quantiles are its interval.
+
+    `values` (trainings, ...) on all test jets, `copies` (trainings, copies, ...) on jets drawn again. How much another
+    set of trainings would differ is added, by Student's t of so many of them; of one training nothing is known.
+    """
+    mean = copies.mean(axis=0)
+    trainings = len(values)
+    if trainings < 2:
+        return mean
+    spread = values.std(axis=0, ddof=1) / np.sqrt(trainings)
+    drawn = student.rvs(trainings - 1, size=len(mean), random_state=np.random.default_rng(seed))
+    return np.asarray(mean + drawn.reshape(-1, *(1,) * (mean.ndim - 1)) * spread)
+
+
+def _two(signal: npt.ArrayLike, background: npt.ArrayLike, efficiencies: Sequence[float]) -> _Sorted:
+    """Return the scores of signal and, after them, of background."""
+    if any(not 0 < share < 1 for share in efficiencies):
+        raise SettingsError(f"a signal efficiency must be between 0 and 1, got {list(efficiencies)}")
+    own, others = np.asarray(signal, float), np.asarray(background, float)
+    if len(own) < FEWEST or len(others) < FEWEST:
+        raise SettingsError(f"{len(own)} jets of the signal and {len(others)} of the background are too few")
+    return _Sorted.of(np.arange(len(own) + len(others)) < len(own), np.concatenate([own, others]), None)
+
+
+def _passed(curve: Roc, efficiencies: Sequence[float], jets: int) -> Floats:
+    """Return eB (efficiencies,) with one of the `jets` more than passed."""
+    points = [curve.reaches(one) for one in efficiencies]
+    return (curve.background[points] * jets + 1.0) / (jets + 1.0)
 
 
 def _background(curve: Roc, point: int, low: float, high: float) -> tuple[float, float]:

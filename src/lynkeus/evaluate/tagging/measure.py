@@ -8,7 +8,7 @@ import numpy as np
 
 from lynkeus.core import Against, Batch, Floats, SourceError, Tagged, Tagging
 from lynkeus.metrics.rates import COVERAGE, auroc, bootstrap_auroc
-from lynkeus.metrics.rejection import background_copies, background_efficiency, over_trainings
+from lynkeus.metrics.tagging import background_copies, background_efficiency, over_trainings
 
 TAILS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
 
