@@ -3,17 +3,19 @@ particles of a jet in blocks of jets of similar length."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from lynkeus.networks.taggers.dropout import Dropout
 from lynkeus.networks.taggers.edge_conv import with_zeros
 from lynkeus.networks.taggers.ragged import Block
 
+FEW = 1 << 22  # numbers of particles and pairs in all layers, below which all is kept for the way back: 100 MB
 WIDER = 4  # the dense part of a block, in widths of the whole
 
 
@@ -22,6 +24,12 @@ class Attended(NamedTuple):
 
     block: Block
     bias: Tensor
+
+
+def spared(function: Callable[..., Tensor], sparing: bool, *given: Any) -> Tensor:
+    """Return what a function gives; `sparing`: it is computed again on the way back, and nothing within it is kept."""
+    found: Tensor = checkpoint(function, *given, use_reentrant=False) if sparing else function(*given)
+    return found
 
 
 def biases(pairs: Tensor, square: Tensor, block: Block) -> Tensor:
@@ -51,20 +59,22 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(width, width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, blocks: Sequence[Attended]) -> Tensor:
+    def forward(self, x: Tensor, blocks: Sequence[Attended], sparing: bool = False) -> Tensor:
         """Return (rows, width) of particles x (rows, width)."""
         projected = with_zeros(self.in_proj(x))
-        found, places = [], []
-        for block, bias in blocks:
-            m, longest = block.rows.shape
-            parts = projected.index_select(0, block.rows.reshape(-1)).view(m, longest, 3, self.heads, -1)
-            query, key, value = parts.permute(2, 0, 3, 1, 4)
-            seen = attend(query, key, value, bias, self.dropout).transpose(1, 2).reshape(m, longest, -1)
-            found.append(seen[block.real])
-            places.append(block.rows[block.real])
+        found = [spared(self._of_block, sparing, projected, *attended) for attended in blocks]
         if not found:
             return self.out_proj(x)
-        return self.out_proj(torch.empty_like(x).index_copy(0, torch.cat(places), torch.cat(found)))
+        places = torch.cat([block.rows[block.real] for block, _ in blocks])
+        return self.out_proj(torch.empty_like(x).index_copy(0, places, torch.cat(found)))
+
+    def _of_block(self, projected: Tensor, block: Block, bias: Tensor) -> Tensor:
+        """Return (real, width) of the particles of a block, place by place."""
+        m, longest = block.rows.shape
+        parts = projected.index_select(0, block.rows.reshape(-1)).view(m, longest, 3, self.heads, -1)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        seen = attend(query, key, value, bias, self.dropout).transpose(1, 2).reshape(m, longest, -1)
+        return seen[block.real]
 
     def of_tokens(self, tokens: Tensor, seen: tuple[Tensor, Tensor], blocks: Sequence[Block]) -> Tensor:
         """Return (n, width) of a token (n, width) of each jet, which sees `seen`: itself (n, width) and all particles
@@ -103,18 +113,23 @@ class TransformerBlock(nn.Module):
         self.fc1, self.fc2 = nn.Linear(width, WIDER * width), nn.Linear(WIDER * width, width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, blocks: Sequence[Attended]) -> Tensor:
-        """Return particles (rows, width) after the block."""
-        return self.after(x, self.attn(self.pre_attn_norm(x), blocks))
+    def forward(self, x: Tensor, blocks: Sequence[Attended], sparing: bool = False) -> Tensor:
+        """Return particles (rows, width) after the block; `sparing`: what is between the products of matrices is
+        computed again on the way back."""
+        return self.after(x, self.attn(self.pre_attn_norm(x), blocks, sparing), sparing)
 
     def of_tokens(self, tokens: Tensor, x: Tensor, blocks: Sequence[Block]) -> Tensor:
         """Return the class token of each jet (n, width) after it has seen the particles (rows, width) of its jet."""
         seen = self.pre_attn_norm(tokens), self.pre_attn_norm(x)
         return self.after(tokens, self.attn.of_tokens(tokens, seen, blocks))
 
-    def after(self, x: Tensor, seen: Tensor) -> Tensor:
+    def after(self, x: Tensor, seen: Tensor, sparing: bool = False) -> Tensor:
         """Return x (..., width) after the block, given what it has `seen`, the same shape."""
         scale = self.c_attn.repeat_interleave(seen.shape[-1] // self.heads)
         x = x + self.dropout(self.post_attn_norm(seen * scale))
-        dense = self.dropout(functional.gelu(self.fc1(self.pre_fc_norm(x))))
-        return self.dropout(self.fc2(self.post_fc_norm(dense))) + self.w_resid * x
+        dense = spared(self._widest, sparing, x)
+        return self.dropout(self.fc2(dense)) + self.w_resid * x
+
+    def _widest(self, x: Tensor) -> Tensor:
+        dense: Tensor = self.post_fc_norm(self.dropout(functional.gelu(self.fc1(self.pre_fc_norm(x)))))
+        return dense
