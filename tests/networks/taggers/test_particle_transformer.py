@@ -171,6 +171,14 @@ def test_dropout_keeps_the_mean_and_the_share() -> None:
     assert (out == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
     out.sum().backward()
     torch.testing.assert_close(x.grad, out.detach() / 2)
+    stack, other = (torch.randn(3, 2, size, requires_grad=True) for size in (5, 4))
+    found = []
+    for product in (dropout.product, lambda one, two: torch.matmul(dropout(one), two)):
+        torch.manual_seed(1)
+        out = product(stack.transpose(1, 2), other)
+        found.append((out, *torch.autograd.grad(out.square().sum(), (stack, other))))
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two)
     assert dropout.eval()(x) is x
 
 

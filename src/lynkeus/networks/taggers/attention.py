@@ -3,8 +3,8 @@ particles of a jet in blocks of jets of similar length."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,12 +26,6 @@ class Attended(NamedTuple):
     bias: Tensor
 
 
-def spared(function: Callable[..., Tensor], sparing: bool, *given: Any) -> Tensor:
-    """Return what a function gives; `sparing`: it is computed again on the way back, and nothing within it is kept."""
-    found: Tensor = checkpoint(function, *given, use_reentrant=False) if sparing else function(*given)
-    return found
-
-
 def biases(pairs: Tensor, square: Tensor, block: Block) -> Tensor:
     """Return (m, heads, p, p) of what is known of all pairs (pairs, heads) and the pair of each two places."""
     m, longest = block.rows.shape
@@ -46,7 +40,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dropout: Dro
         return functional.scaled_dot_product_attention(query, key, value, bias, p)
     # A third less than the fused kernel takes for jets of 60 particles.
     scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(-1, -2)) + bias
-    return torch.matmul(dropout(scores.softmax(dim=-1)), value)
+    return dropout.product(scores.softmax(dim=-1), value)
 
 
 class Attention(nn.Module):
@@ -59,22 +53,20 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(width, width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, blocks: Sequence[Attended], sparing: bool = False) -> Tensor:
+    def forward(self, x: Tensor, blocks: Sequence[Attended]) -> Tensor:
         """Return (rows, width) of particles x (rows, width)."""
         projected = with_zeros(self.in_proj(x))
-        found = [spared(self._of_block, sparing, projected, *attended) for attended in blocks]
+        found, places = [], []
+        for block, bias in blocks:
+            m, longest = block.rows.shape
+            parts = projected.index_select(0, block.rows.reshape(-1)).view(m, longest, 3, self.heads, -1)
+            query, key, value = parts.permute(2, 0, 3, 1, 4)
+            seen = attend(query, key, value, bias, self.dropout).transpose(1, 2).reshape(m, longest, -1)
+            found.append(seen[block.real])
+            places.append(block.rows[block.real])
         if not found:
             return self.out_proj(x)
-        places = torch.cat([block.rows[block.real] for block, _ in blocks])
-        return self.out_proj(torch.empty_like(x).index_copy(0, places, torch.cat(found)))
-
-    def _of_block(self, projected: Tensor, block: Block, bias: Tensor) -> Tensor:
-        """Return (real, width) of the particles of a block, place by place."""
-        m, longest = block.rows.shape
-        parts = projected.index_select(0, block.rows.reshape(-1)).view(m, longest, 3, self.heads, -1)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
-        seen = attend(query, key, value, bias, self.dropout).transpose(1, 2).reshape(m, longest, -1)
-        return seen[block.real]
+        return self.out_proj(torch.empty_like(x).index_copy(0, torch.cat(places), torch.cat(found)))
 
     def of_tokens(self, tokens: Tensor, seen: tuple[Tensor, Tensor], blocks: Sequence[Block]) -> Tensor:
         """Return (n, width) of a token (n, width) of each jet, which sees `seen`: itself (n, width) and all particles
@@ -114,9 +106,9 @@ class TransformerBlock(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, blocks: Sequence[Attended], sparing: bool = False) -> Tensor:
-        """Return particles (rows, width) after the block; `sparing`: what is between the products of matrices is
-        computed again on the way back."""
-        return self.after(x, self.attn(self.pre_attn_norm(x), blocks, sparing), sparing)
+        """Return particles (rows, width) after the block; `sparing`: what lies between the products of matrices of the
+        dense part is computed again on the way back."""
+        return self.after(x, self.attn(self.pre_attn_norm(x), blocks), sparing)
 
     def of_tokens(self, tokens: Tensor, x: Tensor, blocks: Sequence[Block]) -> Tensor:
         """Return the class token of each jet (n, width) after it has seen the particles (rows, width) of its jet."""
@@ -127,9 +119,11 @@ class TransformerBlock(nn.Module):
         """Return x (..., width) after the block, given what it has `seen`, the same shape."""
         scale = self.c_attn.repeat_interleave(seen.shape[-1] // self.heads)
         x = x + self.dropout(self.post_attn_norm(seen * scale))
-        dense = spared(self._widest, sparing, x)
-        return self.dropout(self.fc2(dense)) + self.w_resid * x
+        wide = self.fc1(self.pre_fc_norm(x))
+        dense = checkpoint(self._narrowed, wide, use_reentrant=False) if sparing else self._narrowed(wide)
+        return self.dropout(dense) + self.w_resid * x
 
-    def _widest(self, x: Tensor) -> Tensor:
-        dense: Tensor = self.post_fc_norm(self.dropout(functional.gelu(self.fc1(self.pre_fc_norm(x)))))
-        return dense
+    def _narrowed(self, wide: Tensor) -> Tensor:
+        # Computed again it ends before the product of matrices, whose input was the last that was asked for.
+        narrow: Tensor = self.fc2(self.post_fc_norm(self.dropout(functional.gelu(wide))))
+        return narrow
