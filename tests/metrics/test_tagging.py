@@ -19,6 +19,8 @@ from lynkeus.metrics.tagging import (
     over_trainings,
     roc,
     separation,
+    signal_copies,
+    signal_efficiency,
 )
 
 HEP = Path(os.environ.get("LYNKEUS_DATA", "/nowhere")) / "hep"
@@ -160,3 +162,14 @@ def test_both_ways_of_counting_are_of_the_same_curve() -> None:
     passed = 200 / curve.rejection(0.5)
     assert passed > 1
     assert background_efficiency(own, others, 0.5) == pytest.approx((passed + 1) / 201)
+
+
+@pytest.mark.parametrize("passing", [0.1, 0.01])
+def test_working_points_are_those_of_the_background(passing: float) -> None:
+    known = norm.sf(norm.isf(passing) - 2.0)
+    copies = signal_copies(SIGNAL, BACKGROUND, [passing], 100)[:, 0]
+    found = signal_efficiency(SIGNAL, BACKGROUND, passing)
+    assert abs(found - known) < 4 * copies.std()
+    assert np.quantile(copies, 0.02) < found < np.quantile(copies, 0.98)
+    assert signal_efficiency([1.0, 2.0, 3.0, np.nan], np.zeros(50), passing) == 0.75
+    assert signal_efficiency(np.ones(9), np.ones(9), passing) == 0.0  # all or none of what is alike

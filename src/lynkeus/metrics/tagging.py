@@ -8,7 +8,7 @@ reaches the efficiency: of no jet that passed nothing smaller can be said.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -165,14 +165,27 @@ def background_copies(
     more that is counted is drawn for each `tagger` by itself, from an exponential: where no jet passed the interval
     ends at 3 of them, as a Poisson limit does, and two taggers that let nothing pass are not known to be equal.
     """
-    own, rng = _two(signal, background, efficiencies), np.random.default_rng(0)
-    many = (int(own.hit.sum()), int((~own.hit).sum()))
+    own = _two(signal, background, efficiencies)
+    jets = int((~own.hit).sum())
     more = np.random.default_rng([1, tagger]).exponential(size=(copies, 1))
-    found = np.empty((copies, len(efficiencies)))
-    for copy in range(copies):
-        times = np.concatenate([np.bincount(rng.integers(n, size=n), minlength=n) for n in many])
-        found[copy] = _passed(own.curve(times[own.order].astype(float)), efficiencies, many[1])
-    return np.asarray(found + (more - 1.0) / (many[1] + 1.0))
+    found = np.array([_passed(curve, efficiencies, jets) for curve in _drawn_again(own, copies)])
+    return np.asarray(found + (more - 1.0) / (jets + 1.0))
+
+
+def signal_efficiency(signal: npt.ArrayLike, background: npt.ArrayLike, passing: float) -> float:
+    """Return what share of signal scores passes where at most the share `passing` of the background does: the working
+    points of b taggers, loose, medium and tight, are 10, 1 and 0.1 %. Raises SettingsError as `background_efficiency`.
+    """
+    own = _two(signal, background, (passing,))
+    return float(_kept(own.curve(own.weight), (passing,))[0])
+
+
+def signal_copies(
+    signal: npt.ArrayLike, background: npt.ArrayLike, passing: Sequence[float], copies: int = COMPARED
+) -> Floats:
+    """Return (copies, passing) signal efficiencies of jets drawn again, the same ones as in `background_copies`."""
+    own = _two(signal, background, passing)
+    return np.array([_kept(curve, passing) for curve in _drawn_again(own, copies)])
 
 
 def over_trainings(values: Floats, copies: Floats, seed: int = 0) -> Floats:
@@ -193,11 +206,24 @@ def over_trainings(values: Floats, copies: Floats, seed: int = 0) -> Floats:
 def _two(signal: npt.ArrayLike, background: npt.ArrayLike, efficiencies: Sequence[float]) -> _Sorted:
     """Return the scores of signal and, after them, of background."""
     if any(not 0 < share < 1 for share in efficiencies):
-        raise SettingsError(f"a signal efficiency must be between 0 and 1, got {list(efficiencies)}")
+        raise SettingsError(f"an efficiency must be between 0 and 1, got {list(efficiencies)}")
     own, others = np.asarray(signal, float), np.asarray(background, float)
     if len(own) < FEWEST or len(others) < FEWEST:
         raise SettingsError(f"{len(own)} jets of the signal and {len(others)} of the background are too few")
     return _Sorted.of(np.arange(len(own) + len(others)) < len(own), np.concatenate([own, others]), None)
+
+
+def _drawn_again(own: _Sorted, copies: int) -> Iterator[Roc]:
+    """Yield the curves of jets of each class drawn again with replacement, always the same ones."""
+    rng, many = np.random.default_rng(0), (int(own.hit.sum()), int((~own.hit).sum()))
+    for _ in range(copies):
+        times = np.concatenate([np.bincount(rng.integers(n, size=n), minlength=n) for n in many])
+        yield own.curve(times[own.order].astype(float))
+
+
+def _kept(curve: Roc, passing: Sequence[float]) -> Floats:
+    """Return eS (passing,) at the last point at which no more of the background passes."""
+    return curve.signal[np.searchsorted(curve.background, np.asarray(passing) + 1e-12, side="right") - 1]
 
 
 def _passed(curve: Roc, efficiencies: Sequence[float], jets: int) -> Floats:
