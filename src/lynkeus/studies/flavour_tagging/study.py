@@ -29,7 +29,9 @@ def flavour_tagging(smoke: bool = False) -> Tagging:
         name="flavour_tagging",
         question="DeepCSV reads numbers of a jet, its six most displaced tracks and a secondary vertex; DeepJet reads "
         "every particle. How far is it above, for b jets against light and against c jets, and what do both add to a "
-        "cut on the most displaced track or on the mass of the vertex?",
+        "cut on the most displaced track or on the mass of the vertex? Working points are those of b taggers: loose, "
+        "medium and tight let 10, 1 and 0.1 % of light jets pass. Nothing is asserted of light jets where 30 % of b "
+        "jets are kept: about one in 30,000 passes either tagger there, three of all that are tested.",
         train=flavoured_jets(train, 1, CLASSES),
         test=flavoured_jets(test, 2, SHARES),
         scorers={"deepjet": options, "deepcsv": options},
