@@ -151,10 +151,9 @@ class _Run:
         self.task.networks.eval()
         if self.average:
             self.average.put()  # these are judged, and kept
-        losses = [float(loss) for loss in total.values()]
-        judged = self._agreed([*self.feed.measure(self.task), *losses])
-        losses = dict(zip(total, judged[3:], strict=True))
-        return Epoch(losses, *judged[:3], time.monotonic() - began, self._notes())
+        held_out, right, spread, *losses = self._agreed([*self.feed.measure(self.task), *map(float, total.values())])
+        seconds = time.monotonic() - began
+        return Epoch(dict(zip(total, losses, strict=True)), held_out, right, spread, seconds, self._notes())
 
     def _agreed(self, numbers: list[float]) -> list[float]:
         """Return what the first of several processes says of an epoch: their running statistics differ, and all have to

@@ -125,7 +125,7 @@ def _finite(group: Group) -> Group:
     return Group(values, group.offsets)
 
 
-def particles_of(groups: Mapping[str, Group]) -> Floats:
+def particles_of(groups: Mapping[str, Group]) -> Array:
     """Return (n,) how many particles each jet has, in the group that has most; the group "global" has none.
 
     Of jets that are known by SUMMARIES alone, as those of NanoAOD, the one row of "global" counts: none is empty.
@@ -133,4 +133,4 @@ def particles_of(groups: Mapping[str, Group]) -> Floats:
     of_particles = [group.lengths for name, group in groups.items() if name not in SUMMARIES]
     if not of_particles and "global" in groups:
         return groups["global"].lengths
-    return np.max(of_particles or [group.lengths for group in groups.values()], axis=0)
+    return np.asarray(np.max(of_particles or [group.lengths for group in groups.values()], axis=0))
