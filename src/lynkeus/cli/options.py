@@ -151,7 +151,11 @@ class WatchOptions:
     mask: Annotated[list[str] | None, typer.Option(help="Channels under maintenance, such as 'BPME.2806.SA3*'")] = None
     until: Annotated[str | None, typer.Option(help="When that ends, UTC: 2026-11-29T18:00; without: open end")] = None
     reason: Annotated[str, typer.Option(help="What is done to them, for those who come after")] = ""
-    publish: Annotated[str | None, typer.Option(help="Scores as live channels: epics+pva://PREFIX")] = None
+    publish: Annotated[
+        list[str] | None,
+        typer.Option(help="Scores as live channels: epics+pva://PREFIX, nats://HOST/PREFIX; alarms: http://HOST/PATH, "
+                     "alertmanager+http://HOST:9093, elog+http://HOST/LOGBOOK, elog+file:///FOLDER"),
+    ] = None  # fmt: skip
     site: SiteFile = None
     false_alarms: FalseAlarms = 0.01
     meta: MetaTable = None

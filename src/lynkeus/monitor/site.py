@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,12 +22,16 @@ KINDS: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 
 
+OF_SERVICE = ("monitors", "monitor", "service")
+
+
 @dataclass(frozen=True)
 class SiteSettings:
     """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when
     an alarm closes; `place`: regular expression that reads the groups `position` (m), `line` and `plane` from the name
     of a channel ("": names say no place); `acknowledge`: what stood is listed until somebody has seen it; `replay`:
-    speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages; `call`: whom to call, `outputs`: what
+    speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages; `logbook`: what is
+    shown beside alarms; `call`: whom to call, `outputs`: what
     the outputs of the scorer are called here, as pages show them."""
 
     store: str = "sqlite:///lynkeus.db"
@@ -42,6 +47,7 @@ class SiteSettings:
     port: int = 8000
     token_file: str = ""
     reports: str = ""
+    logbook: str = ""
     call: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
 
@@ -89,13 +95,21 @@ class SiteSettings:
             return cls()
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
-            unknown = set(content) - {item.name for item in fields(cls)}
-            if unknown:
-                known = ", ".join(item.name for item in fields(cls))
-                raise SettingsError(f"{sorted(unknown)[0]}: no such setting; there are {known}")
+            for key in OF_SERVICE:  # of `lynkeus run`, which shares the file
+                content.pop(key, None)
+            unknown_key(content, [item.name for item in fields(cls)])
             return cls(**content)
         except (OSError, ValueError, RecursionError, SettingsError) as error:  # ValueError: whatever is not TOML
             raise SettingsError(f"{path}: {in_short(error) if isinstance(error, ValueError) else error}") from error
+
+
+def unknown_key(given: Iterable[str], known: Iterable[str], within: str = "") -> None:
+    """Raise SettingsError for the first key that is not known, with the one that was probably meant."""
+    there = list(known)
+    for key in sorted(set(given) - set(there)):
+        near = get_close_matches(key, there, 1)
+        meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
+        raise SettingsError(f"{within}{key}: no such setting; {meant}")
 
 
 def name_in(known: Collection[str], name: str) -> str:
