@@ -1,4 +1,4 @@
-"""What the commands do with folders of images."""
+"""What the commands do with folders of images, and with maps of what a model sees."""
 
 from __future__ import annotations
 
@@ -56,24 +56,29 @@ def write_any_bundle(options: BundleOptions) -> None:
 
 
 def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) -> None:
-    """Features of images, or maps, by a model that has them, as maps and as numbers."""
+    """Features of images, texts or maps of something else by a model that has them, as maps and as numbers."""
     from lynkeus.fitting.fitted import Fitted
-    from lynkeus.scans.latent import write_latent
+    from lynkeus.scans.latent import FILE, write_latent
 
     fitted = Fitted.load(model)
     if not hasattr(fitted.scorer, "features"):
         raise SettingsError(
-            f"the scorer {fitted.name} has no features of whole images; fit one that has (such as inspect)"
+            f"the scorer {fitted.name} has no features of whole images or texts; fit one that has (such as inspect, or "
+            "unusual_text)"
         )
-    pictures = len(set(fitted.view.schema.names) & set(COLOURS)) > 0
-    source = images_for(fitted, data, meta) if pictures else fitted.prepare(open_as_fitted(fitted, data, None))
+    texts = fitted.view.schema.kind == "text"
+    pictures = not texts and bool(set(fitted.view.schema.names) & set(COLOURS))
     classes = fitted.scorer.outputs if about_of(fitted.scorer).by_class else ()
+    source = images_for(fitted, data, meta) if pictures else open_as_fitted(fitted, data, None)
+    source = source if pictures or texts else fitted.prepare(source)
     with passes_bar(screen, "latent") as bar:
-        parts = [(fitted.scorer.features(batch), _known(batch, classes)) for batch in Passes(source, bar)]
-    known = _joined([m for _, m in parts])
-    if not pictures:
-        known = {"file": np.arange(len(next(iter(known.values())))).astype(str), **_few_values(known)}
-    found = write_latent(np.concatenate([part for part, _ in parts]), known, output)
+        batches = ((fitted.scorer.features(batch), batch) for batch in Passes(source, bar))
+        parts = [(own, batch.meta if pictures or texts else _known(batch, classes)) for own, batch in batches]
+    features, known = np.concatenate([part for part, _ in parts]), _joined([m for _, m in parts])
+    if not pictures:  # a text, or a map, has no file of its own
+        known = known if texts else _few_values(known)
+        known[FILE] = known.get("name", np.array([f"row {k}" for k in range(len(features))]))
+    found = write_latent(features, known, output)
     say(
         screen, [*getattr(source, "messages", ()), *(one.line() for one in found), f"{output / 'latent.png'}: the maps"]
     )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lynkeus.core import Array, Floats, Group, Packed
-from lynkeus.training.feed import FIRST, Step, cut, usable_weight
+from lynkeus.training.feed import FIRST, Step, cut, part_of, usable_weight
 from lynkeus.training.settings import TrainSettings
 from lynkeus.training.task import Task
 
@@ -55,7 +55,7 @@ class PackedFeed:
 
     def batches(self, draw: torch.Generator, rank: int, world: int) -> tuple[int, Iterator[Step]]:
         """See `Feed`."""
-        order = torch.randperm(self.size, generator=draw)[rank::world]
+        order = part_of(torch.randperm(self.size, generator=draw), rank, world)
         size = self.settings.batch_of(self.size)
         batches = self._similar(order, size, draw) if self.similar else list(cut(order, size))
         return len(batches), (self._step(self.training[rows.numpy()], k * size) for k, rows in enumerate(batches))
@@ -93,8 +93,9 @@ class PackedFeed:
         heavy = np.ones(len(rows)) if self.counts is None else self.counts[rows].astype(float)
         loss, named = (float(np.average(torch.cat(one).numpy(), weights=heavy)) for one in (losses, right))
         if judge is not None:  # a loss of all of them together
-            truth, all_weight = torch.from_numpy(self.labels[rows]), torch.from_numpy(heavy)
-            loss = float(judge(torch.cat(spread), truth, all_weight))
+            with torch.no_grad():
+                truth, all_weight = torch.from_numpy(self.labels[rows]), torch.from_numpy(heavy)
+                loss = float(judge(self._clouds(rows), truth.to(self.device), all_weight.to(self.device)))
         return loss, named, float(torch.cat(spread).std(dim=0).mean())
 
     def digest(self, digest: Any) -> None:
