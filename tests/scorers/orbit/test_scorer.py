@@ -240,6 +240,17 @@ def test_single_rows_do_as_well(orbit: Orbit) -> None:
     assert (places(scorer, batch)[300:360, 0] == machine().names[60]).all()
 
 
+def test_the_shadow_of_a_broken_monitor_is_no_habit_of_the_others(orbit: Orbit) -> None:
+    rows, beyond = [unseen(), unseen(fault("offset", 60, 600, 200, 20.0))], []
+    for one in rows:
+        watch(orbit, one[:1500])
+        beyond.append(orbit.state()["habit.beyond"])
+    good, broken = beyond
+    assert broken[60] > good[60] + 10.0
+    shadow = np.argsort(-np.abs(orbit.gate_.correlation[60]))[1:6]
+    assert (broken[shadow] < good[shadow] + 5.0).all()
+
+
 @pytest.mark.slow
 def test_compiled_loops_say_what_numpy_says(orbit: Orbit, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba", reason="install the extra that compiles loops")

@@ -144,7 +144,7 @@ class Sight:
         tails = None
         if self.pace.settle:
             quiet = (walked.energy <= self.gate.energy) & ~statistics.mostly_missing()
-            tails = self.tails.of_late(after.habit, walked.deviation, quiet)
+            tails = self.tails.of_late(after.habit, self._without_shadows(walked.deviation), quiet)
         moved = judge.moved(walked, tails)
         misshapen = judge.misshapen(statistics, before.recent)
         after.recent = misshapen.recent
@@ -173,6 +173,20 @@ class Sight:
         if not self.geometry.used.all():
             deviation, own = np.where(self.geometry.used, np.stack([deviation, own]), np.float32(0.0))
         return WindowTests(statistics, deviation, own, nats, run, place, frozen, mirrored, scores, after)
+
+    def _without_shadows(self, deviation: Floats) -> Floats:
+        """Return deviations (n, c) in which a channel that is wrong by itself throws no shadow: what it does to the
+        others is no habit of theirs."""
+        size = np.abs(deviation * self.gate.per_sigma)
+        rows = np.flatnonzero(size.max(axis=1, initial=0.0) > self.gate.channel)
+        if not len(rows):
+            return deviation
+        top = size[rows].argmax(axis=1)
+        own = deviation[rows, top]
+        deviation = deviation.copy()
+        deviation[rows] -= own[:, None] * self.gate.correlation[top]
+        deviation[rows, top] = own
+        return deviation
 
     def _shots(self, batch: Batch) -> Callable[[int], Floats]:
         """Return what gives the residuals (shots, c) of one window of a batch."""
