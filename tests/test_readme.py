@@ -25,6 +25,8 @@ CONTRACT = {
     "search": {"-o", "--unblind"},
     "scale-factors": {"--output-class", "-o"},
     "write-check": {"--language", "-o"},
+    "run": {"--store"},
+    "status": {"--store"},
 }
 
 

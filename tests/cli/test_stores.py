@@ -48,6 +48,8 @@ def test_status_says_who_runs_who_is_silent_and_what_is_open(url: str) -> None:
 
 
 def test_prune_removes_old_scores_and_no_alarm(url: str) -> None:
+    tried = CliRunner().invoke(app, ["prune", "--store", url, "--keep", "400d", "--dry-run"])
+    assert "quiet: 100 scores older than 400d before its last would be removed" in tried.stderr
     done = CliRunner().invoke(app, ["prune", "--store", url, "--keep", "400d"])
     assert done.exit_code == 0
     again = CliRunner().invoke(app, ["prune", "--store", url, "--keep", "400d"])

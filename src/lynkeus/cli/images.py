@@ -29,6 +29,7 @@ def export_model(model: Path, output: Path) -> float:
 
 def write_any_bundle(options: BundleOptions) -> None:
     """Write a bundle of a table or of images: each image is stored once, crops are cut when they are read."""
+    from lynkeus.files.cluster import workers_of
     from lynkeus.sources import Crops, ImageSource, open_source, write_bundle
     from lynkeus.sources.images.bundle_writer import write_images
 
@@ -40,7 +41,8 @@ def write_any_bundle(options: BundleOptions) -> None:
             crops = Crops(options.tile or options.crop, options.overlap, bool(options.crop), options.resize)
             images = write_images(
                 source, options.output, crops,
-                lambda done: bar.step(f"{done} of {len(source)} images", done / max(1, len(source))), options.processes,
+                lambda done: bar.step(f"{done} of {len(source)} images", done / max(1, len(source))),
+                *workers_of(options.workers),
             )  # fmt: skip
             said = [*images.messages, f"{options.output}: {len(images)} images or crops"]
         else:

@@ -29,7 +29,7 @@ def show_list(group: str | None) -> None:
                 table.add_row(name, escape(what), *(_about(found.about) if more else ()))
             except SettingsError as error:
                 table.add_row(name, escape(str(error)))
-        Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+        Console(width=None if sys.stdout.isatty() else WIDE, emoji=False).print(table)
 
 
 def _about(about: About) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ def show(data: str, layout: str | None) -> None:
     from lynkeus.sources.look.look import look
 
     found = look(data, layout)
-    out = Console(width=None if sys.stdout.isatty() else WIDE)
+    out = Console(width=None if sys.stdout.isatty() else WIDE, emoji=False)
     say(out, [found.what])
     if found.entries:
         table = Table("name", "holds", "shape", "unit", "read as")

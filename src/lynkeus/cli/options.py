@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.sources import Layout
 
-screen = Console(stderr=True)
+screen = Console(stderr=True, emoji=False)
 
 DATA = "File, bundle, folder, 'pattern*.h5', or URL such as sim://orbit?seed=1"
 Data = Annotated[str, typer.Argument(help=DATA)]
@@ -33,6 +33,12 @@ SiteFile = Annotated[Path | None, typer.Option("--site", help="TOML file with th
 StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///FILE.db or postgresql://user@host/name")]
 RunPerFile = Annotated[bool, typer.Option("--run-per-file", help="DATA: a folder of runs, one file of events each")]
 FalseAlarms = Annotated[float, typer.Option(help="Runs, watched images: share of good ones that may be flagged")]
+Workers = Annotated[
+    str,
+    typer.Option(
+        "--workers", "--processes", help="Images, runs: so many processes, or a cluster, dask://tcp://HOST:PORT"
+    ),
+]
 Maps = Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")]
 
 
@@ -81,7 +87,7 @@ class ScoreOptions:
     layout: LayoutName = None
     meta: MetaTable = None
     maps: Maps = None
-    processes: Annotated[int, typer.Option(help="Images: how many processes share the work")] = 1
+    workers: Workers = "1"
     run_per_file: RunPerFile = False
     store: StoreUrl = None
     false_alarms: FalseAlarms = 0.01
@@ -145,7 +151,11 @@ class WatchOptions:
     mask: Annotated[list[str] | None, typer.Option(help="Channels under maintenance, such as 'BPME.2806.SA3*'")] = None
     until: Annotated[str | None, typer.Option(help="When that ends, UTC: 2026-11-29T18:00; without: open end")] = None
     reason: Annotated[str, typer.Option(help="What is done to them, for those who come after")] = ""
-    publish: Annotated[str | None, typer.Option(help="Scores as live channels: epics+pva://PREFIX")] = None
+    publish: Annotated[
+        list[str] | None,
+        typer.Option(help="Scores as live channels: epics+pva://PREFIX, nats://HOST/PREFIX; alarms: http://HOST/PATH, "
+                     "alertmanager+http://HOST:9093, elog+http://HOST/LOGBOOK, elog+file:///FOLDER"),
+    ] = None  # fmt: skip
     site: SiteFile = None
     false_alarms: FalseAlarms = 0.01
     meta: MetaTable = None
@@ -190,7 +200,7 @@ class BundleOptions:
     overlap: Annotated[int, typer.Option(help="Images: pixels that neighbouring tiles share")] = 0
     crop: Annotated[int, typer.Option(help="Images: side of one crop from the centre in pixels")] = 0
     resize: Annotated[int, typer.Option(help="Images: side of each crop or tile as stored; 0: as it is")] = 0
-    processes: Annotated[int, typer.Option(help="Images: how many processes decode")] = 1
+    workers: Workers = "1"
 
 
 def takes(options: type) -> Callable[[Callable[[Any], None]], Callable[..., None]]:

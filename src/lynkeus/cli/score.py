@@ -23,6 +23,7 @@ SHOWN = 20  # flagged runs that are printed
 
 def score_data(options: ScoreOptions) -> None:
     """Run `lynkeus score`."""
+    from lynkeus.files.cluster import workers_of
     from lynkeus.fitting.fitted import shows_maps
     from lynkeus.fitting.score import ScoreSettings, score
     from lynkeus.sources.runs.read import RunFolder
@@ -46,10 +47,13 @@ def score_data(options: ScoreOptions) -> None:
     else:
         source = open_for(fitted, options.data, options.layout, options.meta, options.run_per_file)
     runs = isinstance(source, RunFolder)
+    processes, backend = workers_of(options.workers)
+    if jets and (processes, backend) != (1, None):
+        raise SettingsError("--workers: runs of jets are scored by one process; leave it out")
     with passes_bar(screen, "score") as bar, _keeper(options.store) as keep:
         settings = ScoreSettings(
-            options.output, options.maps, options.processes, load_model, options.false_alarms, options.section, keep,
-            options.store,
+            options.output, options.maps, processes, load_model, options.false_alarms, options.section, keep,
+            options.store, backend,
         )  # fmt: skip
         whole = source if hasattr(source, "images") or runs else Passes(source, bar)
         done = score(fitted, options.model, whole, settings, bar.step)

@@ -7,34 +7,49 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lynkeus.cli.options import SiteFile, StoreUrl, screen
+from lynkeus.cli.run import run
 from lynkeus.progress import say
 
 if TYPE_CHECKING:
     from lynkeus.monitor.records import Pulse
+    from lynkeus.monitor.service.records import Supervised
     from lynkeus.monitor.store import Store
 
 QUIET_S = 30.0  # a monitor without a heartbeat for so long may be taken over by another process
 NS = 1_000_000_000
+GOOD = ("running", "starting", "finished", "stopped", "stopping")
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
+    app.command()(run)
     app.command()(status)
     app.command()(prune)
 
 
 def status(store: StoreUrl = None, site: SiteFile = None) -> None:
-    """Show what each monitor of a store does; exit code 1 where one is silent or has an open alarm."""
+    """Show what each monitor of a store does; exit code 1 where one is silent, was given up or has an open alarm."""
+    from lynkeus.monitor.conditions import conditions
+    from lynkeus.monitor.service.records import service_of, supervised
     from lynkeus.monitor.store import Store
 
     with contextlib.closing(Store(_url(store, site))) as kept:
-        pulses = kept.monitors()
-        lines = [_line(kept, pulse) for pulse in pulses]
+        by_service, (service, alive) = supervised(kept), service_of(kept)
+        sources = conditions(kept)
+        known = kept.monitors()
+        lines = [_line(kept, pulse, by_service.get(pulse.monitor.name)) for pulse in known]
+        lines = [(f"{line}{_source(sources.get(pulse.monitor.name), pulse)}", bad) for (line, bad), pulse in
+                 zip(lines, known, strict=True)]  # fmt: skip
+        started = {pulse.monitor.name for pulse in known}
+        lines += [(f"{one.monitor}: {_supervised(one)}", one.state not in GOOD) for name, one in by_service.items()
+                  if name not in started and alive]  # fmt: skip
+    if service:
+        typer.echo(service)
     for line, _ in lines:
         typer.echo(line)
     if not lines:
@@ -46,6 +61,7 @@ def prune(
     keep: Annotated[str, typer.Option(help="How much to keep: 400d, 52w, 48h; counted back from each monitor's last")],
     store: StoreUrl = None,
     site: SiteFile = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much would go; nothing is removed")] = False,
 ) -> None:
     """Remove the scores of windows that are older; alarms, evidence and verdicts stay."""
     from lynkeus.monitor.store import Store
@@ -55,8 +71,30 @@ def prune(
         for pulse in kept.monitors():
             if pulse.last_end_ns is None:
                 continue
-            removed = kept.prune_points(pulse.monitor.name, round(pulse.last_end_ns - kept_ns))
-            say(screen, [f"{pulse.monitor.name}: {removed} scores older than {keep} before its last were removed"])
+            removed = kept.prune_points(pulse.monitor.name, round(pulse.last_end_ns - kept_ns), dry_run)
+            done = "would be removed" if dry_run else "were removed"
+            say(screen, [f"{pulse.monitor.name}: {removed} scores older than {keep} before its last {done}"])
+
+
+def _own(one: Supervised | None, pulse: Pulse, alive: bool) -> Supervised | None:
+    """What a service says of a monitor, as long as nobody else has watched by that name since."""
+    return one if one is not None and (alive or one.at_ns > pulse.heartbeat_ns) else None
+
+
+def _supervised(one: Supervised) -> str:
+    """Return what a service says of a monitor."""
+    often = "once" if one.restarts == 1 else f"{one.restarts} times"
+    again = f", started again {often}" if one.restarts else ""
+    return f"{one.state}{again}{f': {one.says}' if one.says else ''}"
+
+
+def _source(condition: dict[str, Any] | None, pulse: Pulse) -> str:
+    """Return how a live source is, where there is one that is listened to."""
+    from lynkeus.monitor.conditions import in_words
+
+    if condition is None or pulse.finished:
+        return ""
+    return f", source: {in_words(condition)}"
 
 
 def _url(store: str | None, site: Path | None) -> str:
@@ -70,11 +108,16 @@ def _url(store: str | None, site: Path | None) -> str:
     return url
 
 
-def _line(kept: Store, pulse: Pulse) -> tuple[str, bool]:
-    """One line of a monitor, and whether somebody should look."""
+def _line(kept: Store, pulse: Pulse, own: Supervised | None) -> tuple[str, bool]:
+    """One line of a monitor, and whether somebody should look; `own`: what its service says of it."""
     name = pulse.monitor.name
     silent_s = (time.time_ns() - pulse.heartbeat_ns) / NS
     state = "finished" if pulse.finished else ("running" if silent_s < QUIET_S else f"silent for {silent_s:.0f} s")
+    troubled = own is not None and own.state not in GOOD
+    if own is not None and own.state == "stopped" and not pulse.finished:
+        state = "stopped"
+    elif own is not None and (troubled or own.says or own.restarts):
+        state = f"{state}; service: {_supervised(own)}"
     opened = kept.alarms(name, status="open")
     last = "no data yet"
     if pulse.last_end_ns is not None:
@@ -82,7 +125,7 @@ def _line(kept: Store, pulse: Pulse) -> tuple[str, bool]:
     words = ", ".join(f"{one.alarm.output} {one.alarm.where}".strip() for one in opened) or "none"
     counts = f"{pulse.samples} samples ({pulse.samples_per_s:.3g}/s), {pulse.missed} missed"
     line = f"{name}: {state} ({pulse.host}, {pulse.pid}), {last}, {counts}, open alarms: {words}"
-    return line, bool(opened) or (not pulse.finished and silent_s >= QUIET_S)
+    return line, troubled or bool(opened) or (not pulse.finished and silent_s >= QUIET_S)
 
 
 def _seconds(text: str) -> float:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import getpass
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lynkeus.cli.live import heard
 from lynkeus.cli.options import WatchOptions, load_model, open_as_fitted, screen
@@ -26,58 +26,94 @@ if TYPE_CHECKING:
     from lynkeus.monitor.site import SiteSettings
     from lynkeus.monitor.standing import Maintenance
     from lynkeus.monitor.store import Store
+    from lynkeus.monitor.watch import Watched
 
 
-def watch_data(options: WatchOptions) -> int:
-    """Run the command; the exit code is 1 where something was found."""
+@dataclass(frozen=True)
+class Hooks:
+    """What a supervised watch does besides: opens its `store` in another way, says that it is `ready`, and is called
+    after each commit (`tick`); `shadow`: nothing is published before that says so."""
+
+    store: Callable[[str], Any] | None = None
+    ready: Callable[[Fitted, Any, Any, Callable[[], None]], None] | None = None
+    tick: Callable[[Any], None] | None = None
+    shadow: bool = False
+    folder: Callable[[], None] | None = None  # called before a folder is watched
+
+
+def watch_data(options: WatchOptions, facts: SiteSettings | None = None, hooks: Hooks | None = None) -> int:
+    """Run the command; the exit code is 1 where something was found. `facts`: in place of those of the site file."""
+    from lynkeus.monitor.site import SiteSettings
+
+    facts = facts or SiteSettings.read(options.site).replaced(
+        store=options.store, replay=options.replay, budget=options.budget, name=options.name
+    )
+    fitted, hooks = load_model(options.model), hooks or Hooks()
+    if fitted.view.alone:
+        return _watch_folder("runs", options, facts, _runs(fitted, options), hooks.folder)
+    if about_of(fitted.scorer).tags and fitted.view.schema.kind == "cloud":
+        return _watch_folder("runs", options, facts, _runs_of_jets(fitted, options), hooks.folder)
+    if fitted.view.kind == "images":
+        return _watch_folder("images", options, facts, _images(fitted, options), hooks.folder)
+    for name, given in (("--maps", options.maps), ("--meta", options.meta)):
+        if given is not None:
+            raise SettingsError(f"{name}: is for images; leave it out")
+    return _watch_stream(fitted, options, facts, hooks)
+
+
+def _watch_stream(fitted: Fitted, options: WatchOptions, facts: SiteSettings, hooks: Hooks) -> int:
     from lynkeus.core.incident import incidents
-    from lynkeus.monitor.publish import both, publisher
-    from lynkeus.monitor.site import SiteSettings, name_in
+    from lynkeus.monitor.publish.sink import Publishing, Sinks
+    from lynkeus.monitor.site import name_in
     from lynkeus.monitor.standing import add_maintenance
     from lynkeus.monitor.store import Store
     from lynkeus.monitor.watch import WatchSettings, check, watch
     from lynkeus.progress import watch_line
 
-    facts = SiteSettings.read(options.site).replaced(
-        store=options.store, replay=options.replay, budget=options.budget, name=options.name
-    )
-    fitted = load_model(options.model)
-    if fitted.view.alone:
-        return _watch_folder("runs", options, facts, _runs(fitted, options))
-    if about_of(fitted.scorer).tags and fitted.view.schema.kind == "cloud":
-        return _watch_folder("runs", options, facts, _runs_of_jets(fitted, options))
-    if fitted.view.kind == "images":
-        return _watch_folder("images", options, facts, _images(fitted, options))
-    for name, given in (("--maps", options.maps), ("--meta", options.meta)):
-        if given is not None:
-            raise SettingsError(f"{name}: is for images; leave it out")
     settings = WatchSettings(
         facts.name, facts.title, facts.rule, facts.replay, facts.place, titles=facts.outputs, call=facts.call,
         acknowledge=facts.acknowledge,
     )  # fmt: skip
-    masked = _masked(fitted, options)
+    masked, sinks = _masked(fitted, options), Sinks(options.publish or [])
     source = open_as_fitted(fitted, options.data, None)
     if heard(source) is not None:
         settings = replace(settings, speed=0.0)  # it has its own pace
     check(fitted, source, settings)  # before a store is made
-    published = publisher(options.publish, fitted, settings.rule)
-    if published is not None:
-        say(screen, [f"{published.prefix}:... is published, port {published.port}"])
-    kept_open = contextlib.closing(published) if published is not None else contextlib.nullcontext()
-    with kept_open, contextlib.closing(Store(facts.store)) as kept, watch_line(screen) as tick:
+    open_store = hooks.store or Store
+    with contextlib.closing(open_store(facts.store)) as kept, contextlib.closing(sinks), watch_line(screen) as tick:
         known = [pulse.monitor.name for pulse in kept.monitors()]
         settings = replace(settings, name=name_in(known, settings.name))
         if masked:
             add_maintenance(kept, [replace(one, monitor=settings.name) for one in masked])
             kept_until = f"until {options.until} UTC" if options.until else "until further notice"
             say(screen, [f"masked {kept_until}: {', '.join(one.channel for one in masked)}"])
-        done = watch(fitted, source, kept, settings, both(tick, published))
+        about = Publishing(fitted, settings.rule, kept, settings.name, settings.title, lambda line: say(screen, [line]))
+
+        def publish() -> None:
+            say(screen, sinks.begin(about))
+
+        if not hooks.shadow:
+            publish()
+        if hooks.ready is not None:
+            hooks.ready(fitted, source, kept, publish)
+        done = watch(fitted, source, kept, settings, _all(tick, hooks.tick, sinks))
         shown = kept.address
         problems = incidents(stored.alarm for stored in kept.alarms(settings.name, limit=MOST_ALARMS))
     say(screen, [f"  {_stands(one)}" for one in done.standing])
     said = [f"{done.alarms} alarms", *([f"{len(problems)} incidents in the store"] if problems else [])]
     say(screen, [f"{shown}: {done.windows} windows, {', '.join(said)}"])
     return 1 if done.alarms else 0
+
+
+def _all(*called: Callable[[Watched], None] | None) -> Callable[[Watched], None]:
+    """Return one that calls all."""
+
+    def tick(run: Watched) -> None:
+        for one in called:
+            if one is not None:
+                one(run)
+
+    return tick
 
 
 def _masked(fitted: Fitted, options: WatchOptions) -> list[Maintenance]:
@@ -113,24 +149,33 @@ def _stands(one: Standing) -> str:
     return f"{one.says}, since {at}"
 
 
-def _watch_folder(what: str, options: WatchOptions, facts: SiteSettings, begin: Callable[[Store], Files]) -> int:
-    from lynkeus.monitor.folders.watch import Watched, watch_folder
+def _watch_folder(
+    what: str,
+    options: WatchOptions,
+    facts: SiteSettings,
+    begin: Callable[[Store], Files],
+    before: Callable[[], None] | None,
+) -> int:
+    from lynkeus.monitor.folders.watch import Watched as WatchedFiles
+    from lynkeus.monitor.folders.watch import watch_folder
     from lynkeus.monitor.store import Store
 
     for name, given in (
         ("--budget", options.budget),
         ("--name", options.name),
         ("--mask", options.mask),
-        ("--publish", options.publish),
+        ("--publish", options.publish or None),
     ):
         if given is not None:
             raise SettingsError(f"{name}: has no meaning for {what}; their rate is a share of {what}, --false-alarms")
 
-    def tick(watched: Watched) -> None:
+    def tick(watched: WatchedFiles) -> None:
         say(screen, watched.messages)
         watched.messages.clear()
 
     with contextlib.closing(Store(facts.store)) as kept:
+        if before is not None:
+            before()
         done = watch_folder(begin(kept), options.replay != 0, tick)
         shown = kept.address
     said = f"{done.judged} {what} judged now, {done.flagged} not good, {done.unjudged} could not be judged"

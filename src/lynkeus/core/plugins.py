@@ -78,7 +78,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "numpy": "lynkeus.sources.formats.numpy:NumpySource",
         "images": "lynkeus.sources.images.folder:ImageSource",
         "bundle": "lynkeus.sources.bundles.bundle:BundleSource",
-        "epics+pva": "lynkeus.sources.streams.source:PvaSource [live]",
+        "epics+pva": "lynkeus.sources.streams.clients:PvaSource [live]",
+        "epics+ca": "lynkeus.sources.streams.clients:CaSource [live]",
+        "nats": "lynkeus.sources.streams.clients:NatsSource [live]",
+        "doocs+file": "lynkeus.sources.streams.adapter:FileOfDoocs",
+        "tls": "lynkeus.sources.streams.clients:NatsSource [live]",
     },
     "simulators": {
         "orbit": "lynkeus.simulate.beam.orbit:OrbitSource",

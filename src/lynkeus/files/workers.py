@@ -1,6 +1,6 @@
 """Work by several processes: shares of it go to spawned ones that end with their parent, which works too.
 
-A backend is a function that makes a place where shares are done elsewhere: `spawned` here, a cluster (Dask) elsewhere.
+A backend is a function that makes a place where shares are done elsewhere: `spawned` here, a cluster (`cluster`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _ALLOWED: ContextVar[int] = ContextVar("processes", default=1)
 Share = TypeVar("Share")
 Result = TypeVar("Result")
 AHEAD = 2  # shares that each process has: the one it does, and the next
+AT_A_CLUSTER = 500  # shares that a backend is given ahead: its workers may be many, and come and go
 POLL_S = 0.2
 THREADS = tuple(f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL"))
 
@@ -55,19 +56,21 @@ def as_done(
 ) -> Iterator[tuple[int, Result]]:
     """Give the number and the result of each share as they are done; the asking process is one of the `processes`.
 
-    What `begin` or a share raises is raised here. Raises LynkeusError where another process was killed.
+    A `backend` does all of it, and the asking process waits. What `begin` or a share raises is raised here. Raises
+    LynkeusError where another process was killed.
     """
     others, here = min(processes, len(shares)) - 1, work.here
-    if others < 1:
+    if not shares or (others < 1 and backend is None):
         here = here or work.begin(*work.given)
         for number, share in enumerate(shares):
             yield number, here(share)
         return
     left, waiting = deque(range(len(shares))), dict[Future[Result], int]()
-    with (backend or spawned)(work, others) as submit:
+    with (backend or spawned)(work, max(others, 1)) as submit:
+        ahead = AHEAD * others if backend is None else AT_A_CLUSTER
         while left or waiting:
-            mine = left.pop() if left else None
-            while left and len(waiting) < AHEAD * others:
+            mine = left.pop() if left and backend is None else None
+            while left and len(waiting) < ahead:
                 number = left.popleft()
                 waiting[submit(shares[number])] = number
             if mine is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.files.journal import Journal, stamp_of
 from lynkeus.files.model_folder import SUMS
 from lynkeus.files.whole import write_parquet
-from lynkeus.files.workers import Work, as_done
+from lynkeus.files.workers import Backend, Work, as_done
 from lynkeus.fitting.fitted import Fitted, shows_maps
 from lynkeus.fitting.follow import move_past, start, state_of
 from lynkeus.fitting.image_rows import about_rows, row_of_image
@@ -39,7 +39,7 @@ from lynkeus.sources.runs.read import RunFolder
 if TYPE_CHECKING:
     from lynkeus.fitting.verdicts import RunVerdicts
 
-SHARE = 4  # images that a process is given at a time
+SHARE = 4  # images or runs that a process is given at a time
 FALSE_ALARMS = 0.01  # of good runs that are not called GOOD
 ABOUT = b"lynkeus"  # of a table of images: where they are, and their maps
 Keep = Callable[[RunRecord], bool]
@@ -47,9 +47,10 @@ Keep = Callable[[RunRecord], bool]
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """Where the table goes (`output`). Images: a folder for `maps` (None: none are kept), by how many `processes`, and
-    how each of them reads the model (`load`). Runs: the share of `false_alarms`, the column of a `section`, and `keep`,
-    which is given each record and says whether all that it was given is safe; `kept_in`: where that is.
+    """Where the table goes (`output`). Images and runs: by how many `processes`, or by a `backend` (a cluster), and
+    how each of them reads the model (`load`). Images: a folder for `maps` (None: none are kept). Runs: the share of
+    `false_alarms`, the column of a `section`, and `keep`, which is given each record and says whether all that it was
+    given is safe; `kept_in`: where that is.
     """
 
     output: Path
@@ -60,6 +61,7 @@ class ScoreSettings:
     section: str = ""
     keep: Keep | None = None
     kept_in: str | None = None
+    backend: Backend | None = None
 
     def __post_init__(self) -> None:
         if self.processes < 1:
@@ -141,11 +143,21 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     journal = Journal.open(settings.output, head, stamps.items())
     names = set(journal.left())
     left = [run for run in folder.runs if run.name in names]
-    for name, rows, safe in _scored_runs(verdicts, left, settings.keep, report):
-        journal.add(name, stamps[name], rows)
-        # Not before the store has them, or a kill would leave runs in the table that the store never gets.
-        if safe:
-            journal.commit()
+    shares = [left[start : start + SHARE] for start in range(0, len(left), SHARE)]
+    given = (settings.load, model, settings.false_alarms, settings.section)
+    work: Work[list[RunFile], list[list[RunRecord]]] = Work(_begin_runs, given, partial(_judged, verdicts))
+    for _, judged in as_done(work, shares, settings.processes, settings.backend):
+        for records in judged:
+            keep = settings.keep or _nowhere_else
+            safe = [keep(record) for record in records][-1]
+            *sections, own = map(verdict_row, records)  # the row of a run before those of its sections
+            name = records[-1].run
+            journal.add(name, stamps[name], [own, *sections])
+            names.remove(name)
+            report(f"{len(left) - len(names)} of {len(left)} runs", 1 - len(names) / len(left))
+            # Not before the store has them, or a kill would leave runs in the table that the store never gets.
+            if safe:
+                journal.commit()
     table = journal.rows
     write_parquet(verdict_table(table), settings.output)
     journal.remove()
@@ -154,18 +166,23 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     return Written(len(table), table, messages, done=len(folder) - len(left))
 
 
-def _scored_runs(
-    verdicts: RunVerdicts, runs: Sequence[RunFile], keep: Keep | None, report: ReportProgress
-) -> Iterator[tuple[str, list[Row], bool]]:
-    """Each run with its rows, its own before those of its sections, and whether all of them are safe elsewhere."""
-    names, sections = {run.name for run in runs}, list[Row]()
-    for record in verdicts.of(runs, report):
-        safe = keep is None or keep(record)
-        if record.run in names:
-            yield record.run, [verdict_row(record), *sections], safe
-            sections = []
-        else:
-            sections.append(verdict_row(record))
+def _nowhere_else(record: RunRecord) -> bool:
+    """Say that a record is safe: no store wants it."""
+    return True
+
+
+def _begin_runs(
+    load: Callable[[Path], Fitted], model: Path, false_alarms: float, section: str
+) -> Callable[[Iterable[RunFile]], list[list[RunRecord]]]:
+    """Once in every process: read the model."""
+    from lynkeus.fitting.verdicts import RunVerdicts
+
+    return partial(_judged, RunVerdicts(load(model), false_alarms, section))
+
+
+def _judged(verdicts: RunVerdicts, runs: Iterable[RunFile]) -> list[list[RunRecord]]:
+    """Records of runs: of each those of its sections, and its own last."""
+    return [list(verdicts.of_run(run)) for run in runs]
 
 
 def _images(
@@ -177,12 +194,16 @@ def _images(
     head = {"model": identity(model), "images": source.origin, "maps": str(settings.maps)}
     journal = Journal.open(settings.output, head, ((file, ()) for file in source.images))
     done = len(journal)
-    left = [k for k, file in enumerate(source.images) if file not in journal and file not in source.skipped]
+    left = [
+        (number, names.get(file, ""))
+        for number, file in enumerate(source.images)
+        if file not in journal and file not in source.skipped
+    ]
     # Small shares: the processes end together though images differ in size, and little is lost with a kill.
     shares = [left[start : start + SHARE] for start in range(0, len(left), SHARE)]
-    given = (settings.load, model, source.again, settings.maps, names)
-    work: Work[list[int], Share] = Work(_begin, given, partial(_share, fitted, source, settings.maps, names))
-    for _, (rows, skipped) in as_done(work, shares, settings.processes):
+    given = (settings.load, model, source.again, settings.maps)
+    work: Work[list[Numbered], Scored] = Work(_begin, given, partial(_share, fitted, source, settings.maps))
+    for _, (rows, skipped) in as_done(work, shares, settings.processes, settings.backend):
         source.skipped.update(skipped)
         for row in rows:
             journal.add(row["file"], (), [row])
@@ -198,30 +219,28 @@ def _images(
     return Written(len(table), table, list(source.messages), done)
 
 
-Share = tuple[list[Row], dict[str, str]]  # rows of images, and why others cannot be read
+Numbered = tuple[int, str]  # an image by its number in the source, and the name of its map
+Scored = tuple[list[Row], dict[str, str]]  # rows of images, and why others cannot be read
 
 
 def _begin(
-    load: Callable[[Path], Fitted], model: Path, images: Callable[[], ImageSource], maps: Path | None,
-    names: dict[str, str],
-) -> Callable[[Iterable[int]], Share]:  # fmt: skip
+    load: Callable[[Path], Fitted], model: Path, images: Callable[[], ImageSource], maps: Path | None
+) -> Callable[[Iterable[Numbered]], Scored]:
     """Once in every process: read the model."""
-    return partial(_share, load(model), images(), maps, names)
+    return partial(_share, load(model), images(), maps)
 
 
-def _share(
-    fitted: Fitted, source: ImageSource, maps: Path | None, names: dict[str, str], numbers: Iterable[int]
-) -> Share:
-    """Rows of images by their numbers, and those that cannot be read with the reason."""
+def _share(fitted: Fitted, source: ImageSource, maps: Path | None, numbered: Iterable[Numbered]) -> Scored:
+    """Rows of images, and those that cannot be read with the reason."""
     rows, skipped = [], {}
-    for number in numbers:
+    for number, name in numbered:
         file = source.images[number]
         try:
             batch = source.batch([source.pixels(number)], [number])
         except SourceError as reason:
             skipped[file] = str(reason)
             continue
-        rows.append(row_of_image(fitted, batch, maps, names.get(file, "")))
+        rows.append(row_of_image(fitted, batch, maps, name))
     return rows, skipped
 
 

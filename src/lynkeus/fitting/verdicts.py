@@ -95,20 +95,24 @@ class RunVerdicts:
         self.plots = self.view.plots_of(fitted.reference)
 
     def of(self, files: Sequence[RunFile], progress: ReportProgress) -> Iterator[RunRecord]:
-        """Yield a record of each run, after those of its sections; one run is in memory at a time.
+        """Yield a record of each run, after those of its sections; one run is in memory at a time."""
+        for number, file in enumerate(files):
+            yield from self.of_run(file)
+            progress(f"{number + 1} of {len(files)} runs", (number + 1) / len(files))
+
+    def of_run(self, file: RunFile) -> Iterator[RunRecord]:
+        """Yield the records of the sections of a run, then its own.
 
         Sections that cannot be cut are told in the messages of the run.
         """
-        for number, file in enumerate(files):
-            messages: tuple[str, ...] = ()
-            (batch,) = self.view.of(RunFolder([file]))
-            if self.section and not batch.meta["problem"][0]:
-                try:
-                    yield from self._sections(file)
-                except SettingsError as error:
-                    messages = (str(error),)
-            yield replace(self.record(batch), messages=messages)
-            progress(f"{number + 1} of {len(files)} runs", (number + 1) / len(files))
+        messages: tuple[str, ...] = ()
+        (batch,) = self.view.of(RunFolder([file]))
+        if self.section and not batch.meta["problem"][0]:
+            try:
+                yield from self._sections(file)
+            except SettingsError as error:
+                messages = (str(error),)
+        yield replace(self.record(batch), messages=messages)
 
     def record(self, batch: Batch, said: Answer | None = None) -> RunRecord:
         """Return a run as it was judged, with its verdict and its plots beside those of good runs."""

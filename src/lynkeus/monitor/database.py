@@ -15,7 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from lynkeus.core.errors import StoreError
 from lynkeus.files.damaged import in_short
 from lynkeus.monitor import tables
-from lynkeus.monitor.advice import tables as _  # noqa: F401 - its tables belong to each store
+from lynkeus.monitor.advice import tables as _advice  # noqa: F401 - its tables belong to each store
+from lynkeus.monitor.service import tables as _service  # noqa: F401 - likewise
 
 LOCK_WAIT_S = 5.0
 _LOCK_KEY = 0x4C796E6B  # "Lynk": PostgreSQL's advisory lock while tables are made

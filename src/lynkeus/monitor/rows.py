@@ -76,7 +76,8 @@ def peak_fields(alarm: Alarm) -> dict[str, Any]:
 def moved_fields(row: Any, commit: Commit) -> dict[str, Any]:
     """Return what a commit changes in the progress row."""
     passed_s = max((commit.heartbeat_ns - row.heartbeat_ns) / 1e9, 1e-6)
-    weight = 1.0 if row.samples_per_s == 0 else -math.expm1(-passed_s / RATE_MEMORY_S)
+    # Of the first commit, but not where it follows at once on the start, as when another process takes over.
+    weight = 1.0 if row.samples_per_s == 0 and passed_s > 0.05 else -math.expm1(-passed_s / RATE_MEMORY_S)
     rate = row.samples_per_s + weight * (commit.samples / passed_s - row.samples_per_s)
     moved = asdict(commit.progress) | {"open_alarms": json.dumps(plain(commit.progress.open_alarms))}
     counts = {"samples": row.samples + commit.samples, "missed": row.missed + commit.missed, "samples_per_s": rate}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,9 @@ KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,), "float": (int, float), "int": (int,), "bool": (bool,),
     "dict[str, str]": (dict,),
 }  # fmt: skip
+
+
+OF_SERVICE = ("monitors", "monitor", "service")
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,21 @@ class SiteSettings:
             return cls()
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
-            unknown = set(content) - {item.name for item in fields(cls)}
-            if unknown:
-                known = ", ".join(item.name for item in fields(cls))
-                raise SettingsError(f"{sorted(unknown)[0]}: no such setting; there are {known}")
+            for key in OF_SERVICE:  # of `lynkeus run`, which shares the file
+                content.pop(key, None)
+            unknown_key(content, [item.name for item in fields(cls)])
             return cls(**content)
         except (OSError, ValueError, RecursionError, SettingsError) as error:  # ValueError: whatever is not TOML
             raise SettingsError(f"{path}: {in_short(error) if isinstance(error, ValueError) else error}") from error
+
+
+def unknown_key(given: Iterable[str], known: Iterable[str], within: str = "") -> None:
+    """Raise SettingsError for the first key that is not known, with the one that was probably meant."""
+    there = list(known)
+    for key in sorted(set(given) - set(there)):
+        near = get_close_matches(key, there, 1)
+        meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
+        raise SettingsError(f"{within}{key}: no such setting; {meant}")
 
 
 def name_in(known: Collection[str], name: str) -> str:

@@ -156,12 +156,14 @@ class Store:
         """Everything people said of images, oldest first; of one folder, of one file in it."""
         return opinions(self, "image", images, file)
 
-    def prune_points(self, name: str, older_than_ns: int) -> int:
-        """Delete the points of windows that ended before a time (never alarms or verdicts); how many that were."""
+    def prune_points(self, name: str, older_than_ns: int, dry_run: bool = False) -> int:
+        """Delete the points of windows that ended before a time (never alarms or verdicts); how many that are."""
+        mine = sa.select(series.c.id).where(series.c.monitor == name)
+        old = (point.c.series_id.in_(mine), point.c.end_ns < older_than_ns)
         with self.writing() as connection:
-            mine = sa.select(series.c.id).where(series.c.monitor == name)
-            old = point.delete().where(point.c.series_id.in_(mine), point.c.end_ns < older_than_ns)
-            return connection.execute(old).rowcount
+            if dry_run:
+                return connection.scalar(sa.select(sa.func.count()).select_from(point).where(*old)) or 0
+            return connection.execute(point.delete().where(*old)).rowcount
 
     def monitors(self) -> list[Pulse]:
         """Every monitor that ever started, by name."""

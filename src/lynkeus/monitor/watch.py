@@ -23,6 +23,7 @@ from lynkeus.fitting.evidence.channels import evidence, line_positions
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.follow import can_mask, move_past, start, state_of
 from lynkeus.fitting.reference import mean_sample
+from lynkeus.monitor.conditions import Noting
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
 from lynkeus.monitor.silent import with_lost_source, with_silence
@@ -32,6 +33,7 @@ from lynkeus.monitor.store import Store
 from lynkeus.monitor.traces import Follower
 from lynkeus.monitor.unseen import NewRows
 from lynkeus.sources import Replay
+from lynkeus.sources.wrappers.wrapper import innermost
 
 COMMIT_WINDOWS = 60
 FINGERPRINT = "model"  # entry of the stored state that says which model it belongs to
@@ -92,7 +94,7 @@ def watch(
     owner = Owner.here()
     # Checked first: a budget or data that cannot be watched must leave no monitor behind on the pages.
     progress = store.claim(_describe(fitted, settings), owner)
-    finished = False
+    finished, noting = False, Noting(store, settings.name, prepared)
     try:
         run = _go_on(fitted, rows, progress)
         run.standing = list(stood_last(store, settings.name))
@@ -111,8 +113,9 @@ def watch(
                 run.position = int(_done_ns(part)[-1])
                 missed = rows.missed_until(run.position)
                 # Points, alarms and where to go on in one transaction: a kill leaves none of them without the others.
-                now = replace(commit, progress=_progress(fitted, run), missed=missed, standing=changed)
+                now = replace(commit, progress=progress_of(fitted, run), missed=missed, standing=changed)
                 store.commit(settings.name, owner, now)
+                noting()
                 run.missed += missed
                 run.messages, run.scored = list(getattr(prepared, "messages", ())), scored
                 if tick is not None:
@@ -176,7 +179,7 @@ def _close_all(fitted: Fitted, store: Store, name: str, owner: Owner, run: Watch
     closed = tuple(replace(state.alarm, end_ns=state.last_high_ns) for state in run.open.values())
     run.open.clear()
     if closed or run.windows:
-        store.commit(name, owner, Commit(_progress(fitted, run, whole=True), closed=closed))
+        store.commit(name, owner, Commit(progress_of(fitted, run, whole=True), closed=closed))
 
 
 def _nothing_new(progress: ResumePoint | None, run: Watched) -> list[str]:
@@ -234,13 +237,15 @@ def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watch
     if progress is None:
         return Watched()
     rows.after_ns = progress.position
+    if hasattr(inner := innermost(rows), "begin_after"):
+        inner.begin_after(progress.position)
     stored = progress.open_alarms or {}
     opened = {name: OpenAlarm(Alarm(**fields["alarm"]), fields["last_high_ns"]) for name, fields in stored.items()}
     follower = follower if np.all(same_model) else Follower()
     return Watched(position=progress.position, end_ns=progress.last_end_ns, open=opened, follower=follower)
 
 
-def _progress(fitted: Fitted, run: Watched, whole: bool = False) -> ResumePoint:
+def progress_of(fitted: Fitted, run: Watched, whole: bool = False) -> ResumePoint:
     """Return where to go on from; the state of a scorer is of no use to one that was fitted again."""
     arrays = {name: np.ascontiguousarray(array) for name, array in state_of(fitted.scorer).items()}
     arrays |= {name: np.ascontiguousarray(array) for name, array in run.follower.state(whole).items()}

@@ -14,7 +14,9 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from markupsafe import Markup
 
 from lynkeus.core.errors import StoreError
+from lynkeus.monitor.conditions import conditions, in_words
 from lynkeus.monitor.records import Pulse
+from lynkeus.monitor.service.records import supervised
 from lynkeus.monitor.standing import list_standing
 from lynkeus.web.api import LARGEST
 from lynkeus.web.live import Live, Query, Reading
@@ -110,12 +112,16 @@ def _context(site: Site, query: Query) -> dict[str, Any]:
         for pulse in pulses
         for output in pulse.monitor.outputs
     }
+    sources = {name: found | {"words": in_words(found)} for name, found in conditions(site.store).items()}
+    services = supervised(site.store)
     watched = [
         {
             "pulse": pulse,
             "state": state_of(pulse, now_ns),
             "open": [stored for stored in open_now if stored.monitor == pulse.monitor.name],
             "standing": list_standing(site.store, pulse.monitor.name, pulse.monitor.acknowledge),
+            "source": sources.get(pulse.monitor.name) if not pulse.finished else None,
+            "service": services.get(pulse.monitor.name),
         }
         for pulse in pulses
     ]

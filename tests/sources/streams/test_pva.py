@@ -19,12 +19,14 @@ class Server:
     """Some process variables, posted by `shot`."""
 
     def __init__(self) -> None:
-        from p4p.nt import NTScalar
+        from p4p.nt import NTScalar, NTTable
         from p4p.server import Server as PvaServer
         from p4p.server.thread import SharedPV
 
         self.pvs = {name: SharedPV(nt=NTScalar("d"), initial=0.0) for name in ("A", "B", "SET")}
         self.pvs["V"] = SharedPV(nt=NTScalar("ad"), initial=np.zeros(3))
+        columns = NTTable([("x", "d"), ("who", "s"), ("q", "d")])
+        self.pvs["TABLE"] = SharedPV(nt=columns, initial=[{"x": 0.0, "who": "a", "q": 0.0}])
         self.server = PvaServer(providers=[self.pvs], isolate=True)
         self.address = f"127.0.0.1:{self.server.conf()['EPICS_PVA_SERVER_PORT']}"
         self.sent = 0
@@ -36,6 +38,7 @@ class Server:
             if name != leave_out:
                 self.pvs[name].post(float(self.sent), timestamp=now, severity=severity if name == "A" else 0)
         self.pvs["V"].post(np.arange(vector) + float(self.sent), timestamp=now)
+        self.pvs["TABLE"].post([{"x": self.sent + 0.5, "who": "a", "q": -float(self.sent)}], timestamp=now)
         self.sent += 1
 
 
@@ -73,10 +76,10 @@ def listen(server: Server, url: str, shots: list[dict[str, Any]], expected: Sche
 
 
 def test_what_is_sent_is_read_with_the_times_of_the_devices(server: Server) -> None:
-    source: Any = open_source(f"epics+pva://A,V,SET,B?server={server.address}&rate_hz={RATE}&connect_s=1")
-    assert source.schema.names == ("A", "V[0]", "V[1]", "V[2]", "SET", "B")
+    source: Any = open_source(f"epics+pva://A,V,SET,B,TABLE?server={server.address}&rate_hz={RATE}&connect_s=1")
+    assert source.schema.names == ("A", "V[0]", "V[1]", "V[2]", "SET", "B", "TABLE/x", "TABLE/q")
     source.close()
-    rows, _ = listen(server, "A,V,SET,B", [{}] * 100, source.schema)
+    rows, _ = listen(server, "A,V,SET,B,TABLE", [{}] * 100, source.schema)
     values = rows.values
     assert len(rows) > 50
     assert rows.time_ns is not None
@@ -85,6 +88,7 @@ def test_what_is_sent_is_read_with_the_times_of_the_devices(server: Server) -> N
     np.testing.assert_array_equal(values[:, 0], values[:, 5])
     np.testing.assert_array_equal(values[:, 1:4], values[:, :1] + np.arange(3))
     np.testing.assert_array_equal(np.diff(values[:, 0]), 1.0)  # none is lost
+    np.testing.assert_array_equal(values[:, 6:], np.stack([values[:, 0] + 0.5, -values[:, 0]], axis=1))
 
 
 def test_invalid_values_missing_updates_and_other_lengths_are_masked_and_said(server: Server) -> None:

@@ -17,7 +17,7 @@ import lynkeus
 from lynkeus.core.batch import Array
 from lynkeus.core.errors import SourceError
 from lynkeus.files.whole import sync
-from lynkeus.files.workers import Work, in_order
+from lynkeus.files.workers import Backend, Work, in_order
 from lynkeus.sources.bundles.disk import begin, finish, on_disk, write_header
 from lynkeus.sources.images.bundle import CROPS, IMAGES, STORED, TRUTH, ImageBundle, pixels_name
 from lynkeus.sources.images.crops import Crops
@@ -36,26 +36,27 @@ def write_images(
     crops: Crops = WHOLE,
     progress: Callable[[int], None] | None = None,
     processes: int | None = None,
+    backend: Backend | None = None,
 ) -> ImageBundle:
     """Write each image to `folder` once, and the index of its crops; `progress` is told the images done so far.
 
     Images that cannot be read, or are smaller than a crop, are left out; `messages` of the bundle count them and
     `provenance["skipped"]` says why. `processes`: None for one per core (one for few images); a run that goes on has as
-    many as the first one. Raises SourceError where the folder exists, an unfinished bundle is of other images or crops,
-    another run is writing it, or the disk is full: what was written is kept, and the same call goes on after it.
+    many as the first one. A `backend` (a cluster) has MOST_PROCESSES. Raises SourceError where the folder exists, an
+    unfinished bundle is of other images or crops, another run is writing it, or the disk is full: what was written is
+    kept, and the same call goes on after it.
     """
     folder = Path(folder)
     side = crops.side or None
     schema = replace(source.schema, shape=(len(source.schema.names), side, side))
     plan = {"schema": schema.to_dict(), "crops": asdict(crops), "origin": source.origin}
     unfinished, plan = begin(folder, plan | {"pixels": source.rule.to_dict()})
-    task = ShardTask(
-        source, crops, unfinished, _shards(unfinished, processes or _default_processes(len(source.images)))
-    )
+    processes = MOST_PROCESSES if backend else processes or _default_processes(len(source.images))
+    task = ShardTask(source, crops, unfinished, _shards(unfinished, processes))
     if task.shards == 1:
         write_shard(task, 0, progress)
     else:
-        _in_processes(task, progress)
+        _in_processes(task, progress, backend)
     with on_disk(unfinished):
         finish(unfinished, folder, plan | _complete(task) | {"lynkeus": lynkeus.__version__})
     return ImageBundle(folder)
@@ -76,8 +77,9 @@ def _shards(unfinished: Path, processes: int) -> int:
     return shards
 
 
-def _in_processes(task: ShardTask, progress: Callable[[int], None] | None) -> None:
-    """Write each shard in a process of its own, one of them in this, which asks the files how far the others are."""
+def _in_processes(task: ShardTask, progress: Callable[[int], None] | None, backend: Backend | None) -> None:
+    """Write each shard in a process of its own, one of them in this, which asks the files how far the others are; with
+    a `backend` elsewhere."""
     records = [task.partial / records_name(shard) for shard in range(task.shards)]
 
     def report(_: int = 0) -> None:
@@ -85,7 +87,7 @@ def _in_processes(task: ShardTask, progress: Callable[[int], None] | None) -> No
             progress(sum(path.stat().st_size for path in records) // RECORD.itemsize)
 
     here = partial(write_shard, task, report=report)
-    in_order(Work(partial, (write_shard, task), here, report), range(task.shards), task.shards)
+    in_order(Work(partial, (write_shard, task), here, report), range(task.shards), task.shards, backend)
     if progress:
         progress(len(task.source.images))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 from zlib import crc32
@@ -95,7 +96,7 @@ def open_runs(data: str | Path, tree: str = "") -> list[RunFile]:
 
 
 def _of_file(name: str, path: Path, tree: str) -> RunFile:
-    return RunFile(name, lambda: read_events(path, tree), path)
+    return RunFile(name, partial(read_events, path, tree), path)  # which other processes can be given
 
 
 def _simulated(url: str) -> list[RunFile]:
@@ -107,7 +108,7 @@ def _simulated(url: str) -> list[RunFile]:
 
 def _of_batch(batch: Batch) -> RunFile:
     events = events_of(batch)
-    return RunFile(str(batch.meta[RUN][0]), lambda: iter([events]))
+    return RunFile(str(batch.meta[RUN][0]), partial(iter, [events]))
 
 
 def events_of(batch: Batch) -> Events:

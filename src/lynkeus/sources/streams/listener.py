@@ -20,6 +20,8 @@ from lynkeus.sources.streams.update import INVALID, Inbox, Transport, Update
 
 NS = 1_000_000_000
 POLL_S = 0.05
+CHUNK = 512  # updates
+NOW_S = 60.0
 REVIEW_S = 0.25  # between two looks at who is silent
 AGAIN_S = (0.5, 3.0, 60.0)  # first wait between searches, doubled to the longest: for lost channels, and for unknown
 
@@ -44,9 +46,11 @@ class Listener:
         self.counts: Counter[str] = Counter()
         self.lost = False
         self.samples = 0
+        self.given_ns = time.monotonic_ns()  # when the last sample was
         self._lost_at: tuple[int, int] = (0, 0)
         self._strange: set[int] = set()
         self._invalid: set[int] = set()
+        self.stale_first, self.replays = True, False  # see Transport
         self._fresh = [True] * len(names)  # what comes on connecting may be of long ago
         self._told_ns = self._again_ns = 0
         self._again_s = AGAIN_S[0]
@@ -60,6 +64,7 @@ class Listener:
                 self.events.held.pop(k, None)
                 self.events.await_only(self.states.awaited)
             return
+        self._fresh[k] = self._fresh[k] and self.stale_first
         if self._fresh[k] and update.stamp_ns <= 0:
             self._fresh[k] = False
             self._hold(k, update)
@@ -134,14 +139,19 @@ class Listener:
     def samples_of(self, inbox: Inbox, transport: Transport) -> Iterator[list[Event]]:
         """Give what is done, again and again; an empty list where nothing is."""
         while True:
-            for update in inbox.take(POLL_S):
-                self.take(update)
+            found: list[Event] = []
+            updates = inbox.take(POLL_S)
+            for start in range(0, len(updates), CHUNK):  # of a burst: what is done leaves before more is begun
+                for update in updates[start : start + CHUNK]:
+                    self.take(update)
+                found += self.events.ready(time.monotonic_ns())
             now = time.monotonic_ns()
             if now - self._told_ns > REVIEW_S * NS:
                 self._review(now, transport)
-            found = self.events.ready(now)
+            found += self.events.ready(now)
             self.samples += len(found)
-            if self.lost:
+            self.given_ns = now if found else self.given_ns
+            if self.lost and self._is_now(now):
                 found = [*found, *self._nothing(now)]
             yield found
 
@@ -173,6 +183,10 @@ class Listener:
             self._again_s = min(self._again_s, longest)
             self._again_ns = now_ns + round(self._again_s * random.uniform(0.8, 1.2) * NS)
             self._again_s = min(2 * self._again_s, longest)
+
+    def _is_now(self, now_ns: int) -> bool:
+        """Whether time goes on without values: not where what was recorded is played back, by times of its own."""
+        return not self.replays or abs(self.clocks.now_ns(self._lost_at[0]) - self._lost_at[1]) < NOW_S * NS
 
     def _nothing(self, now_ns: int) -> Iterator[Event]:
         """Rows without values at the usual pace, so that time passes for who reads; stamped by the last time of the

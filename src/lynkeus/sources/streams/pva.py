@@ -1,4 +1,4 @@
-"""EPICS PVAccess by p4p: NTScalar and NTScalarArray, monitored with flow control, found again when they were lost."""
+"""EPICS PVAccess by p4p: NTScalar, NTScalarArray and NTTable, monitored with flow control, found again when lost."""
 
 from __future__ import annotations
 
@@ -97,9 +97,23 @@ def _taking(number: int, put: Callable[[Update], None]) -> Callable[[Any], None]
         except (KeyError, TypeError):
             put(Update(number, 0, 0, None, 0, now, f"is a {value.getID() or 'structure'} without a value to score"))
             return
-        put(Update(number, stamp, tag, number_or_vector, severity, now))
+        parts: tuple[str, ...] = ()
+        if hasattr(number_or_vector, "keys"):
+            number_or_vector, parts = _of_table(number_or_vector)
+        put(Update(number, stamp, tag, number_or_vector, severity, now, "", parts))
 
     return take
+
+
+def _of_table(columns: Any) -> tuple[Any, tuple[str, ...]]:
+    """Return the numbers of an NTTable, column after column, and what each is called: /NAME, or /NAME[0], /NAME[1], ...
+    where there are several rows. Columns of text are left out."""
+    found = [(name, np.asarray(columns[name])) for name in columns.keys()]  # noqa: SIM118 - no mapping
+    kept = [(name, column) for name, column in found if column.ndim == 1 and column.dtype.kind in "biuf"]
+    if not kept:
+        return "", ()
+    parts = [f"/{name}" if len(column) == 1 else f"/{name}[{k}]" for name, column in kept for k in range(len(column))]
+    return np.concatenate([column.astype(np.float64) for _, column in kept]), tuple(parts)
 
 
 def _annotations(value: Any) -> tuple[int, int, int]:

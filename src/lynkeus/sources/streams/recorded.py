@@ -1,12 +1,17 @@
-"""Recorded: some minutes of a stream, kept in memory, so that a fit may read them several times."""
+"""Recorded: some minutes of a stream, kept on the disk, so that a fit may read them several times."""
 
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
-from lynkeus.core.batch import Batch, Schema, concatenate
+import numpy as np
+
+from lynkeus.core.batch import Batch, Schema, TimesNs
 from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.files.whole import disk_errors
 from lynkeus.sources.streams.source import StreamSource
 
 UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -29,10 +34,22 @@ class Recorded:
     def __init__(self, stream: StreamSource, seconds: float) -> None:
         self.schema: Schema = stream.schema
         stream.for_s = seconds
-        batches = list(stream)
-        if not batches:
-            raise SourceError(f"{stream.settings.where}: no sample came in {seconds:g} s; see rate_hz, tolerance_s")
-        self.rows = concatenate(batches)
+        # A day of 2,000 channels at 10 Hz is 14 GB: what is not read at the moment need not be in memory.
+        times: list[TimesNs] = []
+        where = Path(tempfile.gettempdir())
+        with disk_errors(where, "what comes cannot be kept"), tempfile.TemporaryFile() as values:
+            for batch in stream:
+                assert batch.time_ns is not None
+                values.write(np.ascontiguousarray(batch.values, np.float64).tobytes())
+                times.append(batch.time_ns)
+            values.flush()
+            rows = sum(map(len, times))
+            if not rows:
+                raise SourceError(f"{stream.settings.where}: no sample came in {seconds:g} s; see rate_hz, tolerance_s")
+            shape = (rows, *(size or 0 for size in self.schema.shape))
+            # The file has no name: it is gone with whoever maps it.
+            kept = np.memmap(values, np.float64, "r", shape=shape)
+        self.rows = Batch(self.schema, kept, np.concatenate(times))
         self.messages = [*stream.counted(), f"{len(self.rows)} samples were recorded in {seconds:g} s"]
 
     def __len__(self) -> int:
@@ -40,4 +57,5 @@ class Recorded:
 
     def __iter__(self) -> Iterator[Batch]:
         for start in range(0, len(self.rows), ROWS):
-            yield self.rows[start : start + ROWS]
+            part = self.rows[start : start + ROWS]
+            yield part.with_values(np.array(part.values))

@@ -15,6 +15,9 @@ from lynkeus.files.damaged import in_short
 
 MOST_CHANNELS = 20_000  # more are a pattern that meant something else
 GLOB = set("*?[")
+NATS = ("nats", "tls", "nats+tls")
+LISTS = ("select", "subjects")
+TEXTS = ("server", "stream", "start", "ca_file", "credentials_file", "pulse_id", *LISTS)
 USER_TAG = "userTag"  # field of an EPICS time stamp in which timing systems send the number of the pulse
 
 
@@ -38,7 +41,9 @@ class StreamSettings:
     (0: 0.9 periods); `wait_s`: how long a sample waits for those that are late (0: two periods, at least 0.5 s);
     `connect_s`: how long a fit waits for all channels; `queue`: updates that may wait, the oldest is dropped and
     counted; `lost_s`: silence after which a source is called lost; `pulse_id`: "userTag" to join updates by it, "time",
-    or "" to find out; `select`: patterns of the names in the list that are wanted.
+    or "" to find out; `select`: patterns of the names in the list that are wanted. Of NATS: `subjects`, the `stream` of
+    JetStream and where it begins (`start`: all or new), the certificate of who signed that of the server (`ca_file`),
+    and the `credentials_file` by which we log in.
     """
 
     where: str = ""
@@ -53,6 +58,11 @@ class StreamSettings:
     lost_s: float = 2.0
     pulse_id: str = ""
     select: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    stream: str = ""
+    start: str = ""
+    ca_file: str = ""
+    credentials_file: str = ""
 
     def __post_init__(self) -> None:
         for name in ("rate_hz", "tolerance_s", "wait_s", "connect_s", "queue", "lost_s"):
@@ -63,6 +73,11 @@ class StreamSettings:
             raise SettingsError(f"{self.where}: queue and lost_s must be positive")
         if self.pulse_id not in ("", "time", USER_TAG):
             raise SettingsError(f"{self.where}: pulse_id must be {USER_TAG} or time, got {self.pulse_id!r}")
+        if self.start not in ("", "all", "new"):
+            raise SettingsError(f"{self.where}: start must be all or new, got {self.start!r}")
+        for name in ("stream", "ca_file", "credentials_file"):
+            if not isinstance(getattr(self, name), str):
+                raise SettingsError(f"{self.where}: {name} must be a text, got {getattr(self, name)!r}")
         if not isinstance(self.server, str) or not isinstance(self.environment, Mapping):
             raise SettingsError(f"{self.where}: server must be 'HOST:PORT', environment a table of variables")
 
@@ -72,9 +87,12 @@ class StreamSettings:
         SettingsError: what, where, what to do."""
         text = url.partition("://")[2]
         names, given = _options(text)
-        options = {name: _number(value) for name, value in given.items()}
-        if "select" in options:
-            options["select"] = tuple(str(options["select"]).split(","))
+        options: dict[str, Any] = {name: value if name in TEXTS else _number(value) for name, value in given.items()}
+        for key in LISTS:
+            if key in options:
+                options[key] = tuple(str(options[key]).split(","))
+        if url.partition("://")[0] in NATS:
+            return _of_nats(cls, url, names, options)
         if names.endswith(".toml"):
             found = cls._of_file(Path(names).expanduser())
             settings = replace(found, **options) if options else found
@@ -83,7 +101,7 @@ class StreamSettings:
             globs = [part for part in parts if GLOB & set(part)]
             if globs:
                 raise SettingsError(
-                    f"{url}: PVAccess has no directory to look {globs[0]} up in; list the names in a TOML "
+                    f"{url}: EPICS has no directory to look {globs[0]} up in; list the names in a TOML "
                     f"file (pvs = [...]) and choose among them: LIST.toml?select={globs[0]}"
                 )
             settings = cls(url, tuple(Channel(part, part) for part in parts), **options)
@@ -98,7 +116,7 @@ class StreamSettings:
         except (ValueError, RecursionError) as error:
             raise SettingsError(f"{path}: {in_short(error)}") from error
         listed: list[Any] = []
-        for key in ("pvs", "pv", "channels", "subjects"):
+        for key in ("pvs", "pv", "channels"):
             entries = content.pop(key, [])
             if not isinstance(entries, list):
                 raise SettingsError(f"{path}: {key}: must be a list of names, or of tables with a name")
@@ -107,9 +125,27 @@ class StreamSettings:
         unknown = sorted(set(content) - known)
         if unknown:
             raise SettingsError(f"{path}: {unknown[0]}: no such setting; there are pvs, {', '.join(sorted(known))}")
-        if "select" in content:
-            content["select"] = tuple(content["select"])
+        for key in LISTS:
+            if key in content:
+                one = content[key]
+                content[key] = (one,) if isinstance(one, str) else tuple(one)
         return cls(str(path), tuple(_channel(entry, path) for entry in listed), **content)
+
+
+def _of_nats(cls: type[StreamSettings], url: str, names: str, options: dict[str, Any]) -> Any:
+    """Settings of nats://LIST.toml or nats://HOST:PORT/SUBJECT,SUBJECT; messages may name the channels."""
+    if names.endswith(".toml"):
+        found = replace(cls._of_file(Path(names).expanduser()), **options)
+        if not found.server:
+            raise SettingsError(f"{names}: server is missing, such as server = 'nats://127.0.0.1:4222'")
+        return _checked(found, url) if found.channels else found
+    host, _, subjects = names.partition("/")
+    if not host or host == "*":
+        raise SettingsError(f"{url}: names no server, such as nats://127.0.0.1:4222/SUBJECT")
+    listed = tuple(part.strip() for part in subjects.split(",") if part.strip())
+    where = f"{url.partition('://')[0]}://{names.rpartition('@')[2]}"
+    options.setdefault("subjects", listed)
+    return cls(where, (), f"{url.partition('://')[0]}://{host}", **options)
 
 
 def _channel(entry: Any, path: Path) -> Channel:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +15,13 @@ from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.streams.events import Event, Rule
 from lynkeus.sources.streams.listener import Columns, Listener
-from lynkeus.sources.streams.pva import PvaClient
 from lynkeus.sources.streams.settings import USER_TAG, Channel, StreamSettings
+from lynkeus.sources.streams.states import State
 from lynkeus.sources.streams.update import DISCONNECTED, Inbox, Transport
 from lynkeus.sources.streams.warm_up import Seen, warm_up
 
 NS = 1_000_000_000
+THERE = (State.ALIVE, State.HELD)
 SPAN = 0.9  # of a period: stamps of one sample lie within it
 LEAST_WAIT_S = 0.5  # on a busy machine updates of one sample may be that far apart
 
@@ -43,6 +47,8 @@ class StreamSource:
         self.inbox = Inbox(settings.queue)
         self.listener: Listener | None = None
         self.channels: tuple[Channel, ...] = settings.channels
+        transport.waiting = self.inbox.__len__  # type: ignore[attr-defined]
+        transport.tell = self._say  # type: ignore[attr-defined]
         self._seen: Seen | None = None
         self._began = False
         self._schema: Schema | None = None
@@ -58,11 +64,20 @@ class StreamSource:
         """Return what happened, where it was not told at once, and counts of what was lost."""
         return [*([] if self.told else self.said), *self.counted()]
 
-    def counted(self) -> list[str]:
-        """Return one line of all counts that are not 0."""
-        counts = {"dropped since the queue was full": self.inbox.dropped}
+    def _counts(self) -> dict[str, int]:
+        counts = {"dropped since the queue was full": self.inbox.dropped, **getattr(self.transport, "counts", {})}
         if self.listener is not None:
             counts |= dict(self.listener.events.counts) | dict(self.listener.counts)
+        return counts
+
+    def begin_after(self, time_ns: int) -> None:
+        """Go on after a time, where the source can: what a broker has kept is read again from a while before."""
+        if hasattr(self.transport, "begin_after"):
+            self.transport.begin_after(time_ns)
+
+    def counted(self) -> list[str]:
+        """Return one line of all counts that are not 0."""
+        counts = self._counts()
         return (
             [f"updates: {', '.join(f'{n} {what}' for what, n in counts.items() if n)}"] if any(counts.values()) else []
         )
@@ -71,15 +86,36 @@ class StreamSource:
     def schema(self) -> Schema:
         """Return the channels and the rate; without `expected` it listens for some seconds to know them."""
         if self._schema is None:
+            if not self.channels:
+                self.channels = self._discovered()
             self._schema, self._columns = self._expected() if self.expected is not None else self._learned()
         return self._schema
+
+    def _discovered(self) -> tuple[Channel, ...]:
+        """Channels that nobody listed: those of the model, else those that messages speak of."""
+        if self.expected is not None:
+            names = list(dict.fromkeys(re.sub(r"\[\d+\]$", "", name) for name in self.expected.names))
+        else:
+            names = self.transport.discover(self.settings.connect_s)  # type: ignore[attr-defined]
+            wanted = self.settings.select
+            names = sorted(one for one in names if not wanted or any(fnmatchcase(one, only) for only in wanted))
+            if not names:
+                self.transport.close()
+                raise SourceError(
+                    f"{self.settings.where}: no message with a value came in {self.settings.connect_s:g} s; check the "
+                    "subjects, and that somebody publishes"
+                )
+        return tuple(Channel(name, name) for name in names)
 
     def _expected(self) -> tuple[Schema, Columns]:
         """Channels as a model knows them."""
         assert self.expected is not None
         names = self.expected.names
-        wanted = {name: [k for k, column in enumerate(names) if column == name or _within(column, name)] for name in
-                  (one.name for one in self.channels)}  # fmt: skip
+        own = {one.name for one in self.channels}
+        wanted = {
+            name: [k for k, one in enumerate(names) if one == name or (one not in own and _within(one, name))]
+            for name in own
+        }
         left_out = [name for name, found in wanted.items() if not found]
         self.channels = tuple(one for one in self.channels if wanted[one.name])
         if not self.channels:
@@ -101,8 +137,9 @@ class StreamSource:
         names: list[str] = []
         units: list[str] = []
         places = []
-        for one, width in zip(self.channels, seen.widths, strict=True):
-            own = [f"{one.name}[{k}]" for k in range(width)] if width else [one.name]
+        for number, (one, width) in enumerate(zip(self.channels, seen.widths, strict=True)):
+            parts = seen.parts.get(number) or [f"[{k}]" for k in range(width or 0)]
+            own = [f"{one.name}{part}" for part in parts] if width else [one.name]
             places.append(slice(len(names), len(names) + len(own)))
             names.extend(own)
             units.extend([one.unit] * len(own))
@@ -112,7 +149,7 @@ class StreamSource:
             raise SourceError(
                 f"{self.settings.where}: none of {len(self.channels)} channels answered in "
                 f"{self.settings.connect_s:g} s ({few}); check the names, and the server: "
-                "server = 'HOST:PORT' or EPICS_PVA_ADDR_LIST"
+                "server = 'HOST:PORT', or EPICS_PVA_ADDR_LIST or EPICS_CA_ADDR_LIST"
             )
         if self.settings.rate_hz:
             rate = float(self.settings.rate_hz)
@@ -142,15 +179,22 @@ class StreamSource:
             listener = self._listener(schema, seen)
             until = None if self.for_s is None else time.monotonic() + self.for_s
             known: set[int] = set()
+            first_ns: int | None = None
             for update in seen.updates:
                 # Every subscription begins by saying that it is not connected.
                 if update.value is not None or update.channel in known or update.says != DISCONNECTED:
                     known.add(update.channel)
                     listener.take(update)
             for events in listener.samples_of(self.inbox, self.transport):
+                over = until is not None and time.monotonic() > until
+                if events and until is not None and listener.replays:
+                    # Of a recording so much time of its own, however fast it is played back.
+                    first_ns = events[0].first_ns if first_ns is None else first_ns
+                    within = [one for one in events if one.first_ns - first_ns < (self.for_s or 0.0) * NS]
+                    events, over = within, over or len(within) < len(events)
                 if events:
                     yield self._batch(schema, events)
-                if until is not None and time.monotonic() > until:
+                if over:
                     return
         finally:
             self.close()
@@ -167,6 +211,8 @@ class StreamSource:
         assert self._columns is not None
         listener = Listener(tuple(one.name for one in self.channels), self._columns, rule, self._say)
         listener.states.lost_ns = max(round(given.lost_s * NS), 5 * period_ns)
+        listener.stale_first = getattr(self.transport, "stale_first", True)
+        listener.replays = listener.clocks.believed = getattr(self.transport, "replays", False)
         listener.clocks.align(seen.offsets_ns, max(tolerance_ns, NS // 4))
         listener.begin(seen.slow(self.channels), seen.counts)
         self.listener = listener
@@ -176,6 +222,19 @@ class StreamSource:
     def lost(self) -> bool:
         """Return whether nothing comes from any channel."""
         return self.listener is not None and self.listener.lost
+
+    def condition(self) -> dict[str, Any]:
+        """Return how the source is: `state` (connected, late, partly, lost), how many of its `channels` are `there`,
+        which are `masked` (at most 20), and `counts` of what was lost on the way."""
+        counts = self._counts()
+        if self.listener is None:
+            return {"state": "connecting", "channels": len(self.channels), "there": 0, "masked": [], "counts": counts}
+        listener = self.listener
+        masked = [one.name for one, state in zip(self.channels, listener.states.of, strict=True) if state not in THERE]
+        late = time.monotonic_ns() - listener.given_ns > max(NS, 5 * listener.rule.period_ns) + listener.rule.wait_ns
+        state = "lost" if listener.lost else "partly" if masked else "late" if late else "connected"
+        there = len(self.channels) - len(masked)
+        return {"state": state, "channels": len(self.channels), "there": there, "masked": masked[:20], "counts": counts}
 
     def _batch(self, schema: Schema, events: list[Event]) -> Batch:
         times = np.array([event.first_ns for event in events], np.int64)
@@ -189,7 +248,9 @@ class StreamSource:
 
 
 def _within(column: str, name: str) -> bool:
-    """Whether a column is an element of a vector by that name."""
+    """Whether a column is an element of a vector, or a column of a table, by that name."""
+    if column.startswith(f"{name}/"):
+        return True
     return column.startswith(f"{name}[") and column.endswith("]") and column[len(name) + 1 : -1].isdecimal()
 
 
@@ -198,11 +259,3 @@ def _round(rate_hz: float) -> float:
     step = 10.0 ** np.floor(np.log10(rate_hz))
     near = float(np.round(rate_hz / step) * step)
     return near if abs(near - rate_hz) < 0.03 * rate_hz else float(f"{rate_hz:.4g}")
-
-
-class PvaSource(StreamSource):
-    """Live EPICS process variables by PVAccess: epics+pva://LIST.toml or epics+pva://NAME,NAME?server=HOST:PORT."""
-
-    def __init__(self, url: str, expected: Schema | None = None) -> None:
-        settings = StreamSettings.of_url(url)
-        super().__init__(settings, PvaClient(settings), expected)

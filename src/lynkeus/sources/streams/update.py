@@ -15,7 +15,8 @@ INVALID = 3  # severity of an alarm in EPICS: the value is not to be believed
 class Update(NamedTuple):
     """`channel` number; `stamp_ns` of the device, 0 where it has none; `tag`: number of the pulse, 0 where there is
     none; `value`: a number or a vector, None where the channel is gone, with `says` why; `severity` of its alarm;
-    `arrived_ns`: by this machine's steady clock."""
+    `arrived_ns`: by this machine's steady clock; `parts`: what each number of a vector is called after the name of its
+    channel, where it is not [0], [1], ..."""
 
     channel: int
     stamp_ns: int
@@ -24,12 +25,17 @@ class Update(NamedTuple):
     severity: int
     arrived_ns: int
     says: str = ""
+    parts: tuple[str, ...] = ()
 
 
 class Transport(Protocol):
     """A client of a control system: it puts updates into an inbox from threads of its own.
 
     `begin` subscribes to addresses, in order of the channels; `again` looks for lost ones anew; `close` ends all of it.
+    More is optional: `stale_first` (True): the first update after connecting may be a value of long ago; `replays`
+    (False): it plays a recording back, by its own times; `discover(seconds)`: names of channels, where none are given;
+    `begin_after(time_ns)`: where to go on; `waiting`: set to a function that says how many updates wait; `tell`: set to
+    what takes lines for people; `counts`: of what was lost.
     """
 
     def begin(self, addresses: tuple[str, ...], put: Callable[[Update], None]) -> None: ...
@@ -59,6 +65,9 @@ class Inbox:
             # Who waits is woken by the first one only: thousands of wake-ups a second cost more than the updates.
             if len(self._waiting) == 1:
                 self._filled.notify()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def take(self, timeout_s: float) -> list[Update]:
         """Return all that wait; nothing where nothing comes in time."""

@@ -21,7 +21,7 @@ SLOW = 0.5  # of the usual number of updates: a channel that has fewer is held
 @dataclass
 class Seen:
     """`widths` of channels (0: a number, None: not seen), median `steps_ns` between updates (None: fewer than three),
-    `counts` of updates, `offsets_ns`: stamp less arrival, and the numbers of pulses."""
+    `counts` of updates, `offsets_ns`: stamp less arrival, the numbers of pulses, `parts` of those that name them."""
 
     updates: list[Update]
     widths: list[int | None]
@@ -29,6 +29,7 @@ class Seen:
     steps_ns: list[float | None]
     offsets_ns: dict[int, float] = field(default_factory=dict)
     tag_step: int = 0
+    parts: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def period_ns(self) -> int | None:
@@ -67,6 +68,7 @@ def seen(updates: list[Update], n: int) -> Seen:
     offsets: list[list[int]] = [[] for _ in range(n)]
     tags: list[list[int]] = [[] for _ in range(n)]
     counts = [0] * n
+    parts: dict[int, tuple[str, ...]] = {}
     for update in updates:
         if update.value is None:
             continue
@@ -74,6 +76,8 @@ def seen(updates: list[Update], n: int) -> Seen:
         counts[k] += 1
         if numbers is not None and not (update.severity == INVALID and np.size(numbers) == 0):
             widths[k] = 0 if isinstance(numbers, float) else len(numbers)
+            if update.parts:
+                parts[k] = update.parts
         plausible = update.stamp_ns > FIRST_NS
         # What is sent on connecting may be old, or never have been processed.
         if counts[k] > 1:
@@ -83,7 +87,8 @@ def seen(updates: list[Update], n: int) -> Seen:
             tags[k].append(update.tag)
     steps = [float(np.median(np.diff(column))) if len(column) > 2 else None for column in stamps]
     medians = {k: float(np.median(column)) for k, column in enumerate(offsets) if column}
-    return Seen(updates, widths, counts, [step if step and step > 0 else None for step in steps], medians, _step(tags))
+    moving = [step if step and step > 0 else None for step in steps]
+    return Seen(updates, widths, counts, moving, medians, _step(tags), parts)
 
 
 def _step(tags: list[list[int]]) -> int:

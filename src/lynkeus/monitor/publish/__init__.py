@@ -1,0 +1,1 @@
+"""Sinks: scores and alarms where operators look: process variables, subjects, webhooks, entries of a logbook."""

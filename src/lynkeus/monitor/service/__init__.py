@@ -1,0 +1,1 @@
+"""Several monitors as one service: what a site file says of them, their processes, and who watches over these."""

@@ -1,0 +1,156 @@
+"""Shadow: a store in which a new model writes nothing until it has agreed with the old one, and then takes its place.
+
+What it would have written is kept, so that between the last window of the old one and the first one of the new nothing
+is lost; an alarm that is open goes on as the same alarm.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import sqlalchemy as sa
+
+from lynkeus.core import Alarm, OpenAlarm
+from lynkeus.fitting.fitted import Fitted
+from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
+from lynkeus.monitor.store import Store
+from lynkeus.monitor.tables import progress
+from lynkeus.monitor.traces import Follower
+from lynkeus.monitor.watch import Watched, progress_of
+
+KEPT = 20_000  # commits
+AGREE = 0.98  # of the windows
+
+
+class Compared(NamedTuple):
+    """Of how many `windows` in which both stood for an alarm or for none, and in how many of them they `agree`."""
+
+    windows: int
+    agree: int
+    only_new: int
+    only_old: int
+
+    def says(self, wanted: int) -> str:
+        """One line."""
+        return (
+            f"new model in shadow: agrees in {self.agree} of {self.windows} windows ({wanted} are wanted, "
+            f"{AGREE:.0%} of them alike); {self.only_new} with an alarm of the new one only, {self.only_old} of the "
+            "old one only"
+        )
+
+    def enough(self, wanted: int) -> bool:
+        """Return whether they agree well enough to change over."""
+        return self.windows >= wanted and self.agree >= AGREE * self.windows
+
+
+class Shadow(Store):
+    """A Store that keeps commits to itself until `promote`."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.hidden = True
+        self.kept: deque[Commit] = deque(maxlen=KEPT)
+        self.alarms_of: dict[tuple[str, int], Alarm] = {}
+        self.evidence: dict[tuple[str, int], Any] = {}
+        self._monitor: Monitor | None = None
+        self._owner: Owner | None = None
+
+    def claim(self, monitor: Monitor, owner: Owner) -> ResumePoint | None:
+        """Begin where the old one is, without its state."""
+        if not self.hidden:
+            return super().claim(monitor, owner)
+        self._monitor, self._owner = monitor, owner
+        where = sa.select(progress.c.position, progress.c.last_end_ns).where(progress.c.monitor == monitor.name)
+        with self.reading() as connection:
+            row = connection.execute(where).one_or_none()
+        return None if row is None or row.position is None else ResumePoint(row.position, row.last_end_ns)
+
+    def commit(self, name: str, owner: Owner, commit: Commit) -> None:
+        """Keep what some windows brought about."""
+        if not self.hidden:
+            super().commit(name, owner, commit)
+            return
+        self.kept.append(replace(commit, traces=(), standing=(), progress=replace(commit.progress, state=b"")))
+        for alarm, evidence in commit.opened:
+            self.alarms_of[alarm.output, alarm.start_ns] = alarm
+            self.evidence[alarm.output, alarm.start_ns] = evidence
+        for alarm in (*commit.peaks, *commit.closed):
+            self.alarms_of[alarm.output, alarm.start_ns] = alarm
+
+    def release(self, name: str, owner: Owner, finished: bool = False) -> None:
+        """Nothing is held while it is a shadow."""
+        if not self.hidden:
+            super().release(name, owner, finished)
+
+    def compare(self, wanted: int) -> Compared:
+        """Compare the last windows with the alarms of the old model, as far as both have come."""
+        assert self._monitor is not None
+        pulse = self.monitor(self._monitor.name)
+        until_ns = (pulse.last_end_ns or 0) if pulse else 0
+        output = self._monitor.outputs[0]
+        points = [one for commit in self.kept for one in commit.points if one.output == output]
+        windows = [one for one in points if one.end_ns <= until_ns][-wanted:]
+        starts = np.array([one.start_ns for one in windows], np.int64)
+        old = _covered(starts, [stored.alarm for stored in self.alarms(self._monitor.name, limit=1000)])
+        new = _covered(starts, list(self.alarms_of.values()))
+        return Compared(len(windows), int((old == new).sum()), int((new & ~old).sum()), int((old & ~new).sum()))
+
+    def promote(self, fitted: Fitted, run: Watched) -> str:
+        """Take the place of the old model, which has ended; return what was done in one line."""
+        assert self._monitor is not None
+        assert self._owner is not None
+        before = super().claim(self._monitor, self._owner)
+        until_ns = before.last_end_ns if before else 0
+        later = [commit for commit in self.kept if commit.progress.last_end_ns > until_ns]
+        points = [one for commit in later for one in commit.points if one.start_ns >= until_ns]
+        opened, closed = self._taken_over(run, before, until_ns)
+        run.follower = Follower()
+        moved = ResumePoint(max(run.position, before.position if before else 0), max(run.end_ns, until_ns))
+        moved = replace(progress_of(fitted, run), position=moved.position, last_end_ns=moved.last_end_ns)
+        missed = sum(commit.missed for commit in later)
+        samples = sum(commit.samples for commit in later)
+        both = Commit(moved, tuple(points), tuple(opened), (), tuple(closed), samples, missed)
+        self.hidden = False
+        super().commit(self._monitor.name, self._owner, both)
+        self.kept.clear()
+        return f"the new model has taken over without a gap: {_windows(points)} windows since the last of the old one"
+
+    def _taken_over(
+        self, run: Watched, before: ResumePoint | None, until_ns: int
+    ) -> tuple[list[tuple[Alarm, Any]], list[Alarm]]:
+        """Alarms to open and to close; what was open in the old one and is in the new goes on under its old start."""
+        stored = (before.open_alarms if before else None) or {}
+        known = {name: OpenAlarm(Alarm(**one["alarm"]), one["last_high_ns"]) for name, one in stored.items()}
+        opened: list[tuple[Alarm, Any]] = []
+        closed: list[Alarm] = []
+        for key, alarm in self.alarms_of.items():
+            now = run.open.get(alarm.output)
+            goes_on = now is not None and now.alarm.start_ns == alarm.start_ns
+            if alarm.output in known and goes_on:
+                continue
+            if goes_on or alarm.start_ns >= until_ns:
+                opened.append((replace(alarm, end_ns=None), self.evidence[key]))
+                if alarm.end_ns is not None:
+                    closed.append(alarm)
+        for name, one in known.items():
+            now = run.open.get(name)
+            if now is None:
+                closed.append(replace(one.alarm, end_ns=one.last_high_ns))
+            else:
+                run.open[name] = OpenAlarm(one.alarm, max(one.last_high_ns, now.last_high_ns))
+        return opened, closed
+
+
+def _covered(starts: np.ndarray, alarms: list[Alarm]) -> np.ndarray:
+    """Whether an alarm was open at each time, (n,) bool."""
+    found = np.zeros(len(starts), bool)
+    for alarm in alarms:
+        found |= (starts >= alarm.start_ns) & (starts < (alarm.end_ns if alarm.end_ns is not None else np.inf))
+    return found
+
+
+def _windows(points: list[ScoredPoint]) -> int:
+    return len({one.start_ns for one in points})

@@ -1,0 +1,1 @@
+"""NATS and JetStream as a stream: messages in JSON become updates of channels."""

@@ -1,0 +1,184 @@
+"""NATS as a transport: subjects with messages in JSON, or a stream of JetStream, replayed no faster than it is read."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from lynkeus.core.errors import SettingsError
+from lynkeus.sources.streams.nats.link import NatsAddress, NatsLink
+from lynkeus.sources.streams.nats.messages import values_in
+from lynkeus.sources.streams.settings import StreamSettings
+from lynkeus.sources.streams.update import DISCONNECTED, Update
+
+FETCH = 256  # messages that are asked for at once
+MOST_WAITING = 20_000  # updates; more are left in JetStream until these were read
+MARGIN_S = 3600.0  # a stream is read again from so long before where a watch was: clocks differ
+NS = 1_000_000_000
+
+
+class NatsClient:
+    """See Transport. Channels are named in messages, so `discover` listens for names. With `settings.stream` messages
+    are those of JetStream: from where `begin_after` says, else from its beginning (`start` "new": from now on)."""
+
+    stale_first = False  # unlike a process variable, a message is never an old value that is sent on connecting
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self.settings = settings
+        self.address, _, options = NatsAddress.of_url(_full(settings))
+        if options:
+            raise SettingsError(f"{settings.where}: {sorted(options)[0]}: no such option of a server")
+        self.replays = bool(settings.stream)
+        self.waiting: Callable[[], int] = lambda: 0
+        self.tell: Callable[[str], None] = lambda line: None
+        self.counts: Counter[str] = Counter()
+        self._numbers: dict[str, int] = {}
+        self._names: dict[str, None] = {}
+        self._early: list[Update] = []  # what came before anybody listened
+        self._early_names: list[str] = []
+        self._put: Callable[[Update], None] | None = None
+        self._lock = threading.Lock()
+        self._sequence = 0
+        self._after_ns: int | None = None
+        self._link: NatsLink | None = None
+        self._wrong = False
+
+    def begin_after(self, time_ns: int) -> None:
+        """Read a stream from a while before this time."""
+        self._after_ns = time_ns
+
+    def discover(self, seconds: float) -> list[str]:
+        """Return the names of the channels that messages speak of within some seconds."""
+        self._begin()
+        time.sleep(seconds)
+        with self._lock:
+            return list(self._names)
+
+    def begin(self, addresses: tuple[str, ...], put: Callable[[Update], None]) -> None:
+        """Give updates of these channels from now on, and those that came before."""
+        with self._lock:
+            self._numbers = {name: number for number, name in enumerate(addresses)}
+            self._put = put
+            for name, update in zip(self._early_names, self._early, strict=True):
+                self._give(name, update)
+            self._early, self._early_names = [], []
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._link is None:
+            self._link = NatsLink(self.address, self._say, self.settings.where, self._listen)
+            self._link.prepare = self._look
+            self._link.begin()
+
+    def _say(self, line: str) -> None:
+        self.tell(line)
+        if self._put is not None and self._link is not None and not self._link.connected:
+            now = time.monotonic_ns()
+            for number in range(len(self._numbers)):
+                self._put(Update(number, 0, 0, None, 0, now, DISCONNECTED))
+
+    def again(self, channels: Sequence[int]) -> None:
+        """Nothing to do: the link looks for its server itself."""
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    async def _look(self, client: Any) -> None:
+        """Raise SettingsError where there is no such stream."""
+        if self.settings.stream:
+            from nats.js.errors import NotFoundError, ServiceUnavailableError
+
+            try:
+                await client.jetstream().stream_info(self.settings.stream)
+            except NotFoundError as error:
+                raise SettingsError(f"{self.address.shown} has no stream {self.settings.stream!r}") from error
+            except (ServiceUnavailableError, TimeoutError) as error:
+                raise SettingsError(f"{self.address.shown} has no JetStream; leave stream out") from error
+
+    async def _listen(self, client: Any) -> None:
+        if self.settings.stream:
+            await self._replay(client)
+            return
+        for subject in self.settings.subjects or (">",):
+            await client.subscribe(subject, cb=self._heard)
+
+    async def _heard(self, message: Any) -> None:
+        self._take(message.subject, message.data)
+
+    async def _replay(self, client: Any) -> None:
+        from nats.errors import TimeoutError as NothingCame
+        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+        about: dict[str, Any] = {"deliver_policy": DeliverPolicy.ALL}
+        if self._sequence:
+            about = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": self._sequence + 1}
+        elif self._after_ns is not None:
+            since = datetime.fromtimestamp(max(self._after_ns / NS - MARGIN_S, 0.0), UTC)
+            about = {
+                "deliver_policy": DeliverPolicy.BY_START_TIME,
+                "opt_start_time": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+        elif self.settings.start == "new":
+            about = {"deliver_policy": DeliverPolicy.NEW}
+        subjects = self.settings.subjects
+        wanted: dict[str, Any] = {"filter_subjects": list(subjects)} if len(subjects) > 1 else {}
+        config = ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=60.0, **about, **wanted)
+        subscription = await client.jetstream().pull_subscribe(
+            subjects[0] if len(subjects) == 1 else "", stream=self.settings.stream, config=config
+        )
+        while True:
+            while self.waiting() + len(self._early) > MOST_WAITING:  # they stay where they are safe
+                await asyncio.sleep(0.01)
+            with suppress(NothingCame):
+                for message in await subscription.fetch(FETCH, timeout=1.0):
+                    number = message.metadata.sequence.stream
+                    if number <= self._sequence:
+                        continue
+                    if self._sequence and not subjects:
+                        self.counts["no longer in the stream"] += number - self._sequence - 1
+                    self._sequence = number
+                    self._take(message.subject, message.data)
+
+    def _take(self, subject: str, content: bytes) -> None:
+        now = time.monotonic_ns()
+        try:
+            found = values_in(content, subject)
+        except ValueError as error:
+            self.counts["not as the layout says"] += 1
+            if not self._wrong:
+                self._wrong = True
+                self.tell(f"a message of {subject} {error}; such ones are left out and counted")
+            return
+        self._wrong = False
+        with self._lock:
+            for one in found:
+                self._give(one.name, Update(0, one.stamp_ns, one.tag, one.value, one.severity, now))
+
+    def _give(self, name: str, update: Update) -> None:
+        if self._put is None:
+            self._names.setdefault(name)
+            self._early.append(update)
+            self._early_names.append(name)
+            return
+        number = self._numbers.get(name)
+        if number is None:
+            self.counts["of channels that nobody asked for"] += 1
+            return
+        self._put(update._replace(channel=number))
+
+
+def _full(settings: StreamSettings) -> str:
+    """Return the address of the server, with a scheme and with what the settings say of certificates."""
+    server = settings.server if "://" in settings.server else f"nats://{settings.server}"
+    files = {"ca_file": settings.ca_file, "credentials_file": settings.credentials_file}
+    query = "&".join(f"{name}={text}" for name, text in files.items() if text)
+    return f"{server}{'?' + query if query else ''}"

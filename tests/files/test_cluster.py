@@ -1,0 +1,120 @@
+"""Work by a Dask cluster of two processes: the same as here, though workers are killed; jobs of a batch system."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lynkeus.core import LynkeusError, SettingsError, SourceError
+from lynkeus.files import cluster
+from lynkeus.files.cluster import workers_of
+from lynkeus.files.workers import Work, in_order
+
+distributed = pytest.importorskip("distributed", reason="needs lynkeus[cluster]")
+pytestmark = pytest.mark.slow(2)
+SHARES = [[3 * number, 3 * number + 1] for number in range(30)]
+SQUARES = [[number**2 for number in share] for share in SHARES]
+SBATCH = """#!/bin/bash
+# A batch system of one machine: what is submitted runs at once.
+cp "$1" {folder}/job.$$.sh
+setsid bash {folder}/job.$$.sh > {folder}/job.$$.log 2>&1 &
+echo "Submitted batch job $!"
+"""
+
+
+def square(folder: Path, share: list[int]) -> list[int]:
+    (folder / f"{os.getpid()} did {share[0]}").touch()
+    return [number**2 for number in share]
+
+
+def die_once(folder: Path, share: list[int]) -> list[int]:
+    """Some shares kill the worker that has them first."""
+    mark = folder / f"died of {share[0]}"
+    if share[0] % 30 == 0 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [number**2 for number in share]
+
+
+def refuse(share: list[int]) -> None:
+    raise SourceError(f"share {share} cannot be read")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options, silence_logs="CRITICAL") as two:
+        yield f"dask://{two.scheduler_address}"
+
+
+def test_a_cluster_does_the_same_as_one_process_and_the_asker_waits(address: str, tmp_path: Path) -> None:
+    work = Work(partial, (square, tmp_path))
+    assert in_order(work, SHARES, *workers_of(address)) == SQUARES == in_order(work, SHARES)
+    by = {path.name.split()[0] for path in tmp_path.iterdir()}
+    assert len(by) == 3  # two workers, and this process the second time
+    assert in_order(work, [], *workers_of(address)) == []
+
+
+def test_workers_that_are_killed_cost_nothing(address: str, tmp_path: Path) -> None:
+    assert in_order(Work(partial, (die_once, tmp_path)), SHARES, *workers_of(address)) == SQUARES
+    assert {path.name for path in tmp_path.iterdir()} == {"died of 0", "died of 30", "died of 60"}
+
+
+def test_errors_of_a_share_and_another_version_are_carried_over(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SourceError, match=r"share \[\d+, \d+\] cannot be read"):
+        in_order(Work(partial, (refuse,)), SHARES, *workers_of(address))
+    monkeypatch.setattr("lynkeus.__version__", "0.0.1")
+    with pytest.raises(LynkeusError, match=r"has Lynkeus \d.*, and this is 0\.0\.1"):
+        in_order(Work(partial, (refuse,)), SHARES, *workers_of(address))
+
+
+def test_who_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
+    with pytest.raises(LynkeusError, match=r"tcp://127\.0\.0\.1:9: no scheduler answers within 0\.5 s"):
+        in_order(Work(partial, (refuse,)), SHARES, *workers_of("dask://127.0.0.1:9"))
+
+
+def test_jobs_of_a_batch_system_do_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("dask_jobqueue", reason="needs lynkeus[cluster]")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    for name, script in (("sbatch", SBATCH.format(folder=tmp_path)), ("scancel", '#!/bin/bash\nkill -- -"$1"\n')):
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "done").mkdir()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), *os.sys.path]))  # type: ignore[attr-defined]
+    who = workers_of("slurm://?jobs=1&cores=1&memory=1GB&walltime=00:05:00")
+    assert in_order(Work(partial, (square, tmp_path / "done")), SHARES, *who) == SQUARES
+    script = next(tmp_path.glob("job.*.sh")).read_text()
+    assert "#SBATCH -t 00:05:00" in script
+    assert "#SBATCH --cpus-per-task=1" in script
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("two", "give a number of processes, a cluster as dask://"),
+        ("0", "at least 1"),
+        ("-1", "give a number"),
+        ("9" * 9, "give a number"),
+        ("dask://", "give the address of its scheduler"),
+        ("dask://host", "give the address of its scheduler"),
+        ("slurm://?job=2", "unknown option 'job'; there are jobs, cores"),
+        ("slurm://?jobs=two", "jobs is a number from 1 to 10000, not 'two'"),
+        ("kafka://x", "give a number"),
+    ],
+)
+def test_what_is_no_worker_is_said(text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said.replace("?", r"\?")):
+        workers_of(text)
+
+
+def test_a_batch_system_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SettingsError, match="there is no condor_submit on this machine"):
+        in_order(Work(partial, (refuse,)), SHARES, *workers_of("htcondor://?jobs=2"))
