@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lynkeus.core import Array, Floats
 
+NOT_YET = 1  # ns: of a mask that was set before anything was read, it is since the first window
 USED, ODD, MAINTENANCE = 0, 1, 2  # why a channel is masked: its spread is wrong and stays so; people said so
 
 

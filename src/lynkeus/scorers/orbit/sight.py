@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Array, Batch, Floats, TimesNs
-from lynkeus.scorers.orbit.adopted import USED
+from lynkeus.scorers.orbit.adopted import NOT_YET, USED
 from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.geometry import Geometry
 from lynkeus.scorers.orbit.judge import QUIET_NATS, FaultOrMotion, Told
@@ -140,6 +140,8 @@ class Sight:
         assert self.tails is not None  # it is looked at after the fit only
         judge = FaultOrMotion(self.tails, self.gate, self.geometry.to_jitter, self.geometry.used, self.geometry.shadow)
         statistics, after = self.statistics(batch), before.copy()
+        if batch.time_ns is not None and len(batch):
+            after.standing.masked_ns[after.standing.masked_ns == NOT_YET] = batch.time_ns[0]
         walked = self.walk(after, batch, statistics)
         tails = None
         if self.pace.settle:
