@@ -251,7 +251,7 @@ def test_the_shadow_of_a_broken_monitor_is_no_habit_of_the_others(orbit: Orbit) 
     assert (broken[shadow] < good[shadow] + 5.0).all()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(12)
 def test_compiled_loops_say_what_numpy_says(orbit: Orbit, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba", reason="install the extra that compiles loops")
     rows = unseen(
