@@ -158,7 +158,8 @@ class Repeated:
 
 @dataclass(frozen=True)
 class Against:
-    """One question to taggers: jets of the class `signal` against those of `background`, at signal `efficiencies`.
+    """One question to taggers: jets of the class `signal` against those of `background`, at signal `efficiencies`, and
+    at working points that let such shares of the background pass (`passing`).
 
     What is cut on is P(signal) / (P(signal) + P(background)): probabilities of other classes do not matter.
     """
@@ -166,6 +167,7 @@ class Against:
     signal: str
     background: tuple[str, ...]
     efficiencies: tuple[float, ...] = (0.3, 0.5, 0.7, 0.8)
+    passing: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
