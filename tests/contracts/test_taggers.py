@@ -149,3 +149,6 @@ def test_a_class_that_is_not_there_is_refused(name: str) -> None:
     one_class = replace(batch, truth=np.zeros(len(batch), np.int64))
     with pytest.raises(SettingsError, match=r"too few of top \(0\)"):
         fit(InMemory(one_class), FitSettings(name))
+    nothing = jets(300, 1, lengths=[0] * 300)
+    with pytest.raises(SettingsError, match=r"too few of qcd \(\d+, of which \d+ without particles\)"):
+        fit(InMemory(nothing), FitSettings(name))

@@ -25,7 +25,7 @@ from lynkeus.core import (
 from lynkeus.evaluate.tagging.measure import discriminant, truth_of
 from lynkeus.evaluate.tagging.run import run_tagging
 from lynkeus.metrics.rates import auroc
-from lynkeus.metrics.rejection import background_efficiency
+from lynkeus.metrics.tagging import background_efficiency
 from lynkeus.sources import InMemory
 
 CLASSES = ("heavy", "light", "other")

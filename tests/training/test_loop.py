@@ -201,10 +201,8 @@ scorer.save(Path(sys.argv[2]))
 """
 
 
-def start(*words: object, processes: int = 1) -> subprocess.Popen[bytes]:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--no-python"]
-    launcher = [sys.executable, *torchrun] if processes > 1 else []
-    line = [*launcher, sys.executable, "-c", FIT, *map(str, words)]
+def start(*words: object) -> subprocess.Popen[bytes]:
+    line = [sys.executable, "-c", FIT, *map(str, words)]
     path = os.pathsep.join([str(Path(__file__).parents[2] / "src"), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(line, env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"})
 
@@ -229,12 +227,6 @@ def test_a_training_killed_at_any_moment_ends_with_the_same_weights(tmp_path: Pa
     largest = max(np.abs(weights).max() for weights in whole.values())
     for name, weights in whole.items():  # in data a difference of 1e-7 becomes one of 2e-6 here, another seed one of 1
         np.testing.assert_allclose(ended[name], weights, rtol=0, atol=1e-4 * largest)
-
-
-@pytest.mark.slow(10)
-def test_two_processes_train_one_network(tmp_path: Path) -> None:
-    assert start(tmp_path / "c", tmp_path / "two", 4, processes=2).wait() == 0
-    assert (tmp_path / "two" / "weights.safetensors").is_file()
 
 
 def test_batches_by_the_number_of_samples_make_some_steps_of_few() -> None:

@@ -17,7 +17,7 @@ def write_generated(options: GenerateOptions) -> None:
     """Run `lynkeus generate`."""
     from lynkeus.files.workers import several_processes
     from lynkeus.sources import open_source
-    from lynkeus.sources.writers.write import CALLED, beside_particles, check_output, kind_of, write_source
+    from lynkeus.sources.writers.write import CALLED, check_output, kind_of, write_source
 
     if Path(options.source).is_dir():
         _write_made(options)
@@ -35,8 +35,7 @@ def write_generated(options: GenerateOptions) -> None:
         source = _as_many(source, options.samples, url)
     with passes_bar(screen, "generate") as bar, several_processes():
         rows = write_source(Passes(source, bar), options.output)
-    more = beside_particles(source.schema, options.output)
-    say(screen, [f"{options.output}: {rows} {CALLED[kind_of(source.schema)]}", *([more] if more else [])])
+    say(screen, [f"{options.output}: {rows} {CALLED[kind_of(source.schema)]}"])
 
 
 def _write_made(options: GenerateOptions) -> None:

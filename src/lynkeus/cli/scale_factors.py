@@ -52,6 +52,7 @@ def _convert(options: ScaleFactorOptions, path: Path) -> None:
 
 def _measure(options: ScaleFactorOptions, model: Path, simulation: str, data: str) -> None:
     from lynkeus.fitting.fitted import Fitted
+    from lynkeus.fitting.lineage import learned_from
     from lynkeus.scale_factors.correction import correction_set, write_corrections
     from lynkeus.scale_factors.flavours import flavour_numbers
     from lynkeus.scale_factors.measure import measure
@@ -77,12 +78,17 @@ def _measure(options: ScaleFactorOptions, model: Path, simulation: str, data: st
         }
         write_report(found, options.report, name, samples)
         say(screen, [f"{options.report}: the fits"])
-    say(screen, [*_seen(fitted, name), *_of_data(observed), *found.notes])
+    known = learned_from(fitted.lineage, [one for path in (simulation, data) for one in _files(Path(path))])
+    say(screen, [*known, *_seen(fitted, name), *_of_data(observed), *found.notes])
     write_corrections(correction_set(found, numbers), options.output)
     say(
         screen,
         [*_lines(found), f"{options.output}: {len(question.thresholds)} working points, {len(question.bins)} bins"],
     )
+
+
+def _files(path: Path) -> list[Path]:
+    return [one for one in path.iterdir() if one.is_file()] if path.is_dir() else [path]
 
 
 def _reader(options: ScaleFactorOptions, fitted: Fitted, template: str) -> Reader:

@@ -17,6 +17,7 @@ from lynkeus.core import (
     Calibration,
     CalibrationError,
     Floats,
+    Packed,
     Scorer,
     SettingsError,
     Source,
@@ -43,8 +44,8 @@ def fit_classes(
     """
     assert isinstance(scorer, Tags), f"{name} says that it tags, and has no calibrate"
     known = Classed(view.training(source), labels, tuple(getattr(scorer, "classes", ()) or ()))
-    total, weight, messages = _counted(known)
-    _require_classes(total, name)
+    total, weight, messages, empty = _counted(known)
+    _require_classes(total, name, empty)
     scorer.fit(Fold(known, FOLDS, inside=False))
     held_out = Fold(known, FOLDS, inside=True)
     scorer.calibrate(held_out)
@@ -76,8 +77,8 @@ def learned_elsewhere(
         messages.append("no samples were given: probabilities are those that the network states, and p-values are 1")
     else:
         known = Classed(view.of(source), classes=scorer.outputs)
-        total, weighted, messages = _counted(known)
-        _require_classes(total, name)
+        total, weighted, messages, empty = _counted(known)
+        _require_classes(total, name, empty)
         scorer.calibrate(known)
         scored = scored_classes(scorer, known)
         calibrations, reference = dict(_backgrounds(scorer, scored, known.given)), kept_scores(scored[0], scored[2])
@@ -87,23 +88,29 @@ def learned_elsewhere(
     return Fitted(name, scorer, view, calibrations, reference, {"scorer": name, **lineage, **more}, messages)
 
 
-def _counted(known: Classed) -> tuple[Counter[str], bool, list[str]]:
-    """Return how many samples each class has, whether they have weights, and what the source says of what it left
-    out."""
-    weighted = False
+def _counted(known: Classed) -> tuple[Counter[str], bool, list[str], Counter[str]]:
+    """Return how many samples each class has, whether they have weights, what the source says of what it left out, and
+    how many clouds of each class have nothing in them."""
+    weighted, empty = False, Counter[str]()
     for batch in known:
         weighted = weighted or batch.weight is not None
-    return known.counts, weighted, list(known.messages)
+        if isinstance(batch.values, Packed):
+            bare = np.asarray(batch.truth)[sum(group.lengths for group in batch.values.groups.values()) == 0]
+            empty.update(known.given[number] for number in bare.tolist())
+    return known.counts, weighted, list(known.messages), empty
 
 
-def _require_classes(counts: Counter[str], who: str) -> None:
+def _require_classes(counts: Counter[str], who: str, empty: Counter[str]) -> None:
     least = FOLDS * FEWEST_SAMPLES
-    few = [name for name, count in counts.items() if count < least]
+    few = [name for name, count in counts.items() if count - empty[name] < least]
     if len(counts) < 2:
         only = f": all are {next(iter(counts))}" if counts else ""
         raise SettingsError(f"{who} tells classes apart, and the samples have {len(counts)}{only}; give at least two")
     if few:
-        said = ", ".join(f"{name} ({counts[name]})" for name in few[:5])
+        said = ", ".join(
+            f"{name} ({counts[name]}{f', of which {empty[name]} without particles' if empty[name] else ''})"
+            for name in few[:5]
+        )
         raise SettingsError(
             f"{who} needs at least {least} samples of each class; too few of {said}: give more of them, or leave the "
             "class out"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import lynkeus
@@ -25,13 +26,32 @@ def lineage_of(source: Source, scorer: str, options: Mapping[str, Any]) -> dict[
     }
 
 
+def learned_from(lineage: Mapping[str, Any], paths: Iterable[Path]) -> list[str]:
+    """Return a line for each of these files that a model of this lineage has learned from, by its content: the model is
+    better there than elsewhere."""
+    known = {item["sha256"]: item["bytes"] for item in lineage.get("data", ()) if isinstance(item, Mapping)}
+    known.pop(None, None)
+    found = []
+    for path in paths:
+        if path.is_file() and path.stat().st_size in known.values() and _digest(path) in known:
+            found.append(
+                f"{path}: {lineage.get('scorer', 'the model')} has learned from this file, and is better there than "
+                "elsewhere; give other samples"
+            )
+    return found
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _files(source: Source) -> list[dict[str, Any]]:
     found = []
     for path in files_of(source):
         size = path.stat().st_size if path.is_file() else None
         digest = None
         if size is not None and size <= SMALL_FILE:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = _digest(path)
         found.append({"path": str(path), "bytes": size, "sha256": digest})
     return found

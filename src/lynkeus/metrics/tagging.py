@@ -1,22 +1,28 @@
 """Metrics of taggers: the ROC curve of a class against another, background rejection 1/eB, with intervals.
 
-eS is the efficiency for signal, eB for background: the shares of jets that reach a threshold.
+eS is the efficiency for signal, eB for background: the shares of jets that reach a threshold. `separation` gives what
+published comparisons give: 1/eB at the point nearest to a signal efficiency. Where taggers and trainings are compared
+(`background_efficiency`, `background_copies`) eB is counted as (passed + 1) / (jets + 1) at the first threshold that
+reaches the efficiency: of no jet that passed nothing smaller can be said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import chi2
+from scipy.stats import t as student
 
 from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.metrics.rates import COVERAGE
 
 FEW = 10.0  # background jets that pass, below which their number has a Poisson interval instead of a bootstrap
 COPIES = 200
+COMPARED = 300  # copies of the jets where taggers are compared
+FEWEST = 2  # jets of a class that can be drawn again
 EFFICIENCIES = (0.3, 0.5, 0.7)
 
 
@@ -39,6 +45,10 @@ class Roc:
         """Return the point whose signal efficiency is nearest to this, as in the published comparisons of taggers."""
         return int(np.argmin(np.abs(self.signal - efficiency)))
 
+    def reaches(self, efficiency: float) -> int:
+        """Return the first point, of falling thresholds, at which at least so much of the signal passes."""
+        return int(np.searchsorted(self.signal, efficiency - 1e-12))
+
     def rejection(self, efficiency: float) -> float:
         """Return 1 / eB at this signal efficiency; infinite where no background passes."""
         background = float(self.background[self.at(efficiency)])
@@ -58,7 +68,7 @@ class _Sorted:
     """Jets in falling order of their score; `last` of those that have the same score."""
 
     def __init__(self, hit: Array, score: Floats, weight: Floats) -> None:
-        order = np.argsort(-score, kind="stable")
+        self.order = order = np.argsort(-score, kind="stable")
         self.hit, self.score, self.weight = hit[order], score[order], weight[order]
         self.last = np.flatnonzero(np.append(self.score[1:] != self.score[:-1], True))
 
@@ -130,6 +140,96 @@ def separation(
         tuple(float(curve.passing[point]) for point in points),
         int(own.hit.sum()), int((~own.hit).sum()),
     )  # fmt: skip
+
+
+def background_efficiency(signal: npt.ArrayLike, background: npt.ArrayLike, efficiency: float) -> float:
+    """Return what share of background scores passes where `efficiency` of the signal does.
+
+    A jet passes whose score is at least that of the threshold; NaN passes nothing. Raises SettingsError for an
+    efficiency that is not between 0 and 1, or too few jets.
+    """
+    own = _two(signal, background, (efficiency,))
+    return float(_passed(own.curve(own.weight), (efficiency,), int((~own.hit).sum()))[0])
+
+
+def background_copies(
+    signal: npt.ArrayLike,
+    background: npt.ArrayLike,
+    efficiencies: Sequence[float],
+    copies: int = COMPARED,
+    tagger: int = 0,
+) -> Floats:
+    """Return (copies, efficiencies) background efficiencies of jets drawn again with replacement.
+
+    Jets are drawn alike for all taggers, so that the differences of their copies are those of the taggers. The one jet
+    more that is counted is drawn for each `tagger` by itself, from an exponential: where no jet passed the interval
+    ends at 3 of them, as a Poisson limit does, and two taggers that let nothing pass are not known to be equal.
+    """
+    own = _two(signal, background, efficiencies)
+    jets = int((~own.hit).sum())
+    more = np.random.default_rng([1, tagger]).exponential(size=(copies, 1))
+    found = np.array([_passed(curve, efficiencies, jets) for curve in _drawn_again(own, copies)])
+    return np.asarray(found + (more - 1.0) / (jets + 1.0))
+
+
+def signal_efficiency(signal: npt.ArrayLike, background: npt.ArrayLike, passing: float) -> float:
+    """Return what share of signal scores passes where at most the share `passing` of the background does: the working
+    points of b taggers, loose, medium and tight, are 10, 1 and 0.1 %. Raises SettingsError as `background_efficiency`.
+    """
+    own = _two(signal, background, (passing,))
+    return float(_kept(own.curve(own.weight), (passing,))[0])
+
+
+def signal_copies(
+    signal: npt.ArrayLike, background: npt.ArrayLike, passing: Sequence[float], copies: int = COMPARED
+) -> Floats:
+    """Return (copies, passing) signal efficiencies of jets drawn again, the same ones as in `background_copies`."""
+    own = _two(signal, background, passing)
+    return np.array([_kept(curve, passing) for curve in _drawn_again(own, copies)])
+
+
+def over_trainings(values: Floats, copies: Floats, seed: int = 0) -> Floats:
+    """Return (copies, ...) of the mean over trainings: the quantiles are its interval.
+
+    `values` (trainings, ...) on all test jets, `copies` (trainings, copies, ...) on jets drawn again. How much another
+    set of trainings would differ is added, by Student's t of so many of them; of one training nothing is known.
+    """
+    mean = copies.mean(axis=0)
+    trainings = len(values)
+    if trainings < 2:
+        return mean
+    spread = values.std(axis=0, ddof=1) / np.sqrt(trainings)
+    drawn = student.rvs(trainings - 1, size=len(mean), random_state=np.random.default_rng(seed))
+    return np.asarray(mean + drawn.reshape(-1, *(1,) * (mean.ndim - 1)) * spread)
+
+
+def _two(signal: npt.ArrayLike, background: npt.ArrayLike, efficiencies: Sequence[float]) -> _Sorted:
+    """Return the scores of signal and, after them, of background."""
+    if any(not 0 < share < 1 for share in efficiencies):
+        raise SettingsError(f"an efficiency must be between 0 and 1, got {list(efficiencies)}")
+    own, others = np.asarray(signal, float), np.asarray(background, float)
+    if len(own) < FEWEST or len(others) < FEWEST:
+        raise SettingsError(f"{len(own)} jets of the signal and {len(others)} of the background are too few")
+    return _Sorted.of(np.arange(len(own) + len(others)) < len(own), np.concatenate([own, others]), None)
+
+
+def _drawn_again(own: _Sorted, copies: int) -> Iterator[Roc]:
+    """Yield the curves of jets of each class drawn again with replacement, always the same ones."""
+    rng, many = np.random.default_rng(0), (int(own.hit.sum()), int((~own.hit).sum()))
+    for _ in range(copies):
+        times = np.concatenate([np.bincount(rng.integers(n, size=n), minlength=n) for n in many])
+        yield own.curve(times[own.order].astype(float))
+
+
+def _kept(curve: Roc, passing: Sequence[float]) -> Floats:
+    """Return eS (passing,) at the last point at which no more of the background passes."""
+    return curve.signal[np.searchsorted(curve.background, np.asarray(passing) + 1e-12, side="right") - 1]
+
+
+def _passed(curve: Roc, efficiencies: Sequence[float], jets: int) -> Floats:
+    """Return eB (efficiencies,) with one of the `jets` more than passed."""
+    points = [curve.reaches(one) for one in efficiencies]
+    return (curve.background[points] * jets + 1.0) / (jets + 1.0)
 
 
 def _background(curve: Roc, point: int, low: float, high: float) -> tuple[float, float]:

@@ -63,6 +63,12 @@ def cut(order: Tensor, size: int) -> tuple[Tensor, ...]:
     return batches[:-1] if len(batches) > 1 and len(batches[-1]) < size // 4 else batches
 
 
+def part_of(order: Tensor, rank: int, world: int) -> Tensor:
+    """Return what one of several processes learns from: as many samples as every other one, since one with a step more
+    would wait for the others for ever."""
+    return order[: len(order) - len(order) % world][rank::world]
+
+
 class ArrayFeed:
     """Samples of one shape, whose held-out good ones get planted faults; see `TrainingSet`."""
 
@@ -99,7 +105,7 @@ class ArrayFeed:
         """See `Feed`; known anomalies are added to each batch."""
         order = torch.randperm(self.size, generator=draw)
         size = self.settings.batch_of(self.size)
-        batches = cut(order[rank::world].to(self.device), size)
+        batches = cut(part_of(order, rank, world).to(self.device), size)
         return len(batches), (self._step(rows, index * size, draw) for index, rows in enumerate(batches))
 
     def measure(self, task: Task) -> tuple[float, float, float]:

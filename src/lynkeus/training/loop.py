@@ -132,8 +132,12 @@ class _Run:
 
     def _epoch(self, number: int) -> Epoch:
         began = time.monotonic()
+        rank, world = self.fabric.global_rank, self.fabric.world_size
+        if world > 1:
+            # Each process drops out other numbers, and those of its own again when it goes on from the one checkpoint.
+            torch.manual_seed((self.seed * 100_003 + number) * world + rank)
         draw = torch.Generator().manual_seed(self.seed * 100_003 + number)
-        count, batches = self.feed.batches(draw, self.fabric.global_rank, self.fabric.world_size)
+        count, batches = self.feed.batches(draw, rank, world)
         total: dict[str, Tensor] = {}
         for name in self.optimisers:  # what stands still is used as it was judged
             self.task.networks[name].train()
@@ -147,9 +151,18 @@ class _Run:
         self.task.networks.eval()
         if self.average:
             self.average.put()  # these are judged, and kept
-        measured = self.feed.measure(self.task)
-        losses = {name: float(loss) for name, loss in total.items()}
-        return Epoch(losses, *measured, time.monotonic() - began, self._notes())
+        held_out, right, spread, *losses = self._agreed([*self.feed.measure(self.task), *map(float, total.values())])
+        seconds = time.monotonic() - began
+        return Epoch(dict(zip(total, losses, strict=True)), held_out, right, spread, seconds, self._notes())
+
+    def _agreed(self, numbers: list[float]) -> list[float]:
+        """Return what the first of several processes says of an epoch: their running statistics differ, and all have to
+        stop after the same one."""
+        if self.fabric.world_size == 1:
+            return numbers
+        said = torch.tensor(numbers, dtype=torch.float64, device=self.fabric.device)
+        torch.distributed.broadcast(said, 0)
+        return [float(number) for number in said]
 
     def _notes(self) -> dict[str, list[float]]:
         """Return what a task notes of its networks after an epoch (`note`, called with each of them), which is kept in

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lynkeus.core import Array, Floats, Group, Packed
-from lynkeus.training.feed import FIRST, Step, cut, usable_weight
+from lynkeus.training.feed import FIRST, Step, cut, part_of, usable_weight
 from lynkeus.training.settings import TrainSettings
 from lynkeus.training.task import Task
 
@@ -55,7 +55,7 @@ class PackedFeed:
 
     def batches(self, draw: torch.Generator, rank: int, world: int) -> tuple[int, Iterator[Step]]:
         """See `Feed`."""
-        order = torch.randperm(self.size, generator=draw)[rank::world]
+        order = part_of(torch.randperm(self.size, generator=draw), rank, world)
         size = self.settings.batch_of(self.size)
         batches = self._similar(order, size, draw) if self.similar else list(cut(order, size))
         return len(batches), (self._step(self.training[rows.numpy()], k * size) for k, rows in enumerate(batches))

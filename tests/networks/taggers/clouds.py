@@ -44,7 +44,7 @@ def small_networks() -> dict[str, nn.Module]:
     charged, vertices = Collection("charged", 5, 4, order=0), Collection("vertices", 4, 2, order=1)
     neutral, particles = Collection("neutral", 3, 5, order=2), Collection("particles", 6, 7, order=0)
     reads = (Read(charged, (8, 6), 10), Read(neutral, (4,), 5), Read(vertices, (6, 3), 4))
-    towers = (Tower(particles, (8, 12, 16), (2, 1, 1)), Tower(vertices, (6, 8), (1, 1)))
+    towers = (Tower(particles, (12, 12, 16), (2, 1, 1), first=8), Tower(vertices, (6, 8), (1, 1), first=6))
     attention = ParticleTransformerSizes((16, 24), (6,), 2, 2, 1, ((10, 0.1),))
     return {
         "net": ParticleNet(FEATURES, CLASSES, ParticleNetSizes(((3, (8, 12)), (5, (16,))), ((12, 0.1),), fusion=True)),

@@ -90,11 +90,38 @@ def test_the_leading_rows_are_the_largest_in_order() -> None:
         torch.testing.assert_close(found[first:last, 2], expected)
 
 
-def test_published_sizes() -> None:
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_deepjet_has_the_published_layers() -> None:
+    """Of DL4Jets' model_deepFlavourReference without the regression, as Keras counts: 98 of the inputs' normalisation;
+    convolutions 4,744 + 916 + 4,488; LSTMs 95,400 + 11,000 + 11,800 and 500 after them; dense 135,700; 606 of six
+    classes. An LSTM of PyTorch has a second bias, 4 x 250."""
+    sizes = jet.published(15, 16, 6, 12)
+    assert [one.collection.most for one in sizes.reads] == [25, 25, 4]
+    network = DeepJet(6, sizes)
+    assert parameters(network) == 265_252 + 4 * 250
+    assert [parameters(one.convolutions) for one in network.sequences] == [4744, 916, 4488]
+    assert isinstance(network.sequences[0].convolutions[-1], nn.ReLU)
+
+
+def test_deepak8_has_the_published_layers() -> None:
+    """A first convolution of 32 channels, stages of 64, 64, 128 and of 32, 64 with a map beside the first unit of each,
+    512 before the classes: 42 features of particles, 15 of vertices, 17 classes. MXNet learns 452,906; its
+    normalisation of inputs has no scale to learn, ours has 42 + 15."""
     sizes = ak8.published(42, 15)
     assert [tower.layers for tower in sizes.towers] == [14, 10]
-    assert [one.collection.most for one in jet.published(15, 16, 6, 12).reads] == [25, 25, 4]
-    DeepJet(6, jet.published(15, 16, 6, 12)), DeepAK8(10, sizes)
+
+    def unit(given: int, made: int, mapped: bool) -> int:
+        return 2 * given + 3 * given * made + 2 * made + 3 * made * made + mapped * given * made
+
+    particles = 3 * 42 * 32 + unit(32, 64, True) + unit(64, 64, True) + unit(64, 128, True) + 2 * 128
+    particles += unit(64, 64, False) * 2 + unit(128, 128, False)
+    vertices = 3 * 15 * 32 + unit(32, 32, True) + unit(32, 32, False) + unit(32, 64, True) + unit(64, 64, False)
+    whole = 2 * (42 + 15) + particles + vertices + 2 * 64 + (128 + 64) * 512 + 512 + 512 * 17 + 17
+    assert whole == 452_906 + 42 + 15
+    assert parameters(DeepAK8(17, sizes)) == whole
 
 
 def test_groups_that_are_missing_or_not_one_row_a_jet() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from itertools import pairwise
 
@@ -10,9 +11,11 @@ import torch
 from torch import nn
 
 from lynkeus.core import ModelError
+from lynkeus.networks.taggers.attention import FEW
 from lynkeus.networks.taggers.dropout import Dropout
 from lynkeus.networks.taggers.padded import padded
 from lynkeus.networks.taggers.padded.wrap import tensors_of
+from lynkeus.networks.taggers.pair_training import embedded
 from lynkeus.networks.taggers.pairs import Pairs, pair_features
 from lynkeus.networks.taggers.particle_transformer import PUBLISHED, ParticleTransformer, ParticleTransformerSizes
 from lynkeus.networks.taggers.weaver import from_weaver, to_weaver
@@ -85,7 +88,9 @@ def test_weights_that_were_trained_by_weaver_give_its_logits(jets) -> None:
         torch.testing.assert_close(again, expected, atol=1e-5, rtol=0)
 
 
-def test_without_padding_a_step_of_training_is_weavers(jets) -> None:
+@pytest.mark.parametrize("few", [FEW, 0], ids=["all is kept", "computed again"])
+def test_without_padding_a_step_of_training_is_weavers(jets, few, monkeypatch) -> None:
+    monkeypatch.setattr("lynkeus.networks.taggers.particle_transformer.FEW", few)
     theirs = weaver_net(SMALL)
     ours, sample = from_weaver(theirs.state_dict()).train(), jets([12] * 5, 12)
     theirs.train()
@@ -107,6 +112,21 @@ def test_without_padding_a_step_of_training_is_weavers(jets) -> None:
     gradients = to_weaver(ours)
     for name, parameter in theirs.named_parameters():
         torch.testing.assert_close(gradients[name], parameter.grad, atol=1e-3, rtol=1e-2, msg=name)
+
+
+def test_pairs_in_pieces_are_those_of_plain_layers(monkeypatch) -> None:
+    monkeypatch.setattr("lynkeus.networks.taggers.pair_training.PIECE", 64)
+    torch.manual_seed(0)
+    layers = ParticleTransformer(2, 2, ParticleTransformerSizes((8,), (6, 5), 2, 1, 1)).pairs.double().train()
+    plain, x, want = copy.deepcopy(layers), torch.randn(50, 4, dtype=torch.float64), torch.randn(50, 2).double()
+    found, expected = embedded(layers, x), plain(x)
+    torch.testing.assert_close(found, expected)
+    for out in (found, expected):
+        (out * want).sum().backward()
+    for one, other in zip(layers.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+    for name, buffer in plain.named_buffers():
+        torch.testing.assert_close(layers.get_buffer(name), buffer, msg=name)
 
 
 def test_neither_order_nor_company_changes_a_jet(jets, trained) -> None:
@@ -151,6 +171,14 @@ def test_dropout_keeps_the_mean_and_the_share() -> None:
     assert (out == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
     out.sum().backward()
     torch.testing.assert_close(x.grad, out.detach() / 2)
+    stack, other = (torch.randn(3, 2, size, requires_grad=True) for size in (5, 4))
+    found = []
+    for product in (dropout.product, lambda one, two: torch.matmul(dropout(one), two)):
+        torch.manual_seed(1)
+        out = product(stack.transpose(1, 2), other)
+        found.append((out, *torch.autograd.grad(out.square().sum(), (stack, other))))
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two)
     assert dropout.eval()(x) is x
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from lynkeus.core import Batch, Schema, concatenate
+from lynkeus.core import Batch, Schema, concatenate, plugins
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.metrics.rates import auroc
 from lynkeus.simulate.jets.source import JetSource
@@ -46,3 +48,19 @@ def test_tracks_alone_leave_vertices_out_but_tag(jets: Batch) -> None:
     scores = fitted.scorer.score(batch[1100:])[:, 0]
     assert np.isfinite(scores).all()
     assert auroc(batch.truth[1100:] == 0, scores) > 0.8
+
+
+@pytest.mark.parametrize("name", ["deepjet", "deepak8"])
+def test_models_of_the_first_form_of_the_networks_are_read(jets: Batch, name: str, tmp_path: Path) -> None:
+    kind = plugins.load("scorers", name)
+    scorer = kind(training={"epochs": 1}).fit(InMemory(jets[:80]))
+    now = sum(tensor.size for tensor in scorer.to_arrays().values())
+    scorer.first_form_ = True
+    scorer.task_ = scorer.make_task()
+    scorer.task_.networks.eval()
+    assert sum(tensor.size for tensor in scorer.to_arrays().values()) != now
+    scorer.save(tmp_path / "model")
+    read = kind.load(tmp_path / "model")
+    np.testing.assert_allclose(read.score(jets[80:90]), scorer.score(jets[80:90]), atol=1e-6)
+    read.save(tmp_path / "again")
+    assert kind.load(tmp_path / "again").first_form_

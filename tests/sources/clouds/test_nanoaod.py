@@ -193,9 +193,9 @@ def test_raw_particles_of_fat_jets_add_up_to_the_jet_before_corrections(columns_
 )
 def test_versions_of_nanoaod_are_read_by_one_layout(name, layout) -> None:
     batch, messages = read(name, layout)
-    assert (batch.packed.groups["jet"].lengths == 1).all()
-    assert np.isfinite(feature(batch, "jet/log_pt")).all()
-    np.testing.assert_allclose(np.exp(feature(batch, "jet/log_pt")), batch.meta["jet_pt"], rtol=1e-4)
+    assert (batch.packed.groups["global"].lengths == 1).all()
+    assert np.isfinite(feature(batch, "global/log_pt")).all()
+    np.testing.assert_allclose(np.exp(feature(batch, "global/log_pt")), batch.meta["jet_pt"], rtol=1e-4)
     assert batch.truth.max() <= 2
     if name == "nano_tt_v12.root":
         assert any("no vertices" in line for line in messages)

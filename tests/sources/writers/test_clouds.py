@@ -12,7 +12,7 @@ import pytest
 
 from lynkeus.core import Batch, Group, Packed, Schema, SettingsError, SourceError, concatenate
 from lynkeus.sources import InMemory, open_source
-from lynkeus.sources.writers.write import beside_particles, write_source
+from lynkeus.sources.writers.write import write_source
 
 NAMES = ("particles/part_px", "particles/part_charge", "vertices/sv_mass")
 WORDS = ["top", "", "qcd", "top"]
@@ -91,17 +91,14 @@ def test_jets_of_the_simulator_are_read_again(tmp_path: Path, ending: str) -> No
     write_source(InMemory(made), path)
     read = concatenate(list(open_source(path)))
     read = read[np.argsort(read.meta["position"])]
-    whole = ending in (".parquet", ".root")
-    assert list(read.values.groups) == (["particles", "vertices"] if whole else ["particles"])
+    assert list(read.values.groups) == ["particles", "vertices"]
     for name, group in read.values.groups.items():
         np.testing.assert_array_equal(group.values, made.values.groups[name].values)
-    if whole:
-        assert read.schema.difference(made.schema) == ""  # a model of one reads the other
+    assert read.schema.difference(made.schema) == ""  # a model of one reads the other
     words = [np.array(jets.schema.classes)[jets.truth].tolist() for jets in (made, read)]
     assert words[0] == words[1]
     assert set(made.meta) <= set(read.meta)
     np.testing.assert_allclose(read.meta["jet_sdmass"], made.meta["jet_sdmass"])
-    assert bool(beside_particles(made.schema, path)) != whole
 
 
 def test_what_cannot_be_written_is_said(jets: Batch, tmp_path: Path) -> None:

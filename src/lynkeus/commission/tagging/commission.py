@@ -15,6 +15,7 @@ from lynkeus.commission.tagging.measure import Row, WorkingPoint, pairs, rows_of
 from lynkeus.core import Floats, SettingsError, Source, about_of
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.lineage import learned_from
 from lynkeus.metrics.reliability import calibration_error
 from lynkeus.metrics.tagging import accuracy, against, confusion
 from lynkeus.sources import files_of
@@ -86,6 +87,7 @@ def commission_taggers(
         scored = jet_scores(first, other, settings.labels, False, settings.seed, partial(_part, tell, title, 0, 1))
         rows += _elsewhere(first_name, title, scored, settings.seed)
     some = jets[first_name]
+    known = [line for model in models.values() for line in learned_from(model.lineage, files_of(source))]
     counts = np.bincount(some.truth, minlength=len(some.outputs)).tolist()
     return Tagging(
         first.scorer.outputs, jets, tuple(chosen), tuple(rows), tuple(points),
@@ -94,7 +96,7 @@ def commission_taggers(
         {name: confusion(own.probability, own.truth, own.weight) for name, own in jets.items()},
         _masses(some, chosen), dict(zip(some.outputs, counts, strict=True)),
         {name: model.lineage for name, model in models.items()}, tuple(str(path) for path in files_of(source)),
-        some.messages,
+        (*some.messages, *dict.fromkeys(known)),
     )  # fmt: skip
 
 

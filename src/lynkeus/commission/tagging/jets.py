@@ -59,11 +59,13 @@ def jet_scores(
     many = len(source) if isinstance(source, Sized) else 0
     parts: list[tuple[Batch, Floats, Floats]] = []
     varied: dict[str, list[Floats]] = {name: [] for name in VARIATIONS} if vary else {}
-    seen = 0
+    seen, changed = 0, set[str]()
     for batch in prepared:
         scored = fitted.score_batch(batch)
         for name, other in _worse(batch, seed + seen) if vary else ():
-            varied[name].append(fitted.scorer.score(other))
+            same = _same(other, batch)
+            varied[name].append(scored.scores if same else fitted.scorer.score(other))
+            changed |= set() if same else {name}
         parts.append((_known_only(batch), scored.scores, scored.p_values))
         seen += len(batch)
         tell("scoring jets", min(seen / many, 1.0) if many else 0.0)
@@ -74,10 +76,14 @@ def jet_scores(
     _require_classes(truth, fitted.scorer.outputs)
     known = {name: np.concatenate([batch.meta[name] for batch in batches]) for name in batches[0].meta}
     heavy = joined_weights([batch.weight for batch in batches], [len(batch) for batch in batches])
-    joined = {name: np.concatenate(own) for name, own in varied.items()}
+    joined = {name: np.concatenate(own) for name, own in varied.items() if name in changed}
     probability = np.concatenate(scores)
     lost = int((~np.isfinite(probability[:, 0])).sum())
     said = [f"{lost} jets without particles have no score: they pass no cut"] if lost else []
+    said += [
+        f"{name}: not measured, as the inputs of these jets have no such column"
+        for name in sorted(varied.keys() - changed)
+    ]
     return JetScores(
         fitted.scorer.outputs,
         probability,
@@ -102,6 +108,12 @@ def _worse(batch: Batch, seed: int) -> Iterator[tuple[str, Batch]]:
     for number, (name, vary) in enumerate(VARIATIONS.items()):
         change = partial(vary, batch.packed, batch.schema.names, np.random.default_rng((seed, number)))
         yield name, batch.with_values(change())
+
+
+def _same(one: Batch, other: Batch) -> bool:
+    """Return whether nothing of the jets was changed; what is changed is another array."""
+    groups = other.packed.groups
+    return all(group.values is groups[name].values for name, group in one.packed.groups.items())
 
 
 def _known_only(batch: Batch) -> Batch:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from lynkeus.commission.figures import SERIES, finished, save
 from lynkeus.core import Batch, Tagged, Tagging
 from lynkeus.evaluate.tagging.measure import truth_of
-from lynkeus.metrics.rejection import background_efficiency
+from lynkeus.metrics.tagging import background_efficiency
 
 SHARES = tuple(np.round(np.arange(0.1, 0.99, 0.04), 3))
 

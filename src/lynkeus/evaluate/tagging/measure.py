@@ -8,41 +8,55 @@ import numpy as np
 
 from lynkeus.core import Against, Batch, Floats, SourceError, Tagged, Tagging
 from lynkeus.metrics.rates import COVERAGE, auroc, bootstrap_auroc
-from lynkeus.metrics.rejection import background_copies, background_efficiency, over_trainings
+from lynkeus.metrics.tagging import (
+    background_copies,
+    background_efficiency,
+    over_trainings,
+    signal_copies,
+    signal_efficiency,
+)
 
 TAILS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
 
 
 class Measured:
-    """AUC and log background efficiencies of one tagger on one question: `values` (trainings, 1 + efficiencies) on all
-    test jets, `copies` (trainings, copies, 1 + efficiencies) on jets drawn again, alike for all taggers, of
-    which it is the one of that `number`."""
+    """AUC, log background efficiencies, and signal efficiencies at working points, of one tagger on one question:
+    `values` (trainings, numbers) on all test jets, `copies` (trainings, copies, numbers) on jets drawn again, alike for
+    all taggers, of which it is the one of that `number`."""
 
     def __init__(self, question: Against, truth: Floats, scores: Floats, number: int = 0) -> None:
         own, others = truth == 1, truth == 0
-        shares = question.efficiencies
-        self.values = np.array([[auroc(truth[own | others], one[own | others]), *_logs(one, own, others, shares)]
-                                for one in scores])  # fmt: skip
+        shares, points = question.efficiencies, question.passing
+        self.values = np.array([
+            [auroc(truth[own | others], one[own | others]), *_logs(one, own, others, shares),
+             *(signal_efficiency(one[own], one[others], point) for point in points)]
+            for one in scores
+        ])  # fmt: skip
         copies = []
         for one in scores:
             area = bootstrap_auroc(truth[own | others], one[own | others])
             passed = np.log(background_copies(one[own], one[others], shares, len(area), number))
-            copies.append(np.column_stack([area, passed]))
+            kept = signal_copies(one[own], one[others], points, len(area)) if points else np.empty((len(area), 0))
+            copies.append(np.column_stack([area, passed, kept]))
         self.copies = np.array(copies)
 
     def metrics(self, question: Against) -> dict[str, float]:
-        """Return AUC and rejections 1/eB, each with its interval; rejections are geometric means over trainings."""
+        """Return AUC, rejections 1/eB and efficiencies at working points, each with its interval; rejections are
+        geometric means over trainings."""
         low, high = np.quantile(over_trainings(self.values, self.copies), TAILS, axis=0)
         mean = self.values.mean(axis=0)
         found = {"auc": mean[0], "auc_low": low[0], "auc_high": high[0]}
         for k, share in enumerate(question.efficiencies, 1):
             name = f"rejection{share * 100:g}"
             found |= {name: np.exp(-mean[k]), f"{name}_low": np.exp(-high[k]), f"{name}_high": np.exp(-low[k])}
+        for k, point in enumerate(question.passing, 1 + len(question.efficiencies)):
+            name = f"efficiency{point * 100:g}"
+            found |= {name: mean[k], f"{name}_low": low[k], f"{name}_high": high[k]}
         return {name: float(value) for name, value in found.items()}
 
     def over(self, other: Measured, question: Against) -> dict[str, float]:
-        """Return the difference in AUC, and ratios of rejections, to another tagger of the same jets; the trainings of
-        both are independent of one another, the jets are the same."""
+        """Return differences in AUC and in efficiencies at working points, and ratios of rejections, to another tagger
+        of the same jets; the trainings of both are independent of one another, the jets are the same."""
         mean = self.values.mean(axis=0) - other.values.mean(axis=0)
         own, its = over_trainings(self.values, self.copies, 1), over_trainings(other.values, other.copies, 2)
         low, high = np.quantile(own - its, TAILS, axis=0)
@@ -50,6 +64,9 @@ class Measured:
         for k, share in enumerate(question.efficiencies, 1):
             name = f"ratio{share * 100:g}"
             found |= {name: np.exp(-mean[k]), f"{name}_low": np.exp(-high[k]), f"{name}_high": np.exp(-low[k])}
+        for k, point in enumerate(question.passing, 1 + len(question.efficiencies)):
+            name = f"efficiency{point * 100:g}_difference"
+            found |= {name: mean[k], f"{name}_low": low[k], f"{name}_high": high[k]}
         return {name: float(value) for name, value in found.items()}
 
 

@@ -64,8 +64,10 @@ def _question(study: Tagging, name: str, question: Against, metrics: Mapping[str
         shown = tagger if tagger in study.scorers else f"*{tagger}*"
         cells = [_with_interval(metrics, f"{start}.auc", 4)]
         cells += [_with_interval(metrics, f"{start}.rejection{share}", 1) for share in shares]
+        cells += [_with_interval(metrics, f"{start}.efficiency{point}", 3) for point in _points(question)]
         rows.append((shown, *cells))
-    return table(("scorer", "AUC", *(f"1/eB at {share} %" for share in shares)), rows)
+    passing = [f"efficiency where {point} % of the background pass" for point in _points(question)]
+    return table(("scorer", "AUC", *(f"1/eB at {share} %" for share in shares), *passing), rows)
 
 
 def _pairs(study: Tagging, name: str, question: Against, metrics: Mapping[str, float]) -> str:
@@ -75,8 +77,15 @@ def _pairs(study: Tagging, name: str, question: Against, metrics: Mapping[str, f
         start = f"{name}.{one} over {other}"
         cells = [_with_interval(metrics, f"{start}.auc_difference", 4)]
         cells += [_with_interval(metrics, f"{start}.ratio{share}", 2) for share in shares]
+        cells += [_with_interval(metrics, f"{start}.efficiency{point}_difference", 3) for point in _points(question)]
         rows.append((f"{one} over {other}", *cells))
-    return table(("on the same jets", "AUC difference", *(f"ratio of 1/eB at {share} %" for share in shares)), rows)
+    ratios = [f"ratio of 1/eB at {share} %" for share in shares]
+    passing = [f"efficiency difference at {point} %" for point in _points(question)]
+    return table(("on the same jets", "AUC difference", *ratios, *passing), rows)
+
+
+def _points(question: Against) -> list[str]:
+    return [f"{point * 100:g}" for point in question.passing]
 
 
 def _with_interval(metrics: Mapping[str, float], name: str, digits: int) -> str:

@@ -9,11 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from lynkeus.networks.taggers.dropout import Dropout
 from lynkeus.networks.taggers.edge_conv import with_zeros
 from lynkeus.networks.taggers.ragged import Block
 
+FEW = 1 << 22  # numbers of particles and pairs in all layers, below which all is kept for the way back: 100 MB
 WIDER = 4  # the dense part of a block, in widths of the whole
 
 
@@ -38,7 +40,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dropout: Dro
         return functional.scaled_dot_product_attention(query, key, value, bias, p)
     # A third less than the fused kernel takes for jets of 60 particles.
     scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(-1, -2)) + bias
-    return torch.matmul(dropout(scores.softmax(dim=-1)), value)
+    return dropout.product(scores.softmax(dim=-1), value)
 
 
 class Attention(nn.Module):
@@ -103,18 +105,25 @@ class TransformerBlock(nn.Module):
         self.fc1, self.fc2 = nn.Linear(width, WIDER * width), nn.Linear(WIDER * width, width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, blocks: Sequence[Attended]) -> Tensor:
-        """Return particles (rows, width) after the block."""
-        return self.after(x, self.attn(self.pre_attn_norm(x), blocks))
+    def forward(self, x: Tensor, blocks: Sequence[Attended], sparing: bool = False) -> Tensor:
+        """Return particles (rows, width) after the block; `sparing`: what lies between the products of matrices of the
+        dense part is computed again on the way back."""
+        return self.after(x, self.attn(self.pre_attn_norm(x), blocks), sparing)
 
     def of_tokens(self, tokens: Tensor, x: Tensor, blocks: Sequence[Block]) -> Tensor:
         """Return the class token of each jet (n, width) after it has seen the particles (rows, width) of its jet."""
         seen = self.pre_attn_norm(tokens), self.pre_attn_norm(x)
         return self.after(tokens, self.attn.of_tokens(tokens, seen, blocks))
 
-    def after(self, x: Tensor, seen: Tensor) -> Tensor:
+    def after(self, x: Tensor, seen: Tensor, sparing: bool = False) -> Tensor:
         """Return x (..., width) after the block, given what it has `seen`, the same shape."""
         scale = self.c_attn.repeat_interleave(seen.shape[-1] // self.heads)
         x = x + self.dropout(self.post_attn_norm(seen * scale))
-        dense = self.dropout(functional.gelu(self.fc1(self.pre_fc_norm(x))))
-        return self.dropout(self.fc2(self.post_fc_norm(dense))) + self.w_resid * x
+        wide = self.fc1(self.pre_fc_norm(x))
+        dense = checkpoint(self._narrowed, wide, use_reentrant=False) if sparing else self._narrowed(wide)
+        return self.dropout(dense) + self.w_resid * x
+
+    def _narrowed(self, wide: Tensor) -> Tensor:
+        # Computed again it ends before the product of matrices, whose input was the last that was asked for.
+        narrow: Tensor = self.fc2(self.post_fc_norm(self.dropout(functional.gelu(wide))))
+        return narrow

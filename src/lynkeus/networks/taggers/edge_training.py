@@ -28,7 +28,7 @@ class _Layer(NamedTuple):
         return found.clamp_(min=0)
 
 
-class _Moments:
+class Moments:
     """Mean and variance over rows that come in pieces (Chan et al. 1979), in double precision."""
 
     def __init__(self, channels: int) -> None:
@@ -88,7 +88,7 @@ class TrainedEdges(Function):
         """See the class; `given` is eps, piece and the parameters."""
         eps, piece, *parameters = given
         pieces = _Pieces(own, other, neighbours, piece)
-        moments = _Moments(own.shape[1])
+        moments = Moments(own.shape[1])
         for begin in pieces:
             moments.add(pieces.first(begin))
         layers = [_normalised(None, moments, parameters[0], parameters[1], eps)]
@@ -96,7 +96,7 @@ class TrainedEdges(Function):
         statistics = [moments]
         for at in range(2, len(parameters), 3):
             weight, scale, shift = parameters[at : at + 3]
-            z, moments = own.new_empty(neighbours.numel(), len(weight)), _Moments(len(weight))
+            z, moments = own.new_empty(neighbours.numel(), len(weight)), Moments(len(weight))
             room = own.new_empty(min(piece * neighbours.shape[1], neighbours.numel()), weight.shape[1])
             for begin in pieces:
                 before = pieces.first(begin) if not kept else kept[-1][pieces.edges(begin)]
@@ -128,7 +128,7 @@ class TrainedEdges(Function):
         return _Back(pieces, layers, list(kept)).run(gradients[0])
 
 
-def _normalised(weight: Tensor | None, moments: _Moments, scale: Tensor, shift: Tensor, eps: float) -> _Layer:
+def _normalised(weight: Tensor | None, moments: Moments, scale: Tensor, shift: Tensor, eps: float) -> _Layer:
     rate = (moments.variance() + eps).rsqrt()
     slope = scale.double() * rate
     level = shift.double() - moments.mean * slope

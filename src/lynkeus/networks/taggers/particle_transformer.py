@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
-from lynkeus.networks.taggers.attention import Attended, TransformerBlock, biases
+from lynkeus.networks.taggers.attention import FEW, Attended, TransformerBlock, biases
 from lynkeus.networks.taggers.edge_conv import fold
+from lynkeus.networks.taggers.pair_training import embedded
 from lynkeus.networks.taggers.pairs import NAMES, Pairs, pair_features
 from lynkeus.networks.taggers.ragged import Groups, blocks, joined, portions, role, take
 
@@ -98,7 +98,9 @@ class ParticleTransformer(nn.Module):
         """Return logits (n, classes) of jets."""
         features, vectors = role(groups, "features"), role(groups, "vectors")
         if self.training or torch.is_grad_enabled():
-            return self._logits(features[0], vectors[0], features[1], self.pairs)
+            trained = self.training and features[0].device.type == "cpu"
+            embed = (lambda x: embedded(self.pairs, x)) if trained else self.pairs
+            return self._logits(features[0], vectors[0], features[1], embed)
         embed = _folded(self.pairs)
         parts = portions(features[1], PORTION)
         found = []
@@ -113,10 +115,10 @@ class ParticleTransformer(nn.Module):
         known = embed(pair_features(vectors, pairs))
         alike = list(blocks(offsets, PLACES))
         attended = [Attended(block, biases(known, pairs.square(block), block)) for block in alike]
+        numbers = len(self.blocks) * (x.numel() + known.numel())
+        sparing = self.training and x.requires_grad and x.device.type == "cpu" and numbers > FEW
         for block in self.blocks:
-            # On the way back a block is computed again, rather than keeping forty times its input.
-            again = self.training and x.requires_grad and x.device.type == "cpu"
-            x = checkpoint(block, x, attended, use_reentrant=False) if again else block(x, attended)
+            x = block(x, attended, sparing)
         tokens = self.class_token.expand(len(offsets) - 1, -1)
         for block in self.class_blocks:
             assert isinstance(block, TransformerBlock)

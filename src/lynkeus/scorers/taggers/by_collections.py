@@ -33,6 +33,11 @@ class ByCollections(NetworkTagger):
 
     def __post_init__(self) -> None:
         self.classes = names_of(self.classes)
+        self.first_form_ = False
+
+    def in_first_form(self, arrays: Mapping[str, Array]) -> bool:
+        """Return whether saved weights are of the network as it was before it was brought to the published one."""
+        return False
 
     def look(self, source: Source) -> None:
         """Learn centre and spread of all features."""
@@ -59,4 +64,5 @@ class ByCollections(NetworkTagger):
         names = tuple(present(self.schema_.names, self.wanted))
         centre, spread = (tuple(arrays[f"{SCALES}{name}.{what}"] for name in names) for what in ("centre", "spread"))
         self.scales_ = Scales(names, centre, spread)
+        self.first_form_ = self.in_first_form(arrays)
         super().take_arrays(arrays, folder)

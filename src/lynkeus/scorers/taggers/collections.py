@@ -68,7 +68,8 @@ class Scales:
 
 def present(names: tuple[str, ...], wanted: tuple[str, ...]) -> dict[str, int]:
     """Return those of the groups that are wanted which a cloud of these names has, or that can be made of it, with the
-    number of their features. Raises SchemaError where there are no particles among them."""
+    number of their features. Raises SchemaError without the one that each tagger needs: the jet as a whole, or its
+    particles."""
     columns = columns_of(names)
     sizes = {name: len(own) for name, own in columns.items()}
     if _says_flavour(names, wanted):
@@ -80,7 +81,7 @@ def present(names: tuple[str, ...], wanted: tuple[str, ...]) -> dict[str, int]:
     elif "features" in roles_of(names):
         sizes[PARTICLES] = len(features_of(names))
     found = {name: sizes[name] for name in wanted if name in sizes}
-    if not {PARTICLES, CHARGED} & set(found) or (GLOBAL in wanted and GLOBAL not in found):
+    if (GLOBAL if GLOBAL in wanted else PARTICLES) not in found:
         raise SchemaError(
             f"the network reads the groups {', '.join(wanted)}, which are neither there nor can be made of particles; "
             f"groups: {', '.join(columns)}"

@@ -29,6 +29,7 @@ KINEMATICS = {
 }  # fmt: skip
 FLAGS = ("charge", "isChargedHadron", "isNeutralHadron", "isPhoton", "isElectron", "isMuon")
 TRACKS = {"d0val": np.tanh, "dzval": np.tanh, "d0err": None, "dzerr": None}  # of errors only what lies from 0 to 1
+SUMMARIES = ("global", "vertices", "subjets")  # groups that say something of a jet and hold no particles
 FARTHEST = 6.0  # size of eta of a particle
 
 
@@ -124,6 +125,12 @@ def _finite(group: Group) -> Group:
     return Group(values, group.offsets)
 
 
-def particles_of(groups: Mapping[str, Group]) -> Floats:
-    """Return (n,) how many particles each jet has, in the group that has most; the group "global" has none."""
-    return np.max([group.lengths for name, group in groups.items() if name != "global"], axis=0)
+def particles_of(groups: Mapping[str, Group]) -> Array:
+    """Return (n,) how many particles each jet has, in the group that has most; the group "global" has none.
+
+    Of jets that are known by SUMMARIES alone, as those of NanoAOD, the one row of "global" counts: none is empty.
+    """
+    of_particles = [group.lengths for name, group in groups.items() if name not in SUMMARIES]
+    if not of_particles and "global" in groups:
+        return groups["global"].lengths
+    return np.asarray(np.max(of_particles or [group.lengths for group in groups.values()], axis=0))

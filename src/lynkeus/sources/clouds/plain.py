@@ -159,7 +159,9 @@ def _require(files: Sequence[CloudFile], name: str, kinds: tuple[str, ...], who:
     for file in files:
         if file.types.get(name) not in kinds:
             holds = f"holds {file.types[name]}" if name in file.types else "has no"
-            raise SourceError(f"{file.path}: {holds} {name}, which {who} needs{nearest(name, file.types)}")
+            # Counters of lists, as ROOT has them, look alike and are nothing that could have been meant.
+            there = [own for own in file.types if own[0] != "n" or own[1:] not in {*file.types, name}]
+            raise SourceError(f"{file.path}: {holds} {name}, which {who} needs{nearest(name, there)}")
 
 
 def _list(table: Table, name: str) -> Jagged:

@@ -79,14 +79,6 @@ def check_output(schema: Schema, path: Path) -> None:
         raise SourceError(f"{path}: is a folder; choose another -o")
 
 
-def beside_particles(schema: Schema, path: Path) -> str:
-    """Return a line on what is in a file that readers of this package do not see there; empty where there is none."""
-    groups = list(dict.fromkeys(name.partition("/")[0] for name in schema.names)) if kind_of(schema) == JETS else []
-    if len(groups) < 2 or path.suffix.lower() not in (".h5", ".hdf5", ".npz"):
-        return ""
-    return f"its {', '.join(groups[1:])} are arrays that fit and score do not read; in .parquet and .root they are"
-
-
 def kind_of(schema: Schema) -> str:
     """Return the kind of samples as they are written: "packed clouds" are those of any number of particles, of which
     a file holds many, other clouds are whole runs; "maps" are images of something that is no light, which no picture

@@ -11,11 +11,12 @@ from lynkeus.core.protocols import Source
 from lynkeus.studies.flavour_tagging.baselines import second_track_significance, track_significance, vertex_mass
 
 CLASSES = "b,c,light"
-SHARES = "b:1,c:1.5,light:3.5"  # of the test jets: few light ones pass where b jets are taken for sure
+SHARES = "b:1,c:1,light:10"  # of the test jets: few light ones pass where b jets are taken for sure
 PT = "30-200"
 JETS, SMOKE_JETS = 10_000, 2_400
-TEST, SMOKE_TEST = 30_000, 3_000
+TEST, SMOKE_TEST = 120_000, 3_000
 EFFICIENCIES = (0.3, 0.5, 0.7, 0.8)
+WORKING_POINTS = (0.1, 0.01, 0.001)  # loose, medium, tight: of light jets so many pass
 
 
 def flavour_tagging(smoke: bool = False) -> Tagging:
@@ -28,12 +29,14 @@ def flavour_tagging(smoke: bool = False) -> Tagging:
         name="flavour_tagging",
         question="DeepCSV reads numbers of a jet, its six most displaced tracks and a secondary vertex; DeepJet reads "
         "every particle. How far is it above, for b jets against light and against c jets, and what do both add to a "
-        "cut on the most displaced track or on the mass of the vertex?",
+        "cut on the most displaced track or on the mass of the vertex? Working points are those of b taggers: loose, "
+        "medium and tight let 10, 1 and 0.1 % of light jets pass. Nothing is asserted of light jets where 30 % of b "
+        "jets are kept: about one in 30,000 passes either tagger there, three of all that are tested.",
         train=flavoured_jets(train, 1, CLASSES),
         test=flavoured_jets(test, 2, SHARES),
         scorers={"deepjet": options, "deepcsv": options},
         against={
-            "b against light": Against("b", ("light",), EFFICIENCIES),
+            "b against light": Against("b", ("light",), EFFICIENCIES, WORKING_POINTS),
             "b against c": Against("b", ("c",), EFFICIENCIES),
         },
         baselines={

@@ -18,12 +18,18 @@ from lynkeus.networks.taggers.ragged import Group, Groups, jet_of, lengths_of, m
 
 @dataclass(frozen=True)
 class Tower:
-    """A collection, and channels and number of residual units of each stage; the first convolution has as many channels
-    as the first stage, each later stage begins by taking every second place."""
+    """A collection, channels of the `first` convolution, and channels and number of residual units of each stage; each
+    stage but the first begins by taking every second place.
+
+    `mapped`: a map lies beside the first unit of every stage, as published; else, as in models that were saved before
+    that was seen, only where channels or places change.
+    """
 
     collection: Collection
     channels: tuple[int, ...]
     units: tuple[int, ...]
+    first: int = 32
+    mapped: bool = True
 
     @property
     def layers(self) -> int:
@@ -45,7 +51,7 @@ def published(particles: int, vertices: int, order: tuple[int | None, int | None
     the features by which they are sorted."""
     return DeepAK8Sizes(
         (
-            Tower(Collection("particles", particles, 100, order[0]), (32, 64, 128), (2, 2, 2)),
+            Tower(Collection("particles", particles, 100, order[0]), (64, 64, 128), (2, 2, 2)),
             Tower(Collection("vertices", vertices, 7, order[1]), (32, 64), (2, 2)),
         )
     )
@@ -85,11 +91,12 @@ def thinned(offsets: Tensor, stride: int) -> Tensor:
 class Unit(nn.Module):
     """A residual unit: normalisation, ReLU and convolution, twice, added to what came in (He et al. 2016)."""
 
-    def __init__(self, given: int, made: int, stride: int) -> None:
+    def __init__(self, given: int, made: int, stride: int, mapped: bool = False) -> None:
         super().__init__()
         self.norms = nn.ModuleList([nn.BatchNorm1d(given), nn.BatchNorm1d(made)])
         self.first, self.second = Convolution(given, made, stride), Convolution(made, made)
-        self.shortcut = None if given == made and stride == 1 else nn.Linear(given, made, bias=False)
+        same = given == made and stride == 1 and not mapped
+        self.shortcut = None if same else nn.Linear(given, made, bias=False)
 
     def forward(self, group: Group) -> Group:
         """Return the group after it."""
@@ -111,12 +118,12 @@ class Residual(nn.Module):
         super().__init__()
         self.tower = tower
         self.norm = nn.BatchNorm1d(tower.collection.features)
-        given = tower.channels[0]
+        given = tower.first
         self.first = Convolution(tower.collection.features, given)
         units = []
         for stage, (channels, many) in enumerate(zip(tower.channels, tower.units, strict=True)):
             for unit in range(many):
-                units.append(Unit(given, channels, 2 if stage and not unit else 1))
+                units.append(Unit(given, channels, 2 if stage and not unit else 1, tower.mapped and not unit))
                 given = channels
         self.units = nn.ModuleList(units)
         self.last = nn.BatchNorm1d(given)

@@ -63,9 +63,10 @@ def of_jets(groups: Groups, name: str) -> Tensor:
     return values
 
 
-def dense(widths: tuple[int, ...], dropout: float) -> nn.Sequential:
-    """Linear maps between `widths`, each with ReLU, batch normalisation and dropout."""
+def dense(widths: tuple[int, ...], dropout: float, last_norm: bool = True) -> nn.Sequential:
+    """Linear maps between `widths`, each with ReLU, batch normalisation and dropout; without `last_norm` the last one
+    has a ReLU alone."""
     found: list[nn.Module] = []
     for given, made in pairwise(widths):
         found += [nn.Linear(given, made), nn.ReLU(), nn.BatchNorm1d(made), nn.Dropout(dropout)]
-    return nn.Sequential(*found)
+    return nn.Sequential(*(found if last_norm else found[:-2]))

@@ -15,11 +15,16 @@ from lynkeus.networks.taggers.ragged import Group, Groups, jet_of, lengths_of
 
 @dataclass(frozen=True)
 class Read:
-    """A collection, the widths of the 1x1 `convolutions` of its particles, and of the `memory` of its LSTM."""
+    """A collection, the widths of the 1x1 `convolutions` of its particles, and of the `memory` of its LSTM.
+
+    `last_norm`: normalisation and dropout follow the last convolution as well. They do not as published; models that
+    were saved before that was seen have them.
+    """
 
     collection: Collection
     convolutions: tuple[int, ...]
     memory: int
+    last_norm: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Sequence(nn.Module):
         super().__init__()
         self.read = read
         self.norm = nn.BatchNorm1d(read.collection.features)
-        self.convolutions = dense((read.collection.features, *read.convolutions), dropout)
+        self.convolutions = dense((read.collection.features, *read.convolutions), dropout, read.last_norm)
         self.lstm = nn.LSTM(read.convolutions[-1], read.memory)
         self.after = nn.Sequential(nn.BatchNorm1d(read.memory), nn.Dropout(dropout))
 

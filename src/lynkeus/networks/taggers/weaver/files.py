@@ -23,8 +23,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, OSError) as error:
-        says = str(error).strip().splitlines() or ["it ends too soon"]
-        what = f"{path} holds no weights that can be read safely ({says[0][:120].rstrip('. ')})"
+        says = (str(error).strip() or "it ends too soon").partition(". ")[0].splitlines()[0]
+        what = f"{path} holds no weights that can be read safely ({says[:120].rstrip('. ')})"
         raise ModelError(f"{what}; give the *_state.pt that weaver writes") from error
     if not isinstance(found, Mapping) or not found:
         raise ModelError(f"{path} holds a {type(found).__name__}, not weights by name; give weaver's *_state.pt")

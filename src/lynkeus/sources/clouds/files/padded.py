@@ -33,12 +33,20 @@ class Arrays(NamedTuple):
     pieces: Callable[[str, int, int, int], Iterator[Array]]
 
 
+class Padded(NamedTuple):
+    """What belongs to an array (n, particle, feature): the array that is its mask, the names of its features."""
+
+    mask: str
+    features: tuple[str, ...]
+
+
 class PaddedClouds:
     """Clouds of an array (n, particle, feature): what is real is said by a mask (n, particle), or by a transverse
     momentum above 0 in the set of quark and gluon jets (`X`: pt, y, phi, PDG number; `y`: 1 for quarks).
 
     Features are called `part_NAME` by an array of names, else `part_0`, `part_1`, ...; other arrays of one number or
-    word a sample are what is known of it. Raises SourceError where a mask is of another shape.
+    word a sample are what is known of it. Further groups, as this package writes them, have a mask NAME_valid and names
+    NAME_names. Raises SourceError where a mask is of another shape.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,7 +62,10 @@ class PaddedClouds:
             name: own for name, own in self.arrays.shapes.items()
             if own == shape[:1] and name not in (self.array, self.mask)
         }  # fmt: skip
-        lists = list(of_pt_y_phi_pid(np.zeros((0, 4)), np.zeros(0, int))) if self.quark_gluon else list(self.features)
+        self.groups = {} if self.quark_gluon else {self.array: Padded(self.mask, self.features), **further(self.arrays)}
+        lists = [name for group in self.groups.values() for name in group.features]
+        if self.quark_gluon:
+            lists = list(of_pt_y_phi_pid(np.zeros((0, 4)), np.zeros(0, int)))
         head = {name: self.arrays.read(name, 0, 1) for name in self.others}
         types = {name: NUMBER if name.startswith("jet_") else LIST for name in lists}
         types |= {name: NUMBER if own.dtype.kind in "biuf" else TEXT for name, own in head.items()}
@@ -68,21 +79,28 @@ class PaddedClouds:
 
     def tables(self, names: Sequence[str], stretch: Stretch, rows: int) -> Iterator[Table]:
         """Yield the columns of a stretch; see CloudFile."""
-        read = [self.array, *((self.mask,) if self.mask else ()), *(name for name in names if name in self.others)]
+        wanted = {
+            name: own for name, own in self.groups.items() if name == self.array or set(own.features) & set(names)
+        }
+        masks = [own.mask for own in wanted.values()]
+        read = [self.array, *list(wanted)[1:], *masks, *(name for name in names if name in self.others)]
         for piece in zip(*(self.arrays.pieces(name, rows, *stretch) for name in read), strict=True):
             held = dict(zip(read, piece, strict=True))
             table = self._table(held)
             yield chosen({name: table[name] for name in names}, slice(None))
 
     def _table(self, held: Mapping[str, Array]) -> Table:
-        values = held[self.array]
         others: Table = {name: _words(held[name]) for name in held if name in self.others}
-        real = values[:, :, 0] > 0 if self.quark_gluon else held[self.mask].astype(bool)
-        lengths = real.sum(axis=1)
         if self.quark_gluon:
-            return of_pt_y_phi_pid(values[real], lengths) | others
-        own = values[real]
-        return {name: Jagged.of_lengths(own[:, k], lengths) for k, name in enumerate(self.features)} | others
+            values = held[self.array]
+            real = values[:, :, 0] > 0
+            return of_pt_y_phi_pid(values[real], real.sum(axis=1)) | others
+        for name, group in self.groups.items():
+            if name in held:
+                real = held[group.mask].astype(bool)
+                own, lengths = held[name][real], real.sum(axis=1)
+                others |= {name: Jagged.of_lengths(own[:, k], lengths) for k, name in enumerate(group.features)}
+        return others
 
 
 def cloud_in(path: Path) -> tuple[str, str, tuple[str, ...]] | None:
@@ -101,6 +119,17 @@ def cloud_in(path: Path) -> tuple[str, str, tuple[str, ...]] | None:
         if head.dtype.kind == "f" and (head[:, :, 0] >= 0).all() and np.isin(np.abs(head[:, :, 3]), PDG).all():
             return ("X", "", ()) if head[:, :, 3].any() else None
     return None
+
+
+def further(arrays: Arrays) -> dict[str, Padded]:
+    """Return the groups that have a mask NAME_valid and names NAME_names, such as the vertices of jets."""
+    found = {}
+    for name, shape in arrays.shapes.items():
+        mask, names = f"{name}_valid", f"{name}_names"
+        named = len(shape) == 3 and arrays.shapes.get(names) == shape[2:]
+        if named and arrays.shapes.get(mask) == shape[:2]:
+            found[name] = Padded(mask, tuple(str(word) for word in _words(arrays.read(names, 0, shape[2]))))
+    return found
 
 
 def arrays_of(path: Path) -> Arrays:

@@ -1,0 +1,85 @@
+"""Two processes of torchrun train one network: a tagger, also when it was stopped and started again, and a table's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+from safetensors.numpy import load_file
+
+# 79 jets to learn from in batches of 32: one process would have 40 and a second batch, the other 39 and none.
+FIT = """
+import json, os, sys, numpy as np, torch
+from pathlib import Path
+from safetensors.torch import save_file
+from lynkeus.core import Batch, Group, Packed, Schema
+from lynkeus.networks.taggers.particle_net import ParticleNet, ParticleNetSizes
+from lynkeus.scorers.learned.autoencoder import Autoencoder
+from lynkeus.scorers.taggers.network import Tags
+from lynkeus.sources import InMemory
+from lynkeus.training import PackedSet, Session, TrainSettings, loop, train, use_session
+from lynkeus.training.packed import PackedFeed
+from lynkeus.training.seeded import seeded
+
+loop.CHECKPOINT_SECONDS = 0.0
+folder, rank = Path(sys.argv[1]), os.environ["RANK"]
+rng = np.random.default_rng(0)
+truth, lengths = rng.integers(0, 2, 99), rng.integers(1, 20, 99)
+wide = {"points": 2, "features": 3}
+groups = {name: rng.normal(0, 1, (lengths.sum(), many)).astype(np.float32) for name, many in wide.items()}
+groups["features"][:, 0] += np.repeat(2.0 * truth - 1, lengths)
+jets = Packed({name: Group.of_lengths(values, lengths) for name, values in groups.items()})
+sizes = ParticleNetSizes(((3, (8, 8)),), ((16, 0.3),))
+settings = TrainSettings(epochs=5, batch_size=32, learning_rate=0.02, held_out=0.2, average=0.9)
+measure = PackedFeed.measure
+
+def trained(name, session, stop=None):
+    epochs = iter(range(99))
+    def measured(self, own):
+        if next(epochs) == stop:
+            raise KeyboardInterrupt
+        return measure(self, own)
+    PackedFeed.measure = measured
+    with seeded(0):
+        task = Tags(ParticleNet(3, 2, sizes))
+    with use_session(session):
+        history = train(task, PackedSet(jets, truth, None), settings, 1, "tagger")
+    save_file(dict(task.networks.state_dict()), folder / f"{name}.{rank}")
+    (folder / f"{name}.{rank}.json").write_text(json.dumps([[one.held_out for one in history.epochs], history.resumed]))
+
+trained("whole", Session(device="cpu"))
+try:
+    trained("stopped", Session(device="cpu", folder=folder / "checkpoints"), 3)
+except KeyboardInterrupt:
+    torch.distributed.barrier()
+trained("again", Session(device="cpu", folder=folder / "checkpoints"))
+values = rng.normal(size=(1501, 4)) @ rng.normal(size=(4, 4))
+schema = Schema("table", ("a", "b", "c", "d"), (), (4,))
+with use_session(Session(device="cpu")):
+    scorer = Autoencoder(training={"epochs": 2}).fit(InMemory(Batch(schema, values)))
+scorer.save(folder / f"table.{rank}")
+"""
+
+
+@pytest.mark.slow(10)
+def test_two_processes_train_one_network_also_after_a_stop(tmp_path: Path, agree) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
+    path = os.pathsep.join([str(Path(__file__).parents[2] / "src"), os.environ.get("PYTHONPATH", "")])
+    own = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    # Processes that do not agree on their steps wait for one another: this ends it.
+    subprocess.run([*torchrun, sys.executable, "-c", FIT, str(tmp_path)], env=own, check=True, timeout=300)
+    told = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("whole.0", "whole.1", "again.0")}
+    assert told["whole.0"][0] == told["whole.1"][0]
+    assert told["again.0"] == [pytest.approx(told["whole.0"][0]), ["tagger: going on after epoch 3"]]
+    whole, other, again = (load_file(tmp_path / name) for name in ("whole.0", "whole.1", "again.0"))
+    for name, tensor in whole.items():
+        agree(again[name], tensor, single=True)
+        if "running" not in name:  # statistics of its own jets
+            agree(other[name], tensor, single=True)
+    assert (tmp_path / "table.0" / "weights.safetensors").is_file()
