@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, ndtr
 
 WORDS = ("fine", "quiet", "loud", "moved", "two_peaks", "cut")  # quiet: dead; loud: noisy; moved: gain; cut: edge
 ENERGY, WEIGHT = np.array([41.6, 29.1, 19.6, 12.6, 9.4]), np.array([1.0, 0.35, 0.15, 0.2, 0.5])
@@ -41,6 +42,31 @@ def spectra(
     counts = np.bincount(own[inside] * BINS + at[inside], minlength=n * BINS).reshape(n, BINS)
     return {"counts": counts, "edges": edges, "sector": sector, "row": row, "pad": pad, "x": pad * 4.0 + sector * 300.0,
             "y": row * 15.0, "truth": np.array(WORDS)[kind], "gain": gain, "decays": many}  # fmt: skip
+
+
+def expected(log_gain: float, resolution: float = RESOLUTION, threshold: float = THRESHOLD) -> np.ndarray:
+    """The share of the decays of a pad in each bin, by integration of the lines in sixteenths of a bin."""
+    fine = np.linspace(0, HIGH, 16 * BINS + 1)
+    centre = ENERGY / 41.6 * PEAK * np.exp(log_gain)
+    sigma = centre * resolution * np.sqrt(41.6 / ENERGY)
+    share = np.diff(ndtr((fine - centre[:, None]) / sigma[:, None]), axis=1).T @ (WEIGHT / WEIGHT.sum())
+    seen = share * expit(((fine[1:] + fine[:-1]) / 2 - threshold) / 4)
+    return seen.reshape(BINS, 16).sum(axis=1)
+
+
+def least_error(gain: np.ndarray, decays: np.ndarray, nuisances: bool) -> np.ndarray:
+    """The Cramer-Rao bound of the relative error of each gain: Fisher information of Poisson counts in the number of
+    decays and the gain, with `nuisances` in resolution and threshold of each pad as well, as if nobody knew them."""
+    steps = np.array([1e-4, 1e-4, 1e-2])[: 3 if nuisances else 1]
+    found = np.empty(len(gain))
+    for k, own in enumerate(gain):
+        at = np.array([np.log(own), RESOLUTION, THRESHOLD])[: len(steps)]
+        mean = expected(*at)
+        slopes = [(expected(*(at + step)) - expected(*(at - step))) / (2 * step.max()) for step in np.diag(steps)]
+        derivatives = np.stack([mean, *slopes]) * np.array([1.0, *[decays[k]] * len(steps)])[:, None]
+        information = derivatives / np.maximum(mean * decays[k], 1e-9) @ derivatives.T
+        found[k] = np.sqrt(np.linalg.inv(information)[1, 1])
+    return found
 
 
 def write(path: Path, found: dict[str, Any], **more: Any) -> Path:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tests.tpc import hit_columns
 
 from lynkeus.core import Batch, CalibrationError, ModelError, SchemaError, SettingsError, concatenate
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.metrics.rates import auroc
+from lynkeus.scorers.hits.even import Even
 from lynkeus.scorers.hits.hit_filter import HitFilter
 from lynkeus.scorers.hits.label_noise import LabelNoise
 from lynkeus.scorers.hits.working_point import Curve, Judged, WorkingPoint
@@ -52,6 +54,20 @@ def test_it_loses_as_much_signal_as_it_says_and_removes_noise(fitted: Fitted, ot
     assert remove[~signal].mean() > 0.9
     assert remove[~signal].mean() > fitted.scorer.chosen_.cut > 0.2
     assert 0.0 < low <= 0.05 <= high < 0.2
+
+
+def test_the_loss_is_even_over_hits_however_they_look_and_most_of_it_is_by_lot(fitted: Fitted, other: Batch) -> None:
+    remove = fitted.scorer.further(other)["remove"]
+    signal = other.meta["is_signal"] == 1
+    slope = np.abs(other.values[:, other.schema.names.index("near/aligned")])
+    few, many = (remove[signal & own].mean() for own in (slope < 5.5, slope > 5.5))
+    assert few < 0.08  # at the ends of tracks, which were lost first
+    assert 0.01 < many < 0.1
+    learner = fitted.scorer.learner_
+    assert isinstance(learner, Even)
+    tickets = learner.lots.tickets(torch.from_numpy(other.values))[torch.from_numpy(slope > 5.5)].numpy()
+    assert np.quantile(tickets, [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.03)
+    assert any("drawn evenly" in line for line in fitted.scorer.messages)
 
 
 def test_mistakes_of_the_labels_are_found(fitted: Fitted, other: Batch) -> None:

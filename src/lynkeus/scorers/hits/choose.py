@@ -12,9 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from lynkeus.core import Array, Batch, CalibrationError, Floats, SettingsError, Source
+from lynkeus.networks.hits.lots import JUST, Lots
 from lynkeus.scorers.hits.cut import best_cut
+from lynkeus.scorers.hits.even import Even, Unseen, spread_evenly
+from lynkeus.scorers.hits.label_noise import LabelNoise
 from lynkeus.scorers.hits.learners import CONVOLUTIONAL, Learner, LearnSettings, learn
-from lynkeus.scorers.hits.working_point import SIGNAL, Chances, Judged, WorkingPoint
+from lynkeus.scorers.hits.working_point import SIGNAL, Chances, Curve, Judged, WorkingPoint, ranked
 from lynkeus.sources.hits.names import roles_of
 from lynkeus.sources.hits.prepared import event_of
 
@@ -138,11 +141,28 @@ def choose(
     learner, unseen = first[best]
     # By a second learner the mistakes of the labels are known better: they are counted on few hits.
     other = learn(best, known.values[held_out], known.noise[held_out], patch, settings)
-    more = _judged(_elsewhere(other, known, ~held_out), known)
-    point = WorkingPoint.fit(_judged(unseen, known), loss, of, more)
+    labels = ranked(_judged(unseen, known), _judged(_elsewhere(other, known, ~held_out), known))
+    if settings.evenly:
+        seen = (known.values, known.noise, known.event, unseen)
+        own, unseen = Unseen(*(column[held_out] for column in seen)), unseen.copy()
+        mistakes = LabelNoise.fit(labels.scores, labels.noise)
+        learner, unseen[held_out] = spread_evenly(learner, own, Lots.of(names), loss, of, mistakes, settings.seed)
+    point = WorkingPoint.fit(_judged(unseen, known), loss, of, labels)
     cut = best_cut(known.values, known.noise, names, learner.features, point.mistakes, loss, of)
     chances = Chances.fit(unseen, known.noise)
-    return Chosen(best, learner, point, chances, tuple(tried), cut, unseen, tuple(known.said))
+    said = [*known.said, *_by_score(learner, unseen, known, point)]
+    return Chosen(best, learner, point, chances, tuple(tried), cut, unseen, tuple(said))
+
+
+def _by_score(learner: Learner, unseen: Floats, known: Known, point: WorkingPoint) -> list[str]:
+    """Return in a line what of the loss is made up by hits that look like noise, where the rest is drawn by lot."""
+    if not (isinstance(learner, Even) and learner.lots is not None and learner.lots.share > 0):
+        return []
+    there = np.isfinite(unseen)
+    own = Curve.of(unseen[there], known.noise[there]).shares(2 * JUST, point.mistakes)
+    lost, removed = f"{100 * own.signal_lost:.2f} % of the signal", f"{100 * own.noise_removed:.1f} % of the noise"
+    rest = "the rest of the stated loss is drawn evenly from hits that tracks can spare"
+    return [f"hits that look like noise are {lost} and {removed}; {rest}"]
 
 
 def _elsewhere(learner: Learner, known: Known, chosen: Array) -> Floats:

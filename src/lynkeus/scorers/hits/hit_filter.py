@@ -45,8 +45,9 @@ class HitFilter:
     `method`: trees, dense, convolutional, or auto: the one that removes most of hits that it has not seen, the names of
     several after commas are tried. `signal_loss`: share of the signal that may be removed; `loss_of`: signal, by a
     model of the mistakes of the labels, or labels: all hits that are labelled as on a track. `patch`: pads x times of
-    the cells, such as 5x7, where the names of their columns do not say it. `trees`, `leaves`, `width`, `training`: of
-    trees and networks; at most `most` hits are learned from.
+    the cells, such as 5x7, where the names of their columns do not say it. `evenly`: the loss is spread over hits
+    however they look, and `anomaly` is less what signal that looks alike scores; else whole steep tracks are lost.
+    `trees`, `leaves`, `width`, `training`: of trees and networks; at most `most` hits are learned from.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -63,6 +64,7 @@ class HitFilter:
     width: int = 64
     most: int = 400_000
     seed: int = 0
+    evenly: bool = True
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -101,7 +103,8 @@ class HitFilter:
         self.messages = chosen.lines(float(self.signal_loss), self.loss_of)
 
     def _settings(self) -> LearnSettings:
-        return LearnSettings(int(self.trees), int(self.leaves), int(self.width), dict(self.training), int(self.seed))
+        return LearnSettings(int(self.trees), int(self.leaves), int(self.width), dict(self.training), int(self.seed),
+                             bool(self.evenly))  # fmt: skip
 
     def _patch(self) -> tuple[list[int], tuple[int, int]]:
         places, shape = patch_of(self.schema_.names)

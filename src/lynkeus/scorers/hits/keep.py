@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,14 +14,16 @@ from lynkeus.core import Array, ModelError
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.networks.hits.features import HitFeatures
 from lynkeus.networks.hits.judge import HitJudge
+from lynkeus.networks.hits.lots import Lots
 from lynkeus.scorers.hits.choose import Chosen, Tried
+from lynkeus.scorers.hits.even import Even
 from lynkeus.scorers.hits.learners import CONVOLUTIONAL, TREES, Learner, Network, Trees
 from lynkeus.scorers.hits.working_point import Chances, WorkingPoint
 from lynkeus.training import History
 from lynkeus.transforms.boosted import Boosted
 
 FACTS = "hit_filter.json"
-NETWORK = "network/"
+NETWORK, USUAL, SHARE = "network/", "usual_", "share_drawn"
 S = TypeVar("S")
 
 
@@ -35,13 +37,20 @@ def save_filter(scorer: Any, folder: Path, settings: Mapping[str, Any]) -> None:
         "method": chosen.method, "shape": list(features.shape), "cut": _or_none(chosen.cut),
         "tried": [list(one) for one in chosen.tried],
     }  # fmt: skip
-    if isinstance(chosen.learner, Trees):
-        arrays |= arrays_of(chosen.learner.trees, "trees_") | {"template": features.template.numpy()}
+    learner = chosen.learner
+    if isinstance(learner, Even):
+        arrays |= {} if learner.usual is None else arrays_of(learner.usual, USUAL)
+        facts["evenly"] = True
+        if learner.lots is not None:
+            arrays[SHARE] = learner.lots.share.numpy().reshape(1)
+        learner = learner.learner
+    if isinstance(learner, Trees):
+        arrays |= arrays_of(learner.trees, "trees_") | {"template": features.template.numpy()}
     else:
-        assert isinstance(chosen.learner, Network)
-        state = chosen.learner.judge.state_dict()
+        assert isinstance(learner, Network)
+        state = learner.judge.state_dict()
         arrays |= {f"{NETWORK}{name}": tensor.numpy() for name, tensor in state.items()}
-        facts["history"] = chosen.learner.history.to_dict()
+        facts["history"] = learner.history.to_dict()
     write_folder(folder, scorer.schema_, settings, arrays)
     (folder / FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
@@ -56,6 +65,8 @@ def load_filter(kind: type[S], folder: Path) -> S:
         patch = [int(k) for k in arrays["patch"]] if shape[0] else []
         features = HitFeatures(len(scorer.schema_.names), patch, shape)
         learner = _learner(facts, features, arrays, scorer)
+        if facts.get("evenly"):
+            learner = _even(learner, arrays, scorer.schema_.names)
         tried = tuple(Tried(str(name), float(removed)) for name, removed in facts["tried"])
         cut = np.nan if facts["cut"] is None else float(facts["cut"])
     except (RuntimeError, OSError, ValueError, TypeError, KeyError, IndexError) as error:
@@ -78,6 +89,16 @@ def _learner(facts: Mapping[str, Any], features: HitFeatures, arrays: Mapping[st
     judge.load_state_dict({name.removeprefix(NETWORK): torch.from_numpy(array) for name, array in own.items()})
     judge.eval()
     return Network(judge, History.from_dict(facts["history"]))
+
+
+def _even(learner: Learner, arrays: Mapping[str, Array], names: Sequence[str]) -> Even:
+    usual = part_of(Boosted, arrays, USUAL) if f"{USUAL}root" in arrays else None
+    if usual is not None:
+        usual.require(learner.features.size)
+    lots = Lots.of(names) if SHARE in arrays else None
+    if lots is not None:
+        lots.share.fill_(float(arrays[SHARE][0]))
+    return Even(learner, usual, lots)
 
 
 def _or_none(number: float) -> float | None:

@@ -14,9 +14,9 @@ import numpy as np
 
 from lynkeus.core import Array, Floats
 
-SURE = 1.5  # sigmas by which a ratio is taken as larger where the smallest one is looked for: few hits are no end
+SURE = 2.0  # sigmas by which a block of hits may have more of the wrong label than those beyond it
 FEWEST = 40  # hits of the other label beyond a score for it to be an end,
-END = 0.12  # and this share of them: the smallest of many ratios of few hits would be too small
+END, STEP = 0.12, 0.04  # and these shares of them: of the first end, and of each block that it grows by
 
 
 class LabelNoise(NamedTuple):
@@ -69,10 +69,21 @@ class LabelNoise(NamedTuple):
 
 
 def _smallest_ratio(few: Floats, many: Floats, count_few: float, count_many: float) -> float:
-    """Return the smallest ratio of two shares of hits beyond a score: of those that should not be there, and others."""
-    there = many >= min(max(FEWEST, END * count_many), 0.5 * count_many)
-    if not there.any():
+    """Return the smallest ratio of shares of hits beyond a score: of those that should not be there, and others.
+
+    The smallest of all ratios is one that is small by chance. So the end grows block by block, as long as the next
+    block has no more of the few than it by more than chance.
+    """
+    least, step = min(max(FEWEST, END * count_many), 0.5 * count_many), max(FEWEST, STEP * count_many)
+    if not count_many or not len(many) or many[-1] < least:
         return 0.0
-    share_few, share_many = few[there] / count_few, many[there] / count_many
-    above = (few[there] + SURE * np.sqrt(few[there] + 1.0)) / count_few / share_many
-    return float(min(share_few[above.argmin()] / share_many[above.argmin()], 1.0))
+    ends = np.searchsorted(many, np.arange(least, many[-1] * (1.0 - 1e-9), step))
+    here, there = few[ends], many[ends]
+    found = here[0] / there[0]
+    for k in range(1, len(ends)):
+        block = there[k] - there[k - 1]
+        by_chance = np.sqrt(max(found * block, 1.0) * (1.0 + block / there[k - 1]))
+        if here[k] - here[k - 1] > found * block + SURE * by_chance:
+            break
+        found = here[k] / there[k]
+    return float(min(found * count_many / count_few, 1.0))

@@ -20,7 +20,7 @@ from lynkeus.training.seeded import seeded
 from lynkeus.transforms.boosted import Boosted, boosted_of, fast_decision
 
 TRAINING = TrainSettings(epochs=8, batch_size=256, patience=3, held_out=0.1)
-MOST_FOR_NETWORKS = 150_000
+MOST_FOR_NETWORKS, AT_A_TIME = 150_000, 4096
 HITS = "hits"
 Clouds = dict[str, tuple[Tensor, Tensor]]
 TREES, DENSE, CONVOLUTIONAL = "trees", "dense", "convolutional"
@@ -45,8 +45,9 @@ class Trees:
         self._decide = fast_decision(trees)
 
     def decide(self, values: Floats) -> Floats:
-        """Return log odds (n,)."""
-        return self._decide(features_of(self.features, values))
+        """Return log odds (n,); of some hits at a time, so that they stay in the cache."""
+        parts = (values[first : first + AT_A_TIME] for first in range(0, max(len(values), 1), AT_A_TIME))
+        return np.concatenate([self._decide(features_of(self.features, part)) for part in parts])
 
     def as_module(self) -> nn.Module:
         """Return them as a module of tensors."""
@@ -75,13 +76,15 @@ class Network:
 
 @dataclass(frozen=True)
 class LearnSettings:
-    """`trees` and `leaves` of each, `width` of networks, `training` of networks, `seed`."""
+    """`trees` and `leaves` of each, `width` of networks, `training` of networks, `seed`; `evenly`: whether the loss is
+    spread over hits however they look."""
 
     trees: int = 200
     leaves: int = 24
     width: int = 64
     training: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    evenly: bool = True
 
 
 def learn(method: str, values: Floats, noise: Array, patch: tuple[list[int], tuple[int, int]],

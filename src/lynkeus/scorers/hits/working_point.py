@@ -50,8 +50,9 @@ class WorkingPoint(NamedTuple):
     mistakes: LabelNoise
 
     @classmethod
-    def fit(cls, judged: Judged, loss: float, of: str, more: Judged | None = None) -> Self:
-        """Learn from hits by the learner that is kept, and from `more` by one like it for the mistakes of the labels.
+    def fit(cls, judged: Judged, loss: float, of: str, labels: Judged | None = None) -> Self:
+        """Learn from hits by the learner that is kept; by `labels`, hits of the same events and others, how many of the
+        labels are mistakes (None: by the same).
 
         `loss`: share of the signal that may be lost, or of all hits labelled so where `of` is "labels". Raises
         CalibrationError for too few hits.
@@ -62,27 +63,27 @@ class WorkingPoint(NamedTuple):
                 raise CalibrationError(f"only {count} hits kept from the training are labelled as {name}; a working "
                                        f"point needs {FEWEST}: give more")  # fmt: skip
         curve = Curve.of(own.scores, own.noise)
-        all_of_them = _ranked(own, more.known()).known() if more else own
-        mistakes = LabelNoise.fit(all_of_them.scores, all_of_them.noise)
+        told = labels.known() if labels else own
+        mistakes = LabelNoise.fit(told.scores, told.noise)
         threshold = curve.at(loss, of, mistakes)
-        events, number = np.unique(all_of_them.event, return_inverse=True)
+        events, number = np.unique(told.event, return_inverse=True)
         number, of_own = number.reshape(-1), np.searchsorted(events, own.event)
         random, drawn = np.random.default_rng(0), []
         for _ in range(RESAMPLED):
             weight = random.poisson(1.0, len(events)).astype(float)
-            again = LabelNoise.fit(all_of_them.scores, all_of_them.noise, weight[number])
+            again = LabelNoise.fit(told.scores, told.noise, weight[number])
             shares = Curve.of(own.scores, own.noise, weight[of_own]).shares(threshold, again)
             drawn.append((shares.signal_lost if of == SIGNAL else shares.labelled_lost, shares.noise_removed))
         lost, removed = np.quantile(np.array(drawn), INTERVAL, axis=0).T
         return cls(threshold, curve.shares(threshold, mistakes), lost, removed, mistakes)
 
 
-def _ranked(own: Judged, more: Judged) -> Judged:
-    """Return both, with scores as their ranks: those of two learners are not on one scale."""
-    ranks = [np.argsort(np.argsort(one.scores)) / len(one.scores) for one in (own, more)]
-    return Judged(
-        *(np.concatenate(columns) for columns in zip((ranks[0], *own[1:]), (ranks[1], *more[1:]), strict=True))
-    )
+def ranked(*parts: Judged) -> Judged:
+    """Return all hits that have a score, with scores as their ranks: those of two learners are not on one scale."""
+    known = [one.known() for one in parts]
+    ranks = [1.0 - np.arange(len(one.scores)) / max(len(one.scores), 1) for one in known]
+    return Judged(*(np.concatenate(columns) for columns in zip(
+        *((rank, *one[1:]) for rank, one in zip(ranks, known, strict=True)), strict=True)))  # fmt: skip
 
 
 class Curve(NamedTuple):

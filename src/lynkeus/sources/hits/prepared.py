@@ -17,6 +17,7 @@ from lynkeus.transforms.hits.neighbours import NEAR, Scales, find_scales, neighb
 
 HELD_NUMBERS = 150_000_000  # of batches that are kept, so that a second pass costs nothing
 TRUTH = "truth"
+DIRECTION = np.sqrt([2.0, 3.0, 5.0, 7.0])
 FEWEST = 50  # hits of which a median is taken
 FACTOR = 4.0  # between two medians, from which it is said that units may differ
 
@@ -93,9 +94,10 @@ class PreparedHits(Wrapper):
 
     def _count_copies(self, places: tuple[Array, ...]) -> None:
         """Say how many hits are at the very place of another one."""
-        place = np.stack(places, axis=1)
-        copies = len(place) - len(np.unique(place[np.isfinite(place).all(axis=1)], axis=0))
-        copies -= int((~np.isfinite(place).all(axis=1)).sum())
+        # One number for each place, by directions that no two places share: sorting it costs a tenth of sorting rows.
+        place = np.stack(places, axis=1).astype(float) @ DIRECTION
+        known = place[np.isfinite(place)]
+        copies = len(known) - len(np.unique(known))
         if copies:
             before, self._twice = self._twice, self._twice + copies
             said = "{} hits are there twice: the same event, row, pad and time as another one; they are kept"

@@ -12,6 +12,7 @@ from lynkeus.core.errors import SourceError
 from lynkeus.transforms.pads.spectra import IDENTITY, pad_schema
 
 SHOWN = 3
+SHORT = 60  # counts that a verdict takes
 
 
 def pad_batch(path: Path, counts: Array, edges: Array, columns: Mapping[str, Array], unit: str) -> Batch:
@@ -112,12 +113,14 @@ def _check_pads(path: Path, meta: Mapping[str, Array]) -> None:
 
 
 def remarks(path: Path, batch: Batch) -> list[str]:
-    """Return in a line each what is odd of spectra that can be read: sectors that are empty."""
+    """Return in a line each what is odd of spectra that can be read: empty sectors, a run that is short."""
     total = batch.values.sum(axis=1)
     sector = batch.meta["sector"]
     empty = [int(one) for one in np.unique(sector) if not total[sector == one].any()]
     said = ", ".join(map(str, empty[:SHOWN])) + (", ..." if len(empty) > SHOWN else "")
-    if not empty:
-        return []
     pads = int(np.isin(sector, empty).sum())
-    return [f"{path}: all {pads} pads of sector {said} are empty: dead, or not in this file"]
+    lines = [f"{path}: all {pads} pads of sector {said} are empty: dead, or not in this file"] if empty else []
+    usual = float(np.median(total[total > 0])) if (total > 0).any() else 0.0
+    if 0 < usual < SHORT:
+        lines.append(f"{path}: half of the pads have fewer than {usual + 1:.0f} counts: is the run cut short?")
+    return lines

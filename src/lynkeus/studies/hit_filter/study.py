@@ -13,7 +13,7 @@ from lynkeus.simulate.tpc.hits.source import NAMES, TpcHits
 from lynkeus.sources.hits.prepared import PreparedHits
 from lynkeus.studies.hit_filter.look import FilterLook
 
-TRAIN, TEST, OTHER = 60, 30, 10  # events
+TRAIN, TEST, OTHER = 60, 60, 10  # events
 SMOKE_TRAIN, SMOKE_TEST, SMOKE_OTHER = 16, 8, 4
 FLIPS = 0.02  # of the labels, besides the mistakes of the tracker
 METHODS = ("trees", "dense", "convolutional")

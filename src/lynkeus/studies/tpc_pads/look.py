@@ -13,6 +13,7 @@ from lynkeus.core import Array, Findings, Floats, Outcome, Source, concatenate
 from lynkeus.metrics.rates import wilson_interval
 from lynkeus.simulate.tpc.faults import CLASSES
 from lynkeus.studies.tpc_pads.baselines import dense_network
+from lynkeus.studies.tpc_pads.labels import Rows, label_curve
 
 CUT = 0.98  # of good pads that a baseline without probabilities keeps
 
@@ -20,9 +21,11 @@ CUT = 0.98  # of good pads that a baseline without probabilities keeps
 @dataclass(frozen=True)
 class PadLook:
     """What is asked of each case: share of wrong decisions good or problematic, with its interval, and gains. `train`:
-    the pads that a dense network learns from, where they are labelled."""
+    the pads that a dense network learns from, where they are labelled; `curve`: pads of which more and more are
+    labelled, and others to judge."""
 
     train: Source | None
+    curve: tuple[Source, Source] | None = None
 
     def __call__(self, case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
         """Return the tables and metrics of one case."""
@@ -44,8 +47,16 @@ class PadLook:
             truth = np.asarray(batch.truth)
             bad = dense_network(batch.values[truth >= 0], truth[truth >= 0] != 0, test.values)
             rows.append(_row("dense network", bad > 0.5, test.truth, metrics))
-        gains = [("gains", "value"), *((name, f"{metrics[name]:.4f}") for name in metrics if name.startswith("gain."))]
-        return Findings(metrics=metrics, tables={f"Decisions, {case}": rows, f"Gains, {case}": gains})
+        gains: Rows = [
+            ("gains", "value"),
+            *((name, f"{metrics[name]:.4f}") for name in metrics if name.startswith("gain.")),
+        ]
+        tables: dict[str, Rows] = {f"Decisions, {case}": rows, f"Gains, {case}": gains}
+        if self.curve is not None:
+            table, more = label_curve(*self.curve)
+            tables["Wrong decisions by the number of labels"] = table
+            metrics |= more
+        return Findings(metrics=metrics, tables=tables)
 
 
 def _row(name: str, bad: Array, truth: Any, metrics: dict[str, float], right: float = float("nan")) -> tuple[str, ...]:

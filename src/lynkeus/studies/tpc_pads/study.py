@@ -13,7 +13,7 @@ from lynkeus.studies.tpc_pads.look import PadLook
 from lynkeus.studies.tpc_pads.samples import Known
 
 PADS, LABELS, WRONG = 12_000, 1_000, 0.03
-SMOKE = 2_500
+SMOKE, CURVE = 2_500, 3_000
 QUESTION = (
     "The charge spectrum of 83mKr of each pad is good or problematic. How often is that decision wrong, learned from "
     "an eye-scan of 1,000 pads, from one of which 3 % of the labels are wrong, and from none? The document that this "
@@ -28,21 +28,22 @@ def tpc_pads(smoke: bool = False) -> Comparison:
     parts = {
         "eye-scan": _part(pads, {"labels": LABELS}, "label"),
         "partly wrong eye-scan": _part(pads, {"labels": LABELS, "wrong": WRONG}, "label"),
-        "no labels": _part(pads, {}, ""),
+        "no labels": _part(pads, {}, "", not smoke),
     }
     if smoke:
         del parts["eye-scan"]
     return Comparison("tpc_pads", QUESTION, parts, _checks("smoke" if smoke else "full"))
 
 
-def _part(pads: int, eye_scan: dict[str, Any], labels: str) -> Part:
+def _part(pads: int, eye_scan: dict[str, Any], labels: str, curve: bool = False) -> Part:
+    few = (Known(_pads(CURVE, 3), "truth_class"), Known(_pads(CURVE, 4), "truth_class"))
     train = Known(_pads(pads, 1, **eye_scan), labels)
     test = Known(_pads(pads, 2), "truth_class")
     return Part(
         cases={"krypton": Case(train, test)},
         scorers={"pad_spectrum": {}},
         baselines={"peak cuts": peak_cuts, "chi-square": chi2_to_mean} if labels else {},
-        look=PadLook(train if labels else None),
+        look=PadLook(train if labels else None, few if curve else None),
         data=f"{pads:,} simulated pads of NA61 (`sim://tpc_pads`), 12 % of them bad; a fifth is kept from the fit",
     )
 

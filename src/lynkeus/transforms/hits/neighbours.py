@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from lynkeus.core.batch import Array, Floats
-from lynkeus.transforms.hits.pairs import APART, ROWS, Hits, lines_of, pairs_of
+from lynkeus.transforms.hits.pairs import ROWS, Hits, InOrder, lines_of, pairs_of
 
 NEAR = (
     "near/before", "near/behind", "near/between", "near/beyond", "near/aligned", "near/rows", "near/hits",
@@ -23,6 +23,7 @@ BLOCK = (6.0, 100.0, 5.0)  # the same in which a burst of a card is seen
 CHANCE = 6.0  # neighbours of a hit by chance
 NEXT = np.array([10.0, 0.0, 0.0])  # how far the next row is where the scales are looked for
 SAMPLE = 30_000  # hits by which the scales are found
+APART = 1e4  # between events, so that none is near another
 
 
 class Scales(NamedTuple):
@@ -77,7 +78,8 @@ def neighbourhood(group: Array, row: Floats, u: Floats, v: Floats, scales: Scale
     found = np.zeros((count, len(NEAR)), np.float32)
     if not count:
         return found
-    pairs = pairs_of(hits)
+    order = InOrder.of(hits, BLOCK[0], max(reach[1], BLOCK[2], BESIDE[2]))
+    pairs = pairs_of(hits, order)
     away = np.hypot(pairs.u / reach[0], pairs.v / reach[1])
     for column, side in enumerate((-1.0, 1.0)):
         nearest = np.full(count, 2.0)
@@ -89,7 +91,7 @@ def neighbourhood(group: Array, row: Floats, u: Floats, v: Floats, scales: Scale
     seen[pairs.one, (np.rint(pairs.rows) + ROWS).astype(int)] = True
     found[:, 5] = seen.sum(axis=1)
     found[:, 6] = np.bincount(pairs.one, minlength=count)
-    found[:, 7:9] = _beside(hits)
+    found[:, 7:9] = _beside(order, count)
     place = np.stack([whole, np.rint(row), np.floor(hits.u / 4.0)], axis=1)
     found[:, 9] = _alike(place)
     found[:, 10] = np.log1p(_alike(whole[:, None]))
@@ -97,15 +99,15 @@ def neighbourhood(group: Array, row: Floats, u: Floats, v: Floats, scales: Scale
     return found
 
 
-def _beside(hits: Hits) -> Floats:
+def _beside(order: InOrder, count: int) -> Floats:
     """Return (n, 2) how many others are in the same row nearby, and at the same time in the rows and pads around."""
-    known = np.flatnonzero(np.isfinite(hits.row + hits.u + hits.v))
-    counted = np.zeros((len(hits.row), 2))
+    counted = np.zeros((count, 2))
     for column, (rows, pads, times) in enumerate((BESIDE, BLOCK)):
-        place = np.stack([hits.group * APART, hits.row / rows, hits.u / pads, hits.v / times], axis=1)[known]
-        tree = cKDTree(place, balanced_tree=False, compact_nodes=False)
-        near = tree.query_pairs(1.0, p=np.inf, output_type="ndarray")
-        counted[known, column] = np.bincount(near.reshape(-1), minlength=len(known))
+        many = np.zeros(len(order.number))
+        for pair in order.near(rows, pads, times):
+            for side in pair:
+                many += np.bincount(side, minlength=len(many))
+        counted[order.number, column] = many
     return np.log1p(counted)
 
 

@@ -1,11 +1,15 @@
-"""Pairs of hits that are near each other in neighbouring rows, and lines through them."""
+"""Pairs of hits that are near each other in neighbouring rows, and lines through them.
+
+Hits are sorted by event, row and one position; what lies near one is then a few stretches of them. This is many times
+faster than a tree of points, and a block of pairs at a time bounds the memory also where a file is one event.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Self
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from lynkeus.core.batch import Array, Floats
 
@@ -13,7 +17,9 @@ ROWS = 3  # how many rows before and behind are looked at
 FAR = 20.0  # the largest distance from a line that is told, in resolutions
 ON_LINE = 3.5  # resolutions within which a hit is on a line
 MOST = 10  # neighbours of a hit that are looked at: the nearest
-APART = 1e4  # between events, so that none is near another
+BLOCK_PAIRS = 1_000_000  # candidates at a time
+BLOCK_HITS = 4096  # whose lines are computed at a time, so that they stay in the cache
+POPULATION = np.array([bin(k).count("1") for k in range(256)], np.float64)
 
 
 class Hits(NamedTuple):
@@ -28,6 +34,54 @@ class Hits(NamedTuple):
     reach: tuple[float, float]
 
 
+class InOrder(NamedTuple):
+    """Hits whose places are known, sorted by group, row and `v`: `number` among all hits, `row`, `u`, `v`, and `key`
+    (rising: cells of group and row lie `step` apart, and `v` counts within one)."""
+
+    number: Array
+    row: Floats
+    u: Floats
+    v: Floats
+    key: Floats
+    step: float
+
+    @classmethod
+    def of(cls, hits: Hits, rows: float, reach: float) -> Self:
+        """Sort hits, for pairs that are at most so many `rows` and `reach` of v apart."""
+        known = np.flatnonzero(np.isfinite(hits.row + hits.u + hits.v))
+        row, v = hits.row[known], hits.v[known]
+        low, lowest = (float(own.min(initial=np.inf)) if len(known) else 0.0 for own in (v, row))
+        line = np.floor(row) - np.floor(lowest)
+        cell = hits.group[known] * (float(line.max(initial=0.0)) + np.ceil(rows) + 2) + line
+        step = float(np.ptp(v)) + 2 * reach + 1.0 if len(known) else 1.0
+        key = cell * step + (v - low)
+        order = np.argsort(key, kind="stable")
+        return cls(known[order], row[order], hits.u[known][order], v[order], key[order], step)
+
+    def near(self, rows: float, u: float, v: float) -> Iterator[tuple[Array, Array]]:
+        """Yield pairs of places in this order, each once, at most so many `rows`, `u` and `v` apart: some at a time."""
+        count = len(self.key)
+        row = self.row / rows
+        for below in range(int(np.ceil(rows)) + 1):
+            at = self.key + below * self.step
+            first = np.arange(1, count + 1) if not below else np.searchsorted(self.key, at - v, side="left")
+            last = np.searchsorted(self.key, at + v, side="right")
+            many = np.maximum(last - first, 0)
+            until = np.cumsum(many)
+            start = 0
+            while start < count:
+                done = int(until[start - 1]) if start else 0
+                end = max(start + 1, int(np.searchsorted(until, done + BLOCK_PAIRS, side="right")))
+                own = many[start:end]
+                one = np.repeat(np.arange(start, end), own)
+                other = np.repeat(first[start:end] - (until[start:end] - own), own) + np.arange(done, done + len(one))
+                start = end
+                good = np.abs(self.u[other] - self.u[one]) <= u
+                one, other = one[good], other[good]
+                good = (np.abs(row[other] - row[one]) <= 1) & (np.abs(self.v[other] - self.v[one]) <= v)
+                yield one[good], other[good]
+
+
 class Pairs(NamedTuple):
     """(p,) of each ordered pair, sorted by `one`: the numbers of the hits, how many `rows` the other is behind, and how
     far away in `u` and `v`."""
@@ -38,23 +92,25 @@ class Pairs(NamedTuple):
     v: Floats
 
 
-def pairs_of(hits: Hits) -> Pairs:
+def pairs_of(hits: Hits, order: InOrder | None = None) -> Pairs:
     """Return all pairs of hits of one group that are at most ROWS rows and the reach apart, of each hit the MOST whose
-    lines are least inclined."""
-    place = np.stack([hits.group * APART, hits.row / ROWS, hits.u / hits.reach[0], hits.v / hits.reach[1]], axis=1)
-    known = np.flatnonzero(np.isfinite(place).all(axis=1))
-    tree = cKDTree(place[known], balanced_tree=False, compact_nodes=False)
-    found = known[tree.query_pairs(1.0 + 1e-9, p=np.inf, output_type="ndarray")]
-    one, other = np.concatenate([found, found[:, ::-1]]).T
-    rows, u, v = (column[other] - column[one] for column in (hits.row, hits.u, hits.v))
+    lines are least inclined; `order`: of these hits, where it is there already."""
+    order = order or InOrder.of(hits, ROWS, hits.reach[1])
+    close = 1.0 + 1e-9
+    found = list(order.near(ROWS * close, hits.reach[0] * close, hits.reach[1] * close))
+    a, b = (np.concatenate([pair[side] for pair in found]) for side in (0, 1))
+    rows, u, v = (column[b] - column[a] for column in (order.row, order.u, order.v))
     apart = rows != 0
-    one, rows, u, v = one[apart], rows[apart], u[apart], v[apart]
-    away = np.hypot(u / hits.reach[0], v / hits.reach[1]) + 1e-4 * np.abs(rows)
-    order = np.lexsort((away / np.abs(rows), one))
-    one = one[order]
+    a, b, rows, u, v = a[apart], b[apart], rows[apart], u[apart], v[apart]
+    away = np.hypot(u / hits.reach[0], v / hits.reach[1]) / np.abs(rows) + 1e-4
+    one = np.concatenate([order.number[a], order.number[b]])
+    rows, u, v = (np.concatenate([column, -column]) for column in (rows, u, v))
+    inclined = away / (1.001 * float(away.max(initial=1.0)))
+    sorted_by = np.argsort(one + np.concatenate([inclined, inclined]))  # by the hit, and then by how inclined
+    one = one[sorted_by]
     counts = np.bincount(one, minlength=len(hits.row))
     rank = np.arange(len(one)) - np.repeat(np.cumsum(counts) - counts, counts)
-    kept = order[rank < MOST]
+    kept = sorted_by[rank < MOST]
     return Pairs(one[rank < MOST], rows[kept], u[kept], v[kept])
 
 
@@ -70,36 +126,47 @@ class Lines(NamedTuple):
 
 def lines_of(pairs: Pairs, count: int) -> Lines:
     """Return the lines through the neighbours of each of `count` hits."""
-    between, beyond, aligned = np.full(count, FAR), np.full(count, FAR), np.zeros(count)
+    found = Lines(np.full(count, FAR), np.full(count, FAR), np.zeros(count))
     many = np.bincount(pairs.one, minlength=count)
-    start = np.cumsum(many) - many
-    # Each pair (i, j) with each other pair (i, k) of the same hit.
-    times = many[pairs.one]
-    first = np.repeat(np.arange(len(pairs.one)), times)
-    if not len(first):
-        return Lines(between, beyond, aligned)
-    second = start[pairs.one[first]] + np.arange(len(first)) - np.repeat(np.cumsum(times) - times, times)
-    a, b = pairs.rows[first], pairs.rows[second]
-    differs = a != b
-    first, second, a, b = first[differs], second[differs], a[differs], b[differs]
-    away = np.hypot(
-        (pairs.u[first] * b - pairs.u[second] * a) / (b - a), (pairs.v[first] * b - pairs.v[second] * a) / (b - a)
-    )
-    hit = pairs.one[first]
-    opposite = a * b < 0
-    np.minimum.at(between, hit[opposite], away[opposite])
-    np.minimum.at(beyond, hit[~opposite], away[~opposite])
-    # On a line with j: rows of hits k whose line with j passes the hit nearby.
-    near = away < ON_LINE
-    bits = np.zeros(len(pairs.one), np.int64)
-    np.bitwise_or.at(bits, first[near], 1 << (b[near].astype(np.int64) + ROWS))
-    rows_on_line = _ones(bits) + 1.0
-    np.maximum.at(aligned, pairs.one, np.where(bits > 0, rows_on_line, 0.0))
-    return Lines(between, beyond, aligned)
-
-
-def _ones(bits: Array) -> Floats:
-    found = np.zeros(len(bits))
-    for bit in range(2 * ROWS + 1):
-        found += (bits >> bit) & 1
+    first = np.cumsum(many) - many
+    # Hits with the most neighbours first: those that have a k-th one are the first so many.
+    hits = np.argsort(-many, kind="stable")[: int((many > 1).sum())]
+    for start in range(0, len(hits), BLOCK_HITS):
+        own = hits[start : start + BLOCK_HITS]
+        most = int(many[own[0]])
+        place = np.minimum(first[own] + np.arange(most)[:, None], len(pairs.one) - 1)
+        lengths = np.searchsorted(-many[own], -np.arange(most), side="left")
+        for whole, part in zip(
+            found, _lines((pairs.rows[place], pairs.u[place], pairs.v[place]), lengths), strict=True
+        ):
+            whole[own] = part
     return found
+
+
+def _lines(neighbours: tuple[Floats, Floats, Floats], lengths: Array) -> Lines:
+    """Return the lines of hits whose k-th neighbours are the first `lengths[k]` of row k of rows, u, v."""
+    rows, u, v = neighbours
+    most, count = rows.shape
+    between, beyond = np.full(count, FAR**2), np.full(count, FAR**2)
+    bits = np.zeros((most, count), np.uint8)  # of a hit and its neighbour: which rows have a hit on the line of both
+    bit = np.left_shift(np.uint8(1), (rows.astype(np.int64) + ROWS).clip(0, 2 * ROWS).astype(np.uint8))
+    for second in range(1, most):
+        n = int(lengths[second])
+        if not n:
+            break
+        b, bu, bv = rows[second, :n], u[second, :n], v[second, :n]
+        for one in range(second):
+            a = rows[one, :n]
+            apart = b - a
+            same = apart == 0
+            apart[same] = 1.0
+            away = ((u[one, :n] * b - bu * a) / apart) ** 2 + ((v[one, :n] * b - bv * a) / apart) ** 2
+            away[same] = np.inf
+            opposite = a * b < 0
+            np.minimum(between[:n], np.where(opposite, away, np.inf), out=between[:n])
+            np.minimum(beyond[:n], np.where(opposite, np.inf, away), out=beyond[:n])
+            near = away < ON_LINE**2
+            bits[one, :n] |= np.where(near, bit[second, :n], np.uint8(0))
+            bits[second, :n] |= np.where(near, bit[one, :n], np.uint8(0))
+    best = POPULATION[bits].max(axis=0)
+    return Lines(np.sqrt(between), np.sqrt(beyond), np.where(best > 0, best + 1.0, 0.0))

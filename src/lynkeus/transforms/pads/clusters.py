@@ -44,7 +44,7 @@ def components_of(meta: Mapping[str, Array], bad: Array) -> Array:
     row, aside = meta["row"].astype(np.int64), np.empty(n, np.int64)
     for one in np.unique(sector):
         own = np.flatnonzero(sector == one)
-        aside[own] = np.floor(from_middle(row[own].astype(float), meta["pad"][own].astype(float))).astype(np.int64)
+        aside[own] = _aside(meta, own)
     base = np.int64(1 << 20)
     key = (sector * base + row) * base + aside + base // 2
     rows = np.flatnonzero(bad)
@@ -59,6 +59,24 @@ def components_of(meta: Mapping[str, Array], bad: Array) -> Array:
     _, label = connected_components(coo_matrix((np.ones(len(one)), (one, other)), shape=(n, n)), directed=False)
     found: Array = np.where(bad, label, -1)
     return found
+
+
+def _aside(meta: Mapping[str, Array], own: Array) -> Array:
+    """Return where in its row each pad of a sector is, so that pads above one another have one number: by x where rows
+    lie along it, also of a file that ends in the middle of a row; else counted from the middle of each row."""
+    row, pad = (meta[name][own].astype(np.int64) for name in ("row", "pad"))
+    if {"x", "y"} <= set(meta):
+        order = np.lexsort((pad, row))
+        x, y = (meta[name][own][order].astype(float) for name in ("x", "y"))
+        beside = (np.diff(row[order]) == 0) & (np.diff(pad[order]) == 1)
+        across, along = (np.abs(np.diff(one)[beside]) for one in (x, y))
+        step = float(np.median(across)) if beside.any() else 0.0
+        if step > 0 and along.max() < 1e-3 * step and np.ptp(across) < 1e-2 * step:
+            found = np.empty(len(own), np.int64)
+            found[order] = np.rint((x - x.min()) / step)
+            return found
+    middle: Array = np.floor(from_middle(row.astype(float), pad.astype(float))).astype(np.int64)
+    return middle
 
 
 def _shared_card(meta: Mapping[str, Array], own: Array) -> str:

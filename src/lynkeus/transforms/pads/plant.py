@@ -89,7 +89,11 @@ class Planter:
     def _few(self, counts: Floats, log_gain: Floats) -> Floats:
         n = len(counts)
         usual = np.median(counts.sum(axis=1))
-        left = np.exp(self._uniform(np.log(4.0 / usual), np.log(0.08), n)) * usual / np.maximum(counts.sum(axis=1), 1)
+        left = (
+            np.exp(self._uniform(np.log(min(4.0 / usual, 0.08)), np.log(0.08), n))
+            * usual
+            / np.maximum(counts.sum(axis=1), 1)
+        )
         return self.rng.binomial(counts.astype(np.int64), np.clip(left, 0, 1)[:, None]).astype(float)
 
     def _saturated(self, counts: Floats, log_gain: Floats) -> Floats:

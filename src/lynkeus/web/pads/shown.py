@@ -93,17 +93,10 @@ class ShownPads:
     @cached_property
     def order(self) -> Array:
         """Return pads by how much a label of them would teach: the least sure first, of one class not all at once."""
+        from lynkeus.transforms.pads.order import least_sure
+
         good = self.column(self.table.probabilities[0]) if self.table.probabilities else np.zeros(len(self.table))
-        doubt = -np.abs(good - 0.5)
-        order = np.argsort(-doubt, kind="stable")
-        place = np.empty(len(order))
-        seen = np.zeros(len(self.table.classes), np.int64)
-        kinds = self.classes[order]
-        for k in range(len(seen)):
-            own = kinds == k
-            place[own] = np.arange(own.sum()) * (1.0 + 0.5 * (k > 0))
-        found: Array = order[np.argsort(place, kind="stable")].astype(np.uint32)
-        return found
+        return least_sure(good, self.classes)
 
     @cached_property
     def _batch(self) -> Batch | None:

@@ -77,13 +77,14 @@ class PadPlane {
     return made;
   }
 
-  // colour: i -> [red, green, blue] of 0 to 255
-  colour(of) {
-    const all = new Uint8Array(this.pads.n * 24);
+  // colour: i -> number of one of the colours, each [red, green, blue] of 0 to 255
+  colour(of, colours) {
+    const four = new Uint8Array(colours.length * 4), packed = new Uint32Array(four.buffer);
+    colours.forEach(([r, g, b], k) => four.set([r, g, b, 255], k * 4));
+    const all = new Uint32Array(this.pads.n * (this.gl ? 6 : 0)), own = new Uint32Array(this.colours.buffer);
     for (let i = 0; i < this.pads.n; i++) {
-      const [r, g, b] = of(i);
-      this.colours.set([r, g, b, 255], i * 4);
-      for (let k = 0; k < 6; k++) { const at = i * 24 + k * 4; all[at] = r; all[at + 1] = g; all[at + 2] = b; all[at + 3] = 255; }
+      const c = own[i] = packed[of(i)];
+      if (this.gl) all.fill(c, i * 6, i * 6 + 6);
     }
     if (this.gl) { this.gl.bindBuffer(this.gl.ARRAY_BUFFER, this.paint); this.gl.bufferData(this.gl.ARRAY_BUFFER, all, this.gl.STATIC_DRAW); }
     this.draw();

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from tests.pads_kr import spectra, write
+from tests.pads_kr import least_error, spectra, write
 
 from lynkeus.core import SchemaError, SettingsError, SourceError
 from lynkeus.fitting.fit import FitSettings, fit
@@ -111,6 +111,12 @@ def test_gains_are_right_and_as_sharp_as_the_counts_allow() -> None:
     assert abs(off.mean() - 1) < 0.003
     pull = (off - 1) * found["gain"][rows] / found["gain_error"][rows]
     assert 0.8 < pull.std() < 1.2
+    # The same beside what no unbiased estimate can be better than, of the lines that were drawn, not of those learned.
+    some = np.flatnonzero(rows)[::8]
+    known, free = (least_error(own["gain"][some], own["decays"][some], nuisances) for nuisances in (False, True))
+    assert (known < free).all()
+    spread = np.sqrt(np.mean((off[::8] - 1) ** 2 / known**2))
+    assert 0.8 < spread < 1.2
     bad = found["gain_source"] == "neighbours"
     assert bad.any()
     assert (found["gain_error"][bad] > 3 * np.median(found["gain_error"][rows])).all()
@@ -174,6 +180,10 @@ def test_a_run_cut_short_is_not_enough_data_and_empty_spectra_are_refused() -> N
     short = np.random.default_rng(2).binomial(batch.values.astype(int), 0.01).astype(np.float32)
     found = fitted.scorer.further(batch.with_values(short))
     assert (found["verdict"] == "NOT ENOUGH DATA").mean() > 0.7
+    few = write(folder() / "few.npz", {**truth(), "counts": short[:, 1:-1].astype(int)})
+    assert "is the run cut short?" in " ".join(open_source(few, "tpc_pads").messages)
+    with pytest.raises(SourceError, match="is the run cut short"):
+        fit(open_source(few, "tpc_pads"), FitSettings("pad_spectrum"))
     nothing = {**truth(), "counts": np.zeros_like(truth()["counts"])}
     with pytest.raises(SourceError, match="only 0 pads have counts"):
         fit(open_source(write(folder() / "n.npz", nothing), "tpc_pads"), FitSettings("pad_spectrum"))

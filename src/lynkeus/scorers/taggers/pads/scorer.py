@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import About, Array, Batch, Floats, Schema, SchemaError, Scores, SettingsError, Source
+from lynkeus.core import About, Array, Batch, Floats, Schema, SchemaError, Scores, SettingsError, Source, SourceError
 from lynkeus.core.batch import concatenate
 from lynkeus.core.last_batch import LastBatch
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
@@ -67,6 +67,7 @@ class PadSpectrum:
         self.schema_: Schema = source.schema
         self.messages: list[str] = []
         counts = batch.values[:, 1:-1]
+        _require_counts(counts, self.fewest)
         self.template_, start = learn_template(counts, edges_of(source.schema))
         self._shapes: Floats = self.template_.shapes()
         own = Evidence.of(batch, self.template_, self._shapes)
@@ -198,3 +199,14 @@ class PadSpectrum:
         scorer._shapes = scorer.template_.shapes()
         scorer.facts, scorer.messages, scorer.held_out = {}, [], None
         return scorer
+
+
+def _require_counts(counts: Floats, fewest: int) -> None:
+    """Raise SourceError where most pads have too few counts to be judged, so that there is nothing to learn from."""
+    total = counts.sum(axis=1)
+    usual = float(np.median(total[total > 0])) if (total > 0).any() else float(fewest)
+    if usual < fewest:
+        raise SourceError(
+            f"half of the pads have fewer than {usual + 1:.0f} counts, and a verdict takes {fewest}: is the run "
+            "cut short? Give a longer one, or add up several"
+        )
