@@ -48,8 +48,9 @@ class RunCalibration(Stated):
     theory: bool = False
 
     @classmethod
-    def fit(cls, scores: Floats, theory: bool = False) -> Self:
-        """Learn from the scores (n,) of good runs; NaN is left out.
+    def fit(cls, scores: Floats, theory: bool = False, all_good: bool = False) -> Self:
+        """Learn from the scores (n,) of good runs; NaN is left out. `all_good`: bad ones were taken out before, so that
+        one that is far beyond the others is good, too.
 
         Raises CalibrationError for fewer than FEWEST_RUNS, or where all scores are the same.
         """
@@ -60,7 +61,7 @@ class RunCalibration(Stated):
             )
         if rising[0] == rising[-1]:
             raise CalibrationError(f"all {len(rising)} good runs have the same score {rising[0]:g}: are they copies?")
-        out = _incidents(rising, theory)
+        out = 0 if all_good else _incidents(rising, theory)
         kept = rising[: len(rising) - out]
         return cls(len(kept), out, levels=tuple(map(float, kept)), rarest=rarest_of(len(kept)), theory=theory)
 

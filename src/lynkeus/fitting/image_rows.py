@@ -29,14 +29,18 @@ def row_of_image(fitted: Fitted, batch: Batch, maps: Path | None, name: str = ""
     return row
 
 
-def about_rows(model: Path, fitted: Fitted, folder: Path, maps: Path | None) -> dict[str, Any]:
-    """Return what those who read rows of images must know; `normals`: folder of the good images, as it was when
+def about_rows(model: Path, fitted: Fitted, folder: Path, maps: Path | None, array: str = "") -> dict[str, Any]:
+    """Return what those who read rows of images must know; `array`: the one in their HDF5 or NumPy file that holds them
+    ("": each is a file, or a page of one); `normals`, `normals_array`: the same of the good images, as they were when
     fitting."""
-    learned_from = fitted.lineage.get("data")
+    data = fitted.lineage.get("data")
+    learned_from: dict[str, Any] = data if isinstance(data, dict) else {}
     return {
         "images": str(folder.absolute()),
+        "array": array,
         "maps": str(maps.absolute()) if maps else "",
-        "normals": learned_from.get("folder", "") if isinstance(learned_from, dict) else "",
+        "normals": learned_from.get("folder", ""),
+        "normals_array": learned_from.get("array", ""),
         "model": str(model.absolute()),
         "position": str(fitted.lineage.get("options", {}).get("position", "")),
         "time": str(fitted.lineage.get("options", {}).get("time", "")),

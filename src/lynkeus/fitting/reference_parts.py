@@ -16,7 +16,8 @@ FEWEST_RUNS = 12
 BINS = 8  # of each plot
 FEWEST = 80.0  # events of a plot in an average run, or it says nothing
 FAR = 6.0  # sigmas, by the spread of most runs
-MOST_FAR = 0.25  # of the runs; more are a kind of their own
+APART = 1.7  # times the sigmas of the next one that a far run has
+MOST_FAR = 0.1  # of the runs; more are a kind of their own, or how good runs differ
 SMALLEST = 0.1  # share of the runs that are a kind; fewer are far runs
 # Share of the variance that a cut into two explains: 0.64 for a Gaussian, 0.75 for a steady drift, 1 for two kinds.
 SPLIT, SPLIT_OF_FEW = 0.83, 2.0
@@ -24,8 +25,8 @@ ONE_SIGMA, MEDIAN_OF_SQUARE = 0.6827, 0.4549  # of a Gaussian
 
 
 def far_runs(counts: Floats, events: Floats, plots: Sequence[slice]) -> Array:
-    """Return (runs,) True for those far from most others in a plot, by their (runs, bins) counts; at most a quarter of
-    them.
+    """Return (runs,) True for those far from most others in a plot, by their (runs, bins) counts; none where they are
+    more than a tenth.
 
     They may hide each other, so they are taken out step by step.
     """
@@ -36,11 +37,21 @@ def far_runs(counts: Floats, events: Floats, plots: Sequence[slice]) -> Array:
             along = _chief(_deviations(few, events[near], usual_spread=True))
             along = np.abs(along - np.median(along))
             sigmas = np.maximum(sigmas, along / max(float(np.quantile(along, ONE_SIGMA)), 1e-12))
-        new = np.flatnonzero(near)[sigmas > FAR]
-        if not len(new) or far.sum() + len(new) > MOST_FAR * len(events):
+        new = np.flatnonzero(near)[_apart(sigmas)]
+        if not len(new):
             break
+        if far.sum() + len(new) > MOST_FAR * len(events):
+            return np.zeros(len(events), bool)
         near[new], far[new] = False, True
     return far
+
+
+def _apart(sigmas: Floats) -> Array:
+    """Return (runs,) True for those beyond FAR that are apart from all others, as runs are not that differ by a wide
+    tail: of these the next one is never far."""
+    rising = np.sort(sigmas)
+    apart = np.flatnonzero((rising[1:] > FAR) & (rising[1:] > APART * rising[:-1]))
+    return sigmas >= rising[apart[0] + 1] if len(apart) else np.zeros(len(sigmas), bool)
 
 
 def two_kinds(counts: Floats, events: Floats, plots: Sequence[slice]) -> tuple[Array, int] | None:

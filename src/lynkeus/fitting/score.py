@@ -212,7 +212,7 @@ def _images(
     table = journal.rows
     if not table:
         raise SourceError(f"{source.path}: not a single image can be read; {source.messages[0]}")
-    about = {ABOUT: json.dumps(about_rows(model, fitted, source.folder, settings.maps)).encode()}
+    about = {ABOUT: json.dumps(about_rows(model, fitted, source.folder, settings.maps, source.array)).encode()}
     arrow = pa.table({name: [row.get(name) for row in table] for name in table[0]}).replace_schema_metadata(about)
     write_parquet(arrow, settings.output)
     journal.remove()

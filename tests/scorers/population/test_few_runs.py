@@ -43,8 +43,9 @@ def test_good_runs_whose_columns_move_are_no_rarer_than_promised(kind: str, coun
     assert (rare < 0.001).mean() <= 0.014
 
 
-def test_what_is_gone_or_elsewhere_is_still_found_by_few_runs() -> None:
+@pytest.mark.parametrize("count", [10, 20])
+def test_what_is_gone_or_elsewhere_is_still_found_by_few_runs(count: int) -> None:
     rng = np.random.default_rng(1)
-    scorer = Population().fit(InBatches(SCHEMA, [run(rng, np.zeros(2)) for _ in range(20)]))
+    scorer = Population().fit(InBatches(SCHEMA, [run(rng, np.zeros(2)) for _ in range(count)]))
     for odd in (run(rng, np.zeros(2), line=0.0), run(rng, np.array([0.2, 0.0]))):
-        assert scorer.score(odd)[0, 0] > 2.0
+        assert scorer.score(odd)[0, 0] > 3.0

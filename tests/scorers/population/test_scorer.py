@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, Finding, Finds, Refers, Schema, SchemaError
+from lynkeus.scorers.population.columns import dependent_columns
 from lynkeus.scorers.population.scorer import Population
-from lynkeus.scorers.population.view import dependent_columns
 
 pytestmark = pytest.mark.slow(0.2)  # each; a fit takes six seconds
 

@@ -136,6 +136,19 @@ def test_lists_of_each_event_become_columns(tmp_path: Path) -> None:
     assert "odd (struct" in not_read(tmp_path / "a.parquet")[0]
 
 
+def test_an_efficiency_is_both_of_its_histograms(tmp_path: Path) -> None:
+    uproot = pytest.importorskip("uproot", reason="ROOT files need lynkeus[hep]")
+    from tests.root_efficiency import efficiency
+
+    with uproot.recreate(tmp_path / "run.root") as file:
+        file["trigger/muon"] = efficiency(np.random.default_rng(1), 0.9)
+    plots = read_histograms(tmp_path / "run.root").plots
+    assert list(plots) == ["trigger/muon/passed", "trigger/muon/total"]
+    passed, total = (plot.counts.sum() for plot in plots.values())
+    assert total == 3000
+    assert passed == pytest.approx(2700, abs=100)
+
+
 def test_of_several_trees_the_largest_has_the_events(tmp_path: Path) -> None:
     uproot = pytest.importorskip("uproot", reason="ROOT files need lynkeus[hep]")
     from lynkeus.sources.formats.root_branches import root_items

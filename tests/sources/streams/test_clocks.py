@@ -43,6 +43,18 @@ def test_a_clock_that_jumps_goes_on_and_both_ways_are_said(told: list[str]) -> N
     assert "back to where it was" in told[1]
 
 
+def test_one_clock_of_many_channels_is_said_in_two_lines(told: list[str]) -> None:
+    clocks = Clocks(tuple("ABCDE"), told.append)
+    now, stamp = time.monotonic_ns(), time.time_ns()
+    for second, jump in enumerate((0, 3600, 3600)):
+        for channel in range(5):
+            update = updated(stamp + (second + jump) * NS, now + second * NS, channel)
+            assert clocks.time_of(update, NS) == stamp + second * NS
+    assert len(told) == 2
+    assert told[0].startswith("the clock of A jumped by +3.6e+03 s; its times are moved by")
+    assert told[1] == "the clocks of other channels jumped with it, and are treated alike"
+
+
 def test_a_stall_an_outage_and_a_burst_are_no_jumps(told: list[str]) -> None:
     clocks = Clocks(("A",), told.append)
     now, stamp = time.monotonic_ns(), time.time_ns()

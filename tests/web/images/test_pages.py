@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -155,6 +156,39 @@ def test_pages_deep_greys_and_cut_outs_are_shown_as_they_were_scored(tmp_path: P
         pictures.shot(tmp_path, "../scan.tif#2", rule)
     with pytest.raises(SourceError, match="cannot be decoded"):
         pictures.full(pictures.shot(tmp_path, "scan.tif#9", rule))
+
+
+def test_pictures_of_an_array_are_shown_as_they_were_scored(tmp_path: Path, scores: Path) -> None:
+    """Each by its number in the HDF5 file, in the page of an image as in its thumbnail, and so are good patches."""
+    frames = np.full((40, 30, 40), 1000, np.uint16)
+    frames[3, 10:20, 10:20] = 2000
+    for name in ("frames.h5", "good.h5"):
+        with h5py.File(tmp_path / name, "w") as file:
+            file["entry/data"] = frames
+    rule = PixelRule(1000.0, 2000.0).to_dict()
+    place = {"images": str(tmp_path), "array": "entry/data", "normals": str(tmp_path), "normals_array": "entry/data"}
+
+    def rename(rows: list[dict[str, Any]]) -> None:
+        for number, row in enumerate(rows):
+            good = json.dumps([{"file": "good.h5#4", "x": 15, "y": 15, "distance": 1.5}])
+            row |= {"file": f"frames.h5#{number + 1}", "spot1_x": 15.0, "spot1_y": 15.0}
+            row |= {"spot1_sigma": 7.0, "spot1_area": 30.0, "spot1_good": good}
+
+    with served(tmp_path, rewrite(scores, rename, pixels=rule, **place)) as client:
+        number = next(k for k in range(40) if "frames.h5#4<" in client.get(f"/inspect/images/{k}").text)
+        for address, at in (("full", (15, 15)), ("thumbnail", (15, 15))):
+            answer = client.get(f"/inspect/images/{number}/{address}")
+            shown = Image.open(io.BytesIO(answer.content)).convert("L")
+            assert answer.status_code == 200
+            assert shown.size == (40, 30)
+            assert shown.getpixel(at) > 200  # type: ignore[operator]
+            assert shown.getpixel((35, 25)) < 50  # type: ignore[operator]
+        good = client.get(f"/inspect/images/{number}/spots/0/good/0")
+        assert good.status_code == 200
+        assert good.headers["content-type"] == "image/png"
+        client.app.state.site.store.close()  # type: ignore[attr-defined]
+    with pytest.raises(SourceError, match="#99 of entry/data cannot be read"):
+        pictures.full(pictures.shot(tmp_path, "frames.h5#99", PixelRule(), "entry/data"))
 
 
 def test_pictures_are_turned_and_shown_in_formats_a_browser_knows(tmp_path: Path) -> None:

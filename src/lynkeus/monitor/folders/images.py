@@ -20,6 +20,7 @@ from lynkeus.monitor.image_records import ImageRecord, add_images, known_files
 from lynkeus.monitor.store import Store
 from lynkeus.sources.images.files import find_images, images_with_meta, map_of
 from lynkeus.sources.images.folder import ImageSource
+from lynkeus.sources.images.frames import ENDINGS as OF_ARRAYS
 from lynkeus.sources.images.pages import file_and_page
 
 PATIENCE_S = 30.0  # a file that cannot be read may be one whose writer pauses: so long it is tried again
@@ -163,6 +164,11 @@ def check_watch(fitted: Fitted, wanted: ImageWatch) -> None:
     if wanted.maps is not None and not shows_maps(fitted):
         raise SettingsError(f"--maps: the scorer {fitted.name} makes none; fit with one that finds spots in images")
     path = wanted.data.expanduser()
+    if path.is_file() and path.suffix.lower() in OF_ARRAYS:
+        raise SettingsError(
+            f"{path}: a watch judges image files as they appear; pictures of an array are judged by lynkeus score "
+            f"{wanted.model} {path} -o scores.parquet, and shown by lynkeus serve --scans scores.parquet"
+        )
     if not path.is_dir() and not find_images(path)[1]:
         raise SourceError(f"{path}: no such folder, and no image of this name or pattern; make it, or check the path")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -62,6 +62,7 @@ class BetaBinomial:
         return others._deviates
 
     def _learn(self, source: Source) -> None:
+        self.__dict__.pop("_coarse", None)
         self.schema_ = source.schema
         self.reference_ = PlotReference.fit(source, "beta_binomial")
         self.runs_ = reservoir((batch.values.astype(np.float64) for batch in source), self.kept, self.seed)
@@ -82,7 +83,7 @@ class BetaBinomial:
         pulls: Floats = np.zeros(batch.values.shape)
         events = self.reference_.enough_events(batch.values)
         for row, run in enumerate(batch.values):
-            alike, expected = self._alike(run, self.runs_), self.reference_.expected(events[[row]])[0]
+            alike, expected = self._alike(run), self.reference_.expected(events[[row]])[0]
             for plot in np.flatnonzero(np.isfinite(events[row])):
                 where = self.reference_.plots.slices[plot]
                 loose = self._loose(int(plot), np.arange(where.stop - where.start))
@@ -110,17 +111,17 @@ class BetaBinomial:
 
     def _deviates(self, values: Array) -> Floats:
         """Return the statistics (n, 2 plots) of runs."""
-        own = [self._statistics(run, self.runs_) for run in values]
+        own = [self._statistics(run) for run in values]
         return np.stack(own) if own else np.empty((0, 2 * len(self.reference_.plots.slices)))
 
-    def _statistics(self, run: Array, runs: Floats) -> Floats:
+    def _statistics(self, run: Array) -> Floats:
         """Return two deviates (2 plots,) of each plot: its sum of squared pulls, standardised, and its largest pull, as
         a normal deviate after the number of bins is paid for; NaN where a plot has too few events."""
         plots = self.reference_.plots
         events = self.reference_.enough_events(run[None])
         expected = self.reference_.expected(events)
         found = np.full(2 * len(plots.slices), np.nan)
-        alike = self._alike(run, runs)
+        alike = self._alike(run)
         for plot in np.flatnonzero(np.isfinite(events[0])):
             where = plots.slices[plot]
             known = expected[0, where] * min(1.0, alike[where].sum() / events[0, plot] / FEWEST_TIMES)
@@ -141,19 +142,31 @@ class BetaBinomial:
         scale = variance / (2.0 * mean)
         return float(chi2_deviate(np.array(square / scale), np.array(mean / scale)))
 
-    def _alike(self, run: Array, runs: Floats) -> Floats:
-        """Return the sum (bins,) of the nearest of `runs`, by a chi-square distance of all plots in coarse bins."""
-        distance = np.zeros(len(runs))
-        for where in self.reference_.plots.slices:
-            group = merged(self.reference_.share[where], COARSE)
-            share = summed(group, self.reference_.share[where])
-            both = [np.stack([summed(group, row[where]) for row in rows]) for rows in (run[None], runs)]
-            own, theirs = (np.maximum(np.nansum(rows, axis=1, keepdims=True), 1.0) for rows in both)
-            scale = np.maximum(share, 1e-12) * (1 / own + 1 / theirs)
-            distance += np.nan_to_num(((both[0] / own - both[1] / theirs) ** 2 / scale).sum(axis=1))
-        alike = runs[np.argsort(distance, kind="stable")[: self.references]]
+    def _alike(self, run: Array) -> Floats:
+        """Return the sum (bins,) of the nearest good runs, by a chi-square distance of all plots in coarse bins."""
+        group, starts, share, theirs = self._coarse
+        own = np.bincount(group, run, len(share))
+        size, sizes = (np.add.reduceat(np.nan_to_num(rows), starts, axis=-1) for rows in (own, theirs))
+        of_plot = np.repeat(np.arange(len(starts)), np.diff([*starts, len(share)]))
+        size, sizes = np.maximum(size, 1.0)[of_plot], np.maximum(sizes, 1.0)[:, of_plot]
+        scale = np.maximum(share, 1e-12) * (1 / size + 1 / sizes)
+        away = np.add.reduceat((own / size - theirs / sizes) ** 2 / scale, starts, axis=1)
+        distance = np.nan_to_num(away).sum(axis=1)  # a plot that one of both lacks says nothing
+        alike = self.runs_[np.argsort(distance, kind="stable")[: self.references]]
         found: Floats = np.where(np.isfinite(alike), alike, 0.0).sum(axis=0)
         return found
+
+    @cached_property
+    def _coarse(self) -> tuple[Array, Array, Floats, Floats]:
+        """Return the coarse bin (bins,) of each bin, the first one of each plot, and what good runs have in them: their
+        share (coarse,), and the counts (k, coarse) of each."""
+        groups = [merged(self.reference_.share[where], COARSE) for where in self.reference_.plots.slices]
+        starts = np.cumsum([0, *(int(group.max()) + 1 for group in groups)])
+        group = np.concatenate([own + first for own, first in zip(groups, starts, strict=False)])
+        share, *counts = (
+            np.bincount(group, row, starts[-1]).astype(float) for row in (self.reference_.share, *self.runs_)
+        )
+        return group, starts[:-1], share, np.stack(counts)
 
     def _loose(self, plot: int, group: Array) -> Floats:
         """Return the variance (groups,) of the share of a group that is no fault: `tolerance`, and what good runs

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from lynkeus.core import CalibrationError, Floats
-from lynkeus.core.run_calibration import SCALE, RunCalibration
-from lynkeus.scorers.population.trials import TINY
+from lynkeus.core.run_calibration import FEWEST_RUNS, SCALE, SHAPES_OF_SQUARES, USUAL_SHAPE_OF_SQUARES, RunCalibration
+from lynkeus.scorers.population.trials import TINY, of_few_runs
 from lynkeus.scorers.population.view import QUESTIONS, Asked
 
-FEW = 40  # good runs, up to which they may agree with the tests
-AGREE = 4.0  # times the mean score by the tests, up to which held-out runs agree with them
-ODDEST = 0.01  # times among all held-out runs that the oddest may be expected by the tests, and agree
+BELIEVED = 0.8  # the chance that runs differ by what the tests know, before any is seen
+EXAGGERATED = (1.0, 1.4, 2.0)  # ratios of -log10 p of held-out runs to those by theory: a part of the runs knows less
+SCALES = SCALE * np.geomspace(0.7, 100.0, 40)  # of scores of runs that differ in ways that the tests do not know
 
 
 class AskedRun(NamedTuple):
@@ -35,23 +35,61 @@ class AskedRun(NamedTuple):
         return float(max(-np.expm1(len(found) * np.log1p(-min(least, 1 - 1e-12))), TINY))
 
 
-def calibrated(good: Sequence[AskedRun]) -> RunCalibration | None:
-    """Return how small p-values good runs have that were not learned from: runs differ in more ways than tests of their
-    events know. None for too few, and where few agree with the tests, on average and the oddest of them: a
-    part of the runs is less to learn from, so that what is held out looks odder than it is, and few support no verdict.
+@dataclass(frozen=True)
+class AmongGood:
+    """How often a good run has so small a p-value: as often as the tests say, or a little more, where runs that were
+    not learned from were no odder than that, else as often as these were.
 
-    Its own p-values have no floor, so that of two odd runs the odder one has the smaller.
+    `believed`: the chance that -log10 p is that of the tests divided by each of EXAGGERATED, by those runs.
     """
-    scores = -np.log10([run.p_value() for run in good])
-    agree = scores.mean() < AGREE * SCALE and scores.max() < np.log10(len(scores) / ODDEST)
-    if len(scores) <= FEW and agree:
-        return None
-    try:
-        return replace(RunCalibration.fit(scores, theory=True), rarest=0.0)
-    except CalibrationError:
-        return None
+
+    calibration: RunCalibration
+    believed: tuple[float, ...] = (0.0, 0.0, 0.0)  # in models of before
+
+    @classmethod
+    def fit(cls, good: Sequence[AskedRun], left_out: Sequence[AskedRun] = ()) -> Self | None:
+        """Learn from good runs that were not learned from: runs differ in more ways than tests of their events know.
+        None for too few. Those that were `left_out`, and named, are none where there are others enough, but speak
+        against the tests.
+
+        The p-values of the calibration have no floor, so that of two odd runs the odder one has the smaller.
+        """
+        every = -np.log10([run.p_value() for run in (*good, *left_out)])
+        scores = every[: len(good)] if len(good) >= FEWEST_RUNS else every
+        try:
+            calibration = RunCalibration.fit(scores, theory=True, all_good=True)
+        except CalibrationError:
+            return None
+        return cls(replace(calibration, rarest=0.0), _believed(every))
+
+    def p_value(self, asked: AskedRun, runs: int) -> float:
+        """Return the p-value of a run beside so many good ones, never less than by the tests."""
+        score = -np.log10(asked.p_value())
+        by_tests = [of_few_runs(float(10.0 ** (-score / ratio)), runs) for ratio in EXAGGERATED]
+        among = max(float(self.calibration.p_value(np.array([score]))[0]), by_tests[0])
+        return float(np.dot(self.believed, by_tests) + (1.0 - sum(self.believed)) * among)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return self.calibration.to_dict() | {"believed": list(self.believed)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` was called on."""
+        others = {name: value for name, value in fields.items() if name != "believed"}
+        calibration = RunCalibration.from_dict(others)
+        return cls(calibration, tuple(map(float, fields["believed"]))) if "believed" in fields else cls(calibration)
 
 
-def among_good(asked: AskedRun, calibration: RunCalibration) -> float:
-    """Return how often a good run has so small a p-value."""
-    return float(calibration.p_value(np.array([-np.log10(asked.p_value())]))[0])
+def _believed(scores: Floats) -> tuple[float, ...]:
+    """Return the chance of each of EXAGGERATED that p-values (-log10, (n,)) are so much too small, rather than of a
+    generalised Pareto distribution of any scale and shape."""
+    scale, shape = SCALES[:, None], SHAPES_OF_SQUARES[None]
+    prior = -shape / USUAL_SHAPE_OF_SQUARES - np.log(np.exp(-shape / USUAL_SHAPE_OF_SQUARES).sum() * len(SCALES))
+    log_density = (1.0 / shape + 1.0)[..., None] * np.log1p(shape[..., None] * scores / scale[..., None])
+    others = np.logaddexp.reduce((prior - len(scores) * np.log(scale) - log_density.sum(axis=2)).ravel())
+    usual = SCALE * np.array(EXAGGERATED)
+    theory = -len(scores) * np.log(usual) - scores.sum() / usual + np.log(BELIEVED / len(usual))
+    both = np.append(theory, others + np.log1p(-BELIEVED))
+    weight = np.exp(both - both.max())
+    return tuple((weight[:-1] / weight.sum()).tolist())

@@ -22,6 +22,8 @@ FEWEST_BEGIN, BEGINNINGS = 3, 3  # events that a fit begins with; how many begin
 EM_STEPS, CONVERGED = 30, 1e-3
 NO_GAIN = -10.0
 LARGEST = 50.0  # log of a ratio of densities
+TOGETHER_IN_A_LOG = 8  # such ratios whose product a float holds
+FEW_LEFT = 0.7  # of the samples, from which those that are done are left out
 TOGETHER = 100_000  # monomials of the events that are fitted at once: they stay in the cache of a processor
 
 
@@ -78,18 +80,20 @@ def _likeliest(density: Density, samples: Samples, good: GoodEvents) -> NewPopul
     starts = _starts(density, samples)
     powers = monomials(samples.points)
     fitted = _fitted(density, samples, powers, starts)
-    theta = coefficients(fitted.mean, fitted.covariance)
-    ratio = theta @ powers - samples.whole[:, None]
-    usual = theta @ monomials(good.points) - good.whole
-    gains, _ = _most_added(ratio)
-    beside, at = _most_added(usual)
+    there = fitted.there
+    theta = coefficients(fitted.mean[there], fitted.covariance[there])
+    sample = np.nonzero(there)[0]
+    ratio = (theta[:, None] @ powers[sample])[:, 0] - samples.whole[sample]
+    added, _ = _most_added(ratio)
+    beside, at = _most_added(theta @ monomials(good.points) - good.whole)
     # As AIC: about 1 for each fitted number, mean, covariance and share.
     price = 2.0 + columns + 0.5 * columns * (columns + 1)
-    gains = gains - np.maximum(beside, 0.0) * (n / len(good.whole)) - price
-    gains = np.where(fitted.there, gains, -np.inf)
+    gains, usual = np.full(there.shape, -np.inf), np.zeros(there.shape)
+    gains[there] = added - np.maximum(beside, 0.0) * (n / len(good.whole)) - price
+    usual[there] = ADDED[at]
     best = (np.arange(draws), gains.argmax(axis=1))
-    none = ~fitted.there.any(axis=1)
-    return NewPopulation(np.where(none, NO_GAIN, gains[best]), fitted.own[best], fitted.share[best], ADDED[at[best]])
+    gain = np.where(there.any(axis=1), gains[best], NO_GAIN)
+    return NewPopulation(gain, fitted.own[best], fitted.share[best], usual[best])
 
 
 def _starts(density: Density, samples: Samples) -> Array:
@@ -127,23 +131,38 @@ def _fitted(density: Density, samples: Samples, powers: Floats, starts: Array) -
     for d, s in zip(*np.nonzero(there), strict=True):
         mean[d, s], covariance[d, s] = _median_and_covariance(samples.points[d][starts[d, s]])
     covariance[there] += floor
-    going = there.copy()
-    for _ in range(EM_STEPS):
-        if not going.any():
+    going, rows, some = there.copy(), np.arange(len(there)), powers
+    for step in range(EM_STEPS):
+        left = going[rows].any(axis=1)
+        if not left.any():
             break
-        log_ratio = coefficients(mean, covariance) @ powers
-        log_ratio += np.log(share / (1.0 - share))[:, :, None] - samples.whole[:, None]
-        found = 1.0 / (1.0 + np.exp(-np.maximum(log_ratio, -700.0)))
-        moments = found @ np.swapaxes(powers, 1, 2)
-        events = moments[:, :, 0]
-        there &= ~going | ((events >= FEWEST_NEW) & (events <= MOST_NEW * n))
-        going &= there
-        own[going] = found[going]
-        mean[going], covariance[going] = mean_and_covariance(moments[going], columns)
-        covariance[going] += floor
-        before, share = share, np.where(going, events / n, share)
-        going &= np.abs(share - before) >= CONVERGED * share
+        if left.mean() < FEW_LEFT:  # what has converged or vanished is not computed again
+            rows, some = rows[left], some[left]
+        odds = coefficients(mean[rows], covariance[rows]) @ some
+        odds += np.log(share[rows] / (1.0 - share[rows]))[:, :, None] - samples.whole[rows, None]
+        found = _chance(odds)
+        moments = found @ np.swapaxes(some, 1, 2)
+        here, events = going[rows], moments[:, :, 0]
+        there[rows] &= ~here | ((events >= FEWEST_NEW) & (events <= MOST_NEW * n))
+        here &= there[rows]
+        d, s = np.nonzero(here)
+        at = rows[d], s
+        mean[at], covariance[at] = mean_and_covariance(moments[here], columns)
+        covariance[at] += floor
+        before, share[at] = share[at], events[here] / n
+        going[rows] = False
+        going[at] = np.abs(share[at] - before) >= CONVERGED * share[at]
+        ended = here & ~(going[rows] & (step + 1 < EM_STEPS))
+        own[rows[np.nonzero(ended)[0]], np.nonzero(ended)[1]] = found[ended]
     return _Fitted(mean, covariance, own, share, there)
+
+
+def _chance(odds: Floats) -> Floats:
+    """Return the probabilities that these logs of odds stand for."""
+    found = np.negative(odds, out=odds)
+    np.exp(np.minimum(found, 700.0, out=found), out=found)
+    found += 1.0
+    return np.reciprocal(found, out=found)
 
 
 def _median_and_covariance(points: Floats) -> tuple[Floats, Floats]:
@@ -158,15 +177,24 @@ def _median_and_covariance(points: Floats) -> tuple[Floats, Floats]:
 def _most_added(log_ratio: Floats) -> tuple[Floats, Array]:
     """Return the largest log likelihood gain (...,) where a share of all events is of a density that is so much higher
     at each event (..., n), and the index of that share: the gain is concave in the share, so that halving finds it."""
-    ratio = np.exp(np.minimum(log_ratio, LARGEST))
-    low, high = np.zeros(ratio.shape[:-1], int), np.full(ratio.shape[:-1], len(ADDED) - 1)
+    more = np.expm1(np.minimum(log_ratio, LARGEST))
+    low, high = np.zeros(more.shape[:-1], int), np.full(more.shape[:-1], len(ADDED) - 1)
     while (low < high).any():
         middle = (low + high) // 2
-        less, more = ADDED[middle][..., None], ADDED[np.minimum(middle + 1, len(ADDED) - 1)][..., None]
-        rising = np.log((1.0 - more + more * ratio) / (1.0 - less + less * ratio)).sum(axis=-1) > 0.0
+        less, further = ADDED[middle][..., None], ADDED[np.minimum(middle + 1, len(ADDED) - 1)][..., None]
+        rising = _sum_of_logs((1.0 + further * more) / (1.0 + less * more)) > 0.0
         low, high = np.where(rising & (low < high), middle + 1, low), np.where(rising, high, middle)
-    share = ADDED[low][..., None]
-    return np.log1p(share * (ratio - 1.0)).sum(axis=-1), low
+    return _sum_of_logs(1.0 + ADDED[low][..., None] * more), low
+
+
+def _sum_of_logs(factors: Floats) -> Floats:
+    """Return the sums (...,) of the logs of numbers (..., n) between e^-50 and e^50, by products of a few of them: a
+    log takes as long as ten products."""
+    each = factors.shape[-1] // TOGETHER_IN_A_LOG
+    joined = factors[..., : each * TOGETHER_IN_A_LOG].reshape(*factors.shape[:-1], TOGETHER_IN_A_LOG, each)
+    left = factors[..., each * TOGETHER_IN_A_LOG :]
+    logs: Floats = np.log(np.multiply.reduce(joined, axis=-2)).sum(axis=-1) + np.log(left).sum(axis=-1)
+    return logs
 
 
 def _narrowest(density: Density) -> float:

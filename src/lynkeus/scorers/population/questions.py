@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betainc, ndtr, ndtri, stdtr
+from scipy.special import ndtr, ndtri, stdtr
 
 from lynkeus.core import Array, Floats
 from lynkeus.scorers.population.density import Density
@@ -32,8 +32,6 @@ STEPS = (0.1, 0.4, 1.6)  # of a shift, in widths of the narrowest component
 LARGEST = 10.0  # log likelihood ratio that one event may contribute
 _BOTH_WAYS = np.array([sign * size for size in STEPS for sign in (1.0, -1.0)])
 AT_ONCE = 100_000  # densities: they stay in the cache of a processor
-LEVELS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)  # shares of good events in a place as empty as this
-FEWEST_BEYOND = 5  # good events beyond a level that is used
 SIZES = (30, 100, 300, 1000, 3000)  # of the runs that are drawn from good events
 OF_SQUARE = 5.4  # variance of the square of 1.4826 medians of |x| of a Gaussian, times their number
 EFFICIENCY = 2.0 / OF_SQUARE  # of that estimate, beside the mean square of a Gaussian
@@ -63,13 +61,18 @@ class FamilyOfTests:
     width: Floats
 
     @classmethod
-    def fit(cls, runs: Sequence[Floats], rng: np.random.Generator, others: Sequence[Floats] = ()) -> Self:
+    def fit(
+        cls,
+        runs: Sequence[Floats],
+        rng: np.random.Generator,
+        others: Sequence[Floats] = (),
+        whole: FamilyOfTests | None = None,
+    ) -> Self:
         """Learn from the numbers (n, m) of the events of each good run; `others`, of which the density was learned, say
-        how much runs differ, too."""
+        how much runs differ, too. `whole`: the same tests of more runs, which say how many they amount to."""
         sizes = np.array([len(run) for run in runs])
         means = np.stack([run.mean(axis=0) for run in runs])
         usual, spread, skewness = _moments(runs, sizes @ means / sizes.sum())
-        pooled = np.concatenate(runs)
         nothing = np.zeros(len(SIZES))
         away = [means - usual]
         if others:
@@ -77,10 +80,13 @@ class FamilyOfTests:
             away.append(theirs - theirs.mean(axis=0))
         lengths = np.array([len(run) for run in (*runs, *others)])
         between = _between(np.concatenate(away), spread, lengths)
-        reference = _reference(sizes)
+        reference = reference_of(sizes)
         reference[2] = len(lengths)
         family = cls(usual, spread, skewness, between, reference, nothing, nothing)
-        found, few = [], pooled
+        if whole is not None:
+            return replace(family, trials=whole.trials, width=whole.width)
+        pooled = few = np.concatenate(runs)
+        found = []
         for size in SIZES:
             drawn = drawn_means(pooled, size, rng) if size <= DRAWN_AT_ONCE else joined_means(few, size, rng)
             few = drawn if size <= DRAWN_AT_ONCE else few
@@ -99,7 +105,7 @@ class FamilyOfTests:
         A mean of skewed numbers, such as a count of rare events, is nearly of Pearson's third type.
         """
         chance = self.spread**2 * (1.0 / size + 1.0 / self.reference[0])
-        sigma = np.sqrt(chance + self.between**2 + self.spread**2 * _unseen(self.reference, size))
+        sigma = np.sqrt(chance + self.between**2 + self.spread**2 * unseen(self.reference, size))
         skewness = self.skewness / np.sqrt(size) * (chance / sigma**2) ** 1.5
         away = (means - self.usual) / sigma
         known = np.abs(skewness) < MOST_SKEWED
@@ -164,12 +170,12 @@ def _between(away: Floats, spread: Floats, sizes: Array) -> Floats:
     return np.where(square > chance, np.sqrt(np.maximum(square - 1.0, 0.0)) * spread / np.sqrt(np.median(sizes)), 0.0)
 
 
-def _reference(sizes: Array) -> Floats:
+def reference_of(sizes: Array) -> Floats:
     """Return the number of events in all, of the median run, and of runs (3,)."""
     return np.array([sizes.sum(), np.median(sizes), len(sizes)], float)
 
 
-def _unseen(reference: Floats, size: int) -> float:
+def unseen(reference: Floats, size: int) -> float:
     """Return the variance between runs, in units of that of one event, that would not have been seen in the shorter
     good runs.
 
@@ -177,76 +183,6 @@ def _unseen(reference: Floats, size: int) -> float:
     """
     _, usual, runs = reference
     return float(np.sqrt(2.7 / runs) * max(1.0 - usual / size, 0.0) / usual)
-
-
-@dataclass(frozen=True)
-class LowDensityTest:
-    """The low-density test: how many events of a run are in places where few good ones are. `levels` (l,) of the log
-    density, `beyond` (l,) events of the `reference` (3,) below them, which were not used to learn the density;
-    `between` (l,) relative spread from run to run; `trials` (sizes,): the least p-value in good runs of these sizes is
-    that of so many."""
-
-    levels: Floats
-    beyond: Floats
-    reference: Floats
-    between: Floats
-    trials: Floats
-
-    @classmethod
-    def fit(cls, runs: Sequence[Floats], rng: np.random.Generator) -> Self:
-        """Learn from the log density (n,) of the events of each good run."""
-        pooled = np.sort(np.concatenate(runs))
-        ranks = np.unique([max(FEWEST_BEYOND, round(level * len(pooled))) for level in LEVELS])
-        ranks = ranks[ranks <= max(FEWEST_BEYOND, len(pooled) // 2)]
-        levels, share = pooled[np.minimum(ranks, len(pooled) - 1)], ranks / len(pooled)
-        sizes = np.array([len(run) for run in runs])
-        counts = np.stack([np.searchsorted(np.sort(run), levels) for run in runs])
-        between = _overdispersion(counts, sizes, share)
-        steady = cls(levels, ranks.astype(float), _reference(sizes), np.zeros(len(levels)), np.ones(len(SIZES)))
-        trials = []
-        for size in SIZES:
-            parts = np.diff(np.concatenate([[0.0], share, [1.0]]))
-            drawn = np.cumsum(rng.multinomial(size, parts, 1000)[:, :-1], axis=1)
-            least = float(np.quantile(steady.local(drawn, size).min(axis=1), 0.05))
-            trials.append(max(1.0, 0.05 / max(least, 1e-4)))
-        return replace(steady, between=between, trials=np.array(trials))
-
-    def local(self, counts: Array, size: int) -> Floats:
-        """Return the p-values (..., l) of so many events below each level in a run of `size`: negative binomial, as the
-        finite reference and what differs between runs widen the Poisson."""
-        share = (self.beyond + 0.5) / self.reference[0]
-        shape = 1.0 / (1.0 / (self.beyond + 0.5) + self.between**2 + _unseen(self.reference, size) / share)
-        expected = size * share
-        share_of_expected = expected / (shape + expected)
-        # SciPy's nbinom.sf does the same in ten times the time for a few numbers.
-        return np.where(counts > 0, betainc(np.maximum(counts, 1), shape, share_of_expected), 1.0)
-
-    def counted(self, log_density: Floats) -> Array:
-        """Return how many events (..., l) are below each level, from their log densities (..., n)."""
-        return np.stack([(log_density < level).sum(axis=-1) for level in self.levels], axis=-1)
-
-    def emptiest(self, log_density: Floats) -> Floats:
-        """Return the level (d,) that the p-value of each of several runs (d, n) is due to."""
-        local = self.local(self.counted(log_density), log_density.shape[-1])
-        return self.levels[local.argmin(axis=-1)]
-
-    def test(self, log_density: Floats) -> tuple[float, float]:
-        """Return the p-value of a run, from the log density (n,) of its events, and the level of the log density that
-        it is due to."""
-        local = self.local(self.counted(log_density), len(log_density))
-        size = np.log(np.clip(len(log_density), SIZES[0], SIZES[-1]))
-        trials = float(np.exp(np.interp(size, np.log(SIZES), np.log(self.trials))))
-        return of_trials(float(local.min()), trials), float(self.levels[local.argmin()])
-
-
-def _overdispersion(counts: Array, sizes: Array, share: Floats) -> Floats:
-    """Return the relative spread (l,) of counts from run to run beyond counting; 0 where that may be chance."""
-    if len(sizes) < 5:
-        return np.zeros(len(share))
-    expected = sizes[:, None] * share
-    excess = ((counts - expected) ** 2 - expected).mean(axis=0)
-    noise = 2.0 * np.sqrt((2.0 * expected**2 + expected).mean(axis=0) / len(sizes))
-    return np.where(excess > noise, np.sqrt(np.maximum(excess, 0.0)) / expected.mean(axis=0), 0.0)
 
 
 @dataclass(frozen=True)

@@ -24,35 +24,24 @@ from lynkeus.core import (
     Source,
     Unseen,
 )
-from lynkeus.core.progress import report_progress
-from lynkeus.core.run_calibration import RunCalibration, rarest_of
+from lynkeus.core.run_calibration import rarest_of
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.files.workers import Work, as_done, processes_allowed
-from lynkeus.scorers.population.asked import AskedRun, among_good, calibrated
+from lynkeus.scorers.population.asked import AmongGood, AskedRun
 from lynkeus.scorers.population.events import groups_of, runs_of, there_in
 from lynkeus.scorers.population.gaussians import log_sum
+from lynkeus.scorers.population.learn import MANY_RUNS, Share, learned, parts_of, shares_of
 from lynkeus.scorers.population.questions import FamilyOfTests
 from lynkeus.scorers.population.trials import of_few_runs
-from lynkeus.scorers.population.view import (
-    MANY_RUNS,
-    QUESTIONS,
-    Asked,
-    EventView,
-    Learned,
-    Share,
-    dependent_columns,
-    learner,
-)
+from lynkeus.scorers.population.view import QUESTIONS, Asked, EventView
 from lynkeus.scorers.population.words import PopulationWords, group_numbers, kind_change, sentence
 from lynkeus.transforms.event_columns import Scale
 
 FEWEST_RUNS = 5
 OUTLYING = 0.01  # expected number of good runs in the whole reference that are as bad as one that is left out
+MOST_OUTLYING = 0.15  # of the runs
 RARE = 0.05  # p-value of a run from which hypotheses are fitted to it
 RARE_BESIDE = 0.001  # p-value of a view from which it has hypotheses of its own beside that of the oddest
-FEWEST_TO_SHARE = 40  # views from which several processes learn them
 LEARNED = "learned.json"
-FIFTHS, HALVES_FROM = 5, 20  # parts that are held out one after the other; runs from which two are enough
 
 
 @dataclass
@@ -95,60 +84,47 @@ class Population:
         self.scale_ = Scale.fit(np.concatenate(runs))
         scaled = [self._scaled(run) for run in runs]
         self.groups_ = tuple(sorted({str(g) for group in groups for g in np.unique(group)}))
-        asked = self._learn(scaled, groups)
+        asked, held_out = self._learn(scaled, groups, parts_of(len(scaled)))
         kept = np.array([own.p_value(new=False) for own in asked]) * len(runs) > OUTLYING
+        if (~kept).sum() > max(MOST_OUTLYING * len(runs), 1.0):
+            kept[:] = True  # so many are how good runs differ
         self.outlying_ = [name for name, good in zip(names, kept, strict=True) if not good]
+        far: list[AskedRun] = []
         if self.outlying_ and kept.sum() >= FEWEST_RUNS:
             chosen = np.flatnonzero(kept)
-            asked = self._learn([scaled[k] for k in chosen], [groups[k] for k in chosen])
+            asked, _ = self._learn([scaled[k] for k in chosen], [groups[k] for k in chosen])
             far = [self._ask(scaled[k], groups[k]) for k in np.flatnonzero(~kept)]
-        else:
-            far = []
-        many = len(asked) > MANY_RUNS
-        self.calibration_ = calibrated(asked[1::2] + far) if many else self._calibrated_by_parts(scaled, groups)
+            held_out = [held_out[k] for k in chosen] if held_out else []
+        good = held_out or (asked[1::2] if len(asked) > MANY_RUNS else [])
+        self.calibration_ = AmongGood.fit(good, far) if good else None
         return self
 
-    def _calibrated_by_parts(self, scaled: list[Floats], groups: list[Array]) -> RunCalibration | None:
-        """Return how small p-values good runs have by what is learned of others: fifths are held out of few, for
-        half of them knows too little of how runs differ, else halves. None for too few."""
-        found: list[AskedRun] = []
-        parts = FIFTHS if len(scaled) < HALVES_FROM else 2
-        for part in range(parts if len(scaled) >= 2 * FEWEST_RUNS else 0):
-            other, learned = replace(self), [k for k in range(len(scaled)) if k % parts != part]
-            other.groups_ = self.groups_
-            try:
-                other._learn([scaled[k] for k in learned], [groups[k] for k in learned])
-            except SchemaError:
-                return None  # no more can be learned from a part of the events
-            found += [other._ask(*run) for run in zip(scaled[part::parts], groups[part::parts], strict=True)]
-        return calibrated(found) if found else None
-
-    def _learn(self, scaled: list[Floats], groups: list[Array]) -> list[AskedRun]:
+    def _learn(
+        self, scaled: list[Floats], groups: list[Array], parts: int = 0
+    ) -> tuple[list[AskedRun], list[AskedRun]]:
         """Fit the views and the shares of groups and missing values on scaled runs (n, column); return what is said of
-        each. Raises SchemaError where no view has enough events."""
+        each, and by what is learned of others where they are held out in so many parts.
+
+        Raises SchemaError where no view has enough events.
+        """
         self.runs_ = len(scaled)
-        shares: list[Share] = []
-        for name in self.groups_:
-            own = [run[group == name] for run, group in zip(scaled, groups, strict=True)]
-            known = np.isfinite(np.concatenate(own)).mean(axis=0) > 0.5 if sum(map(len, own)) else np.zeros(0, bool)
-            columns = np.flatnonzero(known)
-            if len(columns):
-                parts = [columns[part] for part in dependent_columns(np.concatenate(own)[:, columns])]
-                shares += [(name, part, [run[:, part] for run in own], self.seed) for part in parts]
-        found: dict[int, Learned] = {}
-        # Another process takes seconds to begin.
-        processes = processes_allowed() if len(shares) >= FEWEST_TO_SHARE else 1
-        for number, learned in as_done(Work(learner), shares, processes):
-            found[number] = learned
-            report_progress(f"learn {len(found)} of {len(shares)} sets of columns", len(found) / len(shares))
-        known = [(view, asked) for _, (view, asked) in sorted(found.items()) if view is not None]
-        self.views_ = [view for view, _ in known]
+        share = Share("", np.empty(0, int), [], self.seed, parts)
+        found = learned(shares_of(scaled, groups, self.groups_, share))
+        self.views_ = [one.view for one in found if one.view is not None]
         if not self.views_:
             raise SchemaError("the good runs hold too few events to learn a density from: give more or longer runs")
         kinds = [self._kinds(run, group) for run, group in zip(scaled, groups, strict=True)]
-        self.kinds_ = _with_rare(FamilyOfTests.fit(kinds, np.random.default_rng(self.seed)), sum(map(len, kinds)))
-        views = zip(*(asked for _, asked in known), strict=True)
-        return [self._asked(list(own), kind) for own, kind in zip(views, kinds, strict=True)]
+        held_out: dict[int, AskedRun] = {}
+        for part in range(parts):
+            self.kinds_ = self._usual_kinds([own for k, own in enumerate(kinds) if k % parts != part])
+            for k in range(part, len(kinds), parts):
+                held_out[k] = self._asked([one.held_out[k] for one in found], kinds[k])
+        self.kinds_ = self._usual_kinds(kinds)
+        asked = [self._asked([one.asked[k] for one in found], own) for k, own in enumerate(kinds)]
+        return asked, [own for _, own in sorted(held_out.items(), key=lambda item: item[0])]
+
+    def _usual_kinds(self, kinds: list[Floats]) -> FamilyOfTests:
+        return _with_rare(FamilyOfTests.fit(kinds, np.random.default_rng(self.seed)), sum(map(len, kinds)))
 
     def score(self, batch: Batch) -> Scores:
         """Return -log10 of the p-value (n, 1) of each run; NaN for a run of fewer than `fewest` events."""
@@ -206,7 +182,7 @@ class Population:
             scorer.groups_, scorer.outlying_ = tuple(learned["groups"]), list(learned["outlying"])
             scorer.runs_ = int(learned.get("runs", 0))
             known = learned.get("calibration")
-            scorer.calibration_ = None if known is None else RunCalibration.from_dict(known)
+            scorer.calibration_ = None if known is None else AmongGood.from_dict(known)
             scorer.views_ = [
                 EventView.from_arrays(f"view{k}.", group, arrays) for k, group in enumerate(learned["views"])
             ]
@@ -219,8 +195,9 @@ class Population:
         """Return the p-value of a run, by as many good runs as there are."""
         if not self.runs_:
             return asked.p_value()  # of a model of before
-        p_value = of_few_runs(asked.p_value(), self.runs_)
-        return p_value if self.calibration_ is None else max(p_value, among_good(asked, self.calibration_))
+        if self.calibration_ is None:
+            return of_few_runs(asked.p_value(), self.runs_)
+        return self.calibration_.p_value(asked, self.runs_)
 
     def _all(self, batch: Batch) -> list[AskedRun | None]:
         """Return the p-values of each run, None where it has too few events."""

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
 from typing import NamedTuple, Self
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 from lynkeus.core import Array, Floats
 from lynkeus.files.arrays import arrays_of, part_of
 from lynkeus.scorers.population.changes import MOST_EVENTS as MOST_FITTED
 from lynkeus.scorers.population.changes import Compared, Hypothesis, hypotheses
+from lynkeus.scorers.population.columns import FEWEST_TO_FIT, complete_events
 from lynkeus.scorers.population.density import Density
 from lynkeus.scorers.population.gaussians import log_sum
+from lynkeus.scorers.population.low_density import LowDensityTest
 from lynkeus.scorers.population.new_population import GoodEvents, Samples, likeliest
 from lynkeus.scorers.population.questions import (
     DRAWS_OF_GAINS,
@@ -25,20 +25,12 @@ from lynkeus.scorers.population.questions import (
     SIZES_OF_GAINS,
     FamilyOfTests,
     Gains,
-    LowDensityTest,
     near_the_median,
     share_numbers,
     shift_numbers,
 )
 from lynkeus.transforms.mixture import Mixture
 
-RANKED, RANKED_LEAST, RANKED_CELLS = 20_000, 4000, 800_000  # events by which dependence is judged, and their values
-CELLS = 8  # of each column, equally full
-DEPENDENT = 0.01  # mutual information in nats from which two columns belong together
-NOT_GIVEN = 0.02  # of the variance of a column that others must leave open
-MOST_TOGETHER = 6  # columns of one density
-MANY_RUNS = 40  # of which every other one knows how small p-values of good runs are
-FEWEST_TO_FIT = 200  # events of a view, of all good runs together
 QUESTIONS = 4  # p-values of a view
 ANSWERS = (("shifted",), ("gone", "new"), ("new",), ("new",))  # kinds of hypotheses, question by question
 AS_ODD = 100.0  # ratio to the smallest p-value up to which a question is as loud
@@ -75,12 +67,15 @@ class EventView:
     gains: Gains | None = None
 
     @classmethod
-    def fit(cls, group: str, columns: Array, runs: Sequence[Floats], seed: int) -> Self | None:
+    def fit(
+        cls, group: str, columns: Array, runs: Sequence[Floats], seed: int, whole: EventView | None = None
+    ) -> Self | None:
         """Learn the density from every other run and its tests from the others; None where there are too few events.
 
-        `runs`: (n, column) scaled, all columns, complete or not.
+        `runs`: (n, column) scaled, all columns, complete or not; `whole`: the view of more runs, of which these are a
+        part: what takes long and depends on few of them is taken from it.
         """
-        complete = [_complete(run[:, columns]) for run in runs]
+        complete = [complete_events(run[:, columns]) for run in runs]
         if len(complete) < 4:
             pooled = np.concatenate(complete)
             complete = [pooled[k::4] for k in range(4)]
@@ -101,15 +96,18 @@ class EventView:
         others = [density.points(run[:MOST_EVENTS]) for run in complete[::2] if len(run)]
         their_parts = [density.log_parts(run) for run in others]
         their_shifts = [shift_numbers(density, run, own) for run, own in zip(others, their_parts, strict=True)]
-        shift = FamilyOfTests.fit(shifts, rng, their_shifts)
-        share = FamilyOfTests.fit(shares, rng, [share_numbers(branches, own) for own in their_parts])
-        strange = LowDensityTest.fit([log_sum(own) for own in parts], rng)
+        known = (None, None, None) if whole is None else (whole.shift, whole.share, whole.strange)
+        shift = FamilyOfTests.fit(shifts, rng, their_shifts, known[0])
+        share = FamilyOfTests.fit(shares, rng, [share_numbers(branches, own) for own in their_parts], known[1])
+        strange = LowDensityTest.fit([log_sum(own) for own in parts], rng, known[2])
         beside, drawn = (judge[::2], slice(1, None, 2)) if len(judge) >= 8 else (judge, slice(None))
         pooled = np.concatenate(beside)
         good = pooled[rng.choice(len(pooled), min(len(pooled), GOOD_KEPT), replace=False)]
         view = cls(group, columns, density, shift, share, strange, good)
         if len(columns) == 1:
             return view
+        if whole is not None:
+            return replace(view, gains=whole.gains)
         usual = LONGER * float(np.median([len(run) for run in judge]))  # longer runs are asked in part
         most = max(SIZES_OF_GAINS[0], min(sum(map(len, judge[drawn])) // 2, usual))
         sizes = [size for size in SIZES_OF_GAINS if size <= most]
@@ -143,7 +141,7 @@ class EventView:
     def ask(self, scaled: Floats, briefly: bool = False) -> Asked | None:
         """Return the p-values of the events (n, column) of a run; None where there are none. `briefly`: that of a new
         population is not asked for."""
-        events = _complete(scaled[:, self.columns])
+        events = complete_events(scaled[:, self.columns])
         if not len(events):
             return None
         points = self.density.points(events)
@@ -171,7 +169,7 @@ class EventView:
     def ranked_hypotheses(self, scaled: Floats, asked: Asked) -> list[Hypothesis]:
         """Return the hypotheses of what changed, first those of the kinds whose test has nearly the smallest p-value,
         then by likelihood."""
-        events = _complete(scaled[:, self.columns])
+        events = complete_events(scaled[:, self.columns])
         strange = log_sum(self.density.log_parts(self.density.points(events))) < asked.level
         rng = np.random.default_rng((SEEDS, len(events)))
         found = hypotheses(self.density, Compared(events, strange, self.good), rng)
@@ -189,101 +187,3 @@ class EventView:
         """Rebuild the view of a group from the arrays of `to_arrays`."""
         density = part_of(Density, arrays, f"{name}density.", mixture=part_of(Mixture, arrays, name))
         return part_of(cls, arrays, name, group=group, density=density)
-
-
-Share = tuple[str, Array, list[Floats], int]  # group, columns, these columns of each run, seed
-
-
-Learned = tuple[EventView | None, list[Asked | None]]  # a view, and what it says of each run, new populations aside
-
-
-def learner() -> Callable[[Share], Learned]:
-    """Return what learns one view, here or in another process."""
-    return _learned_view
-
-
-def _learned_view(share: Share) -> Learned:
-    group, columns, runs, seed = share
-    view = EventView.fit(group, np.arange(len(columns)), runs, seed)
-    if view is None:
-        return None, []
-    # Whether there is a new population takes longest to say: it is asked of runs by which others will be judged.
-    many = len(runs) > MANY_RUNS
-    return replace(view, columns=columns), [view.ask(run, briefly=not (many and k % 2)) for k, run in enumerate(runs)]
-
-
-def _complete(events: Floats) -> Floats:
-    """Return the events without a missing value."""
-    complete = np.isfinite(events).all(axis=1)
-    return events if complete.all() else events[complete]
-
-
-def dependent_columns(scaled: Floats) -> list[Array]:
-    """Return groups of columns (indices) that depend on each other by their mutual information, at most MOST_TOGETHER
-    in each.
-
-    A column that does not depend on the others is alone: no population shows better with it than in its own density. So
-    is one that the others of a group give (an area before and after its correction).
-    """
-    columns = scaled.shape[1]
-    known = _complete(scaled)[: int(np.clip(RANKED_CELLS / columns, RANKED_LEAST, RANKED))]
-    if columns == 1 or len(known) < FEWEST_TO_FIT:
-        return [np.array([k]) for k in range(columns)]
-    own, given = _not_given(known)
-    cells = np.stack([_cell(known[:, k]) for k in own])
-    distance = np.exp(-np.maximum(_information(cells), 0.0) / DEPENDENT)
-    distance = 0.5 * (distance + distance.T)  # but for rounding it is that
-    np.fill_diagonal(distance, 0.0)
-    parts = [np.array([k]) for k in own]
-    tree = linkage(squareform(distance), "single") if len(own) > 1 else np.empty((0, 4))
-    for most in np.geomspace(np.exp(-1.0), 1e-12, 40) if len(own) > 1 else ():
-        part = fcluster(tree, most, "distance")
-        if np.bincount(part).max() <= MOST_TOGETHER:
-            parts = [np.sort(own[part == p]) for p in np.unique(part)]
-            break
-    return [*parts, *(np.array([k]) for k in given)]
-
-
-def _not_given(known: Floats) -> tuple[Array, Array]:
-    """Return the columns that no linear combination of others gives, and those that one does; of such a set the one
-    with the sharpest peaks stays."""
-    order = sorted(range(known.shape[1]), key=lambda k: _entropy(known[:, k]))
-    own: list[int] = []
-    basis = np.empty((known.shape[1] + 1, len(known)))  # orthonormal rows, of a constant and the columns that stay
-    basis[0] = 1.0 / np.sqrt(len(known))
-    for k in order:
-        column, others = known[:, k], basis[: len(own) + 1]
-        left = column - others.T @ (others @ column)
-        left -= others.T @ (others @ left)  # what rounding has left of them
-        if left.var() > NOT_GIVEN * column.var():
-            basis[len(own) + 1] = left / np.linalg.norm(left)
-            own.append(k)
-    return np.array(sorted(own)), np.array(sorted(set(order) - set(own)), int)
-
-
-def _entropy(column: Floats) -> float:
-    """Return the Shannon entropy (nats) of a column in 100 bins over its range without tails; it is low where there are
-    peaks."""
-    low, high = np.quantile(column, [0.01, 0.99])
-    share = np.histogram(column, 100, (low, high if high > low else low + 1.0))[0] / len(column)
-    return float(-(share[share > 0] * np.log(share[share > 0])).sum())
-
-
-def _cell(column: Floats) -> Array:
-    """Return the class (n,) of each value: which of CELLS ranges of equally many events it is in."""
-    return np.searchsorted(np.quantile(column, np.arange(1, CELLS) / CELLS), column)
-
-
-def _information(cells: Array) -> Floats:
-    """Return the mutual information (c, c) in nats of columns of classes (c, n), less what chance gives (Miller &
-    Madow 1955)."""
-    columns, n = cells.shape
-    which = np.zeros((n, columns, CELLS), np.float32)
-    which[np.arange(n)[:, None], np.arange(columns), cells.T] = 1.0
-    flat = which.reshape(n, -1)
-    joint = (flat.T @ flat).reshape(columns, CELLS, columns, CELLS).swapaxes(1, 2) / n
-    own = np.einsum("iiaa->ia", joint)
-    outer = np.maximum(own[:, None, :, None] * own[None, :, None, :], 1e-12)
-    term = joint * np.log(np.maximum(joint, 1e-12) / outer)
-    found: Floats = term.sum(axis=(2, 3)).astype(float) - (CELLS - 1) ** 2 / (2 * n)
-    return found

@@ -59,6 +59,8 @@ class ImageSource:
     none can be read.
     """
 
+    array: str = ""  # in their one file that holds them, see `FrameSource`
+
     def __init__(
         self,
         path: str | Path,

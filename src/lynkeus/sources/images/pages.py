@@ -29,6 +29,12 @@ def file_and_page(name: str) -> tuple[str, int]:
     return name, 0
 
 
+def file_and_frame(name: str) -> tuple[str, int]:
+    """Return the path of the file that a picture of an array is in, and its number, from 0 on."""
+    file, _, number = name.rpartition("#")
+    return file, int(number) - 1 if number.isdecimal() else 0
+
+
 def _names(folder: Path, file: str) -> list[str]:
     if PurePosixPath(file).suffix.lower() not in PAGED:
         return [file]

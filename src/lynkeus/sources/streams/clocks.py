@@ -13,6 +13,7 @@ from lynkeus.sources.streams.update import Update
 NS = 1_000_000_000
 FIRST_NS = 631_152_000 * NS  # 1990, before which EPICS knows no time
 FUTURE_S = 86_400.0  # a stamp further ahead of this machine's clock is no time
+TOGETHER_S = 5.0  # jumps within this are of one clock
 JUMP_S = 2.0  # a clock that moves by more, less what has passed, has jumped
 
 
@@ -30,7 +31,11 @@ class Clocks:
         self.arrived_ns = [0] * len(names)
         self.zero: set[int] = set()
         self.far: set[int] = set()
-        self.jumps = 0
+        self._together: tuple[int, int, int] = (
+            0,
+            0,
+            0,
+        )  # when and by how much a clock jumped last, and how many with it
         self.believed = False  # times of a recording are what they are, however fast it is played back
         self._wall_ns = time.time_ns() - time.monotonic_ns()
 
@@ -54,7 +59,7 @@ class Clocks:
             # A burst after a stall arrives at once but is stamped evenly: no jump.
             even = 0 <= step <= max(5 * usual_ns, NS)
             if not even and abs(step - passed) > JUMP_S * NS:
-                self._jump(k, step - passed)
+                self._jump(k, step - passed, update.arrived_ns)
         self.last_ns[k], self.arrived_ns[k] = stamp, update.arrived_ns
         return stamp + self.shift_ns[k]
 
@@ -63,15 +68,21 @@ class Clocks:
             seen.add(k)
             self.tell(f"{self.names[k]} {says}")
 
-    def _jump(self, k: int, by_ns: int) -> None:
-        self.jumps += 1
+    def _jump(self, k: int, by_ns: int, now_ns: int) -> None:
         self.shift_ns[k] -= by_ns
-        if abs(self.shift_ns[k]) <= JUMP_S * NS:
+        back = abs(self.shift_ns[k]) <= JUMP_S * NS
+        if back:
             self.shift_ns[k] = 0
-            self.tell(f"the clock of {self.names[k]} jumped by {by_ns / NS:+.3g} s, back to where it was")
-        else:
-            moved = f"its times are moved by {self.shift_ns[k] / NS:+.3g} s, so that they go on"
-            self.tell(f"the clock of {self.names[k]} jumped by {by_ns / NS:+.3g} s; {moved}")
+        at_ns, other_ns, many = self._together
+        alike = abs(now_ns - at_ns) < TOGETHER_S * NS and abs(by_ns - other_ns) < JUMP_S * NS
+        self._together = (now_ns, by_ns, many + 1 if alike else 1)
+        if alike:
+            if many == 1:  # thousands of channels may have one clock
+                self.tell("the clocks of other channels jumped with it, and are treated alike")
+            return
+        moved = f"its times are moved by {self.shift_ns[k] / NS:+.3g} s, so that they go on"
+        what = f"the clock of {self.names[k]} jumped by {by_ns / NS:+.3g} s"
+        self.tell(f"{what}, back to where it was" if back else f"{what}; {moved}")
 
     def align(self, offsets_ns: dict[int, float], tolerance_ns: float) -> None:
         """Move clocks that are further from the middle one than `tolerance_ns`; `offsets_ns`: stamp less arrival."""

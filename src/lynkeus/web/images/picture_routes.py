@@ -87,14 +87,14 @@ def image_of(scans: ScoredImages, number: int) -> ScoredImage:
 
 def file_of(one: ScoredImage) -> pictures.Shot:
     """Raises SourceError where it is not in the folder of images."""
-    return pictures.shot(one.source.images, one.file, one.source.rule)
+    return pictures.shot(one.source.images, one.file, one.source.rule, one.source.array)
 
 
 def good_file_of(one: ScoredImage, patch: GoodPatch) -> pictures.Shot:
     """Raises SourceError where it is not in the folder that the model was fitted on."""
     if one.source.normals is None:
         raise SourceError("the folder of the good images is not known: fit and score again")
-    return pictures.shot(one.source.normals, patch.file, one.source.rule)
+    return pictures.shot(one.source.normals, patch.file, one.source.rule, one.source.normals_array)
 
 
 def _spot(scans: ScoredImages, number: int, spot: int) -> tuple[ScoredImage, StoredSpot]:

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from lynkeus.core.errors import SourceError
 from lynkeus.sources.images.files import FORMATS, is_deep
-from lynkeus.sources.images.pages import file_and_page
+from lynkeus.sources.images.pages import file_and_frame, file_and_page
 from lynkeus.sources.images.pixel_rule import PixelRule
 
 THUMBNAIL = (224, 192)  # pixels, at most; shown at half that on a dense screen
@@ -36,11 +36,12 @@ class Picture(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """Where a picture is, a page of a file, and how its pixels become 8 bits."""
+    """Where a picture is, a page of a file or a row of its `array`, and how its pixels become 8 bits."""
 
     path: Path
     page: int = 0
     rule: PixelRule = PixelRule()
+    array: str = ""
 
     @property
     def changed_ns(self) -> int:
@@ -48,10 +49,11 @@ class Shot(NamedTuple):
         return self.path.stat().st_mtime_ns
 
 
-def shot(folder: Path, name: str, rule: PixelRule) -> Shot:
-    """Return the picture of a folder that scores call by `name`. Raises SourceError for a file outside of it."""
-    file, page = file_and_page(name)
-    return Shot(inside(folder, file), page, rule)
+def shot(folder: Path, name: str, rule: PixelRule, array: str = "") -> Shot:
+    """Return the picture of a folder that scores call by `name`, of an `array` in an HDF5 or NumPy file where there is
+    one. Raises SourceError for a file outside of the folder."""
+    file, page = file_and_frame(name) if array else file_and_page(name)
+    return Shot(inside(folder, file), page, rule, array)
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -163,6 +165,9 @@ def _overlay(path: Path, _mtime_ns: int) -> bytes:
 @contextmanager
 def _opened(shot: Shot) -> Iterator[Image.Image]:
     """An image, at most as many at once as there are cores. Raises SourceError where it cannot be decoded."""
+    if shot.array:
+        yield _frame(shot)
+        return
     try:
         with _decoding, Image.open(shot.path, formats=FORMATS) as image:
             if shot.page:
@@ -170,6 +175,18 @@ def _opened(shot: Shot) -> Iterator[Image.Image]:
             yield image
     except (OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise SourceError(f"{shot.path.name} cannot be decoded: {error}") from error
+
+
+def _frame(shot: Shot) -> Image.Image:
+    """A picture of an array, in 8 bits as it was scored."""
+    from lynkeus.sources.images.frames import FrameSource  # what reads HDF5 is imported where there is such a file
+
+    try:
+        frames = FrameSource(shot.path, shot.array, rule=shot.rule)
+        with _decoding:
+            return frames.picture(shot.page)[0]
+    except (SourceError, IndexError) as error:
+        raise SourceError(f"{shot.path.name}#{shot.page + 1} of {shot.array} cannot be read: {error}") from error
 
 
 def _eight_bit(image: Image.Image, rule: PixelRule) -> Image.Image:

@@ -22,7 +22,8 @@ SCORES = TEXTS | {"anomaly", "p_value"} | {f"spot{k}_{field}" for k in range(1, 
 class ScoresFile:
     """What a scores file says of itself: where images, maps, and the good images learned from lie, which columns are
     position and time ("": none); `title` of its images where metadata gives none ("": the name of the file); the `rule`
-    by which their pixels became 8 bits."""
+    by which their pixels became 8 bits; `array`, `normals_array`: of pictures in an HDF5 or NumPy file, which one holds
+    them ("": each is a file, or a page of one)."""
 
     path: Path
     images: Path
@@ -32,6 +33,8 @@ class ScoresFile:
     time: str = ""
     title: str = ""
     rule: PixelRule = BEFORE
+    array: str = ""
+    normals_array: str = ""
 
 
 def files_of(given: Path) -> list[Path]:
@@ -59,7 +62,8 @@ def read_scores(path: Path) -> tuple[ScoresFile, pa.Table]:
         maps, normals = (Path(said[name]) if said.get(name) else None for name in ("maps", "normals"))
         position, time = (said.get(name) or "" for name in ("position", "time"))
         rule = PixelRule.from_dict(said.get("pixels"))
-        source = ScoresFile(path, Path(said["images"]), maps, normals, position, time, rule=rule)
+        array, good = (str(said.get(name) or "") for name in ("array", "normals_array"))
+        source = ScoresFile(path, Path(said["images"]), maps, normals, position, time, "", rule, array, good)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceError(f"{path}: its metadata 'lynkeus' cannot be read ({error}); score the images again") from error
     if not table.num_rows:

@@ -58,8 +58,9 @@ def _part(records: Sequence[ImageRecord]) -> Part:
         position, time = (one.about.get(name, "") for name in ("position", "time"))
         rule = PixelRule.from_dict(one.about.get("pixels"))
         title = f"{one.model}: {Path(one.images).name}"
+        array, good = (str(one.about.get(name) or "") for name in ("array", "normals_array"))
         sources[one.model, one.images] = ScoresFile(
-            Path(title), Path(one.images), maps, normals, position, time, title, rule
+            Path(title), Path(one.images), maps, normals, position, time, title, rule, array, good
         )
     place = {key: number for number, key in enumerate(sources)}
     rows = [{**UNSCORED, **one.row} for one in records]
