@@ -25,6 +25,7 @@ CONTRACT = {
     "search": {"-o", "--unblind"},
     "scale-factors": {"--output-class", "-o"},
     "write-check": {"--language", "-o"},
+    "logbook": {"-n", "--store", "-o"},
     "run": {"--store"},
     "status": {"--store"},
 }

@@ -40,9 +40,9 @@ CASES = [
 ELSEWHERE = sorted(
     name
     for name, scorer in SCORERS.items()
-    if not {"histogram", "cloud", "hit"} & set(about_of(scorer).kinds)
+    if not {"histogram", "cloud", "hit", "text"} & set(about_of(scorer).kinds)
     and name not in dict(CASES)
-    and name not in NOT_OF_ANOMALIES  # test_taggers, tests/commission/test_explained, tests/scorers/regression
+    and name not in NOT_OF_ANOMALIES  # tests of their own: test_taggers, of text, regression, ...
 )
 NAMES = tuple(f"BPM.{number}/x" for number in range(CHANNELS))
 

@@ -12,6 +12,7 @@ import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
 from lynkeus.cli import stores
 from lynkeus.cli.jet_options import ScaleFactorOptions
+from lynkeus.cli.logbook import LogbookOptions, ask_logbook
 from lynkeus.cli.of_pads import pads_app
 from lynkeus.cli.options import (
     BundleOptions,
@@ -112,6 +113,13 @@ def write_check(options: WriteCheckOptions) -> None:
 
 
 @app.command()
+@takes(LogbookOptions)
+def logbook(options: LogbookOptions) -> None:
+    """Find what a logbook says of the like of a text or of open alarms; with -o which entries are first reports."""
+    ask_logbook(options)
+
+
+@app.command()
 @takes(ReportOptions)
 def report(options: ReportOptions) -> None:
     """Judge one run and write its page as one file: all plots beside good runs, what changed, and why."""
@@ -196,7 +204,7 @@ def latent(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder; beside the scores the pages show it")],
     meta: MetaTable = None,
 ) -> None:
-    """Maps of what a model sees in images: t-SNE, UMAP and PCA, and how pure their clusters are by every metadata."""
+    """Maps of what a model sees in images or texts: t-SNE, UMAP, PCA, and how pure clusters are by every metadata."""
     from lynkeus.cli.images import write_latent_maps
 
     write_latent_maps(model, data, output, meta)

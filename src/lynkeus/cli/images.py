@@ -1,4 +1,4 @@
-"""What the commands do with folders of images."""
+"""What the commands do with folders of images, and with maps of what a model sees."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lynkeus.cli.options import BundleOptions, images_for, screen
+from lynkeus.cli.options import BundleOptions, images_for, open_as_fitted, screen
 from lynkeus.cli.passes import Passes
 from lynkeus.core import Array, SettingsError
 from lynkeus.core.extras import needing
@@ -53,19 +53,24 @@ def write_any_bundle(options: BundleOptions) -> None:
 
 
 def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) -> None:
-    """Features of images by a model that has them, as maps and as numbers."""
+    """Features of images or texts by a model that has them, as maps and as numbers."""
     from lynkeus.fitting.fitted import Fitted
-    from lynkeus.scans.latent import write_latent
+    from lynkeus.scans.latent import FILE, write_latent
 
     fitted = Fitted.load(model)
     if not hasattr(fitted.scorer, "features"):
         raise SettingsError(
-            f"the scorer {fitted.name} has no features of whole images; fit one that has (such as inspect)"
+            f"the scorer {fitted.name} has no features of whole images or texts; fit one that has (such as inspect, or "
+            "unusual_text)"
         )
-    source = images_for(fitted, data, meta)
+    texts = fitted.view.schema.kind == "text"
+    source = open_as_fitted(fitted, data, None) if texts else images_for(fitted, data, meta)
     with passes_bar(screen, "latent") as bar:
         parts = [(fitted.scorer.features(batch), batch.meta) for batch in Passes(source, bar)]
-    found = write_latent(np.concatenate([part for part, _ in parts]), _joined([m for _, m in parts]), output)
+    features, known = np.concatenate([part for part, _ in parts]), _joined([m for _, m in parts])
+    if texts:  # a text has no file of its own
+        known[FILE] = known.get("name", np.array([f"row {k}" for k in range(len(features))]))
+    found = write_latent(features, known, output)
     say(
         screen, [*getattr(source, "messages", ()), *(one.line() for one in found), f"{output / 'latent.png'}: the maps"]
     )

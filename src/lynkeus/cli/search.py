@@ -29,6 +29,11 @@ def search_plan(options: SearchOptions) -> None:
 
     if options.output.is_file():
         raise SettingsError(f"{options.output}: is a file; a search is written into a folder: choose another -o")
+    if options.plan.suffix == ".json":
+        _published(options)
+        return
+    if options.patch or options.toys is not None:
+        raise SettingsError("--patch and --toys are of a published workspace (.json); a plan says toys = NUMBER itself")
     plan = read_plan(options.plan)
     with passes_bar(screen, "search") as bar, warnings.catch_warnings(), use_session(Session(report=bar.train)), \
             reporting(bar.step):  # fmt: skip
@@ -37,6 +42,29 @@ def search_plan(options: SearchOptions) -> None:
         bar.step("page", 0.95)
         written = write_search(found, options.output)
     say(screen, [*found.messages, *_lines(found), *written])
+
+
+def _published(options: SearchOptions) -> None:
+    """Limits of a likelihood that somebody else wrote."""
+    from lynkeus.searches.published import likelihoods
+    from lynkeus.searches.report.tables import write_tables
+
+    if options.unblind:
+        raise SettingsError("--unblind: a published workspace holds its data; nothing is blind in it: leave it out")
+    with passes_bar(screen, "search") as bar, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pyhf, which says of each backend that it is slow
+        rows = likelihoods(options.plan, options.patch or (), options.toys or 0, bar.step)
+    write_tables({"limits": rows}, options.output)
+    lines = [
+        f"{row['name']}: limit on the strength {row['limit_observed']:.4g} seen, {row['expected']:.4g} expected "
+        f"({row['minus_1']:.4g} to {row['plus_1']:.4g}); CLs at strength 1 {row['cls']:.5f}"
+        for row in rows[:SHOWN]
+    ]
+    lines += [f"... and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+    few = [row["name"] for row in rows if row["few_events"]]
+    if few and not options.toys:
+        lines.append(f"fewer than 5 events are expected where it counts ({few[0]}): --toys 1000 counts instead")
+    say(screen, [*lines, f"{options.output / 'limits.csv'}, limits.parquet: all numbers"])
 
 
 def _lines(found: Search) -> list[str]:

@@ -31,6 +31,9 @@ class ServeOptions:
     apply: Annotated[
         bool, typer.Option("--apply", help="Failed tasks: sure advice is taken; without, only noted as a dry run")
     ] = False
+    logbook: Annotated[
+        str | None, typer.Option(help="Logbook beside alarms: file of elog, JSON lines, CSV; folder; database")
+    ] = None
     site: SiteFile = None
 
 
@@ -40,10 +43,10 @@ def serve_pages(options: ServeOptions) -> None:
     from lynkeus.web.app import serve
     from lynkeus.web.site import Tables, Words
 
-    given = {name: getattr(options, name) for name in ("store", "host", "port", "token_file", "reports")}
+    given = {name: getattr(options, name) for name in ("store", "host", "port", "token_file", "reports", "logbook")}
     facts = SiteSettings.read(options.site).replaced(**given)
     shown = Path(facts.reports) if facts.reports else None
-    tables = Tables(tuple(options.scans or ()), options.pads, _advising(options))
+    tables = Tables(tuple(options.scans or ()), options.pads, _advising(options), facts.logbook)
     serve(facts.store, facts.host, facts.port, facts.token, shown, tables, Words(facts.call, facts.outputs))
 
 

@@ -38,7 +38,7 @@ def status(store: StoreUrl = None, site: SiteFile = None) -> None:
     from lynkeus.monitor.service.records import service_of, supervised
     from lynkeus.monitor.store import Store
 
-    with contextlib.closing(Store(_url(store, site))) as kept:
+    with contextlib.closing(Store(url_of(store, site))) as kept:
         by_service, (service, alive) = supervised(kept), service_of(kept)
         sources = conditions(kept)
         known = kept.monitors()
@@ -67,7 +67,7 @@ def prune(
     from lynkeus.monitor.store import Store
 
     kept_ns = _seconds(keep) * NS
-    with contextlib.closing(Store(_url(store, site))) as kept:
+    with contextlib.closing(Store(url_of(store, site))) as kept:
         for pulse in kept.monitors():
             if pulse.last_end_ns is None:
                 continue
@@ -97,7 +97,8 @@ def _source(condition: dict[str, Any] | None, pulse: Pulse) -> str:
     return f", source: {in_words(condition)}"
 
 
-def _url(store: str | None, site: Path | None) -> str:
+def url_of(store: str | None, site: Path | None) -> str:
+    """Return the address of a store, as given or of the site. Raises SettingsError where there is none."""
     from lynkeus.core import SettingsError
     from lynkeus.monitor.site import SiteSettings
 

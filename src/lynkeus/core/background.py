@@ -121,7 +121,7 @@ def _chance(odds: Floats) -> Floats:
 def log_odds(probability: npt.NDArray[np.floating[Any]]) -> Floats:
     """Return log(p / (1 - p)), finite also where a probability is 0 or 1."""
     near = np.clip(np.asarray(probability, float), NEAR, 1.0 - NEAR)
-    odds: Floats = np.log(near) - np.log1p(-near)
+    odds: Floats = np.log(near) - np.log(1.0 - near)  # 1 - near is as exact as near, and log faster than log1p
     return odds
 
 

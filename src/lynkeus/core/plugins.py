@@ -66,6 +66,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "regression": "lynkeus.scorers.regression.scorer:Regression [learn]",
         "advisor": "lynkeus.scorers.advisor.scorer:Advisor",
         "text": "lynkeus.scorers.texts.scorer:Text",
+        "unusual_text": "lynkeus.scorers.texts.unusual:UnusualText",
         "tau_graph": "lynkeus.scorers.taggers.taus.scorer:TauGraphTagger [learn]",
         "deep_tau": "lynkeus.scorers.taggers.taus.scorer:DeepTauTagger [learn]",
         "hit_filter": "lynkeus.scorers.hits.hit_filter:HitFilter [learn]",
@@ -124,6 +125,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "tpc_pads": "lynkeus.studies.tpc_pads.study:tpc_pads",
         "hit_filter": "lynkeus.studies.hit_filter.study:hit_filter [learn]",
         "one_lepton": "lynkeus.studies.one_lepton.study:one_lepton [learn]",
+        "workflow_recovery": "lynkeus.studies.workflow_recovery.study:workflow_recovery",
+        "text_heads": "lynkeus.studies.text_heads.study:text_heads",
+        "logbook": "lynkeus.studies.logbook.study:logbook",
     },
 }
 

@@ -132,6 +132,30 @@ class Comparison:
             raise SettingsError(f"the comparison {self.name!r} has no case or no scorer in {empty or 'any part'}")
 
 
+Figures = Mapping[str, Mapping[str, float]]  # by row (a method), then by column
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A study of which everything is drawn, learned and measured anew for every one of its `seeds`.
+
+    `measure` gives for a seed the figures of each part (a table of the page) by name; `notes`: what is said above the
+    table of a part. Metrics are called part.row.column, the mean over seeds, with .low and .high, its 90 % interval.
+    """
+
+    name: str
+    question: str
+    measure: Callable[[int], Mapping[str, Figures]]
+    seeds: tuple[int, ...] = (1, 2, 3)
+    checks: tuple[Check, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+    data: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.seeds) < 2:
+            raise SettingsError(f"the study {self.name!r} has {len(self.seeds)} seeds; an interval needs two")
+
+
 @dataclass(frozen=True)
 class Against:
     """One question to taggers: jets of the class `signal` against those of `background`, at signal `efficiencies`.

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from safetensors.numpy import load_file, save
 
 from lynkeus.core import Array
-from lynkeus.files.whole import WholeParquet, disk_errors, replace_file
+from lynkeus.files.whole import WholeParquet, disk_errors, repeating, replace_file
 
 SUFFIX = ".parts"
 HEAD = "head.json"
@@ -87,7 +87,7 @@ class Parts:
     def _write(self, state: Mapping[str, Array]) -> None:
         held, self._held = pa.concat_tables(self._held), []
         sink = pa.BufferOutputStream()
-        pq.write_table(held, sink)
+        pq.write_table(held, sink, use_dictionary=repeating(held.schema))
         arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
         with disk_errors(self.output, SAYS, MEND):
             if not self.count:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from lynkeus.core import RunRecord, SettingsError, Source, SourceError
@@ -104,6 +105,7 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
     prepared = fitted.prepare(source)
     parts = Parts.open(settings.output, {"model": identity(model), "data": _data(source)})
     done = skip = parts.rows
+    new = 0
     start(fitted.scorer, parts.state)
     for batch in prepared:
         # Written before a kill: read again, since a window needs the rows before it, but not scored again.
@@ -113,13 +115,16 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
         batch, skip = batch[skip:] if skip else batch, 0
         scored = fitted.score_batch(batch)
         move_past(fitted.scorer, batch)
-        parts.add(columns(fitted, scored, parts.added), state_of(fitted.scorer))
+        table = columns(fitted, scored, parts.added)
+        new += int(np.count_nonzero(np.asarray(table.get("unknown", 0))))
+        parts.add(table, state_of(fitted.scorer))
     if not parts.added:
         raise SourceError("the data give not a single sample to score: check that they are longer than one window")
     silent = silent_of(prepared)
+    met = [f"{new} of {parts.added} samples hold codes or sites that {fitted.name} has not met"] if new else []
     return Written(
         parts.finish({"silent": ", ".join(silent)} if silent else {}, about_pads(fitted, model, source)),
-        messages=list(getattr(prepared, "messages", ())),
+        messages=[*getattr(prepared, "messages", ()), *met],
         done=done,
     )
 

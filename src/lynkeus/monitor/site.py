@@ -30,7 +30,8 @@ class SiteSettings:
     """`store`: URL; `name`, `title` of the monitor; `budget` as on the command line; `quiet_s`, `release_factor`: when
     an alarm closes; `place`: regular expression that reads the groups `position` (m), `line` and `plane` from the name
     of a channel ("": names say no place); `acknowledge`: what stood is listed until somebody has seen it; `replay`:
-    speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages; `call`: whom to call, `outputs`: what
+    speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages; `logbook`: what is
+    shown beside alarms; `call`: whom to call, `outputs`: what
     the outputs of the scorer are called here, as pages show them."""
 
     store: str = "sqlite:///lynkeus.db"
@@ -46,6 +47,7 @@ class SiteSettings:
     port: int = 8000
     token_file: str = ""
     reports: str = ""
+    logbook: str = ""
     call: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from lynkeus.commission.figures import COLOURS, MARKERS, SERIES, finished, save
 from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.files.whole import write_parquet
 
+FILE = "file"  # the column of what each sample is called
 FEATURES = "features"  # the space itself, before it is laid flat
 METHODS = ("pca", "tsne", "umap")
 MOST_IMAGES = 3000  # t-SNE and UMAP of so many take about a minute
@@ -27,7 +28,7 @@ COMPONENTS = 50  # that t-SNE and UMAP start from
 NEIGHBOURS = 15
 PERMUTATIONS = 199
 MOST_VALUES = 12  # of a column: with more it is no class
-COLOURED_BY = ("vendor", "treatment", "scan", "label")
+COLOURED_BY = ("vendor", "treatment", "scan", "label", "topic", "system", "severity", "language")
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _umap(components: Floats, seed: int) -> Floats:
 
 def _check(features: Floats, meta: Mapping[str, Array], methods: Sequence[str]) -> None:
     if features.ndim != 2 or len(features) < 20:
-        raise SettingsError(f"a latent map needs features (n, d) of 20 images or more, got {features.shape}")
+        raise SettingsError(f"a latent map needs features (n, d) of 20 images or texts or more, got {features.shape}")
     if not np.isfinite(features).all():
         raise SettingsError(f"the features of image {np.argmin(np.isfinite(features).all(axis=1))} are not finite")
     if "file" not in meta or any(len(column) != len(features) for column in meta.values()):

@@ -13,33 +13,31 @@ from scipy.special import log_ndtr
 
 from lynkeus.core import Floats, SettingsError
 from lynkeus.core.progress import ReportProgress, silent
+from lynkeus.searches.fits import Fits
 
 MIDDLE = 1.96  # root of the expected statistic at about the expected limit
 SPAN = (0.3, 0.5, 0.75, 1.35, 1.9, 2.8)  # of it, where the others are
-REFINED, PRECISION = 8, 1e-3
+REFINED, PRECISION = 8, 2e-4
 SIGMAS = (2.0, 1.0, 0.0, -1.0, -2.0)  # of the test statistic, for expected limits from low to high
 
 
 class Asymptotic:
-    """CLs of signal strengths from the statistic q~ of a `model` of pyhf on its `data`. `pyhf` has its backend set."""
+    """CLs of signal strengths from the statistic q~ of a `model` of pyhf, whose backend is NumPy, on its `data`."""
 
-    def __init__(self, pyhf: Any, model: Any, data: Any) -> None:
-        self.pyhf, self.model = pyhf, model
-        at = model.config.poi_index
-        self.bounds = [tuple(one) for one in model.config.suggested_bounds()]
-        self.bounds[at] = (0.0, max(self.bounds[at][1], 1e3))
-        self.start = list(model.config.suggested_init())
-        background, _ = self._conditional(0.0, data, self.start)
-        self.sets = [np.asarray(data, float), np.asarray(model.expected_data(list(background)), float)]
-        self.free = [self._free(one) for one in self.sets]
-        self.warm = [list(background), list(background)]
+    def __init__(self, model: Any, data: Any) -> None:
+        self.fits = Fits(model)
+        seen = np.asarray(data, float)
+        background, _ = self.fits.one(seen, {self.fits.poi: 0.0})
+        self.sets = [seen, np.asarray(model.expected_data(background), float)]
+        self.free = [self.fits.one(one) for one in self.sets]
+        self.warm = [background, background]
 
     def __call__(self, strength: float) -> list[float]:
         """Return CLs as observed, then as expected at -2 to 2 sigmas."""
         return _cls(*(self._root(strength, k) for k in (0, 1)))
 
     def limits(self, level: float, most: float, report: ReportProgress = silent) -> list[float]:
-        """Return the strengths at which CLs falls to `level`, to a thousandth: as observed, then as expected.
+        """Return the strengths at which CLs falls to `level`, to 2e-4: as observed, then as expected.
 
         The roots of the test statistic are nearly straight lines of the strength: these are interpolated, not CLs.
         Raises SettingsError where there is none up to `most`.
@@ -73,23 +71,10 @@ class Asymptotic:
 
     def _root(self, strength: float, k: int) -> float:
         best, least = self.free[k]
-        if best > strength:
+        if best[self.fits.poi] > strength:
             return 0.0
-        pars, value = self._conditional(strength, self.sets[k], self.warm[k])
-        self.warm[k] = list(pars)
+        self.warm[k], value = self.fits.one(self.sets[k], {self.fits.poi: strength}, self.warm[k])
         return float(np.sqrt(max(value - least, 0.0)))
-
-    def _conditional(self, strength: float, data: Any, start: list[float]) -> tuple[Any, float]:
-        pars, value = self.pyhf.infer.mle.fixed_poi_fit(
-            strength, list(data), self.model, init_pars=start, par_bounds=self.bounds, return_fitted_val=True
-        )
-        return pars, float(value)
-
-    def _free(self, data: Any) -> tuple[float, float]:
-        pars, value = self.pyhf.infer.mle.fit(
-            list(data), self.model, init_pars=self.start, par_bounds=self.bounds, return_fitted_val=True
-        )
-        return float(pars[self.model.config.poi_index]), float(value)
 
 
 def _near(strength: float, roots: Mapping[float, tuple[float, float]]) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from lynkeus.core import Array, Floats, SettingsError
-from lynkeus.searches.inference import Model, best_fit
+from lynkeus.searches.inference import Model
+from lynkeus.searches.minimise import by_pyhf
 from lynkeus.searches.normalise import Normalisation, Regions, normalise, pseudo_experiments, require_distinct
 from lynkeus.searches.plan.plan import Plan
 from lynkeus.searches.templates import Templates
@@ -95,9 +96,10 @@ def by_fit(regions: Regions) -> tuple[Floats, Floats]:
         if regions.other[i] > 0:
             samples.append(Sample("fixed", regions.other[[i]], regions.other_variance[[i]]))
         channels.append(Channel(name, samples, regions.observed[[i]]))
-    fit = best_fit(Model.of(workspace(channels, strength=f"{FREE}{regions.backgrounds[0]}")))
-    names = [f"{FREE}{name}" for name in regions.backgrounds]
-    return np.array([fit.values[name] for name in names]), np.array([fit.errors[name] for name in names])
+    own = Model.of(workspace(channels, strength=f"{FREE}{regions.backgrounds[0]}"))
+    found = by_pyhf(own.model, own.data)
+    values, errors = (np.array([part[f"{FREE}{name}"] for name in regions.backgrounds]) for part in found)
+    return values, errors
 
 
 def _shifts(plan: Plan, t: Templates, found: Normalisation) -> dict[str, Floats]:

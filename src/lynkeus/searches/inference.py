@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import norm
 
-from lynkeus.core import SettingsError
+from lynkeus.core import Floats, SettingsError
 from lynkeus.core.extras import needing
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.searches.asymptotic import Asymptotic
-from lynkeus.searches.minimise import minuit
+from lynkeus.searches.fits import Fits
+from lynkeus.searches.toys import Toys
 
 FEW_EVENTS = 5.0  # expected in the most sensitive bin: below it asymptotic formulae are not to be trusted
 TOYS = 1000
@@ -48,6 +52,19 @@ class Discovery(NamedTuple):
     toys: int
 
 
+@contextmanager
+def numpy_backend() -> Iterator[None]:
+    """Let pyhf compute by NumPy in double precision, and leave its backend as it was."""
+    with needing("an inference", "search"):
+        import pyhf
+    before = pyhf.get_backend()
+    pyhf.set_backend("numpy", precision="64b")
+    try:
+        yield
+    finally:
+        pyhf.set_backend(*before)
+
+
 @dataclass(frozen=True)
 class Model:
     """A workspace as pyhf holds it: its model and the data, auxiliary ones included."""
@@ -70,10 +87,10 @@ class Model:
         except (pyhf.exceptions.InvalidSpecification, pyhf.exceptions.InvalidModel, KeyError) as error:
             raise SettingsError(f"the workspace does not follow HistFactory's schema: {str(error)[:200]}") from error
 
-    @property
-    def parameters(self) -> int:
-        """Return how many parameters there are, the signal strength included."""
-        return int(self.model.config.npars)
+    @cached_property
+    def fits(self) -> Fits:
+        """Return what fits it, made once."""
+        return Fits(self.model)
 
     @property
     def fewest(self) -> float:
@@ -92,19 +109,15 @@ def best_fit(model: Model, fixed: Mapping[str, float] | None = None, errors: boo
     """Fit all parameters, some `fixed` (also the signal strength); without `errors` these are 0, and it takes half the
     time. Raises SettingsError where no minimum is found."""
     config = model.model.config
-    start, hold = list(config.suggested_init()), list(config.suggested_fixed())
     names = list(config.par_names)
-    for name, value in (fixed or {}).items():
-        at = names.index(name)
-        start[at], hold[at] = float(value), True
-    with minuit(len(hold) - sum(hold) + 1, errors) as pyhf:
-        found, twice = pyhf.infer.mle.fit(
-            model.data, model.model, init_pars=start, fixed_params=hold, return_uncertainties=errors,
-            return_fitted_val=True,
-        )  # fmt: skip
-    found = np.asarray(found, float) if errors else np.column_stack([found, np.zeros(len(start))])
-    values, spread = (dict(zip(names, map(float, column), strict=True)) for column in np.asarray(found).T)
-    return BestFit(values, spread, _pulls(config, values), float(twice))
+    hold = {names.index(name): float(value) for name, value in (fixed or {}).items()}
+    with numpy_backend():
+        fits = model.fits
+        x, _ = fits.one(model.data, hold)
+        spread = fits.errors(x, model.data, hold) if errors else np.zeros(len(x))
+        twice = -2.0 * float(np.squeeze(model.model.logpdf(x, model.data)))
+    values, widths = (dict(zip(names, map(float, column), strict=True)) for column in (x, spread))
+    return BestFit(values, widths, _pulls(config, values), twice)
 
 
 def _pulls(config: Any, values: Mapping[str, float]) -> dict[str, float]:
@@ -128,89 +141,49 @@ def upper_limit(model: Model, toys: int | None = None, report: ReportProgress = 
     to MOST_STRENGTH is excluded.
     """
     number = (TOYS if model.fewest < FEW_EVENTS else 0) if toys is None else toys
-    if not number:
-        with minuit(model.parameters, errors=False) as pyhf:
-            observed, *band = Asymptotic(pyhf, model.model, model.data).limits(LEVEL, MOST_STRENGTH, report)
-        return Limit(observed, (band[0], band[1], band[2], band[3], band[4]), 0)
-    cache: dict[float, list[float]] = {}
-
-    def excluded(strength: float) -> list[float]:
-        if strength not in cache:
-            report(f"strength {strength:.3g}", min(len(cache) / 25, 1.0))
-            cache[strength] = _cls(model, strength, number)
-        return cache[strength]
-
-    found = [_crossing(excluded, k, cache) for k in range(6)]
-    return Limit(found[0], (found[1], found[2], found[3], found[4], found[5]), number)
+    with numpy_backend():
+        own = Asymptotic(model.model, model.data)
+        if not number:
+            observed, *band = own.limits(LEVEL, MOST_STRENGTH, report)
+        else:
+            try:
+                about = own.limits(LEVEL, MOST_STRENGTH)
+            except SettingsError:  # what it cannot exclude, toys may
+                about = []
+            observed, *band = Toys(model.model, model.data, number).limits(LEVEL, about, MOST_STRENGTH, report)
+    return Limit(observed, (band[0], band[1], band[2], band[3], band[4]), number)
 
 
-def _cls(model: Model, strength: float, toys: int) -> list[float]:
-    """Return CLs as observed, then as expected at -2 to 2 sigmas."""
-    bounds = list(model.model.config.suggested_bounds())
-    at = model.model.config.poi_index
-    bounds[at] = (bounds[at][0], max(bounds[at][1], 4 * strength, 10.0))
-    with minuit(model.parameters, errors=False) as pyhf:
+def cls_of(model: Model, strength: float, toys: int = 0) -> list[float]:
+    """Return CLs of a signal strength as observed, then as expected at -2 to 2 sigmas: by the asymptotic formula, or
+    counted among `toys`."""
+    with numpy_backend():
         if toys:
-            return _cls_of_toys(pyhf, model, strength, toys, bounds)
-        seen, band = pyhf.infer.hypotest(
-            strength, model.data, model.model, test_stat="qtilde", return_expected_set=True, par_bounds=bounds
-        )
-    return [float(seen), *(float(one) for one in band)]
-
-
-def _cls_of_toys(pyhf: Any, model: Model, strength: float, toys: int, bounds: list[Any]) -> list[float]:
-    """Return the same from experiments that are thrown: pyhf's own band of them asks NumPy for what it has no more."""
-    thrown = pyhf.infer.calculators.ToyCalculator(
-        model.data, model.model, par_bounds=bounds, test_stat="qtilde", ntoys=toys, track_progress=False
-    )
-    signal, background = (np.asarray(own.samples, float) for own in thrown.distributions(strength))
-    at = np.append(float(thrown.teststatistic(strength)), np.quantile(background, [0.977, 0.841, 0.5, 0.159, 0.023]))
-    both = [(np.sum(own[:, None] >= at, axis=0) + 1.0) / (toys + 1.0) for own in (signal, background)]
-    return [float(one) for one in np.minimum(both[0] / both[1], 1.0)]
-
-
-def _crossing(excluded: Any, which: int, cache: Mapping[float, list[float]]) -> float:
-    """Return the strength at which one of the curves falls below LEVEL, to a thousandth, by bisection of its logarithm;
-    what was computed for the others is used."""
-    known = sorted(cache)
-    low = max((x for x in known if cache[x][which] > LEVEL), default=0.0)
-    high = min((x for x in known if cache[x][which] <= LEVEL and x > low), default=None)
-    while high is None:
-        trial = max(2 * low, 0.5)
-        if trial > MOST_STRENGTH:
-            raise SettingsError(f"no signal strength up to {MOST_STRENGTH:g} is excluded: is there a signal at all?")
-        low, high = (trial, None) if excluded(trial)[which] > LEVEL else (low, trial)
-    for _ in range(40):
-        if high - low < 1e-3 * high:
-            break
-        middle = _guess(excluded, which, low, high)
-        low, high = (middle, high) if excluded(middle)[which] > LEVEL else (low, middle)
-    return 0.5 * (low + high)
-
-
-def _guess(excluded: Any, which: int, low: float, high: float) -> float:
-    """Return where the logarithm of CLs, nearly a straight line, crosses; never too close to an end."""
-    left = np.log(max(excluded(low)[which], 1e-30)) if low > 0 else 0.0
-    right = np.log(max(excluded(high)[which], 1e-30))
-    share = (left - np.log(LEVEL)) / max(left - right, 1e-12)
-    return float(low + np.clip(share, 0.1, 0.9) * (high - low))
+            return Toys(model.model, model.data, toys).cls(strength)
+        return Asymptotic(model.model, model.data)(strength)
 
 
 def discovery(model: Model, toys: int = 0) -> Discovery:
-    """Return how significant the data are without a signal (q0), and what is expected of a signal of strength 1."""
-    more = {"calctype": "toybased", "ntoys": toys, "track_progress": False} if toys else {}
-    with minuit(model.parameters, errors=False) as pyhf:
-        p_value = float(pyhf.infer.hypotest(0.0, model.data, model.model, test_stat="q0", **more))
+    """Return how significant the data are without a signal (q0), and what is expected of a signal of strength 1; the
+    p-value counted among `toys` where there are any."""
+    with numpy_backend():
+        fits = model.fits
+        seen = _root_of_nothing(fits, np.asarray(model.data, float))
         start = list(model.model.config.suggested_init())
-        start[model.model.config.poi_index] = 1.0
-        asimov = model.model.expected_data(start)
-        expected = float(pyhf.infer.hypotest(0.0, asimov, model.model, test_stat="q0"))
-    return Discovery(_sigmas(p_value), p_value, _sigmas(expected), toys)
+        start[fits.poi] = 1.0
+        expected = _root_of_nothing(fits, np.asarray(model.model.expected_data(start), float))
+        p_value = Toys(model.model, model.data, toys).discovery() if toys else float(norm.sf(seen))
+    return Discovery(_sigmas(p_value), p_value, expected, toys)
+
+
+def _root_of_nothing(fits: Fits, data: Floats) -> float:
+    """Return the root of q0 of data: 0 where a negative signal would fit best."""
+    best, least = fits.one(data)
+    _, value = fits.one(data, {fits.poi: 0.0}, best)
+    return float(np.sqrt(max(value - least, 0.0)))
 
 
 def _sigmas(p_value: float) -> float:
-    from scipy.stats import norm
-
     return float(norm.isf(max(p_value, 1e-300)))
 
 

@@ -61,9 +61,10 @@ def inference(
     model = Model.of(written)
     blind = bool(np.isnan(t.observed).any())
     report(f"{t.point.name}: limit", 0.1)
-    limit, toys = _limit(plan, t, regions, estimated)
+    few = model.fewest < FEW_EVENTS
+    limit, toys = _limit(plan, regions, estimated, plan.toys if few else 0, report)
     report(f"{t.point.name}: best fit", 0.7)
-    found = discovery(model)
+    found = discovery(model, 0 if blind else toys)
     best = best_fit(model)
     rows = estimated["prediction"]
     s, b, sigma = (np.array([value(row) for row in rows]) for value in
@@ -72,7 +73,7 @@ def inference(
     whole = asimov_significance(np.maximum(s, 0), np.maximum(b, 1e-9), sigma)
     result: dict[str, Any] = {
         "signal": float(s.sum()), "background": float(b.sum()), "fewest": model.fewest,
-        "few": model.fewest < FEW_EVENTS, "toys": toys,
+        "few": few, "toys": toys,
         "z_without": _together(plain), "z_with": _together(whole), "z_expected": found.expected,
         "limit_expected": list(limit[1:]), "limit_observed": None if blind else limit[0],
         "z_observed": None if blind else found.significance, "p_value": None if blind else found.p_value,
@@ -92,18 +93,20 @@ def _together(z: Floats) -> float:
     return float(np.sqrt((z[np.isfinite(z)] ** 2).sum()))
 
 
-def _limit(plan: Plan, t: Templates, regions: list[Channel], estimated: dict[str, Any]) -> tuple[list[float], int]:
+def _limit(
+    plan: Plan, regions: list[Channel], estimated: dict[str, Any], toys: int, report: ReportProgress
+) -> tuple[list[float], int]:
     """Return observed and expected limits on the strength, and how many toys each took."""
     signal = max(sum(row["signal"] for row in estimated["prediction"]), 1e-12)
     scale = 10.0 ** np.ceil(np.log10(FEW_SIGNAL / signal)) if signal < FEW_SIGNAL else 1.0
     larger = [replace(channel, samples=[_scaled(one, scale) if one.name == plan.signal else one for one in
                                         channel.samples]) for channel in regions]  # fmt: skip
     try:
-        found = upper_limit(Model.of(workspace(larger)), plan.toys)
+        found = upper_limit(Model.of(workspace(larger)), toys, report)
     except SettingsError as error:
         if "no signal strength" not in str(error):
             raise
-        return [float("inf")] * 6, plan.toys
+        return [float("inf")] * 6, toys
     return [scale * found.observed, *(scale * one for one in found.expected)], found.toys
 
 

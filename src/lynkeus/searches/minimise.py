@@ -1,4 +1,5 @@
-"""Minuit for pyhf, in double precision, that does not give up where its first try ends beside the minimum."""
+"""pyhf's own fit by Minuit, in double precision, which does not give up where its first try ends beside the minimum:
+a second opinion on what is fitted elsewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +14,17 @@ from lynkeus.core.extras import needing
 CLOSE = 1e-2  # of minus two log likelihood, estimated: a minimum that is as near is one
 CALLS = 100_000
 TRIES = ((1, 0.01), (1, 0.1), (2, 0.1))  # strategy and tolerance, each from where the one before ended
+
+
+def by_pyhf(model: Any, data: Any) -> tuple[dict[str, float], dict[str, float]]:
+    """Return values and errors of all parameters of a model of pyhf, as its `mle.fit` finds them. Raises SettingsError
+    where it finds no minimum."""
+    names = list(model.config.par_names)
+    with minuit(len(names)) as pyhf:
+        found = pyhf.infer.mle.fit(data, model, return_uncertainties=len(names) > 1)
+    both = [[*row] for row in found] if len(names) > 1 else [[float(found[0]), 0.0]]
+    values, errors = (dict(zip(names, map(float, column), strict=True)) for column in zip(*both, strict=True))
+    return values, errors
 
 
 @contextmanager

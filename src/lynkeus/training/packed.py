@@ -93,8 +93,9 @@ class PackedFeed:
         heavy = np.ones(len(rows)) if self.counts is None else self.counts[rows].astype(float)
         loss, named = (float(np.average(torch.cat(one).numpy(), weights=heavy)) for one in (losses, right))
         if judge is not None:  # a loss of all of them together
-            truth, all_weight = torch.from_numpy(self.labels[rows]), torch.from_numpy(heavy)
-            loss = float(judge(torch.cat(spread), truth, all_weight))
+            with torch.no_grad():
+                truth, all_weight = torch.from_numpy(self.labels[rows]), torch.from_numpy(heavy)
+                loss = float(judge(self._clouds(rows), truth.to(self.device), all_weight.to(self.device)))
         return loss, named, float(torch.cat(spread).std(dim=0).mean())
 
     def digest(self, digest: Any) -> None:

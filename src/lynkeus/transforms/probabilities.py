@@ -38,8 +38,9 @@ class Probabilities:
         return found
 
     @classmethod
-    def fit(cls, logits: Floats, truth: Array, weight: Floats | None = None) -> Self:
-        """Learn from logits (n, classes) and the classes (n,) of jets that were kept from the training."""
+    def fit(cls, logits: Floats, truth: Array, weight: Floats | None = None, only: int | None = None) -> Self:
+        """Learn from logits (n, classes) and the classes (n,) of jets that were kept from the training; `only`: nothing
+        but the bias of one class, so that the order of its probabilities stays what it is."""
         heavy = np.ones(len(truth)) if weight is None else np.asarray(weight, float)
         heavy = heavy / heavy.sum()
         classes = logits.shape[1]
@@ -53,26 +54,31 @@ class Probabilities:
             value = -(heavy * logs[np.arange(len(truth)), truth]).sum() + PULL * (x**2).sum()
             return float(value), np.concatenate([[by_slope], error.sum(axis=0)]) + 2 * PULL * x
 
+        free = [only is None or k == only for k in range(classes)]
         bounds = [(np.log(LEAST_SLOPE), np.log(MOST_SLOPE)), *[(-20.0, 20.0)] * classes]
+        if only is not None:
+            bounds = [(0.0, 0.0), *((-20.0, 20.0) if own else (0.0, 0.0) for own in free)]
         found = minimize(loss, np.zeros(1 + classes), jac=True, method="L-BFGS-B", bounds=bounds).x
         return cls(float(np.exp(found[0])), found[1:] - found[1:].mean())
 
 
-def calibrated(logits: Floats, truth: Array, weight: Floats | None) -> tuple[Probabilities, dict[str, Any]]:
-    """Return what was learned from held-out jets, and the expected calibration error before and after, in words and
-    numbers for the lineage; the one after is measured on halves that were not learned from."""
+def calibrated(
+    logits: Floats, truth: Array, weight: Floats | None, only: int | None = None
+) -> tuple[Probabilities, dict[str, Any]]:
+    """Return what was learned from held-out jets (see `Probabilities.fit`), and the expected calibration error before
+    and after, in words and numbers for the lineage; the one after is measured on halves that were not learned from."""
     known = np.isfinite(logits).all(axis=1)
     logits, truth = logits[known], truth[known]
     heavy = None if weight is None else np.asarray(weight, float)[known]
-    found = Probabilities.fit(logits, truth, heavy)
+    found = Probabilities.fit(logits, truth, heavy, only)
     after = np.empty_like(logits)
     half = np.arange(len(truth)) % 2 == 0
     for part in (half, ~half):
-        own = Probabilities.fit(logits[part], truth[part], None if heavy is None else heavy[part])
+        own = Probabilities.fit(logits[part], truth[part], None if heavy is None else heavy[part], only)
         after[~part] = own.of(logits[~part])
     before = Probabilities.as_they_are(logits.shape[1]).of(logits)
     said = {
-        "method": "temperature and bias of each class",
+        "method": "temperature and bias of each class" if only is None else "bias of the class of the signal",
         "temperature": 1.0 / found.slope,
         "jets": len(truth),
         "expected_calibration_error_before": calibration_error(before, truth, heavy),

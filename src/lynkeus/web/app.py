@@ -24,6 +24,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
+from lynkeus.monitor.logbook import LogbookNow
 from lynkeus.monitor.store import Store
 from lynkeus.web import api, front, wall
 from lynkeus.web.advice import api as advice_api
@@ -49,6 +50,7 @@ class More(TypedDict, total=False):
 
     pads: Path | None
     advise: Advising | None
+    logbook: str
 
 
 def create_app(
@@ -66,14 +68,17 @@ def create_app(
     `hosts`: names under which the server answers ("*": any); anything else is refused, which stops DNS rebinding.
     `scans`: scores files of image folders, or folders of such files; they are read once, here. Images that
     `lynkeus watch` judged are shown from the store, as they come. `words`: of the place. `pads`: a table of pads.
-    `advise`: models for failed tasks. Raises ModelError, SettingsError where one of them is of something else.
+    `advise`: models for failed tasks. `logbook`: what is shown beside alarms. Raises ModelError, SettingsError,
+    SourceError where one of them is of something else.
     """
     app = FastAPI(
         title="Lynkeus", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None
     )
     given = read_parts(scans) if scans else []
+    written = more.get("logbook")
+    logbook = LogbookNow(written) if written else None
     store = Store(store_url)
-    app.state.site = Site(store, token, reports, ShownImages(store, given), words or Words())
+    app.state.site = Site(store, token, reports, ShownImages(store, given), words or Words(), logbook=logbook)
     app.state.live = live_of(app.state.site)
     app.state.tries = Tries()
     pads, advise = more.get("pads"), more.get("advise")
@@ -125,7 +130,7 @@ def serve(
         token = secrets.token_urlsafe(24)
         print(f"Token for verdicts and labels (made for this run): {token}", flush=True)
     hosts = LOCAL_HOSTS if local else ("*",)
-    more = More(pads=shown_too.pads, advise=shown_too.advise)
+    more = More(pads=shown_too.pads, advise=shown_too.advise, logbook=shown_too.logbook)
     app = create_app(store_url, token, reports, hosts, shown_too.scans, words, **more)
     listening = _listen(host, port)
     server = uvicorn.Server(server_config(app))

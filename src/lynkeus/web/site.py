@@ -14,6 +14,7 @@ from fastapi.templating import Jinja2Templates
 
 from lynkeus.core import StoreError, Verdict
 from lynkeus.monitor import run_records
+from lynkeus.monitor.logbook import LogbookNow
 from lynkeus.monitor.records import LABELS, VERDICTS, Monitor
 from lynkeus.monitor.standing import Maintenance, maintenance_of
 from lynkeus.monitor.store import Store
@@ -83,17 +84,19 @@ class Words:
 
 
 class Tables(NamedTuple):
-    """What is shown beside the store: tables of scores of images (`scans`) and of pads, and models that `advise`."""
+    """What is shown beside the store: tables of scores of images (`scans`) and of pads, models that `advise`, and a
+    `logbook` beside alarms ("": none)."""
 
     scans: tuple[Path, ...] = ()
     pads: Path | None = None
     advise: Advising | None = None
+    logbook: str = ""
 
 
 @dataclass(frozen=True)
 class Site:
-    """What one server shows: a store, who may write to it, commissioning reports, scored images (`shown`), and its
-    words."""
+    """What one server shows: a store, who may write to it, commissioning reports, scored images (`shown`), its words,
+    and the logbook."""
 
     store: Store
     token: str | None
@@ -101,6 +104,7 @@ class Site:
     shown: ShownImages
     words: Words = field(default_factory=Words)
     runs: RunsReader = field(default_factory=RunsReader)
+    logbook: LogbookNow | None = None
 
     def title_of(self, monitor: Monitor, output: str) -> str:
         """What pages call an output: by the site, else by the watch, else by the scorer."""

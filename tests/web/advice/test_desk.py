@@ -197,6 +197,35 @@ def test_a_new_model_is_fitted_from_decisions(desk: TestClient, url: str, tmp_pa
             )
 
 
+def test_another_champion_is_chosen_and_stays(desk: TestClient, models: Any, url: str) -> None:
+    (one,) = ask(desk, {"t": task()})
+    version = one["shadow"][0]["version"]
+    assert desk.post("/api/champion", json={"version": "none", "who": "me"}).status_code == 404
+    assert "Make it champion" in desk.get("/advice/models").text
+    form = {"version": version, "who": "me"}
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}
+    assert desk.post("/advice/models/champion", data=form, headers=headers).status_code == 303
+    assert ask(desk, {"t": task()})[0]["version"] == version
+    again = create_app(url, advise=Advising(models))
+    assert again.state.desk.champion.version == version
+    again.state.site.store.close()
+
+
+def test_a_promise_that_is_not_kept_holds_what_would_be_applied(models: Any, url: str) -> None:
+    app = create_app(url, advise=Advising(models[:1], really=True))
+    tasks = json.loads((models[0].parent / "open.json").read_text("utf-8"))
+    with TestClient(app, base_url="http://localhost") as client:
+        found = ask(client, tasks)
+        audited = [one for one in found if one.get("held") == "audit"]
+        assert 0.02 < len(audited) / sum(one["apply"] for one in found) < 0.3
+        say(client, *({"task": one["task"], "action": "special", "who": "me"} for one in audited))
+        later = ask(client, {f"again {name}": own for name, own in list(tasks.items())[:100]})
+        assert {one["held"] for one in later if one["p_acdc"] > 0.97} == {"brake"}
+        assert not any(one["apply"] for one in later)
+        assert "people decided otherwise too often" in client.get("/advice/models").text
+    app.state.site.store.close()
+
+
 def test_models_of_something_else_are_refused(models: tuple[Path, Path], url: str, tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(200, 2))
     table = InMemory(Batch(Schema("table", names=("a", "b"), shape=(2,)), rows))

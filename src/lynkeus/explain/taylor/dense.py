@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lynkeus.explain.taylor.smooth import Affine, Chain, Derived
 
-CACHE_NUMBERS = 1_000_000  # that are held at a time: what stays in the caches of a processor is several times faster
+CACHE_NUMBERS = 400_000  # that are held at a time: what stays in the caches of a processor is several times faster
 LEAST_EVENTS = 8
 Layer: TypeAlias = tuple[Affine, Derived]
 
@@ -51,11 +51,15 @@ class _Dense:
         self.square = self._square()
         deep = [len(affine.bias) for affine, _ in self.layers[1:]]
         held = inputs * max([len(affine.bias) for affine, _ in self.layers], default=1)
-        self.chunk = max(LEAST_EVENTS, CACHE_NUMBERS // (held * (2 + self.own)))
+        self.chunk = max(LEAST_EVENTS, CACHE_NUMBERS // (held * 2))
+        # Behind the slopes of the last hidden layer there is room for the rows by which a softmax itself bends.
+        self.rows_of_softmax = self.outputs if self.softmax else 0
         self.curved = bool(deep) and self.second
         if self.curved:
-            self.bent, self.scaled = self._empty(self.chunk, held), self._empty(self.chunk, self.own * held)
-            self.slopes = [self._empty(self.chunk, inputs * width) for width in deep]
+            more = [0] * (len(deep) - 1) + [self.rows_of_softmax]
+            self.bent = self._empty(self.chunk, held)
+            self.slopes = [self._empty(self.chunk, inputs, one + two) for one, two in zip(deep, more, strict=True)]
+        self.scaled = self._empty(LEAST_EVENTS, held + inputs * self.rows_of_softmax)
         self.forms = self._empty(self.chunk, self.own * inputs * inputs)
         self.pairs = self._empty(self.chunk * self.own, len(self.rows))
 
@@ -98,7 +102,7 @@ class _Dense:
                 (one - (p * one).sum(1, keepdim=True))[:, : self.own].mul_(own).mul_(bend.twice[:, None])
                 for one, bend in zip(back, bends, strict=False)
             ]
-            self._curvature(bends, weights, self._softmax_rows(p, off), off)
+            self._curvature(bends, weights, p, off)
             found = self._read(len(x))
             second[:, : self.own] = found
             torch.sum(found, 1, out=second[:, self.own]).neg_()
@@ -116,8 +120,10 @@ class _Dense:
         entered = self.layers[0][0].weight.T if before.slopes is None else before.slopes
         bent = self.bent.view(-1)[: n * self.inputs * width].view(n, self.inputs, width)
         torch.mul(entered, before.once[:, None], out=bent)
-        found = self.slopes[number - 1].view(-1)[: n * self.inputs * len(weight)].view(n * self.inputs, len(weight))
-        return torch.mm(bent.view(n * self.inputs, width), weight.T, out=found).view(n, self.inputs, -1)
+        found = self.slopes[number - 1][:n]
+        flat = found.view(n * self.inputs, -1)[:, : len(weight)]
+        torch.mm(bent.view(n * self.inputs, width), weight.T, out=flat)
+        return found
 
     def _back(self, bends: list[Bend], n: int) -> list[Tensor]:
         """Return (n, outputs, m) of each hidden layer, the first one first, then by the inputs (n, outputs, d)."""
@@ -127,39 +133,45 @@ class _Dense:
             found.append(through.view(n, self.outputs, -1))
         return [*found[-2::-1], found[-1]]
 
-    def _softmax_rows(self, p: Tensor, off: Tensor) -> Tensor:
-        """Return (n, own d, outputs): the rows by which a softmax itself bends, p_o (delta_oc - p_c), times `off`."""
-        bends = (torch.diag_embed(p[:, :, 0]) - p * p.transpose(1, 2))[:, : self.own]
-        return (bends[:, :, None] * off.transpose(1, 2)[:, None]).flatten(1, 2)
-
     def _curvature(
-        self, bends: list[Bend], weights: list[Tensor], rows: Tensor | None = None, off: Tensor | None = None
+        self, bends: list[Bend], weights: list[Tensor], p: Tensor | None = None, off: Tensor | None = None
     ) -> None:
-        """Write the quadratic forms of some events to `pairs`: `weights` (n, own, m) of each layer."""
+        """Write the quadratic forms of some events to `pairs`: `weights` (n, own, m) of each layer. A softmax of
+        probabilities `p` (n, outputs, 1) bends itself, by p_o (delta_oc - p_c) times the square of each `off`."""
         n = len(weights[0]) if weights else (0 if off is None else len(off))
         size, d = self.own * self.inputs, self.inputs
         forms = self.forms.view(-1)[: n * size * d].view(n, size, d)
-        filled = False
-        for bend, weight in zip(bends, weights, strict=True):
-            if bend.slopes is None:
-                continue
-            width = weight.shape[2]
-            scaled = self.scaled.view(-1)[: n * size * width].view(n, self.own, d, width)
-            torch.mul(bend.slopes[:, None], weight[:, :, None], out=scaled)
-            turned = bend.slopes.transpose(1, 2)
-            torch.baddbmm(forms, scaled.view(n, size, width), turned, beta=float(filled), out=forms)
-            filled = True
-        if rows is not None and off is not None:
-            torch.baddbmm(forms, rows, off, beta=float(filled), out=forms)
-            filled = True
+        parts = [(bend.slopes, weight) for bend, weight in zip(bends, weights, strict=True) if bend.slopes is not None]
+        if p is not None and off is not None:
+            own = (torch.diag_embed(p[:, :, 0]) - p * p.transpose(1, 2))[:, : self.own]
+            if parts:
+                slopes, weight = parts[-1]
+                slopes[:, :, weight.shape[2] :] = off.transpose(1, 2)
+                parts[-1] = slopes, torch.cat([weight, own], 2)
+            else:
+                parts = [(off.transpose(1, 2), own)]
+        for number, (slopes, weight) in enumerate(parts):
+            self._add(forms, slopes, weight, number > 0)
         pairs = self.pairs[: n * self.own]
-        if filled:
+        if parts:
             torch.index_select(forms.view(n * self.own, d * d), 1, self.flat, out=pairs)
             pairs[:, self.diagonal] *= 0.5
         if bends:
-            pairs.addmm_(weights[0].reshape(n * self.own, -1), self.square, beta=float(filled))
-        elif not filled:
+            pairs.addmm_(weights[0].reshape(n * self.own, -1), self.square, beta=float(bool(parts)))
+        elif not parts:
             pairs.zero_()
+
+    def _add(self, forms: Tensor, slopes: Tensor, weight: Tensor, more: bool) -> None:
+        """Write, or add where there is `more` already, slopes^T weight slopes to the forms of each output."""
+        d = slopes.shape[1]
+        for few in range(0, len(slopes), LEAST_EVENTS):  # so that all of it stays in the nearest cache
+            part, heavy = slopes[few : few + LEAST_EVENTS], weight[few : few + LEAST_EVENTS]
+            scaled = self.scaled.view(-1)[: part.numel()].view_as(part)
+            turned = part.transpose(1, 2)
+            for k in range(self.own):
+                torch.mul(part, heavy[:, k, None], out=scaled)
+                own = forms[few : few + LEAST_EVENTS, k * d : (k + 1) * d]
+                torch.baddbmm(own, scaled, turned, beta=float(more), out=own)
 
     def _read(self, n: int) -> Tensor:
         return self.pairs[: n * self.own].view(n, self.own, -1)

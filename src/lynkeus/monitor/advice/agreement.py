@@ -65,6 +65,11 @@ class Agreement(NamedTuple):
         return float(np.mean([one.share for one in self.recall.values()])) if self.recall else float("nan")
 
     @property
+    def excess(self) -> float:
+        """Return how many of a hundred recent decisions differ from the advice beyond what the model expects."""
+        return 100.0 * (self.claimed - self.recent.share)
+
+    @property
     def advises_to_fit_again(self) -> bool:
         """Return whether lately the model was surer than it was right, beyond chance."""
         return self.recent.trials >= FEWEST_RECENT and self.claimed > self.recent.high
@@ -90,12 +95,13 @@ def agreement(store: Store, model: str) -> Agreement:
     recent = slice(len(rows) - max(int(RECENT * len(rows)), min(len(rows), FEWEST_RECENT)), None)
     return Agreement(
         Share.of(right), Share.of(right[apply]), {str(word): Share.of(right[decided == word]) for word in set(decided)},
-        _curve(at_ns, right, np.arange(len(rows))), _curve(confidence, right, np.argsort(confidence, kind="stable")),
+        curve_of(at_ns, right, np.arange(len(rows))),
+        curve_of(confidence, right, np.argsort(confidence, kind="stable")),
         Share.of(right[recent]), float(confidence[recent].mean()) if len(rows) else float("nan"),
     )  # fmt: skip
 
 
-def _curve(at: Array | Floats, right: Array, order: Array) -> list[Point]:
+def curve_of(at: Array | Floats, right: Array, order: Array) -> list[Point]:
     """Return the share of equal groups in an order; of time each stands at its end, of confidence at its mean."""
     if not len(order):
         return []

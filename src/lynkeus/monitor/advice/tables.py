@@ -38,6 +38,16 @@ ops_advice = Table(
     UniqueConstraint("model", "task_id"),
 )
 
+# Which model (checksum) advises from then on, where somebody chose another than the first that the server was given.
+ops_champion = Table(
+    "ops_champion",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+)
+
 # Who or what decided which action; the latest row of a task holds, except those that only say what would be applied.
 # `model`, `advised`, `confidence`: what was shown when it was decided; `digest`: of the task then.
 ops_decision = Table(

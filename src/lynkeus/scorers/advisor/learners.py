@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -19,7 +20,8 @@ from lynkeus.transforms.boosted import Boosted, boosted_of, two_sided
 from lynkeus.transforms.probabilities import Probabilities
 
 KINDS = ("linear", "boosted")
-IMBALANCE = ("none", "weights", "smote")
+IMBALANCE = ("none", "weights", "smote", "focal")
+FOCUS = 2.0  # of the focal loss (Lin et al. 2017, arXiv:1708.02002): what is sure counts less
 SMOTE_NEIGHBOURS = 5
 TRIED = 6000  # tasks on which kinds of learners are compared
 COMPARED = 3  # folds of that comparison
@@ -40,12 +42,17 @@ class Recipe:
     def says(self) -> str:
         """Return it in words."""
         what = "boosted trees" if self.kind == "boosted" else "a linear model"
-        return what + {"none": "", "weights": ", rare classes weigh more", "smote": ", with SMOTE"}[self.imbalance]
+        return (
+            what
+            + {"none": "", "weights": ", rare classes weigh more", "smote": ", with SMOTE", "focal": ", by focal loss"}[
+                self.imbalance
+            ]
+        )
 
 
 CANDIDATES = (
     Recipe("linear", strength=0.02), Recipe("linear", "weights", strength=0.02), Recipe(), Recipe(imbalance="weights"),
-    Recipe("linear", "smote", strength=0.02),
+    Recipe("linear", "smote", strength=0.02), Recipe("linear", "focal", strength=0.02),
 )  # fmt: skip
 
 
@@ -103,12 +110,36 @@ def learn(recipe: Recipe, points: Floats, truth: Array, classes: int, seed: int 
         return Model(None, boosted_of(grown), plain)
     mean, spread = points.mean(axis=0, dtype=float), points.std(axis=0, dtype=float)
     spread = np.where(spread > 1e-6, spread, 1.0)
+    scaled = ((points - mean) / spread).astype(np.float32)
+    if recipe.imbalance == "focal":
+        return Model(Linear(*by_focal_loss(scaled, truth, classes, recipe.strength), mean, spread), None, plain)
     fitted = LogisticRegression(C=recipe.strength, class_weight=weights, max_iter=300, tol=1e-3)
-    fitted.fit(((points - mean) / spread).astype(np.float32), truth)
+    fitted.fit(scaled, truth)
     coefficients, bias = fitted.coef_.T.astype(float), fitted.intercept_.astype(float)
     if classes == 2:
         coefficients, bias = (np.hstack([np.zeros_like(one), one]) for one in (coefficients, bias))
     return Model(Linear(coefficients, bias, mean, spread), None, plain)
+
+
+def by_focal_loss(points: Floats, truth: Array, classes: int, strength: float) -> tuple[Floats, Floats]:
+    """Return weights (features, classes) and bias (classes,) of a linear model for which the focal loss is smallest."""
+    n, width = points.shape
+    own = np.eye(classes, dtype=points.dtype)[truth]
+
+    def loss(x: Floats) -> tuple[float, Floats]:
+        weights, bias = x[:-classes].reshape(width, classes), x[-classes:]
+        logs = log_softmax(points @ weights.astype(points.dtype) + bias.astype(points.dtype), axis=1)
+        log_p = (logs * own).sum(axis=1)
+        p = np.exp(log_p)
+        away = np.maximum(1.0 - p, 1e-12)
+        slope = (away**FOCUS - FOCUS * p * away ** (FOCUS - 1.0) * log_p)[:, None] * (np.exp(logs) - own)
+        value = -float((away**FOCUS * log_p).sum(dtype=float)) + (weights**2).sum() / (2 * strength)
+        by_weight = (points.T @ slope).astype(float) + weights / strength
+        return value / n, np.concatenate([by_weight.ravel(), slope.sum(axis=0, dtype=float)]) / n
+
+    start = np.zeros((width + 1) * classes)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 150}).x
+    return found[:-classes].reshape(width, classes), found[-classes:]
 
 
 def _with_smote(points: Floats, truth: Array, seed: int) -> tuple[Floats, Array]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from lynkeus.core import Array, Floats, Scores
+from lynkeus.core import Array, Floats, Scores, SettingsError
 from lynkeus.files.arrays import part_of
 from lynkeus.scorers.advisor.doubtful import doubtful, self_confidence, usual_confidence
 from lynkeus.scorers.advisor.learners import CANDIDATES, Model, Recipe, choose, crossed
@@ -26,8 +26,10 @@ class How(Protocol):
     max_error: float
     sure: float
     cost_wrong: float
+    costs: Mapping[str, float]
     folds: int
     trials: int
+    study: str
     seed: int
 
 
@@ -83,9 +85,9 @@ def learn_all(
     further: list[Model] = []
     (action, classes), *more = heads.items()
     known = truth[:, 0] >= 0
-    own, answer = points[known], truth[known, 0]
+    own, answer, least = points[known], truth[known, 0], least_of(classes, how)
     first, lines = _recipe(own, (answer != np.bincount(answer).argmax()).astype(int), 2, how)
-    said += [f"{action}: {line}" for line in lines]
+    said += [f"{action}: {line}" for line in lines or [first.says()]]
     learning = Learning(first, _plain(first), how.folds, how.false_alarms, how.seed)
     stages, apart = learn_stages(own, answer, len(classes), learning)
     unseen.append(_spread(apart, known))
@@ -96,13 +98,24 @@ def learn_all(
         unseen.append(_spread(apart_too, there))
     decision = stages.decide(apart)
     sure = apart[np.arange(len(apart)), decision]
-    allowed = promise(sure, decision == answer, how.max_error, how.sure, 1.0 - 1.0 / how.cost_wrong)
+    # What the costs ask to be asked about is none of which something is promised.
+    asked = sure < least[decision]
+    allowed = promise(np.where(asked, -1.0, sure), decision == answer, how.max_error, how.sure)
     said += [_figures(answer, decision, classes, stages.usual), allowed.says(how.max_error, how.sure)]
     usual = usual_confidence(apart, answer)
     odd = np.zeros(len(truth), bool)
     odd[known] = doubtful(apart, answer, usual)
     kept = Kept(stages, tuple(further), allowed, usual)
     return Learned(dict(heads), kept, odd), (np.hstack(unseen), truth), said
+
+
+def least_of(classes: tuple[str, ...], how: Any) -> Floats:
+    """Return of each action the confidence below which asking is cheaper than that it may be wrong. Raises
+    SettingsError for the cost of an action that there is not."""
+    unknown = [name for name in how.costs if name not in classes]
+    if unknown:
+        raise SettingsError(f"costs.{unknown[0]}: no such action; there are: {', '.join(classes)}")
+    return np.array([1.0 - 1.0 / how.costs.get(word, how.cost_wrong) for word in classes])
 
 
 def _recipe(points: Floats, truth: Array, classes: int, how: How) -> tuple[Recipe, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -29,7 +29,7 @@ from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.advisor.cases import MOST_CASES, Cases, count_patterns, patterns, told
 from lynkeus.scorers.advisor.features import Vocabulary
 from lynkeus.scorers.advisor.learners import IMBALANCE, KINDS
-from lynkeus.scorers.advisor.learning import Learned, learn_all
+from lynkeus.scorers.advisor.learning import Learned, learn_all, least_of
 from lynkeus.transforms.counts import COUNTS, KEYS
 
 LEARNED = "learned.json"  # words: of the vocabulary, patterns, and decisions that are doubtful
@@ -39,10 +39,11 @@ LEARNED = "learned.json"  # words: of the vocabulary, patterns, and decisions th
 class Advisor:
     """Two stages for the first question, the action: is it the usual one; if not, which. Further questions have one.
 
-    `learner`: linear, boosted or auto; `imbalance`: none, weights, smote or auto (whichever is best on tasks that were
-    not seen); `false_alarms`: share of usual tasks that may be flagged, 0: no more is wrong than without advice;
-    `max_error`: share of applied actions that may be wrong, with confidence `sure`; `cost_wrong`: of a wrong action,
-    where asking costs 1; `trials` of Optuna for the settings of the learner, 0: none. Learned: `learned_`.
+    `learner`: linear, boosted or auto; `imbalance`: none, weights, smote, focal or auto (whichever is best on tasks
+    that were not seen); `false_alarms`: share of usual tasks that may be flagged, 0: no more is wrong than without
+    advice; `max_error`: share of applied actions that may be wrong, with confidence `sure`; `cost_wrong`: of a wrong
+    action, where asking costs 1, and `costs` of single ones (costs.clone=30); `trials` of Optuna for the settings of
+    the learner, 0: none, kept in the file `study`, where a search that was killed goes on. Learned: `learned_`.
     """
 
     name: ClassVar[str] = "advisor"
@@ -53,8 +54,10 @@ class Advisor:
     max_error: float = 0.05
     sure: float = 0.9
     cost_wrong: float = 10.0
+    costs: Mapping[str, float] = field(default_factory=dict)
     folds: int = 5
     trials: int = 0
+    study: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,6 +67,12 @@ class Advisor:
         if not (0 <= self.false_alarms < 1 and 0 < self.max_error < 1 and 0 < self.sure < 1):
             raise SettingsError("false_alarms, max_error and sure are shares, from 0 to 1")
         self._last: LastBatch[Floats] = LastBatch()
+        if self.imbalance == "focal" and self.learner == "boosted":
+            raise SettingsError("imbalance=focal is for linear models: leave learner=boosted out, or take weights")
+        costs = self.costs if isinstance(self.costs, Mapping) else {"": self.costs}
+        wrong = [name for name, cost in costs.items() if isinstance(cost, bool | str) or not cost >= 1 or not name]
+        if wrong:
+            raise SettingsError(f"costs.{wrong[0] or 'ACTION'}: must be a number of at least 1, the cost of asking")
         if self.cost_wrong < 1 or self.folds < 2 or self.trials < 0:
             raise SettingsError("cost_wrong must be at least 1, folds at least 2, trials at least 0")
 
@@ -135,6 +144,9 @@ class Advisor:
     def _points(self, batch: Batch) -> Floats:
         return self._last.of(batch, lambda one: self.vocabulary_.features(one.packed))
 
+    def _least(self) -> Floats:
+        return least_of(self.heads[next(iter(self.heads))], self)
+
     def further(self, batch: Batch) -> dict[str, Array]:
         """Return the answer to each question, the `stage` that decided, whether to `apply` it without asking, how sure
         (`confidence`), how many of its counts are of `unknown` codes or sites, the `reason`, and where a decision is
@@ -152,7 +164,9 @@ class Advisor:
         found["stage"] = np.where(answer == self.learned_.stages.usual, 1, 2)
         found["confidence"] = sure
         # Of a task without errors nothing is known but that most tasks are usual.
-        found["apply"] = (sure >= self.learned_.promise.confidence) & (batch.packed.groups[KEYS].lengths > 0)
+        found["apply"] = (sure >= np.maximum(self.learned_.promise.confidence, self._least()[answer])) & (
+            batch.packed.groups[KEYS].lengths > 0
+        )
         entries = self.vocabulary_.entries(batch.packed)
         new = (entries.code == len(self.vocabulary_.codes)) | (entries.site == len(self.vocabulary_.sites))
         found["unknown"] = np.bincount(entries.task[new], minlength=entries.n)

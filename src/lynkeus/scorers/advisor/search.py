@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
-from lynkeus.core import Array, Floats
+from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.core.extras import needing
 from lynkeus.scorers.advisor.learners import COMPARED, TRIED, Recipe, folds_of, learn, precision_of
 
@@ -36,10 +37,29 @@ def searched(
 
     gaussian = find_spec("torch") is not None and how.trials >= 10
     sampler: Any = optuna.samplers.GPSampler if gaussian else optuna.samplers.TPESampler
-    study = optuna.create_study(direction="maximize", sampler=sampler(seed=how.seed))
-    study.optimize(worth, n_trials=how.trials)
+    study = _opened(optuna, how, sampler(seed=how.seed), points, truth)
+    done = sum(one.state == optuna.trial.TrialState.COMPLETE for one in study.trials)
+    study.optimize(worth, n_trials=max(how.trials - done, 0))
     best = _drawn(optuna.trial.FixedTrial(study.best_params), candidates)
-    return best, [f"{how.trials} trials: {best.says()}, average precision {study.best_value:.3f} (taken)"]
+    kept = [f"{done} of {how.trials} trials were in {how.study}"] if done else []
+    return best, [*kept, f"{how.trials} trials: {best.says()}, average precision {study.best_value:.3f} (taken)"]
+
+
+def _opened(optuna: Any, how: Any, sampler: Any, points: Floats, truth: Array) -> Any:
+    """Return the study, in the file that the settings name: of other tasks it is another study there."""
+    if not how.study:
+        return optuna.create_study(direction="maximize", sampler=sampler)
+    own = hashlib.blake2b(np.ascontiguousarray(points).tobytes(), digest_size=8)
+    own.update(np.ascontiguousarray(truth).tobytes())
+    own.update(f"{how.learner} {how.imbalance} {how.seed}".encode())
+    try:
+        return optuna.create_study(
+            direction="maximize", sampler=sampler, storage=f"sqlite:///{how.study}", load_if_exists=True,
+            study_name=f"advisor {own.hexdigest()}",
+        )  # fmt: skip
+    except Exception as error:  # of whatever keeps it: a folder that is not there, a file of something else
+        first = str(error).splitlines()[0]
+        raise SettingsError(f"study={how.study}: cannot be opened ({first}); give the path of a new file") from error
 
 
 def _drawn(trial: Any, candidates: tuple[Recipe, ...]) -> Recipe:

@@ -19,6 +19,8 @@ from lynkeus.core import About, Array, Batch, Floats, Group, Packed, Schema, Sch
 from lynkeus.scorers.taggers.network import NetworkTagger, Tags, one_of
 from lynkeus.scorers.taggers.searching.dense import ACTIVATIONS, COLUMNS, Dense, Fast, Raw, with_scales
 from lynkeus.scorers.taggers.searching.evolution import Evolution, events_in_sigmas, require_evolution
+from lynkeus.scorers.taggers.searching.points import MOST as MOST_POINTS
+from lynkeus.scorers.taggers.searching.points import Points
 from lynkeus.scorers.taggers.searching.search import (
     DISCOVERY_BATCH,
     LOSSES,
@@ -31,7 +33,7 @@ from lynkeus.scorers.taggers.searching.search import (
 from lynkeus.scorers.taggers.searching.signal import require_signal, signal_by_name, signal_by_points
 from lynkeus.scorers.taggers.tagger import names_of
 from lynkeus.scorers.taggers.weighting import NONE
-from lynkeus.training import TrainSettings, train
+from lynkeus.training import PackedSet, TrainSettings, train
 from lynkeus.training.discovery import Discovery, one_event
 from lynkeus.transforms.moments import Moments
 
@@ -180,11 +182,12 @@ class SearchClassifier(NetworkTagger):
         background = float(expected.sum() - expected[signal])
         heavy = np.ones(len(taught.labels)) if taught.weight is None else taught.weight
         least = one_event(background, torch.from_numpy(heavy[taught.labels != signal]))
+        points = self._mass_points(taught, heavy, signal, float(expected[signal]))
         stages = [loss for loss in (self.start, self.loss) if LOSSES[loss]]
         try:
             for loss in stages:
                 discovery = discovery_of(loss, expected, signal, self.systematic, self.bins, least)
-                task = self._noting(Search(network, discovery, signal, background))
+                task = self._noting(Search(network, discovery, signal, background, points))
                 self.history_ = train(task, taught, settings, self.seed, f"{self.name}, {loss}")
                 network = task.networks["tagger"]
         finally:
@@ -192,6 +195,23 @@ class SearchClassifier(NetworkTagger):
         self.task_ = Tags(network)
         own = {"signal": float(expected[signal]), "background": background}
         self.facts = {**self.facts, "expected": own}
+
+    def _mass_points(self, taught: PackedSet, heavy: Floats, signal: int, expected: float) -> Points | None:
+        if not self.parameters:
+            return None
+        x = taught.values.groups[COLUMNS].values
+        found = Points.of(self._columns, x, taught.labels == signal, heavy, expected)
+        if found is None and len(np.unique(self._points, axis=0)) > MOST_POINTS:
+            self.messages.append(
+                f"the signal has more than {MOST_POINTS} mass points: the loss takes all of them for one signal; give "
+                "fewer, or loss=cross_entropy"
+            )
+        return found
+
+    def calibrated_class(self) -> int | None:
+        """Return the signal where it was learned for discovery among several backgrounds: with a slope, or a bias of
+        each background, the regions of its output would no longer be those that were learned."""
+        return self.outputs.index(self.signal) if LOSSES[self.loss] and len(self.outputs) > 2 else None
 
     def logits(self, batch: Batch) -> Floats:
         """Return (n, classes) logits in double precision."""

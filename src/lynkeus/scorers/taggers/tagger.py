@@ -65,8 +65,14 @@ class Tagger:
             truth.append(np.asarray(batch.truth))
             weights.append(batch.weight)
         heavy = joined_weights(weights, [len(one) for one in logits])
-        self.probabilities_, said = calibrated(np.concatenate(logits), np.concatenate(truth), heavy)
+        self.probabilities_, said = calibrated(
+            np.concatenate(logits), np.concatenate(truth), heavy, self.calibrated_class()
+        )
         self.facts = {**self.facts, "calibration": said}
+
+    def calibrated_class(self) -> int | None:
+        """Return the only class whose probabilities are made right, None for all: of the others an order is kept."""
+        return None
 
     def score(self, batch: Batch) -> Scores:
         """Return probabilities (n, classes). Raises SchemaError for another schema than that of the fit."""

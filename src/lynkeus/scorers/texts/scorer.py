@@ -12,8 +12,10 @@ import numpy as np
 from lynkeus.core import About, Array, Batch, LastBatch, SchemaError, Scores, SettingsError, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.metrics.reliability import calibration_error
-from lynkeus.scorers.texts.features import Embedding, Terms, words_in
+from lynkeus.scorers.texts.features import Embedding
 from lynkeus.scorers.texts.models import Linear, Mixture, learn
+from lynkeus.transforms.texts.hashed import METHODS
+from lynkeus.transforms.texts.terms import Terms, words_in
 
 KINDS = ("words", "letters")
 FEW = 3000  # texts up to which embeddings are worth their time
@@ -127,7 +129,7 @@ class Text:
         found = []
         for text in batch.values:
             own = []
-            for word, column in words_in(str(text)):
+            for word, column in words_in(str(text), terms.method):
                 at = int(np.searchsorted(terms.columns, column))
                 if at < len(terms.columns) and terms.columns[at] == column:
                     own.append((word, float(weights[at] * terms.rare[at])))
@@ -149,7 +151,7 @@ class Text:
         """Write the fitted scorer to a folder."""
         arrays: dict[str, Array] = {}
         for kind, terms in self.terms_.items():
-            arrays |= arrays_of(terms, f"{kind}_", leave=("made_of",))
+            arrays |= arrays_of(terms, f"{kind}_", leave=("made_of", "method"))
         for number, mixture in enumerate(self.mixtures_.values()):
             arrays |= {f"{number}_share": mixture.share, f"{number}_bias": mixture.bias}
             for name, model in zip(mixture.names, mixture.models, strict=True):
@@ -157,6 +159,7 @@ class Text:
         settings = asdict(self) | {
             "heads": {name: list(own) for name, own in self.heads.items()},
             "embeds": self.embeds_,
+            "method": self.terms_["words"].method,
         }
         write_folder(folder, self.schema_, settings, arrays)
 
@@ -168,7 +171,7 @@ class Text:
         own.schema_ = scorer.schema_  # type: ignore[attr-defined]
         own.heads_ = {name: tuple(words) for name, words in scorer.heads.items()}
         own.embeds_, own.messages, own.facts = scorer.embeds, [], {}
-        own.terms_ = {kind: part_of(Terms, arrays, f"{kind}_", made_of=kind) for kind in KINDS}
+        own.terms_ = {kind: part_of(Terms, arrays, f"{kind}_", made_of=kind, method=scorer.method) for kind in KINDS}
         own.mixtures_ = {}
         for number, head in enumerate(own.heads_):
             names = ("words", "letters", "bayes", *(("embedding",) if own.embeds_ else ()))
@@ -179,13 +182,15 @@ class Text:
 
 @dataclass
 class _Kept:
-    """The settings of a text scorer in its folder, with the answers to its questions and whether it embeds."""
+    """The settings of a text scorer in its folder, with the answers to its questions, whether it embeds, and how its
+    words are hashed."""
 
     embedding: str
     folds: int
     seed: int
     heads: dict[str, list[str]]
     embeds: bool
+    method: str = METHODS[-1]  # models of before it was kept
 
 
 def _figures(head: str, unseen: Array, truth: Array, words: tuple[str, ...]) -> str:

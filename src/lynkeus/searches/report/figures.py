@@ -190,12 +190,30 @@ def _plane(found: Search) -> Figure:
                   markerfacecolor=SERIES[0] if excluded else "none")  # fmt: skip
         told = f"{middle:.2g}" + (f" ({seen:.2g})" if seen is not None else "")
         axes.annotate(told, (x, y), xytext=(0, 10), textcoords="offset points", ha="center", fontsize=8)
+    _borders(axes, found)
     axes.margins(0.12, 0.16)
     axes.set_xlabel(f"{shortened(found.plan.parameters[0])}")
     axes.set_ylabel(f"{shortened(found.plan.parameters[1])}")
     which = "expected (observed)" if not found.blind else "expected"
-    axes.set_title(f"{which} limit on the strength; filled: excluded", fontsize=10)
+    axes.set_title(f"{which} limit on the strength; filled: excluded; lines: limit 1, dotted 1 sigma", fontsize=10)
     return finished(figure)
+
+
+def _borders(axes: Axes, found: Search) -> None:
+    """Draw where the limit is 1, between the points: as expected, with the band of one sigma, and as observed."""
+    plane = np.array(list(plane_of(found).values()))
+    if len(plane) < 4 or np.linalg.matrix_rank(plane - plane.mean(axis=0)) < 2:
+        return
+    every = list(found.likelihoods.values())
+    lines = [("--", 1.6, [one["limit_expected"][2] for one in every])]
+    lines += [(":", 1.0, [one["limit_expected"][k] for one in every]) for k in (1, 3)]
+    if not found.blind:
+        lines.append(("-", 1.6, [one["limit_observed"] for one in every]))
+    for style, width, limits in lines:
+        height = np.log(np.clip(np.array(limits, float), 1e-6, 1e6))
+        if height.min() < 0 < height.max():
+            x, y = plane.T
+            axes.tricontour(x, y, height, levels=[0.0], linestyles=style, linewidths=width, colors=COLOURS["text"])
 
 
 def _impacts(one: Mapping[str, Any]) -> Figure:

@@ -17,6 +17,7 @@ from lynkeus.commission.figures import inline_svg, save
 from lynkeus.files.whole import write_whole
 from lynkeus.searches.estimate import sigma_of
 from lynkeus.searches.report.figures import figures_of
+from lynkeus.searches.report.histograms import write_histograms
 from lynkeus.searches.report.tables import tables_of, write_tables
 from lynkeus.searches.run import Search
 
@@ -40,8 +41,14 @@ def write_search(found: Search, folder: Path) -> list[str]:
     for point, workspace in found.workspaces.items():
         write_whole(folder / "workspaces" / f"{point}.json", json.dumps(workspace, indent=1).encode())
     write_whole(folder / WORKSPACE, json.dumps(found.workspaces[found.points[0]], indent=1).encode())
+    blind = [region.name for region in found.plan.signal_regions] if found.blind else []
+    histograms = write_histograms(found.workspaces, blind, folder)
     write_whole(folder / PAGE, page_html(found, figures).encode())
-    return [f"{folder / PAGE}: the search", f"{folder / WORKSPACE}: of {found.points[0]}, for pyhf; all: workspaces/"]
+    written = [
+        f"{folder / PAGE}: the search",
+        f"{folder / WORKSPACE}: of {found.points[0]}, for pyhf; all: workspaces/",
+    ]
+    return [*written, *histograms]
 
 
 def page_html(found: Search, figures: Mapping[str, Figure]) -> str:

@@ -53,9 +53,10 @@ class Logbook:
     """`n` entries in the order of time, about 24 a day.
 
     `german`: share of entries in German, the others are English; `typos`: share of words with one; `short`: share of
-    words that are abbreviated where there is a short form; `routine`: share of entries about no fault. Meta: name,
-    author, `system`, `topic`, `severity` (none, minor, major), `device`, `event` (number, -1: none), `first_report`
-    (1: of its event) and `language`. Raises SettingsError for values out of range.
+    words that are abbreviated where there is a short form; `routine`: share of entries about no fault; `unnamed`: share
+    of the later entries about one that do not name the device. Meta: name, author, `system`, `topic`, `severity` (none,
+    minor, major), `device`, `event` (number, -1: none), `first_report` (1: of its event) and `language`. Raises
+    SettingsError for values out of range.
     """
 
     n: int = 2000
@@ -64,11 +65,12 @@ class Logbook:
     typos: float = 0.03
     short: float = 0.3
     routine: float = 0.25
+    unnamed: float = 0.0
 
     def __post_init__(self) -> None:
         if self.n < 1:
             raise SettingsError(f"n must be at least 1, got {self.n}")
-        for name in ("german", "typos", "short", "routine"):
+        for name in ("german", "typos", "short", "routine", "unnamed"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"{name} is a share, from 0 to 1, got {getattr(self, name)}")
         if self.routine == 1:
@@ -113,7 +115,10 @@ class Logbook:
         for k in range(rng.poisson(FOLLOWING) + 1):
             at_h += float(rng.exponential(WITHIN_H))
             pool = ENDS if k and rng.random() < 0.5 else FOLLOWS
-            yield self._entry(rng, at_h, pool[rng.integers(len(pool))], about)
+            says = pool[rng.integers(len(pool))]
+            if self.unnamed and rng.random() < self.unnamed:
+                says = (says[0].replace("{d}", "it"), says[1].replace("{d}", "wie eben"))
+            yield self._entry(rng, at_h, says, about)
 
     def _entry(
         self, rng: np.random.Generator, at_h: float, says: Both, about: _About | None, first: bool = False

@@ -16,6 +16,7 @@ TEXT = "text"
 BATCH = 1000
 LONGEST = 100_000  # letters of a text that are read
 LONGEST_KNOWN = 200  # letters of what is known of it
+OF_TASKS = {"name", "parameters", "errors"}
 USUAL = ("text", "description", "desc", "body", "message", "content", "entry")
 
 
@@ -35,6 +36,10 @@ class TextSource:
                 self.records = read_records(self.files[0])
         else:
             self.records = read_database(str(data))
+        if not column and set(self.records.columns) == OF_TASKS:
+            raise SourceError(
+                f"{data}: holds failed tasks, not texts; a model of those reads it, or --text names a column"
+            )
         self.column, self.notes = _column(self.records, str(data).rpartition("@")[2], column, expected)
         self.schema = Schema(TEXT, names=(expected or self.column,), shape=())
         texts = self.records.columns[self.column]

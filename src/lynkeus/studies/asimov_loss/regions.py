@@ -10,8 +10,9 @@ import numpy as np
 from lynkeus.core import Array, Floats
 from lynkeus.metrics.significance import asimov_significance
 
-FEWEST = 10  # simulated background events in a region: with fewer its background is not known
+FEWEST = 25  # simulated background events in a region: with fewer its background is not known
 PURITY = 0.5
+STEPS = 5000  # of the output, of which the program of arXiv:1806.00322 takes the best
 BINS = 5
 
 
@@ -59,7 +60,8 @@ class Counted:
 
 
 def significances(counted: Counted, systematic: float) -> dict[str, float]:
-    """Return the expected significance by how the region is chosen: "tuned cut", "purity cut", "five bins"."""
+    """Return the expected significance by how the region is chosen: "tuned cut", "purity cut", "5,000 steps", "five
+    bins"."""
     half = counted.choose
     known = np.flatnonzero(half.simulated >= FEWEST)
     signal, background = half.signal[known], half.background[known]
@@ -67,12 +69,22 @@ def significances(counted: Counted, systematic: float) -> dict[str, float]:
     tuned = float(half.output[known[int(np.argmax(z))]])
     pure = np.flatnonzero(signal >= PURITY * (signal + background))
     loosest = float(half.output[known[pure[-1] if len(pure) else 0]])
+    steps = np.ceil(half.output[known] * STEPS) / STEPS  # the next step above each
     found = {}
-    for name, cut in (("tuned cut", tuned), ("purity cut", loosest)):
+    for name, cut in (
+        ("tuned cut", tuned), ("purity cut", loosest), ("5,000 steps", _best_step(half, steps, systematic)),
+    ):  # fmt: skip
         s, b = counted.count.above(cut)
         found[name] = float(asimov_significance(s, b, systematic * b))
     found["five bins"] = _binned(counted, systematic, tuned)
     return found
+
+
+def _best_step(half: Half, steps: Floats, systematic: float) -> float:
+    """Return the best of equal steps of the output, as `makeHepPlots` of github.com/aelwood/hepML chooses its cut."""
+    tried = np.unique(np.minimum(steps, 1.0 - 1.0 / STEPS))
+    signal, background = np.array([half.above(float(cut)) for cut in tried]).T
+    return float(tried[int(np.argmax(asimov_significance(signal, background, systematic * background)))])
 
 
 def _binned(counted: Counted, systematic: float, tuned: float) -> float:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from lynkeus.core.errors import SourceError
+from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.monitor.advice.decisions import Decision, UnknownTaskError, decide, decisions
 from lynkeus.web.advice.desk import LONGEST_NAME, Desk
 from lynkeus.web.api import Note, Ns, Text, Who
@@ -53,18 +53,27 @@ class Similar(BaseModel):
 
 class AdviceOut(BaseModel):
     """Advice about a task: the answer to each question under its name (such as `action`), `p_ACTION` of each action,
-    and the following."""
+    and the following. `held`: why sure advice is not applied: people are asked all the same (`audit`), or decided
+    otherwise too often (`brake`)."""
 
     model_config = ConfigDict(extra="allow")
     task: str
     stage: int = 1
     confidence: float | None = None
     apply: bool = False
+    held: str = ""
     reason: str = ""
     similar: list[Similar] = []
     model: str
     version: str
     shadow: list[dict[str, Any]] = []
+
+
+class ChampionIn(BaseModel):
+    """Which model advises from now on, by its version, and who says so."""
+
+    version: Word
+    who: Who
 
 
 class AnswerOut(BaseModel):
@@ -170,6 +179,17 @@ def add_decisions(
     except UnknownTaskError as error:
         raise HTTPException(404, str(error)) from error
     return DecidedOut(new=new, already=len(many) - new, said=words)
+
+
+@router.post("/champion", status_code=201)
+def choose_champion(request: Request, site: SiteDep, desk: DeskDep, said: ChampionIn) -> ChampionIn:
+    """Let another of the models that are served advise from now on, also after a restart."""
+    require_token(request, site.token, "a champion")
+    try:
+        desk.choose(said.version, said.who)
+    except SettingsError as error:
+        raise HTTPException(404, str(error)) from error
+    return said
 
 
 @router.get("/decisions")

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lynkeus.core import Compares, Describes, Heads, SettingsError, SourceError
+from lynkeus.monitor.advice.brake import Brake, is_audited
+from lynkeus.monitor.advice.champion import brake_of, choose_champion, chosen_champion, group_of
 from lynkeus.monitor.advice.decisions import record_applied
 from lynkeus.monitor.advice.open_tasks import Advice, Task, keep_advice, keep_tasks, unadvised
 from lynkeus.monitor.store import Store
@@ -108,17 +110,39 @@ class Adviser:
 
 class Desk:
     """The models of one server over its store. `really`: what may be applied without asking is taken as decided by the
-    champion; without it is only written down what would be applied."""
+    champion; without it is only written down what would be applied. A tenth of it is asked about all the same, and
+    where the decisions of people show that more is wrong than was promised, it is held (`Brake`). The first model is
+    the champion unless somebody chose another one of them."""
 
     def __init__(self, advisers: Sequence[Adviser], store: Store, really: bool = False) -> None:
-        self.champion, *self.shadows = advisers
         self.advisers, self.store, self.really = tuple(advisers), store, really
+        chosen = chosen_champion(store)
+        self.champion = next((one for one in advisers if chosen and one.version == chosen.model), advisers[0])
         for one in self.shadows:
             if one.question != self.champion.question:
                 raise SettingsError(
                     f"--advise: {one.name} answers {one.question}, {self.champion.name} answers "
                     f"{self.champion.question}; models side by side answer the same question first"
                 )
+
+    @property
+    def shadows(self) -> list[Adviser]:
+        """Return the models that judge the same tasks as the champion."""
+        return [one for one in self.advisers if one is not self.champion]
+
+    def choose(self, version: str, who: str) -> None:
+        """Let another model advise from now on. Raises SettingsError where there is none of that version."""
+        found = next((one for one in self.advisers if one.version == version), None)
+        if found is None:
+            raise SettingsError(f"no model of the version {version!r:.40} is served here; give it to --advise")
+        if found is not self.champion:
+            choose_champion(self.store, version, who)
+            self.champion = found
+
+    def brake(self, one: Adviser) -> Brake | None:
+        """Return how far the promise of a model is kept; None of one that promises nothing."""
+        promised = getattr(one.fitted.scorer, "max_error", None)
+        return None if promised is None else brake_of(self.store, one.version, float(promised))
 
     @classmethod
     def open(cls, folders: Sequence[Path], store: Store, really: bool = False) -> Desk:
@@ -131,7 +155,8 @@ class Desk:
             if waiting:
                 notes: Counter[str] = Counter()
                 records = [record_of(task.name, json.loads(task.task), notes, store.address) for task in waiting]
-                desk._keep(waiting, {one.version: one.advise(records)})
+                given = one.advise(records)
+                desk._keep(waiting, {one.version: given}, desk._held(waiting, given, one))
         return desk
 
     def read(self, found: Any, where: str = "the tasks") -> tuple[list[Task], list[Record], list[str]]:
@@ -163,23 +188,42 @@ class Desk:
         """Return the champion's advice about each task, with that of its shadows; kept in the store when this
         returns."""
         given = {one.version: one.advise(records) for one in self.advisers}
-        self._keep(tasks, given)
-        found = [dict(one.says) for one in given[self.champion.version]]
+        champion = self.champion
+        held = self._held(tasks, given[champion.version], champion)
+        self._keep(tasks, given, held)
+        found = [dict(one.says) for one in given[champion.version]]
         for row, answer in enumerate(found):
+            if held[row]:
+                answer |= {"apply": False, "held": held[row]}
             answer["shadow"] = [
                 {"model": one.name, "version": one.version, one.question: given[one.version][row].action,
                  "confidence": given[one.version][row].confidence, "apply": given[one.version][row].apply}
-                for one in self.shadows
+                for one in self.advisers if one is not champion
             ]  # fmt: skip
         return found
 
-    def _keep(self, tasks: Sequence[Task], given: dict[str, list[Advice]]) -> None:
+    def _held(self, tasks: Sequence[Task], given: Sequence[Advice], champion: Adviser) -> list[str]:
+        """Return why advice is not applied that might be: `audit`, `brake`, else ""."""
+        brake = self.brake(champion) if any(one.apply for one in given) else None
+        found = []
+        for task, one in zip(tasks, given, strict=True):
+            if not one.apply or brake is None:
+                found.append("")
+            elif not brake.allows(group_of(str(one.says.get("reason", "")))):
+                found.append("brake")
+            else:
+                found.append("audit" if is_audited(task.digest) else "")
+        return found
+
+    def _keep(self, tasks: Sequence[Task], given: dict[str, list[Advice]], held: Sequence[str] = ()) -> None:
         with self.store.writing() as connection:
             numbers = keep_tasks(connection, tasks)
             for version, advice in given.items():
                 keep_advice(connection, numbers, advice)
                 if version == self.champion.version:
-                    record_applied(connection, numbers, advice, self.really)
+                    free = [not why for why in held] if held else [True] * len(advice)
+                    some = [k for k, one in enumerate(free) if one]
+                    record_applied(connection, [numbers[k] for k in some], [advice[k] for k in some], self.really)
 
 
 def _plain(column: Any) -> list[Any]:

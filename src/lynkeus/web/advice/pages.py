@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Form, HTTPException, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, StringConstraints
 
+from lynkeus.core.errors import SettingsError
 from lynkeus.monitor.advice.agreement import Agreement, Point, agreement
+from lynkeus.monitor.advice.champion import chosen_champion
 from lynkeus.monitor.advice.decisions import decisions
+from lynkeus.monitor.advice.drift import drift
 from lynkeus.monitor.advice.open_tasks import State, Wanted, actions_open, open_tasks
 from lynkeus.web.advice.api import DeskDep
 from lynkeus.web.advice.desk import Adviser
-from lynkeus.web.guard import may_post
+from lynkeus.web.api import Who
+from lynkeus.web.guard import may_post, require_token
 from lynkeus.web.site import SiteDep, templates
 
 router = APIRouter(prefix="/advice", include_in_schema=False)
@@ -84,11 +88,32 @@ def more_rows(request: Request, site: SiteDep, desk: DeskDep, chosen: Selection)
 @router.get("/models")
 def models(request: Request, site: SiteDep, desk: DeskDep) -> HTMLResponse:
     """The models side by side: agreement with people over time, calibration, what may be applied; last decisions."""
-    shown = [_model(one, agreement(site.store, one.version)) for one in desk.advisers]
-    context = {"shown": shown, "desk": desk, "trail": decisions(site.store, many=TRAIL, newest=True)}
+    advisers = [desk.champion, *desk.shadows]
+    shown = [_model(site, desk, one, agreement(site.store, one.version)) for one in advisers]
+    context = {
+        "shown": shown,
+        "desk": desk,
+        "chosen": chosen_champion(site.store),
+        "signed_in": may_post(request, site.token),
+        "trail": decisions(site.store, many=TRAIL, newest=True),
+    }
     context |= {"names": {one.version: one.name for one in desk.advisers}}
     context |= {"width": WIDTH, "height": HEIGHT, "edge": EDGE}
     return templates.TemplateResponse(request, "advisers.html", context)
+
+
+@router.post("/models/champion")
+def choose(
+    request: Request, site: SiteDep, desk: DeskDep, version: Annotated[str, Form(max_length=80)],
+    who: Annotated[Who, Form()],
+) -> Response:  # fmt: skip
+    """Let another model advise from now on, and show the models again."""
+    require_token(request, site.token, "a champion")
+    try:
+        desk.choose(version, who)
+    except SettingsError as error:
+        raise HTTPException(404, str(error)) from error
+    return RedirectResponse("/advice/models", 303)
 
 
 def _rows(site: SiteDep, desk: DeskDep, chosen: AdviceSelection) -> dict[str, Any]:
@@ -112,16 +137,18 @@ def _more(adviser: Adviser, says: Any) -> list[tuple[str, str]]:
     return [(name, str(says[name])) for name in heads[1:] if name in says]
 
 
-def _model(adviser: Adviser, found: Agreement) -> dict[str, Any]:
-    lineage = adviser.fitted.lineage
+def _model(site: SiteDep, desk: DeskDep, adviser: Adviser, found: Agreement) -> dict[str, Any]:
+    lineage, came = adviser.fitted.lineage, drift(site.store, adviser.version, adviser.usual)
     return {
         "adviser": adviser, "found": found, "promise": lineage.get("promise") or {}, "samples": lineage.get("samples"),
         "doubtful": lineage.get("doubtful_decisions"), "fitted": lineage.get("fitted_at") or lineage.get("time") or "",
         "over_time": _bars(found.curve, evenly=True), "calibration": _bars(found.calibration),
+        "drift": came, "unknown": _bars(came.unknown, evenly=True, what="hold what it had not met"),
+        "unusual": _bars(came.unusual, evenly=True, what="look unusual"), "brake": desk.brake(adviser),
     }  # fmt: skip
 
 
-def _bars(points: list[Point], evenly: bool = False) -> list[Bar]:
+def _bars(points: list[Point], evenly: bool = False, what: str = "agreed") -> list[Bar]:
     """Return points as pixels; from 0 to 1 upwards, and to the right unless they stand evenly."""
     found = []
     for k, one in enumerate(points):
@@ -130,6 +157,6 @@ def _bars(points: list[Point], evenly: bool = False) -> list[Bar]:
         y, low, high = (HEIGHT - EDGE - share * (HEIGHT - 2 * EDGE)
                         for share in (one.agreed.share, one.agreed.low, one.agreed.high))  # fmt: skip
         where = "" if evenly else f", confidence {one.at:.2f}"
-        says = f"{one.agreed.hits} of {one.agreed.trials} agreed{where}"
+        says = f"{one.agreed.hits} of {one.agreed.trials} {what}{where}"
         found.append(Bar(round(x, 1), round(y, 1), round(low, 1), round(high, 1), says))
     return found

@@ -65,6 +65,8 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
     trace = strips(plot, trace_of(site.store, stored.id))
     alike, together = site.store.like(stored, TOGETHER_S, ALIKE)
     place = found.where or "no single channel"
+    book = site.logbook.now() if site.logbook else None
+    written, like_it = book.of_alarm(found, words.said(file)) if book else ([], [])
     return {
         "site": site,
         "file": file,
@@ -83,6 +85,10 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
         "alike": alike,
         "past": words.past(stored, alike, place),
         "together": together,
+        "has_logbook": book is not None,
+        "written": written,
+        "like_it": like_it,
+        "then": book.of_alarms([one.alarm for one in alike]) if book else {},
         "names": site.titles(),
         "lineage": words.lineage_words(file.monitor.lineage),
         "lineage_rows": words.lineage_rows(file.monitor.lineage),
