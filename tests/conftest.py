@@ -23,6 +23,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.score import ScoreSettings, score
 from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.live_channels import LiveChannels
+from lynkeus.scorers.orbit import loops
 from lynkeus.simulate.beam.orbit import START_NS, OrbitSource, write_orbits_h5
 from lynkeus.simulate.surface.source import SurfaceSource
 from lynkeus.sources import InMemory, open_source, read_layout
@@ -76,6 +77,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if mark := item.get_closest_marker("slow"):
             seconds[item.path] += mark.args[0] if mark.args else 2
     items.sort(key=lambda item: -seconds[item.path])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_compiled() -> None:
+    """Loops of `orbit` stay with NumPy, however much a process scores: what is compiled has a test of its own."""
+    loops.ENOUGH = sys.maxsize
 
 
 @pytest.fixture(scope="session")

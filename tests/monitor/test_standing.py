@@ -80,6 +80,8 @@ def test_a_masked_channel_is_listed_with_its_reason_and_says_nothing(
     watch(fitted, InMemory(steered[:1700], 700), store, WatchSettings())
     masked = events(store)["maintenance"]
     assert masked.standing.where == NAME
+    assert steered.time_ns is not None
+    assert masked.standing.since_ns == steered.time_ns[0]
     assert masked.reason == "cable"
     assert not [stored for stored in store.alarms() if stored.alarm.where == NAME]
 

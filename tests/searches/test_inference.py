@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import tarfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import norm
 
@@ -127,6 +129,28 @@ def test_what_no_likelihood_has_is_said() -> None:
         )
     with pytest.raises(SettingsError, match="schema"):
         Model.of({"channels": []})
+
+
+def test_what_somebody_else_published_is_read(tmp_path: Path, lynkeus: Callable[..., Any]) -> None:
+    region, control = search()
+    whole = workspace([region, control])
+    signal = whole["channels"][0]["samples"].pop()
+    place, patch = tmp_path / "background.json", tmp_path / "patch.point.json"
+    place.write_text(json.dumps(whole), "utf-8")
+    change = [{"op": "add", "path": "/channels/0/samples/1", "value": signal}]
+    patch.write_text(json.dumps(change), "utf-8")
+    done = lynkeus("search", place, "--patch", patch, "-o", tmp_path / "OUT")
+    assert done.code == 0, done
+    row = pq.read_table(tmp_path / "OUT" / "limits.parquet").to_pylist()[0]
+    own = upper_limit(Model.of(workspace([region, control])), toys=0)
+    assert row["name"] == "point"
+    assert row["limit_observed"] == pytest.approx(own.observed, rel=1e-3)
+    assert row["expected"] == pytest.approx(own.expected[2], rel=1e-3)
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps([{"op": "remove", "path": "/channels/7"}]), "utf-8")
+    assert "is the patch of this workspace" in lynkeus("search", place, "--patch", other, "-o", tmp_path / "OUT").line
+    assert "no JSON patch" in lynkeus("search", place, "--patch", place, "-o", tmp_path / "OUT").line
+    assert "a published workspace" in lynkeus("search", "plan.toml", "--patch", patch, "-o", tmp_path / "OUT").line
 
 
 DATA = os.environ.get("LYNKEUS_DATA")

@@ -158,6 +158,17 @@ def test_the_command_writes_goes_on_and_records_a_look(samples: Path, blind: Any
         assert (folder / "tables" / f"{name}.csv").stat().st_size > 0
     assert np.isnan(pq.read_table(folder / "tables" / "prediction.parquet")["observed"].to_numpy()).all()
     assert {path.stem for path in (folder / "figures").iterdir()} >= {"regions", "factors", "limits", "limit_plane"}
+    uproot = pytest.importorskip("uproot")
+    written = next(iter(blind.workspaces.values()))
+    with uproot.open(folder / "histograms.root") as file:
+        channel = written["channels"][1]
+        where = f"{blind.points[0]}/{channel['name']}"
+        for sample in channel["samples"]:
+            drawn = file[f"{where}/{sample['name']}"]
+            np.testing.assert_allclose(drawn.values(), sample["data"])
+        np.testing.assert_allclose(file[f"{where}/data_obs"].values(), written["observations"][1]["data"])
+        hidden = f"{blind.points[0]}/{written['channels'][0]['name']}/data_obs"
+        assert not [key for key in set(file.keys()) if key.startswith(hidden)]
     record = json.loads((folder / "record.json").read_text("utf-8"))
     assert record["blind"]
     assert record["unblinded"] == []

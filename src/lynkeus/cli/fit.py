@@ -112,6 +112,7 @@ def _fit_runs(options: FitOptions) -> None:
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.fitting.verdicts import view_of_runs
     from lynkeus.monitor.human_labels import human_labels
+    from lynkeus.sources.formats.tables import listed
     from lynkeus.sources.runs.folder import open_runs
     from lynkeus.sources.runs.read import RunFolder
 
@@ -139,7 +140,7 @@ def _fit_runs(options: FitOptions) -> None:
     view = view_of_runs(fitted)
     columns, groups = view.columns, view.columns.groups
     by = f" in {len(groups)} groups by {columns.group}" if columns.group else ""
-    read = f"columns {', '.join(columns.names)}{by}" if columns.names else "runs of histograms"
+    read = f"columns {listed(columns.names, 20)}{by}" if columns.names else "runs of histograms"
     events = fitted.reference["events"]
     heard = said.messages if said else ()
     say(screen, [*heard, *fitted.messages, f"{len(events)} good runs, {events.sum():.0f} events, {read}"])

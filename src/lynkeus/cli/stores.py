@@ -47,7 +47,7 @@ def status(store: StoreUrl = None, site: SiteFile = None) -> None:
                  zip(lines, known, strict=True)]  # fmt: skip
         started = {pulse.monitor.name for pulse in known}
         lines += [(f"{one.monitor}: {_supervised(one)}", one.state not in GOOD) for name, one in by_service.items()
-                  if name not in started and alive]  # fmt: skip
+                  if name not in started and (alive or one.state == "gave up")]  # fmt: skip
     if service:
         typer.echo(service)
     for line, _ in lines:

@@ -84,6 +84,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "epics+ca": "lynkeus.sources.streams.clients:CaSource [live]",
         "nats": "lynkeus.sources.streams.clients:NatsSource [live]",
         "doocs+file": "lynkeus.sources.streams.adapter:FileOfDoocs",
+        "karabo-bridge": "lynkeus.sources.streams.karabo:KaraboSource [live]",
         "tls": "lynkeus.sources.streams.clients:NatsSource [live]",
     },
     "simulators": {

@@ -15,7 +15,7 @@ import numpy as np
 from lynkeus.core import Floats, SchemaError, Source
 from lynkeus.core.weights import joined_weights, weighted_median
 from lynkeus.transforms.missing import fill_from_others
-from lynkeus.transforms.modes import Modes, find_modes
+from lynkeus.transforms.modes import Modes, coarse_modes, find_modes
 from lynkeus.transforms.reservoir import Weighted, row_weights
 from lynkeus.transforms.rows import fill_missing, rows_of
 
@@ -27,12 +27,14 @@ RIDGE = 1e-6
 @dataclass(frozen=True)
 class ConditionalModel:
     """`centre` (c,), `jitter` (c,): standard deviation without drift, `precision` (c, c) of the jitter; `modes`: where
-    a few of them and the noise of each channel are all there is, in the unit of the data."""
+    a few of them and the noise of each channel are all there is, in the unit of the data; `coarse`: where they are
+    most of what there is, for what is asked of every row."""
 
     centre: Floats
     jitter: Floats
     precision: Floats
     modes: Modes | None = None
+    coarse: Modes | None = None
 
     @property
     def conditional_sigma(self) -> Floats:
@@ -122,10 +124,13 @@ def fit_conditional(source: Source, few_modes: bool = False) -> ConditionalModel
     correlation /= np.outer(scale, scale)
     precision = np.linalg.inv(correlation)
     modes = find_modes(correlation, precision, count) if few_modes else None
+    coarse = coarse_modes(correlation, precision) if few_modes and modes is None else None
     jitter = jitter * scale
     if modes is not None:
         precision, modes = modes.precision(), modes.times(jitter)
-    return ConditionalModel(centre, jitter, precision / np.outer(jitter, jitter), modes)
+    if coarse is not None:
+        coarse = coarse.times(jitter)
+    return ConditionalModel(centre, jitter, precision / np.outer(jitter, jitter), modes, coarse)
 
 
 def _nanmedian(values: Floats, weight: Floats | None = None) -> Floats:

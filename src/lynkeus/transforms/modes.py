@@ -16,6 +16,8 @@ LEAST = 512  # channels: the products of fewer take no longer than all else
 SHARE = 8  # at most one mode for so many channels: more are not worth it
 UPDATES, POWERS = 60, 2  # of the noise, and steps of the subspace iteration for each
 WORSE = 0.02  # of a channel's conditional variance that fewer modes may cost, beyond the error of the full covariance
+MOST_SHARE = 5  # at most one mode for so many channels, where they are to be cheaper than the full covariance
+COARSER, COARSEST = 0.05, 0.15  # of the conditional variance that these may cost on average, and of any channel
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,25 @@ def find_modes(covariance: Floats, precision: Floats, rows: float) -> Modes | No
         worse = (difference * (covariance @ difference)).sum(axis=0)
         if worse.max() <= WORSE + channels / (rows - channels):
             return modes
+    return None
+
+
+def coarse_modes(covariance: Floats, precision: Floats) -> Modes | None:
+    """Return the fewest modes that predict each channel nearly as well as the `precision` (c, c), the inverse of the
+    covariance (c, c), does, or None where these are so many that nothing is gained.
+
+    They are for what asks only whether a channel is noisier than it was: a prediction that leaves a twentieth more of
+    the variance hides nothing of that.
+    """
+    sigma = np.sqrt(np.diag(covariance))
+    covariance = covariance / np.outer(sigma, sigma)
+    alone = np.diag(precision) * sigma**2  # of each channel given all others, one over the variance
+    for count in range(16, len(sigma) // MOST_SHARE + 1, 8):
+        modes = _factors(covariance, 1.0 / alone, count)
+        prediction = modes.precision() / np.diag(modes.precision())
+        worse = (prediction * (covariance @ prediction)).sum(axis=0) * alone - 1.0
+        if worse.mean() <= COARSER and worse.max() <= COARSEST:
+            return modes.times(sigma)
     return None
 
 

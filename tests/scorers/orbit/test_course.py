@@ -82,24 +82,25 @@ def test_an_orbit_that_jumps_from_place_to_place_is_no_ramp() -> None:
 
 
 def test_tails_become_heavier_with_what_a_channel_does_and_never_lighter() -> None:
-    scale, quiet = np.ones(3, np.float32), np.ones(600, bool)
-    beyond = np.zeros((600, 3), np.float32)
-    beyond[::2, 1] = 6.0  # a channel that strays on and on
-    beyond[300:306, 2] = 50.0  # and one that broke once
-    whole = Habit.none(3)
-    tails = whole.walk(beyond, quiet, 0.02, scale)
-    assert (tails.scale[:EVERY] == 1.0).all()
-    assert (tails.scale >= 1.0).all()
-    assert (tails.start <= -np.log(0.02) + 1e-6).all()
-    np.testing.assert_allclose(tails.scale[:, 0], 1.0)
-    assert tails.scale[-1, 1] > 4.0
-    assert tails.start[-1, 1] < 2.5
-    assert tails.scale[-1, 2] < 3.0
+    scale, level, quiet = np.ones(3, np.float32), np.zeros(3, np.float32), np.ones(600, bool)
+    deviation = np.zeros((600, 3), np.float32)
+    deviation[::2, 1] = np.sqrt(6.0)  # a channel that strays on and on
+    deviation[300:306, 2] = np.sqrt(50.0)  # and one that broke once
+    tails = Habit.none(3).walk(deviation, level, quiet, 0.02, scale)
+    own, start = tails.scale[tails.which], tails.start[tails.which]
+    assert (own[:EVERY] == 1.0).all()
+    assert (own >= 1.0).all()
+    assert (start <= -np.log(0.02) + 1e-6).all()
+    np.testing.assert_allclose(own[:, 0], 1.0)
+    assert own[-1, 1] > 4.0
+    assert start[-1, 1] < 2.5
+    assert own[-1, 2] < 3.0
     pieces, parts = Habit.none(3), []
     for first, last in ((0, 7), (7, 200), (200, 600)):
         pieces = Habit.from_arrays(pieces.to_arrays(), 3)
-        parts.append(pieces.walk(beyond[first:last], quiet[first:last], 0.02, scale).scale)
-    np.testing.assert_allclose(np.concatenate(parts), tails.scale, rtol=1e-5)
+        part = pieces.walk(deviation[first:last], level, quiet[first:last], 0.02, scale)
+        parts.append(part.scale[part.which])
+    np.testing.assert_allclose(np.concatenate(parts), own, rtol=1e-5)
 
 
 def test_a_step_soon_after_another_is_no_news_for_as_long() -> None:

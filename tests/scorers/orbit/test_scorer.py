@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, Tracking, concatenate
+from lynkeus.scorers.orbit import loops
 from lynkeus.scorers.orbit.scorer import Orbit
 from lynkeus.simulate.beam.orbit import OrbitSource, machine
 from lynkeus.sources import Window
@@ -237,3 +238,31 @@ def test_single_rows_do_as_well(orbit: Orbit) -> None:
     assert scores.shape == (600, 2)
     assert scores[300:360, 0].min() > np.quantile(scores[:300, 0], 0.99)
     assert (places(scorer, batch)[300:360, 0] == machine().names[60]).all()
+
+
+def test_the_shadow_of_a_broken_monitor_is_no_habit_of_the_others(orbit: Orbit) -> None:
+    rows, beyond = [unseen(), unseen(fault("offset", 60, 600, 200, 20.0))], []
+    for one in rows:
+        watch(orbit, one[:1500])
+        beyond.append(orbit.state()["habit.beyond"])
+    good, broken = beyond
+    assert broken[60] > good[60] + 10.0
+    shadow = np.argsort(-np.abs(orbit.gate_.correlation[60]))[1:6]
+    assert (broken[shadow] < good[shadow] + 5.0).all()
+
+
+@pytest.mark.slow(12)
+def test_compiled_loops_say_what_numpy_says(orbit: Orbit, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba", reason="install the extra that compiles loops")
+    rows = unseen(
+        fault("noisy", 5, 600, 1500), fault("offset", 60, 1000, 800), fault("step", 120, 2400, 600),
+        fault("dropout", 6, 3600), fault("stuck", 160, 4200),
+    )  # fmt: skip
+    plain, names = watch(orbit, rows)
+    monkeypatch.setattr(loops, "ENOUGH", 0)
+    assert loops.compiled() is not None
+    fast, named = watch(orbit, rows)
+    differs = np.abs(fast - plain) > 0.02 + 1e-3 * np.abs(plain)
+    assert differs.any(axis=1).mean() < 0.01
+    assert np.abs(fast - plain)[differs].max(initial=0.0) < 3.0
+    assert (names == named).mean() > 0.98

@@ -67,3 +67,66 @@ def test_values_of_doocs_are_joined_by_macropulse_and_an_outage_is_masked(tmp_pa
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.txt: cannot be read"):
         open_source(f"doocs+file://{tmp_path}/none.txt")
+
+
+def trains(port: int, stop: threading.Event) -> None:
+    """A Karabo bridge, as its protocol 2 says: a header and its data for each source and each array."""
+    import msgpack
+    import zmq
+
+    context = zmq.Context()
+    with context.socket(zmq.REP) as bridge:
+        bridge.setsockopt(zmq.LINGER, 0)
+        bridge.bind(f"tcp://127.0.0.1:{port}")
+        for train in range(5000, 9000):
+            while not bridge.poll(50):
+                if stop.is_set():
+                    break
+            if stop.is_set():
+                break
+            bridge.recv()
+            stamp = {
+                "timestamp.tid": train,
+                "timestamp.sec": str(int(time.time())),
+                "timestamp.frac": "50000000000000000",
+            }
+            parts = []
+            for source, values in (
+                ("XGM/A", {"x.value": float(train), "name.value": "n"}),
+                ("BPM/B", {"y": [1.0, 2.0]}),
+            ):
+                about = {"source": source, "content": "msgpack", "metadata": stamp}
+                parts += [msgpack.packb(about), msgpack.packb(values)]
+            array = np.full((2, 3), train, np.uint16)
+            for path, given in (("image", array), ("pulses", array[0])):
+                about = {"source": "BPM/B", "content": "array", "path": path, "dtype": "uint16", "shape": given.shape}
+                parts += [msgpack.packb(about), given.tobytes()]
+            time.sleep(0.02)
+            bridge.send_multipart(parts)
+    context.term()
+
+
+def test_trains_of_a_karabo_bridge_and_none_there() -> None:
+    zmq = pytest.importorskip("zmq")
+    pytest.importorskip("msgpack")
+    with zmq.Context() as context, context.socket(zmq.REP) as free:
+        port = free.bind_to_random_port("tcp://127.0.0.1")
+    stop = threading.Event()
+    bridge = threading.Thread(target=trains, args=(port, stop))
+    bridge.start()
+    source: Any = open_source(f"karabo-bridge://127.0.0.1:{port}?connect_s=2&rate_hz=50")
+    names = ("BPM/B/pulses[0]", "BPM/B/pulses[1]", "BPM/B/pulses[2]", "BPM/B/y[0]", "BPM/B/y[1]", "XGM/A/x")
+    assert source.schema.names == names
+    source.for_s, rows = 20.0, []
+    for batch in source:
+        rows.append(batch)
+        if sum(map(len, rows)) > 40:
+            break
+    source.close()
+    stop.set()
+    bridge.join()
+    values = concatenate(rows).values
+    np.testing.assert_array_equal(np.diff(values[:, 5]), 1.0)  # every train, once
+    np.testing.assert_array_equal(values[:, 0], values[:, 5])
+    with pytest.raises(SettingsError, match="does not answer; check the address"):
+        _ = open_source("karabo-bridge://127.0.0.1:1").schema

@@ -118,7 +118,7 @@ def test_live_messages_an_outage_and_what_is_not_as_the_layout_says(tmp_path: Pa
 
         sender = threading.Thread(target=send)
         rows = []
-        begun = threading.Timer(1.0, sender.start)
+        begun = threading.Timer(0.7, sender.start)
         begun.start()
         for batch in source:
             rows.append(batch)

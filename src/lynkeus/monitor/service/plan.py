@@ -97,7 +97,9 @@ class SitePlan:
         key, and the nearest one that there is."""
         try:
             return _plan(path, tomllib.loads(path.read_text(encoding="utf-8")), store)
-        except (OSError, ValueError, RecursionError, SettingsError) as error:
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+        except (ValueError, RecursionError, SettingsError) as error:
             raise SettingsError(f"{path}: {in_short(error) if isinstance(error, ValueError) else error}") from error
 
 

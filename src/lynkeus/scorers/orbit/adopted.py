@@ -6,7 +6,7 @@ reference, and it is remembered here until it is over or somebody accepts it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lynkeus.core import Array, Floats
 
+NOT_YET = 1  # ns: of a mask that was set before anything was read, it is since the first window
 USED, ODD, MAINTENANCE = 0, 1, 2  # why a channel is masked: its spread is wrong and stays so; people said so
 
 
@@ -55,7 +56,7 @@ class Adopted:
 
     def copy(self) -> Adopted:
         """Return an independent copy."""
-        return replace(self, **{entry.name: getattr(self, entry.name).copy() for entry in fields(self)})
+        return type(self)(*(array.copy() for array in vars(self).values()))
 
     def to_arrays(self) -> dict[str, Array]:
         """Return all of it as arrays, for a store."""

@@ -8,7 +8,7 @@ ch. 11).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -42,7 +42,7 @@ class Course:
 
     def copy(self) -> Course:
         """Return an independent copy."""
-        return replace(self, **{entry.name: getattr(self, entry.name).copy() for entry in fields(self)})
+        return type(self)(*(array.copy() for array in vars(self).values()))
 
     def to_arrays(self) -> dict[str, Array]:
         """Return all of it as arrays, for a store."""

@@ -23,7 +23,9 @@ class Geometry:
     """Single-precision matrices (c, c) for the channels in use, `used` (c,): `to_residual` turns rows less the `centre`
     (c,) into conditional residuals, `to_jitter` these into the shift of each channel in jitters, `flip` (c, modes) into
     whitened modes; `correlation`: the share of a fault in channel i that shows in channel j; `sigma` (c,): the noise of
-    each channel given the others, in the unit of the data."""
+    each channel given the others, in the unit of the data. `to_spread`: for single shots, as `to_residual` or by modes
+    that are nearly as good and cost less; `shadow` (c, c): the share of the noise of a fault in channel i that shows in
+    the spread of channel j by it, as variances."""
 
     used: npt.NDArray[np.bool_]
     centre: Floats
@@ -33,6 +35,8 @@ class Geometry:
     flip: Floats | Beside
     sigma: Floats
     exact: Floats = field(repr=False)  # to_residual in double precision
+    to_spread: Floats | Thin
+    shadow: Floats
 
     @classmethod
     def of(cls, model: ConditionalModel, used: npt.NDArray[np.bool_]) -> Self:
@@ -55,7 +59,10 @@ class Geometry:
         to_jitter = np.where(used, np.linalg.inv(to_residual) / model.jitter, 0.0)
         correlation, flip = whole * np.outer(sigma, sigma), np.linalg.solve(to_residual, whiten)
         single = [matrix.astype(np.float32) for matrix in (model.centre, to_residual, correlation, to_jitter, flip)]
-        return cls(used, single[0], single[1], single[2], single[3], single[4], sigma, to_residual)
+        spread, shadow = single[1], single[2] ** 2
+        if model.coarse is not None:
+            spread, shadow = _coarse(model.coarse, covariance, used)
+        return cls(used, single[0], single[1], single[2], single[3], single[4], sigma, to_residual, spread, shadow)
 
     @classmethod
     def _of_modes(cls, model: ConditionalModel, modes: Modes, used: npt.NDArray[np.bool_]) -> Self:
@@ -78,8 +85,22 @@ class Geometry:
         dense = exact.dense()
         centre, correlation = model.centre.astype(np.float32), (dense * sigma[:, None]).astype(np.float32)
         to_jitter = back.times(np.where(used, 1.0 / model.jitter, 0.0))
-        return cls(used, centre, exact.single(), correlation, to_jitter.single(), flip, sigma, dense)
+        single = exact.single()
+        return cls(
+            used, centre, single, correlation, to_jitter.single(), flip, sigma, dense, single, correlation**2
+        )  # fmt: skip
 
     def change_to(self, other: Geometry) -> Floats:
         """Return the matrix (c, c) that turns residuals, as `residuals @ matrix`, into those of another geometry."""
         return np.linalg.solve(self.exact, other.exact)
+
+
+def _coarse(modes: Modes, covariance: Floats, used: npt.NDArray[np.bool_]) -> tuple[Thin, Floats]:
+    """Return what turns rows into residuals of unit variance by some modes and the channels in use, and the squares
+    (c, c) of the share of a fault in channel i that shows in channel j."""
+    scale = np.where(used, 1.0 / modes.noise, 1.0)
+    thin = Thin(scale, -modes.scores_of(used), (modes.loadings * scale[:, None]).T)
+    dense = thin.dense()
+    variance = (dense * (covariance @ dense)).sum(axis=0)
+    shadow = np.square(dense / np.sqrt(variance) * (np.sqrt(variance) / np.diag(dense))[:, None])
+    return thin.times(1.0 / np.sqrt(variance)).single(), shadow.astype(np.float32)

@@ -9,13 +9,14 @@ lighter than the reference had it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Array, Floats
+from lynkeus.scorers.orbit.loops import compiled
 
 EVERY = 60  # windows after which tails are brought up to date
 MEMORY_WINDOWS = 600.0  # that count
@@ -24,10 +25,16 @@ MOST_EXCESS = 4.0  # scales that one window can count: one fault makes no habit
 
 
 class OwnTails(NamedTuple):
-    """Of each window and channel (n, c): `start`, the nats at the level, and the `scale` of what is beyond."""
+    """Of some stretches and each channel (m, c): `start`, the nats at the level, and the `scale` of what is beyond;
+    `which` of the stretches, in order, each window (n,) is in."""
 
     start: Floats
     scale: Floats
+    which: npt.NDArray[np.intp]
+
+    def rows(self, index: Array) -> OwnTails:
+        """Return those of some windows in order, by index."""
+        return self._replace(which=self.which[index])
 
 
 @dataclass
@@ -51,7 +58,7 @@ class Habit:
 
     def copy(self) -> Habit:
         """Return an independent copy."""
-        return replace(self, **{entry.name: getattr(self, entry.name).copy() for entry in fields(self)})
+        return type(self)(*(array.copy() for array in vars(self).values()))
 
     def to_arrays(self) -> dict[str, Array]:
         """Return all of it as arrays, for a store."""
@@ -63,28 +70,37 @@ class Habit:
         given = cls.none(channels)
         return cls(**{e.name: arrays.get(f"habit.{e.name}", getattr(given, e.name)).copy() for e in fields(cls)})
 
-    def walk(self, beyond: Floats, quiet: npt.NDArray[np.bool_], share: float, scale: Floats) -> OwnTails:
-        """Move past windows that are `beyond` (n, c) their levels by so much (else 0); in the reference a `share` of
-        them is, by `scale` (c,) on average. Only `quiet` (n,) windows count: a move of all is no habit of one. Returns
-        the tails that each window is judged by."""
-        starts, scales, lengths = [], [], []
+    def walk(
+        self, deviation: Floats, level: Floats, quiet: npt.NDArray[np.bool_], share: float, scale: Floats
+    ) -> OwnTails:
+        """Move past the deviations (n, c) of windows; in the reference a `share` of their squares is beyond a `level`
+        (c,), by `scale` (c,) on average. Only `quiet` (n,) windows count: a move of all is no habit of one. Returns the
+        tails that each window is judged by."""
+        loops = compiled()
+        if loops is not None and deviation.dtype == np.float32:
+            numbers = np.array([share, PRIOR_WINDOWS, EVERY, MOST_EXCESS, np.exp(-EVERY / MEMORY_WINDOWS)])
+            state = self.beyond, self.excess, self.windows, self.tally, self.count, self.counted
+            return OwnTails(*loops.habit(deviation, level, quiet, scale, numbers, state))
+        starts: list[Floats] = []
+        scales: list[Floats] = []
+        which = np.empty(len(deviation), np.intp)
         first = 0
-        while first < len(beyond):
+        while first < len(deviation):
             start, own = self._tails(share, scale)
-            stop = min(first + EVERY - int(self.count[0]), len(beyond))
-            chosen = beyond[first:stop][quiet[first:stop]]
-            self.tally += np.stack([(chosen > 0).sum(axis=0), np.minimum(chosen, MOST_EXCESS * own).sum(axis=0)])
+            stop = min(first + EVERY - int(self.count[0]), len(deviation))
+            chosen = deviation[first:stop][quiet[first:stop]]
+            beyond = np.maximum(chosen * chosen - level, 0.0)
+            self.tally += np.stack([(beyond > 0).sum(axis=0), np.minimum(beyond, MOST_EXCESS * own).sum(axis=0)])
             self.count += stop - first
             self.counted += len(chosen)
+            which[first:stop] = len(starts)
             starts.append(start)
             scales.append(own)
-            lengths.append(stop - first)
             if self.count[0] == EVERY:
                 self._take()
             first = stop
-        if not lengths:
-            return OwnTails(np.empty_like(beyond), np.empty_like(beyond))
-        return OwnTails(*(np.repeat(np.array(each, np.float32), lengths, axis=0) for each in (starts, scales)))
+        shape = len(starts), deviation.shape[1]
+        return OwnTails(np.array(starts, np.float32).reshape(shape), np.array(scales, np.float32).reshape(shape), which)
 
     def _tails(self, share: float, scale: Floats) -> tuple[Floats, Floats]:
         prior = share * PRIOR_WINDOWS
@@ -94,8 +110,8 @@ class Habit:
 
     def _take(self) -> None:
         keep = np.float32(np.exp(-EVERY / MEMORY_WINDOWS))
-        self.beyond = keep * self.beyond + self.tally[0]
-        self.excess = keep * self.excess + self.tally[1]
-        self.windows = keep * self.windows + self.counted
+        for own, new in ((self.beyond, self.tally[0]), (self.excess, self.tally[1]), (self.windows, self.counted)):
+            own *= keep
+            own += new
         self.tally[:] = 0.0
         self.count[:] = self.counted[:] = 0

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core import Floats, TimesNs
+from lynkeus.core import TimesNs
 from lynkeus.scorers.orbit.adopted import MAINTENANCE, ODD, USED, Adopted
-from lynkeus.scorers.orbit.judge import QUIET_NATS
+from lynkeus.scorers.orbit.loops import compiled
 
 MOST_ODD = 0.15  # share of the channels that are wrong at once; more are another machine, and no channel's fault
 
@@ -29,7 +29,7 @@ def change_of_masks(state: Adopted, run: npt.NDArray[np.int32], after: int, time
     again once as many more speak for it than against it.
     """
     time_ns = np.zeros(len(run), np.int64) if time_ns is None else time_ns
-    over = np.flatnonzero((run >= after).any(axis=1))
+    over = np.flatnonzero((run >= after).any(axis=1)) if run.size and run.max() >= after else np.empty(0, np.intp)
     last = int(over[0]) if len(over) else len(run) - 1
     since = _began(run[: last + 1], state.run_ns, time_ns)
     if not len(over):
@@ -41,11 +41,18 @@ def change_of_masks(state: Adopted, run: npt.NDArray[np.int32], after: int, time
     return Change(last + 1, masked, np.where(changed, np.maximum(since, 1), state.masked_ns))
 
 
-def runs(state: Adopted, nats: Floats, judged: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+def runs(
+    state: Adopted, odd: npt.NDArray[np.bool_], judged: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int32]:  # fmt: skip
     """Return by how many windows more the spread of each channel (n, c) was wrong than right; of a masked one, right
-    than wrong. `nats` (n, c): evidence that it is wrong, which is `judged` (n,) only where the orbit stands still."""
-    odd = nats > QUIET_NATS
-    judged = judged & (np.add.reduce(odd.view(np.int8), axis=1, dtype=np.int16) <= max(MOST_ODD * odd.shape[1], 2.0))
+    than wrong. `odd` (n, c): where it is wrong, which is `judged` (n,) only where the orbit stands still."""
+    most = max(MOST_ODD * odd.shape[1], 2.0)
+    judged = judged & (np.add.reduce(odd.view(np.int8), axis=1, dtype=np.int16) <= most)
+    loops = compiled()
+    if loops is not None:
+        found = np.empty(odd.shape, np.int32)
+        loops.run_lengths(odd, judged, state.masked, state.run.astype(np.int32), found)
+        return found
     # Channels first: sums along the windows of one channel are then of neighbours in memory. All are whole numbers.
     against = np.where((state.masked == USED)[:, None] == odd.T, np.int8(1), np.int8(-1))
     against *= judged.view(np.int8)
@@ -60,8 +67,9 @@ def _began(run: npt.NDArray[np.int32], before_ns: npt.NDArray[np.int64], time_ns
     """Return when the count of each channel (c,) began: after the last window in which it was zero."""
     if not len(run):
         return before_ns
-    zero = run == 0
+    began, on = np.zeros(run.shape[1], np.int64), np.flatnonzero(run[-1])
+    zero = run[:, on] == 0
     last = len(run) - 1 - zero[::-1].argmax(axis=0)
     following = time_ns[np.minimum(last + 1, len(run) - 1)]
-    started = np.where(before_ns == 0, time_ns[0], before_ns)
-    return np.where(zero.any(axis=0), np.where(zero[-1], 0, following), started).astype(np.int64)
+    began[on] = np.where(zero.any(axis=0), following, np.where(before_ns[on] == 0, time_ns[0], before_ns[on]))
+    return began

@@ -12,6 +12,9 @@ from lynkeus.core import Floats
 from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, SWAY, Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.course import LONGEST
 from lynkeus.scorers.orbit.known import at_other_places, places
+from lynkeus.scorers.orbit.loops import compiled
+
+AT_ONCE = 25_000  # values of which the state of the baseline is kept on the way: they stay in the cache
 
 
 class Noticed:
@@ -19,30 +22,46 @@ class Noticed:
     ways from the baseline to each long-term centre and to the centre of the fit, goes with it."""
 
     def __init__(self) -> None:
-        self.rows: list[int] = []
-        self.which: list[int] = []
+        self.rows: list[npt.NDArray[np.intp]] = []
+        self.which: list[npt.NDArray[np.intp]] = []
         self.towards: list[Floats] = []
+        self.ways = 0
 
     def note(self, first: int, energy: Floats, state: OrbitBaseline, gate: Gate) -> None:
         """Note those of some windows, `first` and later, whose energy (n,) asks for it."""
         high = np.flatnonzero(energy > gate.notice)
         if len(high):
-            self.rows.extend((first + high).tolist())
-            self.which.extend([len(self.towards)] * len(high))
-            self.towards.append(np.concatenate([state.centres, np.zeros_like(state.centres[:1])]) - state.level)
+            ways = np.concatenate([state.centres, np.zeros_like(state.centres[:1])]) - state.level
+            self.add(first + high, np.zeros_like(high), ways[None])
+
+    def add(self, rows: npt.NDArray[np.intp], which: npt.NDArray[np.intp], towards: Floats) -> None:
+        """Add some rows (n,), and `which` (n,) of some ways (k, 4 + 1, c) goes with each."""
+        self.rows.append(rows)
+        self.which.append(self.ways + which)
+        self.towards.append(towards)
+        self.ways += len(towards)
 
     def arrays(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
         """Return all of it as arrays."""
-        towards = np.array(self.towards, np.float32) if self.towards else np.empty((0, 0, 0), np.float32)
-        return np.array(self.rows, np.intp), np.array(self.which, np.intp), towards
+        if not self.rows:
+            return np.empty(0, np.intp), np.empty(0, np.intp), np.empty((0, 0, 0), np.float32)
+        return np.concatenate(self.rows), np.concatenate(self.which), np.concatenate(self.towards)
 
 
 class Found(NamedTuple):
-    """Where a walk writes what it finds of windows: `deviation` (n, c), `energy` (n,) and `away` (n, c)."""
+    """Where a walk writes what it finds of windows: `deviation` (n, c), `energy` (n,), `away` (n, c) and, where it is
+    known at once, the squared `sway` (n,); and what it reads, if it is known: the `shifts` (n, c) of their means in
+    jitters."""
 
     deviation: Floats
     energy: Floats
     away: Floats
+    sway: Floats
+    shifts: Floats | None = None
+
+    def after(self, first: int) -> Found:
+        """Return where to write of the windows from the `first` on."""
+        return Found(*(None if each is None else each[first:] for each in self))  # type: ignore[arg-type]
 
 
 def run_quietly(
@@ -56,6 +75,20 @@ def run_quietly(
     """
     if not _nothing_goes_on(state, pace) or gate.to_jitter is None:
         return 0
+    if compiled() is not None and found.shifts is not None:
+        done = _many_blocks(state, means, first, gate, pace, found, noticed)
+    else:
+        done = _blocks(state, means, first, gate, pace, found, noticed)
+    if done:
+        state.beam_held = 0
+        state.course.note(means[first + max(done - LONGEST, 0) : first + done])
+    return done
+
+
+def _blocks(
+    state: OrbitBaseline, means: Floats, first: int, gate: Gate, pace: Pace, found: Found, noticed: Noticed
+) -> int:  # fmt: skip
+    """Move the baseline past quiet blocks, from the window `first` on; return how many windows these are."""
     known_places = places(state, gate, pace)
     squares, share, position = np.empty((pace.block, means.shape[1]), np.float32), np.float32(1.0 / pace.block), first
     gain, weights = np.float32(pace.gain), centre_weights(pace.block)
@@ -89,10 +122,37 @@ def run_quietly(
         lags *= weights
         state.centres += lags
         position += pace.block
-    if position > first:
-        state.beam_held = 0
-        state.course.note(means[max(position - LONGEST, first) : position])
     return position - first
+
+
+def _many_blocks(
+    state: OrbitBaseline, means: Floats, first: int, gate: Gate, pace: Pace, found: Found, noticed: Noticed
+) -> int:  # fmt: skip
+    """Return what `_blocks` does, compiled. Where the orbit is in jitters follows from the means of the rows."""
+    assert gate.to_jitter is not None
+    block, most = pace.block, max(1, AT_ONCE // means.shape[1])
+    limits = (block, pace.gain, gate.energy, gate.energy_clip, pace.clip, gate.notice, gate.sway)
+    channels, others, widths = places(state, gate, pace)
+    steps = others * np.asarray(gate.correlation[channels] @ gate.to_jitter)[np.arange(len(channels)), channels]
+    others_too, weights = (channels, others, widths, steps), centre_weights(block)[:, 0].copy()
+    fixed = gate.correlation, gate.per_sigma, np.array(limits, np.float32), weights
+    levels = np.stack([state.level, state.level @ gate.to_jitter, state.centres[SWAY] @ gate.to_jitter])
+    moved, loops = (levels, state.centres, state.known), compiled()
+    assert loops is not None
+    towards = np.empty((most, len(CENTRE_WINDOWS) + 1, means.shape[1]), np.float32)
+    done = first
+    while (asked := min(most, (len(means) - done) // block)) > 0:
+        into = found.after(done)
+        quiet = loops.quiet_blocks(means[done:], into.shifts, moved, others_too, fixed, into[:4], towards[:asked])
+        high = np.flatnonzero(into.energy[: quiet * block] > gate.notice)
+        if len(high):
+            blocks, which = np.unique(high // block, return_inverse=True)
+            noticed.add(done + high, which, towards[blocks])
+        done += quiet * block
+        if quiet < asked:
+            break
+    state.level = levels[0]
+    return done - first
 
 
 def _nothing_goes_on(state: OrbitBaseline, pace: Pace) -> bool:

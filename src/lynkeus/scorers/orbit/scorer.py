@@ -32,7 +32,7 @@ from lynkeus.core import (
     Unseen,
 )
 from lynkeus.files.arrays import arrays_of, part_of, read_folder, write_folder
-from lynkeus.scorers.orbit.adopted import MAINTENANCE, USED
+from lynkeus.scorers.orbit.adopted import MAINTENANCE, NOT_YET, USED
 from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.context import Context, WithoutCauses
 from lynkeus.scorers.orbit.learn import learn, window_seconds
@@ -181,7 +181,7 @@ class Orbit:
         if (asked == (adopted.masked == MAINTENANCE)).all():
             return
         masked = np.where(asked, MAINTENANCE, np.where(adopted.masked == MAINTENANCE, USED, adopted.masked))
-        since = np.where(masked == adopted.masked, adopted.masked_ns, max(self._baseline.end_ns, 1))
+        since = np.where(masked == adopted.masked, adopted.masked_ns, self._baseline.end_ns or NOT_YET)
         self._baseline = self._sight.with_masks(self._baseline, masked.astype(np.uint8), since.astype(np.int64))
         self._memo.forget()
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Array, Batch, Floats, TimesNs
-from lynkeus.scorers.orbit.adopted import USED
+from lynkeus.scorers.orbit.adopted import NOT_YET, USED
 from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.geometry import Geometry
-from lynkeus.scorers.orbit.judge import QUIET_NATS, FaultOrMotion
+from lynkeus.scorers.orbit.judge import QUIET_NATS, FaultOrMotion, Told
 from lynkeus.scorers.orbit.masks import Change, change_of_masks, runs
 from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.walk import Walk, walk
@@ -70,23 +70,24 @@ class Sight:
 
     def statistics(self, batch: Batch) -> WindowStatistics:
         """Return what each window says of each channel."""
-        return window_statistics(batch, self.geometry.centre, self.geometry.to_residual)
+        return window_statistics(batch, self.geometry)
 
     def walk(self, state: OrbitBaseline, batch: Batch, statistics: WindowStatistics) -> Walk:
         """Move the state past a batch; windows that miss most values leave it alone and deviate by nothing."""
         restart, missing = _gaps(state, batch), statistics.mostly_missing()
+        shifts = statistics.raw * (self.geometry.used / self.model.jitter).astype(np.float32)
         if not missing.any():
-            return walk(state, statistics.mean, restart, self.gate, self.pace, batch.time_ns)
+            return walk(state, statistics.mean, restart, self.gate, self.pace, batch.time_ns, shifts)
         given = np.flatnonzero(~missing)
         times = None if batch.time_ns is None else batch.time_ns[given]
-        walked = walk(state, statistics.mean[given], restart[given], self.gate, self.pace, times)
+        walked = walk(state, statistics.mean[given], restart[given], self.gate, self.pace, times, shifts[given])
         deviation, energy, away = np.zeros_like(statistics.mean), np.zeros(len(missing)), np.zeros_like(statistics.mean)
         deviation[given], energy[given], away[given] = walked.deviation, walked.energy, walked.away
-        told = np.zeros(deviation.shape, bool)
-        told[given] = walked.told
+        told, sway = np.zeros(deviation.shape, bool), np.full(len(missing), np.nan)
+        told[given], sway[given] = walked.told, walked.sway
         elsewhere = given[walked.elsewhere]
         noticed = given[walked.noticed]
-        return Walk(deviation, energy, away, noticed, walked.ways, walked.towards, told, elsewhere, walked.here)
+        return Walk(deviation, energy, away, sway, noticed, walked.ways, walked.towards, told, elsewhere, walked.here)
 
     def look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch, computed from a state, which stays as it is.
@@ -137,17 +138,19 @@ class Sight:
     def _look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch by one set of channels in use."""
         assert self.tails is not None  # it is looked at after the fit only
-        judge = FaultOrMotion(self.tails, self.gate, self.geometry.to_jitter, self.geometry.used)
+        judge = FaultOrMotion(self.tails, self.gate, self.geometry.to_jitter, self.geometry.used, self.geometry.shadow)
         statistics, after = self.statistics(batch), before.copy()
+        if batch.time_ns is not None and len(batch):
+            after.standing.masked_ns[after.standing.masked_ns == NOT_YET] = batch.time_ns[0]
         walked = self.walk(after, batch, statistics)
         tails = None
         if self.pace.settle:
             quiet = (walked.energy <= self.gate.energy) & ~statistics.mostly_missing()
-            tails = self.tails.of_late(after.habit, walked.deviation, quiet)
+            tails = self.tails.of_late(after.habit, self._without_shadows(walked.deviation), quiet)
         moved = judge.moved(walked, tails)
         misshapen = judge.misshapen(statistics, before.recent)
         after.recent = misshapen.recent
-        frozen = (statistics.repeats >= max(statistics.length - 1, 1)).mean(axis=1, dtype=np.float64)
+        frozen = _frozen(statistics)
         mirrored = np.zeros(len(frozen))
         if len(walked.noticed):
             likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards, walked.ways)
@@ -160,18 +163,32 @@ class Sight:
         of_mean = moved.strongest - np.maximum(
             moved.doubt - QUIET_NATS, 0.0
         )  # a kick in the line is one channel's kink
-        place = np.where(of_shape > of_mean, misshapen.nats.argmax(axis=1), moved.place)
+        place = np.where(of_shape > of_mean, misshapen.place, moved.place)
         monitor, beam = np.maximum(of_mean, of_shape), np.maximum(loud, moved.sway)
         scores = np.stack([monitor, beam], axis=1).astype(np.float64)
         scores[statistics.mostly_missing()] = np.nan
-        run = runs(before.standing, misshapen.now, _still(frozen, scores[:, 1]))
+        run = runs(before.standing, misshapen.odd, _still(frozen, scores[:, 1]))
         if self.pace.settle:
-            place = judge.news(place, walked.told | (run >= self.pace.block), walked, statistics, self._shots(batch))
-        nats = np.maximum(moved.nats, misshapen.nats)
+            place = judge.news(place, Told(walked.told, run, self.pace.block), walked, statistics, self._shots(batch))
+        nats = np.maximum(moved.nats, misshapen.nats, out=moved.nats)
         deviation, own = walked.deviation, moved.deviation
         if not self.geometry.used.all():
             deviation, own = np.where(self.geometry.used, np.stack([deviation, own]), np.float32(0.0))
         return WindowTests(statistics, deviation, own, nats, run, place, frozen, mirrored, scores, after)
+
+    def _without_shadows(self, deviation: Floats) -> Floats:
+        """Return deviations (n, c) in which a channel that is wrong by itself throws no shadow: what it does to the
+        others is no habit of theirs."""
+        size = np.abs(deviation * self.gate.per_sigma)
+        rows = np.flatnonzero(size.max(axis=1, initial=0.0) > self.gate.channel)
+        if not len(rows):
+            return deviation
+        top = size[rows].argmax(axis=1)
+        own = deviation[rows, top]
+        deviation = deviation.copy()
+        deviation[rows] -= own[:, None] * self.gate.correlation[top]
+        deviation[rows, top] = own
+        return deviation
 
     def _shots(self, batch: Batch) -> Callable[[int], Floats]:
         """Return what gives the residuals (shots, c) of one window of a batch."""
@@ -199,6 +216,14 @@ class Sight:
         # Clipped, so that no mode by itself speaks for a mirror image.
         gain = np.clip(here**2 - away**2, -4.0, 4.0).sum(axis=2)
         return gain.max(axis=1)
+
+
+def _frozen(statistics: WindowStatistics) -> Floats:
+    """Return the share (n,) of the channels that repeat their value all through the window."""
+    repeats, most = statistics.repeats, max(statistics.length - 1, 1)
+    if not repeats.size or repeats.max() < most:
+        return np.zeros(len(repeats))
+    return np.asarray((repeats >= most).mean(axis=1, dtype=np.float64))
 
 
 def _still(frozen: Floats, beam: Floats) -> npt.NDArray[np.bool_]:

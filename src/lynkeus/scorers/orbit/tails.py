@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,13 +86,15 @@ class Tails:
             return self.mean.nats(deviation * deviation)
         nats = deviation * deviation
         nats -= self.mean.level
-        nats /= own.scale
-        nats += own.start
+        edges = np.searchsorted(own.which, np.arange(len(own.start) + 1))
+        for stretch, (first, last) in enumerate(pairwise(edges.tolist())):
+            nats[first:last] /= own.scale[stretch]
+            nats[first:last] += own.start[stretch]
         return nats
 
     def of_late(self, habit: Habit, deviation: Floats, quiet: npt.NDArray[np.bool_]) -> OwnTails:
         """Move a habit past deviations (n, c), of which `quiet` (n,) ones count; return the tails on the way."""
-        return habit.walk(np.maximum(deviation * deviation - self.mean.level, 0.0), quiet, TAIL, self.mean.scale)
+        return habit.walk(deviation, self.mean.level, quiet, TAIL, self.mean.scale)
 
     def shape_nats(self, statistics: WindowStatistics) -> Floats:
         """Return the evidence (n, c) in nats that a channel is too noisy, too quiet, repeats its value or gives none.
@@ -113,6 +116,12 @@ class Tails:
             gone = statistics.missing  # 0 says nothing, also beside others that are
             np.maximum(nats, gone * np.float32(START_NATS), out=nats, where=gone > 0)
         return nats
+
+    def of_shape(self, statistics: WindowStatistics, odd: float) -> tuple[Any, ...]:
+        """Return what the compiled form of `shape_nats` reads beside spread and repeats; `odd`: nats."""
+        missing = np.empty((0, 0), np.float32) if statistics.missing is None else statistics.missing
+        lines = self.wide.level, self.wide.scale, self.narrow.level, self.narrow.scale
+        return missing, *lines, self.repeat, np.array([START_NATS, odd], np.float32)
 
     def strongest_test(self, deviation: Floats, statistics: WindowStatistics, channel: int) -> str:
         """Return the test that speaks most against a channel in one window: mean, wide, narrow, repeat or missing."""

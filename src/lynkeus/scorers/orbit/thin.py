@@ -6,7 +6,6 @@ everything that follows from it: the precision matrix by the identity of Woodbur
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,7 +27,9 @@ class Thin:
     __array_ufunc__: ClassVar[None] = None  # an array leaves its product with this to `__rmatmul__`
 
     def __rmatmul__(self, rows: Array) -> Array:
-        return np.asarray(rows * self.scale + (rows @ self.left) @ self.right)
+        found = np.asarray((rows @ self.left) @ self.right)
+        found += rows * self.scale
+        return found
 
     def __matmul__(self, columns: Floats) -> Floats:
         return np.asarray(self.scale[:, None] * columns + self.left @ (self.right @ columns))
@@ -68,27 +69,3 @@ class Beside:
 
     def __rmatmul__(self, rows: Array) -> Array:
         return np.concatenate([rows @ self.few, rows @ self.many], axis=-1)
-
-
-def product_of(matrix: Floats | Thin, offset: Floats, most: int) -> Callable[[Floats], Floats]:
-    """Return what gives `rows @ matrix - offset` for up to `most` rows, float32; what it gave before is overwritten."""
-    out = np.empty((most, len(offset)), np.float32)
-    if not isinstance(matrix, Thin):
-
-        def full(rows: Floats) -> Floats:
-            found = np.matmul(rows, matrix, out=out[: len(rows)], casting="same_kind")
-            found -= offset  # before squaring: it is thousands of sigmas, single precision has seven digits
-            return found
-
-        return full
-    modes = np.ones((most, matrix.left.shape[1] + 1), np.float32)
-    right, scaled = np.concatenate([matrix.right, -offset[None]]), np.empty_like(out)
-
-    def thin(rows: Floats) -> Floats:
-        few = modes[: len(rows)]
-        few[:, :-1] = rows @ matrix.left
-        found = np.matmul(few, right, out=out[: len(rows)])
-        found += np.multiply(rows, matrix.scale, out=scaled[: len(rows)], casting="same_kind")
-        return found
-
-    return thin

@@ -18,6 +18,7 @@ from lynkeus.scorers.orbit.steps import move_on, step
 @dataclass(frozen=True)
 class Walk:
     """Deviations (n, c) from the baseline, their energies (n,), and `away` (n, c) from the centre of some minutes;
+    its squared size in jitters, `sway` (n,), NaN where it was not asked;
     `towards` (m, 4 + 1, c) gives the way from the baseline to each long-term centre and to the centre of the fit, and
     `ways` (k,) which of them goes with each of the windows `noticed`; `told` (n, c): channels that are off for a block
     and longer, which is no news; of windows `elsewhere` (m,), in which a moved orbit is quiet at its new place, the
@@ -26,6 +27,7 @@ class Walk:
     deviation: Floats
     energy: Floats
     away: Floats
+    sway: Floats
     noticed: npt.NDArray[np.intp]
     ways: npt.NDArray[np.intp]
     towards: Floats
@@ -35,13 +37,16 @@ class Walk:
 
 
 def walk(
-    state: OrbitBaseline, means: Floats, restart: Array, gate: Gate, pace: Pace, time_ns: TimesNs | None = None
-) -> Walk:
+    state: OrbitBaseline, means: Floats, restart: Array, gate: Gate, pace: Pace, time_ns: TimesNs | None = None,
+    shifts: Floats | None = None,
+) -> Walk:  # fmt: skip
     """Move the state past n window means (n, c), in place; `restart` (n,) is True where a window follows a long gap;
-    `time_ns` (n,): when each begins, for what is said of what stands."""
+    `time_ns` (n,): when each begins, for what is said of what stands; `shifts` (n, c): the means in jitters, with which
+    it is faster."""
     deviation, energy, away = np.empty_like(means), np.empty(len(means)), np.empty_like(means)
     told, runs, before = np.zeros(means.shape, bool), np.zeros(len(means), np.intp), state.latest()
-    noticed, into, position = Noticed(), Found(deviation, energy, away), 0
+    sway = np.full(len(means), np.nan)
+    noticed, into, position = Noticed(), Found(deviation, energy, away, sway, shifts), 0
     while position < len(means):
         if state.fresh or restart[position]:
             _anchor(state, means[position], gate)
@@ -79,7 +84,7 @@ def walk(
             if found or len(state.pending) >= length or not warm:
                 _step_past_pending(state, bool(found), gate, pace)
         position = stop
-    return Walk(deviation, energy, away, *noticed.arrays(), told, *_at_new_places(before, means, runs, gate))
+    return Walk(deviation, energy, away, sway, *noticed.arrays(), told, *_at_new_places(before, means, runs, gate))
 
 
 def _next(restart: Array, position: int) -> int:

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from lynkeus.core import Array, Batch, Floats
-from lynkeus.scorers.orbit.thin import Thin, product_of
+from lynkeus.scorers.orbit.geometry import Geometry
+from lynkeus.scorers.orbit.loops import compiled
+from lynkeus.scorers.orbit.thin import Thin
 from lynkeus.transforms.rows import fill_missing, fold, rows_of
 
+LEAST = np.float32(1e-3)  # spread
+LONG = 4  # shots of a window in which repeats are counted
 CHUNK_BYTES = 500_000  # a chunk of residuals stays in the cache
 
 
 class WindowStatistics(NamedTuple):
     """All (n, channel) float32: `mean` of the residual in conditional sigmas, `spread` (squares around it, summed),
     `repeats` (neighbouring shots with equal values), `missing` (shots without a value; None: nowhere any); `length`:
-    shots per window."""
+    shots per window; `raw`: the mean of the rows themselves, away from the centre."""
 
     mean: Floats
     spread: Floats
     repeats: Floats
     missing: Floats | None
     length: int
+    raw: Floats
 
     def rows(self, index: Array) -> WindowStatistics:
         """Return the statistics of some windows, by index."""
         missing = None if self.missing is None else self.missing[index]
-        return WindowStatistics(self.mean[index], self.spread[index], self.repeats[index], missing, self.length)
+        few = self.mean[index], self.spread[index], self.repeats[index]
+        return WindowStatistics(*few, missing, self.length, self.raw[index])
 
     def mostly_missing(self) -> Array:
         """Return a mask (n,) of the windows that lack more than half of their values."""
@@ -36,36 +42,96 @@ class WindowStatistics(NamedTuple):
         return self.missing.mean(axis=1) > 0.5 * self.length
 
 
-def window_statistics(batch: Batch, centre: Floats, to_residual: Floats | Thin) -> WindowStatistics:
-    """Return the statistics of every window of a batch; `centre` (c,), `to_residual` (c, c) float32."""
-    raw, length = rows_of(batch)
-    found = _moments(raw, length, centre, to_residual)
-    gaps = None
-    if not np.isfinite(found[0].sum()):  # a gap anywhere is a gap in all residuals: asked of the means, that are fewer
-        rows, missing = fill_missing(raw, centre)
-        found = _moments(rows, length, centre, to_residual)
-        gaps = None if missing is None else fold(missing, length).sum(axis=1, dtype=np.float32)
-    return WindowStatistics(*found, _repeats(fold(raw, length)), gaps, length)
+def window_statistics(batch: Batch, geometry: Geometry) -> WindowStatistics:
+    """Return the statistics of every window of a batch. Means are of the full residuals, computed from those of the
+    rows; spreads of the rows one by one, by what is nearly as good and costs less."""
+    rows, length = rows_of(batch)
+    loops = compiled(rows) if rows.dtype == np.float32 else None
+    found = Moments.of(len(rows) // length, rows.shape[1], length)
+    step = max(1, CHUNK_BYTES // (4 * rows.shape[1] * length))
+    product = Product(geometry.to_spread, step * length)
+    away = np.empty((step * length, rows.shape[1]), np.float32)
+    for first in range(0, len(found.mean), step):
+        part = found.part(slice(first, first + step))
+        some = np.ascontiguousarray(rows[first * length : (first + len(part.mean)) * length])
+        if loops is None:
+            centred(some, geometry.centre, length, away, part)
+        else:
+            loops.centred(some, geometry.centre, length, away, tuple(part))
+        if length > 2:
+            (loops.spread_of if loops else spread_of)(*product.of(away[: len(some)]), length, part.spread)
+    mean = np.asarray(found.mean @ geometry.to_residual, np.float32)
+    missing = found.missing if found.missing.any() else None
+    return WindowStatistics(mean, found.spread, found.repeats, missing, length, found.mean)
 
 
-def _moments(rows: Floats, length: int, centre: Floats, to_residual: Floats | Thin) -> tuple[Floats, Floats]:
-    """Return mean and spread (n, c) of every window of rows; a NaN where the first gap is, and nothing after it."""
-    n, channels = len(rows) // length, rows.shape[1]
-    mean, spread = np.full((n, channels), np.nan, np.float32), np.empty((n, channels), np.float32)
-    offset = (centre @ to_residual).astype(np.float32)
-    step = max(1, CHUNK_BYTES // (4 * channels * length))
-    product = product_of(to_residual, offset, step * length)
-    for first in range(0, n, step):
-        part = slice(first, min(first + step, n))
-        shots = fold(product(rows[first * length : part.stop * length]), length)
-        total = np.add.reduce(shots, axis=1, out=mean[part])
-        total *= np.float32(1.0 / length)
-        if not np.isfinite(total.sum()):
-            break
-        np.einsum("wtc,wtc->wc", shots, shots, out=spread[part])
-        spread[part] -= np.float32(length) * (total * total)
-    np.maximum(spread, 1e-3, out=spread)
-    return mean, spread
+class Moments(NamedTuple):
+    """Of windows and channels (n, c), float32: the `mean` away from the centre, 0 where values are `missing`, of which
+    it says how many; `repeats`, and the `spread`."""
+
+    mean: Floats
+    repeats: Floats
+    missing: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, windows: int, channels: int, length: int) -> Self:
+        """Return room for the moments of so many windows of some length."""
+        shape = windows, channels
+        repeats = np.empty(shape, np.float32) if length >= LONG else np.zeros(shape, np.float32)
+        spread = np.empty(shape, np.float32) if length > 2 else np.full(shape, LEAST, np.float32)
+        return cls(np.empty(shape, np.float32), repeats, np.zeros(shape, np.float32), spread)
+
+    def part(self, windows: slice) -> Moments:
+        """Return those of some windows."""
+        return Moments(*(each[windows] for each in self))
+
+
+def centred(rows: Floats, centre: Floats, length: int, away: Floats, found: Moments) -> None:
+    """Write how far rows (n * length, c) are `away` from the mean of their window, that mean less the `centre`, and how
+    many values repeat the one before or are missing; these count as 0."""
+    mean = found.mean
+    shots = fold(np.subtract(rows, centre, out=away[: len(rows)], casting="same_kind"), length)
+    np.add.reduce(shots, axis=1, out=mean)
+    if not np.isfinite(mean.sum()):
+        gaps = ~np.isfinite(shots)
+        np.copyto(shots, np.float32(0.0), where=gaps)
+        found.missing[:] = gaps.sum(axis=1)
+        np.add.reduce(shots, axis=1, out=mean)
+    mean *= np.float32(1.0 / length)
+    shots -= mean[:, None]
+    found.repeats[:] = _repeats(fold(rows, length))
+
+
+def spread_of(product: Floats, away: Floats, scale: Floats, length: int, spread: Floats) -> None:
+    """Write the sums of squares (n, c) over windows of `product + away * scale`, of rows that are away from the mean of
+    their window."""
+    if scale.any():
+        product += np.multiply(away, scale, out=away)
+    shots = fold(product, length)
+    np.einsum("wtc,wtc->wc", shots, shots, out=spread)
+    np.maximum(spread, LEAST, out=spread)
+
+
+class Product:
+    """Products of up to `most` rows with a matrix: what is given is overwritten by the next one."""
+
+    def __init__(self, matrix: Floats | Thin, most: int) -> None:
+        self.first: Floats
+        self.second: Floats | None
+        if isinstance(matrix, Thin):
+            self.first, self.second, self.scale = matrix.left, matrix.right, matrix.scale
+        else:
+            self.first, self.second, self.scale = matrix, None, np.zeros(len(matrix), np.float32)
+        self.few = np.empty((most, self.first.shape[1]), np.float32)
+        self.out = np.empty((most, len(self.scale)), np.float32)
+
+    def of(self, rows: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return a product, the rows and a `scale` (c,): the product with the matrix is `product + rows * scale`."""
+        product = np.matmul(rows, self.first, out=self.few[: len(rows)])
+        if self.second is not None:
+            product = np.matmul(product, self.second, out=self.out[: len(rows)])
+        return product, rows, self.scale
 
 
 def residuals(window: Batch, centre: Floats, to_residual: Floats | Thin) -> Floats:
@@ -81,7 +147,7 @@ def _repeats(shots: Floats) -> Floats:
     """
     n, length, channels = shots.shape
     repeats = np.zeros((n, channels), np.float32)
-    if length < 4:
+    if length < LONG:
         return repeats
     middle = length // 2
     window, channel = np.divmod(np.flatnonzero(shots[:, middle - 1] == shots[:, middle]), channels)

@@ -17,7 +17,7 @@ from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.windows import WindowStatistics
 
 MOVED_SIGMA = 4.0  # from which a channel is counted among those that moved
-NUMBERS = ("mean", "spread", "repeats")
+NUMBERS = ("mean", "spread", "repeats", "raw")
 COLUMNS = ("deviation", "own", "nats", "run", "place", "frozen", "mirrored", "scores")
 MOSTLY = 0.5  # share of the channels that repeat their value in a frozen readout
 

@@ -20,7 +20,7 @@ from lynkeus.core.extras import needing
 from lynkeus.sources.formats.described import SCHEMA
 from lynkeus.sources.pads.accumulate import PadSpectra, clusters_of
 from lynkeus.sources.pads.described import PLACES, PadLayout
-from lynkeus.sources.pads.geometry import numbered, read_geometry
+from lynkeus.sources.pads.geometry import Geometry, key_of, numbered, read_geometry
 from lynkeus.transforms.pads.spectra import IDENTITY
 
 EDGES = b"edges"
@@ -202,4 +202,14 @@ def _of_tree(path: Path, file: Any, layout: PadLayout) -> Read:
     for part in clusters_of(path, file[layout.tree], layout):
         spectra.add(*part)
     counts, columns = spectra.pads()
-    return Read(counts, spectra.edges, _placed(path, columns, layout))
+    placed = _placed(path, columns, layout)
+    if layout.geometry:
+        counts, placed = _with_silent(counts, placed, read_geometry(Path(layout.geometry).expanduser()))
+    return Read(counts, spectra.edges, placed)
+
+
+def _with_silent(counts: Array, columns: dict[str, Array], geometry: Geometry) -> tuple[Array, dict[str, Array]]:
+    """Return counts and columns with the pads of the geometry that have no cluster: dead ones have none, either."""
+    silent = ~np.isin(geometry.keys, key_of(columns))
+    more = {name: np.concatenate([own, geometry.columns[name][silent]]) for name, own in columns.items()}
+    return np.concatenate([counts, np.zeros((int(silent.sum()), counts.shape[1]), counts.dtype)]), more

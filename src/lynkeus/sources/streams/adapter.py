@@ -49,14 +49,27 @@ class Polled:
 
     stale_first = False
 
-    def __init__(self, adapter: Adapter) -> None:
-        self.adapter = adapter
+    def __init__(self, adapter: Adapter, names: Callable[[], list[str]] | None = None) -> None:
+        self.adapter, self.names = adapter, names
         self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def discover(self, _seconds: float) -> list[str]:
+        """Return the names of what there is, where the adapter can say it."""
+        return self.names() if self.names is not None else []
 
     def begin(self, addresses: tuple[str, ...], put: Callable[[Update], None]) -> None:
         """Ask from now on."""
         self._stop.clear()
-        threading.Thread(target=self._work, args=(addresses, put), daemon=True).start()
+        self._thread = threading.Thread(target=self._ask, args=(addresses, put), daemon=True)
+        self._thread.start()
+
+    def _ask(self, addresses: tuple[str, ...], put: Callable[[Update], None]) -> None:
+        try:
+            self._work(addresses, put)
+        finally:
+            if hasattr(self.adapter, "close"):  # in the thread that asked: clients are not shared by threads
+                self.adapter.close()
 
     def _work(self, addresses: tuple[str, ...], put: Callable[[Update], None]) -> None:
         numbers, wait_s = {name: number for number, name in enumerate(addresses)}, AGAIN_S[0]
@@ -84,6 +97,8 @@ class Polled:
     def close(self) -> None:
         """Stop asking."""
         self._stop.set()
+        if self._thread is not None:
+            self._thread.join(2.0)
 
 
 class GrowingFile:

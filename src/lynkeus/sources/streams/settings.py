@@ -15,7 +15,7 @@ from lynkeus.files.damaged import in_short
 
 MOST_CHANNELS = 20_000  # more are a pattern that meant something else
 GLOB = set("*?[")
-NATS = ("nats", "tls", "nats+tls")
+HOSTS = ("nats", "tls", "nats+tls", "karabo-bridge")  # their address names a server, and what it sends its channels
 LISTS = ("select", "subjects")
 TEXTS = ("server", "stream", "start", "ca_file", "credentials_file", "pulse_id", *LISTS)
 USER_TAG = "userTag"  # field of an EPICS time stamp in which timing systems send the number of the pulse
@@ -91,8 +91,8 @@ class StreamSettings:
         for key in LISTS:
             if key in options:
                 options[key] = tuple(str(options[key]).split(","))
-        if url.partition("://")[0] in NATS:
-            return _of_nats(cls, url, names, options)
+        if url.partition("://")[0] in HOSTS:
+            return _of_host(cls, url, names, options)
         if names.endswith(".toml"):
             found = cls._of_file(Path(names).expanduser())
             settings = replace(found, **options) if options else found
@@ -132,7 +132,7 @@ class StreamSettings:
         return cls(str(path), tuple(_channel(entry, path) for entry in listed), **content)
 
 
-def _of_nats(cls: type[StreamSettings], url: str, names: str, options: dict[str, Any]) -> Any:
+def _of_host(cls: type[StreamSettings], url: str, names: str, options: dict[str, Any]) -> Any:
     """Settings of nats://LIST.toml or nats://HOST:PORT/SUBJECT,SUBJECT; messages may name the channels."""
     if names.endswith(".toml"):
         found = replace(cls._of_file(Path(names).expanduser()), **options)

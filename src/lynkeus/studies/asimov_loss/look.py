@@ -19,7 +19,6 @@ from lynkeus.studies.asimov_loss.regions import Counted, significances
 
 ACCURACY = "search_classifier"
 TUNED, PURE, STEPPED, BINNED = WAYS = "tuned cut", "purity cut", "5,000 steps", "five bins"
-PUBLISHED = "as published"  # in the name of networks that are those of the public program
 SECOND_SEEDS = (1, 2, 3, 4, 5)
 Rows = dict[tuple[str, float, str], Floats]  # of a network, a systematic, a way to choose: (seeds,) significances
 
@@ -148,7 +147,7 @@ def _table(rows: Rows, systematics: Sequence[float]) -> list[tuple[str, ...]]:
     names = list(dict.fromkeys(name for name, _, _ in rows))
     for name in names:
         for way in WAYS:
-            whole = name == ACCURACY or PUBLISHED in name or name.endswith("asimov 50%")
+            whole = name == ACCURACY or name.endswith("asimov 50%")
             if way != TUNED and not whole and not (way == BINNED and "bins" in name):
                 continue
             short = name.removeprefix(ACCURACY).strip() or "cross-entropy"

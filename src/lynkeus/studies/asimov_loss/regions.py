@@ -10,7 +10,7 @@ import numpy as np
 from lynkeus.core import Array, Floats
 from lynkeus.metrics.significance import asimov_significance
 
-FEWEST = 25  # simulated background events in a region: with fewer its background is not known
+FEWEST = 10  # simulated background events in a region: with fewer its background is not known
 PURITY = 0.5
 STEPS = 5000  # of the output, of which the program of arXiv:1806.00322 takes the best
 BINS = 5
@@ -83,7 +83,9 @@ def significances(counted: Counted, systematic: float) -> dict[str, float]:
 def _best_step(half: Half, steps: Floats, systematic: float) -> float:
     """Return the best of equal steps of the output, as `makeHepPlots` of github.com/aelwood/hepML chooses its cut."""
     tried = np.unique(np.minimum(steps, 1.0 - 1.0 / STEPS))
-    signal, background = np.array([half.above(float(cut)) for cut in tried]).T
+    at = np.searchsorted(-half.output, -tried, side="right") - 1
+    tried, at = tried[at >= 0], at[at >= 0]
+    signal, background = half.signal[at], half.background[at]
     return float(tried[int(np.argmax(asimov_significance(signal, background, systematic * background)))])
 
 

@@ -90,6 +90,7 @@ class NatsClient:
         """Disconnect."""
         if self._link is not None:
             self._link.close()
+            self.counts["messages that were not read in time"] += self._link.slow
             self._link = None
 
     async def _look(self, client: Any) -> None:

@@ -71,7 +71,7 @@ class NatsLink:
         self.address, self.tell, self.where, self.work = address, tell, where, work
         self.prepare: Callable[[Any], Awaitable[None]] | None = None  # before anything else, with each connection
         self.connected = False
-        self.dropped = 0
+        self.dropped = self.slow = 0  # messages: that could not be sent, that were not read in time
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._first = threading.Event()
         self._refused = ""
@@ -150,8 +150,13 @@ class NatsLink:
         async def is_closed() -> None:
             closed.set()
 
-        async def quiet(_error: Exception) -> None:
-            return None
+        async def quiet(error: Exception) -> None:
+            if type(error).__name__ == "SlowConsumerError":
+                self.slow += 1
+                if self.slow == 1:
+                    self.tell(
+                        f"{self.where}: messages come faster than they are read; some were dropped, and are counted"
+                    )
 
         given: dict[str, Any] = {}
         one = self.address
