@@ -1,5 +1,6 @@
 """Studies of matter: from events to a page, with what each of them adds; of few events, which no bounds hold for."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from lynkeus.studies.scalar_field import study as field
 from lynkeus.studies.spinodal import study as clumps
 
 pytest.importorskip("numba")
-pytestmark = pytest.mark.slow(8)
+pytestmark = pytest.mark.slow(5)
+BOUNDS = Path(eos.__file__).with_name("expected.json")
 
 
 def test_spinodal_writes_both_spaces_cumulants_and_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +24,7 @@ def test_spinodal_writes_both_spaces_cumulants_and_pairs(tmp_path: Path, monkeyp
     assert "Cumulants over events" in page
     assert (tmp_path / "spinodal" / "pairs.svg").is_file()
     assert run.metrics["coordinate.all.map_classifier observables.accuracy"] > 0.9
-    asked = {check.metric for full in (True, False) for check in clumps.spinodal(smoke=full).checks}
+    asked = {check.metric for check in clumps.spinodal(smoke=True).checks}
     assert asked <= set(run.metrics)
 
 
@@ -35,7 +37,7 @@ def test_eos_meter_writes_how_often_each_setting_is_named_rightly(
     run = run_comparison(eos.eos_meter(smoke=True), tmp_path)
     page = run.page.read_text()
     assert "Named rightly by the mean of several" in page
-    asked = {check.metric for full in (True, False) for check in eos.eos_meter(smoke=full).checks}
+    asked = {name for own in json.loads(BOUNDS.read_text("utf-8")).values() for name in own}
     assert asked <= set(run.metrics)
     assert "collisions.all.eos_meter.shifted.accuracy" in run.metrics
     assert "collisions.all.eos_meter.held out.accuracy" in run.metrics
