@@ -28,7 +28,9 @@ QUICKER = {
 SHORT = {"training": {"epochs": 2}}
 SCORERS = {name: plugins.load("scorers", name) for name in sorted(plugins.entries("scorers"))}
 NOT_OF_ANOMALIES = {
-    name for name, found in SCORERS.items() if about_of(found).by_class or about_of(found).labels == "numbers"
+    name
+    for name, found in SCORERS.items()
+    if about_of(found).by_class or about_of(found).labels == "numbers" or about_of(found).generates
 }
 OF_PULSES = {"cavity"}  # takes the waveforms of a cavity's pulses only
 CASES = [

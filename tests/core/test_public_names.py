@@ -12,10 +12,11 @@ NAMES = [
     "About", "about_of", "advance", "Against", "Alarm", "AlarmRule", "Array", "Baseline", "Batch", "Book",
     "Calibration", "CalibrationError", "Case", "Check", "Compares", "Comparison", "concatenate", "Describes",
     "Evidence", "Exports", "Figures", "Finding", "Findings", "Finds", "Floats", "Generates", "GoodPatch", "Group",
-    "Heads", "JudgesPlots", "KINDS", "LastBatch", "LynkeusError", "Measures", "ModelError", "NOTHING", "OpenAlarm",
-    "Outcome", "Packed", "Part", "Plot", "PlotRecord", "Point", "Refers", "Repeated", "RunRecord", "Schema",
-    "SchemaError", "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot", "Standing", "Stands",
-    "StoreError", "Study", "Tagged", "Tagging", "Tags", "Tail", "TimesNs", "Tracking", "Unseen", "Verdict", "Watches",
+    "Heads", "Inquiry", "JudgesPlots", "KINDS", "LastBatch", "LynkeusError", "Measures", "ModelError", "NOTHING",
+    "OpenAlarm", "Outcome", "Packed", "Part", "Plot", "PlotRecord", "Point", "Refers", "Refines", "Repeated",
+    "RunRecord", "Schema", "SchemaError", "Scorer", "Scores", "SettingsError", "Source", "SourceError", "Spot",
+    "Standing", "Stands", "StoreError", "Study", "Tagged", "Tagging", "Tags", "Tail", "TimesNs", "Tracking",
+    "Unseen", "Verdict", "Watches",
 ]  # fmt: skip
 
 

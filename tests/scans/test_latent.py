@@ -89,7 +89,7 @@ def test_what_cannot_be_mapped_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     broken[7, 0] = np.nan
     short = meta | {"vendor": meta["vendor"][:5]}
     for given, of, methods, text in (
-        (values[:10], meta, PLAIN, "20 images or more"),
+        (values[:10], meta, PLAIN, "20 images or texts or more"),
         (broken, meta, PLAIN, "image 7 are not finite"),
         (values, short, PLAIN, "one entry of each column"),
         (values, {}, PLAIN, "a column 'file'"),

@@ -45,12 +45,13 @@ def _write_made(options: GenerateOptions) -> None:
     from lynkeus.fitting.generated import generated
     from lynkeus.sources.writers.write import CALLED, check_output, kind_of, write_source
 
-    source: Source = generated(Fitted.load(Path(options.source)), settings_of(options.set or []))
-    check_output(source.schema, options.output)
-    source = source if options.samples is None else _as_many(source, options.samples, options.source)
+    made = generated(Fitted.load(Path(options.source)), settings_of(options.set or []))
+    check_output(made.schema, options.output)
+    source: Source = made if options.samples is None else _as_many(made, options.samples, options.source)
     with passes_bar(screen, "generate") as bar:
         rows = write_source(Passes(source, bar), options.output)
-    say(screen, [f"{options.output}: {rows} {CALLED[kind_of(source.schema)]} of {options.source}"])
+    said = getattr(made, "messages", ())
+    say(screen, [*said, f"{options.output}: {rows} {CALLED[kind_of(source.schema)]} of {options.source}"])
 
 
 def _as_many(source: Any, samples: int, url: str) -> Source:

@@ -9,9 +9,12 @@ import numpy as np
 
 from lynkeus.cli.options import BundleOptions, images_for, open_as_fitted, screen
 from lynkeus.cli.passes import Passes
-from lynkeus.core import Array, SettingsError
+from lynkeus.core import Array, Batch, SettingsError, about_of
 from lynkeus.core.extras import needing
 from lynkeus.progress import passes_bar, say
+
+COLOURS = ("grey", "red", "green", "blue")
+FEW_VALUES = 12
 
 
 def export_model(model: Path, output: Path) -> float:
@@ -53,7 +56,7 @@ def write_any_bundle(options: BundleOptions) -> None:
 
 
 def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) -> None:
-    """Features of images or texts by a model that has them, as maps and as numbers."""
+    """Features of images, texts or maps of something else by a model that has them, as maps and as numbers."""
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.scans.latent import FILE, write_latent
 
@@ -64,16 +67,39 @@ def write_latent_maps(model: Path, data: str, output: Path, meta: str | None) ->
             "unusual_text)"
         )
     texts = fitted.view.schema.kind == "text"
-    source = open_as_fitted(fitted, data, None) if texts else images_for(fitted, data, meta)
+    pictures = not texts and bool(set(fitted.view.schema.names) & set(COLOURS))
+    classes = fitted.scorer.outputs if about_of(fitted.scorer).by_class else ()
+    source = images_for(fitted, data, meta) if pictures else open_as_fitted(fitted, data, None)
+    source = source if pictures or texts else fitted.prepare(source)
     with passes_bar(screen, "latent") as bar:
-        parts = [(fitted.scorer.features(batch), batch.meta) for batch in Passes(source, bar)]
+        batches = ((fitted.scorer.features(batch), batch) for batch in Passes(source, bar))
+        parts = [(own, batch.meta if pictures or texts else _known(batch, classes)) for own, batch in batches]
     features, known = np.concatenate([part for part, _ in parts]), _joined([m for _, m in parts])
-    if texts:  # a text has no file of its own
+    if not pictures:  # a text, or a map, has no file of its own
+        known = known if texts else _few_values(known)
         known[FILE] = known.get("name", np.array([f"row {k}" for k in range(len(features))]))
     found = write_latent(features, known, output)
     say(
         screen, [*getattr(source, "messages", ()), *(one.line() for one in found), f"{output / 'latent.png'}: the maps"]
     )
+
+
+def _known(batch: Batch, classes: Sequence[str]) -> dict[str, Array]:
+    """Return what is known of the samples of a batch, with the names of their classes."""
+    own = dict(batch.meta) | ({} if batch.meta else {"row": np.arange(len(batch))})
+    names = batch.schema.classes or classes
+    if names and batch.truth is not None and np.max(batch.truth, initial=0) < len(names):
+        own["class"] = np.array([*names, ""])[np.asarray(batch.truth)]
+    return own
+
+
+def _few_values(known: Mapping[str, Array]) -> dict[str, Array]:
+    """Return columns, with numbers of which there are a few, such as the potentials of a simulation, as words."""
+    found = {}
+    for name, column in known.items():
+        few = column.dtype.kind == "f" and len(np.unique(column)) <= FEW_VALUES
+        found[name] = np.array([f"{value:g}" for value in column]) if few else column
+    return found
 
 
 def _joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lynkeus.cli.options import screen
-from lynkeus.core import about_of
+from lynkeus.core import Refines, about_of
 from lynkeus.progress import say
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def say_what_was_learned(fitted: Fitted, output: Path) -> None:
     if about_of(fitted.scorer).tags:
         _say_classes(fitted, output)
         return
-    if about_of(fitted.scorer).labels == "numbers":
+    if about_of(fitted.scorer).labels == "numbers" or about_of(fitted.scorer).generates:
         _say_numbers(fitted, output)
         return
     if fitted.view.kind == "hits":
@@ -116,8 +116,9 @@ def _say_numbers(fitted: Fitted, output: Path) -> None:
     generator how far what it makes is."""
     say(screen, fitted.messages)
     if about_of(fitted.scorer).generates:
-        asked = ", ".join(fitted.scorer.targets) or "nothing"  # type: ignore[attr-defined]
-        say(screen, [f"{output}: {fitted.name}, {fitted.lineage['samples']} samples; it can be asked for {asked}"])
+        asked = ", ".join(getattr(fitted.scorer, "targets", ())) or "nothing"
+        can = "finer images: --set low=COARSE" if isinstance(fitted.scorer, Refines) else asked
+        say(screen, [f"{output}: {fitted.name}, {fitted.lineage['samples']} samples; it can be asked for {can}"])
         return
     history = getattr(fitted.scorer, "history_", None)
     if history is not None:

@@ -169,7 +169,7 @@ class GenerateOptions:
     source: Annotated[str, typer.Argument(help="Simulator, URL such as 'sim://orbit?seed=1', or model of a generator")]
     output: Annotated[Path, typer.Option("-o", "--output", help="FILE.h5, .npz or .parquet; runs, images: a folder")]
     samples: Annotated[int | None, typer.Option("-n", "--samples", help="Rows, pulses, images or runs")] = None
-    set: Annotated[list[str] | None, typer.Option("--set", help="Of a generator: n=0.6 (a condition), seed=1")] = None
+    set: Annotated[list[str] | None, typer.Option("--set", help="Of a generator: n=0.6, seed=1, low=COARSE")] = None
 
 
 @dataclass(frozen=True)

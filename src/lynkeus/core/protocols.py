@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
@@ -187,6 +187,22 @@ class Generates(Protocol):
     targets: tuple[str, ...]
 
     def generate(self, count: int, seed: int, conditions: Mapping[str, float], extrapolate: bool = False) -> Batch: ...
+
+
+@runtime_checkable
+class Refines(Protocol):
+    """A Scorer without outputs that makes fine images of coarse ones, which do not say all of them.
+
+    `refine` gives one of those that fit, by its `seed` ("sample"), their "mean", or half of the 68 % interval around it
+    ("spread"); `pair` the coarse images of fine ones, and these, cut to fit; `compare` says how near to fine ones it
+    comes.
+    """
+
+    def refine(self, low: Batch, seed: int = 0, give: str = "sample") -> Batch: ...
+
+    def pair(self, images: Array) -> tuple[Batch, Array]: ...
+
+    def compare(self, images: Sequence[Array]) -> list[str]: ...
 
 
 @runtime_checkable

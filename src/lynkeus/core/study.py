@@ -157,6 +157,25 @@ class Repeated:
 
 
 @dataclass(frozen=True)
+class Inquiry:
+    """A study whose `parts`, by name, each find an answer by themselves, given a folder for figures: for questions that
+    are not of labelled samples. `data` says in words what each part has looked at.
+
+    Metrics are called part.name.
+    """
+
+    name: str
+    question: str
+    parts: Mapping[str, Callable[[Path], Findings]]
+    checks: tuple[Check, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise SettingsError(f"the study {self.name!r} has no part")
+
+
+@dataclass(frozen=True)
 class Against:
     """One question to taggers: jets of the class `signal` against those of `background`, at signal `efficiencies`, and
     at working points that let such shares of the background pass (`passing`).

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lynkeus.core import Batch, Generates, Schema, Scorer, SettingsError, Source
+from lynkeus.core import Batch, Generates, Refines, Schema, Scorer, SettingsError, Source
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.lineage import lineage_of
+from lynkeus.fitting.refined import Refined, refined
+from lynkeus.fitting.views.as_read import AsRead
 from lynkeus.fitting.views.view import View
 from lynkeus.sources.wrappers.numbered import Numbered
 
@@ -53,8 +55,11 @@ class Generated:
             yield whole[:count]
 
 
-def generated(fitted: Fitted, given: Mapping[str, Any]) -> Generated:
-    """Return a generator as a Source, by settings as they are typed: seed, extrapolate, and conditions by name."""
+def generated(fitted: Fitted, given: Mapping[str, Any]) -> Generated | Refined:
+    """Return a generator as a Source, by settings as they are typed: seed, extrapolate, and conditions by name; of one
+    that makes finer images see `refined`."""
+    if isinstance(fitted.scorer, Refines):
+        return refined(fitted, given)
     seed = given.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise SettingsError(f"--set seed={seed}: must be a whole number, not negative")
@@ -66,8 +71,13 @@ def fit_generator(
     scorer: Scorer, name: str, view: View, source: Source, targets: tuple[str, ...], lineage: Mapping[str, Any]
 ) -> Fitted:
     """Fit a generator; `targets`: numbers of the samples that it can be asked for later."""
-    assert isinstance(scorer, Generates), f"{name} says that it generates, and has no generate"
-    scorer.targets = targets
+    if isinstance(scorer, Refines):
+        if targets:
+            raise SettingsError(f"--labels {','.join(targets)}: {name} learns from images alone; leave it out")
+        view = AsRead(replace(view.schema, shape=(view.schema.shape[0], None, None)), view.layout)
+    else:
+        assert isinstance(scorer, Generates), f"{name} says that it generates, and has no generate"
+        scorer.targets = targets
     known = view.training(source)
     scorer.fit(Numbered(known, targets) if targets else known)
     more = {"samples": sum(len(batch) for batch in known), **getattr(scorer, "facts", {})}

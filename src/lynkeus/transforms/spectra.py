@@ -9,6 +9,8 @@ from lynkeus.core import Array, Floats
 
 LEAST = 1e-9  # of the sum of a spectrum
 ORDERS = (2, 3)  # of the flow
+HARMONICS, OF_LOGS = 6, 8  # orders of the flow, and of the logarithm of the spectrum, in each bin of p_T
+DEGREE = 2  # of the polynomial in p_T that is taken out of the logarithm of the spectrum, to see its bends
 
 
 def shares(values: Array) -> Floats:
@@ -42,6 +44,32 @@ def conventional(values: Array) -> Floats:
     mean = [np.abs((one * number).sum(axis=1)) / total for one in flow]
     rise = np.polynomial.polynomial.polyfit(pt / bins, np.abs(flow[0]).T, 1)[1]
     return np.stack([(number * pt).sum(axis=1) / total, curve[1], curve[2], *mean, rise], axis=1)
+
+
+def harmonics(values: Array, floor: float = LEAST) -> Floats:
+    """Return (n, columns) what does not hang on the angle of spectra (n, 1, p_T, phi), in each bin of p_T: logarithm of
+    the mean and its bends, flow of each order along and across the plane of that order, and how uneven the logarithm is
+    in phi. `floor` is added to the shares, see `floor_of`."""
+    share = np.nan_to_num(shares(values))[:, 0] + floor
+    mean = share.mean(axis=2)
+    own = np.fft.fft(share, axis=2)[:, :, 1 : HARMONICS + 1] / share.shape[2]
+    plane = own.sum(axis=1, keepdims=True)
+    flow = own / mean[:, :, None] * np.conj(plane) / np.maximum(np.abs(plane), 1e-300)
+    logs = np.log(share)
+    uneven = np.abs(np.fft.fft(logs, axis=2))[:, :, 1 : OF_LOGS + 1] / share.shape[2]
+    place = np.linspace(-1, 1, share.shape[1])
+    basis = np.linalg.qr(np.stack([place**k for k in range(DEGREE + 1)], axis=1))[0]
+    spectrum = np.log(mean)
+    bends = spectrum - spectrum @ basis @ basis.T
+    parts = [flow.real, np.abs(flow.imag), uneven]
+    columns = [spectrum, bends, logs.mean(axis=2) - spectrum, *(part.reshape(len(share), -1) for part in parts)]
+    return np.concatenate(columns, axis=1)
+
+
+def even_only(values: Array) -> Floats:
+    """Return spectra (n, 1, p_T, phi) averaged with themselves half a turn on: flow of odd orders is 0."""
+    found = np.asarray(values, float)
+    return np.asarray(0.5 * (found + np.roll(found, found.shape[-1] // 2, axis=-1)))
 
 
 def event_plane(values: Array) -> Array:

@@ -64,6 +64,19 @@ def test_evidence_has_the_shape_of_the_maps_and_points_at_the_flux_in_time(model
     assert size.argmax() == 1  # n is the mean of k_t
 
 
+def test_spreads_by_potentials_that_were_not_shown() -> None:
+    learned = concatenate(list(LatticeSource(mu="0.9,1.0,1.1,1.2", n=50, shape="16x6", seed=1)))
+    options = {"method": "ridge", "across": "mu"}
+    model = fit(InMemory(learned), FitSettings("regression", options, labels="phi2"))
+    assert "held out: mu = 1, 1.1, one after the other" in model.messages
+    batch = concatenate(list(LatticeSource(mu="1.05", n=100, shape="16x6", seed=2)))
+    off = np.abs(model.scorer.score(batch)[:, 0] - batch.meta["phi2"])
+    assert 0.5 < (off <= model.scorer.spread(batch)[:, 0]).mean() < 0.9
+    for across, says in (("charm", "is not known of these samples; there are"), ("phi2", "values; give samples of 3")):
+        with pytest.raises(SettingsError, match=says):
+            fit(InMemory(learned), FitSettings("regression", {**options, "across": across}, labels="phi2"))
+
+
 @pytest.mark.parametrize("method", ["ridge", "boosted"])
 def test_the_baselines_come_back_from_a_folder(fluxes: Batch, tmp_path: Path, method: str) -> None:
     fitted = fit(InMemory(fluxes), FitSettings("regression", {"method": method}, labels="n"))

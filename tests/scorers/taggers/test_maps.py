@@ -10,7 +10,7 @@ from lynkeus.explain.prediction_difference import Conditional, prediction_differ
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.sources import InMemory
-from lynkeus.transforms.spectra import conventional, event_plane, floor_of, shares
+from lynkeus.transforms.spectra import conventional, even_only, event_plane, floor_of, harmonics, shares
 
 pytestmark = pytest.mark.slow(0.5)
 SCHEMA = Schema("image", ("pions",), ("",), (1, 10, 16), classes=("hot", "cold"))
@@ -29,7 +29,7 @@ def spectra(n: int, seed: int) -> Batch:
     return Batch(SCHEMA, values[:, None].astype(np.float32), truth=truth)
 
 
-@pytest.fixture(scope="module", params=["published", "released", "dense", "pca", "observables"])
+@pytest.fixture(scope="module", params=["harmonics", "published", "released", "dense", "pca", "observables"])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     options = SHORT if request.param in ("published", "released", "dense") else {}
     folder = tmp_path_factory.mktemp("maps") / "model"
@@ -44,6 +44,9 @@ def test_spectra_are_told_apart_however_many_particles_there_are(model: Fitted) 
     assert (scores.argmax(axis=1) == batch.truth).mean() > 0.9
     more = batch.with_values(batch.values * 7)
     assert (model.scorer.score(more).argmax(axis=1) == scores.argmax(axis=1)).mean() > 0.97  # single precision
+    features = model.scorer.features(batch)
+    assert features.shape[0] == 100
+    assert np.isfinite(features).all()
     empty = batch.with_values(np.where(np.arange(100)[:, None, None, None] == 3, 0.0, batch.values))
     assert np.isnan(model.scorer.score(empty)[3]).all()
     assert np.isfinite(np.delete(model.scorer.score(empty), 3, axis=0)).all()
@@ -95,6 +98,13 @@ def test_spectra_in_numbers() -> None:
     )
     share = shares(turned)[:, 0, 8]
     assert share[:, [0, 8]].mean() > share[:, [4, 12]].mean()
+    turned = np.roll(batch.values, 5, axis=3)[..., ::-1]
+    np.testing.assert_allclose(harmonics(turned), harmonics(batch.values), atol=1e-6)  # no angle, no mirror image
+    lumpy = batch.values * (1 + 0.2 * np.cos(3 * np.pi / 8 * np.arange(16)))
+    share = shares(even_only(lumpy))[:, 0]
+    assert np.abs(np.fft.fft(share, axis=2)[:, :, 3]).max() < 1e-12
+    np.testing.assert_allclose(share.sum(axis=2), shares(lumpy)[:, 0].sum(axis=2))
+    assert np.abs(harmonics(batch.values[:20]) - harmonics(batch.values[20:])).max() > 0.01
     counted = np.random.default_rng(0).poisson(3000 * shares(batch.values))
     assert floor_of(shares(counted)) > 100 * floor_of(shares(batch.values))
 
@@ -114,10 +124,11 @@ def test_density_maps_by_each_method_and_bad_input() -> None:
         fit(InMemory(batch), FitSettings("map_classifier", {"method": "magic"}))
     small = Batch(Schema("image", ("d",), shape=(1, 5, 5), classes=("a", "b")), values[:, :, :5, :5], truth=truth)
     with pytest.raises(SettingsError, match="smaller than the kernels of 8 x 8"):
-        fit(InMemory(small), FitSettings("eos_meter", SHORT))
+        fit(InMemory(small), FitSettings("eos_meter", {"method": "published", **SHORT}))
 
 
-def test_fit_score_and_explain_from_the_command_line(tmp_path: Path, lynkeus) -> None:
+def test_fit_score_and_explain_from_the_command_line(tmp_path: Path, lynkeus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lynkeus.scans.latent._umap", lambda components, seed: components[:, :2])  # it takes long
     batch = spectra(260, 1)
     data, model, page = (str(tmp_path / name) for name in ("d.npz", "M", "report.html"))
     np.savez(data, X=batch.values, y=batch.truth)  # plain arrays, without a schema
@@ -128,3 +139,6 @@ def test_fit_score_and_explain_from_the_command_line(tmp_path: Path, lynkeus) ->
     np.savez(data, X=batch.values[:20], y=batch.truth[:20])
     assert lynkeus("explain", model, data, "-o", page).code == 0
     assert "Where in the map" in Path(page).read_text("utf-8")
+    done = lynkeus("latent", model, data, "-o", str(tmp_path / "latent"))
+    assert done.code == 0, done.err
+    assert "tsne by class" in done.err

@@ -23,6 +23,7 @@ FILES = {
     "sim://htautau?n=60&channel=all": (".h5",),
     "sim://stop?n=60": (".npz",),
     "sim://spinodal?n=4": (".h5", ".npz"),
+    "sim://calorimeter?n=4": (".h5", ".npz"),
     "sim://one_lepton?n=40&processes=tt1l,signal": (".h5", ".npz"),
     "sim://hydro?n=2&size=40&dx=0.7&b=0-2": (".npz",),
     "sim://tpc_hits?events=2&rows=12&tracks=6": (".parquet", ".h5", ".npz"),

@@ -1,7 +1,7 @@
 """Generator: more samples like those it was shown, at conditions that are asked for; it scores none.
 
 Of integer flux on a lattice that is conserved a Markov random field (`flux_field`), which conserves it exactly; of all
-other maps a WGAN-GP whose convolutions go round where the maps do.
+other maps a WGAN-GP, or a diffusion model, whose convolutions go round where the maps do.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lynkeus.core import About, Array, Batch, Evidence, Floats, ModelError, Schema, SchemaError, Scores, SettingsError
 from lynkeus.core import Source as Source_
 from lynkeus.core.extras import needing
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
+from lynkeus.networks.maps.denoiser import Denoiser
 from lynkeus.networks.maps.padding import rings_of
 from lynkeus.networks.maps.rings import RingCritic, RingGenerator
 from lynkeus.scorers.generators.check import check_of
 from lynkeus.scorers.generators.conditions import Asked, asked_of
+from lynkeus.scorers.generators.diffusion import Denoising
 from lynkeus.scorers.generators.flux_field import FluxField
 from lynkeus.scorers.generators.gan import MapGame
 from lynkeus.simulate.lattice.source import NAMES as FLUX
@@ -31,8 +34,10 @@ from lynkeus.training import History, KnownSet, TrainSettings, in_chunks, sessio
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.inputs import Inputs, sample_shape
 
-METHODS = ("auto", "field", "gan")
+METHODS = ("auto", "field", "gan", "diffusion")
 DEFAULTS = TrainSettings(epochs=80, batch_size=48, learning_rate=5e-4, patience=80, held_out=0.2, schedule="cosine")
+DIFFUSION = TrainSettings(epochs=40, batch_size=32, learning_rate=2e-3, patience=40, held_out=0.2, average=0.99)
+BLOCKS, STEPS = 4, 16  # of a diffusion model, and of a sample of it
 NETWORK, HISTORY = "network/", "training.json"
 CHECKED = 200  # samples that are made at the end of a fit, and compared with held-out ones
 NO_SCORES = "a generator makes samples and scores none: lynkeus generate MODEL -n 1000 -o FILE"
@@ -41,7 +46,8 @@ NO_SCORES = "a generator makes samples and scores none: lynkeus generate MODEL -
 @dataclass
 class Generator:
     """`targets`: numbers of the samples that can be asked for ("n" of flux without being named); `method`: "field",
-    "gan", or "auto": the first where samples are conserved flux; `latent`, `width` of the networks."""
+    "gan", "diffusion", or "auto": the first where samples are conserved flux, else the second; `latent` of a gan,
+    `width` of the networks."""
 
     about: ClassVar[About] = About(("image",), True, "", "a minute", labels="numbers", generates=True, constants=True)
     outputs: ClassVar[tuple[str, ...]] = ()
@@ -97,17 +103,18 @@ class Generator:
         with seeded(self.seed):
             self.task_ = self._task()
         known = ((numbers - self.centre_) / self.sigma_).astype(np.float32)
-        settings = DEFAULTS.replaced(self.training)
-        self.history_ = train(
-            self.task_, KnownSet(self.inputs_.of(values), known, named=False), settings, self.seed, "gan"
-        )
+        settings = (DEFAULTS if self.method == "gan" else DIFFUSION).replaced(self.training)
+        taught = KnownSet(self.inputs_.of(values), known, named=False)
+        self.history_ = train(self.task_, taught, settings, self.seed, self.method)
 
-    def _task(self) -> MapGame:
+    def _task(self) -> MapGame | Denoising:
         shape = sample_shape(self.schema_)
         if min(shape[1:]) < 3:
             raise SchemaError(
                 f"maps of {shape[1]} x {shape[2]} are smaller than the kernels of 3 x 3: give larger ones"
             )
+        if self.method == "diffusion":
+            return Denoising(Denoiser(shape[0], len(self.targets), self.width, BLOCKS, self.rings_))
         given = (self.latent, len(self.targets), self.width, self.rings_)
         generator = RingGenerator((shape[0], shape[1], shape[2]), *given)
         return MapGame(generator, RingCritic(shape[0], *given[1:]), self.latent)
@@ -139,11 +146,16 @@ class Generator:
         self.task_.networks.to(device).eval()
         wanted = torch.from_numpy(((numbers - self.centre_) / self.sigma_).astype(np.float32)).to(device)
         draw = torch.Generator().manual_seed(seed)
-        x = in_chunks(lambda part: self.task_.made(part, draw), wanted).cpu().numpy()
+        x = in_chunks(lambda part: self._made(part, draw), wanted).cpu().numpy()
         self.task_.networks.to("cpu")
         column = (None, slice(None), None, None)
         raw = x * self.inputs_.sigma[column] + self.inputs_.centre[column]
         return (np.rint(raw) if self.whole_ else raw).astype(np.float32), raw
+
+    def _made(self, wanted: Tensor, draw: torch.Generator) -> Tensor:
+        if isinstance(self.task_, MapGame):
+            return self.task_.made(wanted, draw)
+        return self.task_.made(wanted, sample_shape(self.schema_), STEPS, draw)
 
     def _windings(self, density: Floats, seed: int) -> Array:
         """Return flux in time and in space (n, 2): by the density, between two whole numbers by chance so that the mean
@@ -173,7 +185,7 @@ class Generator:
             arrays |= {"rings": np.array(self.rings_), "centre": self.centre_, "sigma": self.sigma_}
             arrays |= {f"{NETWORK}{name}": one.numpy() for name, one in self.task_.networks.state_dict().items()}
         write_folder(folder, self.schema_, asdict(self), arrays)
-        if self.method == "gan":
+        if self.method != "field":
             (folder / HISTORY).write_text(json.dumps(self.history_.to_dict()), encoding="utf-8")
 
     @classmethod

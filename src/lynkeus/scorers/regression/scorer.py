@@ -36,8 +36,8 @@ from lynkeus.networks.build import architecture
 from lynkeus.networks.maps.local import LocalMean
 from lynkeus.networks.maps.padding import rings_of
 from lynkeus.scorers.regression.read import Known, read_known
-from lynkeus.scorers.regression.task import Estimates
 from lynkeus.training import History, KnownSet, TrainSettings, in_chunks, session, train
+from lynkeus.training.estimates import Estimates
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.boosted import Boosted, boosted_regressors
 from lynkeus.transforms.inputs import Inputs
@@ -48,6 +48,7 @@ EDGES = ("auto", "ring", "zero")
 DEFAULTS = TrainSettings(epochs=30, batch_size=0, learning_rate=3e-3, patience=8, held_out=0.15)
 NETWORK, HISTORY, TREES = "network/", "training.json", "trees"
 LEAST_REST = 1e-3  # of the spread of a number: a network does not learn what is less than that
+LEAST_SPREAD = 0.1  # of what a network learns: what is exact but for rounding is not stated to be better
 SMALLEST = 3
 COVERAGE = 0.6827  # the share of held-out samples within one spread
 
@@ -59,7 +60,8 @@ class Regression:
 
     `method`: "network", or by itself "ridge" (the part that is linear) or "boosted" (trees on the same columns);
     `network`: "auto" (of maps a mean over places, of tables dense), or one of the encoders; `edges` of maps: "auto"
-    (rings, where opposite edges look like neighbours), "ring" or "zero"; `width` of the network.
+    (rings, where opposite edges look like neighbours), "ring" or "zero"; `width` of the network; `across`: what is
+    known of samples, such as "mu": spreads are made right on values of it that were not shown.
     """
 
     about: ClassVar[About] = About(
@@ -70,6 +72,7 @@ class Regression:
     network: str = "auto"
     edges: str = "auto"
     width: int = 16
+    across: str = ""
     seed: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
 
@@ -146,7 +149,11 @@ class Regression:
         for batch in source:
             truth = np.stack([np.asarray(batch.meta[name], float) for name in self.targets], axis=1)
             pulls.append(np.abs(self.score(batch) - truth) / self.spread(batch))
-        pull = np.concatenate(pulls)
+        self.calibrate_by(np.concatenate(pulls))
+
+    def calibrate_by(self, pull: Floats) -> None:
+        """Make a spread half of the interval that holds 68.3 %, by how far estimates of samples that were not learned
+        from were off, in spreads (n, targets)."""
         pull = pull[np.isfinite(pull).all(axis=1)]
         place = min(int(np.ceil((len(pull) + 1) * COVERAGE)) - 1, len(pull) - 1)
         self.factor_ = self.factor_ * np.maximum(np.sort(pull, axis=0)[place], 1e-12)
@@ -158,7 +165,7 @@ class Regression:
 
     def spread(self, batch: Batch) -> Floats:
         """Return half a 68 % interval of each estimate (n, targets)."""
-        return self._both(batch)[:, len(self.targets) :] * self.factor_
+        return np.maximum(self._both(batch)[:, len(self.targets) :] * self.factor_, LEAST_SPREAD * self.scale_)
 
     def _both(self, batch: Batch) -> Floats:
         self.schema_.require(batch.schema, "the scorer regression")
@@ -184,6 +191,11 @@ class Regression:
         missing = ~np.isfinite(values)
         gone = missing.reshape(len(values), -1).mean(axis=1) > 0.5
         return np.where(gone[:, None], np.nan, np.concatenate([mean, sigma], axis=1))
+
+    def features(self, batch: Batch) -> Floats:
+        """Return columns (n, many) in their spreads, of maps the moments of their channels, for a map of samples by
+        their likeness."""
+        return (moments_of(self.inputs_.of(np.asarray(batch.values))) - self.ridge_.centre) / self.ridge_.sigma
 
     def explain(self, batch: Batch, output: str) -> Evidence:
         """Return in the shape of `values` what speaks for a larger number: integrated gradients of network and ridge;

@@ -9,11 +9,12 @@ import numpy as np
 
 from lynkeus.core.batch import Floats
 from lynkeus.core.errors import SettingsError
-from lynkeus.simulate.hydro.eos import HIGHEST, LOWEST, POINTS, EquationOfState
+from lynkeus.simulate.hydro.eos import HIGHEST, LOWEST, EquationOfState
 from lynkeus.simulate.hydro.step import FLOOR, Cells, Tables, heun
 
 COURANT = 0.4  # time step by cell size
 LATEST = 30.0  # fm
+PER_OCTAVE = 256  # entries of the tables of an equation of state
 
 
 @dataclass
@@ -71,8 +72,7 @@ def evolve(fluid: Fluid, eos: EquationOfState, until: float, every: int = 1) -> 
 
     Raises SettingsError where cells find no state that fits their energy and momentum: says when and how many.
     """
-    tables = Tables(np.log(LOWEST), np.log(HIGHEST / LOWEST) / (POINTS - 1), eos.ratio, eos.sound)
-    cells = Cells(fluid.e, fluid.vx, fluid.vy)
+    tables, cells = _tables(eos), Cells(fluid.e, fluid.vx, fluid.vy)
     number = 0
     while fluid.tau < until - 1e-9:
         dt = min(COURANT * fluid.dx, until - fluid.tau)
@@ -86,6 +86,15 @@ def evolve(fluid: Fluid, eos: EquationOfState, until: float, every: int = 1) -> 
         number += 1
         if number % every == 0 or fluid.tau >= until - 1e-9:
             yield fluid
+
+
+def _tables(eos: EquationOfState) -> Tables:
+    """Return the tables at even steps of `place`."""
+    low, high = np.floor(np.log2(LOWEST)) + 1, np.floor(np.log2(HIGHEST))
+    at = np.arange(low, high, 1 / PER_OCTAVE)
+    e = 2.0 ** np.floor(at) * (1 + at - np.floor(at))
+    ratio, sound = (np.interp(np.log(e), np.log(eos.grid), one) for one in (eos.ratio, eos.sound))
+    return Tables(float(low), float(PER_OCTAVE), ratio, sound)
 
 
 def _where(fluid: Fluid) -> str:

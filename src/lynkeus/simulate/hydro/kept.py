@@ -23,7 +23,7 @@ from lynkeus.files.workers import Work, in_order, processes_allowed
 
 BLOCK = 16  # collisions
 AHEAD = 4  # blocks that each process makes before the first of them is given
-OF_CODE = 1  # raised whenever the same settings give other collisions
+OF_CODE = 2  # raised whenever the same settings give other collisions
 Block = dict[str, Array]
 
 

@@ -21,8 +21,9 @@ from lynkeus.scorers.taggers.maps.tagger import METHODS, MapTagger
 from lynkeus.scorers.taggers.maps.task import turned
 from lynkeus.scorers.taggers.tagger import names_of
 from lynkeus.training import TrainSettings
-from lynkeus.transforms.spectra import conventional, event_plane, floor_of, shares
+from lynkeus.transforms.spectra import conventional, even_only, event_plane, floor_of, harmonics, shares
 
+HARMONICS = "harmonics"
 DEFAULTS = TrainSettings(
     epochs=60, batch_size=32, learning_rate=1e-3, decay=1e-5, patience=15, held_out=0.1, average=0.98
 )
@@ -32,11 +33,12 @@ DEFAULTS = TrainSettings(
 class EosMeter(MapTagger):
     """The classes are the equations of state, the scores their probabilities; NaN for an empty spectrum.
 
-    `method`: "published" or "released" network, "dense", "pca" (20 scores and logistic regression), or "observables":
-    mean p_T, slope, v2, v3; `profile`: whether a network is shown the spectrum in p_T, its bends and the flow each by
-    itself; `tilt`: how much spectra are made steeper or flatter at random in training, in logarithms at both ends;
-    `thinning`: share of the spectra of a batch whose particles are counted anew, about `particles` of them; `classes`:
-    () all that the samples have.
+    `method`: "harmonics": logistic regression of the spectrum, its bends and its flow of all orders in each bin of p_T;
+    "published" or "released" network, "dense", "pca" (20 scores and logistic regression), or "observables": mean p_T,
+    slope, v2, v3, and logistic regression; `profile`: whether a network is shown the spectrum in p_T, its bends and the
+    flow each by itself; `tilt`: how much spectra are made steeper or flatter at random in training, in logarithms at
+    both ends; `thinning`: share of the spectra of a batch whose particles are counted anew, about `particles` of them;
+    `classes`: () all that the samples have.
     """
 
     about: ClassVar[About] = About(
@@ -47,7 +49,7 @@ class EosMeter(MapTagger):
     rings: ClassVar[tuple[bool, bool]] = (False, True)  # phi goes round
     axes: ClassVar[tuple[str, str]] = ("bin of p_T", "bin of phi, from the event plane")
     classes: tuple[str, ...] = ()
-    method: str = "published"
+    method: str = HARMONICS
     profile: bool = True
     tilt: float = 0.0
     thinning: float = 0.0
@@ -58,8 +60,8 @@ class EosMeter(MapTagger):
     def __post_init__(self) -> None:
         self.classes = names_of(self.classes)
         self._memo = LastBatch()
-        if self.method not in METHODS:
-            raise SettingsError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
+        if self.method not in (HARMONICS, *METHODS):
+            raise SettingsError(f"method must be one of {', '.join((HARMONICS, *METHODS))}, got {self.method!r}")
 
     def look(self, values: Array) -> None:
         """Learn mean and spread of the logarithm of each bin of p_T: in phi every angle is as good as another."""
@@ -83,8 +85,16 @@ class EosMeter(MapTagger):
         return np.maximum(np.exp(x * self.sigma_ + self.centre_) - self.floor_, 0.0)
 
     def observables_of(self, values: Array) -> Floats:
-        """Return mean p_T, slope, curvature and flow."""
-        return conventional(values)
+        """Return mean p_T, slope, curvature and flow, or all of the spectrum that does not hang on its angle."""
+        return harmonics(values, self.floor_) if self.method == HARMONICS else conventional(values)
+
+    def copies(self, values: Array, truth: Array) -> tuple[Array, Array]:
+        """Return for harmonics also the same collisions without flow of odd orders, as smooth initial states have none:
+        what was learned from lumpy ones alone did not hold for these."""
+        if self.method != HARMONICS or values.shape[-1] % 2:
+            return values, truth
+        maps = values[:, None] if values.ndim == 3 else values
+        return np.concatenate([maps, even_only(maps)]), np.concatenate([truth, truth])
 
     def turn(self, values: Array) -> Array:
         """Return (n,) by how many bins along phi maps are turned before they are compared with one another."""

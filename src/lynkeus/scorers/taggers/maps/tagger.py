@@ -91,8 +91,13 @@ class MapTagger(Tagger):
             self.history_ = train(self.task_, KnownSet(x, truth), settings, self.seed, self.name)
             self.facts = {"parameters": self.history_.parameters, "epochs": len(self.history_.epochs)}
             return
-        columns = self._columns(values[there], x)
+        values, truth = self.copies(values[there], truth)
+        columns = self._columns(values, self.inputs(values))
         self.linear_ = Linear.fit(columns, truth, len(self.outputs), MOST_SCORES if self.method == PCA else 0)
+
+    def copies(self, values: Array, truth: Array) -> tuple[Array, Array]:
+        """Return the maps and classes that columns are learned from, with others that could have been seen as well."""
+        return values, truth
 
     def _task(self, shape: tuple[int, ...]) -> MapTags:
         front = self.front(shape)
@@ -131,6 +136,16 @@ class MapTagger(Tagger):
         found = in_chunks(self.task_.logits, torch.from_numpy(x).to(device)).cpu().double().numpy()
         self.task_.networks.to("cpu")
         return found
+
+    def features(self, batch: Batch) -> Floats:
+        """Return columns (n, many) in their spreads that a linear method looks at, of networks all places, for a map of
+        samples by their likeness; 0 for an empty one."""
+        values = _maps(batch.values)
+        x = self.inputs(values)
+        if self.method in METERS:
+            return np.nan_to_num(x.reshape(len(x), -1).astype(float))
+        columns = self._columns(values, x)
+        return np.nan_to_num((columns - self.linear_.centre) / self.linear_.sigma)
 
     def explain(self, batch: Batch, output: str) -> Evidence:
         """Return in the shape of `values` how much less the log odds of a class are where a window of the map is not

