@@ -234,3 +234,21 @@ def test_a_day_of_windows_is_calibrated_at_once() -> None:
     begin = time.process_time()
     Calibration.fit(scores, hours=100_000 / HOUR)
     assert time.process_time() - begin < 1.0
+
+
+@pytest.mark.parametrize("windows", [160, 1200])
+def test_a_reference_shorter_than_the_quiet_time_promises_no_more_than_it_has_seen(windows: int) -> None:
+    """Windows of a tenth of a second are one cluster or few by a quiet time of ten: what is above all of them was called
+    impossible, though one good window in 160 is."""
+    shares = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        times = np.arange(windows, dtype=np.int64) * 10**8
+        fitted = Calibration.fit(rng.normal(size=windows), windows / 36_000, times, quiet_s=10.0)
+        p_values = fitted.p_value(rng.normal(size=20_000))
+        shares.append([np.mean(p_values < p) for p in (1e-2, 1e-3, 1e-5)])
+        assert fitted.p_value(np.array([8.0]))[0] < 0.01  # and still what is far out is rare
+    found = np.mean(shares, axis=0)
+    assert found[0] < 0.02
+    assert found[1] < 0.0015
+    assert found[2] < 1e-5

@@ -22,6 +22,8 @@ from lynkeus.core.weights import check_weights, differ, effective_number
 
 NS_PER_HOUR = 3.6e12
 TAIL_PEAKS = 40  # cluster peaks in the tail: fewer are noisy, more lie too deep in the body to extrapolate from
+FEW_CLUSTERS = 10  # fewer in the tail say nothing of its shape: the windows themselves do, with a heavy one
+HEAVY = 0.3  # shape that such a tail has at least
 OUTLIER_EXPECTED = 0.02  # a peak that the tail expects fewer times than this per reference is an incident
 FEWEST = 100  # windows of a reference with times
 FEWEST_WITHOUT_TIMES = 20  # which gives p-values only, down to about one in so many samples
@@ -52,19 +54,19 @@ class Tail:
         return self.threshold + self.scale / self.shape * float(ratio**self.shape - 1.0)
 
 
-def fit_pareto(excesses: Floats, worth: Floats | None = None) -> tuple[float, float]:
+def fit_pareto(excesses: Floats, worth: Floats | None = None, least: float = 0.0) -> tuple[float, float]:
     """Return (scale, shape) of a generalised Pareto distribution by probability-weighted moments (Hosking & Wallis
     1987).
 
-    `worth` (n,): how much each excess counts (None: all alike). The shape is kept in [0, 0.5]: a score has no sharpest
-    possible value, and a heavier tail than that is an unclean reference, not a tail.
+    `worth` (n,): how much each excess counts (None: all alike). The shape is kept in [`least`, 0.5]: a score has no
+    sharpest possible value, and a heavier tail than that is an unclean reference, not a tail.
     """
     order = np.argsort(excesses, kind="stable")
     y, w = np.asarray(excesses, float)[order], np.ones(len(order)) if worth is None else worth[order]
     rarer = 1.0 - (np.cumsum(w) - 0.35 * w) / w.sum()
     a0, a1 = float(np.average(y, weights=w)), float(np.average(rarer * y, weights=w))
     shape = 2.0 - a0 / max(a0 - 2.0 * a1, 1e-12)
-    shape = float(np.clip(shape, 0.0, 0.5))
+    shape = float(np.clip(shape, least, 0.5))
     return max(a0 * (1.0 - shape), 1e-9), shape
 
 
@@ -235,18 +237,29 @@ def _rank(counts: Floats, peaks: int) -> int:
 
 
 def _tail(reference: ReferenceWindows, threshold: float, seed: int, copies: int = 100) -> tuple[Tail, tuple[Tail, ...]]:
-    """The tail above a threshold, and those of block-bootstrap copies; a block is a sixtieth of the reference."""
+    """The tail above a threshold, and those of block-bootstrap copies; a block is a sixtieth of the reference.
+
+    A reference that is short beside the quiet time has few clusters or one, whose peaks lie at the threshold: a tail of
+    these would call what is beyond the highest window impossible. Then the tail is that of single windows.
+    """
     high, starts = reference.clusters(threshold)
+    least = 0.0
+    if few := reference.worth is None and len(starts) < FEW_CLUSTERS:
+        threshold = float(np.sort(reference.scores)[-min(TAIL_PEAKS, len(reference.scores) // 4)])
+        high, least = np.flatnonzero(reference.scores >= threshold), HEAVY
+        starts = np.arange(len(high))
     excesses = np.maximum.reduceat(reference.scores[high], starts) - threshold
     worth = np.ones(len(starts)) if reference.worth is None else reference.worth[high[starts]]
+    if few:
+        worth *= reference.counts(np.unique(reference.scores[high]))[0] / len(starts)  # so many at it or a higher level
     block = high[starts] * 60 // len(reference.scores)
     rng = np.random.default_rng(seed)
     tails = []
     for times_drawn in [np.ones(60, int), *rng.multinomial(60, np.full(60, 1 / 60), copies)]:
         drawn = np.repeat(np.arange(len(excesses)), times_drawn[block])
         of = drawn if len(drawn) > 1 else np.arange(len(excesses))
-        scale, shape = fit_pareto(excesses[of], worth[of])
-        tails.append(Tail(threshold, scale, shape, (worth[drawn].sum() or 1.0) / reference.worth_hours))
+        scale, shape = fit_pareto(excesses[of], worth[of], least)
+        tails.append(Tail(threshold, scale, shape, (worth[drawn].sum() or worth.mean()) / reference.worth_hours))
     return tails[0], tuple(tails[1:])
 
 
