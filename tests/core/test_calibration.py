@@ -238,8 +238,8 @@ def test_a_day_of_windows_is_calibrated_at_once() -> None:
 
 @pytest.mark.parametrize("windows", [160, 1200])
 def test_a_reference_shorter_than_the_quiet_time_promises_no_more_than_it_has_seen(windows: int) -> None:
-    """Windows of a tenth of a second are one cluster or few by a quiet time of ten: what is above all of them was called
-    impossible, though one good window in 160 is."""
+    """Windows of a tenth of a second are one cluster or few by a quiet time of ten: what is above all of them was
+    called impossible, though one good window in 160 is."""
     shares = []
     for seed in range(20):
         rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ from lynkeus.scorers.orbit.loops import compiled
 from lynkeus.scorers.orbit.thin import Thin
 from lynkeus.transforms.rows import fill_missing, fold, rows_of
 
-LEAST = np.float32(1e-3)  # spread
+LEAST_SPREAD = np.float32(1e-3)  # spread
 LONG = 4  # shots of a window in which repeats are counted
 CHUNK_BYTES = 500_000  # a chunk of residuals stays in the cache
 
@@ -79,7 +79,7 @@ class Moments(NamedTuple):
         """Return room for the moments of so many windows of some length."""
         shape = windows, channels
         repeats = np.empty(shape, np.float32) if length >= LONG else np.zeros(shape, np.float32)
-        spread = np.empty(shape, np.float32) if length > 2 else np.full(shape, LEAST, np.float32)
+        spread = np.empty(shape, np.float32) if length > 2 else np.full(shape, LEAST_SPREAD, np.float32)
         return cls(np.empty(shape, np.float32), repeats, np.zeros(shape, np.float32), spread)
 
     def part(self, windows: slice) -> Moments:
@@ -110,7 +110,7 @@ def spread_of(product: Floats, away: Floats, scale: Floats, length: int, spread:
         product += np.multiply(away, scale, out=away)
     shots = fold(product, length)
     np.einsum("wtc,wtc->wc", shots, shots, out=spread)
-    np.maximum(spread, LEAST, out=spread)
+    np.maximum(spread, LEAST_SPREAD, out=spread)
 
 
 class Product:
