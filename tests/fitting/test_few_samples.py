@@ -5,6 +5,7 @@ import pytest
 
 from lynkeus.core import Batch, Schema
 from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.reference import as_large_as
 from lynkeus.sources import InMemory
 
 pytest.importorskip("torch")
@@ -26,3 +27,14 @@ def test_rare_is_not_said_more_often_than_promised() -> None:
         # the reference itself knows its quantiles to about sqrt(level / ROWS); calibrated in sample it was twice level
         assert (p < level).mean() < level + 2 * np.sqrt(level * (1 - level) / ROWS)
     assert (p < 0.5).mean() > 0.1  # and not by never saying anything
+
+
+def test_scores_of_networks_of_other_sizes_are_compared_by_what_both_have_seen() -> None:
+    rng = np.random.default_rng(0)
+    like, seen = rng.uniform(0.2, 0.3, (99, 2)), np.arange(99) % 3 > 0
+    like[:, 1] -= 5  # a logarithm
+    other = np.stack([like[:, 0] * 0.8, like[:, 1] - 3], axis=1)
+    other[~seen] += 0.1  # not seen: higher
+    found = as_large_as(other, like, seen)
+    np.testing.assert_allclose(found[seen], like[seen])
+    np.testing.assert_allclose(found[~seen], like[~seen] + (0.125, 0.1))

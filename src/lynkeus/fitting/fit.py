@@ -40,7 +40,7 @@ from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.numbers import fit_numbers
 from lynkeus.fitting.partly import fit_partly
-from lynkeus.fitting.reference import FOLDS, Reference, score_reference
+from lynkeus.fitting.reference import FOLDS, Reference, as_large_as, score_reference
 from lynkeus.fitting.second_population import NONE, SecondPopulation, second_population
 from lynkeus.fitting.self_check import checked
 from lynkeus.fitting.views.as_read import AsRead, Images
@@ -177,14 +177,17 @@ def _crossed(
     reference: Reference, training: Source, good: Source, left_out: Sequence[tuple[int, int]], settings: FitSettings
 ) -> Reference:
     """Return the reference with scores by scorers that have not seen the samples: a network scores what it was trained
-    on too well, and p-values from that would be smaller than few samples support."""
+    on too well, and p-values from that would be smaller than few samples support. Networks differ in the size of their
+    scores by more than good samples do: scores of each are taken to the size of what the final one says of the same
+    samples, both having been trained on them."""
     scores = np.full_like(reference.scores, np.nan)
     for fold in range(CROSSED):
         other = plugins.make_scorer(settings.scorer, settings.options)
         rest = Blocks(training, len(scores), CROSSED, fold)
         other.fit(Exclude(rest, left_out) if left_out else rest)
         own = Blocks.held_out(len(scores), CROSSED, fold)
-        scores[own] = score_reference(other, good).scores[own]
+        by_other = score_reference(other, good).scores
+        scores[own] = as_large_as(by_other, reference.scores, ~own)[own]
     return replace(reference, scores=scores)
 
 

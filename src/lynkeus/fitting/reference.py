@@ -86,6 +86,15 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
     return Reference(scores, suspects, place, time_ns, end_ns, samples, prepared.schema.names, weight)
 
 
+def as_large_as(scores: Floats, like: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
+    """Return scores (n, outputs) with the medians of others over the samples that both scorers have `seen`: times a
+    number where all are positive (errors, distances), moved where they are not (logarithms)."""
+    mine, theirs = (np.nanmedian(one[seen], axis=0) for one in (scores, like))
+    positive = (np.nanmin(scores, axis=0) > 0) & (np.nanmin(like, axis=0) > 0)
+    times = np.divide(theirs, mine, out=np.ones_like(mine), where=positive)
+    return np.where(positive, scores * times, scores + (theirs - mine))
+
+
 def _places(scorer: Scorer, batch: Batch) -> npt.NDArray[np.str_]:
     """Return (n, outputs) channel that the scorer names, '' where it names none; asked only of data with times, which
     may hold incidents."""
