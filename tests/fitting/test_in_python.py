@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import lynkeus
-from lynkeus.core import Batch, Schema, SchemaError, SettingsError, Source
+from lynkeus.core import Batch, Packed, Schema, SchemaError, SettingsError, Source
 from lynkeus.fitting.recommended import OF, recommended
 from lynkeus.sources import InMemory
 from lynkeus.sources.runs.folder import RunFile
@@ -75,6 +75,11 @@ def source_of(schema: Schema) -> Source:
     return InMemory(Batch(schema, np.zeros((2, *shape))))
 
 
+def clouds_of(*names: str) -> Source:
+    schema = Schema("cloud", names, shape=(None, None), classes=("b", "light"))
+    return InMemory(Batch(schema, Packed.of_padded("x", np.zeros((2, 1, 1)), np.ones((2, 1), bool))))
+
+
 def runs_of(*names: str) -> RunFolder:
     return RunFolder([RunFile(name, lambda: iter(()), Path(name)) for name in names])
 
@@ -87,6 +92,9 @@ def runs_of(*names: str) -> RunFolder:
         (source_of(Schema("waveform", ("a",), (), (1, 4))), 0, "discord"),
         (source_of(Schema("waveform", ("probe_i", "probe_q"), (), (2, 4))), 0, "cavity"),
         (source_of(Schema("image", (), (), (1, 4, 4))), 0, "inspect"),
+        (clouds_of("particles/part_px", "vertices/sv_mass"), 0, "particle_net"),
+        (clouds_of("charged/ptrel", "neutral/ptrel", "global/pt"), 0, "deepjet"),
+        (clouds_of("global/log_pt", "vertices/mass"), 0, "deepcsv"),
         (runs_of("a.parquet", "b.parquet"), 0, "population"),
         (runs_of("a.json"), 0, "beta_binomial"),
     ],

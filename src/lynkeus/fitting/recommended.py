@@ -18,6 +18,8 @@ OF = {  # what the data are, in words: the scorer
     "runs of events": "population",
     "runs of histograms": "beta_binomial",
     "jets of known classes": "particle_net",
+    "jets of known classes without their particles": "deepcsv",
+    "jets of known classes by collections": "deepjet",
     "hits": "hit_filter",
     "failed tasks": "advisor",
     "texts": "text",
@@ -45,5 +47,11 @@ def _what(source: Source, window: int) -> str:
     if kind == "waveform":
         return "pulses of an RF cavity" if PULSES in source.schema.names else "waveforms"
     if kind == "cloud" and source.schema.shape == (None, None):
-        return "jets of known classes"
+        return _jets({name.partition("/")[0] for name in source.schema.names})
     return {"image": "images", "hit": "hits", "counts": "failed tasks", "text": "texts"}.get(kind, kind)
+
+
+def _jets(groups: set[str]) -> str:
+    if {"charged", "neutral"} <= groups:
+        return "jets of known classes by collections"
+    return "jets of known classes" + (" without their particles" if groups <= {"global", "vertices"} else "")
