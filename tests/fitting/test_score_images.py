@@ -77,6 +77,7 @@ def test_a_row_per_image_with_spots_maps_and_metadata(surface: Any, images: Path
     about = json.loads(table.schema.metadata[b"lynkeus"])
     assert about == {
         "images": str(images), "maps": str(maps), "normals": "", "model": str(surface.model),
+        "array": "", "normals_array": "",
         **{name: str(fitted.lineage["options"].get(name, "")) for name in ("position", "time")},
         "pixels": fitted.view.rule.to_dict(),
     }  # fmt: skip

@@ -103,6 +103,9 @@ def test_every_alarm_arrives_at_every_sink(about: Publishing, orbits: Any, recei
             until(lambda: len(receiver.got) == 6 * len(alarms))
             until(lambda: len(list((tmp_path / "elog").glob("*.txt"))) == 2 * len(alarms))
             _put_by_an_operator(port, about, alarms[0].alarm.output)
+            until(
+                lambda: {fields["state"] for subject, fields in heard if subject == "lyn.alarms"} == {"open", "closed"}
+            )
     bodies = [(json.loads(body), headers) for path, headers, body in receiver.got if path == "/hook"]
     assert (bodies[0][0]["alarm_id"], bodies[0][0]["state"]) == (alarms[-1].id, "open")
     assert len({headers["Idempotency-Key"] for _, headers in bodies}) == 2 * len(alarms)

@@ -13,8 +13,10 @@ from lynkeus.monitor.rows import plain
 from lynkeus.sources.streams.nats.link import NatsAddress, NatsLink
 
 if TYPE_CHECKING:
+    from lynkeus.monitor.records import StoredAlarm
     from lynkeus.monitor.watch import Watched
 
+MOST_ALARMS = 200  # that are looked at: those which opened last
 MOST_WAITING = 10_000  # messages that wait while the server is away; the oldest is dropped, and that is said
 
 
@@ -30,11 +32,13 @@ class NatsPublisher:
         if options:
             raise SettingsError(f"--publish {url}: {sorted(options)[0]}: no such option")
         self.prefix = subject
-        self._open: dict[str, int] = {}
+        self._seen: object = None
+        self._said: dict[int, str] = {}  # the state of each alarm as it was published last
 
     def begin(self, about: Publishing) -> str:
         """Connect; return what to say of it."""
         self.about = about
+        self._said = {one.id: _state(one) for one in about.store.alarms(about.name, limit=MOST_ALARMS)}
         self.link = NatsLink(self.address, about.tell, f"--publish {self.address.shown}")
         self.link.begin()
         return f"{self.prefix}.> is published at {self.address.shown}"
@@ -46,15 +50,23 @@ class NatsPublisher:
             if reading is not None:
                 said = reading._asdict() | {"severity": SEVERITIES[reading.severity]}
                 self._say(output, said | {"monitor": self.about.name, "output": output})
-        now = {output: state.alarm.start_ns for output, state in run.open.items()}
-        for output, start_ns in {**self._open, **now}.items():
-            if self._open.get(output) != now.get(output):
-                state = "open" if output in now else "closed"
-                where = run.open[output].alarm.where if output in now else ""
-                fields = {"monitor": self.about.name, "output": output, "state": state, "where": where}
-                self._say("alarms", fields | {"start_ns": start_ns, "time_ns": run.end_ns})
-        self._open = now
+        now = (run.alarms, tuple((name, one.alarm.start_ns) for name, one in run.open.items()))
+        if now != self._seen:
+            self._seen = now
+            self._say_alarms(run.end_ns)
         self._say("heartbeat", {"monitor": self.about.name, "time_ns": time.time_ns(), "open": len(run.open)})
+
+    def _say_alarms(self, time_ns: int | None) -> None:
+        """Publish what opened and what ended by the store: both may lie between two commits."""
+        before, stored = self._said, self.about.store.alarms(self.about.name, limit=MOST_ALARMS)
+        self._said = {one.id: _state(one) for one in stored}
+        for one in reversed(stored):
+            last, state = before.get(one.id), _state(one)
+            for said in ("open", "closed") if last is None and state == "closed" else (state,):
+                if said != last:
+                    alarm = one.alarm
+                    fields = {"monitor": self.about.name, "output": alarm.output, "state": said, "where": alarm.where}
+                    self._say("alarms", fields | {"start_ns": alarm.start_ns, "time_ns": time_ns, "alarm_id": one.id})
 
     def _say(self, subject: str, fields: dict[str, Any]) -> None:
         self.link.publish(f"{self.prefix}.{subject}", json.dumps(plain(fields), allow_nan=False).encode(), MOST_WAITING)
@@ -62,3 +74,7 @@ class NatsPublisher:
     def close(self) -> None:
         """Send what waits, and disconnect."""
         self.link.close()
+
+
+def _state(stored: StoredAlarm) -> str:
+    return "open" if stored.is_open else "closed"
