@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,8 +149,9 @@ def _runs(fitted: Fitted, model: Path, folder: RunFolder, settings: ScoreSetting
     names = set(journal.left())
     left = [run for run in folder.runs if run.name in names]
     shares = [left[start : start + SHARE] for start in range(0, len(left), SHARE)]
-    given = (settings.load, model, settings.false_alarms, settings.section)
-    work: Work[list[RunFile], list[list[RunRecord]]] = Work(_begin_runs, given, partial(_judged, verdicts))
+    kept = settings.keep is not None
+    given = (settings.load, model, settings.false_alarms, settings.section, kept)
+    work: Work[list[RunFile], list[list[RunRecord]]] = Work(_begin_runs, given, partial(_judged, verdicts, kept))
     for _, judged in as_done(work, shares, settings.processes, settings.backend):
         for records in judged:
             keep = settings.keep or _nowhere_else
@@ -177,17 +178,19 @@ def _nowhere_else(record: RunRecord) -> bool:
 
 
 def _begin_runs(
-    load: Callable[[Path], Fitted], model: Path, false_alarms: float, section: str
+    load: Callable[[Path], Fitted], model: Path, false_alarms: float, section: str, plots: bool
 ) -> Callable[[Iterable[RunFile]], list[list[RunRecord]]]:
     """Once in every process: read the model."""
     from lynkeus.fitting.verdicts import RunVerdicts
 
-    return partial(_judged, RunVerdicts(load(model), false_alarms, section))
+    return partial(_judged, RunVerdicts(load(model), false_alarms, section), plots)
 
 
-def _judged(verdicts: RunVerdicts, runs: Iterable[RunFile]) -> list[list[RunRecord]]:
-    """Records of runs: of each those of its sections, and its own last."""
-    return [list(verdicts.of_run(run)) for run in runs]
+def _judged(verdicts: RunVerdicts, plots: bool, runs: Iterable[RunFile]) -> list[list[RunRecord]]:
+    """Records of runs: of each those of its sections, and its own last; without their `plots`, which are large, where
+    no store wants them."""
+    judged = [list(verdicts.of_run(run)) for run in runs]
+    return judged if plots else [[replace(record, plots=()) for record in records] for records in judged]
 
 
 def _images(
