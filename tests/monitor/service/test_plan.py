@@ -45,6 +45,7 @@ def test_what_a_site_file_says(folder: Path) -> None:
     assert SiteSettings.read(folder / "site.toml").budget == "1/day"
     named = read(folder, '[monitors.c]\nsource = "sim://orbit"\nmodel = "model"\n')
     assert named.monitors[0].name == "c"
+    assert named.monitors[0].facts.title == "c"  # what pages call it, or all of one kind would look alike
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,8 @@ def _monitor(given: Any, number: int, base: SiteSettings, folder: Path, store: s
             if not isinstance(one.get(key), str) or not one[key].strip():
                 raise SettingsError(f"{key} is missing; each monitor has a name, a source and a model")
         facts = replace(base, **{key: value for key, value in one.items() if key in of_site})
-        facts = replace(facts, store=store or facts.store)
+        # Several monitors may have models of one kind: pages call each by its name where it has no title.
+        facts = replace(facts, store=store or facts.store, title=facts.title or facts.name)
         rest = {key: value for key, value in one.items() if key in own}
         rest["model"] = _model(folder, rest["model"], rest.pop("window", None))
         rest["source"] = _beside(folder, rest["source"])
