@@ -50,6 +50,8 @@ def score_data(options: ScoreOptions) -> None:
     processes, backend = workers_of(options.workers)
     if jets and (processes, backend) != (1, None):
         raise SettingsError("--workers: runs of jets are scored by one process; leave it out")
+    if (processes, backend) != (1, None) and not (runs or hasattr(source, "images")):
+        say(screen, ["--workers: samples of these data are scored in their order, by this process alone"])
     with passes_bar(screen, "score") as bar, _keeper(options.store) as keep:
         settings = ScoreSettings(
             options.output, options.maps, processes, load_model, options.false_alarms, options.section, keep,

@@ -9,16 +9,15 @@ from pathlib import Path
 PVA = Path(__file__).with_name("pva_server.py")
 
 
-class PvaServer:
-    """A PVA server; `start` again after `kill` takes the same port."""
+class Server:
+    """A process that prints its port, and may be killed."""
 
-    def __init__(self, channels: int = 6, rate_hz: float = 50.0) -> None:
-        self.channels, self.rate_hz = channels, rate_hz
-        self.port = "0"
+    process: subprocess.Popen[str]
+    port = "0"
 
-    def start(self, offset_after_s: float = 1e9) -> None:
-        command = [sys.executable, str(PVA), self.port, str(self.channels), str(self.rate_hz), str(offset_after_s)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    def begin(self, script: str, *given: object, errors: int | None = None) -> None:
+        command = [sys.executable, str(PVA.with_name(script)), *map(str, given)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert self.process.stdout is not None
         self.port = self.process.stdout.readline().strip()
 
@@ -27,6 +26,16 @@ class PvaServer:
         self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+class PvaServer(Server):
+    """A PVA server; `start` again after `kill` takes the same port."""
+
+    def __init__(self, channels: int = 6, rate_hz: float = 50.0) -> None:
+        self.channels, self.rate_hz = channels, rate_hz
+
+    def start(self, offset_after_s: float = 1e9) -> None:
+        self.begin(PVA.name, self.port, self.channels, self.rate_hz, offset_after_s)
 
 
 @contextmanager
@@ -39,20 +48,11 @@ def pva_server(channels: int = 6, rate_hz: float = 50.0) -> Iterator[PvaServer]:
         server.kill()
 
 
-class CaServer:
+class CaServer(Server):
     """A Channel Access IOC; `start` again after `kill` takes the same port."""
 
     def __init__(self, channels: int, rate_hz: float) -> None:
-        self.channels, self.rate_hz, self.port = channels, rate_hz, "0"
+        self.channels, self.rate_hz = channels, rate_hz
 
     def start(self) -> None:
-        command = [sys.executable, str(PVA.with_name("ca_server.py")), self.port, str(self.channels), str(self.rate_hz)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        assert self.process.stdout is not None
-        self.port = self.process.stdout.readline().strip()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.begin("ca_server.py", self.port, self.channels, self.rate_hz, errors=subprocess.DEVNULL)
