@@ -184,7 +184,8 @@ def _root_of_nothing(fits: Fits, data: Floats) -> float:
 
 
 def _sigmas(p_value: float) -> float:
-    return float(norm.isf(max(p_value, 1e-300)))
+    """Return a p-value in sigmas, 0 where there is no excess."""
+    return max(float(norm.isf(max(p_value, 1e-300))), 0.0)
 
 
 class Impact(NamedTuple):

@@ -25,6 +25,7 @@ from lynkeus.searches.plan.plan import (
     Samples,
     Systematic,
 )
+from lynkeus.searches.toys import FEWEST, TOO_FEW
 from lynkeus.transforms.expressions import Expression, parse
 
 KNOWN = {
@@ -66,12 +67,15 @@ def plan_of(given: Mapping[str, Any], where: str, folder: Path) -> Plan:
         raise SettingsError(f"{where}: processes: {(twice or list(normalised))[0]} is named twice")
     parameters = _texts(given, "parameters", where)
     own = (signal, *normalised, *fixed)
+    toys = int(_number(given.get("toys", 0), f"{where}: toys", 0, 1e6))
+    if 0 < toys < FEWEST:
+        raise SettingsError(f"{where}: toys: {TOO_FEW}; got {toys}")
     plan = Plan(
         _text(given, "name", where, "search"), samples, signal, normalised, fixed,
         _regions(given, own, where), _systematics(given, own, where, folder), _points(given, parameters, where),
         parameters, _texts(given, "inputs", where), dict(_table(given, "classifier", where)),
         int(_number(given.get("seed", 0), f"{where}: seed", 0, 2**31)),
-        int(_number(given.get("toys", 0), f"{where}: toys", 0, 1e6)),
+        toys,
         _choice(given.get("uncovered", REFUSE), (REFUSE, LEAVE_OUT), f"{where}: uncovered"), given,
     )  # fmt: skip
     _check_regions(plan, where)
