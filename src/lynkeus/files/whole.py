@@ -36,9 +36,9 @@ def write_parquet(table: pa.Table, path: Path) -> None:
 
 
 def repeating(schema: pa.Schema) -> list[str]:
-    """Return the columns that a Parquet file keeps a dictionary of: those that are no numbers with a fraction, nor whole
-    ones of 64 bits (rows, times), which hardly repeat themselves, and of which dictionaries take nine times as long to
-    write as the numbers."""
+    """Return the columns that a Parquet file keeps a dictionary of: those that are no numbers with a fraction, nor
+    whole ones of 64 bits (rows, times), which hardly repeat themselves, and of which dictionaries take nine times as
+    long to write as the numbers."""
     return [field.name for field in schema if not (pa.types.is_floating(field.type) or pa.types.is_int64(field.type))]
 
 

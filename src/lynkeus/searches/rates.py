@@ -150,7 +150,8 @@ class _Read:
         if kind != "staterror":
             return list(range(bins))
         having = [one["name"] for one in self.channels if any(
-            m["name"] == name and m["type"] == kind for sample in one["samples"] for m in sample["modifiers"])]  # fmt: skip
+            modifier["name"] == name and modifier["type"] == kind for sample in one["samples"]
+            for modifier in sample["modifiers"])]  # fmt: skip
         before = sum(self.config.channel_nbins[one] for one in having if self.start[one] < self.start[channel])
         return [before + k for k in range(bins)]
 

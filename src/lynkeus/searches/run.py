@@ -152,11 +152,15 @@ def _lacking(plan: Plan, sample: Sample) -> list[str]:
     for one in plan.systematics:
         for way in (way for way in WAYS if (one.name, way) in sample.other):
             other = sample.other[one.name, way]
-            lacking = [name for name in one.processes or plan.processes if not other.of(name, plan.samples.labels).any()]
+            lacking = [
+                name for name in one.processes or plan.processes if not other.of(name, plan.samples.labels).any()
+            ]
             if lacking and one.processes:
                 raise SettingsError(f"{other.name}: systematics.{one.name}: has no events of {lacking[0]}; give others")
             if lacking:
-                said.append(f"{other.name}: no events of {', '.join(lacking)}: {one.name} {way} leaves them as they are")
+                said.append(
+                    f"{other.name}: no events of {', '.join(lacking)}: {one.name} {way} leaves them as they are"
+                )
     return said
 
 

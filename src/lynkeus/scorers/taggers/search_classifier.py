@@ -50,8 +50,9 @@ class SearchClassifier(NetworkTagger):
     so, or that has mass points. `loss`: cross_entropy, or one of a search for `signal` (asimov, inverse_asimov,
     s_over_root_s_b, and profiled: a nuisance parameter for each background) with backgrounds uncertain by a part
     `systematic`, in `bins` of the output, after a `start` by cross_entropy or s_over_root_s_b; weights are expected
-    events then, and what held-out events do not show to be better than cross-entropy with the best cut is not kept. `activation`: tanh, silu, softplus (smooth, for Taylor coefficients) or relu; `depth` layers of
-    `width`. `evolution`: events at which Taylor coefficients are noted after each epoch. The rest: see ParticleNet.
+    events then; kept only where held-out events show it to be better than cross-entropy with the best cut.
+    `activation`: tanh, silu, softplus (smooth, for Taylor coefficients) or relu; `depth` layers of `width`.
+    `evolution`: events at which Taylor coefficients are noted after each epoch. The rest: see ParticleNet.
     """
 
     name: ClassVar[str] = "search_classifier"

@@ -1,8 +1,8 @@
 """Which network a search keeps: the one that learned for discovery, or the one that it began from.
 
-A loss that is a significance hangs on few events, and may learn their fluctuations. So both networks are compared as they
-will be used, with the best cut on the output, on held-out events; what was learned for discovery is kept where it is better by
-more than two of the standard deviations that these events allow.
+A loss that is a significance hangs on few events, and may learn their fluctuations. So both networks are compared as
+they will be used, with the best cut on the output, on held-out events; what was learned for discovery is kept where it
+is better by more than two of the standard deviations that these events allow.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def _output(network: nn.Module, x: Tensor, signal: int) -> Floats:
     given: Mapping[str, tuple[Tensor, Tensor]] = {COLUMNS: (x, torch.arange(len(x) + 1))}
     with torch.no_grad():
         logits = network.eval()(given).double()
-        found: Floats = (logits[:, signal] - logits.index_fill(1, torch.tensor([signal]), -torch.inf).logsumexp(1)).numpy()
+        found: Floats = (
+            logits[:, signal] - logits.index_fill(1, torch.tensor([signal]), -torch.inf).logsumexp(1)
+        ).numpy()
     return found
 
 
