@@ -20,6 +20,7 @@ from lynkeus.studies.asimov_loss.regions import Counted, significances
 ACCURACY = "search_classifier"
 TUNED, PURE, STEPPED, BINNED = WAYS = "tuned cut", "purity cut", "5,000 steps", "five bins"
 SECOND_SEEDS = (1, 2, 3, 4, 5)
+KEPT = "Was the network kept that the loss made? Else cross-entropy's is the model, and the rows above are alike"
 Rows = dict[tuple[str, float, str], Floats]  # of a network, a systematic, a way to choose: (seeds,) significances
 
 
@@ -54,9 +55,7 @@ class DiscoveryLook:
             "Ratios of expected significances, mean and 90 % interval of seeds (Student); published at 50 %: 1.29 over "
             "a purity cut": _statement(rows, self.systematics),
             "Expected significance, mean and standard deviation of seeds": _table(rows, self.systematics),
-            "Was the network kept that the loss made? Else cross-entropy's is the model, and the rows above are alike": _kept(
-                models
-            ),
+            KEPT: _kept(models),
         }
         if self.second is not None:
             more, _ = counted_by(self._second_models(), self.second.counted, self.second.signal, (strongest,))

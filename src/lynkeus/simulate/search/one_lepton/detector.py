@@ -90,8 +90,8 @@ def measure(made: Partons, chance: Shaken, scale: float = 1.0, tracks: bool = Tr
         "met": met, "mt": np.sqrt(np.maximum(2 * lepton_pt * met * (1 - cosine), 0.0)), "lt": lt, "ht": ht,
         "dphi_w_l": np.abs(wrapped(np.arctan2(w[:, 1], w[:, 0]) - np.arctan2(lepton[:, 1], lepton[:, 0]))),
         "lepton_pt": lepton_pt, "lepton_eta": np.arcsinh(lepton[:, 2] / np.maximum(lepton_pt, 1e-9)), "n_jet": n_jet,
-        "n_b": tagged.sum(axis=1), "n_top": _tops(top, chance, good, np.where(tagged.any(axis=1), n_jet, 0)), "jet1_pt": ordered[:, 0],
-        "jet2_pt": ordered[:, 1],
+        "n_b": tagged.sum(axis=1), "n_top": _tops(top, chance, good, np.where(tagged.any(axis=1), n_jet, 0)),
+        "jet1_pt": ordered[:, 0], "jet2_pt": ordered[:, 1],
     }  # fmt: skip
     selected = (lepton_pt > LEPTON_PT) & ~veto & (ht > LEAST_HT) & (lt > LEAST_LT) & (n_jet >= LEAST_JETS)
     return columns | (_tracks(made, chance, lost, lepton, missing, selected) if tracks else {}), selected
@@ -161,8 +161,8 @@ def _tops(top: Array, chance: Shaken, good: Array, n_jet: Array) -> Floats:
 def _tracks(
     made: Partons, chance: Shaken, lost: Array, lepton: Floats, missing: Floats, selected: Array
 ) -> dict[str, Floats]:
-    """Return number, transverse momentum and MT2 with the lepton of isolated tracks: leptons that were lost, taus of one
-    prong, which are jets as well, and what is neither; 0 where there is none."""
+    """Return number, transverse momentum and MT2 with the lepton of isolated tracks: leptons that were lost, taus of
+    one prong, which are jets as well, and what is neither; 0 where there is none."""
     pt, _ = _pt_eta(made.leptons)
     tau_pt = np.hypot(made.jets[..., 0], made.jets[..., 1])
     taus = (made.flavour == TAU_JET) & (tau_pt > 2 * TRACK_PT) & (chance.tag > 1 - TAU_TRACK)
