@@ -8,6 +8,7 @@ between processes that trust one another: use a cluster of your own, with TLS (D
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import threading
@@ -104,7 +105,8 @@ def at_cluster(
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what happens is said by us, in one line
     with found() as cluster, _client(distributed, where, cluster) as client:
-        does = partial(_do, (lynkeus.__version__, uuid.uuid4().hex), work.begin, work.given)
+        key = (lynkeus.__version__, uuid.uuid4().hex, os.getcwd())
+        does = partial(_do, key, work.begin, work.given)
         yield lambda share: _Share(client, partial(does, share), where).future
 
 
@@ -177,12 +179,20 @@ class _Share:
 _MADE = threading.local()  # of a worker: what does the shares of the work that it has last had, for each thread
 
 
-def _do(key: tuple[str, str], begin: Callable[..., Callable[[Any], Any]], given: tuple[Any, ...], share: Any) -> Any:
-    """Do a share at a worker, which reads the model at the first one."""
+def _do(
+    key: tuple[str, str, str], begin: Callable[..., Callable[[Any], Any]], given: tuple[Any, ...], share: Any
+) -> Any:
+    """Do a share at a worker, in the folder of the asker; it reads the model at the first one."""
     if key[0] != lynkeus.__version__:
         raise LynkeusError(
             f"a worker of the cluster has Lynkeus {lynkeus.__version__}, and this is {key[0]}: install the same there"
         )
+    try:
+        os.chdir(key[2])  # paths may be relative to it
+    except OSError as error:
+        raise LynkeusError(
+            f"a worker of the cluster does not see the folder {key[2]}: start this where all of them see the files"
+        ) from error
     if getattr(_MADE, "key", None) != key:
         _MADE.does, _MADE.key = begin(*given), key
     return _MADE.does(share)
