@@ -33,12 +33,34 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(store: StoreUrl = None, site: SiteFile = None) -> None:
-    """Show what each monitor of a store does; exit code 1 where one is silent, was given up or has an open alarm."""
+    """Show what each monitor of a store does, and what long commands are at work: how far, since when, by how many.
+
+    Exit code 1 where a monitor is silent, was given up or has an open alarm. Without a store: what is at work.
+    """
+    from lynkeus.files.at_work import all_at_work
+
+    work = [one.words() for one in all_at_work()]
+    service, lines = "", []
+    if store is not None or site is not None or is_there(_usual()):
+        service, lines = _monitors(url_of(store, site))
+    if service:
+        typer.echo(service)
+    for line, _ in lines:
+        typer.echo(line)
+    if not lines and (store is not None or site is not None):
+        typer.echo("no monitor has written into this store yet")
+    for line in work or ([] if lines or store or site else ["nothing is at work; --store shows monitors"]):
+        typer.echo(line)
+    raise typer.Exit(1 if any(bad for _, bad in lines) else 0)
+
+
+def _monitors(url: str) -> tuple[str, list[tuple[str, bool]]]:
+    """Return what there is to say of a service, and a line of each monitor with whether somebody should look."""
     from lynkeus.monitor.conditions import conditions
     from lynkeus.monitor.service.records import service_of, supervised
     from lynkeus.monitor.store import Store
 
-    with contextlib.closing(Store(url_of(store, site))) as kept:
+    with contextlib.closing(Store(url)) as kept:
         by_service, (service, alive) = supervised(kept), service_of(kept)
         sources = conditions(kept)
         known = kept.monitors()
@@ -48,13 +70,7 @@ def status(store: StoreUrl = None, site: SiteFile = None) -> None:
         started = {pulse.monitor.name for pulse in known}
         lines += [(f"{one.monitor}: {_supervised(one)}", one.state not in GOOD) for name, one in by_service.items()
                   if name not in started and (alive or one.state == "gave up")]  # fmt: skip
-    if service:
-        typer.echo(service)
-    for line, _ in lines:
-        typer.echo(line)
-    if not lines:
-        typer.echo("no monitor has written into this store yet")
-    raise typer.Exit(1 if any(bad for _, bad in lines) else 0)
+    return service, lines
 
 
 def prune(
@@ -103,10 +119,21 @@ def url_of(store: str | None, site: Path | None) -> str:
     from lynkeus.monitor.site import SiteSettings
 
     url = SiteSettings.read(site).replaced(store=store).store
-    file = Path(url.removeprefix("sqlite:///")).expanduser()
-    if url.startswith("sqlite:///") and not file.is_file():
+    if not is_there(url):
         raise SettingsError(f"--store {url}: there is no such store; lynkeus watch makes one")
     return url
+
+
+def _usual() -> str:
+    """Return the store of a site that says nothing."""
+    from lynkeus.monitor.site import SiteSettings
+
+    return SiteSettings.read(None).store
+
+
+def is_there(url: str) -> bool:
+    """Return whether there is a file of a store; of a server it is not known before it is asked."""
+    return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).expanduser().is_file()
 
 
 def _line(kept: Store, pulse: Pulse, own: Supervised | None) -> tuple[str, bool]:

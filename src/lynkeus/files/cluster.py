@@ -24,6 +24,7 @@ from urllib.parse import parse_qsl
 import lynkeus
 from lynkeus.core.errors import LynkeusError, SettingsError
 from lynkeus.core.extras import needing
+from lynkeus.files.at_work import shared_by
 from lynkeus.files.workers import Backend, Submit, Work
 
 SCHEME = "dask://"
@@ -106,6 +107,7 @@ def at_cluster(
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what happens is said by us, in one line
     with found() as cluster, _client(distributed, where, cluster) as client:
         key = (lynkeus.__version__, uuid.uuid4().hex, os.getcwd())
+        shared_by(1, where, lambda: len(client.nthreads()))
         does = partial(_do, key, work.begin, work.given)
         yield lambda share: _Share(client, partial(does, share), where).future
 

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from lynkeus.core import LynkeusError
+from lynkeus.files.at_work import shared_by
 
 _ALLOWED: ContextVar[int] = ContextVar("processes", default=1)
 Share = TypeVar("Share")
@@ -68,6 +69,8 @@ def as_done(
         for number, share in enumerate(shares):
             yield number, here(share)
         return
+    if backend is None:
+        shared_by(others + 1)
     left, waiting, tries = deque(range(len(shares))), dict[Future[Result], int](), Counter[int]()
     with (backend or spawned)(work, max(others, 1)) as submit:
         ahead = AHEAD * others if backend is None else AT_A_CLUSTER
