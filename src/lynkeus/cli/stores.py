@@ -1,4 +1,4 @@
-"""lynkeus status and prune: what monitors do, and how much of what they kept is kept on."""
+"""lynkeus status, prune and backup: what monitors do, how much of what they kept is kept on, and a copy of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 
 from lynkeus.cli.options import SiteFile, StoreUrl, screen
 from lynkeus.cli.run import run
-from lynkeus.progress import say
+from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.monitor.records import Pulse
@@ -30,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(status)
     app.command()(prune)
+    app.command()(backup)
 
 
 def status(store: StoreUrl = None, site: SiteFile = None) -> None:
@@ -74,22 +75,49 @@ def _monitors(url: str) -> tuple[str, list[tuple[str, bool]]]:
 
 
 def prune(
-    keep: Annotated[str, typer.Option(help="How much to keep: 400d, 52w, 48h; counted back from each monitor's last")],
+    keep: Annotated[
+        str | None,
+        typer.Option(help="How much: 400d, 52w, 48h before each monitor's last; left out: as the site says"),
+    ] = None,
     store: StoreUrl = None,
     site: SiteFile = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much would go; nothing is removed")] = False,
 ) -> None:
-    """Remove the scores of windows that are older; alarms, evidence and verdicts stay."""
+    """Remove the scores of windows that are older; alarms, evidence and verdicts stay. Monitors may go on meanwhile."""
+    from lynkeus.core import SettingsError
+    from lynkeus.monitor.site import SiteSettings
     from lynkeus.monitor.store import Store
 
+    keep = SiteSettings.read(site).keep if keep is None else keep
+    if not keep:
+        raise SettingsError('--keep: say how much is kept, as 400d; or write keep = "400d" into the file of --site')
     kept_ns = _seconds(keep) * NS
     with contextlib.closing(Store(url_of(store, site))) as kept:
-        for pulse in kept.monitors():
-            if pulse.last_end_ns is None:
-                continue
-            removed = kept.prune_points(pulse.monitor.name, round(pulse.last_end_ns - kept_ns), dry_run)
-            done = "would be removed" if dry_run else "were removed"
-            say(screen, [f"{pulse.monitor.name}: {removed} scores older than {keep} before its last {done}"])
+        older = {
+            pulse.monitor.name: round(pulse.last_end_ns - kept_ns)
+            for pulse in kept.monitors()
+            if pulse.last_end_ns is not None
+        }
+        removed = kept.prune(older, dry_run)
+    done = "would be removed" if dry_run else "were removed"
+    for name, count in removed.items():
+        say(screen, [f"{name}: {count} scores older than {keep} before its last {done}"])
+
+
+def backup(
+    output: Annotated[str, typer.Option("-o", "--output", help="New FILE.db, or address of an empty database")],
+    store: StoreUrl = None,
+    site: SiteFile = None,
+) -> None:
+    """Copy a store as it is at this moment, while monitors write on: to a file, or to another server.
+
+    The copy is a store itself: serve it, watch on with it, or copy it back.
+    """
+    from lynkeus.monitor.backup import copy_store
+
+    with passes_bar(screen, "backup") as bar:
+        rows = copy_store(url_of(store, site), output, bar.step)
+    say(screen, [f"{output}: {rows} rows"])
 
 
 def _own(one: Supervised | None, pulse: Pulse, alive: bool) -> Supervised | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -25,7 +26,9 @@ _ALLOWED: ContextVar[int] = ContextVar("processes", default=1)
 Share = TypeVar("Share")
 Result = TypeVar("Result")
 AHEAD = 2  # shares that each process has: the one it does, and the next
-AT_A_CLUSTER = 500  # shares that a backend is given ahead: its workers may be many, and come and go
+AT_A_CLUSTER = 500  # parcels that a backend is given ahead: its workers may be many, and come and go
+FIRST_PARCELS = 32  # before it is known how long a share takes
+PARCEL_S = 0.5  # that a parcel should take
 TRIES = 3  # of a share whose process is killed
 KILLED = "processes that did a part of the work were killed, perhaps for want of memory: take fewer processes"
 POLL_S = 0.2
@@ -69,16 +72,17 @@ def as_done(
         for number, share in enumerate(shares):
             yield number, here(share)
         return
-    if backend is None:
-        shared_by(others + 1)
+    if backend is not None:
+        yield from _far_away(work, shares, backend)
+        return
+    shared_by(others + 1)
     left, waiting, tries = deque(range(len(shares))), dict[Future[Result], int](), Counter[int]()
-    with (backend or spawned)(work, max(others, 1)) as submit:
-        ahead = AHEAD * others if backend is None else AT_A_CLUSTER
+    with spawned(work, max(others, 1)) as submit:
         while left or waiting:
-            while left and len(waiting) < ahead:
+            while left and len(waiting) < AHEAD * others:
                 number = left.popleft()
                 waiting[submit(shares[number])] = number
-            mine = left.popleft() if left and backend is None else None
+            mine = left.popleft() if left else None
             if mine is None:
                 wait(waiting, POLL_S, FIRST_COMPLETED)
                 if work.tick is not None:
@@ -95,6 +99,37 @@ def as_done(
                     left.appendleft(number)
                 else:
                     yield number, future.result()
+
+
+def _far_away(work: Work[Share, Result], shares: Sequence[Share], backend: Backend) -> Iterator[tuple[int, Result]]:
+    """Let a cluster do all shares; short ones go several at a time, since each parcel costs it some milliseconds."""
+    left, size, ahead = deque(range(len(shares))), 1, FIRST_PARCELS
+    waiting = dict[Future[tuple[float, list[Result]]], list[int]]()
+    with backend(Work(_several, (work.begin, work.given)), 1) as submit:
+        while left or waiting:
+            while left and len(waiting) < ahead:
+                fair = max(1, len(left) // FIRST_PARCELS)  # so that many workers end together
+                numbers = [left.popleft() for _ in range(min(size, fair))]
+                waiting[submit([shares[number] for number in numbers])] = numbers
+            wait(waiting, POLL_S, FIRST_COMPLETED)
+            if work.tick is not None:
+                work.tick()
+            for future in [future for future in waiting if future.done()]:
+                numbers = waiting.pop(future)
+                seconds, results = future.result()
+                size, ahead = max(1, int(PARCEL_S * len(numbers) / max(seconds, 1e-6))), AT_A_CLUSTER
+                yield from zip(numbers, results, strict=True)
+
+
+def _several(begin: Callable[..., Callable[[Any], Any]], given: tuple[Any, ...]) -> Callable[[list[Any]], Any]:
+    return partial(_each, begin(*given))
+
+
+def _each(does: Callable[[Any], Any], shares: list[Any]) -> tuple[float, list[Any]]:
+    """Do several shares; with the seconds that they took."""
+    begun = time.perf_counter()
+    results = [does(share) for share in shares]
+    return time.perf_counter() - begun, results
 
 
 def in_order(
