@@ -115,6 +115,8 @@ def fill(store: Store, count: int, one_piece: bool) -> float:
         if postgres and not one_piece:
             store._months.make([first])
         with store.engine.begin() as connection:
+            if postgres:  # each series is there: that need not be looked up for each point
+                connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
             make(connection, postgres, first, rows)
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
@@ -136,12 +138,21 @@ def make(connection: sa.Connection, postgres: bool, first: int, rows: int) -> No
             row = f"?, ? + k * {SECOND}, ? + (k + 1) * {SECOND}, {score}, 5.0, 'BPME.2241.SA1/x'"
             given = (rows - 1, number, first, first, first // SECOND)
             connection.exec_driver_sql(f"INSERT INTO point ({COLUMNS}) {k} SELECT {row} FROM s", given)
-        minute = f"start_ns / {60 * SECOND}"
-        highest = f"row_number() OVER (PARTITION BY {minute} ORDER BY score DESC, start_ns) AS r"
-        within = f"series_id = {number} AND start_ns >= {first} AND start_ns < {first + DAY}"
+        if not postgres:
+            minute, r = f"start_ns / {60 * SECOND}", "row_number() OVER (PARTITION BY {0} ORDER BY score DESC) AS r"
+            within = f"series_id = {number} AND start_ns >= {first} AND start_ns < {first + DAY}"
+            connection.exec_driver_sql(
+                f"INSERT INTO point_minute (minute, {COLUMNS}) SELECT {minute}, {COLUMNS} FROM "
+                f"(SELECT {COLUMNS}, {r.format(minute)} FROM point WHERE {within}) AS ranked WHERE r = 1"
+            )
+            continue
+        # 7919 k mod 10007 is highest at another k in each minute: ordered once for all, by far the quickest
         connection.exec_driver_sql(
-            f"INSERT INTO point_minute (minute, {COLUMNS}) SELECT {minute}, {COLUMNS} FROM "
-            f"(SELECT {COLUMNS}, {highest} FROM point WHERE {within}) AS ranked WHERE r = 1"
+            f"INSERT INTO point_minute (minute, {COLUMNS}) "
+            f"SELECT DISTINCT ON (m) ({first} / {60 * SECOND}) + m, {number}, {first} + k * {SECOND}, "
+            f"{first} + (k + 1) * {SECOND}, s, 5.0, 'BPME.2241.SA1/x' FROM "
+            f"(SELECT k, k / 60 AS m, {score} AS s FROM generate_series(0::bigint, {rows - 1}) AS k) AS t "
+            "ORDER BY m, s DESC"
         )
 
 

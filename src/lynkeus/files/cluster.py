@@ -25,7 +25,7 @@ import lynkeus
 from lynkeus.core.errors import LynkeusError, SettingsError
 from lynkeus.core.extras import needing
 from lynkeus.files.at_work import shared_by
-from lynkeus.files.workers import Backend, Submit, Work
+from lynkeus.files.workers import THREADS, Backend, Submit, Work
 
 SCHEME = "dask://"
 ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^/\s]+:\d+")
@@ -37,6 +37,8 @@ QUEUES = {
 }
 WHOLE = ("jobs", "cores", "processes")  # numbers among the options of a queue
 OPTIONS = (*WHOLE, "memory", "disk", "walltime", "queue", "account", "interface", "log_directory")
+# Shares are parallel, not what is within one; and a worker need not look a hundred times a second what it does.
+PROLOGUE = (*(f"export {name}=1" for name in THREADS), "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False")
 USUAL = {"jobs": 1, "cores": 1, "memory": "4GB"}
 CONNECT_S, WORKERS_S, QUEUE_S = 10.0, 60.0, 6 * 3600.0
 TRIES = 5  # each of them may cost so many workers as Dask allows (three)
@@ -80,6 +82,7 @@ def _options(text: str, query: str) -> dict[str, Any]:
 def _queued(scheme: str, options: dict[str, Any]) -> Iterator[Any]:
     """Jobs of a batch system, which end with this."""
     with needing(f"--workers {scheme}://", "cluster"):
+        import dask
         import dask_jobqueue
     kind, submits = QUEUES[scheme]
     if shutil.which(submits) is None:
@@ -90,6 +93,8 @@ def _queued(scheme: str, options: dict[str, Any]) -> Iterator[Any]:
     jobs = options.pop("jobs")
     if scheme == "htcondor":
         options.setdefault("disk", "1GB")
+    before = dask.config.get(f"jobqueue.{scheme}.job-script-prologue", None) or []
+    options["job_script_prologue"] = [*PROLOGUE, *before]  # what the site says comes last, and holds
     with getattr(dask_jobqueue, kind)(**options, scheduler_options={"dashboard_address": ":0"}) as cluster:
         cluster.scale(jobs=jobs)
         yield cluster
