@@ -6,6 +6,7 @@ A store of before has none of its first points; for their time the points themse
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,14 +43,20 @@ def note_minutes(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -
             highest[key] = row
     if not highest:
         return
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    insert = _insert(connection.dialect.name)
+    connection.execute(insert, [dict(row) | {"minute": minute} for (_, minute), row in highest.items()])
+
+
+@cache
+def _insert(name: str) -> Any:
+    """Built once: it is used for each commit."""
+    dialect: Any = sqlite if name == "sqlite" else postgresql
     insert = dialect.insert(point_minute)
     new, old = insert.excluded, point_minute.c
     higher = sa.or_(new.score > old.score, sa.and_(old.score.is_(None), new.score.is_not(None)))
-    insert = insert.on_conflict_do_update(
+    return insert.on_conflict_do_update(
         index_elements=["series_id", "minute"], set_={name: new[name] for name in POINT}, where=higher
     )
-    connection.execute(insert, [dict(row) | {"minute": minute} for (_, minute), row in highest.items()])
 
 
 def _height(row: Mapping[str, Any]) -> float:
