@@ -41,7 +41,7 @@ def status(store: StoreUrl = None, site: SiteFile = None) -> None:
     from lynkeus.files.at_work import all_at_work
 
     work = [one.words() for one in all_at_work()]
-    service, lines = "", []
+    service, lines = "", list[tuple[str, bool]]()
     if store is not None or site is not None or is_there(_usual()):
         service, lines = _monitors(url_of(store, site))
     if service:

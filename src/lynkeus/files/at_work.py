@@ -61,7 +61,7 @@ class AtWork:
     def words(self, now_s: float | None = None) -> str:
         """Return all of it in a line."""
         now_s = time.time() if now_s is None else now_s
-        done = "" if self.share is None else f" {100 * self.share:.0f} %"
+        done = "" if self.share is None or self.state == FINISHED else f" {100 * self.share:.0f} %"
         end_s = now_s if self.state == RUNNING else self.at_s
         ran = f"since {datetime.fromtimestamp(self.begun_s, UTC):%Y-%m-%d %H:%M:%S} UTC, {span(end_s - self.begun_s)}"
         who = f"{self.workers} {'process' if self.workers == 1 else 'processes'}"

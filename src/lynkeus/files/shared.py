@@ -48,12 +48,17 @@ class Sharing:
             report(left[0], len(done) / len(shares))
         alone = self.again is None
         who = (1, None) if alone else (self.processes, self.backend)
-        for number, rows in as_done(work, [shares[name] for name in left], *who):
-            done[left[number]] = rows
-            if self._journal is not None:
-                self._journal.add(left[number], (), rows)
-                self._journal.commit()
-            report(left[number], len(done) / len(shares))
+        try:
+            for number, rows in as_done(work, [shares[name] for name in left], *who):
+                done[left[number]] = rows
+                if self._journal is not None:
+                    self._journal.add(left[number], (), rows)
+                    self._journal.commit()
+                report(left[number], len(done) / len(shares))
+        except BaseException:
+            if not done:
+                self.finish()  # there is nothing to go on with
+            raise
         return {name: done[name] for name in shares}
 
     def finish(self) -> None:

@@ -38,7 +38,7 @@ def prune_points(store: Kept, monitor: str, older_than_ns: int) -> int:
     gone = 0
     for number in own:
         mine, short = point.c.series_id == number, point_minute.c.series_id == number
-        until = older_than_ns
+        until: int | None = older_than_ns
         while until is not None:
             # Windows of one series are in the order of their starts, and so are the pieces.
             old = (mine, point.c.start_ns < older_than_ns, point.c.end_ns < older_than_ns)
