@@ -11,6 +11,7 @@ from lynkeus.core import NOTHING, Batch, Finds, RunRecord, SettingsError, Verdic
 from lynkeus.core.progress import ReportProgress
 from lynkeus.fitting.answer import Answer, with_yields
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.left_out import like_left_out
 from lynkeus.fitting.new_labels import with_new_labels
 from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources.runs.folder import RunFile
@@ -58,6 +59,8 @@ def answer(fitted: Fitted, batch: Batch) -> Answer:
     if isinstance(fitted.view, RunPlots):
         said = with_yields(said, fitted.view, fitted.reference, batch)
         said = with_new_labels(said, fitted.view, fitted.reference, batch)
+        if said.p_value < ODD:
+            said = like_left_out(said, fitted.view, fitted.reference, fitted.lineage, batch)
     note = str(batch.meta["note"][0]) if "note" in batch.meta else ""
     return said._replace(reason=f"{said.reason}; {note}") if note else said
 
@@ -115,9 +118,11 @@ class RunVerdicts:
         yield replace(self.record(batch), messages=messages)
 
     def record(self, batch: Batch, said: Answer | None = None) -> RunRecord:
-        """Return a run as it was judged, with its verdict and its plots beside those of good runs."""
+        """Return a run as it was judged, with its verdict and its plots beside those of good runs; one that is like a
+        run of the reference that was left out is at most a warning."""
         said = said or answer(self.fitted, batch)
         verdict = verdict_of(said.p_value, self.false_alarms, said.rarest)
+        verdict = Verdict.WARN if verdict == Verdict.BAD and said.like else verdict
         if verdict == Verdict.NOT_ENOUGH_DATA and said.p_value <= said.rarest:
             said = said._replace(reason=f"{said.reason}; {self._too_rare(said.rarest)}")
         chief = said.chief if verdict in (Verdict.WARN, Verdict.BAD) else NOTHING
