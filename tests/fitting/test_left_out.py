@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lynkeus.core import Book, Plot, Verdict
+from lynkeus.core import Book, Plot, RunRecord, Verdict
 from lynkeus.core.progress import silent
 from lynkeus.fitting.fit import FitSettings
 from lynkeus.fitting.fit_runs import fit_found
@@ -36,8 +36,12 @@ def fitted(odd: dict[int, float], labels: dict[str, int] | None = None, scorer: 
     return fit_found(found, RunFolder([]), FitSettings(scorer), silent)
 
 
+def judged(model: Fitted, tilt: float, plot: int = 0) -> RunRecord:
+    return RunVerdicts(model).record(view_of_runs(model).batch(run("new", 99, tilt, plot)))
+
+
 def verdict(model: Fitted, tilt: float, plot: int = 0) -> tuple[Verdict, str]:
-    record = RunVerdicts(model).record(view_of_runs(model).batch(run("new", 99, tilt, plot)))
+    record = judged(model, tilt, plot)
     return record.verdict, record.reason
 
 
@@ -51,6 +55,7 @@ def test_what_is_like_a_run_that_was_left_out_is_a_warning_that_names_it(one_odd
     flagged, why = verdict(one_odd, 1.5)
     assert flagged == Verdict.WARN
     assert "like 'run 7', a run of the reference that was left out" in why
+    assert judged(one_odd, 1.5).p_value == pytest.approx(2 / (RUNS + 1))  # as often as in the reference
     for tilt, plot in ((-1.5, 0), (1.5, 2)):
         other, why = verdict(one_odd, tilt, plot)
         assert other in (Verdict.WARN, Verdict.BAD)

@@ -1,7 +1,7 @@
 """Runs of the reference that were left out as odd: named by the fit, and again where a run is like one of them.
 
-Nobody called them bad, and no statistic can tell whether they are. A run that is odd in the same way is no surprise: it
-is a warning that names the one before, and what to do if such runs are good.
+Nobody called them bad, and no statistic can tell whether they are. If they are good, such a run comes as often as in
+the reference, and that is its p-value; it is a warning all the same, which names the one before and what to do.
 """
 
 from __future__ import annotations
@@ -59,8 +59,11 @@ def like_left_out(
     best, names = int(cosines.argmax()), list(lineage.get(NAMES, ()))
     if cosines[best] <= ALIKE or best >= len(names):
         return said
+    like = int((cosines > ALIKE).sum())
+    runs = len(reference["events"]) + len(theirs)
     more = (
         f"{said.reason}; like {names[best]!r}, a run of the reference that was left out: if such runs are good, call "
         "it good, or give more of them, and fit again"
     )
-    return said._replace(reason=more, like=str(names[best]))
+    p_value = max(said.p_value, (like + 1.0) / (runs + 1.0))
+    return said._replace(reason=more, p_value=p_value, beside=said.p_value)

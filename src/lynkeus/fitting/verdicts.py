@@ -119,10 +119,10 @@ class RunVerdicts:
 
     def record(self, batch: Batch, said: Answer | None = None) -> RunRecord:
         """Return a run as it was judged, with its verdict and its plots beside those of good runs; one that is like a
-        run of the reference that was left out is at most a warning."""
+        run of the reference that was left out, and unlike the others, is a warning."""
         said = said or answer(self.fitted, batch)
         verdict = verdict_of(said.p_value, self.false_alarms, said.rarest)
-        verdict = Verdict.WARN if verdict == Verdict.BAD and said.like else verdict
+        verdict = Verdict.WARN if said.beside < self.false_alarms else verdict
         if verdict == Verdict.NOT_ENOUGH_DATA and said.p_value <= said.rarest:
             said = said._replace(reason=f"{said.reason}; {self._too_rare(said.rarest)}")
         chief = said.chief if verdict in (Verdict.WARN, Verdict.BAD) else NOTHING
