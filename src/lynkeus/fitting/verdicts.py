@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lynkeus.core import NOTHING, Batch, Finds, RunRecord, SettingsError, Verdict
+from lynkeus.core import Batch, Finds, RunRecord, SettingsError, Verdict
 from lynkeus.core.progress import ReportProgress
 from lynkeus.fitting.answer import Answer, with_yields
 from lynkeus.fitting.fitted import Fitted
@@ -20,6 +20,7 @@ from lynkeus.sources.runs.sections import Sections
 
 FALSE_ALARMS = 0.01  # of good runs that are not called GOOD, over all plots together
 SURELY_BAD = 0.1  # of these: rarer runs are BAD, the others WARN
+SURELY = 5.0  # sigmas from which plots of other changes than the chief one are flagged, too
 ODD = 0.05  # p-value from which it is said what is conspicuous
 JOINED = 3  # sections that are looked at together, the last of them with those before it
 
@@ -125,12 +126,13 @@ class RunVerdicts:
         verdict = Verdict.WARN if said.beside < self.false_alarms else verdict
         if verdict == Verdict.NOT_ENOUGH_DATA and said.p_value <= said.rarest:
             said = said._replace(reason=f"{said.reason}; {self._too_rare(said.rarest)}")
-        chief = said.chief if verdict in (Verdict.WARN, Verdict.BAD) else NOTHING
+        is_flagged = verdict in (Verdict.WARN, Verdict.BAD)
+        shown = [said.chief, *(one for one in said.found[1:] if one.sigma >= SURELY)] if is_flagged else []
         events = float(batch.meta["events"][0])
         return RunRecord(
             str(batch.meta["run"][0]), verdict, said.p_value, said.score, said.found, said.reason, events,
             str(self.fitted.lineage.get("name", "")), int(batch.meta["start_ns"][0]) or None,
-            plots=self.plots.records(self.view.book_of(batch), batch.meta["counts"][0], events, chief),
+            plots=self.plots.records(self.view.book_of(batch), batch.meta["counts"][0], events, shown),
         )  # fmt: skip
 
     def _too_rare(self, rarest: float) -> str:
