@@ -23,10 +23,11 @@ SLOPE = np.linspace(-1, 1, BINS)
 NOTHING = np.empty((0, 0)), np.empty(0, "U1")
 
 
-def run(name: str, seed: int, tilt: float = 0.0, plot: int = 0) -> Run:
+def run(name: str, seed: int, tilt: float = 0.0, plot: int = 0, gone: int = -1) -> Run:
     counts = np.zeros((PLOTS, BINS + 2))
     tilts = np.where(np.arange(PLOTS) == plot, tilt, 0.0)
     counts[:, 1:-1] = np.random.default_rng(seed).poisson(50 * np.exp(np.outer(tilts, SLOPE)))
+    counts[gone] *= gone < 0
     return Run(name, *NOTHING, counts.ravel(), float(counts.sum(axis=1).max()))
 
 
@@ -36,8 +37,8 @@ def fitted(odd: dict[int, float], labels: dict[str, int] | None = None, scorer: 
     return fit_found(found, RunFolder([]), FitSettings(scorer), silent)
 
 
-def judged(model: Fitted, tilt: float, plot: int = 0) -> RunRecord:
-    return RunVerdicts(model).record(view_of_runs(model).batch(run("new", 99, tilt, plot)))
+def judged(model: Fitted, tilt: float, plot: int = 0, gone: int = -1) -> RunRecord:
+    return RunVerdicts(model).record(view_of_runs(model).batch(run("new", 99, tilt, plot, gone)))
 
 
 def verdict(model: Fitted, tilt: float, plot: int = 0) -> tuple[Verdict, str]:
@@ -60,6 +61,9 @@ def test_what_is_like_a_run_that_was_left_out_is_a_warning_that_names_it(one_odd
         other, why = verdict(one_odd, tilt, plot)
         assert other in (Verdict.WARN, Verdict.BAD)
         assert "left out" not in why
+    both = judged(one_odd, 1.5, gone=3)  # what else is odd is not explained by the run that was left out
+    assert both.verdict == Verdict.BAD
+    assert both.p_value < 0.001
     assert verdict(one_odd, 0.0)[0] == Verdict.GOOD
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import chi2
 
 from lynkeus.core import Array, Batch, Floats
 from lynkeus.fitting.answer import Answer
@@ -18,6 +19,7 @@ from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources.runs.folder import Run
 from lynkeus.transforms.alike import ALIKE, likeness, second_kind
 
+RARE, HALF = 1e-6, 0.5  # p-value of a plot, and share of its oddness, that another run leaves unexplained
 COUNTS, EVENTS = "left_out_counts", "left_out_events"  # in the reference of a model
 NAMES = "outlying"  # in its lineage
 
@@ -49,21 +51,32 @@ def like_left_out(
     """Return an answer that names the run of the reference that was left out and is most like this one, if any is."""
     if COUNTS not in reference:
         return said
-    plots = view.plots_of(reference)
-
-    def pulls(counts: Floats, events: float) -> Floats:
-        return plots.pulls(counts.astype(float), float(events))
-
-    theirs = np.stack([pulls(*own) for own in zip(reference[COUNTS], reference[EVENTS], strict=True)])
-    cosines = likeness(pulls(batch.meta["counts"][0], batch.meta["events"][0]), theirs)
+    plots, here = view.plots_of(reference), float(batch.meta["events"][0])
+    own = plots.pulls(batch.meta["counts"][0].astype(float), here)
+    there = reference[EVENTS].astype(float)
+    theirs = np.stack(
+        [plots.pulls(row.astype(float), size) for row, size in zip(reference[COUNTS], there, strict=True)]
+    )
+    cosines = likeness(own, theirs)
+    cosines[_more_than(own, theirs, np.sqrt(here / np.maximum(there, 1.0)), view.book.slices())] = 0.0
     best, names = int(cosines.argmax()), list(lineage.get(NAMES, ()))
     if cosines[best] <= ALIKE or best >= len(names):
         return said
-    like = int((cosines > ALIKE).sum())
-    runs = len(reference["events"]) + len(theirs)
+    like, runs = int((cosines > ALIKE).sum()), len(reference["events"]) + len(theirs)
     more = (
         f"{said.reason}; like {names[best]!r}, a run of the reference that was left out: if such runs are good, call "
         "it good, or give more of them, and fit again"
     )
     p_value = max(said.p_value, (like + 1.0) / (runs + 1.0))
     return said._replace(reason=more, p_value=p_value, beside=said.p_value)
+
+
+def _more_than(own: Floats, theirs: Floats, scale: Floats, plots: Sequence[slice]) -> Array:
+    """Return (k,) True for the runs (k, bins) that do not explain a plot of this one, by their pulls in sigmas, times
+    `scale` (k,) for a run of this size: it is off in another way, too."""
+    starts = [where.start for where in plots]
+    size = np.array([where.stop - where.start for where in plots])
+    away = np.add.reduceat((own - scale[:, None] * theirs) ** 2, starts, axis=1)
+    unexplained = away > HALF * np.add.reduceat(own**2, starts)
+    found: Array = (unexplained & (away / (1.0 + scale[:, None] ** 2) > chi2.isf(RARE, size))).any(axis=1)
+    return found
