@@ -174,6 +174,10 @@ class Store:
             gone = self._months.drop(older_than_ns)
         return {name: gone[name] + prune_points(self, name, until_ns) for name, until_ns in older_than_ns.items()}
 
+    def prune_points(self, name: str, older_than_ns: int, dry_run: bool = False) -> int:
+        """Delete the points of one monitor; see `prune`."""
+        return self.prune({name: older_than_ns}, dry_run)[name]
+
     def monitors(self) -> list[Pulse]:
         """Every monitor that ever started, by name."""
         query = sa.select(progress, start.c.description).join(start, start.c.id == progress.c.start_id)
