@@ -53,7 +53,7 @@ def watch_data(options: WatchOptions, facts: SiteSettings | None = None, hooks: 
         return _watch_folder("runs", options, facts, _runs(fitted, options), hooks.folder)
     if about_of(fitted.scorer).tags and fitted.view.schema.kind == "cloud":
         return _watch_folder("runs", options, facts, _runs_of_jets(fitted, options), hooks.folder)
-    if fitted.view.kind == "images":
+    if fitted.view.kind == "images" and "://" not in options.data:
         return _watch_folder("images", options, facts, _images(fitted, options), hooks.folder)
     for name, given in (("--maps", options.maps), ("--meta", options.meta)):
         if given is not None:

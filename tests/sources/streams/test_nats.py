@@ -135,6 +135,7 @@ def test_live_messages_an_outage_and_what_is_not_as_the_layout_says(tmp_path: Pa
     for what in ("the connection was lost", "is not connected; masked until it is back", "time 'soon' is no time"):
         assert what in said
     assert source.transport.counts["not as the layout says"] == 20
+    assert said.count("is no time") == 1
 
 
 def test_numbers_in_all_forms_of_messages() -> None:
