@@ -19,6 +19,7 @@ from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.sources.streams.recorded import Recorded
 
 pytest.importorskip("p4p")
+pytestmark = pytest.mark.slow(8)
 RATE = 50.0
 
 

@@ -18,7 +18,7 @@ from lynkeus.core.batch import concatenate
 from lynkeus.sources import open_source
 
 kafka = pytest.importorskip("confluent_kafka")
-pytestmark = pytest.mark.skipif(not BUNDLED.is_file(), reason="no Kafka broker is installed")
+pytestmark = [pytest.mark.slow(7), pytest.mark.skipif(not BUNDLED.is_file(), reason="no Kafka broker is installed")]
 BEGUN_NS, STEP_NS = 1_700_000_000_000_000_000, 50_000_000
 NAMES = ("A", "B")
 QUIET = logging.getLogger("tests.kafka")

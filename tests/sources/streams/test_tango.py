@@ -14,6 +14,7 @@ from lynkeus.core.batch import concatenate
 from lynkeus.sources import open_source
 
 pytest.importorskip("tango")
+pytestmark = pytest.mark.slow(5)
 DEVICE = "test/nodb/magnet"
 
 
