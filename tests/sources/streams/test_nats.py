@@ -23,7 +23,7 @@ from lynkeus.sources.streams.nats.messages import values_in
 from lynkeus.sources.streams.recorded import Recorded
 
 nats = pytest.importorskip("nats")
-pytestmark = [pytest.mark.slow(8), pytest.mark.skipif(not Path(BINARY).is_file(), reason="nats-server is not installed")]
+pytestmark = [pytest.mark.slow(8), pytest.mark.skipif(not Path(BINARY).is_file(), reason="no nats-server is installed")]
 BEGUN_NS = 1_700_000_000_000_000_000
 STEP_NS = 100_000_000
 NAMES = ("A", "B", "C")
