@@ -53,6 +53,7 @@ class StreamSource:
         transport.waiting = self.inbox.__len__  # type: ignore[attr-defined]
         transport.tell = self._say  # type: ignore[attr-defined]
         self._seen: Seen | None = None
+        self._after: tuple[int, int] | None = None
         self._began = False
         self._schema: Schema | None = None
         self._columns: Columns | None = None
@@ -73,8 +74,10 @@ class StreamSource:
             counts |= dict(self.listener.events.counts) | dict(self.listener.counts)
         return counts
 
-    def begin_after(self, time_ns: int) -> None:
-        """Go on after a time, where the source can: what a broker has kept is read again from a while before."""
+    def begin_after(self, time_ns: int, at_ns: int = 0) -> None:
+        """Go on after a time, where the source can: what a broker has kept is read again from a while before. `at_ns`:
+        this machine's time when that was committed (0: not known), by which clocks that jumped since are found."""
+        self._after = (time_ns, at_ns) if at_ns else None
         if hasattr(self.transport, "begin_after"):
             self.transport.begin_after(time_ns)
 
@@ -224,6 +227,8 @@ class StreamSource:
         listener.states.lost_ns = max(round(given.lost_s * NS), 5 * period_ns)
         listener.stale_first = getattr(self.transport, "stale_first", True)
         listener.replays = listener.clocks.believed = getattr(self.transport, "replays", False)
+        if self._after is not None:
+            listener.clocks.go_on_from(*self._after)
         listener.clocks.align(seen.offsets_ns, max(tolerance_ns, NS // 4))
         listener.begin(seen.slow(self.channels), seen.counts)
         self.listener = listener
