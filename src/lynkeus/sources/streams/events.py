@@ -141,7 +141,8 @@ class Events:
         found, self._open = self._open[:done], self._open[done:]
         kept = [event for event in found if event.first_ns > self.last_ns or self._follows(event)]
         for event in kept:
-            self.counts["values that did not come"] += int((self.awaited & ~event.there).sum())
+            if lacking := int((self.awaited & ~event.there).sum()):
+                self.counts["values that did not come"] += lacking
             for channel, value in self.held.items():
                 if not event.there[channel]:
                     event.values[self.places[channel]] = value
