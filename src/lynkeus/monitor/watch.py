@@ -96,7 +96,9 @@ def watch(
     owner = Owner.here()
     # Checked first: a budget or data that cannot be watched must leave no monitor behind on the pages.
     progress = store.claim(_describe(fitted, settings), owner)
-    finished, noting = False, Noting(store, settings.name, prepared)
+    finished, noting = False, Noting(store, settings.name, prepared, owner.token)
+    if hasattr(inner := innermost(prepared), "turning"):
+        inner.turning = noting  # what nobody can reach yet gives no window, and is to be seen all the same
     try:
         run = _go_on(fitted, rows, progress)
         run.standing = list(stood_last(store, settings.name))

@@ -33,7 +33,8 @@ class StreamSource:
 
     Rows come as they are complete. A channel that is not connected, INVALID or of another length is NaN. `expected`:
     the schema that a model reads, by which channels are chosen and samples are paced without listening first. `tell` is
-    given a line as soon as something happens; `messages` count what was dropped, late or repeated. Raises SourceError
+    given a line as soon as something happens; `turning` is called again and again, also while nothing comes, the last
+    time at `turned_s` of the steady clock; `messages` count what was dropped, late or repeated. Raises SourceError
     where no channel answers, or none moves.
     """
 
@@ -45,6 +46,8 @@ class StreamSource:
         self.expected = expected
         self.tell: Callable[[str], None] = lambda line: None
         self.for_s: float | None = None
+        self.turning: Callable[[], None] = lambda: None
+        self.turned_s = time.monotonic()
         self.told = False
         self.said: list[str] = []
         self.inbox = Inbox(settings.queue)
@@ -200,6 +203,8 @@ class StreamSource:
                     known.add(update.channel)
                     listener.take(update)
             for events in listener.samples_of(self.inbox, self.transport):
+                self.turned_s = time.monotonic()
+                self.turning()
                 over = until is not None and time.monotonic() > until
                 if events and until is not None and listener.replays:
                     # Of a recording so much time of its own, however fast it is played back.
@@ -240,16 +245,17 @@ class StreamSource:
         return self.listener is not None and self.listener.lost
 
     def condition(self) -> dict[str, Any]:
-        """Return how the source is: `state` (connected, late, partly, lost), how many of its `channels` are `there`,
-        which are `masked` (at most 20), and `counts` of what was lost on the way."""
+        """Return how the source is: `state` (connecting, connected, late, partly, lost), how many of its `channels` are
+        `there`, which are `masked` (at most 20), and `counts` of what was lost on the way."""
         counts = self._counts()
         if self.listener is None:
             return {"state": "connecting", "channels": len(self.channels), "there": 0, "masked": [], "counts": counts}
         listener = self.listener
         masked = [one.name for one, state in zip(self.channels, listener.states.of, strict=True) if state not in THERE]
         late = time.monotonic_ns() - listener.given_ns > max(NS, 5 * listener.rule.period_ns) + listener.rule.wait_ns
-        state = "lost" if listener.lost else "partly" if masked else "late" if late else "connected"
         there = len(self.channels) - len(masked)
+        nobody = "lost" if listener.lost else "" if there else "connecting"
+        state = nobody or ("partly" if masked else "late" if late else "connected")
         return {"state": state, "channels": len(self.channels), "there": there, "masked": masked[:20], "counts": counts}
 
     def _batches(self, schema: Schema, events: list[Event]) -> Iterator[Batch]:
