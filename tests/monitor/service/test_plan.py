@@ -85,10 +85,12 @@ def test_check_says_of_each_monitor_what_it_lacks(
     site, head = tmp_path / "site.toml", f'store = "sqlite:///{tmp_path}/w.db"\n'
     monitors = {
         "file": ('"nothing*.h5"', ""), "list": ('"epics+pva://none.toml"', ""), "good": ('"epics+pva://list.toml"', ""),
-        "sink": ('"epics+pva://list.toml"', 'sinks = ["ftp://x"]'), "rare": ('"epics+pva://list.toml"', 'budget = "1/year"'),
+        "sink": ('"epics+pva://list.toml"', 'sinks = ["ftp://x"]'),
+        "rare": ('"epics+pva://list.toml"', 'budget = "1/year"'),
     }  # fmt: skip
-    site.write_text(head + "".join(f'[[monitors]]\nname = "{name}"\nsource = {source}\nmodel = "{orbits.model}"\n{more}\n'
-                                   for name, (source, more) in monitors.items()))  # fmt: skip
+    tables = [f'[[monitors]]\nname = "{name}"\nsource = {source}\nmodel = "{orbits.model}"\n{more}\n'
+              for name, (source, more) in monitors.items()]  # fmt: skip
+    site.write_text(head + "".join(tables))
     with pytest.raises(SettingsError, match="4 of 5 cannot watch as it is: file, list, sink, rare"):
         run(site, check=True)
     said = capsys.readouterr().out
