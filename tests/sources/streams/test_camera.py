@@ -61,7 +61,7 @@ def test_from_frames_of_a_camera_to_the_alarm_of_a_second_spot_across_a_restart(
     assert any(where.startswith("x 5") and ", y " in where for where in found), found
     (lost,) = store.alarms(output="source")
     assert not lost.is_open
-    assert source.condition()["counts"]["times that the numbers of pulses began anew"] == 1
+    assert source.condition()["counts"]["restarts of the pulse numbers"] == 1
     store.close()
 
 

@@ -98,7 +98,7 @@ class Events:
         return self._behind > ANEW * max(len(self.places), 1)
 
     def _begin_anew(self) -> None:
-        self.counts["times that the numbers of pulses began anew"] += 1
+        self.counts["restarts of the pulse numbers"] += 1
         self._open, self.last_tag, self._behind = [], 0, 0
         self._newest = [-1] * len(self.places)
 

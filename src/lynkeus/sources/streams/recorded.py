@@ -33,12 +33,13 @@ def seconds_of(text: str) -> float:
 
 class Recorded:
     """The rows of a stream over `seconds`, in order of time; `messages` are those of the stream. Frames of a camera in
-    8 bits by a `rule` that they ask for; those that have none are left out.
+    8 bits by a `rule` that they ask for; those that have none are left out. `origin`: from where, and how long.
 
     Raises SourceError where nothing came."""
 
     def __init__(self, stream: StreamSource, seconds: float) -> None:
         self.schema: Schema = stream.schema
+        self.origin = {"path": stream.settings.where, "seconds": seconds}
         stream.for_s = seconds
         kind: Any = getattr(stream, "kind", np.float64)
         # A day of 2,000 channels at 10 Hz is 14 GB: what is not read at the moment need not be in memory.
