@@ -122,7 +122,7 @@ class KafkaClient:
 
     def _assign(self, consumer: Any) -> bool:
         """Find the partitions of the topics, and say from where each is read; False where there are none yet."""
-        from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, TopicPartition
+        from confluent_kafka import TopicPartition
 
         topics = consumer.list_topics(timeout=CONNECT_S / 2).topics
         own = sorted(name for name in topics if not name.startswith("_"))
@@ -133,7 +133,6 @@ class KafkaClient:
             self._lose("the topic is not there")
             return False
         parts = [TopicPartition(name, number) for name, numbers in there.items() for number in numbers]
-        default = OFFSET_BEGINNING if self.replays else OFFSET_END
         since: dict[tuple[str, int], int] = {}
         if self.replays and self._after_ns is not None and not self._next:
             at_ms = max(self._after_ns // 1_000_000 - MARGIN_MS, 0)
@@ -142,11 +141,11 @@ class KafkaClient:
             since = {(one.topic, one.partition): one.offset for one in found}
         for one in parts:
             key = (one.topic, one.partition)
-            if key in self._next:
-                low, high = consumer.get_watermark_offsets(one, timeout=CONNECT_S / 2)
-                if self._next[key] > high:  # made anew: its offsets begin again
-                    self._next[key] = low
-            one.offset = self._next.get(key, since.get(key, default))
+            # Asked, and not left to the library: where it cannot find out the end it begins at the beginning.
+            low, high = consumer.get_watermark_offsets(one, timeout=CONNECT_S / 2)
+            if self._next.get(key, 0) > high:  # made anew: its offsets begin again
+                self._next[key] = low
+            one.offset = self._next.get(key, since.get(key, low if self.replays else high))
         consumer.assign(parts)
         self._drain(consumer)  # errors of before
         if self._said:
@@ -234,7 +233,6 @@ class KafkaClient:
         if why != self._said:
             self.tell(f"{self.settings.where}: {why}; tried again until it can be read")
         self._said = why
-        self._first.set()
         self.named.lost()
 
 
