@@ -65,10 +65,11 @@ def test_a_topic_is_read_from_its_beginning_and_gone_on_with(tmp_path: Path) -> 
         again.begin_after(BEGUN_NS + 299 * STEP_NS)
         np.testing.assert_array_equal(taken(again, 339)[-40:, 0],
                                       [np.random.default_rng(shot).normal() for shot in range(300, 340)])  # fmt: skip
-        with pytest.raises(SettingsError, match=r"has no topic none \(there are: beam\)"):
+        server.run("topic", "create", "empty", "--partitions", "1")
+        with pytest.raises(SettingsError, match=r"has no topic none \(there are: beam, empty\)"):
             _ = open_source(f"{server.url}/none").schema
         with pytest.raises(SourceError, match=r"no message with a value came in 0\.1 s"):
-            _ = open_source(f"{server.url}/beam?connect_s=0.1").schema
+            _ = open_source(f"{server.url}/empty?connect_s=0.1").schema
 
 
 def test_a_broker_that_is_lost_and_back_and_messages_that_make_no_sense(tmp_path: Path) -> None:
