@@ -36,7 +36,7 @@ FalseAlarms = Annotated[float, typer.Option(help="Runs, watched images: share of
 Workers = Annotated[
     str,
     typer.Option(
-        "--workers", "--processes", help="Images, runs: so many processes, or a cluster, dask://tcp://HOST:PORT"
+        "--workers", "--processes", help="So many processes, or a cluster: dask://tcp://HOST:PORT, slurm://?jobs=10"
     ),
 ]
 Maps = Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")]
@@ -123,6 +123,7 @@ class CommissionOptions:
     also: Annotated[
         list[str] | None, typer.Option(help="Classes of jets: another sample (tune, detector, pile-up) to try it on")
     ] = None
+    workers: Workers = "1"
 
 
 @dataclass(frozen=True)
@@ -230,9 +231,14 @@ def takes(options: type) -> Callable[[Callable[[Any], None]], Callable[..., None
 
 def open_as_fitted(fitted: Fitted, data: str, layout: str | None) -> Source:
     """Open data the way the model was fitted, unless the user says otherwise."""
+    from lynkeus.fitting.views.as_read import rule_of
     from lynkeus.sources import open_source
+    from lynkeus.sources.wrappers.wrapper import innermost
 
-    return open_source(data, layout_of(fitted, data, layout), expected=fitted.view.schema)
+    source = open_source(data, layout_of(fitted, data, layout), expected=fitted.view.schema)
+    if getattr(source, "is_live", False) and fitted.view.kind == "images":
+        innermost(source).rule = rule_of(fitted)  # type: ignore[attr-defined]
+    return source
 
 
 def layout_of(fitted: Fitted, data: str, layout: str | None, labels: str = "") -> Layout | str | None:
