@@ -106,4 +106,6 @@ def said_of(choice: Choice, loss: str) -> str:
     size = f"{choice.ratio:.2f} ± {choice.spread:.2f} times the significance of cross-entropy with the best cut"
     if choice.kept:
         return f"loss={loss} is kept: on held-out events it expects {size}"
-    return f"the network of cross-entropy is kept: on held-out events loss={loss} expects {size}, no tenth more for sure"
+    return (
+        f"the network of cross-entropy is kept: loss={loss} is not a tenth better for sure, on held-out events {size}"
+    )
