@@ -103,7 +103,7 @@ def score(
 def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSettings) -> Written:
     """Windows, or samples as they are read, in their order; a Tracking scorer goes on from where it was."""
     prepared = fitted.prepare(source)
-    parts = Parts.open(settings.output, {"model": identity(model), "data": _data(source)})
+    parts = Parts.open(settings.output, {"model": identity(model), "data": data_of(source)})
     done = skip = parts.rows
     new = 0
     start(fitted.scorer, parts.state)
@@ -129,7 +129,7 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
     )
 
 
-def _data(source: Source) -> Any:
+def data_of(source: Source) -> Any:
     """Return what the data are, by names, sizes and times of files: so that other data are not taken for the same."""
     files = [[str(path), *stamp_of(path)] for path in files_of(source) if path.is_file()]
     return files or origin_of(source) or str(getattr(source, "url", type(source).__name__))
