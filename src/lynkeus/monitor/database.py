@@ -17,6 +17,7 @@ from lynkeus.files.damaged import in_short
 from lynkeus.monitor import tables
 from lynkeus.monitor.advice import tables as _advice  # noqa: F401 - its tables belong to each store
 from lynkeus.monitor.service import tables as _service  # noqa: F401 - likewise
+from lynkeus.monitor.written import tables as _written  # noqa: F401 - likewise
 
 LOCK_WAIT_S = 5.0
 _LOCK_KEY = 0x4C796E6B  # "Lynk": PostgreSQL's advisory lock while tables are made
