@@ -116,8 +116,8 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
             continue
         batch, skip = batch[skip:] if skip else batch, 0
         scored = fitted.score_batch(batch)
-        move_past(fitted.scorer, batch)
         table = columns(fitted, scored, parts.added)
+        move_past(fitted.scorer, batch)
         new += int(np.count_nonzero(np.asarray(table.get("unknown", 0))))
         others.update(_not_answers(fitted, batch))
         parts.add(table, state_of(fitted.scorer))

@@ -221,7 +221,9 @@ def test_a_promise_that_is_not_kept_holds_what_would_be_applied(models: Any, url
     with TestClient(app, base_url="http://localhost") as client:
         found = ask(client, tasks)
         audited = [one for one in found if one.get("held") == "audit"]
-        assert 0.02 < len(audited) / sum(one["apply"] for one in found) < 0.3
+        applied = sum(one["apply"] for one in found)
+        assert 0.4 < len(audited) / (applied + len(audited)) < 0.95  # of codes of which no decision is known yet
+        assert applied > 10
         say(client, *({"task": one["task"], "action": "special", "who": "me"} for one in audited))
         later = ask(client, {f"again {name}": own for name, own in list(tasks.items())[:100]})
         assert {one["held"] for one in later if one["p_acdc"] > 0.97} == {"brake"}
