@@ -7,6 +7,7 @@ decided otherwise, and where people lately decided otherwise, of which only thei
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from lynkeus.scorers.advisor.cases import FEWEST, UNKNOWN, Pattern
 PROBATION = 40  # decisions that are known before advice is applied where none of its kind was tried
 PRIOR = 20  # cases for which the error of all counts, where a kind of task has few of its own
 NEW, UNLIKE, OTHERWISE = "unknown", "unlike", "brake"  # why advice is held
+OF_ALL = "/all"  # the part of the state of `Trust` that belongs to no code
 Support = Mapping[str, Sequence[int]]
 
 
@@ -85,3 +87,20 @@ def held_by(
 def otherwise(answers: Sequence[Any], advised: Sequence[str]) -> list[bool | None]:
     """Return whether what people decided is another thing than what was advised, None where they decided nothing."""
     return [None if not str(own).strip() else str(own) != said for own, said in zip(answers, advised, strict=True)]
+
+
+def arrays_of_state(state: Mapping[str, Sequence[bool]], heard: int, codes: Sequence[str]) -> dict[str, Array]:
+    """Return the last decisions about tasks with each code, 1 where they were others than was advised, as arrays."""
+    rows = [state.get(name, ()) for name in (*codes, OF_ALL)]
+    told = np.array([*itertools.chain(*rows)], np.int8)
+    return {"told": told, "lengths": np.array([len(row) for row in rows], np.int64), "heard": np.array(heard)}
+
+
+def state_of_arrays(arrays: Mapping[str, Array], codes: Sequence[str]) -> tuple[dict[str, list[bool]], int]:
+    """Inverse of `arrays_of_state`; of no arrays nothing."""
+    ends = np.cumsum(np.asarray(arrays.get("lengths", [])).astype(int)).tolist()
+    found = {
+        name: [bool(one) for one in np.asarray(arrays["told"])[start:end]]
+        for name, start, end in zip((*codes, OF_ALL), [0, *ends], ends, strict=False) if end > start
+    }  # fmt: skip
+    return found, int(arrays.get("heard", 0))

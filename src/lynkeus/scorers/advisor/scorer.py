@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -25,7 +24,15 @@ from lynkeus.core import (
 )
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.metrics.trust import Trust
-from lynkeus.scorers.advisor.applying import PROBATION, Judged, held_by, otherwise, supported_by
+from lynkeus.scorers.advisor.applying import (
+    PROBATION,
+    Judged,
+    arrays_of_state,
+    held_by,
+    otherwise,
+    state_of_arrays,
+    supported_by,
+)
 from lynkeus.scorers.advisor.cases import MOST_CASES, Cases, Pattern, count_patterns, patterns, told
 from lynkeus.scorers.advisor.evidence import fingerprints, without_each
 from lynkeus.scorers.advisor.features import Vocabulary
@@ -67,7 +74,7 @@ class Advisor:
                 raise SettingsError(f"{name} {getattr(self, name)!r} is not one of auto, {', '.join(known)}")
         if not (0 <= self.false_alarms < 1 and 0 < self.max_error < 1 and 0 < self.sure < 1):
             raise SettingsError("false_alarms, max_error and sure are shares, from 0 to 1")
-        self._last: LastBatch[Floats] = LastBatch()
+        self._last: LastBatch[tuple[Floats, Scores]] = LastBatch()
         self._judged: LastBatch[Judged] = LastBatch()
         self._state: dict[str, list[bool]] = {}
         self._heard = 0
@@ -158,17 +165,23 @@ class Advisor:
     def score(self, batch: Batch) -> Scores:
         """Return the probabilities (n, outputs). Raises SchemaError for other samples than tasks."""
         self.schema_.require(batch.schema, f"the scorer {self.name}")
-        return self.learned_.of(self._points(batch))
+        return self._found(batch)[1].copy()
 
-    def _points(self, batch: Batch) -> Floats:
-        return self._last.of(batch, lambda one: self.vocabulary_.features(one.packed))
+    def _found(self, batch: Batch) -> tuple[Floats, Scores]:
+        """Return the points of a batch and its scores; of the last one from memory."""
+
+        def find(batch: Batch) -> tuple[Floats, Scores]:
+            points = self.vocabulary_.features(batch.packed)
+            return points, self.learned_.of(points)
+
+        return self._last.of(batch, find)
 
     def further(self, batch: Batch) -> dict[str, Array]:
         """Return the answer to each question, the `stage` that decided, whether to `apply` it without asking, how sure
         (`confidence`), why sure advice is `held` all the same, how many of its counts are of `unknown` codes or sites,
         the `reason`, and where a decision is known whether it is `doubtful`."""
-        points, (first, *more) = self._points(batch), self.heads.items()
-        judged = self._judge(batch)
+        points, (first, *more) = self._found(batch)[0], self.heads.items()
+        judged = self._judged.of(batch, self._judge)
         own, answer = judged.scores[:, : len(first[1])], judged.answer
         found = {first[0]: np.array(first[1])[answer]}
         start = len(first[1])
@@ -188,12 +201,9 @@ class Advisor:
         return found
 
     def _judge(self, batch: Batch) -> Judged:
-        """Return what is found of a batch that comes next; of the last one from memory."""
-        return self._judged.of(batch, self._judge_anew)
-
-    def _judge_anew(self, batch: Batch) -> Judged:
+        """Return what is found of a batch that comes next."""
         first, words = next(iter(self.heads.items()))
-        scores = self.learned_.of(self._points(batch))
+        scores = self._found(batch)[1]
         answer, may = self._sure(scores[:, : len(words)])
         entries = self.vocabulary_.entries(batch.packed)
         new = (entries.code == len(self.vocabulary_.codes)) | (entries.site == len(self.vocabulary_.sites))
@@ -215,26 +225,16 @@ class Advisor:
 
     def update(self, batch: Batch) -> None:
         """Hear what was decided about a batch that was scored: it says of which tasks advice may be applied later."""
-        trust = self._judge(batch).trust
+        trust = self._judged.of(batch, self._judge).trust
         self._state, self._heard = trust.state(), trust.heard
 
     def state(self) -> dict[str, Array]:
         """Return the last decisions about tasks with each code: 1 where they were others than was advised."""
-        rows = [self._state.get(name, []) for name in (*self.vocabulary_.codes, "/all")]
-        lengths = np.array([len(row) for row in rows], np.int64)
-        return {
-            "told": np.array([*itertools.chain(*rows)], np.int8),
-            "lengths": lengths,
-            "heard": np.array(self._heard),
-        }
+        return arrays_of_state(self._state, self._heard, self.vocabulary_.codes)
 
     def resume(self, state: dict[str, Array]) -> None:
         """Go on from a state; without one nothing has been decided since the fit."""
-        self._state, self._heard = {}, int(state.get("heard", 0))
-        ends = np.cumsum(np.asarray(state.get("lengths", [])).astype(int))
-        for name, end, start in zip((*self.vocabulary_.codes, "/all"), ends, [0, *ends], strict=False):
-            if end > start:
-                self._state[name] = [bool(one) for one in np.asarray(state["told"])[start:end]]
+        self._state, self._heard = state_of_arrays(state, self.vocabulary_.codes)
         self._judged.forget()
 
     def _doubts(
