@@ -84,7 +84,7 @@ class Posts:
         value["uniqueId"], value["alarm.severity"], value["codec.name"] = self.number, severity, codec
         value["timeStamp.secondsPastEpoch"], value["timeStamp.nanoseconds"] = int(now), int(now % 1 * 1e9)
         self.pv.post(value)
-        time.sleep(0.02)
+        time.sleep(0.012)
 
 
 def test_colours_are_where_they_belong_and_what_no_frame_is_has_no_values() -> None:

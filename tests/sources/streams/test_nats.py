@@ -107,14 +107,14 @@ def test_live_messages_an_outage_and_what_is_not_as_the_layout_says(tmp_path: Pa
         source.for_s = 30.0
 
         def send() -> None:
-            publish(server, range(20), "", b'{"time": "soon", "A": 1}', 20.0)
+            publish(server, range(20), "", b'{"time": "soon", "A": 1}', 40.0)
             server.kill()
-            time.sleep(1.0)
+            time.sleep(0.6)
             server.start()
             until = time.monotonic() + 20.0
             while not source.transport._link.connected and time.monotonic() < until:
                 time.sleep(0.05)
-            publish(server, range(60, 80), "", b"", 20.0)
+            publish(server, range(60, 80), "", b"", 40.0)
 
         sender = threading.Thread(target=send)
         rows = []

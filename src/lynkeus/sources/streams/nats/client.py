@@ -18,6 +18,7 @@ from lynkeus.sources.streams.update import Update
 FETCH = 256  # messages that are asked for at once
 MOST_WAITING = 20_000  # updates; more are left in JetStream until these were read
 MARGIN_S = 3600.0  # a stream is read again from so long before where a watch was: clocks differ
+SLOW = "messages that were not read in time"
 NS = 1_000_000_000
 
 
@@ -75,7 +76,8 @@ class NatsClient:
         """Disconnect."""
         if self._link is not None:
             self._link.close()
-            self.counts["messages that were not read in time"] += self._link.slow
+            if self._link.slow:
+                self.counts[SLOW] = self._link.slow
             self._link = None
 
     async def _look(self, client: Any) -> None:
@@ -98,6 +100,8 @@ class NatsClient:
             await client.subscribe(subject, cb=self._heard)
 
     async def _heard(self, message: Any) -> None:
+        if self._link is not None and self._link.slow:
+            self.counts[SLOW] = self._link.slow
         self.named.take(message.subject, message.data)
 
     async def _replay(self, client: Any) -> None:
