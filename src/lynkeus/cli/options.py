@@ -36,7 +36,7 @@ FalseAlarms = Annotated[float, typer.Option(help="Runs, watched images: share of
 Workers = Annotated[
     str,
     typer.Option(
-        "--workers", "--processes", help="Images, runs: so many processes, or a cluster, dask://tcp://HOST:PORT"
+        "--workers", "--processes", help="So many processes, or a cluster: dask://tcp://HOST:PORT, slurm://?jobs=10"
     ),
 ]
 Maps = Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")]
@@ -123,6 +123,7 @@ class CommissionOptions:
     also: Annotated[
         list[str] | None, typer.Option(help="Classes of jets: another sample (tune, detector, pile-up) to try it on")
     ] = None
+    workers: Workers = "1"
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def score(
 def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSettings) -> Written:
     """Windows, or samples as they are read, in their order; a Tracking scorer goes on from where it was."""
     prepared = fitted.prepare(source)
-    parts = Parts.open(settings.output, {"model": identity(model), "data": _data(source)})
+    parts = Parts.open(settings.output, {"model": identity(model), "data": data_of(source)})
     done = skip = parts.rows
     new, others = 0, Counter[str]()
     start(fitted.scorer, parts.state)
@@ -141,7 +141,7 @@ def _not_answers(fitted: Fitted, batch: Batch) -> Iterator[str]:
                 yield f"{question} {word[:40]!r} was never learned, and is never advised"
 
 
-def _data(source: Source) -> Any:
+def data_of(source: Source) -> Any:
     """Return what the data are, by names, sizes and times of files: so that other data are not taken for the same."""
     files = [[str(path), *stamp_of(path)] for path in files_of(source) if path.is_file()]
     return files or origin_of(source) or str(getattr(source, "url", type(source).__name__))
