@@ -157,6 +157,7 @@ class WatchOptions:
         typer.Option(help="Scores as live channels: epics+pva://PREFIX, nats://HOST/PREFIX; alarms: http://HOST/PATH, "
                      "alertmanager+http://HOST:9093, elog+http://HOST/LOGBOOK, elog+file:///FOLDER"),
     ] = None  # fmt: skip
+    logbook: Annotated[str | None, typer.Option(help="Alarms are linked to its entries, as serve shows them")] = None
     site: SiteFile = None
     false_alarms: FalseAlarms = 0.01
     meta: MetaTable = None

@@ -19,6 +19,7 @@ from lynkeus.monitor import tables
 from lynkeus.monitor.advice import tables as _advice  # noqa: F401 - its tables belong to each store
 from lynkeus.monitor.points import minutes as _minutes  # noqa: F401 - likewise
 from lynkeus.monitor.service import tables as _service  # noqa: F401 - likewise
+from lynkeus.monitor.written import tables as _written  # noqa: F401 - likewise
 
 LOCK_WAIT_S = 5.0
 LOCK_POLL_S = 0.001
