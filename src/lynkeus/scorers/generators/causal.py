@@ -24,7 +24,7 @@ class CausalTask:
 
     def _losses(self, x: Tensor, y: Tensor) -> Tensor:
         """Return (b, t x) minus the logarithm of the probability of what is at each site."""
-        network: Causal = self.networks["causal"]  # type: ignore[assignment]
+        network: Causal = self.networks["causal"]
         flat, windings = x.flatten(2), y[:, :2]
         sites = torch.arange(flat.shape[2], device=x.device)
         step = (flat[:, 0] - network.reference(flat[:, 0], sites)).round().long()
@@ -60,5 +60,5 @@ class CausalTask:
 
     def made(self, known: Tensor, draw: torch.Generator | None = None) -> Tensor:
         """Return heights, l_x, l_t (b, 3, t, x) for flux through the lattice."""
-        network: Causal = self.networks["causal"]  # type: ignore[assignment]
+        network: Causal = self.networks["causal"]
         return network.drawn(known[:, :2], draw)

@@ -143,7 +143,8 @@ class Generator:
             return known
         if self.method != "diffusion":
             return np.concatenate([windings, known], axis=1).astype(np.float32)
-        return maps_known(windings, known, sample_shape(self.schema_)[1:])
+        _, rows, columns = sample_shape(self.schema_)
+        return maps_known(windings, known, (rows, columns))
 
     def _task(self, values: Array | None = None) -> MapGame | Denoising | CausalTask:
         """Return networks for samples; without `values` for what is loaded into them."""

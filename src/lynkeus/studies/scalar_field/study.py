@@ -52,7 +52,7 @@ class Sizes:
 
 
 SIZES = {
-    "full": Sizes("24x10", 160, 120, 1200, 12, {"epochs": 60}, {"epochs": 12}, {"epochs": 12}, {"epochs": 12}),
+    "full": Sizes("24x10", 160, 120, 1200, 12, {"epochs": 60}, {"epochs": 10}, {"epochs": 8}, {"epochs": 10}),
     "smoke": Sizes("20x8", 60, 40, 100, 6, {"epochs": 3}, {"epochs": 3}, {"epochs": 1}, {"epochs": 1}),
 }
 
