@@ -72,8 +72,8 @@ def scalar_field(smoke: bool = False) -> Inquiry:
         "numbers": f"{sizes.seen} configurations at each of {LEARNED} to learn from, {sizes.tested} at each of "
         f"{UNSEEN}; {lattice}",
         "generators": f"{sizes.made} configurations at mu = {MADE_AT} to learn from, twice as many others to compare "
-        f"with; {lattice}. Epochs: WGAN-GP of k and l {sizes.raw['epochs']}, of heights {sizes.gan['epochs']}, diffusion "
-        f"{sizes.diffusion['epochs']}, autoregressive {sizes.causal['epochs']}",
+        f"with; {lattice}. Epochs: WGAN-GP of k and l {sizes.raw['epochs']}, of heights {sizes.gan['epochs']}, "
+        f"diffusion {sizes.diffusion['epochs']}, autoregressive {sizes.causal['epochs']}",
         "map": f"{sizes.tested} configurations at each of {LEARNED}; {lattice}",
     }
     bounds = json.loads(resources.files(__package__).joinpath("expected.json").read_text(encoding="utf-8"))[which]
