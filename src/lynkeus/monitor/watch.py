@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ from lynkeus.sources import Replay
 from lynkeus.sources.wrappers.wrapper import innermost
 
 COMMIT_WINDOWS = 60
+COMMITTED = "committed_ns"  # entry of the stored state: this machine's time when it was stored
 FINGERPRINT = "model"  # entry of the stored state that says which model it belongs to
 
 
@@ -94,7 +96,9 @@ def watch(
     owner = Owner.here()
     # Checked first: a budget or data that cannot be watched must leave no monitor behind on the pages.
     progress = store.claim(_describe(fitted, settings), owner)
-    finished, noting = False, Noting(store, settings.name, prepared)
+    finished, noting = False, Noting(store, settings.name, prepared, owner.token)
+    if hasattr(inner := innermost(prepared), "turning"):
+        inner.turning = noting  # what nobody can reach yet gives no window, and is to be seen all the same
     try:
         run = _go_on(fitted, rows, progress)
         run.standing = list(stood_last(store, settings.name))
@@ -231,6 +235,7 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
 def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watched:
     """Bring the scorer, the rows and the open alarms to where they were."""
     arrays = load_arrays(progress.state) if progress and progress.state else {}
+    at_ns = int(arrays.pop(COMMITTED, np.zeros(1, np.int64))[0])
     same_model = arrays.pop(FINGERPRINT, b"") == np.frombuffer(_fingerprint(fitted), np.uint8)
     follower = Follower.take(arrays)
     start(fitted.scorer, arrays if np.all(same_model) else {})
@@ -238,7 +243,7 @@ def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watch
         return Watched()
     rows.after_ns = progress.position
     if hasattr(inner := innermost(rows), "begin_after"):
-        inner.begin_after(progress.position)
+        inner.begin_after(progress.position, at_ns)
     stored = progress.open_alarms or {}
     opened = {name: OpenAlarm(Alarm(**fields["alarm"]), fields["last_high_ns"]) for name, fields in stored.items()}
     follower = follower if np.all(same_model) else Follower()
@@ -249,6 +254,7 @@ def progress_of(fitted: Fitted, run: Watched, whole: bool = False) -> ResumePoin
     """Return where to go on from; the state of a scorer is of no use to one that was fitted again."""
     arrays = {name: np.ascontiguousarray(array) for name, array in state_of(fitted.scorer).items()}
     arrays |= {name: np.ascontiguousarray(array) for name, array in run.follower.state(whole).items()}
+    arrays[COMMITTED] = np.array([time.time_ns()])
     state = save_arrays(arrays | {FINGERPRINT: np.frombuffer(_fingerprint(fitted), np.uint8)})
     return ResumePoint(run.position, run.end_ns, state, {output: asdict(opened) for output, opened in run.open.items()})
 

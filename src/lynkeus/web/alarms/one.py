@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from lynkeus.monitor.records import AlarmFile
 from lynkeus.monitor.traces import trace_of
 from lynkeus.web.alarms import words
-from lynkeus.web.alarms.evidence import channel_rows, drawable, strips
+from lynkeus.web.alarms.evidence import channel_rows, drawable, frame_of, strips
 from lynkeus.web.api import AlarmId, Note, Said, Who, find_alarm
 from lynkeus.web.guard import PLOT_POLICY, may_post, require_token
 from lynkeus.web.site import Site, SiteDep, templates
@@ -62,6 +62,7 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
     found, around_ns = stored.alarm, int(AROUND_S * 1e9)
     plot = drawable(file)
     rows = channel_rows(file, plot)
+    frame = frame_of(file)
     trace = strips(plot, trace_of(site.store, stored.id))
     alike, together = site.store.like(stored, TOGETHER_S, ALIKE)
     place = found.where or "no single channel"
@@ -80,7 +81,8 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
         "interval": words.interval(file),
         "beyond": words.beyond(file),
         "said_text": words.said(file),
-        "check": words.check(rows, found.where),
+        "frame": frame,
+        "check": words.check_frame(found.where) if frame else words.check(rows, found.where),
         "call": site.words.call or file.monitor.call,
         "alike": alike,
         "past": words.past(stored, alike, place),
