@@ -17,13 +17,15 @@ import numpy as np
 from lynkeus.commission.found import FalseAlarms
 from lynkeus.commission.jitter import measure_jitter
 from lynkeus.commission.judge import Judged
+from lynkeus.commission.pass_rows import placed_of, placed_row, undisturbed_of, undisturbed_row
 from lynkeus.commission.passes import Placed, Planted, Stretches, Undisturbed, score_faults, score_undisturbed
 from lynkeus.commission.plant.planter import Kind
 from lynkeus.commission.plant.rows import KINDS, Accompanied, plan_passes
-from lynkeus.commission.settings import PER_HOUR, Budget, CommissionSettings, Progress
+from lynkeus.commission.settings import PER_HOUR, Budget, CommissionSettings
 from lynkeus.commission.turn_on import Asked, Case, Outcome, by_chance, outputs_asked, point
 from lynkeus.core import Alarm, SettingsError, Source
 from lynkeus.core.calibration import NS_PER_HOUR
+from lynkeus.files.journal import Row
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.views.channels import channels_of, watched_of
 from lynkeus.sources import Inject, Unlabelled
@@ -87,16 +89,39 @@ class JudgedStream(NamedTuple):
     end_ns: int
 
 
-def judge_stream(name: str, fitted: Fitted, stream: Stream, tell: Progress) -> JudgedStream:
-    """Score the stream as it is, then with faults; faults at a real event are not counted."""
+@dataclass(frozen=True)
+class StreamHearing:
+    """Lets models score the stream, in one pass after the other: as it is (number 0), then with faults."""
+
+    models: Mapping[str, Fitted]
+    stream: Stream
+
+    def shares(self) -> dict[str, tuple[str, int]]:
+        """Return the passes of each model, by what they are called."""
+        found, count = {}, len(self.stream.passes)
+        for name in self.models:
+            found[f"{name}, the data as they are"] = (name, 0)
+            found |= {f"{name}, pass {number} of {count}": (name, number) for number in range(1, count + 1)}
+        return found
+
+    def __call__(self, share: tuple[str, int]) -> list[Row]:
+        """Return what a model made of one pass, as rows that a ledger keeps."""
+        name, number = share
+        fitted, budget = self.models[name], self.stream.budget
+        if not number:
+            return [undisturbed_row(score_undisturbed(fitted, self.stream.source, budget.value))]
+        found = score_faults(fitted, self.stream.passes[number - 1](fitted), self.stream.kinds, budget)
+        return [placed_row(case, output, one) for (case, output), own in found.items() for one in own]
+
+
+def judge_stream(name: str, fitted: Fitted, stream: Stream, passes: Sequence[Sequence[Row]]) -> JudgedStream:
+    """Return what a model made of all passes, from their rows; faults at a real event are not counted."""
     settings, budget = stream.settings, stream.budget
-    tell("the data as they are", 0.0)
-    quiet = score_undisturbed(fitted, stream.source, budget.value)
+    quiet = undisturbed_of(passes[0][0], len(fitted.scorer.outputs))
     outcomes: dict[tuple[Case, str], list[Placed]] = defaultdict(list)
-    for number, make in enumerate(stream.passes, start=1):
-        tell(f"pass {number} of {len(stream.passes)}", number / (len(stream.passes) + 1))
-        for key, found in score_faults(fitted, make(fitted), stream.kinds, budget).items():
-            outcomes[key] += found
+    for row in (row for rows in passes[1:] for row in rows):
+        key, found = placed_of(row)
+        outcomes[key].append(found)
     used = {
         (case, output): [outcome for outcome, *span in found if not _coincides(span, quiet.alarms[output])]
         for (case, output), found in outcomes.items()
@@ -115,10 +140,10 @@ def judge_stream(name: str, fitted: Fitted, stream: Stream, tell: Progress) -> J
         meant = outputs_asked(fitted.scorer, case.fault, kind)[output]
         asked = Asked(name, output, meant, budget.extrapolates(fitted.calibrations[output]))
         good = np.sort(quiet.scores[:, outputs.index(output)])
-        row = point(case, kind, asked, own, good, budget, settings.seed)
-        judged.rows.append(row)
+        turn_on = point(case, kind, asked, own, good, budget, settings.seed)
+        judged.rows.append(turn_on)
         if meant:
-            judged.chance.append(by_chance(row, share, float(np.mean([outcome.luck for outcome in own]))))
+            judged.chance.append(by_chance(turn_on, share, float(np.mean([outcome.luck for outcome in own]))))
     return JudgedStream(judged, quiet.start_ns, quiet.end_ns)
 
 
