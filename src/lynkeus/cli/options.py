@@ -234,11 +234,10 @@ def open_as_fitted(fitted: Fitted, data: str, layout: str | None) -> Source:
     """Open data the way the model was fitted, unless the user says otherwise."""
     from lynkeus.fitting.views.as_read import rule_of
     from lynkeus.sources import open_source
-    from lynkeus.sources.wrappers.wrapper import innermost
 
     source = open_source(data, layout_of(fitted, data, layout), expected=fitted.view.schema)
     if getattr(source, "is_live", False) and fitted.view.kind == "images":
-        innermost(source).rule = rule_of(fitted)  # type: ignore[attr-defined]
+        source.rule = rule_of(fitted)  # type: ignore[attr-defined]
     return source
 
 
@@ -253,6 +252,7 @@ def layout_of(fitted: Fitted, data: str, layout: str | None, labels: str = "") -
 
 def open_for(fitted: Fitted, data: str, layout: str | None, meta: str | None, run_per_file: bool) -> Source:
     """Open data the way the model reads them: runs, images, or as they were when it was fitted."""
+    from lynkeus.cli.live import with_end
     from lynkeus.sources.runs.folder import open_runs
     from lynkeus.sources.runs.read import RunFolder
 
@@ -261,7 +261,7 @@ def open_for(fitted: Fitted, data: str, layout: str | None, meta: str | None, ru
         return RunFolder(open_runs(data, columns.tree if columns else ""))
     if fitted.view.kind == "images" and "://" not in data and None in fitted.view.schema.shape:
         return images_for(fitted, data, meta, layout)
-    return open_as_fitted(fitted, data, layout)
+    return with_end(open_as_fitted(fitted, data, layout), data)
 
 
 def images_for(fitted: Fitted, data: str, meta: str | None, layout: str | None = None) -> Source:

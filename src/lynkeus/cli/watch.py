@@ -58,7 +58,7 @@ def watch_data(options: WatchOptions, facts: SiteSettings | None = None, hooks: 
         return _watch_folder("images", options, facts, _images(fitted, options), hooks.folder)
     for name, given in (("--maps", options.maps), ("--meta", options.meta)):
         if given is not None:
-            raise SettingsError(f"{name}: is for images; leave it out")
+            raise SettingsError(f"{name}: is for files of images; leave it out")
     return _watch_stream(fitted, options, facts, hooks)
 
 
