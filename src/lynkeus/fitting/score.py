@@ -29,7 +29,7 @@ from lynkeus.fitting.image_rows import about_rows, row_of_image
 from lynkeus.fitting.pad_tables import about_pads
 from lynkeus.fitting.parts import Parts
 from lynkeus.fitting.tables import Row, columns, verdict_row, verdict_table
-from lynkeus.fitting.views.live import silent_of
+from lynkeus.fitting.views.live import Silences
 from lynkeus.sources import files_of, origin_of
 from lynkeus.sources.images.files import map_names
 from lynkeus.sources.images.folder import ImageSource
@@ -105,9 +105,10 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
     prepared = fitted.prepare(source)
     parts = Parts.open(settings.output, {"model": identity(model), "data": _data(source)})
     done = skip = parts.rows
-    new = 0
+    new, silences = 0, Silences(prepared)
     start(fitted.scorer, parts.state)
     for batch in prepared:
+        silences.add(batch)
         # Written before a kill: read again, since a window needs the rows before it, but not scored again.
         if skip >= len(batch):
             skip -= len(batch)
@@ -120,10 +121,9 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
         parts.add(table, state_of(fitted.scorer))
     if not parts.added:
         raise SourceError("the data give not a single sample to score: check that they are longer than one window")
-    silent = silent_of(prepared)
     met = [f"{new} of {parts.added} samples hold codes or sites that {fitted.name} has not met"] if new else []
     return Written(
-        parts.finish({"silent": ", ".join(silent)} if silent else {}, about_pads(fitted, model, source)),
+        parts.finish(silences.column(), about_pads(fitted, model, source)),
         messages=[*getattr(prepared, "messages", ()), *met],
         done=done,
     )
