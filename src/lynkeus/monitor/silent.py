@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+import re
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import replace
 
 import numpy as np
@@ -32,22 +33,22 @@ def flatlines_of(fitted: Fitted, state: Mapping[str, Array]) -> Flatlines | None
 
 def with_silence(
     commit: Commit, fitted: Fitted, flat: Flatlines | None, scored: Scored, opened: MutableMapping[str, OpenAlarm],
-    place: str,
+    place: str, left_out: Collection[str] = (),
 ) -> Commit:  # fmt: skip
-    """Return what some windows brought about, and with it the alarm that opens for channels that are dead or stuck, as
-    they gave nothing new for far longer than ever in the reference. It names those that follow, too, and ends once all
-    of them move. Good data never did it: its rate is once in the reference."""
+    """Return what some windows brought about, and with it the alarm that opens for channels that are dead or stuck, and
+    not `left_out`: they gave nothing new for far longer than ever in the reference. It names those that follow, and
+    ends once all of them move. Good data never did it: its rate is once in the reference."""
     batch, known = scored.batch, opened.get(SILENT)
     if flat is None or batch.time_ns is None or not len(batch):
         return commit
     flat.add(_rows(batch, fitted.view.stride or fitted.view.window))
     names, last_ns = batch.schema.names, int(batch.time_ns[-1])
     flat.found.clear()  # what was is in the store
-    found = sorted(flat.open.values(), key=lambda one: one.channel)
+    found = [one for _, one in sorted(flat.open.items()) if names[one.channel] not in left_out]
     told = [names[one.channel] for one in found]
     if known is not None:
-        named = known.alarm.where.partition(" and ")[0].split(", ")
-        if not found and np.isin(named, np.array(names)[flat.moving]).all():
+        named = re.sub(r" and \d+ more$", "", known.alarm.where).split(", ")
+        if not found and np.isin(named, [*np.array(names)[flat.moving], *left_out]).all():
             del opened[SILENT]
             return replace(commit, closed=(*commit.closed, replace(known.alarm, end_ns=int(batch.time_ns[0]))))
         alarm = known.alarm

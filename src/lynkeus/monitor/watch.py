@@ -102,12 +102,12 @@ def watch(
         run.standing = list(stood_last(store, settings.name))
         for batch in prepared:
             for part in _parts(batch):
-                leave_out(fitted.scorer, store, settings.name, _start_ns(part))
+                out = leave_out(fitted.scorer, store, settings.name, _start_ns(part))
                 scored = fitted.score_batch(part)
                 commit = _commit(fitted, scored, settings, run)
                 before = len(commit.opened)
                 commit = with_lost_source(commit, fitted, prepared, scored, run.open, settings.place)
-                commit = with_silence(commit, fitted, run.flat, scored, run.open, settings.place)
+                commit = with_silence(commit, fitted, run.flat, scored, run.open, settings.place, out)
                 run.alarms += len(commit.opened) - before
                 # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)

@@ -55,8 +55,8 @@ class Followed(NamedTuple):
 @dataclass
 class Flatlines:
     """Follows the rows of a stream. `limit` (c,): rows without a new value that are a flatline; infinite: never one;
-    `dead`: rows that are one where there was not a single value before. `found`: those that are over, at most MOST_FOUND; `longest_found`: of each
-    channel, and `open`: those that go on, by channel."""
+    `dead`: rows that are one where there was not a single value before. `found`: those that are over, at most
+    MOST_FOUND; `longest_found`: of each channel, and `open`: those that go on, by channel."""
 
     limit: Floats
     dead: float = np.inf
