@@ -73,7 +73,7 @@ def test_flatlines_do_not_hang_on_how_the_stream_is_cut(channels: LiveChannels, 
     assert coarse.end >= 300
     assert (stuck.first_ns, stuck.last_ns) == (START_NS + 500 * 10**8, START_NS + 699 * 10**8)
     dead, nothing = sorted(flat.open.values(), key=lambda one: one.channel)
-    assert (dead.channel, dead.end) == (0, 3000)
+    assert (dead.channel, dead.first, dead.end) == (0, 2900, 3000)
     assert (nothing.channel, nothing.first, nothing.end) == (3, 0, 3000)
     assert np.isnan([dead.value, nothing.value]).all()
     assert flat.moving.tolist() == [False, True, True, False]

@@ -161,9 +161,11 @@ class Flatlines:
         edges = np.diff(flat.astype(np.int8), prepend=np.int8(current is not None))
         for row in np.flatnonzero(edges).tolist():
             if current is None:
-                since = int(seen.since[row, column])
-                begun = rows.time_ns[since - rows.first] if since >= rows.first else self.since_ns[channel]
-                current = Flatline(channel, since, since, float(rows.values[row, column]), int(begun), int(begun))
+                since, value = int(seen.since[row, column]), float(rows.values[row, column])
+                there = np.isfinite(self.last[channel]) or bool(seen.new[: row + 1, column].any())
+                first = since + 1 if there and np.isnan(value) else since  # gone from the row after its last value on
+                begun = rows.time_ns[first - rows.first] if first >= rows.first else self.since_ns[channel]
+                current = Flatline(channel, first, first, value, int(begun), int(begun))
             else:
                 last_ns = int(rows.time_ns[row - 1]) if row else current.last_ns
                 self._is_over(replace(current, end=rows.first + row, last_ns=last_ns))
