@@ -180,7 +180,7 @@ def _follow(
         adopted = held[wrong] >= pace.monitor_adopt + (0 if pace.settle else 1)
         shadow, taken = shadows.sum(axis=0), shadows[adopted].sum(axis=0)
         limit = _limits(state, average - shadow, windows, gate, pace)
-        move = pace.gain * _clipped(average - shadow, limit, gate, pace)
+        move = pace.gain * clipped(average - shadow, limit, gate, pace)
         _remember(state, held, pace)
         state.own[wrong] = shadows[np.arange(len(wrong)), wrong]
         if adopted.any() and pace.settle:
@@ -226,14 +226,14 @@ def _learn_course(course: Course, deviation: Floats, times: npt.NDArray[np.int64
     return move
 
 
-def _clipped(rest: Floats, limit: Floats, gate: Gate, pace: Pace) -> Floats:
+def clipped(rest: Floats, limit: Floats, gate: Gate, pace: Pace) -> Floats:
     """Return deviations (c,), with those of channels that are beyond a limit (c,) taken back to it, as if that were
     their own fault: without its shadow on the others the orbit would seem to be far from where it is."""
-    clipped = np.clip(rest, -limit, limit)
-    beyond = np.flatnonzero(clipped != rest)
+    within = np.clip(rest, -limit, limit)
+    beyond = np.flatnonzero(within != rest)
     if not pace.settle or not 0 < len(beyond) <= MOST_CLIPPED:
-        return clipped
-    own = np.linalg.solve(gate.correlation[np.ix_(beyond, beyond)], (rest - clipped)[beyond])
+        return within
+    own = np.linalg.solve(gate.correlation[np.ix_(beyond, beyond)], (rest - within)[beyond])
     return np.asarray(rest - own @ gate.correlation[beyond])
 
 
