@@ -17,8 +17,9 @@ import numpy as np
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, TimesNs, advance
+from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, StoreError, TimesNs, advance
 from lynkeus.core.protocols import about_of
+from lynkeus.files.damaged import one_line
 from lynkeus.fitting.evidence.channels import evidence, line_positions
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.follow import can_mask, move_past, start, state_of
@@ -98,7 +99,8 @@ def watch(
     progress = store.claim(_describe(fitted, settings), owner)
     finished, noting = False, Noting(store, settings.name, prepared)
     try:
-        run = _go_on(fitted, rows, progress)
+        with one_line(store.address, StoreError, "where to go on from is damaged: give another --name or --store"):
+            run = _go_on(fitted, rows, progress)
         run.standing = list(stood_last(store, settings.name))
         for batch in prepared:
             for part in _parts(batch):

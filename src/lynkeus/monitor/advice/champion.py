@@ -55,8 +55,8 @@ def brake_of(store: Store, model: str, promised: float) -> Brake:
         .limit(HEARD)
     )
     with store.reading() as connection:
-        rows = connection.execute(query).all()
+        rows = [(json.loads(row[0]), *row[1:]) for row in connection.execute(query)]
     brake = Brake(promised)
     for says, decided, advised in reversed(rows):
-        brake.tell(group_of(str(json.loads(says).get("reason", ""))), decided != advised)
+        brake.tell(group_of(str(says.get("reason", ""))), decided != advised)
     return brake
