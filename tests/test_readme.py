@@ -15,6 +15,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 PACKAGE = ROOT / "src" / "lynkeus"
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 CONTRACT = {
+    "look": {"--layout"},
     "fit": {"--layout", "-s", "--window", "-o", "--run-per-file"},
     "score": {"-o", "--run-per-file", "--store"},
     "report": {"-o"},

@@ -10,10 +10,11 @@ from lynkeus.core import Batch, Book, Plot, Verdict, plugins
 from lynkeus.core.run_calibration import RunCalibration
 from lynkeus.fitting.fit import about_of
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.fitting.verdicts import answer, verdict_of
+from lynkeus.fitting.verdicts import RunVerdicts, answer, verdict_of
 from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources import InMemory
 from lynkeus.transforms.event_columns import NO_COLUMNS
+from lynkeus.web.runs.figures import figure
 
 pytestmark = pytest.mark.slow(0.3)  # each
 QUICK = {"options": {"training": {"epochs": 5}}}  # for wrappers around networks
@@ -142,3 +143,16 @@ def test_one_missing_plot_costs_that_plot(name: str) -> None:
     assert said.p_value < 0.01
     assert said.chief.population == "energy"
     assert said.reason.endswith("; no depth")
+
+
+def test_all_that_surely_changed_is_flagged_and_what_is_not_judged_has_no_sigma() -> None:
+    moved = changed(0, lambda counts: np.roll(counts, 3))
+    values = moved.values.copy()
+    values[0, WHERE[1]] = 0.0
+    values[0, WHERE[3]] = np.nan
+    batch = replace(moved.with_values(values), meta={**moved.meta, "counts": values})
+    energy, depth, paths, flat = RunVerdicts(fitted("binned_chi2")).record(batch).plots
+    assert [one.flagged for one in (energy, depth, paths, flat)] == [True, True, False, False]
+    assert np.isnan(flat.sigma)
+    assert "not in this run" in figure(flat)
+    assert "not in this run" not in figure(depth)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from lynkeus.core.batch import Floats
 from lynkeus.core.calibration import EXTRAPOLATION_LIMIT
@@ -48,9 +49,11 @@ class RunCalibration(Stated):
     theory: bool = False
 
     @classmethod
-    def fit(cls, scores: Floats, theory: bool = False, all_good: bool = False) -> Self:
+    def fit(
+        cls, scores: Floats, theory: bool = False, all_good: bool = False, good: npt.NDArray[np.bool_] | None = None
+    ) -> Self:
         """Learn from the scores (n,) of good runs; NaN is left out. `all_good`: bad ones were taken out before, so that
-        one that is far beyond the others is good, too.
+        one that is far beyond the others is good, too; `good` (n,): those of which this is known.
 
         Raises CalibrationError for fewer than FEWEST_RUNS, or where all scores are the same.
         """
@@ -62,6 +65,9 @@ class RunCalibration(Stated):
         if rising[0] == rising[-1]:
             raise CalibrationError(f"all {len(rising)} good runs have the same score {rising[0]:g}: are they copies?")
         out = 0 if all_good else _incidents(rising, theory)
+        surely = scores[good & np.isfinite(scores)] if good is not None else rising[:0]
+        if len(surely):
+            out = min(out, int((rising > surely.max()).sum()))
         kept = rising[: len(rising) - out]
         return cls(len(kept), out, levels=tuple(map(float, kept)), rarest=rarest_of(len(kept)), theory=theory)
 

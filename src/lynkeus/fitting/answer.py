@@ -18,13 +18,15 @@ GONE = 0.01  # of what is expected
 
 class Answer(NamedTuple):
     """What a model says of one sample that stands alone: `score`, `p_value` (NaN: not enough data), what it `found`,
-    the most conspicuous first, and the `reason` in a sentence; `rarest`: no p-value is smaller."""
+    the most conspicuous first, and the `reason` in a sentence; `rarest`: no p-value is smaller; `beside`: of a run that
+    is like one of the reference that was left out, the p-value beside all others."""
 
     score: float
     p_value: float
     found: tuple[Finding, ...]
     reason: str
     rarest: float = 0.0
+    beside: float = np.nan
 
     @property
     def chief(self) -> Finding:

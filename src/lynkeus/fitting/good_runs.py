@@ -25,11 +25,11 @@ RUN_KINDS = ("cloud", "histogram")
 
 
 class ReferenceRuns(NamedTuple):
-    """How runs are read (`view`, which holds those to learn from), the names of runs `far` from all others, and what
-    there is to say of those that were left out (`messages`)."""
+    """How runs are read (`view`, which holds those to learn from), the runs `far` from all others, and what there is to
+    say of those that were left out (`messages`)."""
 
     view: RunPlots
-    far: tuple[str, ...]
+    far: tuple[Run, ...]
     messages: list[str]
 
 
@@ -96,13 +96,20 @@ def good_runs(folder: RunFolder, settings: RunFitSettings, progress: ReportProgr
         *notes[:MOST_NOTES],
         *([f"and {len(notes) - MOST_NOTES} more runs like that"] if notes[MOST_NOTES:] else []),
     ]
-    counts, events = complete([run.counts for run in runs]), np.array([run.events for run in runs])
-    is_far = far_runs(counts, events, book.slices())
-    is_far &= np.array([settings.runs.get(run.name) != 0 for run in runs])
-    near = tuple(run for run, far in zip(runs, is_far, strict=True) if not far)
-    far = tuple(run.name for run, far in zip(runs, is_far, strict=True) if far)
     messages += [f"left out {name!r}: {why}" for name, why in columns.left_out.items()]
-    return ReferenceRuns(RunPlots(columns, book, view.sees, near), far, messages)
+    return without_far(view, runs, settings.runs, messages)
+
+
+def without_far(view: RunPlots, runs: Sequence[Run], labels: Mapping[str, int], messages: list[str]) -> ReferenceRuns:
+    """Return runs as they were read without those that are far from all others, though nobody called them good (by
+    their name, 0 in `labels`)."""
+    runs = [replace(run, good=labels.get(run.name) == 0) for run in runs]
+    counts, events = complete([run.counts for run in runs]), np.array([run.events for run in runs])
+    is_far = far_runs(counts, events, view.book.slices())
+    is_far &= ~np.array([run.good for run in runs])
+    near = tuple(run for run, far in zip(runs, is_far, strict=True) if not far)
+    far = tuple(run for run, far in zip(runs, is_far, strict=True) if far)
+    return ReferenceRuns(replace(view, read=near), far, messages)
 
 
 def _booked(

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from lynkeus.core import NOTHING, Batch, Finds, RunRecord, SettingsError, Verdict
+from lynkeus.core import Batch, Finds, RunRecord, SettingsError, Verdict
 from lynkeus.core.progress import ReportProgress
 from lynkeus.fitting.answer import Answer, with_yields
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.left_out import like_left_out
 from lynkeus.fitting.new_labels import with_new_labels
 from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.sources.runs.folder import RunFile
@@ -19,6 +20,7 @@ from lynkeus.sources.runs.sections import Sections
 
 FALSE_ALARMS = 0.01  # of good runs that are not called GOOD, over all plots together
 SURELY_BAD = 0.1  # of these: rarer runs are BAD, the others WARN
+SURELY = 5.0  # sigmas from which plots of other changes than the chief one are flagged, too
 ODD = 0.05  # p-value from which it is said what is conspicuous
 JOINED = 3  # sections that are looked at together, the last of them with those before it
 
@@ -58,6 +60,8 @@ def answer(fitted: Fitted, batch: Batch) -> Answer:
     if isinstance(fitted.view, RunPlots):
         said = with_yields(said, fitted.view, fitted.reference, batch)
         said = with_new_labels(said, fitted.view, fitted.reference, batch)
+        if said.p_value < ODD:
+            said = like_left_out(said, fitted.view, fitted.reference, fitted.lineage, batch)
     note = str(batch.meta["note"][0]) if "note" in batch.meta else ""
     return said._replace(reason=f"{said.reason}; {note}") if note else said
 
@@ -115,17 +119,20 @@ class RunVerdicts:
         yield replace(self.record(batch), messages=messages)
 
     def record(self, batch: Batch, said: Answer | None = None) -> RunRecord:
-        """Return a run as it was judged, with its verdict and its plots beside those of good runs."""
+        """Return a run as it was judged, with its verdict and its plots beside those of good runs; one that is like a
+        run of the reference that was left out, and unlike the others, is a warning."""
         said = said or answer(self.fitted, batch)
         verdict = verdict_of(said.p_value, self.false_alarms, said.rarest)
+        verdict = Verdict.WARN if said.beside < self.false_alarms else verdict
         if verdict == Verdict.NOT_ENOUGH_DATA and said.p_value <= said.rarest:
             said = said._replace(reason=f"{said.reason}; {self._too_rare(said.rarest)}")
-        chief = said.chief if verdict in (Verdict.WARN, Verdict.BAD) else NOTHING
+        is_flagged = verdict in (Verdict.WARN, Verdict.BAD)
+        shown = [said.chief, *(one for one in said.found[1:] if one.sigma >= SURELY)] if is_flagged else []
         events = float(batch.meta["events"][0])
         return RunRecord(
             str(batch.meta["run"][0]), verdict, said.p_value, said.score, said.found, said.reason, events,
             str(self.fitted.lineage.get("name", "")), int(batch.meta["start_ns"][0]) or None,
-            plots=self.plots.records(self.view.book_of(batch), batch.meta["counts"][0], events, chief),
+            plots=self.plots.records(self.view.book_of(batch), batch.meta["counts"][0], events, shown),
         )  # fmt: skip
 
     def _too_rare(self, rarest: float) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from boost_histogram.serialization import to_uhi
 
+from lynkeus.core import SourceError
 from lynkeus.sources.runs.filled import read_histograms
 from lynkeus.sources.runs.folder import open_runs
 from lynkeus.sources.runs.histograms import HistogramReader, book_of
@@ -98,3 +99,65 @@ def test_the_book_is_what_most_runs_have(tmp_path: Path) -> None:
     assert np.isfinite(runs["03"].counts[first.stop :]).all()
     assert runs["04"].events == 500
     assert len(runs["04"].counts) == book.schema.shape[0]
+
+
+def _damage_root(path: Path, name: str) -> None:
+    """Overwrite what one object of a ROOT file holds."""
+    import uproot
+
+    with uproot.open(path) as file:
+        folder, _, last = name.rpartition("/")
+        key = (file[folder] if folder else file).key(last)  # whose name may hold a colon
+        first, last = key.fSeekKey + key.fKeylen, key.fSeekKey + key.fNbytes
+    whole = bytearray(path.read_bytes())
+    whole[first:last] = b"\xff" * (last - first)
+    path.write_bytes(bytes(whole))
+
+
+def _damage_json(path: Path, name: str) -> None:
+    content = json.loads(path.read_text("utf-8"))
+    del content[name]["axes"][0]
+    path.write_text(json.dumps(content), "utf-8")
+
+
+@pytest.mark.parametrize(("write", "damage"), [(_json, _damage_json), (_root, _damage_root)])
+def test_a_damaged_histogram_costs_that_plot(tmp_path: Path, write, damage) -> None:
+    kind = write.__name__[1:]
+    for seed in range(6):
+        write(tmp_path / f"{seed}.{kind}", _filled(seed))
+    damage(tmp_path / f"2.{kind}", NAMES[0])
+    book, files, messages = book_of(open_runs(tmp_path))
+    assert (len(book.plots), len(files), messages) == (3, 6, [])  # nor is it lost to the model
+    first, *_ = book.slices()
+    run = HistogramReader(book).read(files[2])
+    assert not run.problem
+    assert f"the plot {NAMES[0]!r} cannot be read (" in run.note
+    assert np.isnan(run.counts[first]).all()
+    assert np.isfinite(run.counts[first.stop :]).all()
+    for name in NAMES[1:]:
+        damage(tmp_path / f"2.{kind}", name)
+    lost = HistogramReader(book).read(files[2])
+    assert "none of its histograms can be read" in lost.problem or "is not JSON of histograms" in lost.problem
+
+
+def test_a_folder_or_a_list_that_is_damaged_costs_what_it_holds(tmp_path: Path) -> None:
+    """And a file that ends too early is said to be still being written, whatever could be read of it."""
+    path = _root(tmp_path / "run.root", {"dE/dx": _filled(1)[NAMES[0]], "energy": _filled(2)[NAMES[0]]})
+    whole = path.read_bytes()
+    _damage_root(path, "dE")
+    found = read_histograms(path)
+    assert set(found.plots) == {"energy"}
+    assert "'dE', which it is in" in found.why_not("dE/dx")
+    for end in (400, 1200, 2000):
+        path.write_bytes(whole[:end])
+        with pytest.raises(SourceError, match="still being written"):
+            read_histograms(path)
+
+
+def test_histograms_in_folders_of_json_and_what_is_none(tmp_path: Path) -> None:
+    plots = {name: json.loads(json.dumps(to_uhi(plot), default=list)) for name, plot in _filled(3).items()}
+    content = {"Ecal": {"energy": plots[NAMES[0]]}, "map": plots["S2/deep/x : y"], "run": 7, "comment": "good"}
+    (tmp_path / "run.json").write_text(json.dumps(content), "utf-8")
+    found = read_histograms(tmp_path / "run.json")
+    assert set(found.plots) == {"Ecal/energy", "map"}
+    assert found.others == {"run": "int", "comment": "str"}

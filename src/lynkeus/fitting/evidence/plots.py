@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from scipy.stats import chi2, norm
 
-from lynkeus.core import Book, Finding, Floats, PlotRecord
+from lynkeus.core import NOTHING, Book, Finding, Floats, PlotRecord
 
 LEAST_EXPECTED = 1.0  # counts of a bin that counts by itself; emptier ones are one bin together
 MOST_SIGMA = 35.0
@@ -55,25 +56,29 @@ class ReferencePlots:
         result: Floats = np.sign(counts - known) * np.sqrt(deviance) * wider
         return result
 
-    def records(self, book: Book, counts: Floats, events: float, change: Finding) -> tuple[PlotRecord, ...]:
-        """Every plot of a run; those in which the `change` shows are flagged and have its region."""
+    def records(self, book: Book, counts: Floats, events: float, changes: Sequence[Finding]) -> tuple[PlotRecord, ...]:
+        """Every plot of a run; those in which one of the `changes` shows are flagged and have the region of the first
+        of them. A plot that the run does not have has a `sigma` of NaN."""
         mean, variance = self.expected(events)
         pulls = self.pulls(counts, events)
-        sigma, counts = np.sqrt(variance), np.nan_to_num(counts)
+        sigma, there, counts = np.sqrt(variance), np.isfinite(counts), np.nan_to_num(counts)
         found = []
         for plot, where in zip(book.plots, book.slices(), strict=True):
-            flagged = change.kind != "none" and plot.group == change.group and _shows(change, plot.variables)
-            region = {name: change.region[name] for name in plot.variables} if flagged and change.region else {}
+            change = next((own for own in changes if plot.group == own.group and _shows(own, plot.variables)), NOTHING)
+            region = {name: change.region[name] for name in plot.variables} if change.region else {}
+            own_sigma = plot_sigma(pulls[where], mean[where]) if there[where].any() else np.nan
             found.append(
                 PlotRecord(
                     plot, counts[where], mean[where], np.maximum(mean[where] - sigma[where], 0.0),
-                    mean[where] + sigma[where], pulls[where], plot_sigma(pulls[where], mean[where]), flagged, region,
+                    mean[where] + sigma[where], pulls[where], own_sigma, change.kind != "none", region,
                 )
             )  # fmt: skip
         return tuple(found)
 
 
 def _shows(change: Finding, variables: tuple[str, ...]) -> bool:
+    if change.kind == "none":
+        return False
     if change.kind == "shifted":
         return change.variable in variables and set(variables) <= set(change.region)
     return set(variables) <= set(change.region)

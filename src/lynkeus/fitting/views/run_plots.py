@@ -117,7 +117,7 @@ class RunPlots:
         elif pulls is not None:
             sigmas = np.array([float(np.abs(pulls[where]).max()) for where in slices])
         else:
-            sigmas = np.array([record.sigma for record in plots.records(self.book, counts, events, NOTHING)])
+            sigmas = np.nan_to_num([record.sigma for record in plots.records(self.book, counts, events, ())])
         worst = int(sigmas.argmax())
         plot, where = self.book_of(batch, row).plots[worst], slices[worst]
         own = plots.pulls(counts, events)[where] if pulls is None else pulls[where]

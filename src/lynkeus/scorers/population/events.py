@@ -32,3 +32,11 @@ def runs_of(source: Source, fewest: int) -> tuple[list[str], list[Floats], list[
             runs.append(batch.values[row][there].astype(float))
             groups.append(groups_of(batch, row)[there])
     return names, runs, groups
+
+
+def called_good(source: Source) -> list[str]:
+    """Return the names of the runs that people called good."""
+    return [
+        str(name) for batch in source if "good" in batch.meta
+        for name, good in zip(batch.meta["run"], batch.meta["good"], strict=True) if good
+    ]  # fmt: skip

@@ -27,13 +27,14 @@ from lynkeus.core import (
 from lynkeus.core.run_calibration import rarest_of
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.population.asked import AmongGood, AskedRun
-from lynkeus.scorers.population.events import groups_of, runs_of, there_in
+from lynkeus.scorers.population.events import called_good, groups_of, runs_of, there_in
 from lynkeus.scorers.population.gaussians import log_sum
 from lynkeus.scorers.population.learn import MANY_RUNS, Share, learned, parts_of, shares_of
 from lynkeus.scorers.population.questions import FamilyOfTests
 from lynkeus.scorers.population.trials import of_few_runs
 from lynkeus.scorers.population.view import QUESTIONS, Asked, EventView
 from lynkeus.scorers.population.words import PopulationWords, group_numbers, kind_change, sentence
+from lynkeus.transforms.alike import second_kind
 from lynkeus.transforms.event_columns import Scale
 
 FEWEST_RUNS = 5
@@ -51,8 +52,8 @@ class Population:
     The density of pooled good events, on the scale of each column and for each group of events, gives likelihood ratios
     for shifts, the shares of its populations, and the places where good events are few. `fewest`: events below which
     nothing is said. Learned: `scale_`, `groups_`, `views_`, `kinds_` (shares of groups and of missing values),
-    `outlying_` runs of the reference, which were left out, `runs_`: how many were not, `calibration_`: how small
-    p-values good runs have.
+    `outlying_` runs of the reference, which were left out, `second_kind_`: those that are as far, but like one another,
+    `runs_`: how many were not left out, `calibration_`: how small p-values good runs have.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -68,11 +69,13 @@ class Population:
             raise SettingsError(f"fewest is a number of events, at least 2, not {self.fewest}")
 
     def fit(self, source: Source) -> Self:
-        """Learn from good runs; those that are far from all others are left out, and named in `outlying_`.
+        """Learn from good runs; those that are far from all others are left out, and named in `outlying_`, unless a
+        tenth of all is so in one way: that is a kind of good runs as far as any statistic can tell.
 
         Raises SchemaError where the source has no clouds, or too few runs or events.
         """
         self._memo.forget()
+        self.second_kind_: list[str] = []
         if source.schema.kind != "cloud":
             raise SchemaError(f"the scorer population reads runs of events, not a {source.schema.kind}")
         self.schema_ = source.schema
@@ -86,8 +89,13 @@ class Population:
         self.groups_ = tuple(sorted({str(g) for group in groups for g in np.unique(group)}))
         asked, held_out = self._learn(scaled, groups, parts_of(len(scaled)))
         kept = np.array([own.p_value(new=False) for own in asked]) * len(runs) > OUTLYING
+        kept |= np.isin(names, called_good(source))
         if (~kept).sum() > max(MOST_OUTLYING * len(runs), 1.0):
             kept[:] = True  # so many are how good runs differ
+        if not kept.all():
+            odd = np.flatnonzero(~kept)
+            kept[odd] = second_kind(np.stack([self._sigmas(scaled[k], groups[k]) for k in odd]), len(runs))
+            self.second_kind_ = [names[k] for k in odd if kept[k]]
         self.outlying_ = [name for name, good in zip(names, kept, strict=True) if not good]
         far: list[AskedRun] = []
         if self.outlying_ and kept.sum() >= FEWEST_RUNS:
@@ -230,6 +238,11 @@ class Population:
 
     def _asked(self, views: list[Asked | None], kinds: Floats) -> AskedRun:
         return AskedRun(views, kinds, self.kinds_.p_value(self.kinds_.sigmas(kinds), len(kinds)))
+
+    def _sigmas(self, scaled: Floats, group: Array) -> Floats:
+        """Return how far the events of one run are off, in sigmas, in all that is asked of its means."""
+        views = [view.sigmas(scaled[group == view.group]) for view in self.views_]
+        return np.concatenate([*views, self.kinds_.sigmas(self._kinds(scaled, group))])
 
     def _findings(self, scaled: Floats, group: Array, asked: AskedRun | None) -> tuple[Finding, ...]:
         """Return the changes of all populations of a run, those of the view with the least p-value first; the first one

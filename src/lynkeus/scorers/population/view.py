@@ -154,6 +154,17 @@ class EventView:
         new = self._new(points, parts, density, level) if self.gains and not briefly else 1.0
         return Asked(shift, share, new, strange, level)
 
+    def sigmas(self, scaled: Floats) -> Floats:
+        """Return how far the means of the events (n, column) of a run are off (m,), of a shift and of shares; 0 where
+        there are none."""
+        events = complete_events(scaled[:, self.columns])
+        if not len(events):
+            return np.zeros(len(self.shift.usual) + len(self.share.usual))
+        points = self.density.points(events)[:MOST_EVENTS]
+        parts = self.density.log_parts(points)
+        shifts = self.shift.sigmas(shift_numbers(self.density, points, parts))
+        return np.concatenate([shifts, self.share.sigmas(share_numbers(self.density.branches, parts))])
+
     def _new(self, points: Floats, parts: Floats, density: Floats, level: float) -> float:
         """Return the p-value of a new population, of at most twice as many events as the median good run has: gains of
         more are not known."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lynkeus.core.errors import SettingsError, SourceError
+from lynkeus.files.damaged import in_short
 from lynkeus.sources.formats.tables import existing_file, listed
 
 TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
@@ -18,36 +19,42 @@ HISTOGRAM = re.compile(rf"TH[12][CSIFDLK]|{PROFILE.pattern}")
 LISTS = ("TList", "TObjArray", "THashList")
 EFFICIENCY = {"passed": "fPassedHistogram", "total": "fTotalHistogram"}
 UNNAMED = re.compile(r"untitled(_\d+)?|")  # what writers call a histogram that nobody named
-NOTHING_TO_READ = re.compile(r"TDirectory.*|TObjString|TNamed|TParameter.*|TStyle|TCanvas|TPaveText|TString")
+NOTHING_TO_READ = re.compile(r"TDirectory.*|TStyle")
 LARGE = 1_000_000  # version from which a header holds numbers of eight bytes
 
 
 @dataclass(frozen=True)
 class RootContent:
     """What a file holds by name, without cycle: `trees` and `histograms` (profiles among them) as functions that read
-    one, `others`: classes of what is neither."""
+    one, `others`: classes of what is neither, `damaged`: what cannot be opened, and why."""
 
     trees: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     histograms: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     others: Mapping[str, str] = field(default_factory=dict)
+    damaged: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
 def open_root(path: Path) -> Iterator[RootContent]:
-    """What is in a file, as long as it is open. Raises SourceError where it is damaged or still being written, which
-    may show only when something in it is read, SettingsError without uproot."""
+    """What is in a file, as long as it is open; a list or a folder in it that is damaged costs what it holds. Raises
+    SourceError where the file is damaged or still being written, which may show only when something in it is read,
+    SettingsError without uproot."""
     try:
         import uproot
     except ImportError as error:
         raise SettingsError(f"{path}: ROOT files need uproot; pip install 'lynkeus[hep]'") from error
     try:
         with uproot.open(existing_file(path)) as file:
-            yield _content(dict(_keys(file, "")))
+            damaged = dict[str, str]()
+            content = _content(dict(_keys(file, "", damaged)), damaged)
+            if damaged and is_cut_short(path):
+                raise ValueError(f"it ends before {listed(list(damaged))}")
+            yield content
     except SourceError:
         raise
     except Exception as error:  # of uproot, whatever is damaged
         why = str(error).splitlines()[0].rstrip(".,") if str(error) else type(error).__name__
-        if _is_cut_short(path):
+        if is_cut_short(path):
             mend = f"is not a complete ROOT file ({why}); is it still being written? wait for it, or copy it again"
         elif path.read_bytes()[:4] != b"root":
             mend = f"is not a ROOT file ({why}); give one, or take it out"
@@ -86,8 +93,8 @@ def in_words(others: Mapping[str, str]) -> str:
     return ", ".join(f"{len(names)} {cls} ({listed(names)})" for cls, names in classes.items())
 
 
-def _content(keys: Mapping[str, Any]) -> RootContent:
-    content = RootContent({}, {}, {})
+def _content(keys: Mapping[str, Any], damaged: dict[str, str]) -> RootContent:
+    content = RootContent({}, {}, {}, damaged)
     for name, key in keys.items():
         cls = key.fClassName
         if cls in TREES:
@@ -95,7 +102,8 @@ def _content(keys: Mapping[str, Any]) -> RootContent:
         elif HISTOGRAM.fullmatch(cls):
             content.histograms[name] = key.get  # type: ignore[index]
         elif cls in LISTS or cls == "TEfficiency":
-            _unpack(content, name, key.get())
+            with _each(damaged, name):
+                _unpack(content, name, key.get())
         elif not NOTHING_TO_READ.fullmatch(cls):
             content.others[name] = cls  # type: ignore[index]
     return content
@@ -131,17 +139,29 @@ def _own_name(item: Any, number: int) -> str:
     return name
 
 
-def _keys(folder: Any, above: str) -> Iterator[tuple[str, Any]]:
+def _keys(folder: Any, above: str, damaged: dict[str, str]) -> Iterator[tuple[str, Any]]:
     """Folder by folder, as a name may hold a colon, at which uproot would cut a path."""
     for name in folder.keys(recursive=False, cycle=False):
-        key = folder.key(name)
-        if key.fClassName.startswith("TDirectory"):
-            yield from _keys(key.get(), f"{above}{name}/")
-        else:
-            yield above + name, key
+        found: list[tuple[str, Any]] = []
+        with _each(damaged, above + name):
+            key = folder.key(name)
+            is_folder = str(key.fClassName).startswith("TDirectory")
+            found = list(_keys(key.get(), f"{above}{name}/", damaged)) if is_folder else [(above + name, key)]
+        yield from found
 
 
-def _is_cut_short(path: Path) -> bool:
+@contextlib.contextmanager
+def _each(damaged: dict[str, str], name: str) -> Iterator[None]:
+    """Keep what uproot raises of one thing in a file under its name; that a limit of time is over passes."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        damaged[name] = in_short(error)
+
+
+def is_cut_short(path: Path) -> bool:
     """Return whether a file ends before its header says, as one that is still being written or copied does."""
     with path.open("rb") as file:
         head = file.read(20)

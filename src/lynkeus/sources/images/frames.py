@@ -63,7 +63,9 @@ def pictures_in(path: Path, layout: Layout, asked: bool = False) -> str:
         ]  # fmt: skip
         rows = [name for name, data in arrays.items() if data.ndim == 2 and data.dtype.kind in "fiu"]
     if len(found) > 1:
-        raise SourceError(f"{path}: holds several arrays of pictures, {listed(found)}; say with --layout which to read")
+        raise SourceError(
+            f"{path}: holds several arrays of pictures, {listed(found)}; say with --layout which, or with --array NAME"
+        )
     return found[0] if found and (asked or named or not rows) else ""
 
 

@@ -66,6 +66,7 @@ def not_read(path: Path, tree: str = "") -> list[str]:
                 left_out = branches_of(found).left_out
                 others = dict(content.others) | dict.fromkeys(content.histograms, "histogram")
                 said += [other_trees] if other_trees else []
+                others |= dict.fromkeys(content.damaged, "damaged")
                 said += [f"not read beside the events: {in_words(others)}"] if others else []
         elif suffix == ".parquet":
             fields = pq.read_schema(path)

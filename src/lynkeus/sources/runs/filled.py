@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +19,8 @@ from boost_histogram.serialization import from_uhi
 from lynkeus.core.batch import Array, Floats
 from lynkeus.core.errors import SourceError
 from lynkeus.core.runs import Plot
-from lynkeus.files.damaged import in_time, one_line
-from lynkeus.sources.formats.root_files import PROFILE, in_words, open_root
+from lynkeus.files.damaged import in_short, in_time, one_line
+from lynkeus.sources.formats.root_files import PROFILE, in_words, is_cut_short, open_root
 from lynkeus.sources.formats.tables import existing_file
 from lynkeus.sources.runs import profiles
 from lynkeus.sources.runs.folder import JSON
@@ -44,17 +44,33 @@ class Filled(NamedTuple):
 
 
 class Read(NamedTuple):
-    """The `plots` of a file by name, and the classes of what else it holds (`others`)."""
+    """The `plots` of a file by name, the classes of what else it holds (`others`), and why what is `damaged` in it
+    cannot be read."""
 
     plots: dict[str, Filled]
     others: dict[str, str]
+    damaged: dict[str, str]
+
+    def why_not(self, name: str) -> str:
+        """Return what became of a plot that is not among those that were read; '' where there is nothing of it."""
+        within = [name[:end] for end in range(len(name), 0, -1) if end == len(name) or name[end] == "/"]
+        for own in within:
+            if own in self.damaged:
+                part = "" if own == name else f"{own!r}, which it is in, "
+                return f"cannot be read ({part}{self.damaged[own]}); it may be damaged: write it again"
+        if name in self.others:
+            return f"is a {self.others[name]} here, and not as in the good runs: fill it as they do"
+        return ""
 
 
 def read_histograms(path: Path) -> Read:
-    """Return all histograms of counts and profiles in a file by name, of one axis or two. Raises SourceError where it
-    is damaged, or has none."""
+    """Return all histograms of counts and profiles in a file by name, of one axis or two; one that is damaged costs
+    that one. Raises SourceError where the file is damaged, or has none."""
     with one_line(path), in_time(path):
         found = _histograms_in(path)
+    if not found.plots and found.damaged:
+        first, why = next(iter(found.damaged.items()))
+        raise SourceError(f"{path}: none of its histograms can be read, the first, {first!r}: {why}; write it again")
     if not found.plots:
         held = f"holds {in_words(found.others)}, and no histogram" if found.others else "holds no histogram"
         raise SourceError(f"{path}: {held} of one axis or two; write some, or take it out")
@@ -80,9 +96,18 @@ def _histograms_in(path: Path) -> Read:
         return _json(path)
     if path.suffix.lower() == ".root":
         with open_root(path) as content:
-            names = common_names(list(content.histograms), path.stem)
-            plots = {names[name]: _of_root(names[name], read()) for name, read in content.histograms.items()}
-            return Read(plots, dict(content.others))
+            names = common_names([*content.histograms, *content.others, *content.damaged], path.stem)
+            plots, damaged = dict[str, Filled](), {names[name]: why for name, why in content.damaged.items()}
+            for name, read in content.histograms.items():
+                try:
+                    plots[names[name]] = _of_root(names[name], read())
+                except SourceError:
+                    raise
+                except Exception as error:  # of uproot, whatever is damaged
+                    if is_cut_short(path):
+                        raise
+                    damaged[names[name]] = in_short(error)
+            return Read(plots, {names[name]: cls for name, cls in content.others.items()}, damaged)
     raise SourceError(f"{path}: holds events, but the good runs are histograms; fill the same plots of this run")
 
 
@@ -116,17 +141,46 @@ def _json(path: Path) -> Read:
         content = json.loads(existing_file(path).read_text(encoding="utf-8"))
         if "axes" in content:
             content = {str(content.get("metadata", {}).get("name", "histogram")): content}
-        read = [(name, from_uhi(dense(fields))) for name, fields in content.items()]
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
-        why = " ".join(str(error).split())
-        raise SourceError(
-            f"{path}: is not JSON of histograms ({type(error).__name__}: {why}); write it by uhi or boost-histogram"
-        ) from error
-    usable = {name: own for name, own in read if own.ndim in (1, 2)}
-    names = common_names(list(usable), path.stem)
-    plots = {names[name]: _of_uhi(names[name], own) for name, own in usable.items()}
-    others = {name: _class_of(own) for name, own in read if name not in usable}
-    return Read(plots, others)
+        fields = dict(_each(content, ""))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SourceError(_no_histograms(path, _in_one_line(error))) from error
+    names = common_names(list(fields), path.stem)
+    plots, others, damaged = dict[str, Filled](), dict[str, str](), dict[str, str]()
+    for name, own in fields.items():
+        if not isinstance(own, dict):
+            others[names[name]] = type(own).__name__
+            continue
+        try:
+            histogram = from_uhi(dense(own))
+            if histogram.ndim in (1, 2):
+                plots[names[name]] = _of_uhi(names[name], histogram)
+            else:
+                others[names[name]] = _class_of(histogram)
+        except SourceError:
+            raise
+        except Exception as error:  # of boost-histogram, whatever is wrong
+            damaged[names[name]] = _in_one_line(error)
+    if damaged and not plots:
+        raise SourceError(_no_histograms(path, next(iter(damaged.values()))))
+    return Read(plots, others, damaged)
+
+
+def _no_histograms(path: Path, why: str) -> str:
+    return f"{path}: is not JSON of histograms ({why}); write it by uhi or boost-histogram"
+
+
+def _each(content: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+    """Yield what may be a histogram by name, folder by folder: an object of objects that is none itself is one."""
+    for name, own in content.items():
+        is_folder = isinstance(own, dict) and own and all(isinstance(part, dict) for part in own.values())
+        if is_folder and not {"axes", "storage"} & set(own):
+            yield from _each(own, f"{above}{name}/")
+        else:
+            yield above + name, own
+
+
+def _in_one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
 
 
 def _class_of(histogram: bh.Histogram) -> str:

@@ -50,7 +50,7 @@ class Run:
     """One run as read: `values` (n, column) of at most MOST_EVENTS events drawn at random, their `group`; `counts`
     (bins,) of all events in the book, NaN where a plot is missing, `events` how many those are; `problem`: why there
     is nothing to judge, `note`: what is not judged of it, or how it was read; `new_labels`: what is filled on each axis
-    of some plots that no good run has."""
+    of some plots that no good run has; `good`: people said that it is."""
 
     name: str
     values: Floats
@@ -61,6 +61,7 @@ class Run:
     problem: str = ""
     note: str = ""
     new_labels: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    good: bool = False
 
 
 def open_runs(data: str | Path, tree: str = "") -> list[RunFile]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,12 +14,13 @@ from lynkeus.sources.formats.root_files import in_words, open_root
 from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.runs.booked import Fitted, fitted
 from lynkeus.sources.runs.events import not_read
-from lynkeus.sources.runs.filled import Filled, Read, common_names, read_histograms
+from lynkeus.sources.runs.filled import Read, common_names, read_histograms
 from lynkeus.sources.runs.folder import JSON, MOST_EVENTS, Reader, Run, RunFile, RunReader, unreadable
 from lynkeus.sources.runs.profiles import Profile, usual_of
-from lynkeus.transforms.event_columns import NO_COLUMNS, EventColumns, in_most
+from lynkeus.transforms.event_columns import MOST, NO_COLUMNS, EventColumns, in_most
 
 MOST_LABELS = 200  # of an axis, of those that few good runs have
+FEWEST_TO_LACK = 4  # runs from which on one may lack a plot
 BOOKKEEPING = 20  # entries below which a tree is not the events of a run
 
 
@@ -47,7 +48,8 @@ def book_of(runs: Sequence[RunFile]) -> tuple[Book, list[RunFile], list[str]]:
 
     Raises SourceError where no run can be read, or there is no plot that most of them have.
     """
-    readable, plots, others, messages = [], list[list[Plot]](), dict[str, str](), list[str]()
+    readable, plots, messages = [], list[list[Plot]](), list[str]()
+    others, damaged = dict[str, str](), dict[str, str]()
     profiles = defaultdict[Plot, list[Profile]](list)
     for run in runs:
         try:
@@ -60,10 +62,11 @@ def book_of(runs: Sequence[RunFile]) -> tuple[Book, list[RunFile], list[str]]:
             if filled.profile is not None:
                 profiles[filled.plot].append(filled.profile)
         others |= read.others
+        damaged |= {name: f"{name} ({why}, in {run.where})" for name, why in read.damaged.items()}
         readable.append(run)
     if not readable:
         raise SourceError(f"none of the {len(runs)} runs can be read; the first: {messages[0]}")
-    shared = in_most([[_kind(plot) for plot in own] for own in plots])
+    shared = _shared([[_kind(plot) for plot in own] for own in plots])
     if not shared:
         raise SourceError(f"{readable[0].where}: no plot is in most of the runs with the same edges; give runs alike")
     names = {plot.name for plot in shared}
@@ -72,6 +75,9 @@ def book_of(runs: Sequence[RunFile]) -> tuple[Book, list[RunFile], list[str]]:
         messages.append(f"plots that are not in most good runs with the same edges are left out: {listed(rare)}")
     if others:
         messages.append(f"not read, as they are no histograms of one axis or two: {in_words(others)}")
+    lost = [why for name, why in damaged.items() if name not in names]
+    if lost:
+        messages.append(f"plots that cannot be read in any run, or in too many: {listed(lost)}")
     booked = [usual_of(plot, profiles[plot]) if plot.profile else _labelled(plot, plots) for plot in shared]
     return Book(tuple(booked)), readable, messages
 
@@ -94,7 +100,7 @@ class HistogramReader:
             read = _of_run(run)
         except SourceError as error:
             return unreadable(run, self, str(error))
-        rows = [fitted(plot, self._found(plot, read, run), f"the plot {plot.name!r}") for plot in self.book.plots]
+        rows = [self._fitted(plot, read, run) for plot in self.book.plots]
         problems = [row.problem for row in rows if row.problem]
         if len(problems) == len(rows):
             return unreadable(run, self, f"{run.where}: {problems[0]}")
@@ -105,12 +111,15 @@ class HistogramReader:
         new = {plot.name: row.new for plot, row in zip(self.book.plots, rows, strict=True) if any(row.new)}
         return Run(run.name, *nothing, counts, events, problem=problem, note=_note(rows, problems), new_labels=new)
 
-    def _found(self, plot: Plot, read: Read, run: RunFile) -> Filled | None:
+    def _fitted(self, plot: Plot, read: Read, run: RunFile) -> Fitted:
         """Return the histogram of a plot; models of before may know it by a name with the number of a run."""
-        if plot.name in read.plots:
-            return read.plots[plot.name]
-        stem = run.path.stem if run.path else run.name
-        return read.plots.get(common_names([plot.name], stem)[plot.name])
+        where = f"the plot {plot.name!r}"
+        for name in (plot.name, common_names([plot.name], run.path.stem if run.path else run.name)[plot.name]):
+            if name in read.plots:
+                return fitted(plot, read.plots[name], where)
+            if why := read.why_not(name):
+                return Fitted(np.full(plot.bins, np.nan), f"{where} {why}")
+        return fitted(plot, None, where)
 
 
 def reader_of(columns: EventColumns, book: Book, most: int = MOST_EVENTS) -> Reader:
@@ -135,6 +144,9 @@ def left_out(run: RunFile, columns: EventColumns, book: Book) -> list[str]:
     said = [f"plots that the good runs do not have are not judged: {listed(more)}"] if more else []
     if read.others:
         said.append(f"not read, as they are no histograms of one axis or two: {in_words(read.others)}")
+    lost = [f"{name} ({why})" for name, why in read.damaged.items() if name not in known]
+    if lost:
+        said.append(f"cannot be read, and is not judged: {listed(lost)}")
     return said
 
 
@@ -151,6 +163,13 @@ def _of_run(run: RunFile) -> Read:
     if run.path is None:
         raise SourceError(f"{run.name}: is a run of events, but the good runs are histograms; give files of histograms")
     return read_histograms(run.path)
+
+
+def _shared(kinds: Sequence[Sequence[Plot]]) -> list[Plot]:
+    """Return the plots that nearly all runs have: of a few runs one may lack a plot, or have another binning."""
+    runs, counted = len(kinds), Counter(kind for own in kinds for kind in own)
+    least = min(MOST * runs, runs - 1.0) if runs >= FEWEST_TO_LACK else MOST * runs
+    return [kind for kind, times in counted.items() if times >= least]
 
 
 def _kind(plot: Plot) -> Plot:

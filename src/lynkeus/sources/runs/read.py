@@ -55,7 +55,7 @@ class ReadRuns:
 
     `meta`: name of the `run`, number of `events`, `counts` (1, bins) of its plots, `start_ns` (0: not known), the
     `group` of each event, the `problem` of a run that cannot be judged, a `note` on what is not judged of it, and in
-    JSON the `new_labels` of its plots.
+    JSON the `new_labels` of its plots, and whether people called it `good`.
     """
 
     reader: Reader
@@ -85,6 +85,7 @@ class ReadRuns:
             "problem": np.array([run.problem]),
             "note": np.array([run.note]),
             "new_labels": np.array([json.dumps(run.new_labels)]),
+            "good": np.array([run.good]),
         }
         if self.kind == "histogram":
             return Batch(self.schema, run.counts[None], meta=meta)

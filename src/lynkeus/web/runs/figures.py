@@ -23,6 +23,8 @@ _LABELS, _TITLE = 390, 416
 _MAPS_TOP, _MAPS_BOTTOM, _MAPS = 36, 366, ((62, 334), (360, 632))  # of plots with two axes
 _MOST_PULL = 5.0  # sigma, the brightest colour of a map of pulls
 _LEVELS = 33
+ABSENT = "not in this run, or not judged"
+_ABSENT = f'<text class="title" x="{_RIGHT}" y="{_TOP + 22}">{ABSENT}</text>'
 _PIXELS = 96  # of a map along an axis with bins of unequal width
 _COUNTS = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)])
 _PULLS = np.array([(28, 90, 180), (150, 190, 235), (200, 200, 200), (245, 170, 150), (190, 20, 35)])
@@ -75,7 +77,7 @@ def _lines(record: PlotRecord) -> str:
             _frame(_LEFT, _TOP, _RIGHT, _BOTTOM),
             f'<path class="band" d="{_between(x, y["low"], y["high"])}"/>',
             f'<path class="expected" d="{_steps(x, y["expected"])}"/>',
-            f'<path class="counts" d="{_steps(x, y["counts"])}"/>',
+            f'<path class="counts" d="{_steps(x, y["counts"])}"/>' if math.isfinite(record.sigma) else _ABSENT,
             _up_labels(up),
             _pull_panel(x, record.pulls),
             _flow_marks(across),
@@ -115,7 +117,11 @@ def _maps(record: PlotRecord) -> str:
     outside, counts = counts.sum() - counts[inside].sum(), counts[inside]
     most = float(counts.max(initial=0.0)) or 1.0
     shown = (np.sqrt(np.clip(counts / most, 0.0, 1.0)), np.clip(pulls / _MOST_PULL, -1.0, 1.0) / 2 + 0.5)
-    titles = (f"counts, up to {short(most)}", "pulls, \N{MINUS SIGN}5σ to +5σ")
+    known = math.isfinite(record.sigma)
+    titles = (
+        f"counts, up to {short(most)}" if known else "not in this run, or not judged",
+        "pulls, \N{MINUS SIGN}5σ to +5σ",
+    )
     parts = []
     for (left, right), values, title, colours in zip(_MAPS, shown, titles, (_COUNTS, _PULLS), strict=True):
         across = Axis(first, log[0], left, right)
