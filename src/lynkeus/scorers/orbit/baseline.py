@@ -132,7 +132,8 @@ class OrbitBaseline:
         arrays: dict[str, Array] = {name: getattr(self, name) for name in ARRAYS}
         arrays |= {"own": self.own, "held_ns": self.held_ns, "last": self.last} | self.standing.to_arrays()
         times = {"end_ns": np.array([self.end_ns], np.int64), "block_ns": np.array([self.block_ns], np.int64)}
-        arrays |= {"pending": pending, "numbers": numbers} | times | self.course.to_arrays()
+        more: dict[str, Array] = {"pending": pending, "numbers": numbers}
+        arrays |= more | times | self.course.to_arrays()
         return arrays | self.habit.to_arrays() | self.unrest.to_arrays("unrest")
 
     @classmethod
