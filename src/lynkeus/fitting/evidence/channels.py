@@ -79,8 +79,9 @@ def evidence_of_silence(
     ]
     silent = np.isin(names, [*gone, *stuck]).astype(float)
     return _shown(fitted, scored, len(scored.batch) - 1, silent, place) | {
-        "evidence_label": "nothing new",
-        "text": f"{', and '.join(told)}; for so long that never happens in good data.",
+        "evidence_label": "gives nothing new",
+        "never": True,
+        "text": f"{', and '.join(told)}; for so long good data never do that.",
         "extrapolated": False,
         "intervals": {"rate": [], "low": [], "high": []},
     }
