@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -17,7 +17,15 @@ import numpy as np
 from lynkeus.commission.found import FalseAlarms
 from lynkeus.commission.jitter import measure_jitter
 from lynkeus.commission.judge import Judged
-from lynkeus.commission.passes import Placed, Planted, Stretches, Undisturbed, score_faults, score_undisturbed
+from lynkeus.commission.passes import (
+    Placed,
+    Planted,
+    Stretches,
+    Undisturbed,
+    recovery_s,
+    score_faults,
+    score_undisturbed,
+)
 from lynkeus.commission.plant.planter import Kind
 from lynkeus.commission.plant.rows import KINDS, Accompanied, plan_passes
 from lynkeus.commission.settings import PER_HOUR, Budget, CommissionSettings, Progress
@@ -30,6 +38,7 @@ from lynkeus.sources import Inject, Unlabelled
 from lynkeus.transforms.faults import Fault
 
 Faults = Planted | Stretches
+AT_ONCE_S = 5.0  # within which a step brings an alarm about
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,7 @@ class Stream:
     settings: CommissionSettings
     passes: Sequence[Callable[[Fitted], Faults]]
     samples: int
+    steps: Callable[[Fitted], Planted] | None = None
 
     @classmethod
     def planted(cls, fitted: Fitted, source: Source, settings: CommissionSettings) -> Self:
@@ -57,8 +67,11 @@ class Stream:
             inject = Inject(ground, faults, known.jitter, known.centre, settings.seed)
             return Planted(inject, channels_of(model).names, len(channels))
 
-        passes = [partial(one_pass, faults) for faults in plan_passes(settings, known, channels)]
-        return cls(source, KINDS, settings, passes, known.rows)
+        plan = plan_passes(settings, known, channels)
+        steps = max((_steps_of(faults, known.rows) for faults in plan), key=len, default=())
+        moving = partial(one_pass, steps) if steps else None
+        passes = [partial(one_pass, faults) for faults in plan]
+        return cls(source, KINDS, settings, passes, known.rows, moving)
 
     @property
     def budget(self) -> Budget:
@@ -92,6 +105,7 @@ def judge_stream(name: str, fitted: Fitted, stream: Stream, tell: Progress) -> J
     settings, budget = stream.settings, stream.budget
     tell("the data as they are", 0.0)
     quiet = score_undisturbed(fitted, stream.source, budget.value)
+    quiet_s = {} if stream.steps is None else _quiet_again(fitted, stream.steps(fitted), budget)
     outcomes: dict[tuple[Case, str], list[Placed]] = defaultdict(list)
     for number, make in enumerate(stream.passes, start=1):
         tell(f"pass {number} of {len(stream.passes)}", number / (len(stream.passes) + 1))
@@ -101,9 +115,9 @@ def judge_stream(name: str, fitted: Fitted, stream: Stream, tell: Progress) -> J
         (case, output): [outcome for outcome, *span in found if not _coincides(span, quiet.alarms[output])]
         for (case, output), found in outcomes.items()
     }
-    judged = Judged(
-        [], [], [_false_alarms(name, output, fitted, quiet, (outcomes, used), budget) for output in quiet.alarms]
-    )
+    counted = [_false_alarms(name, output, fitted, quiet, (outcomes, used), budget) for output in quiet.alarms]
+    counted = [replace(one, quiet_s=quiet_s.get(one.output, one.quiet_s)) for one in counted]
+    judged = Judged([], [], counted)
     lengths = [end_ns - start_ns for found in outcomes.values() for _, start_ns, end_ns in found]
     share = float(-np.expm1(-budget.value * np.median(lengths or [0]) / NS_PER_HOUR))
     places = {case: place for place, case in enumerate(_order(stream, settings, used))}
@@ -120,6 +134,21 @@ def judge_stream(name: str, fitted: Fitted, stream: Stream, tell: Progress) -> J
         if meant:
             judged.chance.append(by_chance(row, share, float(np.mean([outcome.luck for outcome in own]))))
     return JudgedStream(judged, quiet.start_ns, quiet.end_ns)
+
+
+def _steps_of(faults: Sequence[Fault], rows: int) -> tuple[Fault, ...]:
+    """Return the moves of all channels that come before faults of one of them, each of which stays until the next."""
+    beside = [fault.companion for fault in faults if isinstance(fault, Accompanied) and not fault.is_second]
+    steps = [step for step in beside if step is not None]
+    ends = [*(step.start for step in steps), rows][1:]
+    return tuple(replace(step, length=end - step.start) for step, end in zip(steps, ends, strict=False))
+
+
+def _quiet_again(fitted: Fitted, moves: Planted, budget: Budget) -> dict[str, float]:
+    """Return for each output the seconds until it is quiet after all channels moved, where nothing else is planted."""
+    found = score_undisturbed(fitted, Unlabelled(moves), budget.value)
+    begun = np.array([one.start_ns for one in moves.begun.values()], float)
+    return {output: recovery_s(alarms, begun, AT_ONCE_S) for output, alarms in found.alarms.items()}
 
 
 def _order(stream: Stream, settings: CommissionSettings, used: Mapping[tuple[Case, str], object]) -> list[Case]:
