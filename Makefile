@@ -51,5 +51,5 @@ clean: ## remove .venv and everything that was built
 	@touch $@
 
 .venv/.all: .venv/.base
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[learn,export,vision,hep,jets,search,matter,noble,accel,live,cluster,operations,text,postgres,docs,tutorials,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[learn,export,vision,hep,jets,search,matter,noble,accel,live,tango,cluster,operations,text,postgres,docs,tutorials,dev]'
 	@touch $@

@@ -56,11 +56,11 @@ def published_alarm(port: int) -> None:
 
 def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/live.db"
-    with pva_server() as server:
+    with pva_server(rate_hz=100.0) as server:
         names = [f"T:{k}" for k in range(server.channels)] + ["T:VECTOR", "T:SET", "T:NONE"]
         (tmp_path / "list.toml").write_text(f'server = "127.0.0.1:{server.port}"\nconnect_s = 2\npvs = {names}\n')
         stream = f"epics+pva://{tmp_path}/list.toml"
-        fit = [*LYNKEUS, "fit", stream, "--for", "9s", "-s", "mahalanobis", "--window", "4", "-o", "model"]
+        fit = [*LYNKEUS, "fit", stream, "--for", "4.6s", "-s", "mahalanobis", "--window", "4", "-o", "model"]
         fitted = subprocess.run(fit, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert fitted.returncode == 0, fitted.stderr
         assert "T:NONE: not connected" in fitted.stderr
@@ -80,10 +80,10 @@ def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
         until(lost)
         assert lost()[0].is_open
         begun = time.time()
-        server.start(offset_after_s=4.0)
+        server.start(offset_after_s=2.5)
         until(lambda: not lost()[0].is_open)
         assert len(lost()) == 1
-        offset_ns = (begun + 3.0) * 1e9
+        offset_ns = (begun + 1.5) * 1e9
         until(
             lambda: [
                 one

@@ -5,6 +5,7 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 
 from lynkeus.core import Alarm
@@ -32,6 +33,34 @@ def fill(store: Store) -> int:
     note_condition(store, "orbit", LOST)
     note_state(store, Supervised("llrf <b>", "gave up", "no <server>", 3, 0, time.time_ns()))
     return now
+
+
+def differences(ours: object, theirs: object, where: str = "") -> list[str]:
+    """What is in the first and not, or otherwise, in the second."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return [one for key in ours for one in differences(ours[key], theirs.get(key), f"{where}.{key}")]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        pairs = enumerate(zip(ours, theirs, strict=True))
+        return [one for k, (own, other) in pairs for one in differences(own, other, f"{where}[{k}]")]
+    return [] if ours == theirs else [f"{where}: {ours!r} became {theirs!r}"]
+
+
+def test_the_dashboard_is_one_that_grafana_reads_and_writes_alike() -> None:
+    pytest.importorskip("grafana_foundation_sdk")
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.cog.plugins import register_default_plugins
+    from grafana_foundation_sdk.models import dashboard, prometheus
+
+    register_default_plugins()
+    ours = json.loads(GRAFANA.read_text("utf-8"))
+    read = dashboard.Dashboard.from_json(ours)
+    assert differences(ours, json.loads(JSONEncoder().encode(read))) == []
+    queries = [target for panel in read.panels for target in panel.targets]
+    assert len(queries) > 10
+    assert all(isinstance(query, prometheus.Dataquery) and query.expr for query in queries)
+    ours["panels"][0]["fieldConfig"]["defaults"]["colour"] = "red"  # no field of theirs
+    again = json.loads(JSONEncoder().encode(dashboard.Dashboard.from_json(ours)))
+    assert differences(ours, again) == [".panels[0].fieldConfig.defaults.colour: 'red' became None"]
 
 
 def events(client: TestClient, had: str = "") -> tuple[list[dict[str, object]], str]:

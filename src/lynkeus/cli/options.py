@@ -230,9 +230,14 @@ def takes(options: type) -> Callable[[Callable[[Any], None]], Callable[..., None
 
 def open_as_fitted(fitted: Fitted, data: str, layout: str | None) -> Source:
     """Open data the way the model was fitted, unless the user says otherwise."""
+    from lynkeus.fitting.views.as_read import rule_of
     from lynkeus.sources import open_source
+    from lynkeus.sources.wrappers.wrapper import innermost
 
-    return open_source(data, layout_of(fitted, data, layout), expected=fitted.view.schema)
+    source = open_source(data, layout_of(fitted, data, layout), expected=fitted.view.schema)
+    if getattr(source, "is_live", False) and fitted.view.kind == "images":
+        innermost(source).rule = rule_of(fitted)  # type: ignore[attr-defined]
+    return source
 
 
 def layout_of(fitted: Fitted, data: str, layout: str | None, labels: str = "") -> Layout | str | None:

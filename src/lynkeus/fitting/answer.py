@@ -14,6 +14,7 @@ ODD_YIELD = 0.01  # p-value from which a yield is said beside what the scorer fo
 LOUD = 0.5  # of the sigmas of the oddest plot that others must reach to be named with it
 MOST_NAMED = 3
 GONE = 0.01  # of what is expected
+PARTLY = 0.5  # of it, above which the place that the scorer names matters more
 
 
 class Answer(NamedTuple):
@@ -54,7 +55,9 @@ def with_yields(said: Answer, view: RunPlots, reference: dict[str, Array], batch
     loud = np.nan_to_num(np.abs(sigmas))
     order = [int(k) for k in np.lexsort((-expected, -loud)) if loud[k] >= LOUD * loud.max()]
     found = tuple(_yield(view.book.plots[k], sums[k], expected[k], loud[k]) for k in order)
-    if by_yield > by_scorer:
+    # Of a plot that is filled still, which bins are empty says more than that it is too empty.
+    partly = sums[order[0]] > PARTLY * expected[order[0]] and said.chief.population == found[0].population
+    if by_yield > by_scorer or (partly and by_scorer < ODD_YIELD):
         return Answer(said.score, p_value, (*said.found, *found), f"{said.reason}; {found[0].says}", rarest)
     others = [change.population for change in found[1 : MOST_NAMED + 1]]
     more = f" and {len(found) - 1 - MOST_NAMED} more" if len(found) > MOST_NAMED + 1 else ""

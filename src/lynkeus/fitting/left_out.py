@@ -64,8 +64,8 @@ def like_left_out(
         return said
     like, runs = int((cosines > ALIKE).sum()), len(reference["events"]) + len(theirs)
     more = (
-        f"{said.reason}; like {names[best]!r}, a run of the reference that was left out: if such runs are good, call "
-        "it good, or give more of them, and fit again"
+        f"{said.reason}; like {names[best]!r}, a run of the reference that was left out: take that one away if it is "
+        "bad, call it good if it is, and fit again"
     )
     p_value = max(said.p_value, (like + 1.0) / (runs + 1.0))
     return said._replace(reason=more, p_value=p_value, beside=said.p_value)

@@ -163,8 +163,8 @@ def mean_sample(batch: Batch) -> Floats:
     axes = tuple(range(2, batch.values.ndim))
     total = batch.values.mean(axis=axes, dtype=np.float64)
     if np.isnan(total).any():
-        count = np.maximum(np.isfinite(batch.values).sum(axis=axes), 1)
-        total = np.nansum(batch.values, axis=axes, dtype=np.float64) / count
+        count = np.isfinite(batch.values).sum(axis=axes)
+        total = np.nansum(batch.values, axis=axes, dtype=np.float64) / np.where(count, count, np.nan)
     return total.astype(np.float32)
 
 

@@ -13,6 +13,7 @@ from lynkeus.core import Source
 from lynkeus.monitor.database import insert_new
 from lynkeus.monitor.rows import plain
 from lynkeus.monitor.service.tables import source_condition
+from lynkeus.monitor.tables import progress
 from lynkeus.sources.wrappers.wrapper import innermost
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ EVERY_S = 1.0
 class Noting:
     """Writes the condition of a live source into a store, at most once a second; nothing for other sources."""
 
-    def __init__(self, store: Store, name: str, source: Source) -> None:
-        self.store, self.name = store, name
+    def __init__(self, store: Store, name: str, source: Source, token: str = "") -> None:
+        self.store, self.name, self.token = store, name, token
         self.ask = getattr(innermost(source), "condition", None)
         self._next_s = 0.0
 
@@ -34,15 +35,19 @@ class Noting:
         if self.ask is None or time.monotonic() < self._next_s or getattr(self.store, "hidden", False):
             return
         self._next_s = time.monotonic() + EVERY_S
-        note_condition(self.store, self.name, self.ask())
+        note_condition(self.store, self.name, self.ask(), self.token)
 
 
-def note_condition(store: Store, name: str, condition: Mapping[str, Any]) -> None:
-    """Keep how a source is now, in place of how it was."""
+def note_condition(store: Store, name: str, condition: Mapping[str, Any], token: str = "") -> None:
+    """Keep how a source is now, in place of how it was; the holder of the monitor, by its `token`, is alive then, also
+    where nothing comes that it could commit."""
     row = {"at_ns": time.time_ns(), "condition": json.dumps(plain(condition), allow_nan=False)}
     with store.writing() as connection:
         connection.execute(insert_new(connection, source_condition), {"monitor": name} | row)
         connection.execute(source_condition.update().where(source_condition.c.monitor == name), row)
+        if token:
+            held = (progress.c.monitor == name) & (progress.c.token == token)
+            connection.execute(progress.update().where(held), {"heartbeat_ns": row["at_ns"]})
 
 
 def conditions(store: Store) -> dict[str, dict[str, Any]]:

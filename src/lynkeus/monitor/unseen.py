@@ -20,7 +20,7 @@ class NewRows(Wrapper):
     def __init__(self, source: Source, after_ns: int | None = None) -> None:
         super().__init__(source)
         self.after_ns = after_ns
-        rate_hz = source.schema.sample_rate_hz if source.schema.kind == "table" else None
+        rate_hz = source.schema.sample_rate_hz if source.schema.kind in ("table", "image") else None
         self.period_ns = 1e9 / rate_hz if rate_hz else np.inf
         self.gaps: list[tuple[int, int]] = []  # time of the row after a gap, samples missed in it
 

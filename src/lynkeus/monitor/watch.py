@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ from lynkeus.sources import Replay
 from lynkeus.sources.wrappers.wrapper import innermost
 
 COMMIT_WINDOWS = 60
+COMMITTED = "committed_ns"  # entry of the stored state: this machine's time when it was stored
 FINGERPRINT = "model"  # entry of the stored state that says which model it belongs to
 
 
@@ -97,7 +99,9 @@ def watch(
     owner = Owner.here()
     # Checked first: a budget or data that cannot be watched must leave no monitor behind on the pages.
     progress = store.claim(_describe(fitted, settings), owner)
-    finished, noting = False, Noting(store, settings.name, prepared)
+    finished, noting = False, Noting(store, settings.name, prepared, owner.token)
+    if hasattr(inner := innermost(prepared), "turning"):
+        inner.turning = noting  # what nobody can reach yet gives no window, and is to be seen all the same
     try:
         with one_line(store.address, StoreError, "where to go on from is damaged: give another --name or --store"):
             run = _go_on(fitted, rows, progress)
@@ -235,6 +239,7 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
 def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watched:
     """Bring the scorer, the rows and the open alarms to where they were."""
     arrays = load_arrays(progress.state) if progress and progress.state else {}
+    at_ns = int(arrays.pop(COMMITTED, np.zeros(1, np.int64))[0])
     same_model = arrays.pop(FINGERPRINT, b"") == np.frombuffer(_fingerprint(fitted), np.uint8)
     follower, flat = Follower.take(arrays), flatlines_of(fitted, arrays if np.all(same_model) else {})
     start(fitted.scorer, arrays if np.all(same_model) else {})
@@ -242,7 +247,7 @@ def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watch
         return Watched(flat=flat)
     rows.after_ns = progress.position
     if hasattr(inner := innermost(rows), "begin_after"):
-        inner.begin_after(progress.position)
+        inner.begin_after(progress.position, at_ns)
     stored = progress.open_alarms or {}
     opened = {name: OpenAlarm(Alarm(**fields["alarm"]), fields["last_high_ns"]) for name, fields in stored.items()}
     follower = follower if np.all(same_model) else Follower()
@@ -254,6 +259,7 @@ def progress_of(fitted: Fitted, run: Watched, whole: bool = False) -> ResumePoin
     arrays = {name: np.ascontiguousarray(array) for name, array in state_of(fitted.scorer).items()}
     more = run.follower.state(whole) | (run.flat.state() if run.flat else {})
     arrays |= {name: np.ascontiguousarray(array) for name, array in more.items()}
+    arrays[COMMITTED] = np.array([time.time_ns()])
     state = save_arrays(arrays | {FINGERPRINT: np.frombuffer(_fingerprint(fitted), np.uint8)})
     return ResumePoint(run.position, run.end_ns, state, {output: asdict(opened) for output, opened in run.open.items()})
 

@@ -23,6 +23,7 @@ from markupsafe import Markup
 from lynkeus.core.errors import StoreError
 from lynkeus.monitor.conditions import conditions, in_words
 from lynkeus.monitor.service.records import supervised
+from lynkeus.monitor.standing import maintenance_of
 from lynkeus.web.front import MOST_OPEN, SILENT_S, state_of
 from lynkeus.web.site import Site, SiteDep, templates
 
@@ -81,6 +82,7 @@ class Wall:
                 "source": condition, "source_words": in_words(condition) if condition else "",
                 "service": service if service and service.state not in ("running", "finished") else None,
                 "budget": -math.log(pulse.monitor.budget_per_hour),
+                "masks": maintenance_of(store, name, last_ns) if pulse.monitor.masks else [],
             })  # fmt: skip
         order = {"silent": 0, "alive": 1, "finished": 2}
         tiles.sort(key=lambda tile: (not tile["open"], order[tile["state"]], tile["pulse"].monitor.name))

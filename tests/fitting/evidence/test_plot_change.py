@@ -90,3 +90,20 @@ def test_good_runs_have_no_change():
 def test_an_empty_plot_has_no_change():
     nothing = np.zeros(AREA.bins)
     assert change_of(AREA, nothing, nothing, nothing).kind == "none"
+
+
+def test_a_dead_part_is_named_bin_by_bin() -> None:
+    """It is no population that is gone: its place is that of the empty bins."""
+    rng = np.random.default_rng(2)
+    line = blobs(np.random.default_rng(0), 400_000).reshape(32, 32).sum(axis=1) / 400_000 * EVENTS
+    one = Plot("x", ("x",), BOTH.edges[:1])
+    counts = rng.poisson(line).astype(float)
+    counts[11:14] = 0
+    found = change_of(one, counts, line * counts.sum() / line.sum(), line)
+    assert (found.kind, found.region["x"]) == ("gone", (pytest.approx(10 / 3), pytest.approx(13 / 3)))
+    usual = np.full((32, 32), 20.0)
+    flat = rng.poisson(usual).astype(float)
+    flat[5:8, 20:22] = 0
+    found = change_of(BOTH, flat.ravel(), usual.ravel(), usual.ravel())
+    assert found.kind == "gone"
+    assert found.region == {"a": pytest.approx((4 / 3, 7 / 3)), "b": pytest.approx((19 / 3, 7.0))}

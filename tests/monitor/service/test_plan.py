@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from lynkeus.cli.run import run
 from lynkeus.core import SettingsError
+from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.service.plan import MonitorPlan, SitePlan
 from lynkeus.monitor.site import SiteSettings
 
@@ -71,3 +73,28 @@ def test_what_makes_no_sense_is_one_line_that_names_it(folder: Path, text: str, 
         read(folder, text)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_check_says_of_each_monitor_what_it_lacks(
+    orbits: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files, lists, addresses and budgets are looked at; a server that is not there may come."""
+    listed = tmp_path / "list.toml"
+    names = Fitted.load(orbits.model).view.schema.names
+    listed.write_text(f'server = "127.0.0.1:9"\npvs = {list(names)}\n')
+    site, head = tmp_path / "site.toml", f'store = "sqlite:///{tmp_path}/w.db"\n'
+    monitors = {
+        "file": ('"nothing*.h5"', ""), "list": ('"epics+pva://none.toml"', ""), "good": ('"epics+pva://list.toml"', ""),
+        "sink": ('"epics+pva://list.toml"', 'sinks = ["ftp://x"]'),
+        "rare": ('"epics+pva://list.toml"', 'budget = "1/year"'),
+    }  # fmt: skip
+    tables = [f'[[monitors]]\nname = "{name}"\nsource = {source}\nmodel = "{orbits.model}"\n{more}\n'
+              for name, (source, more) in monitors.items()]  # fmt: skip
+    site.write_text(head + "".join(tables))
+    with pytest.raises(SettingsError, match="4 of 5 cannot watch as it is: file, list, sink, rare"):
+        run(site, check=True)
+    said = capsys.readouterr().out
+    for what in ("file: nothing*.h5", "no file matches this pattern", "list: none.toml: the list of channels cannot",
+                 "good: epics+pva://", "sink: --publish ftp://x", "rare: a budget of"):  # fmt: skip
+        assert what in said.replace(str(tmp_path) + "/", "")
+    assert not (tmp_path / "w.db").exists()

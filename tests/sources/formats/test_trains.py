@@ -99,3 +99,20 @@ def test_the_layout_opens_runs_and_what_is_none_is_one_line(run: Path, tmp_path:
     (tmp_path / "other.h5").write_bytes(b"\x89HDF\r\n\x1a\nnothing")
     with pytest.raises(SourceError, match=r"other\.h5"):
         open_source(tmp_path, "extra_data")
+
+
+def test_control_data_without_an_index_are_read_and_what_a_layout_does_not_name_is_said(tmp_path: Path) -> None:
+    path, keys = tmp_path / "run.h5", ("beamPosition/ixPos", "pulseEnergy/photonFlux")
+    with h5py.File(path, "w") as file:
+        file["INDEX/trainId"] = np.arange(1000, 1040, dtype="u8")
+        file["INDEX/timestamp"] = (1_700_000_000 + np.arange(40) / 10) * 1e9
+        for number, key in enumerate(keys):
+            file[f"CONTROL/TST/XGM/DOOCS/{key}/value"] = np.arange(40.0) + 100 * number
+    _, columns = columns_of(RunOfTrains(path))
+    np.testing.assert_array_equal(columns["TST/XGM/DOOCS/pulseEnergy.photonFlux"], np.arange(40.0) + 100)
+    layout = tmp_path / "layout.toml"
+    layout.write_text(f'[[blocks]]\ndataset = "CONTROL/TST/XGM/DOOCS/{keys[0]}/value"\n')
+    source = open_source(path, layout)
+    assert source.schema.shape == (1,)
+    said = "\n".join(source.messages)
+    assert "not named by the layout, so not read: TST/XGM/DOOCS/pulseEnergy/photonFlux" in said

@@ -1,5 +1,6 @@
 """Real servers for tests, in processes of their own that a test may kill."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,3 +57,26 @@ class CaServer(Server):
 
     def start(self) -> None:
         self.begin("ca_server.py", self.port, self.channels, self.rate_hz, errors=subprocess.DEVNULL)
+
+
+class TangoServer(Server):
+    """A Tango device server without a database; `start` again after `kill` takes the same port."""
+
+    def __init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.number = int(free.getsockname()[1])
+        self.device = f"tango://127.0.0.1:{self.number}/test/nodb/magnet"
+
+    def start(self) -> None:
+        self.begin("tango_server.py", self.number, errors=subprocess.DEVNULL)  # reads that it is ready
+
+
+class CameraServer(Server):
+    """A camera by PVAccess; `start` again after `kill` takes the same port."""
+
+    def __init__(self, rate_hz: float = 20.0, kind: str = "uint8") -> None:
+        self.rate_hz, self.kind = rate_hz, kind
+
+    def start(self, fault_after_s: float = 1e9) -> None:
+        self.begin("camera_server.py", self.port, self.rate_hz, fault_after_s, self.kind)

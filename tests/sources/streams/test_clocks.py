@@ -65,6 +65,25 @@ def test_a_stall_an_outage_and_a_burst_are_no_jumps(told: list[str]) -> None:
     assert not told
 
 
+@pytest.mark.parametrize(
+    ("jump_s", "passed_s", "moved_s"),
+    [(0, 40, 0), (5, 40, 0), (3600, 40, -3600), (-3600, 40, 3600), (0, 7200, 0), (-30, 40, 0), (0, -3600, 0)],
+)
+def test_a_clock_that_jumped_while_nobody_watched_goes_on_where_it_was(
+    told: list[str], jump_s: int, passed_s: int, moved_s: int
+) -> None:
+    clocks = Clocks(("A", "B"), told.append)
+    now, wall = time.monotonic_ns(), time.time_ns()
+    # 40 s have passed for the device, two hours where so much has for us; our own clock may have been set back.
+    was_ns = wall - max(passed_s, 40) * NS
+    clocks.go_on_from(was_ns, wall - passed_s * NS)
+    for step, channel in enumerate((0, 1, 0, 1)):
+        at = clocks.time_of(updated(wall + (jump_s + step) * NS, now + step * NS, channel), NS)
+        assert abs(at - (wall + (jump_s + moved_s + step) * NS)) < NS
+    assert len(told) == bool(moved_s)
+    assert not told or f"{moved_s:+.3g} s, so that they go on" in told[0]
+
+
 def test_one_clock_that_is_behind_is_moved_to_the_others(told: list[str]) -> None:
     clocks = Clocks(("A", "B", "C"), told.append)
     wall = time.time_ns() - time.monotonic_ns()

@@ -11,6 +11,7 @@ import numpy as np
 
 from lynkeus.core import Alarm, Calibration, Floats, Schema
 from lynkeus.core.stated import Stated
+from lynkeus.fitting.evidence.frames import pictures_of
 from lynkeus.fitting.explanation import per_channel
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.reference import mean_sample
@@ -53,18 +54,26 @@ def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm, place: str 
     """Return what the alarm page shows of the window that opened an alarm: plain JSON types and NumPy arrays; `place`:
     how places are read from the names of channels."""
     k = fitted.scorer.outputs.index(alarm.output)
-    speaks = per_channel(fitted.explain(scored.batch, alarm.output))[row]
+    explained = fitted.explain(scored.batch, alarm.output)
+    speaks = per_channel(explained)[row]
+    image = scored.batch.schema.kind == "image"
+    frame = pictures_of(scored.batch.values[row], explained[row]) if image else {}
     calibration = fitted.calibrations[alarm.output]
     found = scored.found[k][row]
     says = found[0].says if found else ""
     shown = _shown(fitted, scored, row, speaks, place)
-    where = (found[0].where if found else "") or shown["top"][0]["channel"]
-    return shown | {
-        "evidence_label": _label(fitted.scorer, alarm.output),
-        "text": f"{says or f'{where} speaks most for it'}.",
-        "extrapolated": calibration.extrapolates(alarm.alarms_per_hour),
-        "intervals": _intervals(calibration, alarm.peak_score),
-    }
+    own = found[0].where if found else ""
+    where = own or ("no single pixel" if image else shown["top"][0]["channel"])
+    return (
+        shown
+        | frame
+        | {
+            "evidence_label": _label(fitted.scorer, alarm.output),
+            "text": f"{says or f'{where} speaks most for it'}.",
+            "extrapolated": calibration.extrapolates(alarm.alarms_per_hour),
+            "intervals": _intervals(calibration, alarm.peak_score),
+        }
+    )
 
 
 def evidence_of_silence(

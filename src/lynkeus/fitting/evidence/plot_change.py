@@ -22,6 +22,7 @@ SMOOTH = 1.0  # bins, before hills are looked for
 SMALLEST = 0.01  # share of a plot that counts as a population
 MOST_HILLS = 12
 GROUND = 1e-3  # events expected in every bin, and of those of the mean bin
+DEAD, LEAST_IN_DEAD = 0.1, 3.0  # of the expected events, of which there are so many in a bin, or it is no dead one
 FOOT = 0.2  # of the top of a hill: where it ends
 OUTLINE = 0.1  # of the top of a hill: where it is outlined
 
@@ -58,7 +59,8 @@ def change_of(plot: Plot, counts: Floats, expected: Floats, variance: Floats) ->
         expected *= counts.sum() / expected.sum()
     seen = PlotCounts(counts, expected, expected / np.maximum(variance, expected), counts.sum() == expected.sum())
     populations = _populations(expected)
-    best = max([*_shifts(plot, seen, populations), *_gone(seen, populations), *_new(seen)], key=lambda one: one.worth)
+    found = [*_shifts(plot, seen, populations), *_gone(seen, populations), *_dead(seen), *_new(seen)]
+    best = max(found, key=lambda one: one.worth)
     return Finding("none", plot.name) if best.worth < LEAST_GAIN else _in_words(plot, best)
 
 
@@ -152,6 +154,19 @@ def _gone(seen: PlotCounts, populations: list[Floats]) -> Iterator[ChangeHypothe
         yield ChangeHypothesis(
             "gone", gain, min(share, 1.0), population > OUTLINE * population.max(), trials=len(populations)
         )
+
+
+def _dead(seen: PlotCounts) -> Iterator[ChangeHypothesis]:
+    """Neighbouring bins that are empty, or nearly, though events are expected there: a dead part of a detector, which
+    is no population. As many places are tried as there are pairs of bins, from the first one to the last."""
+    empty = (seen.counts < DEAD * seen.expected) & (seen.expected > LEAST_IN_DEAD)
+    parts, many = ndimage.label(empty, np.ones((3,) * empty.ndim))
+    if not many:
+        return
+    lost = ndimage.sum_labels(seen.expected, parts, np.arange(1, many + 1))
+    place = parts == 1 + int(np.argmax(lost))
+    gain, share = seen.best_of(-np.where(place, seen.expected, 0.0), (0.0, 0.5, 0.9, 1.0))
+    yield ChangeHypothesis("gone", gain, min(share, 1.0), place, trials=float(empty.size) ** 2)
 
 
 def _new(seen: PlotCounts) -> Iterator[ChangeHypothesis]:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
 
 from lynkeus.core import Alarm, OpenAlarm
 from lynkeus.fitting.fitted import Fitted
@@ -19,7 +21,7 @@ from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredP
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.tables import progress
 from lynkeus.monitor.traces import Follower
-from lynkeus.monitor.watch import Watched, progress_of
+from lynkeus.monitor.watch import COMMITTED, Watched, progress_of
 
 KEPT = 20_000  # commits
 AGREE = 0.98  # of the windows
@@ -63,10 +65,16 @@ class Shadow(Store):
         if not self.hidden:
             return super().claim(monitor, owner)
         self._monitor, self._owner = monitor, owner
-        where = sa.select(progress.c.position, progress.c.last_end_ns).where(progress.c.monitor == monitor.name)
+        kept = (progress.c.position, progress.c.last_end_ns, progress.c.state)
+        where = sa.select(*kept).where(progress.c.monitor == monitor.name)
         with self.reading() as connection:
             row = connection.execute(where).one_or_none()
-        return None if row is None or row.position is None else ResumePoint(row.position, row.last_end_ns)
+        if row is None or row.position is None:
+            return None
+        # Of the state only when it was stored: by it clocks that jumped are found, and both move their times alike.
+        state = load_arrays(row.state) if row.state else {}
+        when = {name: array for name, array in state.items() if name == COMMITTED}
+        return ResumePoint(row.position, row.last_end_ns, save_arrays(when) if when else b"")
 
     def commit(self, name: str, owner: Owner, commit: Commit) -> None:
         """Keep what some windows brought about."""

@@ -1,21 +1,13 @@
-"""Live sources by address: EPICS PVAccess and Channel Access, NATS and JetStream."""
+"""Live sources by address: EPICS Channel Access, NATS and JetStream, Kafka."""
 
 from __future__ import annotations
 
 from lynkeus.core.batch import Schema
 from lynkeus.sources.streams.channel_access import CaClient
+from lynkeus.sources.streams.kafka import KafkaClient
 from lynkeus.sources.streams.nats.client import NatsClient
-from lynkeus.sources.streams.pva import PvaClient
 from lynkeus.sources.streams.settings import StreamSettings
 from lynkeus.sources.streams.source import StreamSource
-
-
-class PvaSource(StreamSource):
-    """Live EPICS process variables by PVAccess: epics+pva://LIST.toml or epics+pva://NAME,NAME?server=HOST:PORT."""
-
-    def __init__(self, url: str, expected: Schema | None = None) -> None:
-        settings = StreamSettings.of_url(url)
-        super().__init__(settings, PvaClient(settings), expected)
 
 
 class CaSource(StreamSource):
@@ -32,3 +24,11 @@ class NatsSource(StreamSource):
     def __init__(self, url: str, expected: Schema | None = None) -> None:
         settings = StreamSettings.of_url(url)
         super().__init__(settings, NatsClient(settings), expected)
+
+
+class KafkaSource(StreamSource):
+    """Messages of Kafka: kafka://HOST:PORT/TOPIC, or kafka://LIST.toml; ?start=all reads whole topics."""
+
+    def __init__(self, url: str, expected: Schema | None = None) -> None:
+        settings = StreamSettings.of_url(url)
+        super().__init__(settings, KafkaClient(settings), expected)

@@ -14,6 +14,7 @@ NS = 1_000_000_000
 FIRST_NS = 631_152_000 * NS  # 1990, before which EPICS knows no time
 FUTURE_S = 86_400.0  # a stamp further ahead of this machine's clock is no time
 TOGETHER_S = 5.0  # jumps within this are of one clock
+MOVED_S = 10.0  # by more a clock may not have moved while nobody watched
 JUMP_S = 2.0  # a clock that moves by more, less what has passed, has jumped
 
 
@@ -36,8 +37,15 @@ class Clocks:
             0,
             0,
         )  # when and by how much a clock jumped last, and how many with it
+        self.resumed: tuple[int, int] | None = None  # see `go_on_from`
+        self._resumed_by: int | None = None
         self.believed = False  # times of a recording are what they are, however fast it is played back
         self._wall_ns = time.time_ns() - time.monotonic_ns()
+
+    def go_on_from(self, time_ns: int, at_ns: int) -> None:
+        """Say that a watch was at `time_ns` of the devices when this machine's clock was at `at_ns`: a clock that is
+        before that now, or much further than has passed since, jumped while nobody watched."""
+        self.resumed = (time_ns, at_ns)
 
     def now_ns(self, arrived_ns: int) -> int:
         """Return the receiver's time, of its steady clock."""
@@ -54,6 +62,8 @@ class Clocks:
             at = f"{datetime.fromtimestamp(min(stamp // NS, 2**33), UTC):%Y-%m-%d}"
             self._once(self.far, k, f"has a time stamp of {at}, which is no time; the receiver's clock is used")
             return received
+        if not self.last_ns[k] and self.resumed is not None and not self.believed:
+            self._resume(k, stamp, received)
         if self.last_ns[k] and not self.believed:
             step, passed = stamp - self.last_ns[k], update.arrived_ns - self.arrived_ns[k]
             # A burst after a stall arrives at once but is stamped evenly: no jump.
@@ -62,6 +72,21 @@ class Clocks:
                 self._jump(k, step - passed, update.arrived_ns)
         self.last_ns[k], self.arrived_ns[k] = stamp, update.arrived_ns
         return stamp + self.shift_ns[k]
+
+    def _resume(self, k: int, stamp_ns: int, received_ns: int) -> None:
+        """Move the times of a clock that jumped while nobody watched, so that they go on."""
+        assert self.resumed is not None
+        was_ns, at_ns = self.resumed
+        ahead, passed = stamp_ns + self.shift_ns[k] - was_ns, received_ns - at_ns
+        # Where it is our own clock that was set back, nothing is known of theirs.
+        if ahead > 0 and (passed < 0 or ahead <= passed + MOVED_S * NS):
+            return
+        by_ns = ahead - max(passed, 0)
+        if self._resumed_by is None or abs(by_ns - self._resumed_by) > JUMP_S * NS:
+            moved = f"its times are moved by {-by_ns / NS:+.3g} s, so that they go on"
+            self.tell(f"the clock of {self.names[k]} jumped by {by_ns / NS:+.3g} s while nobody watched; {moved}")
+            self._resumed_by = by_ns
+        self.shift_ns[k] -= self._resumed_by
 
     def _once(self, seen: set[int], k: int, says: str) -> None:
         if k not in seen:
@@ -96,6 +121,6 @@ class Clocks:
                 says = "ahead of" if off > 0 else "behind"
                 self.tell(f"the clock of {self.names[k]} is {abs(off) / NS:.3g} s {says} most others; it is moved")
         ahead_s = (middle - self._wall_ns) / NS
-        if abs(ahead_s) > JUMP_S:
+        if abs(ahead_s) > JUMP_S and self.resumed is None:  # else it was said at the first start
             says = "ahead of" if ahead_s > 0 else "behind"
             self.tell(f"the clocks of the devices are {abs(ahead_s):.3g} s {says} this machine's; theirs are used")

@@ -11,6 +11,7 @@ import numpy as np
 from lynkeus.core.batch import Array, Floats
 
 NS = 1_000_000_000
+FAR_BEHIND, ANEW = 10, 3  # pulses behind the last; so many updates of each channel in a row
 
 
 class Rule(NamedTuple):
@@ -60,6 +61,7 @@ class Events:
         self._open: list[Event] = []
         self._last: Event | None = None
         self._newest = [-1] * len(places)  # time or tag of the latest update of each channel
+        self._behind = 0  # updates in a row of pulses that are over
 
     def await_only(self, awaited: Array) -> None:
         """Say for which channels a sample waits, (channels,) bool."""
@@ -70,6 +72,8 @@ class Events:
 
     def add(self, channel: int, time_ns: int, tag: int, value: Any, arrived_ns: int) -> None:
         """Put one value where it belongs; one that comes too late or again is counted and left out."""
+        if self.rule.by_tag and self._began_anew(tag):
+            self._begin_anew()
         key = tag if self.rule.by_tag else time_ns
         newest = self._newest[channel]
         if key == newest:
@@ -86,6 +90,17 @@ class Events:
         event.values[self.places[channel]] = value
         event.there[channel] = True
         event.count += bool(self.awaited[channel])
+
+    def _began_anew(self, tag: int) -> bool:
+        """Whether the numbers of pulses count from the beginning again, as after a restart of the timing: nothing but
+        numbers that are over, more of them than channels may be late."""
+        self._behind = self._behind + 1 if tag < self.last_tag - FAR_BEHIND * self.rule.tag_step else 0
+        return self._behind > ANEW * max(len(self.places), 1)
+
+    def _begin_anew(self) -> None:
+        self.counts["restarts of the pulse numbers"] += 1
+        self._open, self.last_tag, self._behind = [], 0, 0
+        self._newest = [-1] * len(self.places)
 
     def _event(self, channel: int, time_ns: int, tag: int, arrived_ns: int) -> Event | None:
         """Return the event that an update belongs to, a new one where there is none; None where it is over."""
@@ -126,6 +141,8 @@ class Events:
         found, self._open = self._open[:done], self._open[done:]
         kept = [event for event in found if event.first_ns > self.last_ns or self._follows(event)]
         for event in kept:
+            if lacking := int((self.awaited & ~event.there).sum()):
+                self.counts["values that did not come"] += lacking
             for channel, value in self.held.items():
                 if not event.there[channel]:
                     event.values[self.places[channel]] = value

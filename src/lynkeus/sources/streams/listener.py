@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections import Counter
@@ -50,6 +51,7 @@ class Listener:
         self._lost_at: tuple[int, int] = (0, 0)
         self._strange: set[int] = set()
         self._invalid: set[int] = set()
+        self._not_finite: set[int] = set()
         self.stale_first, self.replays = True, False  # see Transport
         self._fresh = [True] * len(names)  # what comes on connecting may be of long ago
         self._told_ns = self._again_ns = 0
@@ -119,7 +121,17 @@ class Listener:
         if k in self._invalid:
             self._invalid.discard(k)
             self.tell(f"{self.names[k]} is valid again")
-        return numbers
+        return self._finite(k, numbers)
+
+    def _finite(self, k: int, numbers: Any) -> Any:
+        """Return numbers with NaN in place of what is infinite; that there is such is said once for each channel."""
+        if math.isfinite(numbers) if isinstance(numbers, float) else np.isfinite(numbers).all():
+            return numbers
+        self.counts["NaN or infinite"] += 1
+        if k not in self._not_finite:
+            self._not_finite.add(k)
+            self.tell(f"{self.names[k]} sends values that are NaN or infinite; masked while it does")
+        return math.nan if isinstance(numbers, float) else np.where(np.isfinite(numbers), numbers, np.nan)
 
     def begin(self, slow: list[bool], counts: list[int]) -> None:
         """Say which channels are held and which come with the samples, by what was seen so far."""

@@ -1,4 +1,5 @@
-"""EPICS PVAccess by p4p: NTScalar, NTScalarArray and NTTable, monitored with flow control, found again when lost."""
+"""EPICS PVAccess by p4p: NTScalar, NTScalarArray, NTTable and NTNDArray, monitored with flow control, found again when
+lost."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from lynkeus.core.errors import SettingsError
 from lynkeus.core.extras import needing
+from lynkeus.sources.streams.frames import about, frame_of, is_frame
 from lynkeus.sources.streams.settings import StreamSettings
 from lynkeus.sources.streams.update import DISCONNECTED, Update
 
@@ -91,6 +93,9 @@ def _taking(number: int, put: Callable[[Update], None]) -> Callable[[Any], None]
             says = {"Disconnected": DISCONNECTED, "Finished": "was ended by its server"}.get(kind, str(value))
             put(Update(number, 0, 0, None, 0, now, says))
             return
+        if is_frame(value):
+            put(_of_frame(number, value, now))
+            return
         try:
             stamp, tag, severity = _annotations(value)
             number_or_vector = value["value"]
@@ -103,6 +108,14 @@ def _taking(number: int, put: Callable[[Update], None]) -> Callable[[Any], None]
         put(Update(number, stamp, tag, number_or_vector, severity, now, "", parts))
 
     return take
+
+
+def _of_frame(number: int, value: Any, now_ns: int) -> Update:
+    found = frame_of(value)
+    if isinstance(found, str):
+        return Update(number, 0, 0, None, 0, now_ns, found)
+    stamp, unique, severity = about(value)
+    return Update(number, stamp, unique, found, severity, now_ns)
 
 
 def _of_table(columns: Any) -> tuple[Any, tuple[str, ...]]:

@@ -14,9 +14,13 @@ from lynkeus.files.settings_text import read_toml
 
 MOST_CHANNELS = 20_000  # more are a pattern that meant something else
 GLOB = set("*?[")
-HOSTS = ("nats", "tls", "nats+tls", "karabo-bridge")  # their address names a server, and what it sends its channels
+HOSTS = {  # their address names a server, and what it sends its channels
+    "nats": "nats://127.0.0.1:4222/SUBJECT", "tls": "tls://127.0.0.1:4222/SUBJECT",
+    "nats+tls": "nats+tls://127.0.0.1:4222/SUBJECT", "kafka": "kafka://127.0.0.1:9092/TOPIC",
+    "kafka+tls": "kafka+tls://127.0.0.1:9093/TOPIC", "karabo-bridge": "karabo-bridge://127.0.0.1:45454",
+}  # fmt: skip
 LISTS = ("select", "subjects")
-TEXTS = ("server", "stream", "start", "ca_file", "credentials_file", "pulse_id", *LISTS)
+TEXTS = ("server", "stream", "start", "ca_file", "credentials_file", "pulse_id", "events", *LISTS)
 USER_TAG = "userTag"  # field of an EPICS time stamp in which timing systems send the number of the pulse
 
 
@@ -40,9 +44,10 @@ class StreamSettings:
     (0: 0.9 periods); `wait_s`: how long a sample waits for those that are late (0: two periods, at least 0.5 s);
     `connect_s`: how long a fit waits for all channels; `queue`: updates that may wait, the oldest is dropped and
     counted; `lost_s`: silence after which a source is called lost; `pulse_id`: "userTag" to join updates by it, "time",
-    or "" to find out; `select`: patterns of the names in the list that are wanted. Of NATS: `subjects`, the `stream` of
-    JetStream and where it begins (`start`: all or new), the certificate of who signed that of the server (`ca_file`),
-    and the `credentials_file` by which we log in.
+    or "" to find out; `select`: patterns of the names in the list that are wanted. Of NATS and Kafka: `subjects`
+    (topics), the `stream` of JetStream and where it or a topic begins (`start`: all or new), the certificate of who
+    signed that of the server (`ca_file`), and the `credentials_file` by which we log in. Of Tango: the kind of `events`
+    that are listened to ("": attributes are asked).
     """
 
     where: str = ""
@@ -62,6 +67,7 @@ class StreamSettings:
     start: str = ""
     ca_file: str = ""
     credentials_file: str = ""
+    events: str = ""
 
     def __post_init__(self) -> None:
         for name in ("rate_hz", "tolerance_s", "wait_s", "connect_s", "queue", "lost_s"):
@@ -74,7 +80,7 @@ class StreamSettings:
             raise SettingsError(f"{self.where}: pulse_id must be {USER_TAG} or time, got {self.pulse_id!r}")
         if self.start not in ("", "all", "new"):
             raise SettingsError(f"{self.where}: start must be all or new, got {self.start!r}")
-        for name in ("stream", "ca_file", "credentials_file"):
+        for name in ("stream", "ca_file", "credentials_file", "events"):
             if not isinstance(getattr(self, name), str):
                 raise SettingsError(f"{self.where}: {name} must be a text, got {getattr(self, name)!r}")
         if not isinstance(self.server, str) or not isinstance(self.environment, Mapping):
@@ -99,8 +105,9 @@ class StreamSettings:
             parts = [part.strip() for part in names.split(",") if part.strip()]
             globs = [part for part in parts if GLOB & set(part)]
             if globs:
+                whose = "EPICS has" if url.startswith("epics") else "there is"
                 raise SettingsError(
-                    f"{url}: EPICS has no directory to look {globs[0]} up in; list the names in a TOML "
+                    f"{url}: {whose} no directory to look {globs[0]} up in; list the names in a TOML "
                     f"file (pvs = [...]) and choose among them: LIST.toml?select={globs[0]}"
                 )
             settings = cls(url, tuple(Channel(part, part) for part in parts), **options)
@@ -109,6 +116,8 @@ class StreamSettings:
     @classmethod
     def _of_file(cls, path: Path) -> Self:
         content = read_toml(path, "the list of channels")
+        if "topics" in content:  # of Kafka
+            content["subjects"] = content.pop("topics")
         listed: list[Any] = []
         for key in ("pvs", "pv", "channels"):
             entries = content.pop(key, [])
@@ -131,11 +140,12 @@ def _of_host(cls: type[StreamSettings], url: str, names: str, options: dict[str,
     if names.endswith(".toml"):
         found = replace(cls._of_file(Path(names).expanduser()), **options)
         if not found.server:
-            raise SettingsError(f"{names}: server is missing, such as server = 'nats://127.0.0.1:4222'")
+            example = HOSTS[url.partition("://")[0]].removesuffix("/SUBJECT").removesuffix("/TOPIC")
+            raise SettingsError(f"{names}: server is missing, such as server = {example!r}")
         return _checked(found, url) if found.channels else found
     host, _, subjects = names.partition("/")
     if not host or host == "*":
-        raise SettingsError(f"{url}: names no server, such as nats://127.0.0.1:4222/SUBJECT")
+        raise SettingsError(f"{url}: names no server, such as {HOSTS[url.partition('://')[0]]}")
     listed = tuple(part.strip() for part in subjects.split(",") if part.strip())
     where = f"{url.partition('://')[0]}://{names.rpartition('@')[2]}"
     options.setdefault("subjects", listed)

@@ -14,6 +14,7 @@ from lynkeus.core.batch import Batch, Schema
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.streams.events import Event, Rule
+from lynkeus.sources.streams.frames import Frame
 from lynkeus.sources.streams.listener import Columns, Listener
 from lynkeus.sources.streams.settings import USER_TAG, Channel, StreamSettings
 from lynkeus.sources.streams.states import State
@@ -23,6 +24,7 @@ from lynkeus.sources.streams.warm_up import Seen, warm_up
 NS = 1_000_000_000
 THERE = (State.ALIVE, State.HELD)
 SPAN = 0.9  # of a period: stamps of one sample lie within it
+REMEDY = "check the names, and the server: server = 'HOST:PORT', or EPICS_PVA_ADDR_LIST or EPICS_CA_ADDR_LIST"
 LEAST_WAIT_S = 0.5  # on a busy machine updates of one sample may be that far apart
 
 
@@ -31,17 +33,21 @@ class StreamSource:
 
     Rows come as they are complete. A channel that is not connected, INVALID or of another length is NaN. `expected`:
     the schema that a model reads, by which channels are chosen and samples are paced without listening first. `tell` is
-    given a line as soon as something happens; `messages` count what was dropped, late or repeated. Raises SourceError
+    given a line as soon as something happens; `turning` is called again and again, also while nothing comes, the last
+    time at `turned_s` of the steady clock; `messages` count what was dropped, late or repeated. Raises SourceError
     where no channel answers, or none moves.
     """
 
     is_live = True
+    tag_words = "updates are joined by the number of the pulse (userTag)"
 
     def __init__(self, settings: StreamSettings, transport: Transport, expected: Schema | None = None) -> None:
         self.settings, self.transport = settings, transport
         self.expected = expected
         self.tell: Callable[[str], None] = lambda line: None
         self.for_s: float | None = None
+        self.turning: Callable[[], None] = lambda: None
+        self.turned_s = time.monotonic()
         self.told = False
         self.said: list[str] = []
         self.inbox = Inbox(settings.queue)
@@ -50,6 +56,7 @@ class StreamSource:
         transport.waiting = self.inbox.__len__  # type: ignore[attr-defined]
         transport.tell = self._say  # type: ignore[attr-defined]
         self._seen: Seen | None = None
+        self._after: tuple[int, int] | None = None
         self._began = False
         self._schema: Schema | None = None
         self._columns: Columns | None = None
@@ -70,8 +77,10 @@ class StreamSource:
             counts |= dict(self.listener.events.counts) | dict(self.listener.counts)
         return counts
 
-    def begin_after(self, time_ns: int) -> None:
-        """Go on after a time, where the source can: what a broker has kept is read again from a while before."""
+    def begin_after(self, time_ns: int, at_ns: int = 0) -> None:
+        """Go on after a time, where the source can: what a broker has kept is read again from a while before. `at_ns`:
+        this machine's time when that was committed (0: not known), by which clocks that jumped since are found."""
+        self._after = (time_ns, at_ns) if at_ns else None
         if hasattr(self.transport, "begin_after"):
             self.transport.begin_after(time_ns)
 
@@ -132,8 +141,10 @@ class StreamSource:
 
     def _learned(self) -> tuple[Schema, Columns]:
         """Channels as they answer."""
-        self._begin()
-        seen = self._seen = warm_up(self.inbox, len(self.channels), self.settings.connect_s)
+        if self._seen is None:
+            self._begin()
+            self._seen = warm_up(self.inbox, len(self.channels), self.settings.connect_s)
+        seen = self._seen
         names: list[str] = []
         units: list[str] = []
         places = []
@@ -143,13 +154,19 @@ class StreamSource:
             places.append(slice(len(names), len(names) + len(own)))
             names.extend(own)
             units.extend([one.unit] * len(own))
+        cameras = sorted({one.channel for one in seen.updates if isinstance(one.value, Frame)})
+        if cameras:
+            self.close()
+            name = self.channels[cameras[0]].name
+            raise SourceError(f"{self.settings.where}: {name} sends frames of a camera; listen to it alone")
         if not any(seen.counts):
             self.close()
             few = listed([one.name for one in self.channels], 3)
+            says = [one.says for one in seen.updates if one.says and one.says != DISCONNECTED]
+            few += f": {says[-1]}" if says else ""
             raise SourceError(
                 f"{self.settings.where}: none of {len(self.channels)} channels answered in "
-                f"{self.settings.connect_s:g} s ({few}); check the names, and the server: "
-                "server = 'HOST:PORT', or EPICS_PVA_ADDR_LIST or EPICS_CA_ADDR_LIST"
+                f"{self.settings.connect_s:g} s ({few}); {getattr(self.transport, 'remedy', REMEDY)}"
             )
         if self.settings.rate_hz:
             rate = float(self.settings.rate_hz)
@@ -157,7 +174,7 @@ class StreamSource:
             self.close()
             raise SourceError(f"{self.settings.where}: no channel moved in {self.settings.connect_s:g} s; say rate_hz")
         else:
-            rate = _round(NS / seen.period_ns)
+            rate = rounded_rate(NS / seen.period_ns)
             self._say(f"{rate:g} samples a second, by the time stamps of the channels")
         some = tuple(units) if any(units) else ()
         schema = Schema("table", tuple(names), some, (len(names),), rate)
@@ -186,6 +203,8 @@ class StreamSource:
                     known.add(update.channel)
                     listener.take(update)
             for events in listener.samples_of(self.inbox, self.transport):
+                self.turned_s = time.monotonic()
+                self.turning()
                 over = until is not None and time.monotonic() > until
                 if events and until is not None and listener.replays:
                     # Of a recording so much time of its own, however fast it is played back.
@@ -193,7 +212,7 @@ class StreamSource:
                     within = [one for one in events if one.first_ns - first_ns < (self.for_s or 0.0) * NS]
                     events, over = within, over or len(within) < len(events)
                 if events:
-                    yield self._batch(schema, events)
+                    yield from self._batches(schema, events)
                 if over:
                     return
         finally:
@@ -204,7 +223,7 @@ class StreamSource:
         given = self.settings
         by_tag = given.pulse_id == USER_TAG or (not given.pulse_id and seen.tag_step > 0)
         if by_tag:
-            self._say("updates are joined by the number of the pulse (userTag)")
+            self._say(self.tag_words)
         tolerance_ns = round(given.tolerance_s * NS) or round(SPAN * period_ns)
         wait_ns = round(given.wait_s * NS) or max(2 * period_ns, round(LEAST_WAIT_S * NS))
         rule = Rule(period_ns, tolerance_ns, wait_ns, by_tag, max(seen.tag_step, 1))
@@ -213,6 +232,8 @@ class StreamSource:
         listener.states.lost_ns = max(round(given.lost_s * NS), 5 * period_ns)
         listener.stale_first = getattr(self.transport, "stale_first", True)
         listener.replays = listener.clocks.believed = getattr(self.transport, "replays", False)
+        if self._after is not None:
+            listener.clocks.go_on_from(*self._after)
         listener.clocks.align(seen.offsets_ns, max(tolerance_ns, NS // 4))
         listener.begin(seen.slow(self.channels), seen.counts)
         self.listener = listener
@@ -224,21 +245,22 @@ class StreamSource:
         return self.listener is not None and self.listener.lost
 
     def condition(self) -> dict[str, Any]:
-        """Return how the source is: `state` (connected, late, partly, lost), how many of its `channels` are `there`,
-        which are `masked` (at most 20), and `counts` of what was lost on the way."""
+        """Return how the source is: `state` (connecting, connected, late, partly, lost), how many of its `channels` are
+        `there`, which are `masked` (at most 20), and `counts` of what was lost on the way."""
         counts = self._counts()
         if self.listener is None:
             return {"state": "connecting", "channels": len(self.channels), "there": 0, "masked": [], "counts": counts}
         listener = self.listener
         masked = [one.name for one, state in zip(self.channels, listener.states.of, strict=True) if state not in THERE]
         late = time.monotonic_ns() - listener.given_ns > max(NS, 5 * listener.rule.period_ns) + listener.rule.wait_ns
-        state = "lost" if listener.lost else "partly" if masked else "late" if late else "connected"
         there = len(self.channels) - len(masked)
+        nobody = "lost" if listener.lost else "" if there else "connecting"
+        state = nobody or ("partly" if masked else "late" if late else "connected")
         return {"state": state, "channels": len(self.channels), "there": there, "masked": masked[:20], "counts": counts}
 
-    def _batch(self, schema: Schema, events: list[Event]) -> Batch:
+    def _batches(self, schema: Schema, events: list[Event]) -> Iterator[Batch]:
         times = np.array([event.first_ns for event in events], np.int64)
-        return Batch(schema, np.stack([event.values for event in events]), times)
+        yield Batch(schema, np.stack([event.values for event in events]), times)
 
     def close(self) -> None:
         """Stop listening."""
@@ -254,7 +276,7 @@ def _within(column: str, name: str) -> bool:
     return column.startswith(f"{name}[") and column.endswith("]") and column[len(name) + 1 : -1].isdecimal()
 
 
-def _round(rate_hz: float) -> float:
+def rounded_rate(rate_hz: float) -> float:
     """Return a rate as people say it, where it is within 3 % of such a number."""
     step = 10.0 ** np.floor(np.log10(rate_hz))
     near = float(np.round(rate_hz / step) * step)

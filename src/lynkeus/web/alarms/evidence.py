@@ -52,6 +52,15 @@ def drawable(file: AlarmFile) -> dict[str, Any]:
     }
 
 
+def frame_of(file: AlarmFile) -> dict[str, Any] | None:
+    """The pictures of an alarm in frames of a camera; None of others, and of what is no picture."""
+    picture, over, size = (file.evidence.get(key) for key in ("frame", "frame_evidence", "frame_size"))
+    if not all(isinstance(one, str) and one.startswith("data:image/png;base64,") for one in (picture, over)):
+        return None
+    columns, rows = size if isinstance(size, list) and len(size) == 2 else ("?", "?")
+    return {"picture": picture, "evidence": over, "columns": columns, "rows": rows}
+
+
 def strips(plot: Mapping[str, Any], trace: Trace | None) -> list[dict[str, Any]]:
     """One strip per channel that was kept over time: `name`, `unit`, `low` and `high` of good data, `time_ms`, `value`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
@@ -10,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from lynkeus.monitor.records import AlarmFile
 from lynkeus.monitor.traces import trace_of
 from lynkeus.web.alarms import words
-from lynkeus.web.alarms.evidence import channel_rows, drawable, strips
+from lynkeus.web.alarms.evidence import channel_rows, drawable, frame_of, strips
 from lynkeus.web.api import AlarmId, Note, Said, Who, find_alarm
 from lynkeus.web.guard import PLOT_POLICY, may_post, require_token
 from lynkeus.web.site import Site, SiteDep, templates
@@ -57,11 +58,20 @@ def acknowledge(
     return RedirectResponse(f"/alarms/{alarm_id}#verdicts", 303)
 
 
+def _check(file: AlarmFile, rows: Sequence[Mapping[str, Any]], frame: bool) -> str:
+    """What to look at first."""
+    where = file.stored.alarm.where
+    if words.never(file):
+        return words.check_silent(where)
+    return words.check_frame(where) if frame else words.check(rows, where)
+
+
 def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
     stored = file.stored
     found, around_ns = stored.alarm, int(AROUND_S * 1e9)
     plot = drawable(file)
     rows = channel_rows(file, plot)
+    frame = frame_of(file)
     trace = strips(plot, trace_of(site.store, stored.id))
     alike, together = site.store.like(stored, TOGETHER_S, ALIKE)
     place = found.where or "no single channel"
@@ -81,7 +91,8 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
         "beyond": words.beyond(file),
         "said_text": words.said(file),
         "never": words.never(file),
-        "check": words.check_silent(found.where) if words.never(file) else words.check(rows, found.where),
+        "frame": frame,
+        "check": _check(file, rows, bool(frame)),
         "call": site.words.call or file.monitor.call,
         "alike": alike,
         "past": words.past(stored, alike, place),

@@ -79,6 +79,12 @@ def check_silent(where: str) -> str:
     return f"What {where} measures is not known since then: check its power, cable and readout, and who reads it out."
 
 
+def check_frame(where: str) -> str:
+    """What to look at first where the alarm is of a frame."""
+    at = f" at {where}" if where else ""
+    return f"Look at the frame{at}: is it the beam, or the camera, its light and its window?"
+
+
 def check(rows: Sequence[Mapping[str, Any]], where: str) -> str:
     """What to look at first, by which channels are out of what is usual for them."""
     known = [row for row in rows if row["deviation"] is not None]

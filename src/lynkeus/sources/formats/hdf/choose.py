@@ -45,7 +45,8 @@ def choose(file: h5py.File, path: Path, layout: Layout, expected: Collection[str
         raw = karabo.stamps(file, index, layout.times.dataset if layout.times else "")
         times = layout.times or Times(karabo.STAMPS)
         clock = Clock(path, times, fixed=raw) if raw is not None else None
-        return replace(chosen, index=index, clock=clock, notes=(*chosen.notes, f"{path}: {index.says}"))
+        unread = _not_named(file, path, layout) if layout.blocks else ()
+        return replace(chosen, index=index, clock=clock, notes=(*chosen.notes, f"{path}: {index.says}", *unread))
     axes = [by_index.axis_of(file, view) for view in views]
     known = [axis for axis in axes if axis is not None]
     if len(known) < len(views) or len({axis.timed for axis in known}) > 1:
@@ -61,6 +62,15 @@ def choose(file: h5py.File, path: Path, layout: Layout, expected: Collection[str
         times = layout.times or Times(known[0].name if known[0].timed else name, unit or "ns")
         clock = Clock(path, times, fixed=raw)
     return replace(chosen, index=joined, clock=clock, notes=(*chosen.notes, f"{path}: {joined.says}"))
+
+
+def _not_named(file: h5py.File, path: Path, layout: Layout) -> tuple[str, ...]:
+    """What a run file has for each train that a layout does not name: a fault in it would not be seen."""
+    named = {block.dataset.strip("/") for block in layout.blocks}
+    others = [name for dataset, name in karabo.blocks_of(file)[0].items() if dataset.strip("/") not in named]
+    if not others:
+        return ()
+    return (f"{path}: not named by the layout, so not read: {listed(others)}; without a layout all are read",)
 
 
 def view_of(file: h5py.File, block: Block) -> View | None:

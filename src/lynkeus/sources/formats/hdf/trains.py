@@ -24,6 +24,7 @@ from lynkeus.sources.formats.tables import listed
 TRAIN_NS = 100_000_000  # trains come at 10 Hz
 ROWS = 4096
 KINDS = ("CONTROL", "INSTRUMENT")
+DEVICE = 3  # parts of the name of a device of Karabo
 
 
 class Piece(NamedTuple):
@@ -190,7 +191,9 @@ def _source_and_key(file: h5py.File, path: str) -> tuple[str, str] | None:
         group = file.get(f"INDEX/{'/'.join(parts[:length])}")
         if isinstance(group, h5py.Group) and "first" in group:
             return "/".join(parts[:length]), ".".join(parts[length:]).removesuffix(".value")
-    return None
+    # Without an index of its own it has a row for each train; a device is called DOMAIN/TYPE/MEMBER.
+    length = min(DEVICE, len(parts) - 1)
+    return ("/".join(parts[:length]), ".".join(parts[length:]).removesuffix(".value")) if length else None
 
 
 def _stamps(file: h5py.File, trains: Array) -> dict[int, int]:

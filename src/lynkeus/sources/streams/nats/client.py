@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from lynkeus.core.errors import SettingsError
+from lynkeus.sources.streams.named import Named
 from lynkeus.sources.streams.nats.link import NatsAddress, NatsLink
-from lynkeus.sources.streams.nats.messages import values_in
 from lynkeus.sources.streams.settings import StreamSettings
-from lynkeus.sources.streams.update import DISCONNECTED, Update
+from lynkeus.sources.streams.update import Update
 
 FETCH = 256  # messages that are asked for at once
 MOST_WAITING = 20_000  # updates; more are left in JetStream until these were read
 MARGIN_S = 3600.0  # a stream is read again from so long before where a watch was: clocks differ
+SLOW = "messages that were not read in time"
 NS = 1_000_000_000
 
 
@@ -37,17 +36,11 @@ class NatsClient:
         self.replays = bool(settings.stream)
         self.waiting: Callable[[], int] = lambda: 0
         self.tell: Callable[[str], None] = lambda line: None
-        self.counts: Counter[str] = Counter()
-        self._numbers: dict[str, int] = {}
-        self._names: dict[str, None] = {}
-        self._early: list[Update] = []  # what came before anybody listened
-        self._early_names: list[str] = []
-        self._put: Callable[[Update], None] | None = None
-        self._lock = threading.Lock()
+        self.named = Named()
+        self.counts = self.named.counts
         self._sequence = 0
         self._after_ns: int | None = None
         self._link: NatsLink | None = None
-        self._wrong = False
 
     def begin_after(self, time_ns: int) -> None:
         """Read a stream from a while before this time."""
@@ -57,31 +50,24 @@ class NatsClient:
         """Return the names of the channels that messages speak of within some seconds."""
         self._begin()
         time.sleep(seconds)
-        with self._lock:
-            return list(self._names)
+        return self.named.names
 
     def begin(self, addresses: tuple[str, ...], put: Callable[[Update], None]) -> None:
         """Give updates of these channels from now on, and those that came before."""
-        with self._lock:
-            self._numbers = {name: number for number, name in enumerate(addresses)}
-            self._put = put
-            for name, update in zip(self._early_names, self._early, strict=True):
-                self._give(name, update)
-            self._early, self._early_names = [], []
+        self.named.give_to(addresses, put)
         self._begin()
 
     def _begin(self) -> None:
         if self._link is None:
+            self.named.tell = self.tell
             self._link = NatsLink(self.address, self._say, self.settings.where, self._listen)
             self._link.prepare = self._look
             self._link.begin()
 
     def _say(self, line: str) -> None:
         self.tell(line)
-        if self._put is not None and self._link is not None and not self._link.connected:
-            now = time.monotonic_ns()
-            for number in range(len(self._numbers)):
-                self._put(Update(number, 0, 0, None, 0, now, DISCONNECTED))
+        if self._link is not None and not self._link.connected:
+            self.named.lost()
 
     def again(self, channels: Sequence[int]) -> None:
         """Nothing to do: the link looks for its server itself."""
@@ -90,7 +76,8 @@ class NatsClient:
         """Disconnect."""
         if self._link is not None:
             self._link.close()
-            self.counts["messages that were not read in time"] += self._link.slow
+            if self._link.slow:
+                self.counts[SLOW] = self._link.slow
             self._link = None
 
     async def _look(self, client: Any) -> None:
@@ -113,7 +100,9 @@ class NatsClient:
             await client.subscribe(subject, cb=self._heard)
 
     async def _heard(self, message: Any) -> None:
-        self._take(message.subject, message.data)
+        if self._link is not None and self._link.slow:
+            self.counts[SLOW] = self._link.slow
+        self.named.take(message.subject, message.data)
 
     async def _replay(self, client: Any) -> None:
         from nats.errors import TimeoutError as NothingCame
@@ -137,7 +126,7 @@ class NatsClient:
             subjects[0] if len(subjects) == 1 else "", stream=self.settings.stream, config=config
         )
         while True:
-            while self.waiting() + len(self._early) > MOST_WAITING:  # they stay where they are safe
+            while self.waiting() + self.named.early > MOST_WAITING:  # they stay where they are safe
                 await asyncio.sleep(0.01)
             with suppress(NothingCame):
                 for message in await subscription.fetch(FETCH, timeout=1.0):
@@ -147,34 +136,7 @@ class NatsClient:
                     if self._sequence and not subjects:
                         self.counts["no longer in the stream"] += number - self._sequence - 1
                     self._sequence = number
-                    self._take(message.subject, message.data)
-
-    def _take(self, subject: str, content: bytes) -> None:
-        now = time.monotonic_ns()
-        try:
-            found = values_in(content, subject)
-        except ValueError as error:
-            self.counts["not as the layout says"] += 1
-            if not self._wrong:
-                self._wrong = True
-                self.tell(f"a message of {subject} {error}; such ones are left out and counted")
-            return
-        self._wrong = False
-        with self._lock:
-            for one in found:
-                self._give(one.name, Update(0, one.stamp_ns, one.tag, one.value, one.severity, now))
-
-    def _give(self, name: str, update: Update) -> None:
-        if self._put is None:
-            self._names.setdefault(name)
-            self._early.append(update)
-            self._early_names.append(name)
-            return
-        number = self._numbers.get(name)
-        if number is None:
-            self.counts["of channels that nobody asked for"] += 1
-            return
-        self._put(update._replace(channel=number))
+                    self.named.take(message.subject, message.data)
 
 
 def _full(settings: StreamSettings) -> str:

@@ -1,0 +1,55 @@
+"""A real Tango device server of its own process, without a database: python tango_server.py PORT."""
+
+import sys
+import time
+
+import numpy as np
+from tango import AttrQuality, GreenMode
+from tango.server import Device, attribute, command
+from tango.test_context import DeviceTestContext
+
+
+class Magnet(Device):
+    """Shot numbers as attributes of all forms; `number` is sent as an event, too, ten times a second."""
+
+    green_mode = GreenMode.Synchronous
+
+    def init_device(self) -> None:
+        super().init_device()
+        self.begun = time.time()
+        self.set_change_event("number", True, False)
+
+    def _number(self) -> float:
+        return float(int((time.time() - self.begun) * 1000))
+
+    @attribute(dtype=float)
+    def number(self) -> float:
+        return self._number()
+
+    @attribute(dtype=(float,), max_dim_x=3)
+    def wave(self) -> np.ndarray:
+        return self._number() + np.arange(3.0)
+
+    @attribute(dtype=float)
+    def sometimes(self) -> tuple[float, float, AttrQuality]:
+        valid = self._number() % 2000 < 1400
+        return 1.0, time.time(), AttrQuality.ATTR_VALID if valid else AttrQuality.ATTR_INVALID
+
+    @attribute(dtype=str)
+    def text(self) -> str:
+        return "on"
+
+    @command
+    def push(self) -> None:
+        self.push_change_event("number", self._number())
+
+
+def main(port: int) -> None:
+    with DeviceTestContext(Magnet, port=port, host="127.0.0.1", process=False) as device:
+        while True:
+            time.sleep(0.1)
+            device.push()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
