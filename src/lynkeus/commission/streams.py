@@ -59,7 +59,7 @@ class Stream:
         known = measure_jitter(source, live)
         channels = np.flatnonzero(live & (known.jitter > 0)).tolist()
 
-        def one_pass(faults: Sequence[Fault], model: Fitted) -> Faults:
+        def one_pass(faults: Sequence[Fault], model: Fitted) -> Planted:
             beside = [fault.companion for fault in faults if isinstance(fault, Accompanied) and fault.companion]
             ground: Source = source
             if beside:
