@@ -103,8 +103,7 @@ def watch(
     if hasattr(inner := innermost(prepared), "turning"):
         inner.turning = noting  # what nobody can reach yet gives no window, and is to be seen all the same
     try:
-        with one_line(store.address, StoreError, "where to go on from is damaged: give another --name or --store"):
-            run = _go_on(fitted, rows, progress)
+        run = _go_on(fitted, rows, progress, store.address)
         run.standing = list(stood_last(store, settings.name))
         for batch in prepared:
             for part in _parts(batch):
@@ -236,8 +235,13 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
     )
 
 
-def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watched:
-    """Bring the scorer, the rows and the open alarms to where they were."""
+def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None, address: str) -> Watched:
+    """Bring the scorer, the rows and the open alarms to where they were. Raises StoreError where that is damaged."""
+    with one_line(address, StoreError, "where to go on from is damaged: give another --name or --store"):
+        return _resumed(fitted, rows, progress)
+
+
+def _resumed(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watched:
     arrays = load_arrays(progress.state) if progress and progress.state else {}
     at_ns = int(arrays.pop(COMMITTED, np.zeros(1, np.int64))[0])
     same_model = arrays.pop(FINGERPRINT, b"") == np.frombuffer(_fingerprint(fitted), np.uint8)
