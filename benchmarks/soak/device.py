@@ -1,7 +1,7 @@
 """The machine of the soak: a PVA server in a process of its own, with faults on a plan.
 
 python device.py PORT CHANNELS RATE_HZ BEGUN SENT: `RATE_HZ` shots a second since `BEGUN` (seconds since 1970); SENT:
-file to which the times of what was sent go. A signal USR1 sets its clock one hour ahead.
+file to which the times of what was sent go. A signal USR1 sets its clock one hour ahead, USR2 one hour back.
 """
 
 import signal
@@ -44,6 +44,7 @@ def main(port: str, channels: int, rate_hz: float, begun: float, sent: Path) -> 
     }  # fmt: skip
     ahead = [0.0]
     signal.signal(signal.SIGUSR1, lambda *_: ahead.__setitem__(0, ahead[0] + 3600.0))
+    signal.signal(signal.SIGUSR2, lambda *_: ahead.__setitem__(0, ahead[0] - 3600.0))
     with Server(providers=[pvs], conf=environment, useenv=False) as server, sent.open("a") as log:
         print(server.conf()["EPICS_PVA_SERVER_PORT"], flush=True)
         source, held, ready = np.random.default_rng(int(time.time())), np.zeros(channels), time.time()

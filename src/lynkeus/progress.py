@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from lynkeus.files.at_work import Note, at_work
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -19,23 +21,27 @@ if TYPE_CHECKING:
 class Bar:
     """One line of progress: counted samples in a pass, or a share of named steps."""
 
-    def __init__(self, progress: Progress, title: str) -> None:
+    def __init__(self, progress: Progress, title: str, note: Note | None = None) -> None:
         self.progress = progress
+        self.note = note
         self.title = title
-        self.training = ""
+        self.training = self.what = ""
         self.task: TaskID = progress.add_task(title, total=None)
 
     def begin(self, what: str, total: int | None) -> None:
         """Start the bar again at zero."""
         self.progress.reset(self.task, description=f"{self.title}: {what}", total=total)
+        self._tell(what)
 
     def advance(self, samples: int) -> None:
         """Count so many samples as done."""
         self.progress.advance(self.task, samples)
+        self._tell()
 
     def step(self, what: str, share: float | None = None) -> None:
         """Say what is being done, and how much of it is done, from 0 to 1."""
         self.progress.update(self.task, description=f"{self.title}: {what}", total=1.0, completed=share or 0.0)
+        self._tell(what)
 
     def train(self, now: TrainingProgress) -> None:
         """Show the samples of all epochs that a training has gone through, how fast, and how good it is by now."""
@@ -47,16 +53,24 @@ class Bar:
             self.progress.reset(self.task)
         self.training = now.title
         self.progress.update(self.task, description=what, total=now.total, completed=now.done)
+        self._tell(what.partition(": ")[2])
+
+    def _tell(self, what: str = "") -> None:
+        """Note it for those who ask what is at work."""
+        if self.note is not None:
+            self.what, task = what or self.what, self.progress.tasks[self.task]
+            self.note.tell(self.what, min(task.completed / task.total, 1.0) if task.total else None)
 
 
 @contextmanager
 def passes_bar(console: Console, title: str) -> Iterator[Bar]:
-    """A bar that disappears when it is done; silent where nobody watches a terminal."""
+    """A bar that disappears when it is done, silent where nobody watches a terminal; and a note of what is at work."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield Bar(progress, title)
+    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with at_work(title) as note, progress:
+        yield Bar(progress, title, note)
 
 
 @contextmanager

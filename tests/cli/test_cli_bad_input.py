@@ -106,6 +106,7 @@ def test_paths_and_names_that_do_not_exist(lynkeus: Run, orbits: Any, tmp_path: 
         ("score", orbits.good, orbits.later, "-o", "s.parquet"): "is not a model folder",
         ("score", "gone", orbits.later, "-o", "s.parquet"): "gone is not a model folder",
         ("watch", orbits.model, orbits.later, "--site", "gone.toml"): "gone.toml",
+        ("watch", orbits.model, orbits.later, "--logbook", "gone.csv"): "gone.csv: no such file",
         (
             "watch",
             orbits.model,

@@ -38,14 +38,18 @@ def test_the_whole_way_in_processes_of_its_own(orbits: Any, tmp_path: Path) -> N
     assert "0.20 h of reference" in fit.stderr
     assert command("score", "MODEL", orbits.later, "-o", "scores.parquet").returncode == 0
     assert pq.read_table(tmp_path / "scores.parquet").num_rows == 360
-    watch = command("watch", "MODEL", orbits.later, "--store", "sqlite:///watch.db", "--replay", 10_000)
+    (tmp_path / "log.csv").write_text("time,text\n2022-02-25 00:15:00,access to the tunnel\n")
+    watch = command(
+        "watch", "MODEL", orbits.later, "--store", "sqlite:///watch.db", "--replay", 10_000, "--logbook", "log.csv"
+    )
     assert watch.returncode == 1  # alarms
+    assert "alarm 1: 2022-02-25 00:15 access to the tunnel" in watch.stderr
     assert "sqlite:///watch.db: 360 windows" in watch.stderr
     again = command("watch", "MODEL", orbits.later, "--store", "sqlite:///watch.db")
     assert again.returncode == 0
     assert "nothing new: this monitor has seen all until 2022-02-25 00:18:00 UTC" in again.stderr
     assert "Traceback" not in fit.stderr + watch.stderr + again.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"MODEL", "scores.parquet", "watch.db"}
+    assert {path.name for path in tmp_path.iterdir()} == {"MODEL", "scores.parquet", "watch.db", "log.csv"}
 
 
 def test_scores_have_the_promised_columns(lynkeus: Run, orbits: Any, tmp_path: Path) -> None:

@@ -20,12 +20,28 @@ distributed = pytest.importorskip("distributed", reason="needs lynkeus[cluster]"
 pytestmark = pytest.mark.slow(2)
 SHARES = [[3 * number, 3 * number + 1] for number in range(30)]
 SQUARES = [[number**2 for number in share] for share in SHARES]
-SBATCH = """#!/bin/bash
-# A batch system of one machine: what is submitted runs at once.
-cp "$1" {folder}/job.$$.sh
+# Batch systems of one machine: what is submitted is kept and runs at once, and is ended by its number.
+RUNS = """
+cp "${{@: -1}}" {folder}/job.$$.txt
 setsid bash {folder}/job.$$.sh > {folder}/job.$$.log 2>&1 &
-echo "Submitted batch job $!"
 """
+ARGUMENTS = r'^Arguments = "-c .\(.*\)."$'
+SYSTEMS = {
+    "slurm": {
+        "sbatch": '#!/bin/bash\ncp "${{@: -1}}" {folder}/job.$$.sh' + RUNS + 'echo "Submitted batch job $!"\n',
+        "scancel": '#!/bin/bash\nkill -- -"$1"\n',
+    },
+    "htcondor": {  # a line of Arguments = "-c '...'" is what /bin/sh is given
+        "condor_submit": f"#!/bin/bash\nsed -n 's/{ARGUMENTS}/\\1/p' \"${{{{@: -1}}}}\" > {{folder}}/job.$$.sh"
+        + RUNS
+        + 'echo "1 job(s) submitted to cluster $!."\n',
+        "condor_rm": '#!/bin/bash\nkill -- -"${{1%.0}}"\n',
+    },
+}
+SAID = {
+    "slurm": ("#SBATCH -t 00:05:00", "#SBATCH --cpus-per-task=1", "export OMP_NUM_THREADS=1"),
+    "htcondor": ("MY.DaskWorkerCores = 1", "MY.DaskWorkerMemory = 1000000000", "export OMP_NUM_THREADS=1; "),
+}
 
 
 def square(folder: Path, share: list[int]) -> list[int]:
@@ -80,19 +96,26 @@ def test_who_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         in_order(Work(partial, (refuse,)), SHARES, *workers_of("dask://127.0.0.1:9"))
 
 
-def test_jobs_of_a_batch_system_do_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("system", "address"),
+    [
+        ("slurm", "slurm://?jobs=1&cores=1&memory=1GB&walltime=00:05:00"),
+        ("htcondor", "htcondor://?jobs=1&cores=1&memory=1GB"),
+    ],
+)
+def test_jobs_of_a_batch_system_do_it(
+    system: str, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("dask_jobqueue", reason="needs lynkeus[cluster]")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    for name, script in (("sbatch", SBATCH.format(folder=tmp_path)), ("scancel", '#!/bin/bash\nkill -- -"$1"\n')):
-        (tmp_path / name).write_text(script)
+    for name, script in SYSTEMS[system].items():
+        (tmp_path / name).write_text(script.format(folder=tmp_path))
         (tmp_path / name).chmod(0o755)
     (tmp_path / "done").mkdir()
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), *os.sys.path]))  # type: ignore[attr-defined]
-    who = workers_of("slurm://?jobs=1&cores=1&memory=1GB&walltime=00:05:00")
-    assert in_order(Work(partial, (square, tmp_path / "done")), SHARES, *who) == SQUARES
-    script = next(tmp_path.glob("job.*.sh")).read_text()
-    assert "#SBATCH -t 00:05:00" in script
-    assert "#SBATCH --cpus-per-task=1" in script
+    assert in_order(Work(partial, (square, tmp_path / "done")), SHARES, *workers_of(address)) == SQUARES
+    script = next(tmp_path.glob("job.*.txt")).read_text()
+    assert all(line in script for line in SAID[system]), script
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,14 @@ def end_elsewhere(asking: int, share: int) -> int:
     return share
 
 
+def end_once(asking: int, folder: Path, share: int) -> int:
+    """The first share that another process has kills it."""
+    if os.getpid() != asking and not (folder / "ended").exists():
+        (folder / "ended").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return share
+
+
 SHARES = [[3 * number, 3 * number + 1, 3 * number + 2] for number in range(60)]
 SQUARES = [[number**2 for number in share] for share in SHARES]
 
@@ -97,9 +105,15 @@ def test_errors_are_carried_over(processes: int) -> None:
         in_order(Work(refuse, ("here",), int if processes == 2 else None), range(9), processes)
 
 
-def test_a_process_that_is_killed_is_told_in_one_line() -> None:
-    with pytest.raises(LynkeusError, match="was killed, perhaps for want of memory: take fewer processes"):
+def test_processes_that_are_killed_again_and_again_are_told_in_one_line() -> None:
+    with pytest.raises(LynkeusError, match="were killed, perhaps for want of memory: take fewer processes"):
         in_order(Work(partial, (end_elsewhere, os.getpid())), range(9), 2)
+
+
+def test_what_a_killed_process_had_is_done_by_another(tmp_path: Path) -> None:
+    work = Work(partial, (end_once, os.getpid(), tmp_path), lambda share: time.sleep(0.1) or share)
+    assert in_order(work, range(30), 2) == list(range(30))
+    assert (tmp_path / "ended").exists()
 
 
 def test_one_may_stop_asking(tmp_path: Path) -> None:

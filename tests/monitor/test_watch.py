@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lynkeus.core import Alarm, AlarmRule, Batch, CalibrationError, SchemaError, concatenate
+from lynkeus.core import Alarm, AlarmRule, Batch, CalibrationError, SchemaError, StoreError, concatenate
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor import watch as watching
@@ -103,6 +106,27 @@ def test_alarms_open_within_a_window_and_a_second_and_name_the_place(fitted: Fit
     assert len(store.points("monitor", "beam")) == 360
 
 
+@contextlib.contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """No file grows to more than a little beyond what the store has: SQLite is refused as by a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    sizes = [file.stat().st_size for file in path.parent.glob(f"{path.name}*")]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max(sizes) + 8192, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextlib.contextmanager
+def clock_jumps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The clock of this machine is set an hour back."""
+    real_ns = time.time_ns
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: real_ns() - 3600 * SECOND)
+        yield
+
+
 @pytest.mark.parametrize("stride", [0, 5])
 def test_interrupted_anywhere_it_goes_on_as_if_nothing_had_been(
     orbits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
@@ -114,7 +138,8 @@ def test_interrupted_anywhere_it_goes_on_as_if_nothing_had_been(
     whole = Store(f"sqlite:///{tmp_path / 'whole.db'}")
     watch(fitted, source, whole, SETTINGS)
     pieces = Store(f"sqlite:///{tmp_path / 'pieces.db'}")
-    rng, stops, finished = np.random.default_rng(4), 0, False
+    rng, stops, full, finished = np.random.default_rng(4), 0, 0, False
+    no_trouble = contextlib.nullcontext()
     while not finished:
         left = int(rng.integers(1, 6))
 
@@ -122,13 +147,17 @@ def test_interrupted_anywhere_it_goes_on_as_if_nothing_had_been(
             if run.windows >= 8 * left:
                 raise StopError
 
+        trouble = (no_trouble, full_disk(tmp_path / "pieces.db"), clock_jumps(monkeypatch))[stops % 3]
         try:
-            watch(fitted, source, pieces, SETTINGS, tick)
+            with trouble:
+                watch(fitted, source, pieces, SETTINGS, tick)
             finished = True
-        except StopError:
+        except (StopError, StoreError) as stop:
+            full += isinstance(stop, StoreError)
             stops += 1
             assert not pieces.monitors()[0].finished
     assert stops > 5
+    assert full >= 1
     assert_same(whole, pieces)
     assert everything(whole)[4] > 100
     whole.close()

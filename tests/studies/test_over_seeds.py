@@ -35,15 +35,17 @@ def test_tasks_are_recovered_better_than_by_the_majority() -> None:
     own, majority = found["recovery"]["advisor"], found["recovery"]["always the usual action"]
     assert own["balanced accuracy"] > 0.75 > majority["balanced accuracy"] == 0.5
     assert found["planted wrong decisions"]["advisor"]["precision at recall 0.6"] > 0.5
-    assert found["months with drift"]["none"]["wrong of applied"] < 0.06
+    drift = found["months with drift"]["none"]
+    assert max(drift["wrong of table"], drift["wrong of served"]) < 0.06
+    assert min(drift["table"], drift["served"]) > 0.4
 
 
 def test_after_a_new_rule_the_brake_saves_most() -> None:
     rng = np.random.default_rng(3)
     groups = rng.choice(list("abcd"), 4000).tolist()
     right = np.array([group != "a" or k < 1000 for k, group in enumerate(groups)])
-    kept = braked(np.ones(4000, bool), right, groups)
-    assert (~right[kept]).mean() < 0.1 < 0.15 < (~right).mean()
+    kept = braked(np.ones(4000, bool), right, [[group] for group in groups], 0.02)
+    assert (~right[kept]).mean() < 0.05 < 0.15 < (~right).mean()
     assert kept.mean() > 0.5
     assert not kept[3000:][np.array(groups[3000:]) == "a"].any()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -64,14 +65,63 @@ schema = Schema("table", ("a", "b", "c", "d"), (), (4,))
 with use_session(Session(device="cpu")):
     scorer = Autoencoder(training={"epochs": 2}).fit(InMemory(Batch(schema, values)))
 scorer.save(folder / f"table.{rank}")
+from line import line
+line(folder / "of two", 3)
+save_file(line(None, 6)[0], folder / f"line.{rank}")
+"""
+
+
+# Without numbers drawn in a step: then it does not matter how many processes learn, and how many went on.
+LINE = """
+import numpy as np, torch
+from pathlib import Path
+from torch import nn
+from lynkeus.training import KnownSet, Session, TrainSettings, loop, train, use_session
+
+class Line:
+    betas = (0.9, 0.999)
+    def __init__(self):
+        self.networks = nn.ModuleDict({"line": nn.Linear(4, 3)})
+        nn.init.zeros_(self.networks["line"].weight)
+        nn.init.zeros_(self.networks["line"].bias)
+    def start(self, x): pass
+    def step(self, x, y, update):
+        loss = nn.functional.cross_entropy(self.networks["line"](x), y)
+        update("line", loss)
+        return {"line": loss}
+    def judge(self, x, y):
+        logits = self.networks["line"](x)
+        return nn.functional.cross_entropy(logits, y, reduction="none"), logits.argmax(dim=1) == y
+    def spread(self, x):
+        return self.networks["line"](x).std()
+
+def line(checkpoints, epochs):
+    loop.CHECKPOINT_SECONDS = 0.0
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 4)).astype(np.float32)
+    taught = KnownSet(x, (x[:, :3] + rng.normal(size=(1000, 3))).argmax(axis=1))
+    settings = TrainSettings(epochs=6, batch_size=32, learning_rate=0.02, patience=99)
+    done = loop._Run._done
+    loop._Run._done = lambda self: done(self) or len(self.history.epochs) >= epochs
+    task = Line()
+    try:
+        with use_session(Session(device="cpu", folder=checkpoints)):
+            history = train(task, taught, settings, 1, "line")
+    finally:
+        loop._Run._done = done
+    return dict(task.networks.state_dict()), history
 """
 
 
 @pytest.mark.slow(10)
-def test_two_processes_train_one_network_also_after_a_stop(tmp_path: Path, agree) -> None:
+def test_two_processes_train_one_network_also_after_a_stop(
+    tmp_path: Path, agree, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
     path = os.pathsep.join([str(Path(__file__).parents[2] / "src"), os.environ.get("PYTHONPATH", "")])
     own = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    (tmp_path / "line.py").write_text(LINE)
+    own["PYTHONPATH"] += os.pathsep + str(tmp_path)
     # Processes that do not agree on their steps wait for one another: this ends it.
     subprocess.run([*torchrun, sys.executable, "-c", FIT, str(tmp_path)], env=own, check=True, timeout=300)
     told = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("whole.0", "whole.1", "again.0")}
@@ -83,3 +133,13 @@ def test_two_processes_train_one_network_also_after_a_stop(tmp_path: Path, agree
         if "running" not in name:  # statistics of its own jets
             agree(other[name], tensor, single=True)
     assert (tmp_path / "table.0" / "weights.safetensors").is_file()
+
+    monkeypatch.syspath_prepend(tmp_path)
+    line = importlib.import_module("line").line
+    alone, history = line(None, 6)
+    (went_on, second), by_two = line(tmp_path / "of two", 6), load_file(tmp_path / "line.0")
+    assert second.resumed == ["line: going on after epoch 3"]
+    assert [one.held_out for one in second.epochs] == pytest.approx([one.held_out for one in history.epochs], rel=1e-4)
+    for name, tensor in alone.items():  # begun by two processes and gone on by one; by two from beginning to end
+        agree(went_on[name].numpy(), tensor.numpy(), single=True)
+        agree(by_two[name], tensor.numpy(), single=True)

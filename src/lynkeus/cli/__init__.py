@@ -27,6 +27,7 @@ from lynkeus.cli.options import (
     ModelFolder,
     ScoreOptions,
     WatchOptions,
+    Workers,
     screen,
     takes,
 )
@@ -239,11 +240,12 @@ def study_run(
     name: Annotated[str, typer.Argument(help="See lynkeus list studies")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for metrics, figures and the page")],
     smoke: Annotated[bool, typer.Option(help="A small version, to see that everything runs")] = False,
+    workers: Workers = "1",
 ) -> None:
-    """Run one study from its data to its page of results; exit code 1 where a check fails."""
+    """Run one study from its data to its page, on from where a kill left it; exit code 1 where a check fails."""
     from lynkeus.cli.study import run_named
 
-    raise typer.Exit(0 if run_named(name, output, smoke) else 1)
+    raise typer.Exit(0 if run_named(name, output, smoke, workers) else 1)
 
 
 @app.command()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lynkeus import __version__
 from lynkeus.cli.options import CommissionOptions, images_for, layout_of, open_for, screen
 from lynkeus.cli.tagging import commission_classes, refuse_also
 from lynkeus.core import SettingsError, about_of
@@ -22,24 +24,31 @@ NO_LABELS, FOLDERS = "none", "folders"
 def commission_model(options: CommissionOptions) -> None:
     """Run `lynkeus commission`."""
     from lynkeus.commission.commission import commission
-    from lynkeus.commission.report import write_report
-    from lynkeus.fitting.fitted import Fitted
+    from lynkeus.commission.report import check_path, write_report
+    from lynkeus.files.cluster import workers_of
+    from lynkeus.files.shared import Sharing
 
-    fitted = Fitted.load(options.model)
-    compare = options.compare or []
-    others = {folder.name: Fitted.load(folder) for folder in compare}
-    if len(others) < len(compare):
-        raise SettingsError("--compare: two models have the same name; rename a folder")
+    who = workers_of(options.workers)
+    fitted, others = _models(options)
     if about_of(fitted.scorer).tags:
+        if who != (1, None):
+            raise SettingsError("--workers: classes are commissioned by one process; leave it out")
         commission_classes(options, fitted, others)
         return
     refuse_also(options.also)
+    check_path(options.output)
     settings = _settings(options)
     with passes_bar(screen, "commission") as bar:
         source, settings = _opened(fitted, options, settings)
         _check_budget(options, [fitted, *others.values()], source)
-        found = commission(fitted, source, settings, others, bar.step)
+        sharing = Sharing(partial(_again, options), *who, options.output, _head(options, source, settings))
+        found = commission(fitted, source, settings, others, bar.step, sharing)
         write_report(found, options.output)
+    sharing.finish()
+    if sharing.before:
+        say(screen, [f"{sharing.before} of {sharing.count} parts were judged before; the others now"])
+    if who != (1, None) and sharing.count == 1:
+        say(screen, ["--workers: this scorer follows its instrument, so one process judged all in their order"])
     say(screen, found.messages)
     if not found.planted and settings.labels == "find":
         say(screen, [f"the data bear labels, so nothing was planted; --labels {NO_LABELS} plants in spite of them"])
@@ -48,6 +57,36 @@ def commission_model(options: CommissionOptions) -> None:
     if any(counted.extrapolated for counted in found.false_alarms):
         say(screen, [f"the reference is too short to have seen anything as rare as {found.budget.words}: extrapolated"])
     say(screen, [f"{options.output}: {len(found.rows)} turn-on points at {found.budget.words}"])
+
+
+def _models(options: CommissionOptions) -> tuple[Fitted, dict[str, Fitted]]:
+    """Return the model, and those that it is compared with by the names of their folders."""
+    from lynkeus.fitting.fitted import Fitted
+
+    compare = options.compare or []
+    others = {folder.name: Fitted.load(folder) for folder in compare}
+    if len(others) < len(compare):
+        raise SettingsError("--compare: two models have the same name; rename a folder")
+    return Fitted.load(options.model), others
+
+
+def _again(options: CommissionOptions) -> tuple[dict[str, Fitted], Source, CommissionSettings]:
+    """What is asked, read by another process."""
+    fitted, others = _models(options)
+    return {fitted.name: fitted} | others, *_opened(fitted, options, _settings(options))
+
+
+def _head(options: CommissionOptions, source: Source, settings: CommissionSettings) -> dict[str, Any]:
+    """What the parts of a commissioning depend on."""
+    from lynkeus.files.journal import stamp_of
+    from lynkeus.fitting.score import data_of, identity
+
+    labels = Path(options.labels or "")
+    return {
+        "version": __version__, "models": [identity(folder) for folder in (options.model, *(options.compare or []))],
+        "data": data_of(source), "settings": repr(replace(settings, label_of=None)), "labels": options.labels,
+        "label file": stamp_of(labels if labels.is_file() else None),
+    }  # fmt: skip
 
 
 def _settings(options: CommissionOptions) -> CommissionSettings:

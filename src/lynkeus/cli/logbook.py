@@ -15,6 +15,7 @@ from lynkeus.progress import say
 
 if TYPE_CHECKING:
     from lynkeus.monitor.logbook import Logbook, Told
+    from lynkeus.monitor.written.links import Linking
 
 SHOWN = 300  # letters of an entry
 
@@ -53,11 +54,26 @@ def ask_logbook(options: LogbookOptions) -> None:
         _write(logbook, options.output)
 
 
+def linking_of(path: str, asked: bool) -> Linking:
+    """Return what links alarms of a watch to a logbook ("": none). Raises SourceError for one that cannot be read and
+    was `asked` for; one of the file of the site may come later, and a watch is worth more."""
+    from lynkeus.core import SourceError
+    from lynkeus.monitor.logbook import LogbookNow
+    from lynkeus.monitor.written.links import Linking
+
+    try:
+        return Linking(LogbookNow(path) if path else None)
+    except SourceError as error:
+        if asked:
+            raise
+        say(screen, [f"alarms are not linked to the logbook: {error}"])
+        return Linking(None)
+
+
 def _beside_alarms(logbook: Logbook, options: LogbookOptions) -> None:
     from lynkeus.cli.stores import url_of
     from lynkeus.core import SettingsError
     from lynkeus.monitor.store import Store
-    from lynkeus.web.alarms.words import said
 
     with contextlib.closing(Store(url_of(options.store, options.site))) as store:
         numbers = [one.id for one in store.alarms(status="open")] if options.alarm is None else [options.alarm]
@@ -69,7 +85,7 @@ def _beside_alarms(logbook: Logbook, options: LogbookOptions) -> None:
             raise SettingsError(f"--alarm {number}: the store has no such alarm; lynkeus status lists what is open")
         alarm = file.stored.alarm
         typer.echo(f"alarm {number}, {_time(alarm.start_ns)}: {alarm.output} {alarm.where}".rstrip())
-        near, alike = logbook.of_alarm(alarm, said(file))
+        near, alike = logbook.of_alarm(alarm, file.said)
         typer.echo(" around it:")
         _show(near, "nothing was written")
         typer.echo(" of the like before it:")

@@ -36,7 +36,7 @@ FalseAlarms = Annotated[float, typer.Option(help="Runs, watched images: share of
 Workers = Annotated[
     str,
     typer.Option(
-        "--workers", "--processes", help="Images, runs: so many processes, or a cluster, dask://tcp://HOST:PORT"
+        "--workers", "--processes", help="So many processes, or a cluster: dask://tcp://HOST:PORT, slurm://?jobs=10"
     ),
 ]
 Maps = Annotated[Path | None, typer.Option(help="Images: folder for a map of each (.npy, in sigmas)")]
@@ -123,6 +123,7 @@ class CommissionOptions:
     also: Annotated[
         list[str] | None, typer.Option(help="Classes of jets: another sample (tune, detector, pile-up) to try it on")
     ] = None
+    workers: Workers = "1"
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ class WatchOptions:
         typer.Option(help="Scores as live channels: epics+pva://PREFIX, nats://HOST/PREFIX; alarms: http://HOST/PATH, "
                      "alertmanager+http://HOST:9093, elog+http://HOST/LOGBOOK, elog+file:///FOLDER"),
     ] = None  # fmt: skip
+    logbook: Annotated[str | None, typer.Option(help="Alarms are linked to its entries, as serve shows them")] = None
     site: SiteFile = None
     false_alarms: FalseAlarms = 0.01
     meta: MetaTable = None
@@ -232,11 +234,10 @@ def open_as_fitted(fitted: Fitted, data: str, layout: str | None) -> Source:
     """Open data the way the model was fitted, unless the user says otherwise."""
     from lynkeus.fitting.views.as_read import rule_of
     from lynkeus.sources import open_source
-    from lynkeus.sources.wrappers.wrapper import innermost
 
     source = open_source(data, layout_of(fitted, data, layout), expected=fitted.view.schema)
     if getattr(source, "is_live", False) and fitted.view.kind == "images":
-        innermost(source).rule = rule_of(fitted)  # type: ignore[attr-defined]
+        source.rule = rule_of(fitted)  # type: ignore[attr-defined]
     return source
 
 
@@ -251,6 +252,7 @@ def layout_of(fitted: Fitted, data: str, layout: str | None, labels: str = "") -
 
 def open_for(fitted: Fitted, data: str, layout: str | None, meta: str | None, run_per_file: bool) -> Source:
     """Open data the way the model reads them: runs, images, or as they were when it was fitted."""
+    from lynkeus.cli.live import with_end
     from lynkeus.sources.runs.folder import open_runs
     from lynkeus.sources.runs.read import RunFolder
 
@@ -259,7 +261,7 @@ def open_for(fitted: Fitted, data: str, layout: str | None, meta: str | None, ru
         return RunFolder(open_runs(data, columns.tree if columns else ""))
     if fitted.view.kind == "images" and "://" not in data and None in fitted.view.schema.shape:
         return images_for(fitted, data, meta, layout)
-    return open_as_fitted(fitted, data, layout)
+    return with_end(open_as_fitted(fitted, data, layout), data)
 
 
 def images_for(fitted: Fitted, data: str, meta: str | None, layout: str | None = None) -> Source:

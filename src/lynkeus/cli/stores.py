@@ -1,4 +1,4 @@
-"""lynkeus status and prune: what monitors do, and how much of what they kept is kept on."""
+"""lynkeus status, prune and backup: what monitors do, how much of what they kept is kept on, and a copy of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 
 from lynkeus.cli.options import SiteFile, StoreUrl, screen
 from lynkeus.cli.run import run
-from lynkeus.progress import say
+from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
     from lynkeus.monitor.records import Pulse
@@ -30,15 +30,38 @@ def add_to(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(status)
     app.command()(prune)
+    app.command()(backup)
 
 
 def status(store: StoreUrl = None, site: SiteFile = None) -> None:
-    """Show what each monitor of a store does; exit code 1 where one is silent, was given up or has an open alarm."""
+    """Show what each monitor of a store does, and what long commands are at work: how far, since when, by how many.
+
+    Exit code 1 where a monitor is silent, was given up or has an open alarm. Without a store: what is at work.
+    """
+    from lynkeus.files.at_work import all_at_work
+
+    work = [one.words() for one in all_at_work()]
+    service, lines = "", list[tuple[str, bool]]()
+    if store is not None or site is not None or is_there(_usual()):
+        service, lines = _monitors(url_of(store, site))
+    if service:
+        typer.echo(service)
+    for line, _ in lines:
+        typer.echo(line)
+    if not lines and (store is not None or site is not None):
+        typer.echo("no monitor has written into this store yet")
+    for line in work or ([] if lines or store or site else ["nothing is at work; --store shows monitors"]):
+        typer.echo(line)
+    raise typer.Exit(1 if any(bad for _, bad in lines) else 0)
+
+
+def _monitors(url: str) -> tuple[str, list[tuple[str, bool]]]:
+    """Return what there is to say of a service, and a line of each monitor with whether somebody should look."""
     from lynkeus.monitor.conditions import conditions
     from lynkeus.monitor.service.records import service_of, supervised
     from lynkeus.monitor.store import Store
 
-    with contextlib.closing(Store(url_of(store, site))) as kept:
+    with contextlib.closing(Store(url)) as kept:
         by_service, (service, alive) = supervised(kept), service_of(kept)
         sources = conditions(kept)
         known = kept.monitors()
@@ -48,32 +71,53 @@ def status(store: StoreUrl = None, site: SiteFile = None) -> None:
         started = {pulse.monitor.name for pulse in known}
         lines += [(f"{one.monitor}: {_supervised(one)}", one.state not in GOOD) for name, one in by_service.items()
                   if name not in started and (alive or one.state == "gave up")]  # fmt: skip
-    if service:
-        typer.echo(service)
-    for line, _ in lines:
-        typer.echo(line)
-    if not lines:
-        typer.echo("no monitor has written into this store yet")
-    raise typer.Exit(1 if any(bad for _, bad in lines) else 0)
+    return service, lines
 
 
 def prune(
-    keep: Annotated[str, typer.Option(help="How much to keep: 400d, 52w, 48h; counted back from each monitor's last")],
+    keep: Annotated[
+        str | None,
+        typer.Option(help="How much: 400d, 52w, 48h before each monitor's last; left out: as the site says"),
+    ] = None,
     store: StoreUrl = None,
     site: SiteFile = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much would go; nothing is removed")] = False,
 ) -> None:
-    """Remove the scores of windows that are older; alarms, evidence and verdicts stay."""
+    """Remove the scores of windows that are older; alarms, evidence and verdicts stay. Monitors may go on meanwhile."""
+    from lynkeus.core import SettingsError
+    from lynkeus.monitor.site import SiteSettings
     from lynkeus.monitor.store import Store
 
+    keep = SiteSettings.read(site).keep if keep is None else keep
+    if not keep:
+        raise SettingsError('--keep: say how much is kept, as 400d; or write keep = "400d" into the file of --site')
     kept_ns = _seconds(keep) * NS
     with contextlib.closing(Store(url_of(store, site))) as kept:
-        for pulse in kept.monitors():
-            if pulse.last_end_ns is None:
-                continue
-            removed = kept.prune_points(pulse.monitor.name, round(pulse.last_end_ns - kept_ns), dry_run)
-            done = "would be removed" if dry_run else "were removed"
-            say(screen, [f"{pulse.monitor.name}: {removed} scores older than {keep} before its last {done}"])
+        older = {
+            pulse.monitor.name: round(pulse.last_end_ns - kept_ns)
+            for pulse in kept.monitors()
+            if pulse.last_end_ns is not None
+        }
+        removed = kept.prune(older, dry_run)
+    done = "would be removed" if dry_run else "were removed"
+    for name, count in removed.items():
+        say(screen, [f"{name}: {count} scores older than {keep} before its last {done}"])
+
+
+def backup(
+    output: Annotated[str, typer.Option("-o", "--output", help="New FILE.db, or address of an empty database")],
+    store: StoreUrl = None,
+    site: SiteFile = None,
+) -> None:
+    """Copy a store as it is at this moment, while monitors write on: to a file, or to another server.
+
+    The copy is a store itself: serve it, watch on with it, or copy it back.
+    """
+    from lynkeus.monitor.backup import copy_store
+
+    with passes_bar(screen, "backup") as bar:
+        rows = copy_store(url_of(store, site), output, bar.step)
+    say(screen, [f"{output}: {rows} rows"])
 
 
 def _own(one: Supervised | None, pulse: Pulse, alive: bool) -> Supervised | None:
@@ -103,10 +147,21 @@ def url_of(store: str | None, site: Path | None) -> str:
     from lynkeus.monitor.site import SiteSettings
 
     url = SiteSettings.read(site).replaced(store=store).store
-    file = Path(url.removeprefix("sqlite:///")).expanduser()
-    if url.startswith("sqlite:///") and not file.is_file():
+    if not is_there(url):
         raise SettingsError(f"--store {url}: there is no such store; lynkeus watch makes one")
     return url
+
+
+def _usual() -> str:
+    """Return the store of a site that says nothing."""
+    from lynkeus.monitor.site import SiteSettings
+
+    return SiteSettings.read(None).store
+
+
+def is_there(url: str) -> bool:
+    """Return whether there is a file of a store; of a server it is not known before it is asked."""
+    return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).expanduser().is_file()
 
 
 def _line(kept: Store, pulse: Pulse, own: Supervised | None) -> tuple[str, bool]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lynkeus.cli.live import heard, stream_in
+from lynkeus.cli.logbook import linking_of
 from lynkeus.cli.options import WatchOptions, load_model, open_as_fitted, screen
 from lynkeus.cli.tagging import runs_of
 from lynkeus.core import SettingsError, about_of
@@ -46,7 +47,7 @@ def watch_data(options: WatchOptions, facts: SiteSettings | None = None, hooks: 
     from lynkeus.monitor.site import SiteSettings
 
     facts = facts or SiteSettings.read(options.site).replaced(
-        store=options.store, replay=options.replay, budget=options.budget, name=options.name
+        store=options.store, replay=options.replay, budget=options.budget, name=options.name, logbook=options.logbook
     )
     fitted, hooks = load_model(options.model), hooks or Hooks()
     if fitted.view.alone:
@@ -57,7 +58,7 @@ def watch_data(options: WatchOptions, facts: SiteSettings | None = None, hooks: 
         return _watch_folder("images", options, facts, _images(fitted, options), hooks.folder)
     for name, given in (("--maps", options.maps), ("--meta", options.meta)):
         if given is not None:
-            raise SettingsError(f"{name}: is for images; leave it out")
+            raise SettingsError(f"{name}: is for files of images; leave it out")
     return _watch_stream(fitted, options, facts, hooks)
 
 
@@ -100,7 +101,11 @@ def _watch_stream(fitted: Fitted, options: WatchOptions, facts: SiteSettings, ho
         settings = replace(settings, speed=0.0)  # it has its own pace
     check(fitted, source, settings)  # before a store is made
     open_store = hooks.store or Store
-    with contextlib.closing(open_store(facts.store)) as kept, contextlib.closing(sinks), watch_line(screen) as tick:
+    linking = linking_of(facts.logbook, options.logbook is not None)
+    with (
+        contextlib.closing(open_store(facts.store)) as kept, contextlib.closing(sinks), contextlib.closing(linking),
+        watch_line(screen) as tick,
+    ):  # fmt: skip
         known = [pulse.monitor.name for pulse in kept.monitors()]
         settings = replace(settings, name=name_in(known, settings.name))
         if masked:
@@ -111,15 +116,16 @@ def _watch_stream(fitted: Fitted, options: WatchOptions, facts: SiteSettings, ho
 
         def publish() -> None:
             say(screen, sinks.begin(about))
+            linking.begin(kept, settings.name)
 
         if not hooks.shadow:
             publish()
         if hooks.ready is not None:
             hooks.ready(fitted, source, kept, publish)
-        done = watch(fitted, source, kept, settings, _all(tick, hooks.tick, sinks))
+        done = watch(fitted, source, kept, settings, _all(tick, hooks.tick, sinks, linking))
         shown = kept.address
         problems = incidents(stored.alarm for stored in kept.alarms(settings.name, limit=MOST_ALARMS))
-    say(screen, [f"  {_stands(one)}" for one in done.standing])
+    say(screen, linking.messages + [f"  {_stands(one)}" for one in done.standing])
     said = [f"{done.alarms} alarms", *([f"{len(problems)} incidents in the store"] if problems else [])]
     say(screen, [f"{shown}: {done.windows} windows, {', '.join(said)}"])
     return 1 if done.alarms else 0
@@ -185,6 +191,7 @@ def _watch_folder(
         ("--name", options.name),
         ("--mask", options.mask),
         ("--publish", options.publish or None),
+        ("--logbook", options.logbook),
     ):
         if given is not None:
             raise SettingsError(f"{name}: has no meaning for {what}; their rate is a share of {what}, --false-alarms")

@@ -7,21 +7,23 @@ images, runs) are judged one by one, at a share of good ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lynkeus.commission.found import Commissioning, FalseAlarms
-from lynkeus.commission.judge import Judged, judge
+from lynkeus.commission.judge import Hearing, Judged, judge
 from lynkeus.commission.labels import LabelledSamples, has_labels, label_kinds, names_of_labels
 from lynkeus.commission.passes import Stretches
 from lynkeus.commission.plant.planter import Kind
 from lynkeus.commission.runs import PlantedRuns
 from lynkeus.commission.samples import PlantedSamples, same_view, words_of
 from lynkeus.commission.settings import OF_GOOD, Budget, CommissionSettings, Progress
-from lynkeus.commission.streams import Stream, check_length, judge_stream
+from lynkeus.commission.streams import Stream, StreamHearing, check_length, judge_stream
 from lynkeus.commission.turn_on import CHANCE
 from lynkeus.core import SettingsError, Source
+from lynkeus.files.journal import Row
+from lynkeus.files.shared import Sharing
+from lynkeus.files.workers import Work
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.views.channels import Channels
 from lynkeus.sources import files_of
@@ -36,18 +38,22 @@ def commission(
     settings: CommissionSettings | None = None,
     compare: Mapping[str, Fitted] | None = None,
     progress: Progress | None = None,
+    sharing: Sharing | None = None,
 ) -> Commissioning:
     """Commission a fitted scorer on good data that it has not seen, beside others that get the very same faults; or on
     data whose labels say what is faulty.
 
-    `progress` is told what is being done and the share that is done. Raises CalibrationError for a budget that a
-    reference cannot support, SourceError for data that are too short, SettingsError for samples into which nothing can
+    `progress` is told what is being done and the share that is done. `sharing`: who judges parts of it, by models by
+    name, a source and settings that `sharing.again` gives. Raises CalibrationError for a budget that a reference cannot
+    support, SourceError for data that are too short, SettingsError for samples into which nothing can
     be planted, or labels that do not name good and faulty ones.
     """
-    settings = settings or CommissionSettings()
-    labelled = settings.labels == "need" or (settings.labels == "find" and has_labels(source))
-    job = _Job(_by_name(fitted, compare or {}), source, settings, progress or _silent, labelled)
-    return _stream(job) if in_time(job.models, source) else _alone(job)
+    by = sharing or Sharing()
+    job = _job((_by_name(fitted, compare or {}), source, settings or CommissionSettings()), progress or _silent)
+    return _stream(job, by) if in_time(job.models, source) else _alone(job, by)
+
+
+Asked = tuple[Mapping[str, Fitted], Source, CommissionSettings]
 
 
 class _Job(NamedTuple):
@@ -64,10 +70,26 @@ class _Job(NamedTuple):
         """The model that is commissioned, beside the others."""
         return next(iter(self.models.values()))
 
-    def part(self, name: str) -> Progress:
-        """Progress of one model among several."""
-        number = list(self.models).index(name)
-        return lambda what, share: self.tell(f"{name}, {what}" if what else name, (number + share) / len(self.models))
+
+def _job(asked: Asked, tell: Progress) -> _Job:
+    models, source, settings = asked
+    labelled = settings.labels == "need" or (settings.labels == "find" and has_labels(source))
+    return _Job(models, source, settings, tell, labelled)
+
+
+def _elsewhere(again: Callable[[], Asked]) -> Hearing | StreamHearing:
+    """Once in every other process: read the models and the data, and plan the same faults."""
+    job = _job(again(), _silent)
+    if in_time(job.models, job.source):
+        return StreamHearing(job.models, _stream_of(job))
+    return Hearing(job.models, _ground_of(job)[0], _budget(job))
+
+
+def _heard(job: _Job, by: Sharing, here: Hearing | StreamHearing) -> dict[str, list[list[Row]]]:
+    """Return the rows of all shares of each model, in their order."""
+    shares = here.shares()
+    done = by.do(Work(_elsewhere, (by.again,), here), shares, lambda what, share: job.tell(what, share or 0.0))
+    return {model: [done[name] for name, share in shares.items() if share[0] == model] for model in job.models}
 
 
 def in_time(models: Mapping[str, Fitted], source: Source) -> bool:
@@ -92,7 +114,7 @@ def _by_name(fitted: Fitted, compare: Mapping[str, Fitted]) -> dict[str, Fitted]
     return {fitted.name: fitted} | dict(compare)
 
 
-def _stream(job: _Job) -> Commissioning:
+def _stream(job: _Job, by: Sharing) -> Commissioning:
     """Rows in time."""
     source, settings = job.source, job.settings
     for name, fitted in job.models.items():
@@ -100,13 +122,18 @@ def _stream(job: _Job) -> Commissioning:
         if not job.labelled:
             check_length(fitted.view.window, settings)
     job.tell("labels of the data" if job.labelled else "jitter of the data", 0.0)
-    planted = Stream.planted if not job.labelled else _labelled_stream
-    stream = planted(job.first, source, settings)
-    done = [judge_stream(name, fitted, stream, job.part(name)) for name, fitted in job.models.items()]
+    stream = _stream_of(job)
+    heard = _heard(job, by, StreamHearing(job.models, stream))
+    done = [judge_stream(name, fitted, stream, heard[name]) for name, fitted in job.models.items()]
     says = f"planted into {stream.samples} rows of data, {settings.length} rows each"
     says = f"labelled in {stream.samples} rows of data" if job.labelled else says
     more = {"samples": stream.samples, "start_ns": done[0].start_ns, "end_ns": done[0].end_ns}
     return _found(job, [one.judged for one in done], (stream.kinds, stream.budget), says, more)
+
+
+def _stream_of(job: _Job) -> Stream:
+    planted = Stream.planted if not job.labelled else _labelled_stream
+    return planted(job.first, job.source, job.settings)
 
 
 def _labelled_stream(fitted: Fitted, source: Source, settings: CommissionSettings) -> Stream:
@@ -125,30 +152,34 @@ def _labelled_stream(fitted: Fitted, source: Source, settings: CommissionSetting
     return Stream(source, kinds, settings, [stretches], rows)
 
 
-def _alone(job: _Job) -> Commissioning:
+def _budget(job: _Job) -> Budget:
+    return Budget(job.settings.false_alarms, OF_GOOD)
+
+
+def _alone(job: _Job, by: Sharing) -> Commissioning:
     """Samples that stand alone."""
-    budget = Budget(job.settings.false_alarms, OF_GOOD)
+    budget = _budget(job)
     for fitted in job.models.values():
         budget.check(fitted)
     job.tell("labels of the data" if job.labelled else "good samples", 0.0)
-    ground, says, more = _ground(job.first, job.source, job.settings, job.labelled)
+    ground, says, more = _ground_of(job)
     for name, fitted in job.models.items():
         if isinstance(ground, PlantedRuns):
             ground.require(name, fitted)
         elif isinstance(ground, PlantedSamples):
             same_view(ground.source, fitted.prepare(job.source), name)
-    done = []
-    for name, fitted in job.models.items():
-        tell = partial(job.part(name), "")
-        done.append(judge(name, fitted, ground, budget, tell, job.settings.seed))
+    heard = _heard(job, by, Hearing(job.models, ground, budget))
+    done = [
+        judge(name, fitted, ground, (row for rows in heard[name] for row in rows), budget, job.settings.seed)
+        for name, fitted in job.models.items()
+    ]
     return _found(job, done, (ground.kinds, budget), says, more)
 
 
-def _ground(
-    fitted: Fitted, source: Source, settings: CommissionSettings, labelled: bool
-) -> tuple[PlantedRuns | PlantedSamples | LabelledSamples, str, dict[str, Any]]:
+def _ground_of(job: _Job) -> tuple[PlantedRuns | PlantedSamples | LabelledSamples, str, dict[str, Any]]:
     """What is judged, how it came about in words, and what else the report says of it."""
-    if labelled:
+    fitted, source, settings = job.first, job.source, job.settings
+    if job.labelled:
         found = LabelledSamples.of(fitted, source, settings)
         words = f"labelled: {found.total - found.counts['']} of {found.total} {words_of(fitted)}"
         return found, words, {"samples": found.total, "messages": found.messages}

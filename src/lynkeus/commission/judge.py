@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from lynkeus.commission.plant.planter import HARMLESS, Kind, Truth
 from lynkeus.commission.settings import Budget
 from lynkeus.commission.turn_on import NAN, Asked, Case, Outcome, TurnOn, by_chance, outputs_asked, point
 from lynkeus.core import NOTHING, Array, Batch, Floats, about_of
+from lynkeus.files.journal import Row
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.follow import follows, move_past, start
 
@@ -37,6 +39,14 @@ class Trial(NamedTuple):
         return not self.cases or self.cases[0].fault == GOOD.fault
 
 
+class Share(NamedTuple):
+    """A part of the samples for one model; the `last` one has all that is left."""
+
+    model: str
+    number: int
+    last: bool
+
+
 class Ground(Protocol):
     """Good samples and what is planted into them: the same for every model."""
 
@@ -44,10 +54,13 @@ class Ground(Protocol):
     def kinds(self) -> Mapping[str, Kind]: ...
 
     @property
-    def total(self) -> int: ...
+    def parts(self) -> int:
+        """In how many parts they are judged, each by itself."""
+        ...
 
-    def trials(self, fitted: Fitted, whole: bool) -> Iterable[Trial]:
-        """Yield all samples to judge; `whole`: faulty ones among all that came before them in their batch."""
+    def pieces(self, fitted: Fitted, whole: bool) -> Iterator[Callable[[], Iterable[Trial]]]:
+        """Yield what makes the samples of each part to judge; `whole`: faulty ones among all that came before them in
+        their batch."""
         ...
 
     def seen(self, fitted: Fitted) -> int:
@@ -72,33 +85,69 @@ class Said:
     seconds: dict[float, float] = field(default_factory=lambda: defaultdict(float))
     outcomes: dict[tuple[Case, str], list[Outcome]] = field(default_factory=lambda: defaultdict(list))
 
+    def add(self, row: Row) -> None:
+        """Add what was said of one trial, by whichever process."""
+        if "scores" in row:
+            scores, alarms = (np.array(row[name]).reshape(-1, row["outputs"]) for name in ("scores", "alarms"))
+            self.good[row["events"]].append((scores, alarms.astype(bool)))
+            self.seconds[row["events"]] += row["seconds"]
+            return
+        case, right = Case(*row["case"]), row["right"]
+        outcome = Outcome(
+            np.array([row["score"]]), row["found"], row["kind"], right, np.array([right]), NAN, row["luck"]
+        )
+        self.outcomes[case, row["output"]].append(outcome)
 
-def judge(
-    name: str, fitted: Fitted, ground: Ground, budget: Budget, tell: Callable[[float], None], seed: int = 0
-) -> Judged:
-    """Return what one model makes of the faults, and of good samples."""
-    said, count = Said(), 0
-    asked = {output for fault, kind in ground.kinds.items() for output in outputs_asked(fitted.scorer, fault, kind)}
-    start(fitted.scorer)
-    begun = time.process_time()
-    for trial in ground.trials(fitted, follows(fitted.scorer)):
-        scored = fitted.score_batch(trial.batch, budget.value, () if trial.good else asked)
+
+@dataclass
+class Hearing:
+    """Asks models about a part of the samples; parts that come one after the other are read in one go."""
+
+    models: Mapping[str, Fitted]
+    ground: Ground
+    budget: Budget
+    _at: dict[str, tuple[int, Iterator[Callable[[], Iterable[Trial]]]]] = field(default_factory=dict)
+
+    def shares(self) -> dict[str, Share]:
+        """Return the parts for each model, by what they are called; a scorer that follows its instrument has one."""
+        found: dict[str, Share] = {}
+        for name, fitted in self.models.items():
+            parts = 1 if follows(fitted.scorer) else max(self.ground.parts, 1)
+            found |= {
+                f"{name}, part {part + 1} of {parts}": Share(name, part, part + 1 == parts) for part in range(parts)
+            }
+        return found
+
+    def __call__(self, share: Share) -> list[Row]:
+        """Return what a model says of one part, as rows that a ledger keeps."""
+        fitted = self.models[share.model]
+        whole = follows(fitted.scorer)
+        at, pieces = self._at.pop(share.model, (0, iter(())))
+        if not at or at > share.number:
+            at, pieces = 0, self.ground.pieces(fitted, whole)
+            start(fitted.scorer)
+        own = islice(pieces, share.number - at, None if share.last else share.number - at + 1)
+        rows = [row for make in own for trial in make() for row in self._of_trial(fitted, trial)]
+        if not share.last:
+            self._at[share.model] = (share.number + 1, pieces)
+        return rows
+
+    def _of_trial(self, fitted: Fitted, trial: Trial) -> list[Row]:
+        kinds = self.ground.kinds
+        asked = {output for fault, kind in kinds.items() for output in outputs_asked(fitted.scorer, fault, kind)}
+        begun = time.process_time()
+        scored = fitted.score_batch(trial.batch, self.budget.value, () if trial.good else asked)
         if trial.moves:
             move_past(fitted.scorer, trial.batch)
-        alarms = budget.reached(scored)
-        if trial.good and len(trial.rows):
-            events = trial.cases[0].events
-            said.good[events].append((scored.scores[trial.rows], alarms[trial.rows]))
-            said.seconds[events] += time.process_time() - begun
-        else:
-            _note(said, fitted, ground.kinds, trial, (scored, alarms))
-        count += len(trial.rows)
-        tell(min(count / max(ground.total, 1), 1.0))
-        begun = time.process_time()
-    return Judged(*_points(name, fitted, ground, said, budget, seed), _counted(name, fitted, ground, said, budget))
+        alarms = self.budget.reached(scored)
+        seconds = time.process_time() - begun
+        if not (trial.good and len(trial.rows)):
+            return list(_outcomes(fitted, kinds, trial, (scored, alarms)))
+        own = {"scores": scored.scores[trial.rows].tolist(), "alarms": alarms[trial.rows].astype(int).tolist()}
+        return [own | {"events": trial.cases[0].events, "seconds": seconds, "outputs": scored.scores.shape[1]}]
 
 
-def _note(said: Said, fitted: Fitted, kinds: Mapping[str, Kind], trial: Trial, answers: tuple[Scored, Array]) -> None:
+def _outcomes(fitted: Fitted, kinds: Mapping[str, Kind], trial: Trial, answers: tuple[Scored, Array]) -> Iterator[Row]:
     scored, alarms = answers
     names = fitted.view.alone or about_of(fitted.scorer).names_kinds
     for row, case, truth in zip(trial.rows.tolist(), trial.cases, trial.truths, strict=True):
@@ -108,12 +157,19 @@ def _note(said: Said, fitted: Fitted, kinds: Mapping[str, Kind], trial: Trial, a
             chief = found[0] if found else NOTHING
             place = truth.holds(chief)
             kind = float(chief.kind == truth.change) if names and truth.change not in ("", HARMLESS) else NAN
-            right = NAN if place is None else float(place)
-            said.outcomes[case, output].append(
-                Outcome(
-                    scored.scores[row, k : k + 1], bool(alarms[row, k]), kind, right, np.array([right]), NAN, truth.luck
-                )
-            )
+            yield {
+                "case": list(case), "output": output, "score": float(scored.scores[row, k]),
+                "found": bool(alarms[row, k]), "kind": kind, "right": NAN if place is None else float(place),
+                "luck": float(truth.luck),
+            }  # fmt: skip
+
+
+def judge(name: str, fitted: Fitted, ground: Ground, rows: Iterable[Row], budget: Budget, seed: int = 0) -> Judged:
+    """Return what one model makes of the faults, and of good samples, from `rows` of all their parts in order."""
+    said = Said()
+    for row in rows:
+        said.add(row)
+    return Judged(*_points(name, fitted, ground, said, budget, seed), _counted(name, fitted, ground, said, budget))
 
 
 def _points(

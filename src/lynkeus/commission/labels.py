@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,7 @@ from lynkeus.commission.judge import GOOD, Trial
 from lynkeus.commission.plant.planter import Anywhere, InPixels, Kind, Truth
 from lynkeus.commission.settings import CommissionSettings
 from lynkeus.commission.turn_on import Case
-from lynkeus.core import Batch, SettingsError, Source, SourceError, about_of
+from lynkeus.core import Array, Batch, SettingsError, Source, SourceError, about_of
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.sources.images.masks import Mask, read_masks
 from lynkeus.sources.runs.read import RunFolder
@@ -89,8 +90,8 @@ def read_labels(path: Path) -> dict[str, str]:
 @dataclass(frozen=True)
 class LabelledSamples:
     """Samples of which some are labelled as faulty: how many of each kind of label there are (`counts`, "" good), what
-    labels in numbers are called (`names`), names and sizes of `images` that have masks, and the kinds that a scorer may
-    have `said`."""
+    labels in numbers are called (`names`), names and sizes of `images` that have masks, how many batches (`parts`), and
+    the kinds that a scorer may have `said`."""
 
     source: Source
     settings: CommissionSettings
@@ -98,6 +99,7 @@ class LabelledSamples:
     names: Mapping[int, str]
     images: Sequence[tuple[str, tuple[int, int]]] = ()
     messages: tuple[str, ...] = ()
+    parts: int = 1
     said: tuple[str, ...] = CHANGES
 
     @classmethod
@@ -108,11 +110,13 @@ class LabelledSamples:
         said = (*CHANGES, *fitted.scorer.outputs[1:])
         found = cls(source, settings, counts, names_of_labels(fitted), images, said=said)
         prepared = found.prepared(fitted)
+        parts = 0
         for batch in prepared:
+            parts += 1
             counts.update(kinds_of_labels(batch, found.names))
             if settings.masks is not None:
                 images += _names_and_sizes(batch)
-        found = replace(found, messages=tuple(getattr(prepared, "messages", ())))
+        found = replace(found, messages=tuple(getattr(prepared, "messages", ())), parts=parts)
         if not found.kinds or counts[""] < FEWEST:
             raise SettingsError(
                 f"the labels name {counts['']} good samples and {sum(counts.values()) - counts['']} others; the report "
@@ -140,21 +144,12 @@ class LabelledSamples:
         """Return 0: it is not known."""
         return 0
 
-    def trials(self, fitted: Fitted, whole: bool) -> Iterator[Trial]:
-        """Yield the faulty ones of each batch, then the good ones."""
+    def pieces(self, fitted: Fitted, whole: bool) -> Iterator[Callable[[], Iterable[Trial]]]:
+        """Yield for each batch the faulty ones, then the good ones."""
         masks = self._masks()
         for batch in self.prepared(fitted):
             labels = np.array(kinds_of_labels(batch, self.names), dtype=object)
-            faulty, good = np.flatnonzero(labels != ""), np.flatnonzero(labels == "")
-            truths = [self._truth(str(label), masks) for label in labels]
-            for rows in (faulty, good):
-                if len(rows):
-                    cases = [Case(labels[row], 1.0, 0.0) if labels[row] else GOOD for row in rows]
-                    own = [truths[row] for row in rows]
-                    if whole:
-                        yield Trial(batch, rows, cases, own, moves=rows is good or not len(good))
-                    else:
-                        yield Trial(batch[rows], np.arange(len(rows)), cases, own)
+            yield partial(_of_batch, batch, labels, [self._truth(str(label), masks) for label in labels], whole)
 
     def _masks(self) -> Iterator[Mask] | None:
         """The mask of each image, in their order; read as they are asked for."""
@@ -165,6 +160,18 @@ class LabelledSamples:
     def _truth(self, label: str, masks: Iterator[Mask] | None) -> Truth:
         change = self.kinds[label].change if label else ""
         return Anywhere(change) if masks is None else InPixels(next(masks), change)
+
+
+def _of_batch(batch: Batch, labels: Array, truths: Sequence[Truth], whole: bool) -> Iterator[Trial]:
+    faulty, good = np.flatnonzero(labels != ""), np.flatnonzero(labels == "")
+    for rows in (faulty, good):
+        if len(rows):
+            cases = [Case(label, 1.0, 0.0) if label else GOOD for label in labels[rows]]
+            own = [truths[row] for row in rows.tolist()]
+            if whole:
+                yield Trial(batch, rows, cases, own, moves=rows is good or not len(good))
+            else:
+                yield Trial(batch[rows], np.arange(len(rows)), cases, own)
 
 
 def _names_and_sizes(batch: Batch) -> list[tuple[str, tuple[int, int]]]:

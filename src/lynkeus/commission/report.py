@@ -49,10 +49,15 @@ class Overall:
     ms: float
 
 
-def write_report(found: Commissioning, path: Path) -> None:
-    """Write REPORT.html and REPORT.parquet; each is complete or as it was before."""
+def check_path(path: Path) -> None:
+    """Raise SettingsError for a report that would lie where its table goes; asked before anything is judged."""
     if path.suffix.lower() == ".parquet":
         raise SettingsError(f"{path}: the report is HTML, the table goes beside it: choose a name that ends in .html")
+
+
+def write_report(found: Commissioning, path: Path) -> None:
+    """Write REPORT.html and REPORT.parquet; each is complete or as it was before."""
+    check_path(path)
     write_table(found.rows, path.with_suffix(".parquet"))
     write_whole(path, report_html(found, path.stem).encode())
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
@@ -30,6 +30,7 @@ GOOD_RUNS = 100  # of each number of events, drawn from the good runs
 MOST_EVENTS = 20_000  # of each good run, to plant into
 MOST_GOOD = 1000  # good runs that are judged as they are
 PER_CASE, BRIEF = 20, 8
+PART = 16  # runs that are judged at a time, by whichever process
 
 
 @dataclass(frozen=True)
@@ -110,26 +111,42 @@ class PlantedRuns:
         learned = set(fitted.lineage.get("files", ()))
         return sum(str(file.path) in learned for file in self.files[:MOST_GOOD])
 
-    def trials(self, fitted: Fitted, whole: bool) -> Iterator[Trial]:
+    @property
+    def parts(self) -> int:
+        """In how many parts they are judged."""
+        return -(-self.total // PART)
+
+    def pieces(self, fitted: Fitted, whole: bool) -> Iterator[Callable[[], Iterable[Trial]]]:
         """Yield the good runs as they are, then for each number of events good ones and all kinds and sizes."""
-        for file in self.files[:MOST_GOOD]:
-            yield _trial(fitted, file, GOOD, Anywhere())
-        for number in self.events:
-            for case, file, truth in self._planted(number):
+        for first in range(0, self.total, PART):
+            yield partial(self._part, fitted, range(first, min(first + PART, self.total)))
+
+    def _part(self, fitted: Fitted, numbers: range) -> Iterator[Trial]:
+        """Runs by their number, each drawn by itself: whoever draws it gets the same, also for another model."""
+        as_they_are = min(len(self.files), MOST_GOOD)
+        for number in numbers:
+            if number < as_they_are:
+                yield _trial(fitted, self.files[number], GOOD, Anywhere())
+            else:
+                events, at = divmod(number - as_they_are, len(self.cases))
+                case, file, truth = self._planted(self.events[events], at)
                 yield _trial(fitted, file, case, truth)
 
-    def _planted(self, number: int) -> Iterator[tuple[Case, RunFile, Truth]]:
-        """Good runs of so many events, then all kinds and sizes; the same for every scorer."""
-        rng = np.random.default_rng((self.settings.seed, number))
-        long = [run for run in self.runs if len(run.values) >= number] or list(self.runs)
-        for at, (kind, size) in enumerate(self.cases):
-            run = long[at % len(long)]
-            chosen = rng.permutation(len(run.values))[:number]
-            values, group, truth = run.values[chosen], run.group[chosen], RunTruth()
-            if kind:
-                values, group, truth = plant(kind, size, self.ground, (values, group), rng)
-            name = f"{kind}{at}"
-            yield Case(kind, size, float(number)), _file_of(self.ground.columns, name, values, group), truth
+    def _planted(self, number: int, at: int) -> tuple[Case, RunFile, Truth]:
+        """Return a run of so many events: good ones first, then all kinds and sizes."""
+        kind, size = self.cases[at]
+        rng = np.random.default_rng((self.settings.seed, number, at))
+        long = self._long(number)
+        run = long[at % len(long)]
+        chosen = rng.permutation(len(run.values))[:number]
+        values, group, truth = run.values[chosen], run.group[chosen], RunTruth()
+        if kind:
+            values, group, truth = plant(kind, size, self.ground, (values, group), rng)
+        return Case(kind, size, float(number)), _file_of(self.ground.columns, f"{kind}{at}", values, group), truth
+
+    def _long(self, number: int) -> Sequence[Run]:
+        """Return the runs that have so many events; all where none has."""
+        return [run for run in self.runs if len(run.values) >= number] or self.runs
 
 
 def _trial(fitted: Fitted, file: RunFile, case: Case, truth: Truth) -> Trial:

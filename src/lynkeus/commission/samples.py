@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -31,9 +31,11 @@ PLANTED_INTO = ("table", "waveform", "image")
 
 
 class Gathered(NamedTuple):
-    """What one pass over good samples has seen: how many there are to use, some of them, what is left out in words."""
+    """What one pass over good samples has seen: how many there are to use, in how many batches, some of them, what is
+    left out in words."""
 
     samples: int
+    batches: int
     held: Sequence[Array]
     start_ns: int
     end_ns: int
@@ -82,11 +84,6 @@ class PlantedSamples:
         kind = self.source.schema.kind
         return self.settings.count(PER_CASE.get(kind, USUAL), BRIEF.get(kind, USUAL_BRIEF))
 
-    @property
-    def total(self) -> int:
-        """Of samples to judge."""
-        return self.gathered.samples + len(self.cases) * self.per_case
-
     @cached_property
     def plan(self) -> list[list[int]]:
         """For each good sample, which cases are planted into it: all equally often, spread over the samples."""
@@ -107,19 +104,27 @@ class PlantedSamples:
         learned = {str(Path(str(one.get("path"))).absolute()) for one in parts}
         return self.gathered.samples if own & learned else 0
 
-    def trials(self, fitted: Fitted, whole: bool) -> Iterator[Trial]:
+    @property
+    def parts(self) -> int:
+        """In how many parts they are judged: batches."""
+        return self.gathered.batches
+
+    def pieces(self, fitted: Fitted, whole: bool) -> Iterator[Callable[[], Iterable[Trial]]]:
         """Yield for each batch copies with faults, then the batch itself."""
         first = 0
         for batch in capped(self.source, self.gathered.samples):
-            depth = max((len(self.plan[first + row]) for row in range(len(batch))), default=0)
-            for level in range(depth):
-                rows = np.array([row for row in range(len(batch)) if len(self.plan[first + row]) > level])
-                for part in range(EVERY if whole else 1):
-                    own = rows[rows % EVERY == part] if whole else rows
-                    if len(own):
-                        yield self._planted(batch, own, first, level, whole)
-            yield Trial(batch, np.arange(len(batch)), [GOOD] * len(batch), [Anywhere()] * len(batch), moves=True)
+            yield partial(self._of_batch, batch, first, whole)
             first += len(batch)
+
+    def _of_batch(self, batch: Batch, first: int, whole: bool) -> Iterator[Trial]:
+        depth = max((len(self.plan[first + row]) for row in range(len(batch))), default=0)
+        for level in range(depth):
+            rows = np.array([row for row in range(len(batch)) if len(self.plan[first + row]) > level])
+            for part in range(EVERY if whole else 1):
+                own = rows[rows % EVERY == part] if whole else rows
+                if len(own):
+                    yield self._planted(batch, own, first, level, whole)
+        yield Trial(batch, np.arange(len(batch)), [GOOD] * len(batch), [Anywhere()] * len(batch), moves=True)
 
     def _planted(self, batch: Batch, rows: Array, first: int, level: int, whole: bool) -> Trial:
         cases = [self.cases[self.plan[first + row][level]] for row in rows.tolist()]
@@ -167,7 +172,7 @@ def gather(source: Source) -> Gathered:
     kind = source.schema.kind
     most = MOST.get(kind, MOST_OTHERS)
     held: list[Array] = []
-    step, count, faulty, span, more = 1, 0, 0, [], False
+    step, count, batches, faulty, span, more = 1, 0, 0, 0, [], False
     for whole in source:
         batch = good_of(whole)
         faulty += len(whole) - len(batch)
@@ -175,7 +180,7 @@ def gather(source: Source) -> Gathered:
         batch = batch[: most - count]
         if len(batch):
             held += list(batch.values[(-count) % step :: step])
-            count += len(batch)
+            count, batches = count + len(batch), batches + 1
             span += [] if batch.time_ns is None else [int(batch.time_ns[0]), int(batch.time_ns[-1])]
         if more:
             break
@@ -186,7 +191,7 @@ def gather(source: Source) -> Gathered:
     said = tuple(getattr(source, "messages", ()))
     said += (f"{faulty} samples are labelled as faulty and left out",) if faulty else ()
     said += (f"the first {count} samples are used, there are more",) if more else ()
-    return Gathered(count, held, span[0] if span else 0, span[-1] if span else 0, said)
+    return Gathered(count, batches, held, span[0] if span else 0, span[-1] if span else 0, said)
 
 
 def _kept(kind: str, numbers: int) -> int:

@@ -17,6 +17,7 @@ import numpy as np
 from lynkeus.commission.found import FalseAlarms
 from lynkeus.commission.jitter import measure_jitter
 from lynkeus.commission.judge import Judged
+from lynkeus.commission.pass_rows import placed_of, placed_row, undisturbed_of, undisturbed_row
 from lynkeus.commission.passes import (
     Placed,
     Planted,
@@ -28,10 +29,11 @@ from lynkeus.commission.passes import (
 )
 from lynkeus.commission.plant.planter import Kind
 from lynkeus.commission.plant.rows import KINDS, Accompanied, plan_passes
-from lynkeus.commission.settings import PER_HOUR, Budget, CommissionSettings, Progress
+from lynkeus.commission.settings import PER_HOUR, Budget, CommissionSettings
 from lynkeus.commission.turn_on import Asked, Case, Outcome, by_chance, outputs_asked, point
 from lynkeus.core import Alarm, SettingsError, Source
 from lynkeus.core.calibration import NS_PER_HOUR
+from lynkeus.files.journal import Row
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.views.channels import channels_of, watched_of
 from lynkeus.sources import Inject, Unlabelled
@@ -100,17 +102,46 @@ class JudgedStream(NamedTuple):
     end_ns: int
 
 
-def judge_stream(name: str, fitted: Fitted, stream: Stream, tell: Progress) -> JudgedStream:
-    """Score the stream as it is, then with faults; faults at a real event are not counted."""
+@dataclass(frozen=True)
+class StreamHearing:
+    """Lets models score the stream, in one pass after the other: as it is (number 0), then with faults."""
+
+    models: Mapping[str, Fitted]
+    stream: Stream
+
+    def shares(self) -> dict[str, tuple[str, int]]:
+        """Return the passes of each model, by what they are called."""
+        found, count = {}, len(self.stream.passes)
+        for name in self.models:
+            found[f"{name}, the data as they are"] = (name, 0)
+            found |= {f"{name}, pass {number} of {count}": (name, number) for number in range(1, count + 1)}
+            if self.stream.steps is not None:
+                found[f"{name}, moves that stay"] = (name, count + 1)
+        return found
+
+    def __call__(self, share: tuple[str, int]) -> list[Row]:
+        """Return what a model made of one pass, as rows that a ledger keeps."""
+        name, number = share
+        fitted, budget = self.models[name], self.stream.budget
+        if not number:
+            return [undisturbed_row(score_undisturbed(fitted, self.stream.source, budget.value))]
+        if number > len(self.stream.passes):
+            assert self.stream.steps is not None  # or the share would not be there
+            return [_quiet_again(fitted, self.stream.steps(fitted), budget)]
+        found = score_faults(fitted, self.stream.passes[number - 1](fitted), self.stream.kinds, budget)
+        return [placed_row(case, output, one) for (case, output), own in found.items() for one in own]
+
+
+def judge_stream(name: str, fitted: Fitted, stream: Stream, passes: Sequence[Sequence[Row]]) -> JudgedStream:
+    """Return what a model made of all passes, from their rows; faults at a real event are not counted."""
     settings, budget = stream.settings, stream.budget
-    tell("the data as they are", 0.0)
-    quiet = score_undisturbed(fitted, stream.source, budget.value)
-    quiet_s = {} if stream.steps is None else _quiet_again(fitted, stream.steps(fitted), budget)
+    quiet = undisturbed_of(passes[0][0], len(fitted.scorer.outputs))
     outcomes: dict[tuple[Case, str], list[Placed]] = defaultdict(list)
-    for number, make in enumerate(stream.passes, start=1):
-        tell(f"pass {number} of {len(stream.passes)}", number / (len(stream.passes) + 1))
-        for key, found in score_faults(fitted, make(fitted), stream.kinds, budget).items():
-            outcomes[key] += found
+    planted = len(stream.passes) + 1
+    quiet_s = passes[planted][0] if stream.steps is not None else {}
+    for row in (row for rows in passes[1:planted] for row in rows):
+        key, found = placed_of(row)
+        outcomes[key].append(found)
     used = {
         (case, output): [outcome for outcome, *span in found if not _coincides(span, quiet.alarms[output])]
         for (case, output), found in outcomes.items()
@@ -129,10 +160,10 @@ def judge_stream(name: str, fitted: Fitted, stream: Stream, tell: Progress) -> J
         meant = outputs_asked(fitted.scorer, case.fault, kind)[output]
         asked = Asked(name, output, meant, budget.extrapolates(fitted.calibrations[output]))
         good = np.sort(quiet.scores[:, outputs.index(output)])
-        row = point(case, kind, asked, own, good, budget, settings.seed)
-        judged.rows.append(row)
+        turn_on = point(case, kind, asked, own, good, budget, settings.seed)
+        judged.rows.append(turn_on)
         if meant:
-            judged.chance.append(by_chance(row, share, float(np.mean([outcome.luck for outcome in own]))))
+            judged.chance.append(by_chance(turn_on, share, float(np.mean([outcome.luck for outcome in own]))))
     return JudgedStream(judged, quiet.start_ns, quiet.end_ns)
 
 
@@ -144,7 +175,7 @@ def _steps_of(faults: Sequence[Fault], rows: int) -> tuple[Fault, ...]:
     return tuple(replace(step, length=end - step.start) for step, end in zip(steps, ends, strict=False))
 
 
-def _quiet_again(fitted: Fitted, moves: Planted, budget: Budget) -> dict[str, float]:
+def _quiet_again(fitted: Fitted, moves: Planted, budget: Budget) -> Row:
     """Return for each output the seconds until it is quiet after all channels moved, where nothing else is planted."""
     found = score_undisturbed(fitted, Unlabelled(moves), budget.value)
     begun = np.array([one.start_ns for one in moves.begun.values()], float)

@@ -118,13 +118,15 @@ class Part:
 class Comparison:
     """A study on labelled samples: scorers side by side, in `parts` by name that each have a table of their own.
 
-    Metrics are called part.case.scorer.statistic, with the case "mean" over all cases of a part.
+    Metrics are called part.case.scorer.statistic, with the case "mean" over all cases of a part. `together`: what a
+    look has seen of a case it shows with the next, so that one process does all of them.
     """
 
     name: str
     question: str
     parts: Mapping[str, Part]
     checks: tuple[Check, ...] = ()
+    together: bool = False
 
     def __post_init__(self) -> None:
         empty = [name for name, part in self.parts.items() if not part.cases or not part.scorers]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,26 @@ from lynkeus.core import Figures, Repeated
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.evaluate.results_page import table
 from lynkeus.evaluate.run_study import StudyRun, record
+from lynkeus.files.journal import Row
+from lynkeus.files.shared import Sharing
 from lynkeus.files.whole import write_whole
+from lynkeus.files.workers import Work
 from lynkeus.metrics.rates import COVERAGE
 
 Cell = tuple[float, float, float]  # mean over seeds, low and high end of its interval
 
 
-def run_over_seeds(study: Repeated, folder: Path, progress: ReportProgress | None = None) -> StudyRun:
-    """Run a study for all of its seeds; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/metrics.json`."""
-    report = progress or silent
-    found = []
-    for number, seed in enumerate(study.seeds):
-        report(f"seed {seed}", number / len(study.seeds))
-        found.append(study.measure(seed))
+def run_over_seeds(
+    study: Repeated, folder: Path, progress: ReportProgress | None = None, sharing: Sharing | None = None
+) -> StudyRun:
+    """Run a study for all of its seeds; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/metrics.json`.
+
+    `sharing`: who measures seeds, by the same study that `sharing.again` gives.
+    """
+    report, by = progress or silent, sharing or Sharing()
+    seeds = {f"seed {seed}": seed for seed in study.seeds}
+    done = by.do(Work(_elsewhere, (by.again,), partial(_measured, study)), seeds, report)
+    found: list[Mapping[str, Figures]] = [rows[0]["figures"] for rows in done.values()]
     parts = {name: _joined([one[name] for one in found]) for name in found[0]}
     metrics: dict[str, float] = {}
     for part, rows in parts.items():
@@ -41,6 +49,19 @@ def run_over_seeds(study: Repeated, folder: Path, progress: ReportProgress | Non
     write_whole(run.page, _page(study, parts, asked, run.lines()[:-1]).encode())
     report("done", 1.0)
     return run
+
+
+def _elsewhere(again: Callable[[], Repeated]) -> Callable[[int], list[Row]]:
+    return partial(_measured, again())
+
+
+def _measured(study: Repeated, seed: int) -> list[Row]:
+    figures = study.measure(seed)
+    plain = {
+        part: {row: {column: float(value) for column, value in columns.items()} for row, columns in rows.items()}
+        for part, rows in figures.items()
+    }
+    return [{"figures": plain}]
 
 
 def _joined(found: list[Figures]) -> dict[str, dict[str, Cell]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -30,7 +31,10 @@ from lynkeus.core import (
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.evaluate.comparison_page import comparison_page
 from lynkeus.evaluate.run_study import StudyRun, record
+from lynkeus.files.journal import Row
+from lynkeus.files.shared import Sharing
 from lynkeus.files.whole import write_whole
+from lynkeus.files.workers import Work
 from lynkeus.fitting.follow import scores_along
 from lynkeus.fitting.kinds import kinds_of
 from lynkeus.fitting.reference import FOLDS
@@ -55,28 +59,47 @@ class PartResults:
     tables: dict[str, Sequence[Sequence[str]]] = field(default_factory=dict)
     copies: dict[str, list[Floats]] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Self:
+        """Return what all cases of a part have shown, from the row of each."""
+        found = cls()
+        for row in rows:
+            found.metrics |= row["metrics"]
+            found.figures |= row["figures"]
+            found.tables |= row["tables"]
+            for name, counts in row["confusion"].items():
+                found.confusion[name] = found.confusion.get(name, 0) + np.array(counts)
+            for name, copies in row["copies"].items():
+                found.copies.setdefault(name, []).extend(np.array(own) for own in copies)
+        return found
 
-def run_comparison(study: Comparison, folder: Path, progress: ReportProgress | None = None) -> StudyRun:
-    """Run a comparison; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/` with figures and metrics.json."""
-    report = progress or silent
+    def row(self) -> Row:
+        """Return it as a row of a ledger."""
+        return {
+            "metrics": {name: float(value) for name, value in self.metrics.items()},
+            "confusion": {name: counts.tolist() for name, counts in self.confusion.items()},
+            "figures": self.figures,
+            "tables": {title: [list(map(str, line)) for line in lines] for title, lines in self.tables.items()},
+            "copies": {name: [np.asarray(one).tolist() for one in own] for name, own in self.copies.items()},
+        }
+
+
+def run_comparison(
+    study: Comparison, folder: Path, progress: ReportProgress | None = None, sharing: Sharing | None = None
+) -> StudyRun:
+    """Run a comparison; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/` with figures and metrics.json.
+
+    `sharing`: who does cases, by the same study that `sharing.again` gives.
+    """
+    report, by = progress or silent, sharing or Sharing()
     own = folder / study.name
     own.mkdir(parents=True, exist_ok=True)
-    steps = sum(len(part.cases) * len(part.scorers) for part in study.parts.values())
-    done, found = 0, {}
+    cases = [(part, case) for part, one in study.parts.items() for case in one.cases]
+    shares = {"all cases": cases} if study.together else {f"{part} {case}": [(part, case)] for part, case in cases}
+    done = by.do(Work(_elsewhere, (by.again, own), partial(_cases, study, own)), shares, report)
+    found = {}
     for name, part in study.parts.items():
-        found[name] = PartResults()
-        for case_name, case in part.cases.items():
-            outcomes = []
-            for outcome in _outcomes(part, case):
-                done += outcome.scorer is not None
-                report(f"{name} {case_name}: {outcome.name}", done / (steps + 1))
-                outcomes.append(outcome)
-                _measure(part, case_name, outcome, found[name])
-            if part.look is not None:
-                seen = part.look(case_name, outcomes, own)
-                found[name].figures |= seen.figures
-                found[name].tables |= seen.tables
-                found[name].metrics |= {f"{case_name}.{key}": value for key, value in seen.metrics.items()}
+        found[name] = PartResults.of(row for rows in done.values() for row in rows if row["part"] == name)
         _average(part, found[name])
     metrics = {f"{name}.{key}": value for name, one in found.items() for key, value in one.metrics.items()}
     # A metric that is missing is NaN, and fails its check: a name that was misspelt must not pass.
@@ -87,6 +110,27 @@ def run_comparison(study: Comparison, folder: Path, progress: ReportProgress | N
     write_whole(run.page, comparison_page(study, found, asked, run.lines()[:-1]).encode())
     report("done", 1.0)
     return run
+
+
+def _elsewhere(again: Callable[[], Comparison], own: Path) -> Callable[[Sequence[tuple[str, str]]], list[Row]]:
+    return partial(_cases, again(), own)
+
+
+def _cases(study: Comparison, own: Path, share: Sequence[tuple[str, str]]) -> list[Row]:
+    """Ask all scorers and baselines of some cases; figures are written into the folder of the study."""
+    rows = []
+    for name, case in share:
+        part, found, outcomes = study.parts[name], PartResults(), []
+        for outcome in _outcomes(part, part.cases[case]):
+            outcomes.append(outcome)
+            _measure(part, case, outcome, found)
+        if part.look is not None:
+            seen = part.look(case, outcomes, own)
+            found.figures |= seen.figures
+            found.tables |= seen.tables
+            found.metrics |= {f"{case}.{key}": value for key, value in seen.metrics.items()}
+        rows.append(found.row() | {"part": name})
+    return rows
 
 
 def _outcomes(part: Part, case: Case) -> Iterator[Outcome]:

@@ -6,9 +6,11 @@ import datetime
 import hashlib
 import json
 import platform
+import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,17 @@ from lynkeus.commission.turn_on import CHANCE
 from lynkeus.core import Alarm, Check, Source, Study
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.evaluate.results_page import results_page
+from lynkeus.files.journal import Row
+from lynkeus.files.shared import Sharing
 from lynkeus.files.whole import write_whole
+from lynkeus.files.workers import Work
 from lynkeus.fitting.evidence.channels import evidence
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.fitting.score import identity
 from lynkeus.sources import files_of
 
+MODELS, COMMISSION = "models", "commission"  # in the folder of a study, while several processes work at it
 STATISTICS = ("efficiency", "low", "high", "auroc", "auroc_low", "auroc_high", "right_place", "right_window")
 
 
@@ -61,25 +68,30 @@ def describe(check: Check, value: float) -> str:
     return f"{check.metric} = {value:.4g} ({' and '.join(bound for bound in bounds if bound)})"
 
 
-def run_study(study: Study, folder: Path, progress: ReportProgress | None = None) -> StudyRun:
-    """Run a study; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/` with figures, report and record."""
-    report = progress or silent
+def run_study(
+    study: Study, folder: Path, progress: ReportProgress | None = None, sharing: Sharing | None = None
+) -> StudyRun:
+    """Run a study; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/` with figures, report and record.
+
+    `sharing`: who fits scorers and commissions them, by the same study that `sharing.again` gives.
+    """
+    report, by = progress or silent, sharing or Sharing()
     own = folder / study.name
     own.mkdir(parents=True, exist_ok=True)
-    fitted, seconds = {}, {}
-    for number, (name, options) in enumerate(study.scorers.items()):
-        report(f"fitting {name}", 0.3 * number / len(study.scorers))
-        begun = time.perf_counter()
-        fitted[name] = fit(study.train, FitSettings(name, options, window=study.window), study.reference)
-        seconds[name] = time.perf_counter() - begun
+    fitted, seconds = _fitted(study, own, by, lambda what, share: report(f"fitting {what}", 0.3 * (share or 0.0)))
     first, *others = fitted
     settings = CommissionSettings(study.budget_per_hour, study.faults, per_case=study.per_case)
-    compare = {name: fitted[name] for name in others}
 
     def report_commissioning(what: str, share: float) -> None:
         report(what, 0.3 + 0.6 * share)  # the fits before it take about a third of the time, the figures the rest
 
-    found = commission(fitted[first], study.test, settings, compare, report_commissioning)
+    judging = Sharing()
+    if sharing is not None and by.again is not None:
+        names = [identity(own / MODELS / name) for name in fitted]
+        again = partial(_asked, by.again, own / MODELS)
+        judging = replace(by, again=again, ledger=own / COMMISSION, head={**by.head, "models": names}, _journal=None)
+    compare = {name: fitted[name] for name in others}
+    found = commission(fitted[first], study.test, settings, compare, report_commissioning, judging)
     report("figures", 0.9)
     metrics = collect(found, fitted) | {f"{name}.fit_s": value for name, value in seconds.items()}
     # A metric that is missing is NaN, and fails its check: a name that was misspelt must not pass.
@@ -91,8 +103,51 @@ def run_study(study: Study, folder: Path, progress: ReportProgress | None = None
     page = folder / f"{study.name}.md"
     run = StudyRun(metrics, checks, page)
     write_whole(page, results_page(study, found, fitted, asked, run.lines()[:-1]).encode())
+    judging.finish()
+    shutil.rmtree(own / MODELS, ignore_errors=True)
     report("done", 1.0)
     return run
+
+
+def _fitted(study: Study, own: Path, by: Sharing, report: ReportProgress) -> tuple[dict[str, Fitted], dict[str, float]]:
+    """Fit all scorers; others than this process leave their models in the folder of the study. With their seconds."""
+    shares = {name: name for name in study.scorers}
+    if by.again is None:
+        models = {}
+
+        def here(name: str) -> list[Row]:
+            models[name], row = _fit(study, name)
+            return [row]
+
+        done = by.do(Work(_elsewhere, (), here), shares, report)
+        return models, {name: float(rows[0]["seconds"]) for name, rows in done.items()}
+    work = Work(_elsewhere, (by.again, own / MODELS), partial(_fit_and_save, study, own / MODELS))
+    done = by.do(work, shares, report)
+    seconds = {name: float(rows[0]["seconds"]) for name, rows in done.items()}
+    return {name: Fitted.load(own / MODELS / name) for name in shares}, seconds
+
+
+def _elsewhere(again: Callable[[], Study], models: Path) -> Callable[[str], list[Row]]:
+    return partial(_fit_and_save, again(), models)
+
+
+def _fit_and_save(study: Study, models: Path, name: str) -> list[Row]:
+    fitted, row = _fit(study, name)
+    fitted.save(models / name)
+    return [row]
+
+
+def _fit(study: Study, name: str) -> tuple[Fitted, Row]:
+    begun = time.perf_counter()
+    fitted = fit(study.train, FitSettings(name, study.scorers[name], window=study.window), study.reference)
+    return fitted, {"seconds": time.perf_counter() - begun}
+
+
+def _asked(again: Callable[[], Study], models: Path) -> tuple[dict[str, Fitted], Source, CommissionSettings]:
+    """What a process needs that commissions a part."""
+    study = again()
+    settings = CommissionSettings(study.budget_per_hour, study.faults, per_case=study.per_case)
+    return {name: Fitted.load(models / name) for name in study.scorers}, study.test, settings
 
 
 def collect(found: Commissioning, fitted: dict[str, Fitted]) -> dict[str, float]:

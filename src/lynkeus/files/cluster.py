@@ -8,6 +8,7 @@ between processes that trust one another: use a cluster of your own, with TLS (D
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import threading
@@ -23,7 +24,8 @@ from urllib.parse import parse_qsl
 import lynkeus
 from lynkeus.core.errors import LynkeusError, SettingsError
 from lynkeus.core.extras import needing
-from lynkeus.files.workers import Backend, Submit, Work
+from lynkeus.files.at_work import shared_by
+from lynkeus.files.workers import THREADS, Backend, Submit, Work
 
 SCHEME = "dask://"
 ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^/\s]+:\d+")
@@ -35,6 +37,8 @@ QUEUES = {
 }
 WHOLE = ("jobs", "cores", "processes")  # numbers among the options of a queue
 OPTIONS = (*WHOLE, "memory", "disk", "walltime", "queue", "account", "interface", "log_directory")
+# Shares are parallel, not what is within one; and a worker need not look a hundred times a second what it does.
+PROLOGUE = (*(f"export {name}=1" for name in THREADS), "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False")
 USUAL = {"jobs": 1, "cores": 1, "memory": "4GB"}
 CONNECT_S, WORKERS_S, QUEUE_S = 10.0, 60.0, 6 * 3600.0
 TRIES = 5  # each of them may cost so many workers as Dask allows (three)
@@ -78,6 +82,7 @@ def _options(text: str, query: str) -> dict[str, Any]:
 def _queued(scheme: str, options: dict[str, Any]) -> Iterator[Any]:
     """Jobs of a batch system, which end with this."""
     with needing(f"--workers {scheme}://", "cluster"):
+        import dask
         import dask_jobqueue
     kind, submits = QUEUES[scheme]
     if shutil.which(submits) is None:
@@ -88,6 +93,8 @@ def _queued(scheme: str, options: dict[str, Any]) -> Iterator[Any]:
     jobs = options.pop("jobs")
     if scheme == "htcondor":
         options.setdefault("disk", "1GB")
+    before = dask.config.get(f"jobqueue.{scheme}.job-script-prologue", None) or []
+    options["job_script_prologue"] = [*PROLOGUE, *before]  # what the site says comes last, and holds
     with getattr(dask_jobqueue, kind)(**options, scheduler_options={"dashboard_address": ":0"}) as cluster:
         cluster.scale(jobs=jobs)
         yield cluster
@@ -104,7 +111,9 @@ def at_cluster(
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what happens is said by us, in one line
     with found() as cluster, _client(distributed, where, cluster) as client:
-        does = partial(_do, (lynkeus.__version__, uuid.uuid4().hex), work.begin, work.given)
+        key = (lynkeus.__version__, uuid.uuid4().hex, os.getcwd())
+        shared_by(1, where, lambda: len(client.nthreads()))
+        does = partial(_do, key, work.begin, work.given)
         yield lambda share: _Share(client, partial(does, share), where).future
 
 
@@ -177,12 +186,20 @@ class _Share:
 _MADE = threading.local()  # of a worker: what does the shares of the work that it has last had, for each thread
 
 
-def _do(key: tuple[str, str], begin: Callable[..., Callable[[Any], Any]], given: tuple[Any, ...], share: Any) -> Any:
-    """Do a share at a worker, which reads the model at the first one."""
+def _do(
+    key: tuple[str, str, str], begin: Callable[..., Callable[[Any], Any]], given: tuple[Any, ...], share: Any
+) -> Any:
+    """Do a share at a worker, in the folder of the asker; it reads the model at the first one."""
     if key[0] != lynkeus.__version__:
         raise LynkeusError(
             f"a worker of the cluster has Lynkeus {lynkeus.__version__}, and this is {key[0]}: install the same there"
         )
+    try:
+        os.chdir(key[2])  # paths may be relative to it
+    except OSError as error:
+        raise LynkeusError(
+            f"a worker of the cluster does not see the folder {key[2]}: start this where all of them see the files"
+        ) from error
     if getattr(_MADE, "key", None) != key:
         _MADE.does, _MADE.key = begin(*given), key
     return _MADE.does(share)

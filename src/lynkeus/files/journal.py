@@ -64,6 +64,9 @@ class Journal:
     def __contains__(self, name: str) -> bool:
         return name in self._rows
 
+    def __getitem__(self, name: str) -> list[Row]:
+        return self._rows[name]
+
     def __len__(self) -> int:
         return len(self._rows)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,12 +20,17 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from lynkeus.core import LynkeusError
+from lynkeus.files.at_work import shared_by
 
 _ALLOWED: ContextVar[int] = ContextVar("processes", default=1)
 Share = TypeVar("Share")
 Result = TypeVar("Result")
 AHEAD = 2  # shares that each process has: the one it does, and the next
-AT_A_CLUSTER = 500  # shares that a backend is given ahead: its workers may be many, and come and go
+AT_A_CLUSTER = 500  # parcels that a backend is given ahead: its workers may be many, and come and go
+FIRST_PARCELS = 32  # before it is known how long a share takes
+PARCEL_S = 0.5  # that a parcel should take
+TRIES = 3  # of a share whose process is killed
+KILLED = "processes that did a part of the work were killed, perhaps for want of memory: take fewer processes"
 POLL_S = 0.2
 THREADS = tuple(f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL"))
 
@@ -56,8 +62,9 @@ def as_done(
 ) -> Iterator[tuple[int, Result]]:
     """Give the number and the result of each share as they are done; the asking process is one of the `processes`.
 
-    A `backend` does all of it, and the asking process waits. What `begin` or a share raises is raised here. Raises
-    LynkeusError where another process was killed.
+    A `backend` does all of it, and the asking process waits. What `begin` or a share raises is raised here. What a
+    process had when it was killed is done by another. Raises LynkeusError where that happens to a share again and
+    again.
     """
     others, here = min(processes, len(shares)) - 1, work.here
     if not shares or (others < 1 and backend is None):
@@ -65,14 +72,17 @@ def as_done(
         for number, share in enumerate(shares):
             yield number, here(share)
         return
-    left, waiting = deque(range(len(shares))), dict[Future[Result], int]()
-    with (backend or spawned)(work, max(others, 1)) as submit:
-        ahead = AHEAD * others if backend is None else AT_A_CLUSTER
+    if backend is not None:
+        yield from _far_away(work, shares, backend)
+        return
+    shared_by(others + 1)
+    left, waiting, tries = deque(range(len(shares))), dict[Future[Result], int](), Counter[int]()
+    with spawned(work, max(others, 1)) as submit:
         while left or waiting:
-            mine = left.pop() if left and backend is None else None
-            while left and len(waiting) < ahead:
+            while left and len(waiting) < AHEAD * others:
                 number = left.popleft()
                 waiting[submit(shares[number])] = number
+            mine = left.popleft() if left else None
             if mine is None:
                 wait(waiting, POLL_S, FIRST_COMPLETED)
                 if work.tick is not None:
@@ -81,7 +91,45 @@ def as_done(
                 here = here or work.begin(*work.given)  # the others have begun by now
                 yield mine, here(shares[mine])
             for future in [future for future in waiting if future.done()]:
-                yield waiting.pop(future), _result(future)
+                number = waiting.pop(future)
+                if isinstance(error := future.exception(), BrokenProcessPool):
+                    tries[number] += 1  # killed: a share that another one has killed is done again, too
+                    if tries[number] == TRIES:
+                        raise LynkeusError(KILLED) from error
+                    left.appendleft(number)
+                else:
+                    yield number, future.result()
+
+
+def _far_away(work: Work[Share, Result], shares: Sequence[Share], backend: Backend) -> Iterator[tuple[int, Result]]:
+    """Let a cluster do all shares; short ones go several at a time, since each parcel costs it some milliseconds."""
+    left, size, ahead = deque(range(len(shares))), 1, FIRST_PARCELS
+    waiting = dict[Future[tuple[float, list[Result]]], list[int]]()
+    with backend(Work(_several, (work.begin, work.given)), 1) as submit:
+        while left or waiting:
+            while left and len(waiting) < ahead:
+                fair = max(1, len(left) // FIRST_PARCELS)  # so that many workers end together
+                numbers = [left.popleft() for _ in range(min(size, fair))]
+                waiting[submit([shares[number] for number in numbers])] = numbers
+            wait(waiting, POLL_S, FIRST_COMPLETED)
+            if work.tick is not None:
+                work.tick()
+            for future in [future for future in waiting if future.done()]:
+                numbers = waiting.pop(future)
+                seconds, results = future.result()
+                size, ahead = max(1, int(PARCEL_S * len(numbers) / max(seconds, 1e-6))), AT_A_CLUSTER
+                yield from zip(numbers, results, strict=True)
+
+
+def _several(begin: Callable[..., Callable[[Any], Any]], given: tuple[Any, ...]) -> Callable[[list[Any]], Any]:
+    return partial(_each, begin(*given))
+
+
+def _each(does: Callable[[Any], Any], shares: list[Any]) -> tuple[float, list[Any]]:
+    """Do several shares; with the seconds that they took."""
+    begun = time.perf_counter()
+    results = [does(share) for share in shares]
+    return time.perf_counter() - begun, results
 
 
 def in_order(
@@ -113,16 +161,25 @@ def processes_allowed() -> int:
 @contextmanager
 def spawned(work: Work[Share, Result], count: int) -> Iterator[Submit]:
     """Spawn processes, each with one thread for linear algebra; what no process has begun is dropped at the end."""
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (work.begin, work.given))
+    pools: list[ProcessPoolExecutor] = []
+
+    def again() -> None:
+        pools.append(ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (work.begin, work.given)))
 
     def submit(share: Share) -> Future[Result]:
         with _one_thread():  # a process starts at a first share, and inherits this
-            return pool.submit(_do, share)
+            try:
+                return pools[-1].submit(_do, share)
+            except BrokenProcessPool:  # one of them was killed, and Python ends all others
+                pools[-1].shutdown()
+                again()
+                return pools[-1].submit(_do, share)
 
+    again()
     try:
         yield submit
     finally:
-        pool.shutdown(cancel_futures=True)
+        pools[-1].shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -135,15 +192,6 @@ def _one_thread() -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
-
-
-def _result(future: Future[Result]) -> Result:
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise LynkeusError(
-            "a process that did a part of the work was killed, perhaps for want of memory: take fewer processes"
-        ) from error
 
 
 _begun: Callable[[], Callable[[Any], Any]]

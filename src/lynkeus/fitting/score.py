@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from lynkeus.core import RunRecord, SettingsError, Source, SourceError
+from lynkeus.core import Batch, Heads, RunRecord, SettingsError, Source, SourceError
 from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.files.journal import Journal, stamp_of
 from lynkeus.files.model_folder import SUMS
@@ -36,6 +37,7 @@ from lynkeus.sources.images.folder import ImageSource
 from lynkeus.sources.runs.folder import RunFile
 from lynkeus.sources.runs.histograms import left_out
 from lynkeus.sources.runs.read import RunFolder
+from lynkeus.sources.wrappers.answered import words_of
 
 if TYPE_CHECKING:
     from lynkeus.fitting.verdicts import RunVerdicts
@@ -103,9 +105,9 @@ def score(
 def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSettings) -> Written:
     """Windows, or samples as they are read, in their order; a Tracking scorer goes on from where it was."""
     prepared = fitted.prepare(source)
-    parts = Parts.open(settings.output, {"model": identity(model), "data": _data(source)})
+    parts = Parts.open(settings.output, {"model": identity(model), "data": data_of(source)})
     done = skip = parts.rows
-    new, silences = 0, Silences(prepared)
+    new, others, silences = 0, Counter[str](), Silences(prepared)
     start(fitted.scorer, parts.state)
     for batch in prepared:
         silences.add(batch)
@@ -115,21 +117,31 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
             continue
         batch, skip = batch[skip:] if skip else batch, 0
         scored = fitted.score_batch(batch)
-        move_past(fitted.scorer, batch)
         table = columns(fitted, scored, parts.added)
+        move_past(fitted.scorer, batch)
         new += int(np.count_nonzero(np.asarray(table.get("unknown", 0))))
+        others.update(_not_answers(fitted, batch))
         parts.add(table, state_of(fitted.scorer))
     if not parts.added:
         raise SourceError("the data give not a single sample to score: check that they are longer than one window")
     met = [f"{new} of {parts.added} samples hold codes or sites that {fitted.name} has not met"] if new else []
     return Written(
         parts.finish(silences.column(), about_pads(fitted, model, source)),
-        messages=[*getattr(prepared, "messages", ()), *met],
+        messages=[*getattr(prepared, "messages", ()), *met, *(f"{what}: {many}" for what, many in others.items())],
         done=done,
     )
 
 
-def _data(source: Source) -> Any:
+def _not_answers(fitted: Fitted, batch: Batch) -> Iterator[str]:
+    """Yield for each answer that people gave and a model of questions does not have what is said of it."""
+    asked = fitted.scorer.heads if isinstance(fitted.scorer, Heads) else {}
+    for question in asked.keys() & batch.meta.keys():
+        for word in words_of(batch, question).tolist():
+            if word and word not in asked[question]:
+                yield f"{question} {word[:40]!r} was never learned, and is never advised"
+
+
+def data_of(source: Source) -> Any:
     """Return what the data are, by names, sizes and times of files: so that other data are not taken for the same."""
     files = [[str(path), *stamp_of(path)] for path in files_of(source) if path.is_file()]
     return files or origin_of(source) or str(getattr(source, "url", type(source).__name__))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,12 @@ from lynkeus.core.errors import StoreError
 from lynkeus.files.damaged import in_short
 from lynkeus.monitor import tables
 from lynkeus.monitor.advice import tables as _advice  # noqa: F401 - its tables belong to each store
+from lynkeus.monitor.points import minutes as _minutes  # noqa: F401 - likewise
 from lynkeus.monitor.service import tables as _service  # noqa: F401 - likewise
+from lynkeus.monitor.written import tables as _written  # noqa: F401 - likewise
 
 LOCK_WAIT_S = 5.0
+LOCK_POLL_S = 0.001
 _LOCK_KEY = 0x4C796E6B  # "Lynk": PostgreSQL's advisory lock while tables are made
 _REMEDIES = (  # (what the database says, what went wrong, what to do)
     (("database is locked", "lock timeout"), "is locked by another program", "close that program, then start again"),
@@ -81,8 +85,21 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # SQLite's own wait sleeps longer and longer, up to a tenth of a second, though others write for milliseconds.
+    until = time.monotonic() + LOCK_WAIT_S
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            break
+        except exc.OperationalError as error:
+            if "locked" not in str(error.orig) or time.monotonic() > until:
+                raise
+            time.sleep(LOCK_POLL_S)
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={round(1000 * LOCK_WAIT_S)}")
 
 
 def create_tables(engine: sa.Engine, address: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +23,9 @@ if TYPE_CHECKING:  # what compares texts brings SciPy and scikit-learn: only whe
 
 HOUR_NS = 3_600_000_000_000
 NEAR_H, NEAR, ALIKE = 2.0, 8, 5  # hours around an alarm, entries that are shown
+OWN = re.compile(r"\bkey\"?:? \"?[0-9a-f]{32}\b")  # an entry that a watch wrote (`--publish elog...`) tells it nothing
 LEAST = 0.05  # alike: less is chance
+DATABASE_S = 60.0  # after which a logbook in a database is read again
 SEVERAL = 20  # times as many are looked at, since those of one event are shown once
 
 
@@ -76,7 +80,7 @@ class Logbook:
             return []
         around = round(hours * HOUR_NS)
         first, last = np.searchsorted(times, [start_ns - around, end_ns + around])
-        found = np.arange(first, last)
+        found = np.array([k for k in range(int(first), int(last)) if not self._is_own(k)], np.int64)
         nearest = np.sort(found[np.argsort(np.abs(times[found] - start_ns), kind="stable")[:many]])
         return [self._told(int(k), 1.0) for k in nearest]
 
@@ -85,7 +89,7 @@ class Logbook:
         found, events = list[Told](), set[int]()
         for k, alike in self.past.nearest(text, SEVERAL * many, before_ns):
             event = int(self.threads.event[k])
-            if event not in events and alike >= LEAST:
+            if event not in events and alike >= LEAST and not self._is_own(k):
                 events.add(event)
                 found.append(self._told(self._begins[event], alike))
         return found[:many]
@@ -108,6 +112,9 @@ class Logbook:
             if best >= 0 and alike[best] > 0:
                 found[alarm.start_ns] = near[best]
         return found
+
+    def _is_own(self, k: int) -> bool:
+        return OWN.search(self.entries.texts[k]) is not None
 
     def _told(self, k: int, alike: float) -> Told:
         times = self.entries.time_ns
@@ -143,6 +150,8 @@ class LogbookNow:
             return self._read
 
     def _stamped(self) -> tuple[int, int]:
+        if "://" in str(self.data):
+            return (int(time.monotonic() / DATABASE_S), 0)
         try:
             found = Path(self.data).stat()
         except OSError:

@@ -1,4 +1,4 @@
-"""The SELECTs behind the pages: alarms as they stand now, and points thinned to what a screen can show."""
+"""The SELECTs behind the pages: alarms as they stand now, and what stands."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from lynkeus.core.alarm import Alarm
-from lynkeus.monitor.opinions import label_of_alarm
+from lynkeus.monitor.opinions import label_of_alarm, said_of
 from lynkeus.monitor.records import ScoredPoint, Status, StoredAlarm
-from lynkeus.monitor.tables import alarm_event, alarm_opened, alarm_seen, point, series, standing
+from lynkeus.monitor.tables import alarm_event, alarm_opened, alarm_seen, series, standing
 
 NAN = float("nan")
 
@@ -100,29 +100,6 @@ def alarm_counts() -> sa.Select[Any]:
     return sa.select(now.c.monitor, now.c.output, open_now, sa.func.count()).group_by(now.c.monitor, now.c.output)
 
 
-def thinned_points(
-    connection: sa.Connection, series_id: int, span: tuple[int | None, int | None], at_most: int
-) -> list[Any]:
-    """Rows of `point` that start within the span, in time order; of each of `at_most` bins the highest score only."""
-    within = [point.c.series_id == series_id]
-    if span[0] is not None:
-        within.append(point.c.start_ns >= span[0])
-    if span[1] is not None:
-        within.append(point.c.start_ns < span[1])
-    count, first, last = connection.execute(
-        sa.select(sa.func.count(), sa.func.min(point.c.start_ns), sa.func.max(point.c.start_ns)).where(*within)
-    ).one()
-    columns = [point.c.start_ns, point.c.end_ns, point.c.score, point.c.alarms_per_hour, point.c.where.label("place")]
-    query = sa.select(*columns).where(*within)
-    if count > at_most:
-        width_ns = (last - first) // at_most + 1
-        by_bin = (point.c.start_ns - sa.literal(first, sa.BigInteger)) // sa.literal(width_ns, sa.BigInteger)
-        rank = sa.func.row_number().over(partition_by=by_bin, order_by=point.c.score.desc().nulls_last())
-        ranked = query.add_columns(rank.label("rank")).subquery()
-        query = sa.select(*(ranked.c[column.name] for column in columns)).where(ranked.c.rank == 1)
-    return list(connection.execute(query.order_by("start_ns")))
-
-
 def scored_point(output: str, row: Any) -> ScoredPoint:
     """Make a point from a row of `thinned_points`."""
     return ScoredPoint(output, row.start_ns, row.end_ns, number(row.score), number(row.alarms_per_hour), row.place)
@@ -132,3 +109,22 @@ def note_standing(connection: sa.Connection, monitor: str, rows: Sequence[Mappin
     """Append what stands now and did not, and what is over."""
     if rows:
         connection.execute(standing.insert(), [dict(row) | {"monitor": monitor} for row in rows])
+
+
+def seen_of(alarm_id: int) -> sa.Select[Any]:
+    """Who has seen an alarm, oldest first."""
+    query = sa.select(alarm_seen.c.who, alarm_seen.c.note, alarm_seen.c.at_ns)
+    return query.where(alarm_seen.c.alarm_id == alarm_id).order_by(alarm_seen.c.id)
+
+
+def verdicts() -> sa.Select[Any]:
+    """All opinions on alarms, oldest first."""
+    last = sa.select(sa.func.max(alarm_event.c.end_ns)).where(alarm_event.c.alarm_id == alarm_opened.c.id)
+    said = said_of("alarm")
+    return (
+        sa.select(alarm_opened.c.id, series.c.output, alarm_opened.c.start_ns, last.scalar_subquery())
+        .add_columns(said.c.label, said.c.who, said.c.note, said.c.at_ns)
+        .join(alarm_opened, alarm_opened.c.id == sa.cast(said.c.name, sa.BigInteger))
+        .join(series, series.c.id == alarm_opened.c.series_id)
+        .order_by(said.c.number)
+    )

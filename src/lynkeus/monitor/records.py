@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 import uuid
@@ -16,6 +17,7 @@ from lynkeus.core.batch import Floats
 VERDICTS = ("real", "not real", "unsure")
 LABELS = ("good", "defect", "unsure")
 Status = Literal["open", "closed"]
+_RATE = re.compile(r"; good data (does this|never does this)\b.*\.$")  # texts of earlier versions end with a rate
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,11 @@ class AlarmFile:
     evidence: Mapping[str, Any]
     verdicts: tuple[StoredVerdict, ...]
     seen: tuple[Acknowledged, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """Return what the scorer said when the alarm opened, without how rare it was then."""
+        return _RATE.sub(".", str(self.evidence.get("text") or ""))
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class SiteSettings:
     an alarm closes; `place`: regular expression that reads the groups `position` (m), `line` and `plane` from the name
     of a channel ("": names say no place); `acknowledge`: what stood is listed until somebody has seen it; `replay`:
     speed, 0 without pacing; `host`, `port`, `token_file`, `reports` of the pages; `logbook`: what is
-    shown beside alarms; `call`: whom to call, `outputs`: what
+    shown beside alarms; `call`: whom to call; `keep`: how much `prune` keeps, as 400d; `outputs`: what
     the outputs of the scorer are called here, as pages show them."""
 
     store: str = "sqlite:///lynkeus.db"
@@ -49,6 +49,7 @@ class SiteSettings:
     reports: str = ""
     logbook: str = ""
     call: str = ""
+    keep: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

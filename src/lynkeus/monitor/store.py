@@ -19,8 +19,11 @@ from lynkeus.core.alarm import Alarm
 from lynkeus.core.errors import StoreError
 from lynkeus.monitor import queries
 from lynkeus.monitor.database import create_tables, insert_new, one_line_errors, open_engine, refuse_other_version
-from lynkeus.monitor.opinions import Opinion, add_opinion, opinions, said_of
+from lynkeus.monitor.opinions import Opinion, add_opinion, opinions
 from lynkeus.monitor.place import StoreFile
+from lynkeus.monitor.points.minutes import note_minutes, thinned_points
+from lynkeus.monitor.points.months import Months
+from lynkeus.monitor.points.prune import count_old, prune_points
 from lynkeus.monitor.records import (
     Acknowledged,
     AlarmCount,
@@ -60,6 +63,7 @@ class Store:
         with one_line_errors(self.address):
             create_tables(self.engine, self.address)
         self._file = StoreFile(self.engine, self.address)
+        self._months = Months(self.engine)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -116,6 +120,8 @@ class Store:
 
         Raises StoreError where another process has taken the monitor over meanwhile.
         """
+        with one_line_errors(self.address):
+            self._months.make(scored.start_ns for scored in commit.points)
         with self.writing() as connection:
             # Asked in the same transaction: a watch that hung for longer than HOLD_S may have been replaced meanwhile.
             row = self._held_row(connection, name, owner)
@@ -123,6 +129,7 @@ class Store:
             if commit.points:
                 rows = [point_row(numbers[scored.output], scored) for scored in commit.points]
                 connection.execute(insert_new(connection, point), rows)
+                note_minutes(connection, rows)
             for alarm, evidence in commit.opened:
                 text = json.dumps(plain(evidence), allow_nan=False)
                 opened = {"series_id": numbers[alarm.output], "start_ns": alarm.start_ns, "start_id": row.start_id}
@@ -156,14 +163,20 @@ class Store:
         """Everything people said of images, oldest first; of one folder, of one file in it."""
         return opinions(self, "image", images, file)
 
+    def prune(self, older_than_ns: Mapping[str, int], dry_run: bool = False) -> dict[str, int]:
+        """Delete points of windows that ended before a time, given for each monitor (never alarms or verdicts).
+
+        Returns how many of each. It is done piece by piece, so that a watch that writes meanwhile is not held up.
+        """
+        if dry_run:
+            return {name: count_old(self, name, until_ns) for name, until_ns in older_than_ns.items()}
+        with one_line_errors(self.address):
+            gone = self._months.drop(older_than_ns)
+        return {name: gone[name] + prune_points(self, name, until_ns) for name, until_ns in older_than_ns.items()}
+
     def prune_points(self, name: str, older_than_ns: int, dry_run: bool = False) -> int:
-        """Delete the points of windows that ended before a time (never alarms or verdicts); how many that are."""
-        mine = sa.select(series.c.id).where(series.c.monitor == name)
-        old = (point.c.series_id.in_(mine), point.c.end_ns < older_than_ns)
-        with self.writing() as connection:
-            if dry_run:
-                return connection.scalar(sa.select(sa.func.count()).select_from(point).where(*old)) or 0
-            return connection.execute(point.delete().where(*old)).rowcount
+        """Delete the points of one monitor; see `prune`."""
+        return self.prune({name: older_than_ns}, dry_run)[name]
 
     def monitors(self) -> list[Pulse]:
         """Every monitor that ever started, by name."""
@@ -204,8 +217,8 @@ class Store:
             if row is None:
                 return None
             evidence, description = connection.execute(about.where(one)).one()
-            said = tuple(StoredVerdict(*fields) for fields in connection.execute(_verdicts().where(one)))
-            seen = tuple(Acknowledged(*fields) for fields in connection.execute(_seen(alarm_id)))
+            said = tuple(StoredVerdict(*fields) for fields in connection.execute(queries.verdicts().where(one)))
+            seen = tuple(Acknowledged(*fields) for fields in connection.execute(queries.seen_of(alarm_id)))
             return AlarmFile(queries.stored_alarm(row), read_monitor(description), json.loads(evidence), said, seen)
 
     def like(
@@ -229,7 +242,9 @@ class Store:
     def verdicts(self, name: str) -> list[StoredVerdict]:
         """Everything people said of the alarms of a monitor, oldest first."""
         with self.reading() as connection:
-            return [StoredVerdict(*row) for row in connection.execute(_verdicts().where(series.c.monitor == name))]
+            return [
+                StoredVerdict(*row) for row in connection.execute(queries.verdicts().where(series.c.monitor == name))
+            ]
 
     def points(
         self, name: str, output: str, start_ns: int | None = None, end_ns: int | None = None, at_most: int = 2000
@@ -240,7 +255,7 @@ class Store:
             number = connection.scalar(mine)
             if number is None:
                 return []
-            rows = queries.thinned_points(connection, number, (start_ns, end_ns), max(at_most, 1))
+            rows = thinned_points(connection, number, (start_ns, end_ns), max(at_most, 1))
         return [queries.scored_point(output, row) for row in rows]
 
     def _held_row(self, connection: sa.Connection, name: str, owner: Owner) -> Any:
@@ -278,20 +293,3 @@ def _alarm_id(connection: sa.Connection, number: int, of: Alarm | TracePart, nam
     if found is None:
         raise StoreError(f"no alarm of {name!r} {of.output!r} was opened at {of.start_ns} ns, so it cannot change")
     return int(found)
-
-
-def _seen(alarm_id: int) -> sa.Select[Any]:
-    query = sa.select(alarm_seen.c.who, alarm_seen.c.note, alarm_seen.c.at_ns)
-    return query.where(alarm_seen.c.alarm_id == alarm_id).order_by(alarm_seen.c.id)
-
-
-def _verdicts() -> sa.Select[Any]:
-    last = sa.select(sa.func.max(alarm_event.c.end_ns)).where(alarm_event.c.alarm_id == alarm_opened.c.id)
-    said = said_of("alarm")
-    return (
-        sa.select(alarm_opened.c.id, series.c.output, alarm_opened.c.start_ns, last.scalar_subquery())
-        .add_columns(said.c.label, said.c.who, said.c.note, said.c.at_ns)
-        .join(alarm_opened, alarm_opened.c.id == sa.cast(said.c.name, sa.BigInteger))
-        .join(series, series.c.id == alarm_opened.c.series_id)
-        .order_by(said.c.number)
-    )

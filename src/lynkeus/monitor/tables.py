@@ -76,6 +76,7 @@ point = Table(
     Column("alarms_per_hour", _Real),
     Column("where", Text, nullable=False),
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (start_ns)",  # see points/months
 )
 
 alarm_opened = Table(

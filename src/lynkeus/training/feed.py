@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -63,10 +63,12 @@ def cut(order: Tensor, size: int) -> tuple[Tensor, ...]:
     return batches[:-1] if len(batches) > 1 and len(batches[-1]) < size // 4 else batches
 
 
-def part_of(order: Tensor, rank: int, world: int) -> Tensor:
-    """Return what one of several processes learns from: as many samples as every other one, since one with a step more
-    would wait for the others for ever."""
-    return order[: len(order) - len(order) % world][rank::world]
+def shared(batches: Sequence[Tensor], rank: int, world: int) -> list[Tensor]:
+    """Return what one of several processes has of each batch: as many samples as every other one, since one with a step
+    more would wait for the others for ever. The batches are those of one process, so that as many steps are taken, with
+    the same mean gradients, by however many."""
+    parts = [batch[: len(batch) - len(batch) % world][rank::world] for batch in batches]
+    return [part for part in parts if len(part)]
 
 
 class ArrayFeed:
@@ -105,7 +107,7 @@ class ArrayFeed:
         """See `Feed`; known anomalies are added to each batch."""
         order = torch.randperm(self.size, generator=draw)
         size = self.settings.batch_of(self.size)
-        batches = cut(part_of(order, rank, world).to(self.device), size)
+        batches = shared(cut(order.to(self.device), size), rank, world)
         return len(batches), (self._step(rows, index * size, draw) for index, rows in enumerate(batches))
 
     def measure(self, task: Task) -> tuple[float, float, float]:

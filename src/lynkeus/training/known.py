@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lynkeus.core import Array
-from lynkeus.training.feed import FIRST, Step, cut, part_of
+from lynkeus.training.feed import FIRST, Step, cut, shared
 from lynkeus.training.settings import TrainSettings
 from lynkeus.training.task import CHUNK_NUMBERS, Task
 
@@ -48,9 +48,8 @@ class KnownFeed:
 
     def batches(self, draw: torch.Generator, rank: int, world: int) -> tuple[int, Iterator[Step]]:
         """See `Feed`."""
-        order = part_of(torch.randperm(self.size, generator=draw), rank, world)
         size = self.settings.batch_of(self.size)
-        parts = cut(order, size)
+        parts = shared(cut(torch.randperm(self.size, generator=draw), size), rank, world)
         return len(parts), (self._step(rows, k * size) for k, rows in enumerate(parts))
 
     def _step(self, rows: Tensor, done: int) -> Step:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lynkeus.core import Array, Floats, Group, Packed
-from lynkeus.training.feed import FIRST, Step, cut, part_of, usable_weight
+from lynkeus.training.feed import FIRST, Step, cut, shared, usable_weight
 from lynkeus.training.settings import TrainSettings
 from lynkeus.training.task import Task
 
@@ -55,9 +55,8 @@ class PackedFeed:
 
     def batches(self, draw: torch.Generator, rank: int, world: int) -> tuple[int, Iterator[Step]]:
         """See `Feed`."""
-        order = part_of(torch.randperm(self.size, generator=draw), rank, world)
-        size = self.settings.batch_of(self.size)
-        batches = self._similar(order, size, draw) if self.similar else list(cut(order, size))
+        order, size = torch.randperm(self.size, generator=draw), self.settings.batch_of(self.size)
+        batches = shared(self._similar(order, size, draw) if self.similar else cut(order, size), rank, world)
         return len(batches), (self._step(self.training[rows.numpy()], k * size) for k, rows in enumerate(batches))
 
     def _similar(self, order: Tensor, size: int, draw: torch.Generator) -> list[Tensor]:

@@ -189,6 +189,13 @@ def alarm_plot(site: SiteDep, alarm_id: AlarmId) -> dict[str, Any]:
     return plot | {"strips": strips(plot, trace_of(site.store, alarm_id))}
 
 
+@router.get("/alarms/{alarm_id}/logbook")
+def alarm_written(site: SiteDep, alarm_id: AlarmId) -> dict[str, list[dict[str, Any]]]:
+    """What a logbook says near an alarm in time, and of the `like` before it; empty where nobody has looked."""
+    found = site.written(find_alarm(site, alarm_id))
+    return {part: [one._asdict() for one in getattr(found, part, ())] for part in ("near", "like")}
+
+
 @router.get("/points")
 def points(
     site: SiteDep,

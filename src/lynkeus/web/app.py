@@ -26,7 +26,7 @@ from lynkeus import __version__
 from lynkeus.core.errors import SettingsError, StoreError
 from lynkeus.monitor.logbook import LogbookNow
 from lynkeus.monitor.store import Store
-from lynkeus.web import api, front, wall
+from lynkeus.web import api, front, wall, work
 from lynkeus.web.advice import api as advice_api
 from lynkeus.web.advice import pages as advice
 from lynkeus.web.advice.desk import Desk
@@ -90,7 +90,7 @@ def create_app(
     app.add_middleware(Guard)
     own = (advice_api.router, advice.router) if advise else ()
     shown = (pages.router, one.router, standing.router, inspect.router, runs.router, pad_pages.page, pad_pages.router)
-    for router in (api.router, front.router, wall.router, *shown, *own):
+    for router in (api.router, front.router, wall.router, work.router, *shown, *own):
         app.include_router(router)
     app.add_api_route("/static/plotly.min.js", _plotly, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=HERE / "static"))

@@ -15,9 +15,10 @@ from fastapi.templating import Jinja2Templates
 from lynkeus.core import StoreError, Verdict
 from lynkeus.monitor import run_records
 from lynkeus.monitor.logbook import LogbookNow
-from lynkeus.monitor.records import LABELS, VERDICTS, Monitor
+from lynkeus.monitor.records import LABELS, VERDICTS, AlarmFile, Monitor
 from lynkeus.monitor.standing import Maintenance, maintenance_of
 from lynkeus.monitor.store import Store
+from lynkeus.monitor.written.links import Written, written_of
 from lynkeus.web import words
 from lynkeus.web.alarms import words as alarm_words
 from lynkeus.web.images.scans import ScoredImages
@@ -125,6 +126,12 @@ class Site:
         pulse = self.store.monitor(monitor)
         entries = maintenance_of(self.store, monitor, (pulse.last_end_ns or 0) if pulse else 0)
         return [one for one in entries if one.channel == channel]
+
+    def written(self, file: AlarmFile) -> Written | None:
+        """What the logbook of the server says of an alarm; without one, what its watch found (`watch --logbook`)."""
+        if self.logbook is None:
+            return written_of(self.store, file.stored.id)
+        return Written(str(self.logbook.data), *self.logbook.now().of_alarm(file.stored.alarm, file.said))
 
     @property
     def scans(self) -> ScoredImages | None:

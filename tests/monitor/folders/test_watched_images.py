@@ -206,6 +206,7 @@ def test_what_people_said_of_watched_images_teaches(watched: Any, images: Path, 
     ("options", "says"),
     [
         (("--budget", "1/h"), "--budget: has no meaning for images"),
+        (("--logbook", "log.csv"), "--logbook: has no meaning for images"),
         (("--false-alarms", "2"), "between 0 and 1"),
         (("--meta", "gone.csv"), "gone.csv"),
     ],

@@ -1,5 +1,6 @@
 """The advisor: better than the usual action and honest about it; doubts, promises, cases, and a folder that holds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,10 @@ def later() -> Batch:
 def advice(fitted: Fitted, batch: Batch) -> dict[str, np.ndarray]:
     (scored,) = fitted.score(InMemory(batch))
     return {name: np.asarray(column) for name, column in columns(fitted, scored, 0).items()}
+
+
+def without_decisions(batch: Batch) -> Batch:
+    return replace(batch, meta={name: own for name, own in batch.meta.items() if name != "action"})
 
 
 def test_it_is_better_than_what_is_usual(fitted: Fitted, later: Batch) -> None:
@@ -102,7 +107,33 @@ def test_unknown_codes_and_empty_tasks_go_on(fitted: Fitted) -> None:
     found = advice(fitted, odd)
     assert np.isfinite(found["p_acdc"]).all()
     assert "no errors" in found["reason"][1]
-    assert not found["apply"][1]
+    assert not found["apply"].any()
+    found = advice(fitted, concatenate(list(Workflows(600, seed=5, drift="site")))[300:])
+    assert (found["held"] == "unknown").sum() > 20
+    assert not found["apply"][found["unknown"] > 0].any()
+
+
+def test_after_a_new_rule_the_promise_is_kept_by_what_people_decide(fitted: Fitted) -> None:
+    scorer, changed = fitted.scorer, concatenate(list(Workflows(3000, seed=4, drift="rule")))[1500:]
+    assert isinstance(scorer, Advisor)
+    scorer.resume({})
+    said, blind = scorer.further(changed), scorer.further(without_decisions(changed))
+    wrong = said["action"] != changed.meta["action"]
+    assert wrong[blind["apply"]].mean() > 0.2  # no task looks other than before
+    assert wrong[said["apply"]].mean() < scorer.max_error
+    assert said["apply"].mean() > 0.2
+    assert set(said["held"]) <= {"", "unknown", "unlike", "brake"}
+    assert (said["held"][changed.meta["cause"] == "storage"] == "brake").mean() > 0.7
+    # cut in two, with a restart between them
+    first, second = changed[:700], changed[700:]
+    parts = [scorer.further(first)["apply"]]
+    scorer.update(first)
+    state = {name: np.array(own) for name, own in scorer.state().items()}
+    scorer.resume({})
+    scorer.resume(state)
+    parts.append(scorer.further(second)["apply"])
+    scorer.resume({})
+    np.testing.assert_array_equal(np.concatenate(parts), said["apply"])
 
 
 def test_a_promise_is_kept_or_not_made() -> None:
@@ -181,7 +212,8 @@ def _table():
 def test_costs_of_single_actions_say_what_is_asked(fitted: Fitted, later: Batch) -> None:
     costly = Advisor(**{**vars_of(fitted.scorer), "costs": {"acdc": 1e6}})
     costly.__dict__.update({name: value for name, value in vars(fitted.scorer).items() if name.endswith("_")})
-    before, after = fitted.scorer.further(later), costly.further(later)
+    blind = without_decisions(later)  # what was decided before would say of which codes advice is trusted
+    before, after = fitted.scorer.further(blind), costly.further(blind)
     assert before["apply"][before["action"] == "acdc"].any()
     assert not after["apply"][after["action"] == "acdc"].any()
     np.testing.assert_array_equal(

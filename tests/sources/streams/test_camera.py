@@ -128,3 +128,26 @@ def test_colours_are_where_they_belong_and_what_no_frame_is_has_no_values() -> N
         _ = open_source(f"epics+pva://NONE?server={posts.address}&connect_s=0.3",
                         expected=Schema("image", ("grey",), (), (1, None, None), 50.0)).schema  # fmt: skip
     posts.server.stop()
+
+
+def test_what_frames_cannot_be_is_said_before_anybody_waits(lynkeus: Any, tmp_path: Path) -> None:
+    posts = Posts(np.zeros((24, 32), np.uint8))
+    stop = threading.Event()
+
+    def post() -> None:
+        while not stop.is_set():
+            posts.post(np.zeros((24, 32), np.uint8))
+
+    poster = threading.Thread(target=post)
+    poster.start()
+    url = f"epics+pva://CAM?server={posts.address}&connect_s=1"
+    fit = ("fit", url, "--for", "30m", "-o", tmp_path / "m")
+    refused = [lynkeus(*fit, "-s", "mahalanobis"), lynkeus(*fit, "-s", "inspect", "--window", "4")]
+    stop.set()
+    poster.join()
+    posts.server.stop()
+    for one, says in zip(
+        refused, ("reads no images, such as frames", "each frame of a camera is a sample"), strict=True
+    ):
+        assert one.code == 2
+        assert says in one.err.splitlines()[-1]

@@ -7,6 +7,7 @@ import pytest
 
 from lynkeus.core import Batch, SourceError, concatenate
 from lynkeus.sources import open_source
+from lynkeus.sources.tasks.source import TaskSource
 from lynkeus.sources.writers.write import write_source
 from lynkeus.transforms.counts import COUNTS, KEYS
 
@@ -104,3 +105,15 @@ def test_a_folder_with_other_json_is_read_as_it_was(tmp_path: Path) -> None:
 def test_a_line_of_lines_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="line 2"):
         one(tmp_path / "t.jsonl", json.dumps({"name": "a", **TASK}) + "\n{broken\n")
+
+
+def test_a_bad_line_is_named_and_other_encodings_are_read(tmp_path: Path) -> None:
+    one = '{"task": "a", "parameters": {"action": "acdc"}, "errors": {"good_sites": {"50660": {"T2_A": 3}}}}'
+    lines = tmp_path / "tasks.jsonl"
+    lines.write_text(f'{one}\n\n{{"parameters": {{"action": "acdc"\n', "utf-8")
+    with pytest.raises(SourceError, match="line 3, column"):
+        TaskSource(lines)
+    lines.write_bytes(f"{one}\n{one}\n".replace('"a"', '"ä"', 1).replace('"a"', '"b"').encode("cp1252"))
+    found = TaskSource(lines)
+    assert [record.name for record in found.records] == ["ä", "b"]
+    assert any("Windows-1252" in line for line in found.messages)

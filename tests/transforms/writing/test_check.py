@@ -91,6 +91,45 @@ def test_advice_gains_what_it_says() -> None:
     assert after.score - found.score == pytest.approx(gain, abs=1.5)  # readability moves a little too
 
 
+SENTENCES = {  # plain, then what costs: a coded word, one that leaves out, passive voice; and a section that is missed
+    "de": ("Wir messen den Strahl.", "Es ist dominant.", "Wir suchen einen Techniker.", "Der Strahl wird gemessen.",
+           "Wir bieten Ruhe."),
+    "en": ("We look at the beam.", "We are dominant.", "We need a salesman.", "The beam is measured.",
+           "We offer calm."),
+    "pl": ("Zespół mierzy wiązkę.", "Jesteś ambitny.", "Szukamy: kandydat.", "Wiązka jest mierzona.",
+           "Oferujemy spokój."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_each_part_falls_by_what_it_speaks_of_and_by_nothing_else(language: str) -> None:
+    plain, coded, exclusive, passive, offer = SENTENCES[language]
+    body = " ".join([plain] * 20)
+    found = check_writing(f"{body} {offer}", language)
+    for part, mark, more in (
+        ("wording", "masculine", f" {coded}"), ("wording", "exclusive", f" {exclusive}"),
+        ("voice", "passive", f" {passive}" * 5),
+    ):  # fmt: skip
+        other = check_writing(f"{body} {offer}{more}", language)
+        assert len(marked(other, mark)) == len(more.split(".")) - 1
+        assert score(other, part) < score(found, part)
+        assert all(
+            score(other, name) == score(found, name) for name in ("wording", "voice", "sections") if name != part
+        )
+    without = check_writing(body, language)
+    assert score(without, "sections") == pytest.approx(score(found, "sections") - 20)
+    assert score(check_writing(f"{plain} " * 3, language), "length") < 10
+    assert score(check_writing(f"{plain} " * 100, language), "length") == 100
+    assert score(check_writing(f"{plain} " * 600, language), "length") == 0
+
+
+def test_fog_of_polish_counts_words_of_four_syllables() -> None:
+    text = "Odpowiedzialność za laboratorium. Ma on dom i psa. " * 5  # 8 words in two sentences, 2 of them hard
+    says = next(part.says for part in check_writing(text, "pl").parts if part.name == "readability")
+    assert says.startswith("FOG-PL 12")  # 0.4 * (4 + 25)
+    assert score(check_writing(text, "pl"), "readability") == pytest.approx(100 * (22 - 11.6) / 12)
+
+
 def test_shorter_sentences_and_words_read_more_easily() -> None:
     hard = (
         "The comprehensive administration of organisational responsibilities necessitates considerable deliberation "

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,7 +221,9 @@ def test_a_promise_that_is_not_kept_holds_what_would_be_applied(models: Any, url
     with TestClient(app, base_url="http://localhost") as client:
         found = ask(client, tasks)
         audited = [one for one in found if one.get("held") == "audit"]
-        assert 0.02 < len(audited) / sum(one["apply"] for one in found) < 0.3
+        applied = sum(one["apply"] for one in found)
+        assert 0.4 < len(audited) / (applied + len(audited)) < 0.95  # of codes of which no decision is known yet
+        assert applied > 10
         say(client, *({"task": one["task"], "action": "special", "who": "me"} for one in audited))
         later = ask(client, {f"again {name}": own for name, own in list(tasks.items())[:100]})
         assert {one["held"] for one in later if one["p_acdc"] > 0.97} == {"brake"}
@@ -235,25 +241,39 @@ def test_models_of_something_else_are_refused(models: tuple[Path, Path], url: st
 
 
 @pytest.mark.slow(6)
-def test_nothing_is_lost_by_a_kill(models: tuple[Path, Path], url: str) -> None:
+def test_nothing_is_lost_by_a_kill_between_clicks(models: tuple[Path, Path], url: str) -> None:
     command = [sys.executable, "-m", "lynkeus", "serve", "--advise", str(models[0]), "--store", url, "--port", "0"]
+    names, kept = [f"t{k}" for k in range(300)], list[str]()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             at = server.stdout.readline().split("http://")[1].split("/")[0]
-            for path, body in (
-                ("advice", {"t": task()}), ("decisions", {"task": "t", "action": "clone", "who": "me"}),
-            ):  # fmt: skip
-                request = urllib.request.Request(
-                    f"http://{at}/api/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-                )
-                urllib.request.urlopen(request, timeout=60).read()
+
+            def post(path: str, body: Any) -> None:
+                data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
+                urllib.request.urlopen(urllib.request.Request(f"http://{at}/api/{path}", data, headers), timeout=60)
+
+            def click() -> None:
+                with contextlib.suppress(OSError, http.client.HTTPException):  # the server is gone
+                    for name in names:
+                        post("decisions", {"task": name, "action": "clone", "who": "me"})
+                        kept.append(name)  # it was answered: now it must be there
+
+            post("advice", {name: task(k + 1) for k, name in enumerate(names)})
+            clicks = threading.Thread(target=click)
+            clicks.start()
+            while len(kept) < 5 and clicks.is_alive():
+                time.sleep(0.002)
             os.kill(server.pid, signal.SIGKILL)
+            clicks.join()
         finally:
             server.kill()
     store = Store(url)
-    assert [row.action for row in decisions(store) if row.who == "me"] == ["clone"]
+    found = [row.task for row in decisions(store) if row.who == "me"]
     store.close()
+    assert 5 <= len(kept) < len(names)
+    assert found[: len(kept)] == kept  # all that were answered, and at most one that was kept and not answered
+    assert len(found) <= len(kept) + 1
 
 
 def test_a_locked_store_is_said_and_nothing_is_half_kept(desk: TestClient) -> None:

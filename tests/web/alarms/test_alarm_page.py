@@ -180,4 +180,4 @@ def test_without_a_model_nothing_is_made_up() -> None:
     file = AlarmFile(StoredAlarm(1, "m", Alarm("o", 1, 1, 1.0, 0.1)), Monitor("m"), {"extrapolated": True}, ())
     assert words.beyond(file) == "The reference is too short to have seen this: the rate is extrapolated."
     assert words.beyond(replace(file, evidence={})) == ""
-    assert words.said(replace(file, evidence={"text": "x is stuck; good data never does this."})) == "x is stuck."
+    assert replace(file, evidence={"text": "x is stuck; good data never does this."}).said == "x is stuck."

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from lynkeus.monitor.advice.brake import Brake
+from lynkeus.metrics.trust import Trust
 from lynkeus.monitor.advice.decisions import ACCEPTED, CHANGED
 from lynkeus.monitor.advice.tables import ops_advice, ops_champion, ops_decision
 from lynkeus.monitor.store import Store
 
-HEARD = 1000  # last decisions on sure advice that the brake hears
+HEARD = 1000  # last decisions on sure advice that are heard
 
 
 class Chosen(NamedTuple):
@@ -38,13 +39,14 @@ def chosen_champion(store: Store) -> Chosen | None:
     return Chosen(*row) if row else None
 
 
-def group_of(reason: str) -> str:
-    """Return the group of tasks that the reason of an advice speaks of: the code that most of its jobs have."""
-    return reason.partition(" at ")[0]
+def groups_of(says: Mapping[str, Any]) -> list[str]:
+    """Return the groups of tasks that an advice speaks of: the codes that have a good part of the jobs."""
+    return str(says.get("codes") or says.get("reason", "")).partition(" at ")[0].split() or [""]
 
 
-def brake_of(store: Store, model: str, promised: float) -> Brake:
-    """Return the brake of a model after what people decided last about advice of it that may be applied."""
+def trust_of(store: Store, model: str, promised: float, expected: float) -> Trust:
+    """Return how far a model is trusted that promised a share of errors, and was `expected` to have one, after what
+    people decided last about advice of it that may be applied."""
     own, advice = ops_decision.c, ops_advice.c
     latest = sa.select(sa.func.max(own.id)).where(own.said.in_((ACCEPTED, CHANGED))).group_by(own.task_id)
     query = (
@@ -56,7 +58,7 @@ def brake_of(store: Store, model: str, promised: float) -> Brake:
     )
     with store.reading() as connection:
         rows = [(json.loads(row[0]), *row[1:]) for row in connection.execute(query)]
-    brake = Brake(promised)
+    trust = Trust(promised, expected)
     for says, decided, advised in reversed(rows):
-        brake.tell(group_of(str(says.get("reason", ""))), decided != advised)
-    return brake
+        trust.tell(groups_of(says), decided != advised)
+    return trust

@@ -13,6 +13,7 @@ from lynkeus.core import Array, Floats
 from lynkeus.scorers.advisor.features import Entries, Vocabulary
 
 FEW, MANY = 2, 8  # sites from which an error is at a few, and at many of them
+GOOD_PART = 0.25  # of the jobs of a task
 FEWEST = 5  # tasks of a pattern of which is told
 MOST_CASES = 20_000  # that are kept to be compared with
 UNKNOWN = "a code that was not met before"
@@ -21,12 +22,13 @@ SEPARATOR = " | "
 
 class Pattern(NamedTuple):
     """What stands out of a task: the `code` of most jobs, whether at one, a few or many sites (`spread`), the one
-    `site`, and at how many `sites` the code is."""
+    `site`, at how many `sites` the code is, and all `codes` that have a good part of the jobs."""
 
     code: str
     spread: str
     site: str
     sites: int
+    codes: tuple[str, ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -49,6 +51,10 @@ def patterns(own: Entries, known: Vocabulary) -> list[Pattern]:
     most = by_code.argmax(axis=1)
     chief = own.code == most[own.task]
     many = np.bincount(own.task[chief], minlength=own.n)
+    total = by_code.sum(axis=1)
+    good_part: list[list[str]] = [[] for _ in range(own.n)]
+    for task, code in np.argwhere((by_code >= GOOD_PART * total[:, None]) & (by_code > 0)).tolist():
+        good_part[task].append(codes[code])
     # The site with most jobs of that code: in rising order, the last one stays.
     order = np.lexsort((own.jobs[chief], own.task[chief]))
     at = np.zeros(own.n, np.int64)
@@ -60,7 +66,8 @@ def patterns(own: Entries, known: Vocabulary) -> list[Pattern]:
             continue
         count = int(many[task])
         spread = "one site" if count < FEW else "a few sites" if count < MANY else "many sites"
-        found.append(Pattern(codes[most[task]], spread, sites[at[task]] if count < FEW else "", count))
+        code, where = codes[most[task]], sites[at[task]] if count < FEW else ""
+        found.append(Pattern(code, spread, where, count, tuple(dict.fromkeys((code, *good_part[task])))))
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,7 +15,6 @@ from lynkeus.core import (
     Array,
     Batch,
     Floats,
-    Group,
     LastBatch,
     Packed,
     SchemaError,
@@ -24,13 +22,23 @@ from lynkeus.core import (
     SettingsError,
     Source,
 )
-from lynkeus.core.background import log_odds
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.scorers.advisor.cases import MOST_CASES, Cases, count_patterns, patterns, told
+from lynkeus.metrics.trust import Trust
+from lynkeus.scorers.advisor.applying import (
+    PROBATION,
+    Judged,
+    arrays_of_state,
+    held_by,
+    otherwise,
+    state_of_arrays,
+    supported_by,
+)
+from lynkeus.scorers.advisor.cases import MOST_CASES, Cases, Pattern, count_patterns, patterns, told
+from lynkeus.scorers.advisor.evidence import fingerprints, without_each
 from lynkeus.scorers.advisor.features import Vocabulary
 from lynkeus.scorers.advisor.learners import IMBALANCE, KINDS
 from lynkeus.scorers.advisor.learning import Learned, learn_all, least_of
-from lynkeus.transforms.counts import COUNTS, KEYS
+from lynkeus.transforms.counts import KEYS
 
 LEARNED = "learned.json"  # words: of the vocabulary, patterns, and decisions that are doubtful
 
@@ -66,7 +74,10 @@ class Advisor:
                 raise SettingsError(f"{name} {getattr(self, name)!r} is not one of auto, {', '.join(known)}")
         if not (0 <= self.false_alarms < 1 and 0 < self.max_error < 1 and 0 < self.sure < 1):
             raise SettingsError("false_alarms, max_error and sure are shares, from 0 to 1")
-        self._last: LastBatch[Floats] = LastBatch()
+        self._last: LastBatch[tuple[Floats, Scores]] = LastBatch()
+        self._judged: LastBatch[Judged] = LastBatch()
+        self._state: dict[str, list[bool]] = {}
+        self._heard = 0
         if self.imbalance == "focal" and self.learner == "boosted":
             raise SettingsError("imbalance=focal is for linear models: leave learner=boosted out, or take weights")
         costs = self.costs if isinstance(self.costs, Mapping) else {"": self.costs}
@@ -107,6 +118,8 @@ class Advisor:
         found = patterns(self.vocabulary_.entries(tasks), self.vocabulary_)
         self.patterns_ = count_patterns(found, truth[:, 0], len(heads[action]))
         self._remember(points, truth[:, 0], names)
+        self.support_ = self._supported(found, truth[:, 0])
+        self.resume({})
         self.facts = {"promise": self.learned_.promise._asdict(), "doubtful_decisions": len(self.doubtful_)}
         return self
 
@@ -132,6 +145,19 @@ class Advisor:
                 f"{worst['more_probable']}); `lynkeus score` lists them in the column doubtful"
             )
 
+    def _supported(self, seen: list[Pattern], truth: Array) -> dict[str, list[int]]:
+        """Return of which kinds of tasks sure advice was tried, on what was not learned from, and how often wrong."""
+        known = np.flatnonzero(truth >= 0)
+        own = self._unseen[0][known, : len(self.heads[next(iter(self.heads))])]
+        answer, may = self._sure(own)
+        return supported_by([seen[k] for k in known.tolist()], may, answer == truth[known])
+
+    def _sure(self, own: Floats) -> tuple[Array, Array]:
+        """Return (n,) the action for probabilities (n, actions), and whether it is sure enough to be applied."""
+        answer = self.learned_.stages.decide(own)
+        least = np.maximum(self.learned_.promise.confidence, least_of(self.heads[next(iter(self.heads))], self)[answer])
+        return answer, own[np.arange(len(own)), answer] >= least
+
     def unseen_answers(self) -> tuple[Scores, Array]:
         """See `Heads`; of the last fit, not kept with a model."""
         return self._unseen
@@ -139,44 +165,77 @@ class Advisor:
     def score(self, batch: Batch) -> Scores:
         """Return the probabilities (n, outputs). Raises SchemaError for other samples than tasks."""
         self.schema_.require(batch.schema, f"the scorer {self.name}")
-        return self.learned_.of(self._points(batch))
+        return self._found(batch)[1].copy()
 
-    def _points(self, batch: Batch) -> Floats:
-        return self._last.of(batch, lambda one: self.vocabulary_.features(one.packed))
+    def _found(self, batch: Batch) -> tuple[Floats, Scores]:
+        """Return the points of a batch and its scores; of the last one from memory."""
 
-    def _least(self) -> Floats:
-        return least_of(self.heads[next(iter(self.heads))], self)
+        def find(batch: Batch) -> tuple[Floats, Scores]:
+            points = self.vocabulary_.features(batch.packed)
+            return points, self.learned_.of(points)
+
+        return self._last.of(batch, find)
 
     def further(self, batch: Batch) -> dict[str, Array]:
         """Return the answer to each question, the `stage` that decided, whether to `apply` it without asking, how sure
-        (`confidence`), how many of its counts are of `unknown` codes or sites, the `reason`, and where a decision is
-        known whether it is `doubtful`."""
-        points, (first, *more) = self._points(batch), self.heads.items()
-        scores = self.learned_.of(points)
-        own = scores[:, : len(first[1])]
-        answer = self.learned_.stages.decide(own)
-        sure = own[np.arange(len(own)), answer]
+        (`confidence`), why sure advice is `held` all the same, how many of its counts are of `unknown` codes or sites,
+        the `reason`, and where a decision is known whether it is `doubtful`."""
+        points, (first, *more) = self._found(batch)[0], self.heads.items()
+        judged = self._judged.of(batch, self._judge)
+        own, answer = judged.scores[:, : len(first[1])], judged.answer
         found = {first[0]: np.array(first[1])[answer]}
         start = len(first[1])
         for name, words in more:
-            found[name] = np.array(words)[scores[:, start : start + len(words)].argmax(axis=1)]
+            found[name] = np.array(words)[judged.scores[:, start : start + len(words)].argmax(axis=1)]
             start += len(words)
         found["stage"] = np.where(answer == self.learned_.stages.usual, 1, 2)
-        found["confidence"] = sure
-        # Of a task without errors nothing is known but that most tasks are usual.
-        found["apply"] = (sure >= np.maximum(self.learned_.promise.confidence, self._least()[answer])) & (
-            batch.packed.groups[KEYS].lengths > 0
-        )
-        entries = self.vocabulary_.entries(batch.packed)
-        new = (entries.code == len(self.vocabulary_.codes)) | (entries.site == len(self.vocabulary_.sites))
-        found["unknown"] = np.bincount(entries.task[new], minlength=entries.n)
-        seen = patterns(entries, self.vocabulary_)
+        found["confidence"] = judged.sure
+        found["apply"] = judged.may & (judged.held == "")
+        found["held"], found["unknown"] = judged.held, judged.unknown
+        found["codes"] = np.array([" ".join(one.codes) for one in judged.seen])
         found["reason"] = np.array(
-            [told(one, self.patterns_, int(k), first[1]) for one, k in zip(seen, answer.tolist(), strict=True)]
+            [told(one, self.patterns_, int(k), first[1]) for one, k in zip(judged.seen, answer.tolist(), strict=True)]
         )
         if first[0] in batch.meta:
             found |= self._doubts(batch, own, first, points)
         return found
+
+    def _judge(self, batch: Batch) -> Judged:
+        """Return what is found of a batch that comes next."""
+        first, words = next(iter(self.heads.items()))
+        scores = self._found(batch)[1]
+        answer, may = self._sure(scores[:, : len(words)])
+        entries = self.vocabulary_.entries(batch.packed)
+        new = (entries.code == len(self.vocabulary_.codes)) | (entries.site == len(self.vocabulary_.sites))
+        unknown, seen = np.bincount(entries.task[new], minlength=entries.n), patterns(entries, self.vocabulary_)
+        # Of a task without errors nothing is known but that most tasks are usual.
+        may &= batch.packed.groups[KEYS].lengths > 0
+        given = batch.meta[first].tolist() if first in batch.meta else [""] * len(batch)
+        wrong = otherwise(given, [words[k] for k in answer.tolist()])
+        # Where no decision is known at all none will come: then nothing waits for them.
+        trust = self._trust(PROBATION if self._heard or any(one is not None for one in wrong) else 0)
+        trust.resume(self._state, self._heard)
+        held = held_by(seen, unknown, may, wrong, trust, self.support_)
+        sure = scores[np.arange(len(answer)), answer]
+        return Judged(scores, answer, sure, seen, unknown, may, held, trust)
+
+    def _trust(self, probation: int) -> Trust:
+        made = self.learned_.promise
+        return Trust(self.max_error, made.errors / max(made.applied, 1), probation)
+
+    def update(self, batch: Batch) -> None:
+        """Hear what was decided about a batch that was scored: it says of which tasks advice may be applied later."""
+        trust = self._judged.of(batch, self._judge).trust
+        self._state, self._heard = trust.state(), trust.heard
+
+    def state(self) -> dict[str, Array]:
+        """Return the last decisions about tasks with each code: 1 where they were others than was advised."""
+        return arrays_of_state(self._state, self._heard, self.vocabulary_.codes)
+
+    def resume(self, state: dict[str, Array]) -> None:
+        """Go on from a state; without one nothing has been decided since the fit."""
+        self._state, self._heard = state_of_arrays(state, self.vocabulary_.codes)
+        self._judged.forget()
 
     def _doubts(
         self, batch: Batch, own: Floats, first: tuple[str, tuple[str, ...]], points: Floats
@@ -208,25 +267,7 @@ class Advisor:
     def explain(self, batch: Batch, output: str) -> Any:
         """Return Packed of the shape of the values: how much less the log odds of an output are without each count."""
         column = self.outputs.index(output)
-        keys, counts = batch.packed.groups[KEYS], batch.packed.groups[COUNTS]
-        found = np.zeros(len(keys.values))
-        before = log_odds(self.score(batch)[:, column])
-        for task in range(len(batch)):
-            first, last = keys.offsets[task : task + 2]
-            rest = ~np.eye(int(last - first), dtype=bool)
-            one = np.flatnonzero(rest.ravel()) % max(int(last - first), 1) + first
-            lengths = np.full(int(last - first), max(int(last - first) - 1, 0))
-            if not len(lengths):
-                continue
-            left = {
-                KEYS: Group.of_lengths(keys.values[one], lengths),
-                COUNTS: Group.of_lengths(counts.values[one], lengths),
-            }
-            after = self.learned_.of(self.vocabulary_.features(Packed(left)))[:, column]
-            found[first:last] = before[task] - log_odds(after)
-        return Packed({
-            KEYS: Group(np.tile(found[:, None], (1, 3)), keys.offsets), COUNTS: Group(found[:, None], counts.offsets),
-        })  # fmt: skip
+        return without_each(batch.packed, lambda tasks: self.learned_.of(self.vocabulary_.features(tasks))[:, column])
 
     def save(self, folder: Path) -> None:
         """Write the fitted scorer to a folder."""
@@ -235,7 +276,7 @@ class Advisor:
         words = {
             "heads": {name: list(own) for name, own in self.heads.items()}, "codes": list(self.vocabulary_.codes),
             "sites": list(self.vocabulary_.sites), "patterns": self.patterns_, "cases": self.case_names_,
-            "doubtful": self.doubtful_, "seen": self.seen_,
+            "doubtful": self.doubtful_, "seen": self.seen_, "support": self.support_,
         }  # fmt: skip
         (folder / LEARNED).write_text(json.dumps(words), encoding="utf-8")
 
@@ -250,13 +291,8 @@ class Advisor:
         scorer.cases_ = part_of(Cases, arrays, "cases_")
         scorer.patterns_, scorer.case_names_, scorer.doubtful_ = words["patterns"], words["cases"], words["doubtful"]
         scorer.seen_, scorer.messages, scorer.facts = words["seen"], [], {}
+        scorer.support_ = words.get("support", {})
         return scorer
-
-
-def fingerprints(points: Floats) -> list[str]:
-    """Return (n,) a checksum of what each task is, whatever it is called; names are used again."""
-    rounded = np.rint(100.0 * points).astype(np.int16)
-    return [hashlib.blake2b(row.tobytes(), digest_size=8).hexdigest() for row in rounded]
 
 
 def _names(batch: Batch) -> Array:

@@ -20,7 +20,9 @@ from lynkeus.core import Array, Floats
 # What each model reads, and how it learns.
 MODELS = {"words": "words", "letters": "letters", "bayes": "letters", "embedding": "embedding"}
 SMOOTHING = 0.1  # of naive Bayes (Rennie et al. 2003)
-STRENGTH = {"words": 1.0, "letters": 0.5, "embedding": 10.0}
+# Inverse regularisation of each (C): of several the one that is right most often on texts that were not learned from.
+STRENGTHS = {"words": (1.0, 3.0), "letters": (0.5, 2.0), "bayes": (1.0,), "embedding": (10.0,)}
+MOST_TRIED = 20_000  # texts up to which several are tried: of more the first one does
 PULL = 1e-3  # of the weights towards equal ones, so that few texts give no extreme ones
 MOST_WEIGHT = 12.0
 
@@ -64,34 +66,44 @@ def learn(rows: Mapping[str, Any], truth: Array, classes: int, folds: int, seed:
     """Return the mixture of models of rows of each kind, and (n, classes) the probabilities that texts are given by one
     that has not seen them."""
     names = tuple(name for name, kind in MODELS.items() if kind in rows)
-    parts = np.zeros((len(names), len(truth), classes))
+    tried = [STRENGTHS[name] if len(truth) <= MOST_TRIED else STRENGTHS[name][:1] for name in names]
     split = StratifiedKFold(max(2, min(folds, int(np.bincount(truth).max()))), shuffle=True, random_state=seed)
     with warnings.catch_warnings():  # a class of two texts is in two parts of five
         warnings.simplefilter("ignore", UserWarning)
         parted = list(split.split(np.zeros(len(truth)), truth))
+    unseen = [np.zeros((len(strengths), len(truth), classes)) for strengths in tried]
     for seen, left in parted:
         for k, name in enumerate(names):
             own = rows[MODELS[name]]
-            parts[k, left] = one_model(name, own[seen], truth[seen], classes).of(own[left])
-    share, bias = shares_of(parts, truth)
-    apart = np.empty(parts.shape[1:])
+            for j, strength in enumerate(tried[k]):
+                unseen[k][j, left] = one_model(name, own[seen], truth[seen], classes, strength).of(own[left])
+    best = [_best(parts, truth) for parts in unseen]
+    share, bias = shares_of(np.stack([parts[j] for parts, j in zip(unseen, best, strict=True)]), truth)
+    apart = np.empty((len(truth), classes))
     half = np.random.default_rng(seed).permutation(len(truth)) % 2 == 0
-    for part in (half, ~half):  # also the weights of the models come from other texts
-        apart[part] = mixed(parts[:, part], *shares_of(parts[:, ~part], truth[~part], classes))
-    models = tuple(one_model(name, rows[MODELS[name]], truth, classes) for name in names)
+    for part in (half, ~half):  # also the strengths and the weights of the models come from other texts
+        own_best = [_best(parts[:, ~part], truth[~part]) for parts in unseen]
+        chosen = np.stack([parts[j] for parts, j in zip(unseen, own_best, strict=True)])
+        apart[part] = mixed(chosen[:, part], *shares_of(chosen[:, ~part], truth[~part]))
+    models = tuple(
+        one_model(name, rows[MODELS[name]], truth, classes, tried[k][best[k]]) for k, name in enumerate(names)
+    )
     return Mixture(names, models, share, bias), apart
 
 
-def one_model(name: str, rows: Any, truth: Array, classes: int) -> Linear:
+def _best(parts: Floats, truth: Array) -> int:
+    """Return which of several outputs (tried, n, classes) is right most often; the first of equal ones."""
+    return int((parts.argmax(axis=2) == truth).mean(axis=1).argmax())
+
+
+def one_model(name: str, rows: Any, truth: Array, classes: int, strength: float) -> Linear:
     """Return one model, learned from rows (n, features) of classes (n,), each of which is there or gets no support."""
     there = np.unique(truth)
     if name == "bayes":
         fitted: Any = ComplementNB(alpha=SMOOTHING).fit(rows, truth)
         weights, bias = fitted.feature_log_prob_.T, np.zeros(len(there))
     else:
-        kind: Any = (
-            LogisticRegression(C=STRENGTH[name], max_iter=300) if name == "embedding" else LinearSVC(C=STRENGTH[name])
-        )
+        kind: Any = LogisticRegression(C=strength, max_iter=300) if name == "embedding" else LinearSVC(C=strength)
         fitted = kind.fit(rows, truth)
         weights, bias = fitted.coef_.T, fitted.intercept_
         if len(there) == 2:
@@ -104,7 +116,7 @@ def one_model(name: str, rows: Any, truth: Array, classes: int) -> Linear:
     return linear._replace(spread=float(max(linear.of(rows).std(), 1e-9)))
 
 
-def shares_of(parts: Floats, truth: Array, classes: int | None = None) -> tuple[Floats, Floats]:
+def shares_of(parts: Floats, truth: Array) -> tuple[Floats, Floats]:
     """Return how much each model of (models, n, classes) counts, and the bias of each class, for which the classes
     (n,) are most probable."""
     models, n, width = parts.shape

@@ -116,7 +116,9 @@ def _summary(source: Any) -> list[str]:
     of = f"{size} channels" if schema.kind == "table" else f"{size} ({', '.join(_axes(schema.kind))})"
     rate = f", at {schema.sample_rate_hz:g} Hz" if schema.sample_rate_hz else ""
     start_ns = getattr(_innermost(source), "start_ns", None)
-    if start_ns is None:
+    if getattr(_innermost(source), "is_live", False):
+        times = "; times are those of the devices"
+    elif start_ns is None:
         times = "; no times were found: scores have p-values, but no rates"
     else:
         times = f", from {str(np.datetime64(start_ns // 10**6, 'ms')).replace('T', ' ')} UTC on"

@@ -15,6 +15,7 @@ from lynkeus.core.batch import Batch
 from lynkeus.core.errors import SourceError
 from lynkeus.files.damaged import one_line
 from lynkeus.sources.tasks.record import NAMES, PARAMETERS, TASK, Record, is_task, record_of
+from lynkeus.sources.texts.decoded import decoded
 from lynkeus.transforms.counts import TASKS, counted
 
 ENDINGS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz")
@@ -63,13 +64,21 @@ class TaskSource(TaskRecords):
         if not self.files:
             raise SourceError(f"{path}: holds no file of {', '.join(ENDINGS)}; check the path")
         notes: Counter[str] = Counter()
+        self._said: list[str] = []
         super().__init__(self._read(notes), str(path), notes)
+
+    @property
+    def messages(self) -> list[str]:
+        """Return how files were read that are not UTF-8, and what was left out."""
+        return [*self._said, *super().messages]
 
     def _read(self, notes: Counter[str]) -> list[Record]:
         records: list[Record] = []
         for file in self.files:
             with one_line(file, mend="write it again"):
-                for name, found in _tasks_of(file):
+                text, said = decoded(file)
+                self._said += [f"{file.name}: {line}" for line in said]
+                for name, found in _tasks_of(file, text):
                     records.append(record_of(name, found, notes, str(file)))
         if not records:
             raise SourceError(f"{self.files[0]}: holds no task; there is nothing to read")
@@ -95,20 +104,18 @@ def holds_tasks(path: Path) -> bool:
 
 def _open(file: Path) -> Any:
     if file.suffix.lower() == ".gz":
-        return gzip.open(file, "rt", encoding="utf-8-sig")
-    return file.open(encoding="utf-8-sig")
+        return gzip.open(file, "rt", encoding="utf-8-sig", errors="replace")
+    return file.open(encoding="utf-8-sig", errors="replace")
 
 
-def _tasks_of(file: Path) -> Iterator[tuple[str, Any]]:
+def _tasks_of(file: Path, text: str) -> Iterator[tuple[str, Any]]:
     """Yield the name of each task of a file and what JSON says of it."""
-    lines = any(ending in file.name.lower() for ending in (".jsonl", ".ndjson"))
-    with _open(file) as text:
-        if lines:
-            for number, line in enumerate(text, 1):
-                if line.strip():
-                    yield from named_tasks(_parsed(line, file, number), file, f"{file.stem}:{number}")
-        else:
-            yield from named_tasks(_parsed(text.read(), file, 1), file, file.stem)
+    if any(ending in file.name.lower() for ending in (".jsonl", ".ndjson")):
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield from named_tasks(_parsed(line, file, number), file, f"{file.stem}:{number}")
+    else:
+        yield from named_tasks(_parsed(text, file, 1), file, file.stem)
 
 
 def _parsed(text: str, file: Path | str, first: int) -> Any:

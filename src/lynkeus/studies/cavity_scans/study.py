@@ -52,7 +52,7 @@ def cavity_scans(smoke: bool = False) -> Comparison:
             data=_data(test.plan, good.plan),
         ),
     }
-    return Comparison("cavity_scans", QUESTION, parts, _checks(smoke))
+    return Comparison("cavity_scans", QUESTION, parts, _checks(smoke), together=True)
 
 
 QUESTION = (

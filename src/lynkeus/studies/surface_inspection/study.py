@@ -54,7 +54,9 @@ def surface_inspection(smoke: bool = False) -> Comparison:
             "images at that place, at the size of the image",
         ),
     }
-    return Comparison("surface_inspection", QUESTION, parts, _checks("tiles" if tiles else "smoke" if smoke else "sim"))
+    return Comparison(
+        "surface_inspection", QUESTION, parts, _checks("tiles" if tiles else "smoke" if smoke else "sim"), together=True
+    )
 
 
 QUESTION = (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from lynkeus.core import Array, Batch, Figures, concatenate
-from lynkeus.monitor.advice.brake import Brake, is_audited
+from lynkeus.metrics.trust import Trust
+from lynkeus.monitor.advice.brake import is_audited
 from lynkeus.scorers.advisor.scorer import Advisor
 from lynkeus.simulate.workflows.source import DRIFTS, Workflows
 from lynkeus.sources import InMemory
@@ -36,16 +37,18 @@ class Recovery:
         return {
             "recovery": recovery(self._fitted(train), train, test),
             "planted wrong decisions": wrong_decisions(self._fitted(doubted), doubted),
-            "months with drift": {drift: self._drifted(drift, 10 * seed + 3) for drift in self.drifts},
+            "months with drift": self._drifted(10 * seed + 3),
         }
 
     def _fitted(self, train: Batch) -> Advisor:
         settings: dict[str, Any] = {"max_error": PROMISED, **self.settings}
         return Advisor(**settings).fit(Answered(InMemory(train), (ACTION,)))
 
-    def _drifted(self, drift: str, seed: int) -> dict[str, float]:
-        whole = _batch(Workflows(2 * self.n, seed=seed, drift=drift))
-        return applied(self._fitted(whole[: self.n]), whole[self.n :])
+    def _drifted(self, seed: int) -> dict[str, dict[str, float]]:
+        """Return what is applied in a second half with each drift, by what was learned from a first half without."""
+        months = {drift: _batch(Workflows(2 * self.n, seed=seed, drift=drift)) for drift in ("none", *self.drifts)}
+        advisor = self._fitted(months["none"][: self.n])
+        return {drift: applied(advisor, months[drift][self.n :]) for drift in self.drifts}
 
 
 def _batch(source: Workflows) -> Batch:
@@ -96,22 +99,33 @@ def wrong_decisions(advisor: Advisor, train: Batch) -> Figures:
 
 
 def applied(advisor: Advisor, later: Batch) -> dict[str, float]:
-    """Return how much is applied of the advice about later tasks, and how often that is not what people decided."""
-    said = advisor.further(later)
-    sure, right = said["apply"], said[ACTION] == later.meta[ACTION]
-    kept = braked(sure, right, [str(reason).partition(" at ")[0] for reason in said["reason"]])
-    return {"sure": float(sure.mean()), "wrong of sure": _share(~right[sure]), "applied": float(kept.mean()),
-            "wrong of applied": _share(~right[kept]), "promised at most": PROMISED,
-            "bound at the fit": advisor.learned_.promise.bound, "right of all": float(right.mean())}  # fmt: skip
+    """Return how much is applied of the advice about later tasks, and how often that is not what people decided: by the
+    confidence alone, by the table of `score` that does not know decisions, by the one that knows those before each
+    task, and by the server, which knows only those about what it asked."""
+    blind = replace(later, meta={name: own for name, own in later.meta.items() if name != ACTION})
+    advisor.resume({})
+    known, said = advisor.further(later), advisor.further(blind)
+    right, may = said[ACTION] == later.meta[ACTION], said["apply"]
+    expected = advisor.learned_.promise.errors / max(advisor.learned_.promise.applied, 1)
+    served = braked(may, right, [str(codes).split() for codes in said["codes"]], expected)
+    found = {"promised at most": PROMISED, "bound at the fit": advisor.learned_.promise.bound}
+    for name, own in (
+        ("sure", may | (said["held"] != "")),
+        ("blind", may),
+        ("table", known["apply"]),
+        ("served", served),
+    ):
+        found |= {name: float(own.mean()), f"wrong of {name}": _share(~right[own])}
+    return found | {"right of all": float(right.mean())}
 
 
-def braked(sure: Array, right: Array, groups: list[str]) -> Array:
-    """Return (n,) what is applied of sure advice, one after the other: the rest people decide, as the brake hears."""
-    brake, applied = Brake(PROMISED), np.zeros(len(sure), bool)
+def braked(sure: Array, right: Array, groups: list[list[str]], expected: float) -> Array:
+    """Return (n,) what a server applies of sure advice, one after the other: it hears what people decide of others."""
+    trust, applied = Trust(PROMISED, expected), np.zeros(len(sure), bool)
     for k in np.flatnonzero(sure):
-        applied[k] = brake.allows(groups[k]) and not is_audited(str(k))
+        applied[k] = trust.allows(groups[k]) and not is_audited(str(k), trust.asked(groups[k]))
         if not applied[k]:
-            brake.tell(groups[k], not right[k])
+            trust.tell(groups[k], not right[k])
     return applied
 
 

@@ -14,7 +14,7 @@ from lynkeus.transforms.writing.lexicon.language import Language
 WEIGHTS = {"readability": 0.3, "wording": 0.2, "sections": 0.2, "length": 0.15, "voice": 0.15}
 LONGEST = 1_000_000  # characters of a text for people
 FEWEST = 5  # words
-LONG_SENTENCE, LONG_WORD, LIX_WORD = 25, 20, 6  # words; letters; letters of a word that LIX calls long
+LONG_SENTENCE, LONG_WORD, HARD_WORD = 25, 20, 6  # words; letters; letters above which a word is hard
 SHORT, FULL, TOO_LONG = 200, 700, 1500  # words
 CODED = 25.0  # points that a coded word in a hundred costs
 PASSIVE, ALL_PASSIVE = 0.1, 0.5  # shares of sentences up to which passive voice costs nothing, and all
@@ -146,7 +146,7 @@ def _count(text: str, words: Sequence[re.Match[str]], known: Language, marks: Se
     return Counted(
         words=len(words), sentences=sum(1 for _ in sentences_of(text)),
         syllables=sum(syllables(word.group(), known) for word in words),
-        long_words=sum(len(word.group()) > LIX_WORD for word in words), **of,
+        long_words=sum(_is_hard(word.group(), known) for word in words), **of,
         missing=tuple(name for name, sign in known.sections.items() if not re.search(sign, text, re.IGNORECASE)),
     )  # fmt: skip
 
@@ -154,6 +154,10 @@ def _count(text: str, words: Sequence[re.Match[str]], known: Language, marks: Se
 def syllables(word: str, known: Language) -> int:
     """Return how many syllables a word has, by its groups of vowels; at least one."""
     return max(len(re.findall(known.vowels, re.sub(known.silent, "", word.lower()))), 1)
+
+
+def _is_hard(word: str, known: Language) -> bool:
+    return syllables(word, known) >= known.hard if known.hard else len(word) > HARD_WORD
 
 
 def _parts(own: Counted, known: Language) -> Iterator[Part]:
@@ -190,9 +194,10 @@ def _advice(own: Counted, known: Language, score: float, long: int) -> Iterator[
         what = "make two sentences of each long one" if long > 1 else "make two sentences of the long one"
         tries.append((f"{what} ({long})", replace(own, sentences=own.sentences + long)))
     if own.long_words:
-        fewer = own.long_words // 4
+        fewer = max(own.long_words // 4, 1)
+        hard = f"{known.hard} or more syllables" if known.hard else f"more than {HARD_WORD} letters"
         tries.append((
-            f"say {fewer} of the {own.long_words} words of more than {LIX_WORD} letters in shorter ones",
+            f"say {fewer} of the {own.long_words} words of {hard} in shorter ones",
             replace(own, long_words=own.long_words - fewer, syllables=max(own.syllables - 2 * fewer, own.words)),
         ))  # fmt: skip
     if own.exclusive:

@@ -53,8 +53,9 @@ class Similar(BaseModel):
 
 class AdviceOut(BaseModel):
     """Advice about a task: the answer to each question under its name (such as `action`), `p_ACTION` of each action,
-    and the following. `held`: why sure advice is not applied: people are asked all the same (`audit`), or decided
-    otherwise too often (`brake`)."""
+    and the following. `held`: why sure advice is not applied: it holds codes or sites that were not met
+    (`unknown`), such tasks were hardly met (`unlike`), people are asked all the same (`audit`), or decided otherwise
+    too often (`brake`)."""
 
     model_config = ConfigDict(extra="allow")
     task: str

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lynkeus.core import Compares, Describes, Heads, SettingsError, SourceError
-from lynkeus.monitor.advice.brake import Brake, is_audited
-from lynkeus.monitor.advice.champion import brake_of, choose_champion, chosen_champion, group_of
+from lynkeus.metrics.trust import Trust
+from lynkeus.monitor.advice.brake import is_audited
+from lynkeus.monitor.advice.champion import choose_champion, chosen_champion, groups_of, trust_of
 from lynkeus.monitor.advice.decisions import record_applied
 from lynkeus.monitor.advice.open_tasks import Advice, Task, keep_advice, keep_tasks, unadvised
 from lynkeus.monitor.store import Store
@@ -87,6 +88,9 @@ class Adviser:
         from lynkeus.sources.tasks.source import TaskRecords
 
         said: list[dict[str, Any]] = []
+        # Here they are open: what a file says was decided must not change the advice about the others.
+        asked = ({k: v for k, v in one.parameters.items() if k != self.question} for one in records)
+        records = [one._replace(parameters=own) for one, own in zip(records, asked, strict=True)]
         for scored in self.fitted.score(TaskRecords(records, "the tasks")):
             scorer = self.fitted.scorer
             table = {name: scored.scores[:, k] for k, name in enumerate(scorer.outputs)}
@@ -110,8 +114,8 @@ class Adviser:
 
 class Desk:
     """The models of one server over its store. `really`: what may be applied without asking is taken as decided by the
-    champion; without it is only written down what would be applied. A tenth of it is asked about all the same, and
-    where the decisions of people show that more is wrong than was promised, it is held (`Brake`). The first model is
+    champion; without it is only written down what would be applied. Some of it is asked about all the same, and
+    where the decisions of people show that more is wrong than was promised, it is held (`Trust`). The first model is
     the champion unless somebody chose another one of them."""
 
     def __init__(self, advisers: Sequence[Adviser], store: Store, really: bool = False) -> None:
@@ -139,10 +143,13 @@ class Desk:
             choose_champion(self.store, version, who)
             self.champion = found
 
-    def brake(self, one: Adviser) -> Brake | None:
+    def trust(self, one: Adviser) -> Trust | None:
         """Return how far the promise of a model is kept; None of one that promises nothing."""
-        promised = getattr(one.fitted.scorer, "max_error", None)
-        return None if promised is None else brake_of(self.store, one.version, float(promised))
+        promised, made = getattr(one.fitted.scorer, "max_error", None), one.fitted.lineage.get("promise") or {}
+        if promised is None:
+            return None
+        expected = float(made.get("errors", 0)) / max(float(made.get("applied", 0)), 1.0)
+        return trust_of(self.store, one.version, float(promised), expected)
 
     @classmethod
     def open(cls, folders: Sequence[Path], store: Store, really: bool = False) -> Desk:
@@ -204,15 +211,16 @@ class Desk:
 
     def _held(self, tasks: Sequence[Task], given: Sequence[Advice], champion: Adviser) -> list[str]:
         """Return why advice is not applied that might be: `audit`, `brake`, else ""."""
-        brake = self.brake(champion) if any(one.apply for one in given) else None
+        trust = self.trust(champion) if any(one.apply for one in given) else None
         found = []
         for task, one in zip(tasks, given, strict=True):
-            if not one.apply or brake is None:
+            groups = groups_of(one.says)
+            if not one.apply or trust is None:
                 found.append("")
-            elif not brake.allows(group_of(str(one.says.get("reason", "")))):
+            elif not trust.allows(groups):
                 found.append("brake")
             else:
-                found.append("audit" if is_audited(task.digest) else "")
+                found.append("audit" if is_audited(task.digest, trust.asked(groups)) else "")
         return found
 
     def _keep(self, tasks: Sequence[Task], given: dict[str, list[Advice]], held: Sequence[str] = ()) -> None:

@@ -144,7 +144,7 @@ def _model(site: SiteDep, desk: DeskDep, adviser: Adviser, found: Agreement) -> 
         "doubtful": lineage.get("doubtful_decisions"), "fitted": lineage.get("fitted_at") or lineage.get("time") or "",
         "over_time": _bars(found.curve, evenly=True), "calibration": _bars(found.calibration),
         "drift": came, "unknown": _bars(came.unknown, evenly=True, what="hold what it had not met"),
-        "unusual": _bars(came.unusual, evenly=True, what="look unusual"), "brake": desk.brake(adviser),
+        "unusual": _bars(came.unusual, evenly=True, what="look unusual"), "trust": desk.trust(adviser),
     }  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
     alike, together = site.store.like(stored, TOGETHER_S, ALIKE)
     place = found.where or "no single channel"
     book = site.logbook.now() if site.logbook else None
-    written, like_it = book.of_alarm(found, words.said(file)) if book else ([], [])
+    beside = site.written(file)
     return {
         "site": site,
         "file": file,
@@ -89,7 +89,7 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
         "has_usual": any(row["deviation"] is not None for row in rows),
         "interval": words.interval(file),
         "beyond": words.beyond(file),
-        "said_text": words.said(file),
+        "said_text": file.said,
         "never": words.never(file),
         "frame": frame,
         "check": _check(file, rows, bool(frame)),
@@ -97,9 +97,9 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
         "alike": alike,
         "past": words.past(stored, alike, place),
         "together": together,
-        "has_logbook": book is not None,
-        "written": written,
-        "like_it": like_it,
+        "has_logbook": beside is not None,
+        "written": beside.near if beside else [],
+        "like_it": beside.like if beside else [],
         "then": book.of_alarms([one.alarm for one in alike]) if book else {},
         "names": site.titles(),
         "lineage": words.lineage_words(file.monitor.lineage),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,12 +16,6 @@ from lynkeus.web.words import count, duration, utc
 
 OUT = 4.0  # sigmas: a channel is out of what is usual
 SHOWN = 10
-_RATE = re.compile(r"; good data (does this|never does this)\b.*\.$")  # texts of earlier versions end with a rate
-
-
-def said(file: AlarmFile) -> str:
-    """What the scorer said when the alarm opened, without how rare it was then: the page says that of the peak."""
-    return _RATE.sub(".", str(file.evidence.get("text") or ""))
 
 
 def interval(file: AlarmFile) -> tuple[float, float] | None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Language:
     """`name`: de, en or pl; `stops`: frequent words by which it is told; `vowels` that make a syllable, as a pattern;
     `silent`: pattern of an ending that makes none; `formula`: readability from words a sentence, syllables a word and
-    percent of words of more than six letters, called `measure`, which is `best` from and `worst` from.
+    percent of hard words, called `measure`, which is `best` from and `worst` from; `hard`: from how many syllables a
+    word is hard, 0: where it has more than six letters.
 
     Patterns of words: `masculine` and `feminine` codes, `exclusive` ones with what to write instead, `open_forms` by
     which a text addresses everybody (then exclusive words count no more), `passive` voice, `sections` by name.
@@ -30,8 +31,4 @@ class Language:
     open_forms: str
     passive: str
     sections: Mapping[str, str]
-
-
-def lix(words: float, _syllables: float, long_words: float) -> float:
-    """Return the index of Björnsson (1968): the higher, the harder."""
-    return words + long_words
+    hard: int = 0

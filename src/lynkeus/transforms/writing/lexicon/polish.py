@@ -1,8 +1,15 @@
-"""Polish: readability by LIX, which needs no syllables; coded words by their stems."""
+"""Polish: readability by FOG-PL (Broda et al. 2014, LREC), coded words by their stems."""
 
 from __future__ import annotations
 
-from lynkeus.transforms.writing.lexicon.language import Language, lix
+from lynkeus.transforms.writing.lexicon.language import Language
+
+
+def fog(words: float, _syllables: float, hard_words: float) -> float:
+    """Return the index of Gunning (1952) with hard words of four syllables, which Polish needs: about the years of
+    school that a reader has had; the higher, the harder."""
+    return 0.4 * (words + hard_words)
+
 
 POLISH = Language(
     name="pl",
@@ -12,10 +19,11 @@ POLISH = Language(
     )),
     vowels=r"(?:i(?=[aąeęoóu])|[aąeęioóuy])",
     silent=r"(?!)",
-    measure="LIX (words a sentence, and percent of words of more than six letters)",
-    formula=lix,
-    best=45.0,
-    worst=80.0,
+    measure="FOG-PL",
+    formula=fog,
+    best=10.0,
+    worst=22.0,
+    hard=4,
     masculine=(
         r"\b(?:agresywn|ambitn|analityczn|asertywn|dominuj|dominac|konkurenc|konkurencyj|lider|logiczn"
         r"|niezależn|obiektywn"

@@ -1,0 +1,1 @@
+"""Points of a store: kept by month, in short by minute, and pruned."""

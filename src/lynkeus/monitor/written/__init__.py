@@ -1,0 +1,1 @@
+"""What a logbook says of alarms, kept with them."""
