@@ -7,7 +7,7 @@ import numpy as np
 from lynkeus.core import Array, Floats
 
 FAR = 3.0  # sigmas from which a number says how a sample is odd
-ALIKE = 0.7  # cosine of what two samples have in common
+ALIKE = 0.5  # cosine of what two samples have in common, of which each has its own noise
 SMALLEST = 0.1  # share of all that is a kind: fewer are accidents, or a fault that lasted
 
 
