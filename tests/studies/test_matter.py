@@ -9,6 +9,7 @@ from lynkeus.evaluate.inquiry import run_inquiry
 from lynkeus.evaluate.run_comparison import run_comparison
 from lynkeus.studies.eos_meter import importance
 from lynkeus.studies.eos_meter import study as eos
+from lynkeus.studies.scalar_field import rows as made
 from lynkeus.studies.scalar_field import study as field
 from lynkeus.studies.spinodal import study as clumps
 
@@ -33,10 +34,14 @@ def test_eos_meter_writes_how_often_each_setting_is_named_rightly(
 ) -> None:
     monkeypatch.setenv("LYNKEUS_CACHE", str(tmp_path))
     monkeypatch.setattr(importance, "LOOKED_AT", 2)
+    monkeypatch.setattr(importance, "MAPS", 2)
+    monkeypatch.setattr(eos, "LAID_OUT", ("pca",))
+    monkeypatch.setattr(eos, "NETWORK", {"method": "published", "training": {"epochs": 1}})
     monkeypatch.setattr(eos, "SIZES", {"smoke": (24, 8, 4), "full": (24, 8, 4)})
     run = run_comparison(eos.eos_meter(smoke=True), tmp_path)
     page = run.page.read_text()
-    assert "Named rightly by the mean of several" in page
+    titles = ("Named rightly by the mean of several", "Do spectra of one kind lie together?", "seed of the network")
+    assert all(title in page for title in titles)
     asked = {name for own in json.loads(BOUNDS.read_text("utf-8")).values() for name in own}
     assert asked <= set(run.metrics)
     assert "collisions.all.eos_meter.shifted.accuracy" in run.metrics
@@ -47,13 +52,19 @@ def test_scalar_field_writes_the_transition_numbers_and_what_was_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once = {"epochs": 1}
-    tiny = field.Sizes("10x8", 25, 20, 50, 3, once, once)
+    tiny = field.Sizes("10x8", 25, 20, 40, 3, once, once, once, once)
+    monkeypatch.setattr(field, "LAID_OUT", ("pca",))
+    monkeypatch.setattr(made, "MANY", 4)
     monkeypatch.setattr(field, "SIZES", {"smoke": tiny, "full": tiny})
     run = run_inquiry(field.scalar_field(smoke=True), tmp_path)
     asked = {check.metric for full in (True, False) for check in field.scalar_field(smoke=full).checks}
     assert asked <= set(run.metrics)
     assert run.metrics["numbers.network.n.error"] < 0.02
-    assert run.metrics["generators.Markov random field.after"] == 0
+    heights = ("Markov random field", "WGAN-GP of heights", "diffusion of heights", "autoregressive, of heights")
+    assert all(run.metrics[f"generators.{name}.after"] == 0 for name in heights)
+    assert run.metrics["map.latent.mu.features"] > 0.3  # of four potentials
     page = run.page.read_text("utf-8")
-    assert all(title in page for title in ("### Transition", "### At potentials", "Monte Carlo, those that"))
-    assert {path.name for path in (tmp_path / "scalar_field").iterdir()} >= {"made.svg", "transition.svg"}
+    assert all(
+        title in page for title in ("### Transition", "### At potentials", "Monte Carlo, those that", "### Asked")
+    )
+    assert {path.name for path in (tmp_path / "scalar_field").iterdir()} >= {"made.svg", "transition.svg", "latent.png"}

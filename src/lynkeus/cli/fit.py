@@ -149,9 +149,10 @@ def _fit_runs(options: FitOptions) -> None:
 
 def _reads_only(scorer: str | None, kind: str) -> bool:
     """Whether all scorers named read one kind and nothing else: an array of three axes is then meant to be images,
-    a file of columns to be hits."""
+    a file of columns to be hits. What makes maps at conditions takes numbers as they are: they are no pixels."""
     names = (scorer or "auto").split(",")
-    return all(name != "auto" and plugins.about(name).kinds == (kind,) for name in names)
+    known = [plugins.about(name) for name in names if name != "auto"]
+    return len(known) == len(names) and all(one.kinds == (kind,) and one.labels != "numbers" for one in known)
 
 
 def _meant(options: FitOptions) -> dict[str, Any]:

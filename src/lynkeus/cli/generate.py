@@ -24,7 +24,8 @@ def write_generated(options: GenerateOptions) -> None:
         return
     if options.set:
         raise SettingsError(
-            f"--set {options.set[0]}: is for models of generators; put it into the URL: {options.source}?NAME=VALUE"
+            f"--set {options.set[0]}: is for models of generators, and {options.source} is no folder of one; of a "
+            f"simulator put it into the URL: {options.source}?NAME=VALUE"
         )
     url = options.source if "://" in options.source else SIMULATED + options.source
     if not url.startswith(SIMULATED):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -72,14 +72,17 @@ class Parts:
         if self.added - self.rows >= ROWS_PER_PART:
             self._write(state)
 
-    def finish(self, more: Mapping[str, str] | None = None, about: Mapping[bytes, bytes] | None = None) -> int:
-        """Write the table as a whole, with `more` columns that are alike in all rows and metadata `about`, and remove
-        the parts. Returns the number of rows."""
+    def finish(
+        self, more: Mapping[str, Sequence[str]] | None = None, about: Mapping[bytes, bytes] | None = None
+    ) -> int:
+        """Write the table as a whole, with `more` columns of all its rows and metadata `about`, and remove the parts.
+        Returns the number of rows."""
         held, self._held = self._held, []
         with WholeParquet(self.output, SAYS, MEND) as table:
             for part in (*map(self._read, range(self.count)), *held):
-                for name, word in (more or {}).items():
-                    part = part.append_column(name, pa.array([word] * part.num_rows))
+                for name, words in (more or {}).items():
+                    own = words[table.rows : table.rows + part.num_rows]
+                    part = part.append_column(name, pa.array(own, pa.string()))
                 table.add(part.replace_schema_metadata(about) if about else part)
         shutil.rmtree(self.folder, ignore_errors=True)
         return table.rows

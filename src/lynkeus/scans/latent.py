@@ -70,8 +70,7 @@ def write_latent(
     features, meta = features[chosen], {name: column[chosen] for name, column in meta.items()}
     maps = latent_maps(features, methods, seed)
     classes = {name: np.asarray(column, str) for name, column in meta.items() if _is_class(column)}
-    spaces = {FEATURES: features} | maps
-    found = [purity(space, classes[c], c, method, seed) for c in classes for method, space in spaces.items()]
+    found = purities(features, maps, classes, seed)
     rest = {name: column for name, column in meta.items() if name not in ("x", "y", "method")}
     tables = [
         pa.table({"x": at[:, 0], "y": at[:, 1], "method": [method] * len(at), **rest}) for method, at in maps.items()
@@ -97,6 +96,31 @@ def latent_maps(features: Floats, methods: Sequence[str] = METHODS, seed: int = 
         else:
             maps[method] = _umap(components, seed)
     return {method: np.asarray(points, np.float64) for method, points in maps.items()}
+
+
+def purities(
+    features: Floats, maps: Mapping[str, Floats], classes: Mapping[str, Array], seed: int = 0
+) -> tuple[Purity, ...]:
+    """Return the purity by each column of `classes`, of names, in the space of the features itself and in its maps."""
+    spaces = {FEATURES: features, **maps}
+    return tuple(purity(space, classes[c], c, method, seed) for c in classes for method, space in spaces.items())
+
+
+def purity_table(found: Sequence[Purity]) -> tuple[dict[str, float], list[list[str]]]:
+    """Return metrics (`latent.COLUMN.METHOD`) and lines of a table of a study, the head first."""
+    head = ["space", "by", "of 15 neighbours of the same kind", "by chance", "p", "silhouette"]
+    lines = [
+        [
+            one.method,
+            one.column,
+            f"{one.purity:.1%}",
+            f"{one.chance:.1%}",
+            f"{one.p_value:.2g}",
+            f"{one.silhouette:.2f}",
+        ]
+        for one in found
+    ]
+    return {f"latent.{one.column}.{one.method}": one.purity for one in found}, [head, *lines]
 
 
 def purity(points: Floats, labels: Array, column: str, method: str, seed: int = 0) -> Purity:

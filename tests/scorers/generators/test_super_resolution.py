@@ -62,6 +62,17 @@ def test_deposits_keep_their_energy_and_nothing_comes_of_nothing() -> None:
     assert scorer.pixels_.root
 
 
+def test_a_game_draws_by_seed_and_is_kept(screws: Batch, tmp_path: Path) -> None:
+    options = {**SHORT, "method": "gan", "patches": 30, "training": {"epochs": 1}, "denoising": {"epochs": 1}}
+    fitted = fit(InMemory(screws), FitSettings("super_resolution", options))
+    fitted.save(tmp_path / "model")
+    kept, (low, _) = Fitted.load(tmp_path / "model").scorer, fitted.scorer.pair(screws.values[:3])
+    first, other = (fitted.scorer.refine(low, seed=seed).values for seed in (1, 2))
+    np.testing.assert_array_equal(kept.refine(low, seed=1).values, first)
+    assert (first != other).mean() > 0.1
+    assert np.abs(coarser(first, 4) - low.values).max() < 1.5
+
+
 def test_spreads_are_made_right_at_each_size() -> None:
     rng = np.random.default_rng(0)
     spread = np.exp(rng.normal(size=20_000))

@@ -30,7 +30,7 @@ def last(fluid: Fluid, until: float, eos: object = IDEAL) -> Fluid:
 def test_the_flow_of_gubser_to_second_order() -> None:
     errors = []
     for dx in (0.4, 0.2):
-        n = round(30 / dx)
+        n = round(26 / dx)  # what happens at the edge has not come to r = 8 by then
         x = (np.arange(n) - 0.5 * (n - 1)) * dx
         grid = np.meshgrid(x, x, indexing="ij")
         fluid = last(Fluid.moving(*gubser(1.0, *grid, scale=100.0), 1.0, dx, IDEAL), 5.0)
@@ -56,16 +56,16 @@ def test_without_gradients_it_is_bjorken_and_entropy_stays(name: str) -> None:
 
 
 def test_energy_goes_only_where_pressure_does_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lynkeus.simulate.hydro.evolve.COURANT", 0.04)  # so that the sum of the work is one of dt -> 0
+    monkeypatch.setattr("lynkeus.simulate.hydro.evolve.COURANT", 0.01)  # so that the sum of the work is one of dt -> 0
     x = (np.arange(60) - 29.5) * 0.4
     blob = 20 * np.exp(-(x[:, None] ** 2 + x**2) / 8) + 1e-4
     fluid = Fluid.at_rest(blob, 1.0, 0.4, IDEAL)
     energy, entropy, work = fluid.energy(), fluid.entropy(IDEAL), 0.0
     tau, pressure = fluid.tau, IDEAL.pressure(fluid.e).sum() * 0.4**2
-    for step in evolve(fluid, IDEAL, 3.0):
+    for step in evolve(fluid, IDEAL, 1.5):
         now = IDEAL.pressure(step.e).sum() * 0.4**2
         work, tau, pressure = work + 0.5 * (now + pressure) * (step.tau - tau), step.tau, now
-    assert fluid.energy() + work == pytest.approx(energy, rel=1e-5)
+    assert fluid.energy() + work == pytest.approx(energy, rel=1e-6)
     assert fluid.entropy(IDEAL) == pytest.approx(entropy, rel=0.02)
     # What is the same seen from both sides stays so.
     np.testing.assert_allclose(fluid.e, fluid.e[::-1], rtol=1e-6)
@@ -110,8 +110,43 @@ def test_tables_of_files_are_read_and_gaps_are_named(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "falls.txt", bad[::-1][:200])
     with pytest.raises(SourceError, match="e falls in row 2"):
         equation_of_state(str(tmp_path / "falls.txt"))
+    whole = np.stack([e, e / 3, e**0.25], axis=1)
+    for name, table, says in (
+        ("leap", np.delete(whole, range(90, 120), axis=0), "gap between rows 90 and 91, from"),
+        ("fast", whole * [1, 3.3, 1], "p rises faster than e after row 1: sound would be faster than light"),
+        ("twice", whole[[0, *range(300)]], "e is the same in rows 1 and the next"),
+    ):
+        np.savetxt(tmp_path / f"{name}.txt", table)
+        with pytest.raises(SourceError, match=says):
+            equation_of_state(str(tmp_path / f"{name}.txt"))
+    with pytest.raises(SettingsError, match=r"T = 0.09 GeV is beyond the rows of the equation of state own"):
+        equation_of_state(str(tmp_path / "own.txt")).energy_at(0.09)
     with pytest.raises(SettingsError, match="eos must be"):
         equation_of_state("s95p")
+
+
+def test_a_folder_as_s95p_is_published_is_read_as_it_says(tmp_path: Path) -> None:
+    for part, low in ((1, 0.001), (2, 0.501)):
+        e = low + np.arange(501) * 0.001 * 10 ** (part - 1)
+        t = 0.12 * e**0.2  # out of equilibrium T does not follow from e and p
+        for name, rows in (("dens", np.stack([e, e / 4, e * 3], axis=1)), ("par", np.stack([t, 0 * t], axis=1))):
+            np.savetxt(tmp_path / f"x_{name}{part}.dat", rows[::-1], header="0.001\n0.001 501", comments="")
+    own = equation_of_state(str(tmp_path))
+    at = np.array([0.01, 0.3, 4.0])
+    np.testing.assert_allclose(own.pressure(at), at / 4, rtol=1e-3)
+    np.testing.assert_allclose(own.temperature_of(at), 0.12 * at**0.2, rtol=1e-3)
+    assert own.known == pytest.approx((0.001, 5.501))
+    (tmp_path / "x_par2.dat").unlink()
+    with pytest.raises(SourceError, match=r"it needs x_par2\.dat"):
+        equation_of_state(str(tmp_path))
+
+
+def test_a_flow_that_is_not_causal_stops_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = (np.arange(30) - 14.5) * 0.5
+    monkeypatch.setattr("lynkeus.simulate.hydro.evolve.COURANT", 2.5)  # further than sound goes in a cell
+    fluid = Fluid.at_rest(30 * np.exp(-(x[:, None] ** 2 + x**2) / 4) + 1e-3, 0.6, 0.5, IDEAL)
+    with pytest.raises(SettingsError, match=r"fm, near x = .*: it has|no solution in .* near x ="):
+        last(fluid, 20.0)
 
 
 def test_a_sphere_is_closed_and_has_its_area_and_volume() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lynkeus.core import SettingsError
+from lynkeus.files.settings_text import read_toml
 from lynkeus.searches.plan.plan import (
     COLUMNS,
     FILES,
@@ -41,13 +41,7 @@ MOST_BINS = 10
 
 def read_plan(path: Path) -> Plan:
     """Return the plan in a file; names of files in it are relative to its folder. Raises SettingsError."""
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{path}: the plan cannot be read ({error.strerror}); check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path}: is not valid TOML ({str(error).splitlines()[0]}); mend that line") from error
-    return plan_of(given, str(path), path.parent)
+    return plan_of(read_toml(path, "the plan"), str(path), path.parent)
 
 
 def plan_of(given: Mapping[str, Any], where: str, folder: Path) -> Plan:

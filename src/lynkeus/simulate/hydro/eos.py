@@ -16,17 +16,19 @@ HBAR_C = 0.1973269804  # GeV fm
 LOWEST, HIGHEST, POINTS = 1e-7, 2e3, 6000  # GeV/fm^3
 NAMES = ("ideal", "lattice", "first_order")
 QUARKS = 2.5  # flavours of the ideal gas
+LEAP = 5.0  # a step in log e so many times larger than both beside it is a gap in a table
 
 
 @dataclass(frozen=True)
 class EquationOfState:
     """`ratio` p / e, `sound` (speed of sound squared = dp/de) and `temperature` in GeV on a grid of even steps in
-    log e, from LOWEST to HIGHEST GeV/fm^3."""
+    log e, from LOWEST to HIGHEST GeV/fm^3; `known`: the energy densities between which a table said them."""
 
     name: str
     ratio: Floats
     sound: Floats
     temperature: Floats
+    known: tuple[float, float] = (0.0, HIGHEST)
 
     @property
     def grid(self) -> Floats:
@@ -53,7 +55,13 @@ class EquationOfState:
         at = int(np.searchsorted(self.temperature, temperature))
         low, high = self.temperature[at - 1 : at + 1]
         share = (temperature - low) / (high - low) if high > low else 0.0
-        return float(np.exp(np.log(self.grid[at - 1]) * (1 - share) + np.log(self.grid[at]) * share))
+        found = float(np.exp(np.log(self.grid[at - 1]) * (1 - share) + np.log(self.grid[at]) * share))
+        if not self.known[0] <= found <= self.known[1]:
+            raise SettingsError(
+                f"T = {temperature:g} GeV is beyond the rows of the equation of state {self.name}, from "
+                f"{self.known[0]:.3g} to {self.known[1]:.3g} GeV/fm^3: give more rows, or another freeze_out"
+            )
+        return found
 
 
 def equation_of_state(name: str) -> EquationOfState:
@@ -65,6 +73,8 @@ def equation_of_state(name: str) -> EquationOfState:
     """
     if name in NAMES:
         return {"ideal": _ideal, "lattice": _crossover, "first_order": _first_order}[name]()
+    if Path(name).is_dir():
+        return _checked(Path(name), _of_folder(Path(name)))
     if not Path(name).is_file():
         raise SettingsError(f"eos must be {', '.join(NAMES)} or the file of a table, got {name!r}")
     return _of_file(Path(name))
@@ -137,19 +147,70 @@ def _first_order() -> EquationOfState:
 
 def _of_file(path: Path) -> EquationOfState:
     try:
-        table = np.loadtxt(path, delimiter="," if path.suffix == ".csv" else None, comments="#", ndmin=2)
+        table = np.genfromtxt(path, delimiter="," if path.suffix == ".csv" else None, comments="#", ndmin=2)
     except ValueError as error:
         raise SourceError(
             f"{path}: is no table of e, p, T ({str(error)[:80]}); write three columns of numbers"
         ) from error
     if table.shape[1] < 3 or len(table) < 10:
         raise SourceError(f"{path}: has {table.shape} numbers; a table needs ten rows of e, p and T at least")
-    e, p, temperature = table[:, :3].T
-    bad = ~np.isfinite(table[:, :3]).all(axis=1)
+    return _checked(path, table[:, :3])
+
+
+def _of_folder(folder: Path) -> Floats:
+    """Return rows of e, p, T of tables as s95p is published: two lines first, then rows that fall in e."""
+    parts = []
+    for dense in sorted(folder.glob("*_dens[0-9].dat")):
+        names = dense, dense.with_name(dense.name.replace("_dens", "_par"))
+        try:
+            state, other = (np.loadtxt(one, skiprows=2, ndmin=2) for one in names)
+            parts.append(np.column_stack([state[:, :2], other[:, 0]])[::-1])
+        except (OSError, ValueError, IndexError) as error:
+            raise SourceError(f"{dense}: is no table of s95p ({str(error)[:80]}); it needs {names[1].name}") from error
+    if not parts:
+        raise SourceError(f"{folder}: has no tables *_dens1.dat; give a folder of s95p, or a file with rows of e, p, T")
+    whole = np.concatenate(parts)
+    return whole[np.unique(whole[:, 0], return_index=True)[1]]  # the last row of a file is the first of the next
+
+
+def _checked(path: Path, table: Floats) -> EquationOfState:
+    """Return an equation of state as rows of e, p, T say it. Raises SourceError for rows that cannot be."""
+    e, p, temperature = table.T
+    bad = ~np.isfinite(table).all(axis=1)
     if bad.any():
         raise SourceError(f"{path}: row {int(np.argmax(bad)) + 1} has a gap; fill it, or leave the row out")
     for name, column in (("e", e), ("p", p), ("T", temperature)):
         if (np.diff(column) < 0).any() or column[0] <= 0:
             row = int(np.argmax(np.diff(column) < 0)) + 2
             raise SourceError(f"{path}: {name} falls in row {row}; rows must rise from low to high energy density")
-    return _tabulated(path.stem, e, p, temperature)
+    steps = np.diff(np.log(e))
+    if not steps.all():
+        raise SourceError(f"{path}: e is the same in rows {int(np.argmin(steps)) + 1} and the next; leave one out")
+    beside = np.maximum(np.concatenate([steps[1:2], steps[:-1]]), np.concatenate([steps[1:], steps[-2:-1]]))
+    if (steps > LEAP * beside).any():
+        row = int(np.argmax(steps > LEAP * beside))
+        raise SourceError(
+            f"{path}: has a gap between rows {row + 1} and {row + 2}, from {e[row]:.4g} to {e[row + 1]:.4g} GeV/fm^3; "
+            "fill it: what is between is not known"
+        )
+    fast = np.diff(p) >= np.diff(e)
+    if fast.any():
+        row = int(np.argmax(fast)) + 1
+        raise SourceError(f"{path}: p rises faster than e after row {row}: sound would be faster than light; mend it")
+    return _as_said(path.stem, e, p, temperature)
+
+
+def _as_said(name: str, e: Floats, p: Floats, temperature: Floats) -> EquationOfState:
+    """Pressure and temperature as a table has them (out of chemical equilibrium one does not follow from the other);
+    beyond its rows p / e stays as it is there."""
+    grid = np.geomspace(LOWEST, HIGHEST, POINTS)
+    at, log = np.log(grid), np.log(e)
+    ratio = np.interp(at, log, p / e)
+    sound = np.where((grid < e[0]) | (grid > e[-1]), ratio, np.interp(at, log, np.gradient(p, e)))
+    beyond = np.minimum(at - log[0], 0) * _power(p[0] / e[0]) + np.maximum(at - log[-1], 0) * _power(p[-1] / e[-1])
+    found = np.exp(np.interp(at, log, np.log(temperature)) + beyond)
+    return EquationOfState(name, ratio, np.clip(sound, 1e-6, 0.999), found, (float(e[0]), float(e[-1])))
+
+
+def _power(ratio: float) -> float:
+    return ratio / (1 + ratio)

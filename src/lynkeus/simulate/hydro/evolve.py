@@ -13,7 +13,7 @@ from lynkeus.simulate.hydro.eos import HIGHEST, LOWEST, EquationOfState
 from lynkeus.simulate.hydro.step import FLOOR, Cells, Tables, heun
 
 COURANT = 0.4  # time step by cell size
-LATEST = 30.0  # fm
+MOST_GROWTH = 2.0  # of the largest energy density; where two streams meet it may grow
 PER_OCTAVE = 256  # entries of the tables of an equation of state
 
 
@@ -39,7 +39,7 @@ class Fluid:
         """Return a fluid with velocities."""
         if not (np.isfinite(e).all() and (e >= 0).all()):
             raise SettingsError("an initial energy density must be finite and not negative")
-        if e.max() > 0.9 * HIGHEST:
+        if e.max() > min(0.9 * HIGHEST, eos.known[1]):
             raise SettingsError(f"an initial energy density of {e.max():.3g} GeV/fm^3 is beyond the tables")
         e = np.maximum(e, FLOOR)
         p = eos.pressure(e)
@@ -70,10 +70,11 @@ class Fluid:
 def evolve(fluid: Fluid, eos: EquationOfState, until: float, every: int = 1) -> Iterator[Fluid]:
     """Yield the fluid after `every` so many steps, until tau = `until`; the same object, changed in place.
 
-    Raises SettingsError where cells find no state that fits their energy and momentum: says when and how many.
+    Raises SettingsError where cells find no state that fits their energy and momentum, or have more energy than any had
+    at the start, which an expanding fluid cannot have: says when, how many and where.
     """
     tables, cells = _tables(eos), Cells(fluid.e, fluid.vx, fluid.vy)
-    number = 0
+    number, most = 0, MOST_GROWTH * fluid.e.max()
     while fluid.tau < until - 1e-9:
         dt = min(COURANT * fluid.dx, until - fluid.tau)
         failed = heun(fluid.u, cells, fluid.tau, dt, fluid.dx, tables)
@@ -81,7 +82,13 @@ def evolve(fluid: Fluid, eos: EquationOfState, until: float, every: int = 1) -> 
         if failed > 0.001 * fluid.e.size or not np.isfinite(fluid.u).all():
             raise SettingsError(
                 f"the fluid has no solution in {failed} cells at tau = {fluid.tau:.2f} fm, near "
-                f"{_where(fluid)}: take a finer grid or a smoother initial state"
+                f"{_where(fluid, fluid.vx**2 + fluid.vy**2)}: take a finer grid or a smoother initial state"
+            )
+        if fluid.e.max() > most:
+            raise SettingsError(
+                f"the fluid is acausal at tau = {fluid.tau:.2f} fm, near {_where(fluid, fluid.e)}: it has "
+                f"{fluid.e.max():.3g} GeV/fm^3 there, more than at the start; take a finer grid or a smoother initial "
+                "state"
             )
         number += 1
         if number % every == 0 or fluid.tau >= until - 1e-9:
@@ -97,9 +104,9 @@ def _tables(eos: EquationOfState) -> Tables:
     return Tables(float(low), float(PER_OCTAVE), ratio, sound)
 
 
-def _where(fluid: Fluid) -> str:
-    speed = np.nan_to_num(fluid.vx**2 + fluid.vy**2, nan=9.0)
-    i, j = np.unravel_index(int(np.argmax(speed)), speed.shape)
+def _where(fluid: Fluid, most: Floats) -> str:
+    most = np.nan_to_num(most, nan=np.inf)
+    i, j = np.unravel_index(int(np.argmax(most)), most.shape)
     return f"x = {fluid.x[i]:.1f}, y = {fluid.x[j]:.1f} fm"
 
 

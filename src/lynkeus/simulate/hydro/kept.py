@@ -23,7 +23,7 @@ from lynkeus.files.workers import Work, in_order, processes_allowed
 
 BLOCK = 16  # collisions
 AHEAD = 4  # blocks that each process makes before the first of them is given
-OF_CODE = 2  # raised whenever the same settings give other collisions
+OF_CODE = 3  # raised whenever the same settings give other collisions
 Block = dict[str, Array]
 
 
@@ -55,8 +55,12 @@ def _folder(source: Any) -> Path:
 
 def _table(eos: str) -> str:
     """Return a checksum of the table of an equation of state that is a file: another one by that name is another."""
-    path = Path(eos)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    path, found = Path(eos), hashlib.sha256()
+    if not path.exists():
+        return ""
+    for one in sorted(path.glob("*.dat")) if path.is_dir() else (path,):
+        found.update(one.read_bytes())
+    return found.hexdigest()
 
 
 def _events(source: Any, number: int) -> range:

@@ -79,7 +79,8 @@ TREATMENTS = {
 class Scene:
     """A piece of surface: `shape` in pixels of `pixel_um`, its centre at `centre_um` (x, y) of the camera's field.
 
-    `place` is the seed of all that lasts: the same place has the same grains, whatever is done to it. `dirt` 0 to 1.
+    `place` is the seed of all that lasts: the same place has the same grains, whatever is done to it. `dirt` 0 to 1;
+    `roughness` in that of the treatment: without it what is left is what grains, seam and making look like.
     """
 
     shape: tuple[int, int]
@@ -89,6 +90,7 @@ class Scene:
     treatment: str = "ep"
     centre_um: tuple[float, float] = (0.0, 0.0)
     dirt: float = 0.0
+    roughness: float = 1.0
 
     def stream(self, name: str) -> np.random.Generator:
         """The random numbers of one trait of this place."""
@@ -117,7 +119,7 @@ def niobium(scene: Scene) -> Floats:
     grey += treatment.steps * _shade(height[label], treatment.step_um / scene.pixel_um)
     grey -= treatment.groove * min(1.0, BOUNDARY_UM / scene.pixel_um) * boundaries(label)
     rough = scene.stream("rough").standard_normal(scene.shape, dtype=np.float32)
-    grey += treatment.rough * _unit_blur(rough, ROUGH_UM / scene.pixel_um)
+    grey += scene.roughness * treatment.rough * _unit_blur(rough, ROUGH_UM / scene.pixel_um)
     molten = np.exp(-(across**6))
     grey += treatment.ripples * _ripples(scene, across) * molten
     grey -= 0.08 * np.exp(-(((np.abs(across) - 1.0) / 0.04) ** 2))  # the rim of the seam

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.core import Batch, Case, Check, Comparison, Findings, Outcome, Part, concatenate
+from lynkeus.core import Batch, Case, Check, Comparison, Findings, Outcome, Part, concatenate, plugins
 from lynkeus.evaluate.named_rightly import named_rightly, rightly
+from lynkeus.scans.latent import latent_maps, purities, purity_table
 from lynkeus.simulate.hydro.source import CLASSES, HydroSource
 from lynkeus.sources import InMemory
-from lynkeus.studies.eos_meter.importance import MAPS, importance, importance_figure
+from lynkeus.studies.eos_meter.importance import MAPS, alike, importance, importance_figure
 
 # Collisions to learn from, to test with the same settings, and with each of the others.
 SIZES = {"full": (1200, 200, 120), "smoke": (160, 40, 40)}
@@ -31,6 +32,7 @@ SHIFTED: Mapping[str, Mapping[str, Any]] = {
     "125 MeV": {"freeze_out": 0.125, "peak": 22},
     "central, tau0 1": {"b": "0-4", "tau0": 1.0},
 }
+LAID_OUT = ("pca", "tsne")  # UMAP: lynkeus latent
 QUESTION = (
     "Which transition did a collision go through, a crossover or one of first order? **Does a network that has learned "
     "it from one family of simulations know it in others** (initial states, starting times, temperatures of "
@@ -85,24 +87,40 @@ def look(learned: InMemory, case: str, outcomes: Sequence[Outcome], folder: Path
     decided = [["method", *(f"{many} collisions" for many in (1, 2, 4, 8))]]
     for outcome in outcomes:
         decided.append([outcome.name, *(f"{_together(outcome, many):.3f}" for many in (1, 2, 4, 8))])
-    maps = importance(concatenate(list(learned)), outcomes[0].test)
-    alike = [np.corrcoef(maps[a].ravel(), maps[b].ravel())[0, 1] for a in range(MAPS) for b in range(a)]
-    metrics["importance.correlation"] = float(np.min(alike))
-    row = [f"{MAPS}", f"{np.min(alike):.2f}", f"{np.mean(alike):.2f}"]
-    importance_figure(np.mean(maps, axis=0), folder / "importance.svg")
-    caption = "Where eos_meter looks: mean size of the prediction differences, spectra turned to their event plane."
+    more, laid_out = _latent(concatenate(list(learned)), outcomes[0].test)
+    lines_of_maps = [["method", "what differs", "trainings", "least correlation of two", "mean"]]
+    for name, (options, anew) in _trainings().items():
+        maps = importance(concatenate(list(learned)), outcomes[0].test, options, anew)
+        least, mean = alike(maps)
+        metrics[f"importance.{name}.correlation"] = least
+        differs = "collisions drawn anew" if anew else "seed of the network"
+        lines_of_maps.append([name, differs, f"{MAPS}", f"{least:.2f}", f"{mean:.2f}"])
+        importance_figure(np.mean(maps, axis=0), folder / f"importance_{name}.svg")
+    caption = "Where {} looks: mean size of the prediction differences, spectra turned to their event plane."
     return Findings(
-        {"importance.svg": caption},
-        metrics,
+        {f"importance_{name}.svg": caption.format(name) for name in _trainings()},
+        metrics | more,
         {
             "Named rightly (90 % intervals)": lines,
             "Named rightly by the mean of several": decided,
-            "Maps of importance of trainings on collisions drawn anew": [
-                ["trainings", "least correlation of two", "mean"],
-                row,
-            ],
+            "Are maps of importance the same after another training?": lines_of_maps,
+            "Do spectra of one kind lie together?": laid_out,
         },
     )
+
+
+def _latent(learned: Batch, test: Batch) -> tuple[dict[str, float], list[list[str]]]:
+    """Return how pure neighbours are in what `eos_meter` looks at, by transition and setting: as `lynkeus latent`."""
+    scorer: Any = plugins.make_scorer("eos_meter", {}).fit(InMemory(learned))
+    features = scorer.features(test)
+    classes = {"transition": np.array(CLASSES)[test.truth], "setting": test.meta["setting"]}
+    return purity_table(purities(features, latent_maps(features, LAID_OUT), classes))
+
+
+def _trainings() -> Mapping[str, tuple[Mapping[str, Any], bool]]:
+    """Return settings of trainings that are repeated, and whether on collisions drawn anew: of harmonics, whose fit has
+    no random numbers, these are all that differs."""
+    return {"harmonics": ({}, True), "published": (NETWORK, False)}
 
 
 def _together(outcome: Outcome, many: int) -> float:

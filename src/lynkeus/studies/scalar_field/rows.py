@@ -16,8 +16,10 @@ from lynkeus.simulate.lattice.source import LatticeSource, divergence, observabl
 from lynkeus.sources import InMemory
 
 FAR = (1, 2, 4)  # sites along time
-MORE = 4  # times as many configurations are compared with as are learned from
-THIN = 8  # sweeps between two configurations: neighbours in a chain are alike
+MORE = 2  # times as many configurations are compared with as are learned from
+THIN = 24  # sweeps between two configurations: neighbours in a chain are alike
+ASKED, MANY, NEAR = (0.4, 0.6, 0.8), 200, 0.051  # densities, configurations of each, how near one is
+HEIGHTS = ("WGAN-GP of heights", "diffusion of heights", "autoregressive, of heights")
 
 
 def generators(sizes: Any, mu: float, folder: Path) -> Findings:
@@ -27,11 +29,15 @@ def generators(sizes: Any, mu: float, folder: Path) -> Findings:
         for seed, n in ((1, sizes.made), (2, MORE * sizes.made))
     )
     without = Batch(one.schema, one.values)  # nobody says what is n
+    gan = {"method": "gan", "width": 16, "training": dict(sizes.gan)}
+    diffusion = {"method": "diffusion", "width": 24, "training": dict(sizes.diffusion)}
+    raw = {"conserve": False}
     settings: dict[str, tuple[Batch, dict[str, Any]]] = {
         "Markov random field": (one, {"method": "field"}),
-        "WGAN-GP": (without, {"method": "gan", "width": 16, "training": dict(sizes.gan)}),
-        "WGAN-GP, conditional in n": (one, {"method": "gan", "width": 16, "training": dict(sizes.gan)}),
-        "diffusion, conditional in n": (one, {"method": "diffusion", "width": 24, "training": dict(sizes.diffusion)}),
+        "WGAN-GP of k and l": (without, gan | raw | {"training": dict(sizes.raw)}),
+        "WGAN-GP of heights": (one, gan),
+        "diffusion of heights": (one, diffusion),
+        "autoregressive, of heights": (one, {"method": "autoregressive", "training": dict(sizes.causal)}),
     }
     true = observables(other.values)
     control = _row(one.values, one.values, true, other.values)
@@ -43,13 +49,15 @@ def generators(sizes: Any, mu: float, folder: Path) -> Findings:
         [head, ["*Monte Carlo, those that were learned from*", *_cells(control), ""]],
         _metrics("control", control),
     )
-    drawn = {"Monte Carlo": true}
+    drawn, asked = {"Monte Carlo": true}, [_asked_head(other)]
     for name, (learned, options) in settings.items():
         begun = time.process_time()
         scorer = plugins.make_scorer("generator", options).fit(InMemory(learned))
         took = time.process_time() - begun
-        made, raw = scorer._make(scorer._like(len(one), 7), 7)
-        row = _row(made, raw, true, other.values)
+        made, unrounded = scorer._make(*scorer._like(len(one), 7), 7)
+        row = _row(made, unrounded, true, other.values)
+        if name in HEIGHTS:
+            asked.append(_asked(name, scorer))
         drawn[name] = observables(made)
         lines.append([name, *_cells(row), f"{took:.0f}"])
         metrics |= _metrics(name, row)
@@ -57,7 +65,27 @@ def generators(sizes: Any, mu: float, folder: Path) -> Findings:
             metrics[f"{name}.{kind}.times_control"] = row[f"ks_{kind}"] / max(control[f"ks_{kind}"], 1e-9)
     _figure(drawn, folder / "made.svg")
     caption = "Distributions of n and |phi|^2 of configurations that were made, and of Monte Carlo."
-    return Findings({"made.svg": caption}, metrics, {"Made and sampled": lines})
+    tables = {"Made and sampled": lines, "Asked for a density: |phi|^2": asked}
+    return Findings({"made.svg": caption}, metrics, tables)
+
+
+def _asked_head(other: Batch) -> list[str]:
+    """Return the names of columns: densities that are asked for, with what Monte Carlo has there."""
+    n, phi2 = (other.meta[name] for name in ("n", "phi2"))
+    cells = []
+    for wanted in ASKED:
+        own = phi2[np.abs(n - wanted) < NEAR]
+        cells.append(f"n = {wanted}; Monte Carlo {own.mean():.4f}" if len(own) else f"n = {wanted}")
+    return ["generator", *cells]
+
+
+def _asked(name: str, scorer: Any) -> list[str]:
+    """Return what a generator makes that is asked for densities."""
+    cells = []
+    for wanted in ASKED:
+        made = observables(scorer.generate(MANY, 11, {"n": wanted}, True).values)
+        cells.append(f"{made[1].mean():.4f} (n {made[0].mean():.3f})")
+    return [name, *cells]
 
 
 def _row(made: Array, raw: Array, true: tuple[Floats, Floats], others: Array) -> dict[str, Any]:

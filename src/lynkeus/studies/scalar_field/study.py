@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from lynkeus.commission.figures import save
 from lynkeus.core import Batch, Check, Findings, Inquiry, Scorer, concatenate, plugins
 from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.scans.latent import draw_latent, latent_maps, purities, purity_table
 from lynkeus.simulate.lattice.source import LatticeSource
 from lynkeus.sources import InMemory
 from lynkeus.studies.scalar_field.phases import crossing, curve
@@ -23,13 +25,15 @@ QUESTION = (
     "Flux of a complex scalar field on a lattice, at chemical potentials around its condensation. **Where does a "
     "network that has seen one potential on each side see the transition, does a regression know density and |phi|^2 "
     "at potentials that it was not shown, and does a generator make configurations as Monte Carlo does**, also the "
-    "conservation of flux at each site, which nobody told it? After Zhou, Endrodi, Pang & Stoecker 2019 "
+    "conservation of flux at each site, which nobody told it, or which is so by how it makes them (the curl of whole "
+    "heights)? After Zhou, Endrodi, Pang & Stoecker 2019 "
     "(arXiv:1810.12879); the lattice here is 24 x 10 instead of 200 x 10, so that networks learn in minutes of one "
     "processor."
 )
 LEARNED, UNSEEN = "0.91,0.97,1.05,1.2", "0.88,0.94,1.0,1.1,1.15"
 SCAN = "0.85,0.89,0.91,0.93,0.95,0.97,1.0,1.05,1.1"
 MADE_AT = 1.05
+LAID_OUT = ("pca", "tsne")  # UMAP: lynkeus latent
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,13 @@ class Sizes:
     epochs: int
     gan: Mapping[str, Any]
     diffusion: Mapping[str, Any]
+    raw: Mapping[str, Any]
+    causal: Mapping[str, Any]
 
 
 SIZES = {
-    "full": Sizes("24x10", 160, 120, 300, 12, {"epochs": 50, "batch_size": 12}, {"epochs": 40, "batch_size": 8}),
-    "smoke": Sizes("20x8", 60, 40, 100, 6, {"epochs": 3}, {"epochs": 3}),
+    "full": Sizes("24x10", 160, 120, 1200, 12, {"epochs": 60}, {"epochs": 10}, {"epochs": 8}, {"epochs": 10}),
+    "smoke": Sizes("20x8", 60, 40, 100, 6, {"epochs": 3}, {"epochs": 3}, {"epochs": 1}, {"epochs": 1}),
 }
 
 
@@ -57,7 +63,7 @@ def scalar_field(smoke: bool = False) -> Inquiry:
     sizes = SIZES[which]
     parts = {
         "phases": partial(phases, sizes), "numbers": partial(numbers, sizes),
-        "generators": partial(generators, sizes, MADE_AT),
+        "generators": partial(generators, sizes, MADE_AT), "map": partial(laid_out, sizes),
     }  # fmt: skip
     lattice = f"`sim://lattice?shape={sizes.shape}`"
     data = {
@@ -65,9 +71,10 @@ def scalar_field(smoke: bool = False) -> Inquiry:
         f"{SCAN}; {lattice}",
         "numbers": f"{sizes.seen} configurations at each of {LEARNED} to learn from, {sizes.tested} at each of "
         f"{UNSEEN}; {lattice}",
-        "generators": f"{sizes.made} configurations at mu = {MADE_AT} to learn from, four times as many others to "
-        "compare with; "
-        f"{lattice}",
+        "generators": f"{sizes.made} configurations at mu = {MADE_AT} to learn from, twice as many others to compare "
+        f"with; {lattice}. Epochs: WGAN-GP of k and l {sizes.raw['epochs']}, of heights {sizes.gan['epochs']}, "
+        f"diffusion {sizes.diffusion['epochs']}, autoregressive {sizes.causal['epochs']}",
+        "map": f"{sizes.tested} configurations at each of {LEARNED}; {lattice}",
     }
     bounds = json.loads(resources.files(__package__).joinpath("expected.json").read_text(encoding="utf-8"))[which]
     checks = tuple(Check(metric, own.get("at_least"), own.get("at_most")) for metric, own in bounds.items())
@@ -95,6 +102,20 @@ def phases(sizes: Sizes, folder: Path) -> Findings:
     curve(scan, output, found, folder / "transition.svg")
     caption = "Mean output of a classifier that has seen 0.91 and 1.05 only, and the density."
     return Findings({"transition.svg": caption}, {"crossing": found}, {"Transition": lines})
+
+
+def laid_out(sizes: Sizes, folder: Path) -> Findings:
+    """Return how pure neighbours are by potential in what a regression looks at: as `lynkeus latent`."""
+    learned, test = fluxes(sizes, LEARNED, sizes.seen, 1), fluxes(sizes, LEARNED, sizes.tested, 3)
+    scorer: Any = fit(InMemory(learned), FitSettings("regression", {"method": "ridge"}, labels="n,phi2")).scorer
+    features, classes = scorer.features(test), {"mu": np.array([f"{mu:g}" for mu in test.meta["mu"]])}
+    maps = latent_maps(features, LAID_OUT)
+    found = purities(features, maps, classes)
+    metrics, lines = purity_table(found)
+    save(draw_latent(maps, classes, found), folder / "latent.png")
+    return Findings(
+        {"latent.png": "Configurations by potential."}, metrics, {"Do those of one potential lie together?": lines}
+    )
 
 
 def numbers(sizes: Sizes, folder: Path) -> Findings:

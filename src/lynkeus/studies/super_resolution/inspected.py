@@ -12,13 +12,16 @@ from lynkeus.core import Batch, Findings, Floats, plugins
 from lynkeus.sources import InMemory
 
 REFERENCE, GOOD, PITTED = 11, 12, 13  # seeds
-GIVES = {"network, mean": "mean", "diffusion, a draw": "sample"}
+GIVES = {"network, mean": "mean", "diffusion, a draw": "sample", "conditional GAN, a draw": "sample"}
+GAME = "conditional GAN, a draw"
 OPTIONS: dict[str, Any] = {}  # of the scorer that inspects
 COVERAGE, SIGMAS = 0.9, 4.0
 
 
-def inspected(model: Any, screws: Callable[[int, bool], Batch]) -> Findings:
+def inspected(model: Any, game: Any, screws: Callable[[int, bool], Batch]) -> Findings:
     """Return how many good images have a defect after they were made coarse and fine again, and how many pits are gone.
+
+    `game`: the model whose draws are those of a conditional GAN.
 
     Two scorers `inspect`: one has learned from good fine images, one from such as were made fine. An image has a
     defect where its score is SIGMAS above what other good images of its kind have.
@@ -30,8 +33,9 @@ def inspected(model: Any, screws: Callable[[int, bool], Batch]) -> Findings:
     lines = [head, ["fine, as they were", *_shares(before), "", ""]]
     metrics = {"defects.found_before": float(before["pitted"].mean())}
     for name, give in GIVES.items():
+        own_model = game if name == GAME else model
         made = {
-            kind: model.refine(model.pair(np.asarray(images.values))[0], seed=5, give=give)
+            kind: own_model.refine(own_model.pair(np.asarray(images.values))[0], seed=5, give=give)
             for kind, images in (("reference", reference), ("good", good), ("pitted", pitted))
         }
         own = _fitted(made["reference"])

@@ -20,8 +20,10 @@ DRAWS = 8  # of each image, of which it is asked how often they hold the truth
 SOME = 6  # images that are drawn so often
 
 
-def compared(model: Any, test: Batch, widths: bool = False) -> Findings:
-    """Return PSNR, SSIM and power of each method, coverage of the stated spread, and of the middle 68 % of draws."""
+def compared(model: Any, game: Any, test: Batch, widths: bool = False, bound: Floats | None = None) -> Findings:
+    """Return PSNR, SSIM and power of each method, coverage of the stated spread, and of the middle 68 % of draws.
+
+    `game`: a model of the same that draws by a conditional GAN; `bound`: images that nothing can be nearer than."""
     low, fine = model.pair(np.asarray(test.values))
     truth, coarse = np.asarray(fine, float), np.asarray(low.values, float)
     mean, spread = (np.asarray(model.refine(low, give=give).values, float) for give in ("mean", "spread"))
@@ -30,7 +32,10 @@ def compared(model: Any, test: Batch, widths: bool = False) -> Findings:
         "linear filter": model.plain_.of(coarse, model.factor),
         "network, mean": mean,
         "diffusion, a draw": np.asarray(model.refine(low, seed=1).values, float),
+        "conditional GAN, a draw": np.asarray(game.refine(low, seed=1).values, float),
     }
+    if bound is not None:
+        made["*all but fine roughness and noise known*"] = bound
     peak, true = model.pixels_.peak, power(truth)[-FINEST:].sum()
     lines = [["method", "PSNR, dB", "above bicubic", "SSIM", "power at the shortest wavelengths, of the true one"]]
     metrics: dict[str, float] = {}
@@ -46,11 +51,15 @@ def compared(model: Any, test: Batch, widths: bool = False) -> Findings:
         metrics |= {f"{name}.finest_power": share}
     there = spread > 0
     metrics["coverage"] = float((np.abs(mean - truth)[there] <= spread[there]).mean())
-    metrics["coverage_of_draws"] = _held(model, low[:SOME], truth[:SOME], spread[:SOME] > 0)
+    held = {
+        one: _held(scorer, low[:SOME], truth[:SOME], spread[:SOME] > 0) for one, scorer in (("", model), (" GAN", game))
+    }
+    metrics |= {f"coverage_of_draws{name}": share for name, share in held.items()}
     rows = [
         ["pixels", "share that holds the truth (68 % is right)"],
         ["within the stated spread of the mean", f"{metrics['coverage']:.1%}"],
-        [f"within the middle 68 % of {DRAWS} draws", f"{metrics['coverage_of_draws']:.1%}"],
+        [f"within the middle 68 % of {DRAWS} draws of diffusion", f"{held['']:.1%}"],
+        [f"of {DRAWS} draws of the conditional GAN", f"{held[' GAN']:.1%}"],
     ]
     tables = {"How near": lines, "Does the spread hold?": rows}
     if widths:

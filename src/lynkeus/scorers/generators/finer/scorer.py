@@ -1,7 +1,7 @@
 """SuperResolution: fine images from coarse ones: the most probable, how far off it may be, and draws of all that fit.
 
 A linear filter says what is linear, a network mean and spread of each fine pixel (Nix & Weigend 1994), and a diffusion
-model how the rest hangs together (as residual diffusion: Whang et al. 2022, arXiv:2112.02475).
+model how the rest hangs together (as residual diffusion: Whang et al. 2022, arXiv:2112.02475), or a conditional GAN.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lynkeus.networks.maps.denoiser import Denoiser
 from lynkeus.networks.maps.finer import Finer
 from lynkeus.scorers.generators.diffusion import Denoising
 from lynkeus.scorers.generators.finer.check import Spreads, compared, linear_of, lines_of
+from lynkeus.scorers.generators.finer.game import FinerGame
 from lynkeus.scorers.generators.finer.mixing import Mixing
 from lynkeus.scorers.generators.finer.patches import Patches
 from lynkeus.scorers.generators.finer.pixels import SCALES, Pixels
@@ -30,10 +31,11 @@ from lynkeus.training.estimates import Estimates
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.resolution import REACH, LinearFilter, coarser, from_depth, to_depth
 
-METHODS = ("diffusion", "network")
+METHODS = ("diffusion", "gan", "network")
 GIVES = ("sample", "mean", "spread")
 MEAN = TrainSettings(epochs=40, batch_size=32, learning_rate=2e-3, patience=40, held_out=0.1, average=0.98)
 DRAWN = TrainSettings(epochs=40, batch_size=32, learning_rate=2e-3, patience=40, held_out=0.1, average=0.99)
+PLAYED = TrainSettings(epochs=30, batch_size=48, learning_rate=5e-4, patience=30, held_out=0.1, schedule="cosine")
 NETWORKS = {"mean/": "mean_", "drawn/": "drawn_"}
 HISTORY = "training.json"
 BLOCKS = 3
@@ -49,10 +51,10 @@ NO_SCORES = "super_resolution makes images and scores none: lynkeus generate MOD
 
 @dataclass
 class SuperResolution:
-    """`factor`: fine pixels along an axis in place of a coarse one, their mean; `method` of draws: "diffusion", or
-    "network": normal, alike only within a coarse pixel; `scale`: "linear", "root" (deposits), "auto"; `patch` coarse
+    """`factor`: fine pixels along an axis in place of a coarse one, their mean; `method` of draws: "diffusion", "gan",
+    or "network": normal, alike only within a coarse pixel; `scale`: "linear", "root" (deposits), "auto"; `patch` coarse
     pixels on a side of the `patches` that networks learn from; `width` of these; `training` of the network, `denoising`
-    of the diffusion model."""
+    of the diffusion model or of the game."""
 
     about: ClassVar[About] = About(("image",), True, "", "minutes", generates=True, constants=True)
     outputs: ClassVar[tuple[str, ...]] = ()
@@ -126,13 +128,15 @@ class SuperResolution:
         with seeded(self.seed):
             self.drawn_ = self._drawn_task(x.shape[1], y.shape[1])
         known = np.concatenate([x, middle, log_sigma], axis=1).astype(np.float32)
-        settings = DRAWN.replaced(self.denoising)
+        settings = (PLAYED if self.method == "gan" else DRAWN).replaced(self.denoising)
         self.drawing_ = train(self.drawn_, KnownSet(z, known, named=False), settings, self.seed, "draws")
 
     def _mean_task(self, given: int, made: int) -> Estimates:
         return Estimates(Finer(given, 2 * made, self.width, BLOCKS))
 
-    def _drawn_task(self, given: int, made: int) -> Denoising:
+    def _drawn_task(self, given: int, made: int) -> Denoising | FinerGame:
+        if self.method == "gan":
+            return FinerGame(made, given + 2 * made, self.width, BLOCKS)
         return Denoising(Denoiser(made, given + 2 * made, self.width, BLOCKS, (False, False)))
 
     def _parts(self, x: Floats) -> tuple[Floats, Floats]:
@@ -191,7 +195,9 @@ class SuperResolution:
         self.drawn_.networks.to(device).eval()
         with torch.no_grad():
             own = torch.from_numpy(known.astype(np.float32)).to(device)
-            found = self.drawn_.made(own, shape, STEPS, draw).cpu().double().numpy()
+            game = self.drawn_ if isinstance(self.drawn_, FinerGame) else None
+            made = game.made(own, draw) if game else self.drawn_.made(own, shape, STEPS, draw)  # type: ignore[call-arg]
+            found = made.cpu().double().numpy()
         self.drawn_.networks.to("cpu")
         return self.mixing_.mixed(found)
 
@@ -248,7 +254,7 @@ class SuperResolution:
         try:
             scorer.mean_ = scorer._mean_task(given, made)
             scorer.mean_.networks.load_state_dict(_weights(arrays, "mean/"))
-            if scorer.method == "diffusion":
+            if scorer.method != "network":
                 scorer.drawn_ = scorer._drawn_task(given, made)
                 scorer.drawn_.networks.load_state_dict(_weights(arrays, "drawn/"))
             scorer.history_ = History.from_dict(json.loads((folder / HISTORY).read_text(encoding="utf-8")))
