@@ -96,6 +96,7 @@ def command(options: argparse.Namespace, folder: Path, title: str, workers: str)
             folder / "model",
             held,
             "--run-per-file",
+            "--quick",
             "--workers",
             workers,
             "-o",

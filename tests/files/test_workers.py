@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from lynkeus.core import LynkeusError, SourceError
+from lynkeus.files import workers
 from lynkeus.files.workers import THREADS, Work, as_done, in_order
 
 pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
@@ -53,6 +54,11 @@ def end_once(asking: int, folder: Path, share: int) -> int:
     if os.getpid() != asking and not (folder / "ended").exists():
         (folder / "ended").touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    return share
+
+
+def slowly(share: int) -> int:
+    time.sleep(0.1)
     return share
 
 
@@ -105,13 +111,14 @@ def test_errors_are_carried_over(processes: int) -> None:
         in_order(Work(refuse, ("here",), int if processes == 2 else None), range(9), processes)
 
 
-def test_processes_that_are_killed_again_and_again_are_told_in_one_line() -> None:
+def test_processes_that_are_killed_again_and_again_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "FRUITLESS", 1)
     with pytest.raises(LynkeusError, match="were killed, perhaps for want of memory: take fewer processes"):
-        in_order(Work(partial, (end_elsewhere, os.getpid())), range(9), 2)
+        in_order(Work(partial, (end_elsewhere, os.getpid()), slowly), range(40), 2)
 
 
 def test_what_a_killed_process_had_is_done_by_another(tmp_path: Path) -> None:
-    work = Work(partial, (end_once, os.getpid(), tmp_path), lambda share: time.sleep(0.1) or share)
+    work = Work(partial, (end_once, os.getpid(), tmp_path), slowly)
     assert in_order(work, range(30), 2) == list(range(30))
     assert (tmp_path / "ended").exists()
 

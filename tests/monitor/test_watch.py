@@ -271,3 +271,22 @@ def test_memory_of_missed_samples_is_exact() -> None:
     assert rows.missed_until(int(batch.time_ns[204])) == 10  # type: ignore[index]
     assert rows.missed_until(int(batch.time_ns[206])) == 1  # type: ignore[index]
     assert rows.missed_until(int(batch.time_ns[359])) == 0  # type: ignore[index]
+
+
+def test_a_stuck_channel_is_an_alarm_as_long_as_it_is_stuck_whatever_stops_the_watch(
+    fitted: Fitted, orbits: Any, store: Store
+) -> None:
+    batch = concatenate(list(open_source(orbits.later, "xfel_orbits")))[:3000]
+    values = batch.values.copy()
+    values[600:2200, 7] = values[600, 7]
+    values[1500:, 9] = np.nan
+    rows = batch.with_values(values)
+    for stop in (700, 1100, 1900, 3000):
+        watch(fitted, InMemory(rows[:stop], 700), store, SETTINGS)
+    assert batch.time_ns is not None
+    found = sorted((one for one in store.alarms() if one.alarm.output == "silent"), key=lambda one: one.alarm.start_ns)
+    assert abs(found[0].alarm.start_ns - int(batch.time_ns[600])) <= SECOND
+    known = store.alarm(found[0].id)
+    assert known is not None
+    assert "the same value again and again" in known.evidence["text"]
+    assert any(f"{batch.schema.names[7]}, {batch.schema.names[9]}" in one.alarm.where for one in found)

@@ -18,7 +18,10 @@ from scipy.stats import norm
 from lynkeus.core import SettingsError
 from lynkeus.metrics.significance import asimov_significance
 from lynkeus.searches.inference import Model, best_fit, cls_of, discovery, impacts, upper_limit
+from lynkeus.searches.likelihood import Likelihood
 from lynkeus.searches.normalise import Regions, normalise
+from lynkeus.searches.rates import Rates
+from lynkeus.searches.report.drawn import intervals
 from lynkeus.searches.workspace import Channel, Sample, Variation, workspace
 
 pyhf = pytest.importorskip("pyhf")
@@ -62,6 +65,52 @@ def test_pyhf_reads_it_and_gives_its_own_numbers() -> None:
     found = discovery(model)
     assert found.p_value == pytest.approx(float(norm.sf(found.significance)), rel=1e-6)
     assert found.expected > 0.8
+
+
+def test_rates_are_pyhfs_and_slopes_are_exact() -> None:
+    written = workspace(search())
+    sample = written["channels"][0]["samples"][0]
+    sample["modifiers"].append({"name": "own", "type": "shapesys", "data": [5.0, 1.0]})
+    model = Model.of(written).model
+    found = Rates.of(model)
+    assert found is not None
+    rng = np.random.default_rng(1)
+    low, high = np.asarray(model.config.suggested_bounds(), float).T
+    x = np.clip(np.asarray(model.config.suggested_init()) + rng.normal(0, 1.2, (40, found.parameters)), low, high)
+    assert (np.abs(x) > 1).any()
+    theirs = [np.asarray(model.main_model.expected_data(one), float) for one in x]
+    np.testing.assert_allclose(found(x), theirs, rtol=1e-12)
+    rate, slopes = found.derive(x)
+    np.testing.assert_allclose(rate, theirs, rtol=1e-12)
+    moved = np.repeat(x[:, None], found.parameters, axis=1)
+    step = 1e-6 * np.eye(found.parameters)
+    up, down = (found((moved + sign * step).reshape(-1, found.parameters)).reshape(slopes.shape) for sign in (1, -1))
+    np.testing.assert_allclose(slopes, (up - down) / 2e-6, atol=1e-5 * np.abs(slopes).max())
+
+
+def test_other_codes_of_interpolation_are_left_to_pyhf() -> None:
+    own = pyhf.Workspace(workspace(search()))
+    model = own.model(modifier_settings={"normsys": {"interpcode": "code1"}, "histosys": {"interpcode": "code0"}})
+    assert Rates.of(model) is None
+    likelihood = Likelihood(model)
+    x, data = np.asarray(model.config.suggested_init(), float)[None], np.asarray(own.data(model), float)[None]
+    fine = likelihood.derive(x, data)
+    for k in range(likelihood.parameters):
+        moved = x.copy()
+        moved[:, k] += 1e-4
+        assert likelihood.of(moved, data)[0] - fine.value[0] == pytest.approx(1e-4 * fine.slope[0, k], abs=1e-3)
+
+
+def test_limits_by_toys_are_those_of_a_count_and_need_enough_of_them() -> None:
+    few = [Channel("SR", [Sample("b", counts(0.5), counts(0), {}, ()), Sample("s", counts(2), counts(0), {}, ("mu",))],
+                   counts(0))]  # fmt: skip
+    model = Model.of(workspace(few))
+    found = upper_limit(model, toys=1000)
+    assert found.observed == pytest.approx(np.log(20) / 2, rel=0.15)  # of no event seen, whatever the background
+    assert (np.diff(found.expected) >= 0).all()
+    with pytest.raises(SettingsError, match="must be 0 or at least 1000"):
+        upper_limit(model, toys=300)
+    assert discovery(model, 1000).significance == 0.0
 
 
 def test_one_bin_without_uncertainty_is_the_formula() -> None:
@@ -114,6 +163,12 @@ def test_toys_agree_where_there_are_enough_events() -> None:
     few = [Channel("SR", [Sample("b", counts(0.5), counts(0), {}, ()), Sample("s", counts(2), counts(0), {}, ("mu",))],
                    counts(0))]  # fmt: skip
     assert Model.of(workspace(few)).fewest < 5
+
+
+def test_events_have_poisson_intervals() -> None:
+    low, high = intervals(counts(0, 1, 4, 100))
+    np.testing.assert_allclose(low, [0, 0.173, 2.086, 90.02], atol=6e-3)
+    np.testing.assert_allclose(high, [1.841, 3.300, 7.163, 111.03], atol=6e-3)
 
 
 def test_what_no_likelihood_has_is_said() -> None:

@@ -238,12 +238,28 @@ def _same(columns: dict[str, Any]) -> None:
             column[other] = column[np.resize(own, len(other))]
 
 
+def _one_way(columns: dict[str, Any]) -> None:
+    del columns["met_jec_down"]
+
+
+def _no_nominal(columns: dict[str, Any]) -> None:
+    for way in ("up", "down"):
+        columns[f"metal_jec_{way}"] = columns["met"]
+
+
+def _nan_varied(columns: dict[str, Any]) -> None:
+    columns["weight_btag_up"][3] = np.nan
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         (_nan, "event 7 is nan"),
         (_negative, "the weights of tt2l add up to -"),
         (_same, "tt1l and wjets have the same shares"),
+        (_one_way, "met_jec_up has no other way"),
+        (_no_nominal, "metal_jec_up is a variation of metal"),
+        (_nan_varied, "weight_btag_up: the weight of event"),
     ],
 )
 def test_bad_simulation_is_one_line(
@@ -261,6 +277,7 @@ def test_plans_are_read_strictly(tmp_path: Path) -> None:
         ("points", ["1900"], "has 1 values for 2 parameters"),
         ("points", ["1900_100", [1900, 100]], "one is named twice"),
         ("toys", -1, "toys: must be a number"),
+        ("toys", 300, "toys: must be 0 or at least 1000"),
         ("uncovered", "ignore", "must be one of refuse, leave out"),
         ("regions", {"a": {"class": "tt1l"}}, "none has signal = true"),
         ("processes", {"normalised": ["tt1l", "tt1l"]}, "named twice"),

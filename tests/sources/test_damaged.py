@@ -1,6 +1,7 @@
 """Readers of damaged files: whatever is done to the bytes, a reader gives samples or one line, and ends.
 
-A few hundred mutations here; `LYNKEUS_MUTATIONS=20000 pytest tests/sources/test_damaged.py` tries more.
+A few hundred mutations here; `LYNKEUS_MUTATIONS=20000 pytest tests/sources/test_damaged.py` tries more, and
+`LYNKEUS_FIRST_MUTATION=20000` others.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lynkeus.sources import open_source, read_layout, write_bundle
 from lynkeus.sources.runs.events import read_events
 from lynkeus.sources.runs.histograms import read_histograms
 
+FIRST = int(os.environ.get("LYNKEUS_FIRST_MUTATION", "0"))
 MUTATIONS = int(os.environ.get("LYNKEUS_MUTATIONS", "80"))
 SLOWEST_S = 20.0
 START_NS = 1_700_000_000_000_000_000
@@ -129,7 +131,7 @@ def test_bytes_that_nobody_foresaw_give_samples_or_one_line(name: str, whole: Pa
     of, read = READERS[name]
     data, target = (whole / of).read_bytes(), tmp_path / of
     lines = 0
-    for seed in range(MUTATIONS):
+    for seed in range(FIRST, FIRST + MUTATIONS):
         target.write_bytes(mutated(data, np.random.default_rng([seed, len(data)])))
         began = time.monotonic()
         said = _refused(read, target)
@@ -144,7 +146,7 @@ def test_a_damaged_bundle_gives_samples_or_one_line(name: str, whole: Path, tmp_
     write_bundle(open_source(whole / "a.csv"), tmp_path / "bundle")
     data = (tmp_path / "bundle" / name).read_bytes()
     refused = 0
-    for seed in range(MUTATIONS):
+    for seed in range(FIRST, FIRST + MUTATIONS):
         (tmp_path / "bundle" / name).write_bytes(mutated(data, np.random.default_rng([seed, 3])))
         refused += _refused(_samples, tmp_path / "bundle") is not None
     assert refused

@@ -20,7 +20,8 @@ SHOWN = 10  # points that are printed
 def search_plan(options: SearchOptions) -> None:
     """Run `lynkeus search`."""
     with needing("lynkeus search", "search"):
-        import pyhf  # noqa: F401 - said before anything takes time
+        import mplhep  # noqa: F401 - both said before anything takes time
+        import pyhf  # noqa: F401
     from lynkeus.core.progress import reporting
     from lynkeus.searches.plan.read import read_plan
     from lynkeus.searches.report.page import write_search

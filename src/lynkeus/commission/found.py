@@ -22,7 +22,8 @@ class FalseAlarms:
     The `alarms` may be real events: look at them; `left_out` counts the faults that were not used because they
     coincide with one. `extrapolated`: the `reference`, in hours or samples, is too small to have seen anything as rare
     as the budget. `of`: which good data; `seen`: samples that the model learned from; `unjudged`: those that could not
-    be scored; `ms` of processor time a sample (NaN: not measured).
+    be scored; `ms` of processor time a sample (NaN: not measured); `quiet_s`: seconds until it is quiet again after all
+    channels moved and stayed, median (NaN: not asked).
     """
 
     scorer: str
@@ -38,6 +39,7 @@ class FalseAlarms:
     seen: int = 0
     unjudged: int = 0
     ms: float = float("nan")
+    quiet_s: float = float("nan")
 
     @property
     def says(self) -> str:

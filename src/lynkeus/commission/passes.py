@@ -168,6 +168,16 @@ def score_undisturbed(fitted: Fitted, source: Source, budget_per_hour: float) ->
     return Undisturbed(done, scores, live_ns / NS_PER_HOUR, span[0], span[-1])
 
 
+def recovery_s(alarms: Sequence[Alarm], begun_ns: Floats, within_s: float = 60.0) -> float:
+    """Return the median over moves, which begin at some times (UTC ns), of the seconds until the alarms are over that
+    one brought about, as they began `within_s` of it; 0 where there was none, NaN without a move."""
+    times = []
+    for begun in begun_ns:
+        during = [a for a in alarms if a.start_ns <= begun + 1e9 * within_s and (a.end_ns or a.peak_ns) >= begun]
+        times.append(max([((a.end_ns or a.peak_ns) - begun) / 1e9 for a in during], default=0.0))
+    return float(np.median(times)) if times else float("nan")
+
+
 def _times(batch: Batch) -> tuple[Array, Array]:
     """Start and exclusive end of every sample, UTC ns."""
     if batch.time_ns is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -18,7 +18,15 @@ from lynkeus.commission.found import FalseAlarms
 from lynkeus.commission.jitter import measure_jitter
 from lynkeus.commission.judge import Judged
 from lynkeus.commission.pass_rows import placed_of, placed_row, undisturbed_of, undisturbed_row
-from lynkeus.commission.passes import Placed, Planted, Stretches, Undisturbed, score_faults, score_undisturbed
+from lynkeus.commission.passes import (
+    Placed,
+    Planted,
+    Stretches,
+    Undisturbed,
+    recovery_s,
+    score_faults,
+    score_undisturbed,
+)
 from lynkeus.commission.plant.planter import Kind
 from lynkeus.commission.plant.rows import KINDS, Accompanied, plan_passes
 from lynkeus.commission.settings import PER_HOUR, Budget, CommissionSettings
@@ -32,6 +40,7 @@ from lynkeus.sources import Inject, Unlabelled
 from lynkeus.transforms.faults import Fault
 
 Faults = Planted | Stretches
+AT_ONCE_S = 5.0  # within which a step brings an alarm about
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,7 @@ class Stream:
     settings: CommissionSettings
     passes: Sequence[Callable[[Fitted], Faults]]
     samples: int
+    steps: Callable[[Fitted], Planted] | None = None
 
     @classmethod
     def planted(cls, fitted: Fitted, source: Source, settings: CommissionSettings) -> Self:
@@ -51,7 +61,7 @@ class Stream:
         known = measure_jitter(source, live)
         channels = np.flatnonzero(live & (known.jitter > 0)).tolist()
 
-        def one_pass(faults: Sequence[Fault], model: Fitted) -> Faults:
+        def one_pass(faults: Sequence[Fault], model: Fitted) -> Planted:
             beside = [fault.companion for fault in faults if isinstance(fault, Accompanied) and fault.companion]
             ground: Source = source
             if beside:
@@ -59,8 +69,11 @@ class Stream:
             inject = Inject(ground, faults, known.jitter, known.centre, settings.seed)
             return Planted(inject, channels_of(model).names, len(channels))
 
-        passes = [partial(one_pass, faults) for faults in plan_passes(settings, known, channels)]
-        return cls(source, KINDS, settings, passes, known.rows)
+        plan = plan_passes(settings, known, channels)
+        steps = max((_steps_of(faults, known.rows) for faults in plan), key=len, default=())
+        moving = partial(one_pass, steps) if steps else None
+        passes = [partial(one_pass, faults) for faults in plan]
+        return cls(source, KINDS, settings, passes, known.rows, moving)
 
     @property
     def budget(self) -> Budget:
@@ -102,6 +115,8 @@ class StreamHearing:
         for name in self.models:
             found[f"{name}, the data as they are"] = (name, 0)
             found |= {f"{name}, pass {number} of {count}": (name, number) for number in range(1, count + 1)}
+            if self.stream.steps is not None:
+                found[f"{name}, moves that stay"] = (name, count + 1)
         return found
 
     def __call__(self, share: tuple[str, int]) -> list[Row]:
@@ -110,6 +125,9 @@ class StreamHearing:
         fitted, budget = self.models[name], self.stream.budget
         if not number:
             return [undisturbed_row(score_undisturbed(fitted, self.stream.source, budget.value))]
+        if number > len(self.stream.passes):
+            assert self.stream.steps is not None  # or the share would not be there
+            return [_quiet_again(fitted, self.stream.steps(fitted), budget)]
         found = score_faults(fitted, self.stream.passes[number - 1](fitted), self.stream.kinds, budget)
         return [placed_row(case, output, one) for (case, output), own in found.items() for one in own]
 
@@ -119,16 +137,18 @@ def judge_stream(name: str, fitted: Fitted, stream: Stream, passes: Sequence[Seq
     settings, budget = stream.settings, stream.budget
     quiet = undisturbed_of(passes[0][0], len(fitted.scorer.outputs))
     outcomes: dict[tuple[Case, str], list[Placed]] = defaultdict(list)
-    for row in (row for rows in passes[1:] for row in rows):
+    planted = len(stream.passes) + 1
+    quiet_s = passes[planted][0] if stream.steps is not None else {}
+    for row in (row for rows in passes[1:planted] for row in rows):
         key, found = placed_of(row)
         outcomes[key].append(found)
     used = {
         (case, output): [outcome for outcome, *span in found if not _coincides(span, quiet.alarms[output])]
         for (case, output), found in outcomes.items()
     }
-    judged = Judged(
-        [], [], [_false_alarms(name, output, fitted, quiet, (outcomes, used), budget) for output in quiet.alarms]
-    )
+    counted = [_false_alarms(name, output, fitted, quiet, (outcomes, used), budget) for output in quiet.alarms]
+    counted = [replace(one, quiet_s=quiet_s.get(one.output, one.quiet_s)) for one in counted]
+    judged = Judged([], [], counted)
     lengths = [end_ns - start_ns for found in outcomes.values() for _, start_ns, end_ns in found]
     share = float(-np.expm1(-budget.value * np.median(lengths or [0]) / NS_PER_HOUR))
     places = {case: place for place, case in enumerate(_order(stream, settings, used))}
@@ -145,6 +165,21 @@ def judge_stream(name: str, fitted: Fitted, stream: Stream, passes: Sequence[Seq
         if meant:
             judged.chance.append(by_chance(turn_on, share, float(np.mean([outcome.luck for outcome in own]))))
     return JudgedStream(judged, quiet.start_ns, quiet.end_ns)
+
+
+def _steps_of(faults: Sequence[Fault], rows: int) -> tuple[Fault, ...]:
+    """Return the moves of all channels that come before faults of one of them, each of which stays until the next."""
+    beside = [fault.companion for fault in faults if isinstance(fault, Accompanied) and not fault.is_second]
+    steps = [step for step in beside if step is not None]
+    ends = [*(step.start for step in steps), rows][1:]
+    return tuple(replace(step, length=end - step.start) for step, end in zip(steps, ends, strict=False))
+
+
+def _quiet_again(fitted: Fitted, moves: Planted, budget: Budget) -> Row:
+    """Return for each output the seconds until it is quiet after all channels moved, where nothing else is planted."""
+    found = score_undisturbed(fitted, Unlabelled(moves), budget.value)
+    begun = np.array([one.start_ns for one in moves.begun.values()], float)
+    return {output: recovery_s(alarms, begun, AT_ONCE_S) for output, alarms in found.alarms.items()}
 
 
 def _order(stream: Stream, settings: CommissionSettings, used: Mapping[tuple[Case, str], object]) -> list[Case]:

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -29,7 +29,7 @@ AHEAD = 2  # shares that each process has: the one it does, and the next
 AT_A_CLUSTER = 500  # parcels that a backend is given ahead: its workers may be many, and come and go
 FIRST_PARCELS = 32  # before it is known how long a share takes
 PARCEL_S = 0.5  # that a parcel should take
-TRIES = 3  # of a share whose process is killed
+FRUITLESS = 5  # times that the others are killed before they have done anything
 KILLED = "processes that did a part of the work were killed, perhaps for want of memory: take fewer processes"
 POLL_S = 0.2
 THREADS = tuple(f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL"))
@@ -63,8 +63,8 @@ def as_done(
     """Give the number and the result of each share as they are done; the asking process is one of the `processes`.
 
     A `backend` does all of it, and the asking process waits. What `begin` or a share raises is raised here. What a
-    process had when it was killed is done by another. Raises LynkeusError where that happens to a share again and
-    again.
+    process had when it was killed is done by the asking one. Raises LynkeusError where the others are killed again and
+    again before they have done anything.
     """
     others, here = min(processes, len(shares)) - 1, work.here
     if not shares or (others < 1 and backend is None):
@@ -76,13 +76,14 @@ def as_done(
         yield from _far_away(work, shares, backend)
         return
     shared_by(others + 1)
-    left, waiting, tries = deque(range(len(shares))), dict[Future[Result], int](), Counter[int]()
+    left, waiting, again = deque(range(len(shares))), dict[Future[Result], int](), list[int]()
+    fruitless = 0  # how often the others were killed since one of them had done a share
     with spawned(work, max(others, 1)) as submit:
-        while left or waiting:
+        while left or waiting or again:
             while left and len(waiting) < AHEAD * others:
                 number = left.popleft()
                 waiting[submit(shares[number])] = number
-            mine = left.popleft() if left else None
+            mine = again.pop() if again else left.popleft() if left else None
             if mine is None:
                 wait(waiting, POLL_S, FIRST_COMPLETED)
                 if work.tick is not None:
@@ -90,15 +91,19 @@ def as_done(
             else:
                 here = here or work.begin(*work.given)  # the others have begun by now
                 yield mine, here(shares[mine])
+            broken: BaseException | None = None
             for future in [future for future in waiting if future.done()]:
                 number = waiting.pop(future)
                 if isinstance(error := future.exception(), BrokenProcessPool):
-                    tries[number] += 1  # killed: a share that another one has killed is done again, too
-                    if tries[number] == TRIES:
-                        raise LynkeusError(KILLED) from error
-                    left.appendleft(number)
+                    again.append(number)  # the asking process does it: the others may be killed once more
+                    broken = error
                 else:
+                    fruitless = 0
                     yield number, future.result()
+            if broken is not None:
+                fruitless += 1
+                if fruitless == FRUITLESS:
+                    raise LynkeusError(KILLED) from broken
 
 
 def _far_away(work: Work[Share, Result], shares: Sequence[Share], backend: Backend) -> Iterator[tuple[int, Result]]:

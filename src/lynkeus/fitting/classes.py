@@ -111,9 +111,11 @@ def _require_classes(counts: Counter[str], who: str, empty: Counter[str]) -> Non
             f"{name} ({counts[name]}{f', of which {empty[name]} without particles' if empty[name] else ''})"
             for name in few[:5]
         )
+        rest = [name for name in counts if name not in few]
+        how = f": --set classes={','.join(rest)}" if len(rest) > 1 else ""
         raise SettingsError(
             f"{who} needs at least {least} samples of each class; too few of {said}: give more of them, or leave the "
-            "class out"
+            f"class out{how}"
         )
 
 

@@ -60,8 +60,8 @@ from lynkeus.sources.wrappers.wrapper import innermost, learned_layout
 
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
-FEWEST_TO_SPLIT = 1000  # fewer samples are all trained on, and each is scored by a network that has not seen it
-CROSSED = 3  # networks for that, each trained on the other two thirds
+FEWEST_TO_SPLIT = 1000  # of fewer samples each is scored by a network that has not seen it, and all of these count
+CROSSED = 4  # networks for that, each trained on the other three quarters
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,9 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
     # that `Refers` knows itself how it would score good samples that it had not seen.
     held_out = about.learned and quiet is None and not isinstance(scorer, Refers)
     split = held_out and known.good >= FEWEST_TO_SPLIT
-    training = Blocks(prepared, known.good, FOLDS) if split else prepared
+    training = prepared
+    if held_out:
+        training = Blocks(prepared, known.good, FOLDS) if split else Blocks(prepared, known.good, CROSSED, 0)
     second = _second(labelled.good, settings) if source.schema.kind == view.schema.kind == "table" else NONE
     second = second.single() if follows(scorer) else second
     training = Exclude(training, second.intervals) if second.intervals else training
@@ -178,16 +180,18 @@ def _crossed(
 ) -> Reference:
     """Return the reference with scores by scorers that have not seen the samples: a network scores what it was trained
     on too well, and p-values from that would be smaller than few samples support. Networks differ in the size of their
-    scores by more than good samples do: scores of each are taken to the size of what the final one says of the same
-    samples, both having been trained on them."""
+    scores by more than good samples do, and in how much higher what they have not seen scores: scores of each are taken
+    to the size of those of the final one, which is one of them."""
     scores = np.full_like(reference.scores, np.nan)
-    for fold in range(CROSSED):
+    first = Blocks.held_out(len(scores), CROSSED, 0)
+    scores[first] = reference.scores[first]
+    for fold in range(1, CROSSED):
         other = plugins.make_scorer(settings.scorer, settings.options)
         rest = Blocks(training, len(scores), CROSSED, fold)
         other.fit(Exclude(rest, left_out) if left_out else rest)
         own = Blocks.held_out(len(scores), CROSSED, fold)
         by_other = score_reference(other, good).scores
-        scores[own] = as_large_as(by_other, reference.scores, ~own)[own]
+        scores[own] = as_large_as(by_other, reference.scores, own, first)[own]
     return replace(reference, scores=scores)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +16,7 @@ from lynkeus.fitting.fit import fit as fit_model
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.recommended import recommended
 from lynkeus.fitting.tables import columns
+from lynkeus.fitting.views.live import Silences
 from lynkeus.sources import InMemory, Layout, open_source, read_layout
 
 Data = str | Path | Array | Source
@@ -36,18 +38,25 @@ class Model:
         """Score rows, windows or images: a dictionary of columns (n,), the same as in a table of `lynkeus score`.
 
         For each output its score and `<output>_p_value`, the chance that one good sample scores this high;
-        `<output>_alarms_per_hour` where the model knows times; `where`: the channel that speaks most for it. Raises
-        SchemaError where the data are others than it was fitted on, SourceError where they cannot be read.
+        `<output>_alarms_per_hour` where the model knows times; `where`: the channel that speaks most for it; `silent`:
+        channels that are dead or stuck then, where any ever is. What was left out, or is odd, is a warning.
+        Raises SchemaError where the data are others than it was fitted on, SourceError where they cannot be read.
         """
         if self.fitted.view.alone:
             raise SettingsError("score: this model judges whole runs; use lynkeus score MODEL FOLDER --run-per-file")
         parts: list[dict[str, Any]] = []
         rows = 0
-        for scored in self.fitted.score(_open(data, self.fitted.view.layout, self.fitted.view.schema)):
+        prepared = self.fitted.prepare(_open(data, self.fitted.view.layout, self.fitted.view.schema))
+        silences = Silences(prepared)
+        for scored in self.fitted.score_prepared(prepared):
+            silences.add(scored.batch)
             parts.append(columns(self.fitted, scored, rows))
             rows += len(scored.batch)
+        for line in getattr(prepared, "messages", ()):
+            warnings.warn(line, stacklevel=2)
         names = list(parts[0]) if parts else []
-        return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in names}
+        found = {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in names}
+        return found | {name: np.array(column) for name, column in silences.column().items()}
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder that the commands read. Raises ModelError where it cannot be written."""

@@ -13,6 +13,8 @@ from lynkeus.core import Calibration
 if TYPE_CHECKING:
     from lynkeus.fitting.reference import Reference
 
+MOST = 0.5
+
 
 @dataclass(frozen=True)
 class Incident:
@@ -42,8 +44,9 @@ class Incident:
 def find_incidents(reference: Reference, outputs: tuple[str, ...], quiet_s: float) -> list[Incident]:
     """Incidents of every output in time order: what the scorer itself suspects, and what lies far beyond all the rest.
 
-    Samples less than `quiet_s` apart are one incident, and what lies between them belongs to it. Without times there
-    are none.
+    Samples less than `quiet_s` apart are one incident, and what lies between them belongs to it, unless that would be
+    more than MOST of the reference: what is scattered over all of it leaves nothing else to learn from. Without times
+    there are none.
     """
     if reference.time_ns is None or reference.end_ns is None:
         return []
@@ -53,8 +56,11 @@ def find_incidents(reference: Reference, outputs: tuple[str, ...], quiet_s: floa
         hours = (reference.hours or 0.0) - float(reference.suspects[:, k].mean()) * (reference.hours or 0.0)
         limit = Calibration.fit(scores, hours or None, reference.time_ns, quiet_s).maximum
         wrong = np.flatnonzero(reference.suspects[:, k] | (reference.scores[:, k] > limit))
-        pauses = np.flatnonzero(reference.time_ns[wrong[1:]] - reference.end_ns[wrong[:-1]] > quiet_s * 1e9)
-        for group in np.split(wrong, pauses + 1):
+        apart = reference.time_ns[wrong[1:]] - reference.end_ns[wrong[:-1]] > quiet_s * 1e9
+        groups = np.split(wrong, np.flatnonzero(apart) + 1)
+        if sum(group[-1] - group[0] + 1 for group in groups if len(group)) > MOST * len(reference.scores):
+            groups = np.split(wrong, np.flatnonzero(np.diff(wrong) > 1) + 1)
+        for group in groups:
             if len(group):
                 peak = group[np.nanargmax(reference.scores[group, k])]
                 start, end = int(reference.time_ns[group[0]]), int(reference.end_ns[group[-1]])

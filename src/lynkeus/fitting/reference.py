@@ -86,13 +86,26 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
     return Reference(scores, suspects, place, time_ns, end_ns, samples, prepared.schema.names, weight)
 
 
-def as_large_as(scores: Floats, like: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
-    """Return scores (n, outputs) with the medians of others over the samples that both scorers have `seen`: times a
-    number where all are positive (errors, distances), moved where they are not (logarithms)."""
-    mine, theirs = (np.nanmedian(one[seen], axis=0) for one in (scores, like))
+def as_large_as(
+    scores: Floats, like: Floats, unseen: npt.NDArray[np.bool_], unseen_by_it: npt.NDArray[np.bool_]
+) -> Floats:
+    """Return scores (n, outputs) of one network in the size of those of another, `like`: times a number where all are
+    positive (errors, distances), moved where they are not (logarithms).
+
+    Each has not seen some samples: `unseen` (n,), and `unseen_by_it`. How their sizes differ is known best from the
+    samples that both have seen; that they differ otherwise where they have not counts as far as it is beyond three of
+    its standard errors.
+    """
     positive = (np.nanmin(scores, axis=0) > 0) & (np.nanmin(like, axis=0) > 0)
-    times = np.divide(theirs, mine, out=np.ones_like(mine), where=positive)
-    return np.where(positive, scores * times, scores + (theirs - mine))
+    mine, theirs = (np.where(positive, np.log(np.where(positive, one, 1.0)), one) for one in (scores, like))
+    both = ~unseen & ~unseen_by_it
+    shift = np.nanmedian(theirs[both] - mine[both], axis=0)
+    own, other = mine[unseen], theirs[unseen_by_it]
+    further = np.nanmedian(other, axis=0) - np.nanmedian(theirs[both], axis=0)
+    further -= np.nanmedian(own, axis=0) - np.nanmedian(mine[both], axis=0)
+    variance = sum(np.pi / 2 * np.nanvar(one, axis=0) / max(len(one), 1) for one in (own, other))  # of medians
+    shift = shift + further * np.maximum(1.0 - 9.0 * variance / np.maximum(further**2, 1e-30), 0.0)
+    return np.where(positive, scores * np.exp(np.where(positive, shift, 0.0)), scores + shift)
 
 
 def _places(scorer: Scorer, batch: Batch) -> npt.NDArray[np.str_]:

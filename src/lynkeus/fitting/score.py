@@ -30,7 +30,7 @@ from lynkeus.fitting.image_rows import about_rows, row_of_image
 from lynkeus.fitting.pad_tables import about_pads
 from lynkeus.fitting.parts import Parts
 from lynkeus.fitting.tables import Row, columns, verdict_row, verdict_table
-from lynkeus.fitting.views.live import silent_of
+from lynkeus.fitting.views.live import Silences
 from lynkeus.sources import files_of, origin_of
 from lynkeus.sources.images.files import map_names
 from lynkeus.sources.images.folder import ImageSource
@@ -107,9 +107,10 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
     prepared = fitted.prepare(source)
     parts = Parts.open(settings.output, {"model": identity(model), "data": data_of(source)})
     done = skip = parts.rows
-    new, others = 0, Counter[str]()
+    new, others, silences = 0, Counter[str](), Silences(prepared)
     start(fitted.scorer, parts.state)
     for batch in prepared:
+        silences.add(batch)
         # Written before a kill: read again, since a window needs the rows before it, but not scored again.
         if skip >= len(batch):
             skip -= len(batch)
@@ -123,10 +124,9 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
         parts.add(table, state_of(fitted.scorer))
     if not parts.added:
         raise SourceError("the data give not a single sample to score: check that they are longer than one window")
-    silent = silent_of(prepared)
     met = [f"{new} of {parts.added} samples hold codes or sites that {fitted.name} has not met"] if new else []
     return Written(
-        parts.finish({"silent": ", ".join(silent)} if silent else {}, about_pads(fitted, model, source)),
+        parts.finish(silences.column(), about_pads(fitted, model, source)),
         messages=[*getattr(prepared, "messages", ()), *met, *(f"{what}: {many}" for what, many in others.items())],
         done=done,
     )

@@ -33,7 +33,7 @@ def columns(fitted: Fitted, scored: Scored, first_row: int) -> dict[str, object]
     elif batch.schema.kind == "cloud" and "position" in batch.meta:
         found["row"] = batch.meta["position"]  # in its file: a selection leaves some out, and events have several jets
     else:
-        found["row"] = range(first_row, first_row + len(batch))
+        found["row"] = np.arange(first_row, first_row + len(batch))
     about = about_of(fitted.scorer)
     asked = fitted.scorer.heads if isinstance(fitted.scorer, Heads) else {}
     known = {name: column for name, column in batch.meta.items() if name not in BOOKKEEPING and column.ndim == 1}

@@ -54,7 +54,7 @@ def conditions(store: Store) -> dict[str, dict[str, Any]]:
     """Return how the source of each monitor was when it was last asked; `at_ns` says when."""
     with store.reading() as connection:
         rows = connection.execute(sa.select(source_condition)).all()
-    return {row.monitor: json.loads(row.condition) | {"at_ns": row.at_ns} for row in rows}
+        return {row.monitor: json.loads(row.condition) | {"at_ns": row.at_ns} for row in rows}
 
 
 def in_words(condition: Mapping[str, Any]) -> str:

@@ -48,7 +48,8 @@ def one_line_errors(address: str) -> Iterator[None]:
             if any(word in said.lower() for word in words):
                 raise StoreError(f"the store {address} {wrong}: {remedy}") from error
         raise StoreError(f"the store {address} failed: {said.splitlines()[0] if said else error}") from error
-    except (ValueError, KeyError, TypeError, IndexError, zlib.error) as error:  # of JSON, or of a packed run
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, zlib.error) as error:
+        # Of JSON, or of a packed run.
         raise StoreError(
             f"the store {address} holds a damaged row ({in_short(error)}): take an earlier copy, or start a new store"
         ) from error

@@ -1,49 +1,83 @@
-"""Alarms for what no score would say, since scorers fill what is missing: channels without any values, lost sources."""
+"""Alarms for what no score would say, since scorers fill what is missing: dead and stuck channels, lost sources."""
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+import re
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import replace
 
 import numpy as np
 
-from lynkeus.core import Alarm, OpenAlarm, Source
+from lynkeus.core import Alarm, Array, Batch, OpenAlarm, Source
 from lynkeus.fitting.evidence.channels import evidence_of_silence
 from lynkeus.fitting.fitted import Fitted, Scored
-from lynkeus.fitting.views.live import live_of
+from lynkeus.fitting.views.channels import Channels
+from lynkeus.fitting.views.flatlines import Flatlines
 from lynkeus.monitor.records import Commit
 from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.wrappers.wrapper import innermost
 
 SILENT = "silent"  # the output under which the store keeps it
 LOST = "source"  # the output under which the store keeps that a stream was lost
-ENOUGH = 10  # windows without a value
+
+
+def flatlines_of(fitted: Fitted, state: Mapping[str, Array]) -> Flatlines | None:
+    """Return what follows the channels of a model, from a `state` on; None where it sees no channels."""
+    view = fitted.view
+    if not isinstance(view, Channels):
+        return None
+    flat = view.channels.flatlines(view.window)
+    flat.resume(state)
+    return flat
 
 
 def with_silence(
-    commit: Commit, fitted: Fitted, prepared: Source, scored: Scored, opened: MutableMapping[str, OpenAlarm], place: str
-) -> Commit:
-    """Return what some windows brought about, and with it the alarm that opens for channels of which nothing has been
-    seen since the begin, or that ends as they are seen. Good data never did it: its rate is once in the reference."""
-    live, known = live_of(prepared), opened.get(SILENT)
-    if live is None or scored.batch.time_ns is None or not len(scored.batch):
+    commit: Commit, fitted: Fitted, flat: Flatlines | None, scored: Scored, opened: MutableMapping[str, OpenAlarm],
+    place: str, left_out: Collection[str] = (),
+) -> Commit:  # fmt: skip
+    """Return what some windows brought about, and with it the alarm that opens for channels that are dead or stuck, and
+    not `left_out`: they gave nothing new for far longer than ever in the reference. It names those that follow, and
+    ends once all of them move. Good data never did it: its rate is once in the reference."""
+    batch, known = scored.batch, opened.get(SILENT)
+    if flat is None or batch.time_ns is None or not len(batch):
         return commit
-    last_ns = int(scored.batch.time_ns[-1])
+    flat.add(_rows(batch, fitted.view.stride or fitted.view.window))
+    names, last_ns = batch.schema.names, int(batch.time_ns[-1])
+    flat.found.clear()  # what was is in the store
+    found = [one for _, one in sorted(flat.open.items()) if names[one.channel] not in left_out]
+    told = [names[one.channel] for one in found]
     if known is not None:
-        if live.silent:
-            opened[SILENT] = replace(known, last_high_ns=last_ns)
-            return commit
-        del opened[SILENT]
-        return replace(commit, closed=(*commit.closed, replace(known.alarm, end_ns=int(scored.batch.time_ns[0]))))
-    if not live.silent or live.rows < ENOUGH * max(fitted.view.window, 1):
+        named = re.sub(r" and \d+ more$", "", known.alarm.where).split(", ")
+        if not found and np.isin(named, [*np.array(names)[flat.moving], *left_out]).all():
+            del opened[SILENT]
+            return replace(commit, closed=(*commit.closed, replace(known.alarm, end_ns=int(batch.time_ns[0]))))
+        alarm = known.alarm
+        if len(told) > alarm.peak_score:
+            alarm = replace(alarm, where=listed(told), peak_score=float(len(told)), peak_ns=last_ns)
+            commit = replace(commit, peaks=(*commit.peaks, alarm))
+        opened[SILENT] = OpenAlarm(alarm, last_ns)
+        return commit
+    if not found or (len(found) == len(names) and LOST in opened):  # a lost source is an alarm of its own
         return commit
     hours = [calibration.hours for calibration in fitted.calibrations.values() if calibration.hours]
-    rate = 1.0 / min(hours) if hours else 0.0
-    alarm = Alarm(SILENT, live.first_ns, live.first_ns, float(len(live.silent)), rate, listed(live.silent))
-    names = np.array(scored.batch.schema.names, dtype=str)
-    shown = evidence_of_silence(fitted, scored, np.isin(names, live.silent), place)
+    begun = min(one.first_ns for one in found)
+    alarm = Alarm(SILENT, begun, begun, float(len(told)), 1.0 / min(hours) if hours else 0.0, listed(told))
+    gone = [names[one.channel] for one in found if np.isnan(one.value)]
+    shown = evidence_of_silence(fitted, scored, gone, [name for name in told if name not in gone], place)
     opened[SILENT] = OpenAlarm(alarm, last_ns)
     return replace(commit, opened=(*commit.opened, (alarm, shown)))
+
+
+def _rows(batch: Batch, stride: int) -> Batch:
+    """Return the rows from which windows were cut that begin every `stride` rows, 0: they are none; their times are
+    about right."""
+    if not stride or batch.time_ns is None or batch.schema.kind != "waveform":
+        return batch
+    length = batch.values.shape[2]
+    step = (batch.meta["end_ns"] - batch.time_ns) // length
+    values = batch.values[:, :, :stride].transpose(0, 2, 1).reshape(-1, batch.values.shape[1])
+    time_ns = (batch.time_ns[:, None] + np.arange(stride) * step[:, None]).reshape(-1)
+    return Batch(replace(batch.schema, kind="table", shape=(values.shape[1],)), values, time_ns)
 
 
 def with_lost_source(
@@ -61,7 +95,7 @@ def with_lost_source(
             hours = [calibration.hours for calibration in fitted.calibrations.values() if calibration.hours]
             rate = 1.0 / min(hours) if hours else 0.0
             alarm = Alarm(LOST, at_ns, at_ns, float(len(batch.schema.names)), rate, "source lost")
-            shown = evidence_of_silence(fitted, scored, np.ones(len(batch.schema.names), bool), place)
+            shown = evidence_of_silence(fitted, scored, batch.schema.names, (), place)
             opened[LOST] = OpenAlarm(alarm, at_ns)
             commit = replace(commit, opened=(*commit.opened, (alarm, shown)))
         elif gone[row] and known is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ from typing import Any, Self
 
 from lynkeus.core import AlarmRule, SettingsError
 from lynkeus.files.damaged import in_short
+from lynkeus.files.settings_text import read_toml
 
 NAME, EARLIER_NAME = "monitor", "orbits"  # of a monitor that nobody named, now and in stores of earlier versions
 # Names of channels as at the European XFEL: BPME.2241.SA1/x is at 2241 m of the beam line SA1, in the plane x.
@@ -94,13 +94,13 @@ class SiteSettings:
         """Read a TOML file; every key is optional. Raises SettingsError naming the file and the key."""
         if path is None:
             return cls()
+        content = read_toml(path, "the site file")
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
             for key in OF_SERVICE:  # of `lynkeus run`, which shares the file
                 content.pop(key, None)
             unknown_key(content, [item.name for item in fields(cls)])
             return cls(**content)
-        except (OSError, ValueError, RecursionError, SettingsError) as error:  # ValueError: whatever is not TOML
+        except (ValueError, SettingsError) as error:
             raise SettingsError(f"{path}: {in_short(error) if isinstance(error, ValueError) else error}") from error
 
 

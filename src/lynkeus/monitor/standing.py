@@ -64,10 +64,13 @@ def what_stands(scorer: Scorer, before: list[Standing], at_ns: int) -> tuple[dic
     return tuple(rows)
 
 
-def leave_out(scorer: Scorer, store: Store, name: str, at_ns: int) -> None:
-    """Let a scorer leave out the channels that are under maintenance at a time, of those that it knows."""
-    if can_mask(scorer):
-        mask(scorer, [one.channel for one in maintenance_of(store, name, at_ns)])
+def leave_out(scorer: Scorer, store: Store, name: str, at_ns: int) -> tuple[str, ...]:
+    """Let a scorer leave out the channels that are under maintenance at a time, of those that it knows; return them."""
+    if not can_mask(scorer):
+        return ()
+    names = tuple(one.channel for one in maintenance_of(store, name, at_ns))
+    mask(scorer, names)
+    return names
 
 
 def list_standing(store: Store, name: str, acknowledge: bool = False) -> list[StoredStanding]:

@@ -111,9 +111,9 @@ class Store:
                 )
             held = {"host": owner.host, "pid": owner.pid, "token": owner.token, "heartbeat_ns": time.time_ns()}
             _update(connection, monitor.name, held | {"start_id": start_id, "finished": False, "samples_per_s": 0.0})
-        if row.position is None:
-            return None
-        return ResumePoint(row.position, row.last_end_ns, row.state, json.loads(row.open_alarms))
+            if row.position is None:
+                return None
+            return ResumePoint(row.position, row.last_end_ns, row.state, json.loads(row.open_alarms))
 
     def commit(self, name: str, owner: Owner, commit: Commit) -> None:
         """Append what some windows brought about and move the progress, in one transaction.
@@ -219,7 +219,7 @@ class Store:
             evidence, description = connection.execute(about.where(one)).one()
             said = tuple(StoredVerdict(*fields) for fields in connection.execute(queries.verdicts().where(one)))
             seen = tuple(Acknowledged(*fields) for fields in connection.execute(queries.seen_of(alarm_id)))
-        return AlarmFile(queries.stored_alarm(row), read_monitor(description), json.loads(evidence), said, seen)
+            return AlarmFile(queries.stored_alarm(row), read_monitor(description), json.loads(evidence), said, seen)
 
     def like(
         self, stored: StoredAlarm, around_s: float, limit: int = 12
@@ -229,7 +229,7 @@ class Store:
         with self.reading() as connection:
             same = connection.execute(queries.alike(stored, limit)).all()
             beside = connection.execute(queries.at_the_time(stored, int(around_s * 1e9), limit)).all()
-        return [queries.stored_alarm(row) for row in same], [queries.stored_alarm(row) for row in beside]
+            return [queries.stored_alarm(row) for row in same], [queries.stored_alarm(row) for row in beside]
 
     def acknowledge(self, alarm_id: int, who: str, note: str = "") -> None:
         """Append that somebody has seen an alarm and sees to it. Raises StoreError where there is no such alarm."""

@@ -106,7 +106,10 @@ def trace_of(store: Store, alarm_id: int) -> Trace | None:
     """Return the channels of an alarm over time; None where none were kept."""
     query = sa.select(alarm_trace.c.trace).where(alarm_trace.c.alarm_id == alarm_id).order_by(alarm_trace.c.id)
     with store.reading() as connection:
-        parts = [json.loads(text) for text in connection.scalars(query)]
+        return _joined([json.loads(text) for text in connection.scalars(query)])
+
+
+def _joined(parts: list[dict[str, Any]]) -> Trace | None:
     if not parts:
         return None
     channels = tuple(parts[0]["channels"])

@@ -18,16 +18,18 @@ import numpy as np
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, TimesNs, advance
+from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, StoreError, TimesNs, advance
 from lynkeus.core.protocols import about_of
+from lynkeus.files.damaged import one_line
 from lynkeus.fitting.evidence.channels import evidence, line_positions
 from lynkeus.fitting.fitted import Fitted, Scored
 from lynkeus.fitting.follow import can_mask, move_past, start, state_of
 from lynkeus.fitting.reference import mean_sample
+from lynkeus.fitting.views.flatlines import Flatlines
 from lynkeus.monitor.conditions import Noting
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
-from lynkeus.monitor.silent import with_lost_source, with_silence
+from lynkeus.monitor.silent import flatlines_of, with_lost_source, with_silence
 from lynkeus.monitor.site import NAME, PLACE
 from lynkeus.monitor.standing import leave_out, stood_last, what_stands
 from lynkeus.monitor.store import Store
@@ -69,6 +71,7 @@ class Watched:
     end_ns: int = 0
     open: dict[str, OpenAlarm] = field(default_factory=dict)
     follower: Follower = field(default_factory=Follower)
+    flat: Flatlines | None = None
     standing: list[Standing] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     scored: Scored | None = None  # the windows of the last commit
@@ -100,16 +103,16 @@ def watch(
     if hasattr(inner := innermost(prepared), "turning"):
         inner.turning = noting  # what nobody can reach yet gives no window, and is to be seen all the same
     try:
-        run = _go_on(fitted, rows, progress)
+        run = _go_on(fitted, rows, progress, store.address)
         run.standing = list(stood_last(store, settings.name))
         for batch in prepared:
             for part in _parts(batch):
-                leave_out(fitted.scorer, store, settings.name, _start_ns(part))
+                out = leave_out(fitted.scorer, store, settings.name, _start_ns(part))
                 scored = fitted.score_batch(part)
                 commit = _commit(fitted, scored, settings, run)
                 before = len(commit.opened)
-                commit = with_silence(commit, fitted, prepared, scored, run.open, settings.place)
                 commit = with_lost_source(commit, fitted, prepared, scored, run.open, settings.place)
+                commit = with_silence(commit, fitted, run.flat, scored, run.open, settings.place, out)
                 run.alarms += len(commit.opened) - before
                 # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)
@@ -232,28 +235,34 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
     )
 
 
-def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watched:
-    """Bring the scorer, the rows and the open alarms to where they were."""
+def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None, address: str) -> Watched:
+    """Bring the scorer, the rows and the open alarms to where they were. Raises StoreError where that is damaged."""
+    with one_line(address, StoreError, "where to go on from is damaged: give another --name or --store"):
+        return _resumed(fitted, rows, progress)
+
+
+def _resumed(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Watched:
     arrays = load_arrays(progress.state) if progress and progress.state else {}
     at_ns = int(arrays.pop(COMMITTED, np.zeros(1, np.int64))[0])
     same_model = arrays.pop(FINGERPRINT, b"") == np.frombuffer(_fingerprint(fitted), np.uint8)
-    follower = Follower.take(arrays)
+    follower, flat = Follower.take(arrays), flatlines_of(fitted, arrays if np.all(same_model) else {})
     start(fitted.scorer, arrays if np.all(same_model) else {})
     if progress is None:
-        return Watched()
+        return Watched(flat=flat)
     rows.after_ns = progress.position
     if hasattr(inner := innermost(rows), "begin_after"):
         inner.begin_after(progress.position, at_ns)
     stored = progress.open_alarms or {}
     opened = {name: OpenAlarm(Alarm(**fields["alarm"]), fields["last_high_ns"]) for name, fields in stored.items()}
     follower = follower if np.all(same_model) else Follower()
-    return Watched(position=progress.position, end_ns=progress.last_end_ns, open=opened, follower=follower)
+    return Watched(position=progress.position, end_ns=progress.last_end_ns, open=opened, follower=follower, flat=flat)
 
 
 def progress_of(fitted: Fitted, run: Watched, whole: bool = False) -> ResumePoint:
     """Return where to go on from; the state of a scorer is of no use to one that was fitted again."""
     arrays = {name: np.ascontiguousarray(array) for name, array in state_of(fitted.scorer).items()}
-    arrays |= {name: np.ascontiguousarray(array) for name, array in run.follower.state(whole).items()}
+    more = run.follower.state(whole) | (run.flat.state() if run.flat else {})
+    arrays |= {name: np.ascontiguousarray(array) for name, array in more.items()}
     arrays[COMMITTED] = np.array([time.time_ns()])
     state = save_arrays(arrays | {FINGERPRINT: np.frombuffer(_fingerprint(fitted), np.uint8)})
     return ResumePoint(run.position, run.end_ns, state, {output: asdict(opened) for output, opened in run.open.items()})

@@ -95,7 +95,7 @@ def choose_cells(plan: Plan, simulation: Events, inside: Array, p_signal: Floats
         if not region.signal and total > 0 and share > MOST_SIGNAL:
             raise SettingsError(
                 f"regions.{region.name}: has {share:.0%} of the signal, and its data would be looked at: give it "
-                "signal = true, or cut it elsewhere"
+                f"signal = true, or cut it elsewhere ({PROBABILITY}{plan.signal} below a value)"
             )
     background = np.isin(simulation.columns[plan.samples.labels], plan.backgrounds)
     edges = {

@@ -56,8 +56,9 @@ class Classifier:
         return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)))
 
 
-def inputs_of(plan: Plan, training: Events) -> tuple[str, ...]:
-    """Return the inputs that the plan names, else all columns of numbers that are no weight, variation or truth."""
+def inputs_of(plan: Plan, training: Events, others: Sequence[Events] = ()) -> tuple[str, ...]:
+    """Return the inputs that the plan names, else all columns of numbers, also of the `others`, that are no weight,
+    variation or truth: what data do not have cannot be looked at in them."""
     if plan.inputs:
         return (*plan.inputs, *(name for name in plan.parameters if name not in plan.inputs))
     beside = (
@@ -76,16 +77,17 @@ def inputs_of(plan: Plan, training: Events) -> tuple[str, ...]:
         name for name, column in training.columns.items()
         if column.dtype.kind in "iuf" and name not in beside and not name.startswith(("weight_", "truth_"))
         and not name.endswith(("_up", "_down", *shifted))
+        and (name in plan.parameters or all(name in other.columns for other in others))
     )  # fmt: skip
     if not found:
         raise SettingsError(f"{training.name}: has no column of numbers to learn from; name them by inputs")
     return found
 
 
-def learn(plan: Plan, training: Events) -> Classifier:
+def learn(plan: Plan, training: Events, inputs: tuple[str, ...]) -> Classifier:
     """Fit the classifier to its own events, which nothing else looks at. Raises SettingsError for a class without
     events, or a parameter that is no column."""
-    inputs, labels = inputs_of(plan, training), plan.samples.labels
+    labels = plan.samples.labels
     if labels not in training.columns:
         raise SettingsError(f"{training.name}: has no column {labels} of processes; name it by samples.labels")
     classes = tuple(one for one in plan.processes)

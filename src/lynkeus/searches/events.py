@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lynkeus.core import Array, Batch, Floats, Schema, SettingsError, SourceError
-from lynkeus.searches.plan.plan import Samples
+from lynkeus.searches.plan.plan import WAYS, Samples, Systematic
 from lynkeus.sources import Layout, open_source, read_layout
 from lynkeus.sources.events.source import EventSource
 from lynkeus.transforms.expressions import Expression, evaluate
@@ -75,17 +75,22 @@ def read(name: str, samples: Samples, data: bool = False) -> Events:
         name, {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key in shared},
         np.concatenate(weights),
     )  # fmt: skip
-    bad = np.flatnonzero(~np.isfinite(found.weight))
-    if len(bad):
-        raise SourceError(
-            f"{name}: the weight of event {bad[0]} is {found.weight[bad[0]]:g}, as of {len(bad)} in all; leave such "
-            "events out, or write the weights again"
-        )
+    require_finite(found.weight, name)
     if samples.select is not None:
         found = found.cut(found.value(samples.select, "samples.select").astype(bool))
         if not len(found):
             raise SettingsError(f"{name}: samples.select leaves no event")
     return found
+
+
+def require_finite(weight: Floats, where: str) -> None:
+    """Raise SourceError for weights (n,) that are NaN or infinite."""
+    bad = np.flatnonzero(~np.isfinite(weight))
+    if len(bad):
+        raise SourceError(
+            f"{where}: the weight of event {bad[0]} is {weight[bad[0]]:g}, as of {len(bad)} in all; leave such events "
+            "out, or write the weights again"
+        )
 
 
 def _pieces(name: str, samples: Samples) -> Any:
@@ -121,6 +126,25 @@ def as_batch(events: Events, inputs: Sequence[str], truth: Array | None, classes
     """Return the inputs as a table, for a scorer to learn from."""
     own = Schema("table", tuple(inputs), (), (len(inputs),), classes=classes)
     return Batch(own, events.values(inputs), truth=truth, weight=events.weight if truth is not None else None)
+
+
+def shifted_columns(events: Events, one: Systematic) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the columns of a systematic up and down, by the names of those that they stand for. Raises SettingsError
+    for a way without the other, or a variation of a column that is not there."""
+    up, down = ({name.removesuffix(end): name for name in events.columns if name.endswith(end)} for end in
+                (f"_{one.name}_{way}" for way in WAYS))  # fmt: skip
+    where = f"{events.name}: systematics.{one.name}"
+    if not up and not down:
+        raise SettingsError(
+            f"{where}: has no column COLUMN_{one.name}_up (kind columns); write it, or leave the systematic out"
+        )
+    for name in sorted({*up, *down}):
+        here = up.get(name, down.get(name))
+        if (name in up) != (name in down):
+            raise SettingsError(f"{where}: {here} has no other way; write {name}_{one.name}_up and _down")
+        if name not in events.columns:
+            raise SettingsError(f"{where}: {here} is a variation of {name}, which is no column; write it as well")
+    return up, down
 
 
 def hashes(events: Events, inputs: Sequence[str]) -> Array:

@@ -95,8 +95,9 @@ class Model:
     @property
     def fewest(self) -> float:
         """Return how many events are expected in all with a signal, in the bin where it is most of what is there."""
-        start = np.asarray(self.model.config.suggested_init(), float)
         at = self.model.config.poi_index
+        with numpy_backend():
+            start, _ = self.fits.one(np.asarray(self.data, float), {at: 0.0})
         both = []
         for strength in (0.0, 1.0):
             start[at] = strength
@@ -164,12 +165,12 @@ def cls_of(model: Model, strength: float, toys: int = 0) -> list[float]:
 
 
 def discovery(model: Model, toys: int = 0) -> Discovery:
-    """Return how significant the data are without a signal (q0), and what is expected of a signal of strength 1; the
-    p-value counted among `toys` where there are any."""
+    """Return how significant the data are without a signal (q0), and what is expected of a signal of strength 1, on
+    backgrounds as the data fit them without one; the p-value counted among `toys` where there are any."""
     with numpy_backend():
         fits = model.fits
         seen = _root_of_nothing(fits, np.asarray(model.data, float))
-        start = list(model.model.config.suggested_init())
+        start, _ = fits.one(np.asarray(model.data, float), {fits.poi: 0.0})
         start[fits.poi] = 1.0
         expected = _root_of_nothing(fits, np.asarray(model.model.expected_data(start), float))
         p_value = Toys(model.model, model.data, toys).discovery() if toys else float(norm.sf(seen))
@@ -184,7 +185,8 @@ def _root_of_nothing(fits: Fits, data: Floats) -> float:
 
 
 def _sigmas(p_value: float) -> float:
-    return float(norm.isf(max(p_value, 1e-300)))
+    """Return a p-value in sigmas, 0 where there is no excess."""
+    return max(float(norm.isf(max(p_value, 1e-300))), 0.0)
 
 
 class Impact(NamedTuple):

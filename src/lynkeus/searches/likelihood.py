@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lynkeus.core import Array, Floats
+from lynkeus.searches.rates import Rates
 
-STEP = 1e-6  # of a parameter, by which slopes of rates are taken: the minimum is wrong by the square of their error
+STEP = 1e-6  # of a parameter, by which slopes are taken where no exact ones are known (see `Rates.of`)
 BEND = 1e-3  # of a parameter to either side, likewise of slopes of the deviance
 LEAST = 1e-10  # events: a rate at or below nothing has no logarithm
 FLAT = 1e-3  # of the curvature of a bin that it has even without an event, so that there is always a step
@@ -36,8 +37,9 @@ class Likelihood:
         config = model.config
         self.parameters, self.bins = int(config.npars), int(config.nmaindata)
         self.bounds = np.asarray(config.suggested_bounds(), float)
+        self.exact = Rates.of(model)
         self.rows = max(2, min(sets * (self.parameters + 1), ROWS))
-        self.batched = pyhf.Model(
+        self.batched = None if self.exact else pyhf.Model(
             model.spec, batch_size=self.rows, validate=False, poi_name=config.poi_name,
             modifier_settings=config.modifier_settings,
         )  # fmt: skip
@@ -45,6 +47,9 @@ class Likelihood:
 
     def rates(self, x: Floats) -> Floats:
         """Return (n, bins) the expected events of sets of parameters (n, parameters)."""
+        if self.exact:
+            return self.exact(x)
+        assert self.batched is not None
         found = np.empty((len(x), self.bins))
         for start in range(0, len(x), self.rows):
             part = x[start : start + self.rows]
@@ -58,12 +63,7 @@ class Likelihood:
 
     def derive(self, x: Floats, data: Floats) -> Derived:
         """Return the deviance of the same with its derivatives."""
-        n, p = x.shape
-        moved = np.repeat(x[:, None], p + 1, axis=1)
-        own = np.arange(p)
-        moved[:, 1 + own, own] += STEP
-        rates = self.rates(moved.reshape(-1, p)).reshape(n, p + 1, self.bins)
-        rate, slopes = rates[:, 0], (rates[:, 1:] - rates[:, :1]) / STEP
+        rate, slopes = self.exact.derive(x) if self.exact else self._by_differences(x)
         known, seen = np.maximum(rate, LEAST), data[:, : self.bins]
         slope = 2.0 * np.einsum("npb,nb->np", slopes, 1.0 - seen / known)
         bent = 2.0 * (seen / known**2 + FLAT / known)
@@ -76,6 +76,15 @@ class Likelihood:
         slope[:, index] += 2.0 * (factor - data[:, at] / inside)
         curvature[:, index, index] += 2.0 * (data[:, at] / inside**2 + FLAT * factor / inside)
         return Derived(self._deviance(x, rate, data), slope, curvature)
+
+    def _by_differences(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return rates (n, bins) and slopes (n, parameters, bins) of a model whose slopes are not known."""
+        n, p = x.shape
+        moved = np.repeat(x[:, None], p + 1, axis=1)
+        own = np.arange(p)
+        moved[:, 1 + own, own] += STEP
+        rates = self.rates(moved.reshape(-1, p)).reshape(n, p + 1, self.bins)
+        return rates[:, 0], (rates[:, 1:] - rates[:, :1]) / STEP
 
     def bend(self, x: Floats, data: Floats) -> Floats:
         """Return (parameters, parameters) all second derivatives of the deviance of one data set."""

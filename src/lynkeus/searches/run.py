@@ -16,7 +16,7 @@ from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.files.whole import write_whole
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.searches.cells import cells_of, members
-from lynkeus.searches.classifier import Classifier, copies, given, learn
+from lynkeus.searches.classifier import Classifier, copies, given, inputs_of, learn
 from lynkeus.searches.estimate import estimate
 from lynkeus.searches.events import Events, join, read, refuse_duplicates
 from lynkeus.searches.keep import Kept, code_of, digest_of, key_of
@@ -55,14 +55,14 @@ def run(plan: Plan, folder: Path, unblind: bool = False, report: ReportProgress 
     kept = Kept(folder / CACHE)
     report("reading events", 0.0)
     sample = _read(plan)
-    classifier, training, said, key = _classifier(plan, folder, report)
+    classifier, training, said, key = _classifier(plan, folder, sample, report)
     _check(plan, classifier, sample)
     roles = {"simulation": sample.simulation, "data": sample.data} | ({"training": training} if training else {})
     twice = refuse_duplicates(dict(reversed(roles.items())), classifier.quantities)
     points = points_of(plan, sample.simulation)
     found = Search(plan, not unblind, [point.name for point in points], classes=classifier.classes,
                    inputs=classifier.inputs, events={role: len(own) for role, own in roles.items()})  # fmt: skip
-    found.messages += said + copies(sample.simulation, classifier.quantities)
+    found.messages += said + copies(sample.simulation, classifier.quantities) + _lacking(plan, sample)
     found.messages += [f"{role}: {count} events are there more than once" for role, count in twice.items() if count]
     events = [digest_of(sample.simulation), digest_of(sample.data), *map(digest_of, sample.other.values())]
     looks = _looks(folder, plan, unblind)
@@ -112,7 +112,9 @@ def _read(plan: Plan) -> Sample:
     return Sample(simulation, read(plan.samples.data, plan.samples, data=True), other)
 
 
-def _classifier(plan: Plan, folder: Path, report: ReportProgress) -> tuple[Classifier, Events | None, list[str], str]:
+def _classifier(
+    plan: Plan, folder: Path, sample: Sample, report: ReportProgress
+) -> tuple[Classifier, Events | None, list[str], str]:
     """Return the classifier, the events it learned from where they are known, what there is to say, and its hash."""
     training = read(plan.samples.training, plan.samples) if plan.samples.training else None
     if plan.samples.model:
@@ -122,13 +124,14 @@ def _classifier(plan: Plan, folder: Path, report: ReportProgress) -> tuple[Class
         key = key_of(sums.read_text("utf-8") if sums.is_file() else plan.samples.model)
         return given(plan), training, [] if training else said, key
     assert training is not None, "a plan has training or a model"
-    key = key_of(digest_of(training), plan.classifier, plan.parameters, plan.inputs, plan.processes, plan.seed,
+    inputs = inputs_of(plan, training, (sample.simulation, sample.data))
+    key = key_of(digest_of(training), plan.classifier, plan.parameters, inputs, plan.processes, plan.seed,
                  lynkeus.__version__)  # fmt: skip
     place = folder / f"{MODEL}-{key}"
     if place.exists():
         return Classifier(Fitted.load(place), plan.parameters), training, [], key
     report("learning the classifier", 0.02)
-    classifier = learn(plan, training)
+    classifier = learn(plan, training, inputs)
     folder.mkdir(parents=True, exist_ok=True)
     classifier.fitted.save(place)
     return classifier, training, list(classifier.fitted.messages), key
@@ -140,6 +143,25 @@ def _check(plan: Plan, classifier: Classifier, sample: Sample) -> None:
         events.values(classifier.quantities)
     if plan.parameters:
         sample.simulation.values(plan.parameters)
+
+
+def _lacking(plan: Plan, sample: Sample) -> list[str]:
+    """Return a line for each systematic whose files lack a process, which stays as it is there. Raises SettingsError
+    for one that the plan names."""
+    said = []
+    for one in plan.systematics:
+        for way in (way for way in WAYS if (one.name, way) in sample.other):
+            other = sample.other[one.name, way]
+            lacking = [
+                name for name in one.processes or plan.processes if not other.of(name, plan.samples.labels).any()
+            ]
+            if lacking and one.processes:
+                raise SettingsError(f"{other.name}: systematics.{one.name}: has no events of {lacking[0]}; give others")
+            if lacking:
+                said.append(
+                    f"{other.name}: no events of {', '.join(lacking)}: {one.name} {way} leaves them as they are"
+                )
+    return said
 
 
 def _everywhere(

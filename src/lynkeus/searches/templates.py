@@ -10,7 +10,7 @@ import numpy as np
 from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.searches.cells import NOWHERE, Cells, cells_of, choose_cells, members
 from lynkeus.searches.classifier import Classifier
-from lynkeus.searches.events import Events
+from lynkeus.searches.events import Events, require_finite, shifted_columns
 from lynkeus.searches.plan.plan import COLUMNS, REFUSE, SIZE, WAYS, WEIGHTS, Plan, Point, Systematic
 
 
@@ -184,12 +184,11 @@ def _varied(at: _At, sample: Sample, one: Systematic) -> Floats:
         elif one.kind == WEIGHTS:
             column = f"weight_{one.name}_{way}"
             _require(simulation, [column], one)
-            counts = summed(at.number, at.place, simulation.values([column])[:, 0])
+            varied = simulation.values([column])[:, 0]
+            require_finite(varied, f"{simulation.name}: {column}")
+            counts = summed(at.number, at.place, varied)
         elif one.kind == COLUMNS:
-            end = f"_{one.name}_{way}"
-            shifted = {name.removesuffix(end): name for name in simulation.columns if name.endswith(end)}
-            _require(simulation, [f"COLUMN{end}"] if not shifted else [], one)
-            counts = summed(at.number, at.places(simulation, shifted), simulation.weight)
+            counts = summed(at.number, at.places(simulation, shifted_columns(simulation, one)[k]), simulation.weight)
         else:
             other = sample.other[one.name, way]
             other = other.cut(_of_point(plan, other, at.point) | ~other.of(plan.signal, plan.samples.labels))

@@ -16,6 +16,8 @@ SETS = 64  # experiments that are fitted at a time
 QUANTILES = (0.977, 0.841, 0.5, 0.159, 0.023)  # of the test statistic without a signal: expected limits, low to high
 FACTORS = (0.6, 0.8, 1.0, 1.25, 1.6)  # of the asymptotic limit, where CLs is counted first
 FURTHER, ROUNDS = 1.5, 12
+FEWEST = 1000  # of each hypothesis: with 23 of them beyond the lower edge of two sigmas, CLs there can fall below 5 %
+TOO_FEW = f"must be 0 or at least {FEWEST}: fewer cannot say where CLs falls below 5 % at the edges of two sigmas"
 
 
 class Toys:
@@ -69,8 +71,10 @@ class Toys:
         """Return the strengths at which CLs falls to `level`, as observed, then as expected; `about`: those of the
         asymptotic formula. CLs is counted at some strengths, and its logarithm is a line between them.
 
-        Raises SettingsError where it does not fall so far up to `most`.
+        Raises SettingsError where it does not fall so far up to `most`, or for fewer toys than can say so.
         """
+        if self.number < FEWEST:
+            raise SettingsError(f"toys: {TOO_FEW}; got {self.number}")
         middle = sorted(one for one in about if np.isfinite(one) and one > 0) or [1.0]
         grid = {factor * one for one in (middle[0], middle[len(middle) // 2], middle[-1]) for factor in FACTORS}
         known: dict[float, list[float]] = {}
@@ -80,7 +84,7 @@ class Toys:
         for _ in range(ROUNDS):
             found = [_crossing(known, k, level) for k in range(6)]
             if all(np.isfinite(found)):
-                return found
+                return [found[0], *sorted(found[1:])]  # quantiles rise; curves counted among few toys may cross
             if max(known) > most:
                 break
             known[FURTHER * max(known)] = self.cls(FURTHER * max(known))

@@ -3,7 +3,7 @@
 from lynkeus.training.history import History
 from lynkeus.training.known import KnownSet
 from lynkeus.training.loop import train
-from lynkeus.training.packed import PackedSet, tensors
+from lynkeus.training.packed import PackedSet, halves, tensors
 from lynkeus.training.settings import Session, TrainingProgress, TrainSettings, session, use_session
 from lynkeus.training.task import ADAM, Losses, Task, TrainingSet, Update, in_chunks, mean_loss, weights_of
 
@@ -19,6 +19,7 @@ __all__ = [
     "TrainingProgress",
     "TrainingSet",
     "Update",
+    "halves",
     "in_chunks",
     "mean_loss",
     "session",

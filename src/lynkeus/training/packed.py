@@ -43,9 +43,7 @@ class PackedFeed:
         self.values, self.labels = taught.values, taught.labels
         ones = np.zeros(len(taught.labels), np.int64)  # no class is the good one: weights are 1 on average over all
         self.counts = usable_weight(task, taught.weight, ones, title)
-        order = np.random.default_rng(seed).permutation(len(self.labels))
-        held_out = min(max(1, round(settings.held_out * len(order))), len(order) - 1)
-        self.held_out, self.training = np.sort(order[:held_out]), np.sort(order[held_out:])
+        self.held_out, self.training = halves(len(self.labels), settings, seed)
         self.size = len(self.training)
         self.lengths = sum(group.lengths for group in self.values.groups.values())
 
@@ -105,6 +103,13 @@ class PackedFeed:
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(group.offsets).data)
             digest.update(np.ascontiguousarray(group.values[:: max(1, len(group.values) // 100_000)]).data)
+
+
+def halves(count: int, settings: TrainSettings, seed: int) -> tuple[Array, Array]:
+    """Return which of `count` samples a training holds out, and which it learns from; both rise."""
+    order = np.random.default_rng(seed).permutation(count)
+    held_out = min(max(1, round(settings.held_out * count)), count - 1)
+    return np.sort(order[:held_out]), np.sort(order[held_out:])
 
 
 def tensors(groups: Mapping[str, Group], device: torch.device) -> Clouds:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 from lynkeus.core import Array, Floats
 from lynkeus.metrics.reliability import calibration_error
@@ -34,8 +34,13 @@ class Probabilities:
 
     def of(self, logits: Floats) -> Floats:
         """Return (n, classes) probabilities; NaN stays NaN."""
-        found: Floats = softmax(self.slope * logits + self.bias, axis=1)
-        return found
+        # Class by class: sums over a short last axis take ten times as long.
+        found: Floats = np.multiply(self.slope, logits.T, order="C", dtype=float)
+        found += self.bias[:, None]
+        found -= found.max(axis=0)
+        np.exp(found, out=found)
+        found /= found.sum(axis=0)
+        return found.T
 
     @classmethod
     def fit(cls, logits: Floats, truth: Array, weight: Floats | None = None, only: int | None = None) -> Self:

@@ -28,6 +28,7 @@ from lynkeus.web.runs import words as run_words
 from lynkeus.web.runs.in_short import RunsInShort, RunsReader
 
 HERE = Path(__file__).parent
+OF_THE_WATCH = {"silent": "dead or stuck", "source": "source lost"}  # outputs that are no scorer's
 WHO_LENGTH, NOTE_LENGTH = 80, 2000
 
 templates = Jinja2Templates(directory=HERE / "templates")  # escapes every name it prints
@@ -109,7 +110,7 @@ class Site:
 
     def title_of(self, monitor: Monitor, output: str) -> str:
         """What pages call an output: by the site, else by the watch, else by the scorer."""
-        return self.words.outputs.get(output) or monitor.title_of(output)
+        return self.words.outputs.get(output) or OF_THE_WATCH.get(output) or monitor.title_of(output)
 
     def titles(self) -> dict[tuple[str, str], str]:
         """What pages call each (monitor, output)."""

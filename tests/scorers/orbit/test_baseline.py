@@ -8,6 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, Pace
+from lynkeus.scorers.orbit.habit import Habit
+from lynkeus.scorers.orbit.steps import clipped
+from lynkeus.scorers.orbit.tails import Energy, Line, Tails
 from lynkeus.scorers.orbit.walk import walk
 
 CHANNELS = 20
@@ -134,3 +137,36 @@ def test_walking_changes_neither_the_means_nor_the_gaps() -> None:
     walk(start(), rows, restart, gate(), PACE)
     np.testing.assert_array_equal(rows, before)
     assert restart.sum() == 1
+
+
+def test_what_is_clipped_is_one_channel_and_leaves_the_common_motions_alone() -> None:
+    random = np.random.default_rng(3)
+    mixed = random.normal(size=(2, CHANNELS)) * 20.0  # two motions of all channels, twenty times the noise of each
+    covariance = mixed.T @ mixed + np.eye(CHANNELS)
+    precision = np.linalg.inv(covariance)
+    scale = np.sqrt(np.diag(precision))
+    of_all = gate(precision / np.outer(scale, scale))
+    rest = (0.9 * np.eye(CHANNELS)[5] + 0.05 * random.normal(size=CHANNELS)).astype(np.float32)
+    taken = clipped(rest, np.full(CHANNELS, 2 * SIGMA, np.float32), of_all, PACE)
+    assert taken[5] == pytest.approx(2 * SIGMA)
+    left = np.linalg.inv(precision / scale[:, None]) @ (rest - taken)  # in the units of the channels
+    others = np.delete(np.abs(left), 5)
+    assert others.max() < 1e-3 * abs(left[5])
+    cut = np.linalg.inv(precision / scale[:, None]) @ (rest - np.clip(rest, -2 * SIGMA, 2 * SIGMA))
+    assert np.delete(np.abs(cut), 5).max() > 10.0 * others.max() + 1.0
+
+
+def test_an_hour_in_which_the_orbit_is_restless_counts_less_and_one_odd_window_does_not() -> None:
+    random = np.random.default_rng(0)
+    line, energy = Line(np.zeros(1, np.float32), np.ones(1, np.float32)), Energy(5.0, 1.0)
+    tails = Tails(line, line, line, np.zeros(1, np.float32), energy, energy)
+    quiet, restless = random.exponential(0.5, 3000), random.exponential(0.5, 3000)
+    restless[::8] += 8.0
+    here = np.ones(3000, bool)
+    before = tails.rest_of_late(Habit.none(1), np.append(quiet, 20.0), np.append(here, False))[-1]
+    habit = Habit.none(1)
+    found = tails.rest_of_late(habit, restless, here)
+    after = tails.rest_of_late(habit, np.array([20.0]), np.array([False]))[0]
+    assert before == pytest.approx(20.0, rel=0.02)
+    assert after < 10.0
+    assert found[:8].max() > found[-8:].max()

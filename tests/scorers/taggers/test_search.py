@@ -16,6 +16,7 @@ from lynkeus.core import Batch, Schema, SettingsError
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.metrics.significance import asimov_significance
+from lynkeus.scorers.taggers.searching.choose import HeldOut, Wanted, choose
 from lynkeus.scorers.taggers.searching.dense import Dense, Fast, with_scales
 from lynkeus.scorers.taggers.searching.search import discovery_of, expected_events, warnings_of
 from lynkeus.scorers.taggers.searching.signal import signal_by_name, signal_by_points
@@ -177,3 +178,27 @@ def test_mass_points_are_searched_one_by_one_and_backgrounds_stay_apart() -> Non
         for p in (one.scorer.score(batch)[:, one.scorer.outputs.index("low")] for one in (plain, asimov))
     ]
     assert apart[1] > apart[0] - 0.1
+
+
+def test_what_held_out_events_do_not_show_to_be_better_is_not_kept() -> None:
+    rng = np.random.default_rng(0)
+    is_signal = np.arange(3000) % 2 == 0
+    told = rng.normal(size=3000) + 2.5 * is_signal
+    x = torch.from_numpy(np.stack([told, rng.normal(size=3000)], axis=1).astype(np.float32))
+    events = HeldOut(x, is_signal, np.where(is_signal, 30.0, 20_000.0) / 1500)
+
+    def network(*weights: float) -> Dense:
+        found = Dense((2, 2), "tanh")
+        with torch.no_grad():
+            found.layers[0].weight.copy_(torch.tensor([[0.0, 0.0], weights]))
+        return found
+
+    good, blurred = network(1.0, 0.0), network(1.0, 1.0)
+    wanted = Wanted(1, 30.0, 20_000.0, 0.3, 5.0, None)
+    found = choose(blurred, good, events, wanted)
+    assert found.kept
+    assert found.ratio > 1 + found.spread
+    assert not choose(good, blurred, events, wanted).kept
+    alike = choose(good, network(2.0, 0.0), events, wanted)  # cuts are the same for an output that rises with another
+    assert not alike.kept
+    assert alike.ratio == pytest.approx(1.0, abs=1e-6)

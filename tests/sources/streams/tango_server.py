@@ -16,7 +16,7 @@ class Magnet(Device):
 
     def init_device(self) -> None:
         super().init_device()
-        self.begun = time.time()
+        self.begun, self.last = time.time(), 0.0
         self.set_change_event("number", True, False)
 
     def _number(self) -> float:
@@ -24,11 +24,12 @@ class Magnet(Device):
 
     @attribute(dtype=float)
     def number(self) -> float:
-        return self._number()
+        self.last = self._number()
+        return self.last
 
     @attribute(dtype=(float,), max_dim_x=3)
     def wave(self) -> np.ndarray:
-        return self._number() + np.arange(3.0)
+        return self.last + np.arange(3.0)  # of the number that was read with it
 
     @attribute(dtype=float)
     def sometimes(self) -> tuple[float, float, AttrQuality]:

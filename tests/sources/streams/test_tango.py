@@ -52,13 +52,12 @@ def test_attributes_are_read_masked_and_found_again_after_a_restart(server: Tang
     restarting.join()
     values = concatenate(rows).values
     there = np.isfinite(values[:, 0])
-    # Of one reading; the clock of the device goes on by a millisecond between two attributes at most.
-    assert (np.abs(values[there, 1] - values[there, 0]) <= 5).all()
+    np.testing.assert_array_equal(values[there, 1], values[there, 0])  # of one reading
     np.testing.assert_array_equal(np.diff(values[there, 1:4], axis=1), 1.0)
     assert np.isnan(values[:, 5:]).all()  # text, and what is not there
     assert (values[there & np.isfinite(values[:, 4]), 4] == 1.0).all()
     said = "\n".join(source.messages)
-    for what in ("sometimes is INVALID", "text sends str", "nothing: ", "(no answer)", "source is back after"):
+    for what in ("sometimes is INVALID", "text sends str", "nothing: ", "(no answer)", "source lost"):
         assert what in said
 
 
@@ -72,7 +71,9 @@ def test_events_are_listened_to_and_what_sends_none_is_asked(server: TangoServer
             break
     source.close()
     values = concatenate(rows).values[:, 0]
-    assert (np.abs(np.diff(values) - 100.0) < 60).all()  # ms, as they were pushed
+    there = values[np.isfinite(values)]
+    assert (np.diff(there) > 0).all()
+    assert np.median(np.diff(there)) >= 90.0  # ms, as they were pushed
 
 
 def test_what_is_no_attribute_is_one_line(server: TangoServer) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.commission.jitter import Jitter, measure_jitter
-from lynkeus.commission.passes import Placed, Planted, score_faults, score_undisturbed
+from lynkeus.commission.passes import Placed, Planted, recovery_s, score_faults, score_undisturbed
 from lynkeus.commission.plant.rows import KINDS
 from lynkeus.commission.settings import PER_HOUR, Budget
 from lynkeus.commission.turn_on import outputs_asked
@@ -91,7 +91,7 @@ def measure_steered(
         sensitive[kind, size] = _sensitivity(placed, np.sort(quiet.scores[:, outputs.index(output)]), begun_ns)
     alarms = [alarm for of_output in quiet.alarms.values() for alarm in of_output]
     share = {output: _seconds(own) / 3600.0 / quiet.hours for output, own in quiet.alarms.items()}
-    recover = {output: _recovery(own, begun_ns) for output, own in quiet.alarms.items()}
+    recover = {output: recovery_s(own, begun_ns) for output, own in quiet.alarms.items()}
     return SteeredReport(sensitive, incidents(alarms), quiet.hours, share, recover)
 
 
@@ -161,14 +161,3 @@ def _since_s(at_ns: int, begun_ns: npt.NDArray[np.float64]) -> float:
 
 def _seconds(alarms: Sequence[Alarm]) -> float:
     return sum((alarm.end_ns or alarm.peak_ns) - alarm.start_ns for alarm in alarms) / 1e9
-
-
-def _recovery(alarms: Sequence[Alarm], begun_ns: npt.NDArray[np.float64]) -> float:
-    """Median over the moves of the time until the alarm that one brought about is over; 0 where none was."""
-    if not len(begun_ns):
-        return float("nan")
-    times = []
-    for begun in begun_ns:
-        during = [a for a in alarms if a.start_ns <= begun + 60e9 and (a.end_ns or a.peak_ns) >= begun]
-        times.append(max([((a.end_ns or a.peak_ns) - begun) / 1e9 for a in during], default=0.0))
-    return float(np.median(times))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from lynkeus.core import Alarm, Calibration, Floats, Schema
 from lynkeus.core.stated import Stated
@@ -78,14 +77,20 @@ def evidence(fitted: Fitted, scored: Scored, row: int, alarm: Alarm, place: str 
 
 
 def evidence_of_silence(
-    fitted: Fitted, scored: Scored, silent: npt.NDArray[np.bool_], place: str = ""
+    fitted: Fitted, scored: Scored, gone: Sequence[str], stuck: Sequence[str], place: str = ""
 ) -> dict[str, Any]:
-    """Return the same of an alarm for channels without any value: (channel,) `silent`."""
-    names = np.array(scored.batch.schema.names, dtype=str)[silent]
-    have = "has" if len(names) == 1 else "have"
-    return _shown(fitted, scored, len(scored.batch) - 1, silent.astype(float), place) | {
-        "evidence_label": "no values",
-        "text": f"{listed(names.tolist())} {have} no values; in good data that never happens.",
+    """Return the same of an alarm for channels that are `gone`, without any value, or `stuck` at one."""
+    names = np.array(scored.batch.schema.names, dtype=str)
+    told = [
+        f"{listed(own)} {'has' if len(own) == 1 else 'have'} {what}"
+        for own, what in ((gone, "no values"), (stuck, "the same value again and again"))
+        if own
+    ]
+    silent = np.isin(names, [*gone, *stuck]).astype(float)
+    return _shown(fitted, scored, len(scored.batch) - 1, silent, place) | {
+        "evidence_label": "gives nothing new",
+        "never": True,
+        "text": f"{', and '.join(told)}; for so long good data never do that.",
         "extrapolated": False,
         "intervals": {"rate": [], "low": [], "high": []},
     }

@@ -45,7 +45,7 @@ class Channels:
             new = set(source.schema.names) - set(self.schema.names)
             renamed = "; were they renamed? a layout calls them as before, by suffix" if new else ""
             raise SchemaError(f"{f'{files[0]}: ' if files else ''}{error}{renamed}") from error
-        live = Live(source, self.channels)
+        live = Live(source, self.channels, self.window)
         return Window(live, self.window, self.stride or None) if self.window else live
 
     def training(self, source: Source) -> Source:

@@ -10,22 +10,35 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core import Array, Batch, Floats, Schema, SchemaError, Source
+from lynkeus.fitting.views.flatlines import LEAST, TIMES, Flatlines
 from lynkeus.transforms.rows import rows_of
 
 MOSTLY_MISSING = 0.5
 RISES = "rises with every row, as what counts does"
 ENOUGH = 100  # rows after which that is no chance
+WINDOWS = 5  # through which a channel that is dead or stuck gives nothing new
 
 
 @dataclass(frozen=True)
 class LiveChannels:
     """`names` of all channels, `live` (c,) bool; `asleep`: name -> why it is set aside; `resting` (c,): the value a
-    constant channel had (NaN: it gave none). Those of images are all alive."""
+    constant channel had (NaN: it gave none); `steady` (c,): for how many rows at most each gave no new value in the
+    reference, infinite where that is not known. Those of images are all alive."""
 
     names: tuple[str, ...]
     live: npt.NDArray[np.bool_]
     resting: Floats
     asleep: Mapping[str, str] = field(default_factory=dict)
+    steady: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if len(self.steady) != len(self.names):  # an earlier version wrote it
+            object.__setattr__(self, "steady", np.full(len(self.names), np.inf))
+
+    def flatlines(self, window: int) -> Flatlines:
+        """Return what looks for live channels that are dead or stuck, for a model of windows of so many rows."""
+        least = max(LEAST, WINDOWS * window)
+        return Flatlines(np.maximum(TIMES * self.steady[self.live], least), least)
 
     @classmethod
     def fit(cls, source: Source, constants: bool = False) -> Self:
@@ -35,8 +48,10 @@ class LiveChannels:
             names = source.schema.names
             return cls(names, np.ones(len(names), bool), np.full(len(names), np.nan))
         low: Floats | None = None
-        rows, rising = 0, _Rising()
+        rows, rising, flat = 0, _Rising(), Flatlines(np.zeros(0))
         for batch in source:
+            flat = flat if flat.rows else Flatlines(np.full(batch.values.shape[1], np.inf))
+            flat.add(batch)
             values, _ = rows_of(batch)
             if not len(values):
                 continue
@@ -51,7 +66,8 @@ class LiveChannels:
         if low is None:
             raise SchemaError("the source has no rows to learn from")
         counts = rising.columns & (rows >= ENOUGH) & (source.schema.kind == "table")
-        return cls._from_extremes(source.schema, (low, high), missing / rows, counts, constants)
+        found = cls._from_extremes(source.schema, (low, high), missing / rows, counts, constants)
+        return replace(found, steady=flat.steady)
 
     @classmethod
     def _from_extremes(
@@ -118,13 +134,16 @@ class LiveChannels:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
         resting = [None if np.isnan(value) else float(value) for value in self.resting]
-        return {"names": self.names, "live": self.live.tolist(), "resting": resting, "asleep": dict(self.asleep)}
+        steady = [int(rows) if np.isfinite(rows) else None for rows in self.steady]
+        about = {"names": self.names, "live": self.live.tolist(), "resting": resting, "asleep": dict(self.asleep)}
+        return about | {"steady": steady}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """Rebuild it from what `to_dict` returned."""
         resting = np.array([np.nan if value is None else value for value in fields["resting"]], float)
-        return cls(tuple(fields["names"]), np.array(fields["live"], bool), resting, dict(fields["asleep"]))
+        steady = np.array([np.inf if rows is None else rows for rows in fields.get("steady", ())], float)
+        return cls(tuple(fields["names"]), np.array(fields["live"], bool), resting, dict(fields["asleep"]), steady)
 
 
 class _Rising:

@@ -57,8 +57,8 @@ def trust_of(store: Store, model: str, promised: float, expected: float) -> Trus
         .limit(HEARD)
     )
     with store.reading() as connection:
-        rows = connection.execute(query).all()
+        rows = [(json.loads(row[0]), *row[1:]) for row in connection.execute(query)]
     trust = Trust(promised, expected)
     for says, decided, advised in reversed(rows):
-        trust.tell(groups_of(json.loads(says)), decided != advised)
+        trust.tell(groups_of(says), decided != advised)
     return trust

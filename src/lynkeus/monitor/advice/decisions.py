@@ -174,12 +174,10 @@ def decided_tasks(url: str) -> tuple[dict[str, dict[str, Any]], list[str], str]:
         )
         with store.reading() as connection:
             rows = connection.execute(query).all()
+            found = {r.name: _with_action(json.loads(r.task), r.action) for r in rows if r.said != POSTPONED}
     finally:
         store.close()
-    counts, found = Counter(row.said for row in rows), {}
-    for row in rows:
-        if row.said != POSTPONED:
-            found[row.name] = _with_action(json.loads(row.task), row.action)
+    counts = Counter(row.said for row in rows)
     if not found:
         raise StoreError(f"{url}: nobody decided about a task there; do so on its page (lynkeus serve --advise MODEL)")
     said = f"decisions of people: {counts[ACCEPTED]} accepted what was advised, {counts[CHANGED]} did something else"

@@ -44,8 +44,8 @@ def drift(store: Store, model: str, usual: str) -> Drift:
     )
     with store.reading() as connection:
         rows = list(reversed(connection.execute(query).all()))
+        new = np.array([bool(json.loads(row[2]).get("unknown")) for row in rows], bool)
     at_ns = np.array([row[0] for row in rows], np.int64)
-    new = np.array([bool(json.loads(row[2]).get("unknown")) for row in rows], bool)
     unusual = np.array([row[1] != usual for row in rows], bool)
     order = np.arange(len(rows))
     last = len(rows) - int(RECENT * len(rows))

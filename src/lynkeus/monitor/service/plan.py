@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from lynkeus.core import SettingsError
 from lynkeus.files.damaged import in_short
 from lynkeus.files.model_folder import MODEL, SUMS
+from lynkeus.files.settings_text import read_toml
 from lynkeus.monitor.site import SiteSettings, unknown_key
 
 ALIASES = {"data": "source", "sinks": "publish", "sink": "publish"}
@@ -95,10 +95,9 @@ class SitePlan:
     def read(cls, path: Path, store: str | None = None) -> SitePlan:
         """Read a site file; `store` takes the place of the one in it. Raises SettingsError that names the file and the
         key, and the nearest one that there is."""
+        content = read_toml(path, "the site file")
         try:
-            return _plan(path, tomllib.loads(path.read_text(encoding="utf-8")), store)
-        except OSError as error:
-            raise SettingsError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+            return _plan(path, content, store)
         except (ValueError, RecursionError, SettingsError) as error:
             raise SettingsError(f"{path}: {in_short(error) if isinstance(error, ValueError) else error}") from error
 

@@ -71,7 +71,7 @@ class OrbitBaseline:
     `known` (k, c): orbits that were left, the latest first; `recent` (k, c): what was held against the spread of each
     channel in the last windows, in nats; `own` (c,): how far off a channel that is held is, since `held_ns` (c,);
     `last` (c,): the mean of the last window; `course`: where the whole orbit is going; `habit`:
-    how far channels stray of late.
+    how far channels stray of late, `unrest`: and how often the whole orbit does.
     """
 
     level: Floats
@@ -91,6 +91,7 @@ class OrbitBaseline:
     standing: Adopted = field(default_factory=lambda: Adopted.none(0))
     course: Course = field(default_factory=lambda: Course.none(0))
     habit: Habit = field(default_factory=lambda: Habit.none(0))
+    unrest: Habit = field(default_factory=lambda: Habit.none(1))
 
     def __post_init__(self) -> None:
         if len(self.own) != len(self.level):
@@ -111,7 +112,7 @@ class OrbitBaseline:
 
     def copy(self) -> OrbitBaseline:
         """Return an independent copy."""
-        names = ("level", "centres", "held", "known", "own", "held_ns", "standing", "course", "habit")
+        names = ("level", "centres", "held", "known", "own", "held_ns", "standing", "course", "habit", "unrest")
         return replace(self, pending=list(self.pending), **{name: getattr(self, name).copy() for name in names})
 
     def afresh(self) -> OrbitBaseline:
@@ -120,7 +121,7 @@ class OrbitBaseline:
         state = self.copy()
         state.fresh, state.end_ns, state.recent = True, 0, np.zeros_like(self.recent)
         state.standing, state.course = Adopted.none(len(self.level)), Course.none(len(self.level))
-        state.habit = Habit.none(len(self.level))
+        state.habit, state.unrest = Habit.none(len(self.level)), Habit.none(1)
         state.standing.other = self.standing.other.copy()
         return state
 
@@ -131,9 +132,9 @@ class OrbitBaseline:
         arrays: dict[str, Array] = {name: getattr(self, name) for name in ARRAYS}
         arrays |= {"own": self.own, "held_ns": self.held_ns, "last": self.last} | self.standing.to_arrays()
         times = {"end_ns": np.array([self.end_ns], np.int64), "block_ns": np.array([self.block_ns], np.int64)}
-        return (
-            arrays | {"pending": pending, "numbers": numbers} | times | self.course.to_arrays() | self.habit.to_arrays()
-        )
+        more: dict[str, Array] = {"pending": pending, "numbers": numbers}
+        arrays |= more | times | self.course.to_arrays()
+        return arrays | self.habit.to_arrays() | self.unrest.to_arrays("unrest")
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> OrbitBaseline:
@@ -149,6 +150,7 @@ class OrbitBaseline:
         state.standing = Adopted.from_arrays(arrays, len(state.level))
         state.course = Course.from_arrays(arrays, len(state.level))
         state.habit = Habit.from_arrays(arrays, len(state.level))
+        state.unrest = Habit.from_arrays(arrays, 1, "unrest")
         return state
 
 

@@ -60,15 +60,15 @@ class Habit:
         """Return an independent copy."""
         return type(self)(*(array.copy() for array in vars(self).values()))
 
-    def to_arrays(self) -> dict[str, Array]:
+    def to_arrays(self, of: str = "habit") -> dict[str, Array]:
         """Return all of it as arrays, for a store."""
-        return {f"habit.{entry.name}": getattr(self, entry.name) for entry in fields(self)}
+        return {f"{of}.{entry.name}": getattr(self, entry.name) for entry in fields(self)}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, Array], channels: int) -> Self:
+    def from_arrays(cls, arrays: dict[str, Array], channels: int, of: str = "habit") -> Self:
         """Return what `to_arrays` was called on; nothing is known where an earlier version wrote the arrays."""
         given = cls.none(channels)
-        return cls(**{e.name: arrays.get(f"habit.{e.name}", getattr(given, e.name)).copy() for e in fields(cls)})
+        return cls(**{e.name: arrays.get(f"{of}.{e.name}", getattr(given, e.name)).copy() for e in fields(cls)})
 
     def walk(
         self, deviation: Floats, level: Floats, quiet: npt.NDArray[np.bool_], share: float, scale: Floats

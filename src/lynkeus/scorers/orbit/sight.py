@@ -155,7 +155,10 @@ class Sight:
         if len(walked.noticed):
             likeness = self._flip_likeness(walked.deviation[walked.noticed], walked.towards, walked.ways)
             mirrored[walked.noticed] = np.maximum(likeness, 0.0) / 2.0  # a likelihood ratio
-        loud = np.where(frozen > MOSTLY, FROZEN_NATS * frozen, moved.rest + mirrored)
+        rest = moved.rest
+        if self.pace.settle:
+            rest = self.tails.rest_of_late(after.unrest, rest, quiet)
+        loud = np.where(frozen > MOSTLY, FROZEN_NATS * frozen, rest + mirrored)
         stepping = self._stepping(statistics, loud, frozen, before.last)
         if len(frozen):
             after.last = statistics.mean[-1].copy()

@@ -17,6 +17,7 @@ TIMES = np.arange(LONGEST) - 0.5 * (LONGEST - 1)
 SLOPE = (TIMES / np.square(TIMES).sum()).astype(np.float32)  # weights of the latest windows in the slope of their line
 SLOPE_SIGMA = float(1.0 / np.sqrt(np.square(TIMES).sum()))
 ALL = slice(None)
+MOST_CLIPPED = 40  # channels that are taken for so many faults; of more each is clipped by itself
 NOTHING = np.zeros(1, np.float32)
 Chosen = slice | npt.NDArray[np.bool_]
 
@@ -179,7 +180,7 @@ def _follow(
         adopted = held[wrong] >= pace.monitor_adopt + (0 if pace.settle else 1)
         shadow, taken = shadows.sum(axis=0), shadows[adopted].sum(axis=0)
         limit = _limits(state, average - shadow, windows, gate, pace)
-        move = pace.gain * np.clip(average - shadow, -limit, limit)
+        move = pace.gain * clipped(average - shadow, limit, gate, pace)
         _remember(state, held, pace)
         state.own[wrong] = shadows[np.arange(len(wrong)), wrong]
         if adopted.any() and pace.settle:
@@ -223,6 +224,17 @@ def _learn_course(course: Course, deviation: Floats, times: npt.NDArray[np.int64
     if course.ramps and not _is_ramp(course.slope, course.slope_sigma, gate, pace):
         course.stand_still()
     return move
+
+
+def clipped(rest: Floats, limit: Floats, gate: Gate, pace: Pace) -> Floats:
+    """Return deviations (c,), with those of channels that are beyond a limit (c,) taken back to it, as if that were
+    their own fault: without its shadow on the others the orbit would seem to be far from where it is."""
+    within = np.clip(rest, -limit, limit)
+    beyond = np.flatnonzero(within != rest)
+    if not pace.settle or not 0 < len(beyond) <= MOST_CLIPPED:
+        return within
+    own = np.linalg.solve(gate.correlation[np.ix_(beyond, beyond)], (rest - within)[beyond])
+    return np.asarray(rest - own @ gate.correlation[beyond])
 
 
 def _remember(state: OrbitBaseline, held: Floats, pace: Pace) -> None:

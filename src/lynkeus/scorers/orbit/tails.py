@@ -19,6 +19,7 @@ TAIL = 0.02  # share of the windows beyond the level from which a tail is fitted
 START_NATS = float(-np.log(TAIL))
 TRIM = 0.05  # largest excesses left out of a tail's scale: the reference is not clean
 WIDEN = 1.15  # what the trimming takes from an exponential tail's mean
+UNREST_NATS = 2.1  # of an energy that is exceeded by TAIL of a reference: z^2 / 2 for z = 2.05
 FEW = 10  # repeats seen fewer times than this are extrapolated
 STEEPEST = 5.0  # nats per further repeat, at most
 
@@ -95,6 +96,15 @@ class Tails:
     def of_late(self, habit: Habit, deviation: Floats, quiet: npt.NDArray[np.bool_]) -> OwnTails:
         """Move a habit past deviations (n, c), of which `quiet` (n,) ones count; return the tails on the way."""
         return habit.walk(deviation, self.mean.level, quiet, TAIL, self.mean.scale)
+
+    def rest_of_late(self, habit: Habit, nats: Floats, quiet: npt.NDArray[np.bool_]) -> Floats:
+        """Move a habit of the whole orbit past the `nats` (n,) of its energy, of which `quiet` (n,) ones count; return
+        them by the tail that it has of late."""
+        level, scale = np.array([UNREST_NATS], np.float32), np.ones(1, np.float32)
+        late = habit.walk(np.sqrt(nats)[:, None].astype(np.float32), level, quiet, TAIL, scale)
+        start, own = late.start[late.which, 0], late.scale[late.which, 0]
+        beyond = nats - UNREST_NATS
+        return np.where(beyond > 0, np.minimum(beyond / own + start - START_NATS + UNREST_NATS, nats), nats)
 
     def shape_nats(self, statistics: WindowStatistics) -> Floats:
         """Return the evidence (n, c) in nats that a channel is too noisy, too quiet, repeats its value or gives none.

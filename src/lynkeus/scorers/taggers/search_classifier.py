@@ -6,6 +6,7 @@ Elwood & Kruecker 2018 (arXiv:1806.00322).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,10 @@ from torch import nn
 
 from lynkeus.core import About, Array, Batch, Floats, Group, Packed, Schema, SchemaError, SettingsError, Source
 from lynkeus.scorers.taggers.network import NetworkTagger, Tags, one_of
+from lynkeus.scorers.taggers.searching.choose import HeldOut, Wanted, choose, said_of
 from lynkeus.scorers.taggers.searching.dense import ACTIVATIONS, COLUMNS, Dense, Fast, Raw, with_scales
 from lynkeus.scorers.taggers.searching.evolution import Evolution, events_in_sigmas, require_evolution
+from lynkeus.scorers.taggers.searching.leaks import Leaks
 from lynkeus.scorers.taggers.searching.points import MOST as MOST_POINTS
 from lynkeus.scorers.taggers.searching.points import Points
 from lynkeus.scorers.taggers.searching.search import (
@@ -33,7 +36,7 @@ from lynkeus.scorers.taggers.searching.search import (
 from lynkeus.scorers.taggers.searching.signal import require_signal, signal_by_name, signal_by_points
 from lynkeus.scorers.taggers.tagger import names_of
 from lynkeus.scorers.taggers.weighting import NONE
-from lynkeus.training import PackedSet, TrainSettings, train
+from lynkeus.training import PackedSet, TrainSettings, halves, train
 from lynkeus.training.discovery import Discovery, one_event
 from lynkeus.transforms.moments import Moments
 
@@ -47,8 +50,9 @@ class SearchClassifier(NetworkTagger):
     so, or that has mass points. `loss`: cross_entropy, or one of a search for `signal` (asimov, inverse_asimov,
     s_over_root_s_b, and profiled: a nuisance parameter for each background) with backgrounds uncertain by a part
     `systematic`, in `bins` of the output, after a `start` by cross_entropy or s_over_root_s_b; weights are expected
-    events then. `activation`: tanh, silu, softplus (smooth, for Taylor coefficients) or relu; `depth` layers of
-    `width`. `evolution`: events at which Taylor coefficients are noted after each epoch. The rest: see ParticleNet.
+    events then; kept only where held-out events show it to be better than cross-entropy with the best cut.
+    `activation`: tanh, silu, softplus (smooth, for Taylor coefficients) or relu; `depth` layers of `width`.
+    `evolution`: events at which Taylor coefficients are noted after each epoch. The rest: see ParticleNet.
     """
 
     name: ClassVar[str] = "search_classifier"
@@ -101,9 +105,11 @@ class SearchClassifier(NetworkTagger):
         """Measure mean and spread of each column, by weights, and the mass points of the signal."""
         moments, points, some, kept = Moments(), list[Floats](), list[Floats](), 0
         signal = self.outputs.index(self.signal) if self.signal else -1
+        self._leaks = Leaks(len(self.outputs), len(self.schema_.names))
         for batch in source:
             values = batch.values.astype(float)
             moments.add(values, batch.weight)
+            self._leaks.add(values, np.asarray(batch.truth))
             if self.parameters:
                 points.append(values[np.asarray(batch.truth) == signal][:, self._columns])
             if kept < self.evolution:
@@ -151,7 +157,7 @@ class SearchClassifier(NetworkTagger):
         """Train by cross-entropy, then, where that is asked for, for discovery."""
         said = self._choose_signal(source)
         super().learn(source)
-        self.messages += said
+        self.messages += said + self._leaks.says(self.schema_.names, self.outputs, self.parameters)
         self._teaching = False
         if LOSSES[self.loss]:
             self._search(source)
@@ -177,6 +183,7 @@ class SearchClassifier(NetworkTagger):
         batch = settings.batch_of(len(taught.labels))
         self.messages += warnings_of(batch, taught.labels == signal, taught.weight, expected)
         network = self.task_.networks["tagger"]
+        before = copy.deepcopy(network)
         if self.start != STARTS[0]:
             network = self.make_task().networks["tagger"]  # from scratch
         background = float(expected.sum() - expected[signal])
@@ -190,11 +197,18 @@ class SearchClassifier(NetworkTagger):
                 task = self._noting(Search(network, discovery, signal, background, points))
                 self.history_ = train(task, taught, settings, self.seed, f"{self.name}, {loss}")
                 network = task.networks["tagger"]
+            rows = halves(len(taught.labels), settings, self.seed)[0]
+            x = torch.from_numpy(np.array(taught.values[rows].groups[COLUMNS].values))
+            seen = HeldOut(x, taught.labels[rows] == signal, heavy[rows])
         finally:
             store.close()
-        self.task_ = Tags(network)
-        own = {"signal": float(expected[signal]), "background": background}
-        self.facts = {**self.facts, "expected": own}
+        own = Wanted(signal, float(expected[signal]), background, self.systematic, least, points)
+        found = choose(before, network, seen, own)
+        self.messages.append(said_of(found, self.loss))
+        self.task_ = Tags(network if found.kept else before)
+        self.facts = {
+            **self.facts, "expected": {"signal": own.expected, "background": background}, "choice": found._asdict(),
+        }  # fmt: skip
 
     def _mass_points(self, taught: PackedSet, heavy: Floats, signal: int, expected: float) -> Points | None:
         if not self.parameters:
@@ -211,7 +225,8 @@ class SearchClassifier(NetworkTagger):
     def calibrated_class(self) -> int | None:
         """Return the signal where it was learned for discovery among several backgrounds: with a slope, or a bias of
         each background, the regions of its output would no longer be those that were learned."""
-        return self.outputs.index(self.signal) if LOSSES[self.loss] and len(self.outputs) > 2 else None
+        kept = self.facts.get("choice", {}).get("kept")
+        return self.outputs.index(self.signal) if kept and len(self.outputs) > 2 else None
 
     def logits(self, batch: Batch) -> Floats:
         """Return (n, classes) logits in double precision."""

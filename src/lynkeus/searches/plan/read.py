@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lynkeus.core import SettingsError
+from lynkeus.files.settings_text import read_toml
 from lynkeus.searches.plan.plan import (
     COLUMNS,
     FILES,
@@ -25,6 +25,7 @@ from lynkeus.searches.plan.plan import (
     Samples,
     Systematic,
 )
+from lynkeus.searches.toys import FEWEST, TOO_FEW
 from lynkeus.transforms.expressions import Expression, parse
 
 KNOWN = {
@@ -40,13 +41,7 @@ MOST_BINS = 10
 
 def read_plan(path: Path) -> Plan:
     """Return the plan in a file; names of files in it are relative to its folder. Raises SettingsError."""
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{path}: the plan cannot be read ({error.strerror}); check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path}: is not valid TOML ({str(error).splitlines()[0]}); mend that line") from error
-    return plan_of(given, str(path), path.parent)
+    return plan_of(read_toml(path, "the plan"), str(path), path.parent)
 
 
 def plan_of(given: Mapping[str, Any], where: str, folder: Path) -> Plan:
@@ -66,12 +61,15 @@ def plan_of(given: Mapping[str, Any], where: str, folder: Path) -> Plan:
         raise SettingsError(f"{where}: processes: {(twice or list(normalised))[0]} is named twice")
     parameters = _texts(given, "parameters", where)
     own = (signal, *normalised, *fixed)
+    toys = int(_number(given.get("toys", 0), f"{where}: toys", 0, 1e6))
+    if 0 < toys < FEWEST:
+        raise SettingsError(f"{where}: toys: {TOO_FEW}; got {toys}")
     plan = Plan(
         _text(given, "name", where, "search"), samples, signal, normalised, fixed,
         _regions(given, own, where), _systematics(given, own, where, folder), _points(given, parameters, where),
         parameters, _texts(given, "inputs", where), dict(_table(given, "classifier", where)),
         int(_number(given.get("seed", 0), f"{where}: seed", 0, 2**31)),
-        int(_number(given.get("toys", 0), f"{where}: toys", 0, 1e6)),
+        toys,
         _choice(given.get("uncovered", REFUSE), (REFUSE, LEAVE_OUT), f"{where}: uncovered"), given,
     )  # fmt: skip
     _check_regions(plan, where)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from lynkeus.commission.figures import COLOURS, MARKERS, SERIES, finished
 from lynkeus.core import Floats
 from lynkeus.searches.estimate import sigma_of
+from lynkeus.searches.report.drawn import draw_data, draw_stack, draw_uncertainty
 from lynkeus.searches.report.short import shortened
 from lynkeus.searches.run import Search
 
@@ -49,13 +50,12 @@ def _regions(found: Search, point: str) -> Figure:
         parts = [*(matrix * factors).T, other]
         total = np.sum(parts, axis=0)
         axes, below = grid[0, column], grid[1, column]
-        _stack(axes, parts, names if len(found.plan.fixed) == 1 else [*one["backgrounds"], "fixed"])
-        axes.errorbar(range(len(seen)), seen, np.sqrt(seen), fmt="o", color=COLOURS["text"], markersize=4, label="data")
+        draw_stack(axes, parts, names if len(found.plan.fixed) == 1 else [*one["backgrounds"], "fixed"])
+        draw_data(axes, seen, label="data")
         axes.set_title("as simulated" if not column else "scaled to the data")
         ratio = seen / np.maximum(total, 1e-9)
         below.axhline(1, color=COLOURS["line"], linewidth=1)
-        below.errorbar(range(len(seen)), ratio, np.sqrt(seen) / np.maximum(total, 1e-9), fmt="o", color=COLOURS["text"],
-                       markersize=4)  # fmt: skip
+        draw_data(below, seen, total)
         below.set_xticks(range(len(seen)), [shortened(name) for name in one["regions"]], rotation=20, ha="right")
     _logarithmic(grid[0, 0], seen)
     reach = max(0.15, 1.3 * float(np.abs(ratio - 1).max()))
@@ -64,13 +64,6 @@ def _regions(found: Search, point: str) -> Figure:
     grid[1, 0].set_ylabel("data / sum")
     grid[0, 1].legend(frameon=False, fontsize=9, ncols=2)
     return finished(figure)
-
-
-def _stack(axes: Axes, parts: Sequence[Floats], names: Sequence[str]) -> None:
-    below = np.zeros(len(parts[0]))
-    for k, (counts, name) in enumerate(zip(parts, names, strict=True)):
-        axes.bar(range(len(counts)), counts, 0.8, bottom=below, color=SERIES[k % 6], alpha=0.6, label=shortened(name))
-        below = below + counts
 
 
 def _logarithmic(axes: Axes, values: Floats) -> None:
@@ -127,16 +120,15 @@ def _signal_region(found: Search, point: str) -> Figure:
     axes = figure.add_subplot()
     names = list(rows[0]["by_process"])
     parts = [np.array([row["by_process"][name] for row in rows]) for name in names]
-    _stack(axes, parts, names)
+    draw_stack(axes, parts, names)
     total, sigma = np.array([row["background"] for row in rows]), np.array([sigma_of(row) for row in rows])
-    axes.bar(range(len(rows)), 2 * sigma, 0.8, bottom=total - sigma, fill=False, hatch="////", linewidth=0,
-             edgecolor=COLOURS["muted"], label="uncertainty")  # fmt: skip
+    draw_uncertainty(axes, total, sigma)
     signal = np.array([row["signal"] for row in rows])
     axes.plot(range(len(rows)), signal, "_", color=COLOURS["alarm"], markersize=34, markeredgewidth=2.2,
               label=f"signal {shortened(point)}")  # fmt: skip
     seen = np.array([np.nan if row["observed"] is None else row["observed"] for row in rows])
     if np.isfinite(seen).all():
-        axes.errorbar(range(len(rows)), seen, np.sqrt(seen), fmt="o", color=COLOURS["text"], markersize=4, label="data")
+        draw_data(axes, seen, label="data")
     else:
         axes.set_title("data not looked at", fontsize=10)
     _logarithmic(axes, np.concatenate([total, signal, total + sigma, np.nan_to_num(seen)]))

@@ -127,7 +127,7 @@ class FileColumns:
             return None
         column = piece.column(self.truth)
         if _is_text(column.type):
-            return np.array([one or "" for one in column.to_pylist()], dtype=str)
+            return _words(column)
         if column.null_count:
             raise SourceError(f"{self.path}: column {self.truth} has empty entries; write 0 where all is normal")
         return column.to_numpy(zero_copy_only=False)
@@ -164,6 +164,15 @@ class FileColumns:
 def _is_text(kind: Any) -> bool:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _words(column: Any) -> Array:
+    """Text, "" where there is none; words repeat themselves, so that each is made once."""
+    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    words = np.array([*(one or "" for one in coded.dictionary.to_pylist()), ""], dtype=str)
+    indices = coded.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
+    found: Array = words[indices]
+    return found
 
 
 def _plain(column: Any) -> Array:

@@ -7,7 +7,6 @@ package ships, `--layout FILE.toml` a user's own.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from importlib import import_module, resources
@@ -16,6 +15,7 @@ from typing import Any
 
 from lynkeus.core.errors import SettingsError
 from lynkeus.files.damaged import in_short, in_time, one_line
+from lynkeus.files.settings_text import parse_toml, read_text
 from lynkeus.sources.formats.given import check_known, check_texts, positive, texts
 
 TABLES = {  # what reads a table of its own is imported where there is one
@@ -226,11 +226,7 @@ def read_layout(layout: str | Path | Layout | None) -> Layout:
         return layout
     file = str(layout)
     if file.endswith((".toml", *YAML)):
-        try:
-            text = Path(layout).expanduser().read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not UTF-8 text"
-            raise SettingsError(f"{layout}: the layout cannot be read ({reason}); check the path") from error
+        text = read_text(Path(layout), "the layout")
     elif file in shipped_layouts():
         file = next(name for name in _shipped() if name.rpartition(".")[0] == file)
         text = (resources.files("lynkeus.sources") / "layouts" / file).read_text(encoding="utf-8")
@@ -264,10 +260,11 @@ def _of_weaver(text: str, name: str) -> Layout:
 
 
 def _parsed(text: str, name: str) -> Layout:
+    content = parse_toml(text, name)
     try:
-        return Layout.from_dict({"name": name} | tomllib.loads(text))
-    except (ValueError, RecursionError) as error:  # not TOML; numbers of thousands of digits; tables nested too deeply
-        raise SettingsError(f"{name}: is not valid TOML ({in_short(error)})") from error
+        return Layout.from_dict({"name": name} | content)
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{name}: {in_short(error)}; mend the layout") from error
     except SettingsError as error:
         raise SettingsError(f"{name}: {error}") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
@@ -11,7 +10,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl
 
 from lynkeus.core.errors import SettingsError
-from lynkeus.files.damaged import in_short
+from lynkeus.files.settings_text import read_toml
 
 MOST_CHANNELS = 20_000  # more are a pattern that meant something else
 GLOB = set("*?[")
@@ -116,12 +115,7 @@ class StreamSettings:
 
     @classmethod
     def _of_file(cls, path: Path) -> Self:
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SettingsError(f"{path}: the list of channels cannot be read ({error.strerror})") from error
-        except (ValueError, RecursionError) as error:
-            raise SettingsError(f"{path}: {in_short(error)}") from error
+        content = read_toml(path, "the list of channels")
         if "topics" in content:  # of Kafka
             content["subjects"] = content.pop("topics")
         listed: list[Any] = []

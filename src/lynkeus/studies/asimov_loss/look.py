@@ -20,6 +20,7 @@ from lynkeus.studies.asimov_loss.regions import Counted, significances
 ACCURACY = "search_classifier"
 TUNED, PURE, STEPPED, BINNED = WAYS = "tuned cut", "purity cut", "5,000 steps", "five bins"
 SECOND_SEEDS = (1, 2, 3, 4, 5)
+KEPT = "Was the network kept that the loss made? Else cross-entropy's is the model, and the rows above are alike"
 Rows = dict[tuple[str, float, str], Floats]  # of a network, a systematic, a way to choose: (seeds,) significances
 
 
@@ -54,6 +55,7 @@ class DiscoveryLook:
             "Ratios of expected significances, mean and 90 % interval of seeds (Student); published at 50 %: 1.29 over "
             "a purity cut": _statement(rows, self.systematics),
             "Expected significance, mean and standard deviation of seeds": _table(rows, self.systematics),
+            KEPT: _kept(models),
         }
         if self.second is not None:
             more, _ = counted_by(self._second_models(), self.second.counted, self.second.signal, (strongest,))
@@ -139,6 +141,19 @@ def _statement(rows: Rows, systematics: Sequence[float]) -> list[tuple[str, ...]
             half = float(t.ppf(0.95, len(ratios) - 1) * ratios.std(ddof=1) / np.sqrt(len(ratios)))
             cells.append(f"{ratios.mean():.2f} ({ratios.mean() - half:.2f} to {ratios.mean() + half:.2f})")
         lines.append((way, *cells))
+    return lines
+
+
+def _kept(models: Mapping[str, Sequence[Fitted]]) -> list[tuple[str, ...]]:
+    """Return of each loss how often it was kept, and what held-out events said of it beside cross-entropy."""
+    lines: list[tuple[str, ...]] = [("network", "kept", "significance over cross-entropy, held-out events")]
+    for name, own in models.items():
+        scorers: list[Any] = [fitted.scorer for fitted in own]
+        found = [one.facts["choice"] for one in scorers if "choice" in one.facts]
+        if found:
+            ratios = ", ".join(f"{one['ratio']:.2f} ± {one['spread']:.2f}" for one in found)
+            kept = sum(one["kept"] for one in found)
+            lines.append((name.removeprefix(ACCURACY).strip(), f"{kept} of {len(found)}", ratios))
     return lines
 
 

@@ -52,7 +52,8 @@ QUESTION = (
     "not say, and the text of the paper was not at hand: here it is the loosest region of which half is signal. The "
     "public program of the authors (github.com/aelwood/hepML, `makeHepPlots`) takes the best of 5,000 equal *steps* of "
     "the output. The fair row is the cut *tuned* for the same significance, of any value, on events that are not "
-    "counted."
+    "counted. What a loss learned is kept only where held-out events show it to be better than cross-entropy with its "
+    "best cut: else the model is cross-entropy's, and loses nothing."
 )
 
 

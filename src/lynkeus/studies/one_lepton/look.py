@@ -55,6 +55,8 @@ class SearchLook:
         tables = {
             "Factors, data over simulation, ± of data and simulation ± of systematics": self._factors(found),
             "Errors, by 300 pseudo-experiments, and pyhf's fit of the same regions": self._errors(found),
+            "A signal of strength 1 in the control regions: its share of the data there, and by how much it moves each "
+            "factor, in errors": _contamination(found),
             f"Expected significance (Asimov, background uncertain by {UNCERTAIN:.0%} and by its simulation)": _power(
                 found, earlier
             ),
@@ -145,6 +147,15 @@ def _network(found: Search, point: str) -> float:
 def _z(signal: Floats, background: Floats, variance: Floats) -> float:
     sigma = np.sqrt((UNCERTAIN * background) ** 2 + variance)
     return float(np.sqrt(np.sum(asimov_significance(signal, np.maximum(background, 1e-9), sigma) ** 2)))
+
+
+def _contamination(found: Search) -> list[list[str]]:
+    first = found.estimates[found.points[0]]
+    rows = [["point", *(f"in {name}" for name in first["regions"]), *(f"moves {b}" for b in first["backgrounds"])]]
+    for point, one in found.estimates.items():
+        own = one["contamination"]
+        rows.append([point, *(f"{x:.3%}" for x in own["share"]), *(f"{x:+.3f}" for x in own["moved"])])
+    return rows
 
 
 def _power(found: Search, earlier: Mapping[str, tuple[float, float, float]]) -> list[list[str]]:

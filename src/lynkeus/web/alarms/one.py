@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
@@ -57,6 +58,14 @@ def acknowledge(
     return RedirectResponse(f"/alarms/{alarm_id}#verdicts", 303)
 
 
+def _check(file: AlarmFile, rows: Sequence[Mapping[str, Any]], frame: bool) -> str:
+    """What to look at first."""
+    where = file.stored.alarm.where
+    if words.never(file):
+        return words.check_silent(where)
+    return words.check_frame(where) if frame else words.check(rows, where)
+
+
 def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
     stored = file.stored
     found, around_ns = stored.alarm, int(AROUND_S * 1e9)
@@ -81,8 +90,9 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
         "interval": words.interval(file),
         "beyond": words.beyond(file),
         "said_text": file.said,
+        "never": words.never(file),
         "frame": frame,
-        "check": words.check_frame(found.where) if frame else words.check(rows, found.where),
+        "check": _check(file, rows, bool(frame)),
         "call": site.words.call or file.monitor.call,
         "alike": alike,
         "past": words.past(stored, alike, place),

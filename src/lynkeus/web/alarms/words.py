@@ -59,6 +59,19 @@ def beyond(file: AlarmFile) -> str:
     return ""
 
 
+def never(file: AlarmFile) -> str:
+    """Say in how much good data what an alarm is of never happened, of one that is no matter of a score; or nothing."""
+    hours = finite(file.monitor.lineage.get("reference_hours"))
+    if not file.evidence.get("never"):
+        return ""
+    return f"{duration(3600 * hours)} of good data" if hours else "good data"
+
+
+def check_silent(where: str) -> str:
+    """What to look at first where channels give nothing new."""
+    return f"What {where} measures is not known since then: check its power, cable and readout, and who reads it out."
+
+
 def check_frame(where: str) -> str:
     """What to look at first where the alarm is of a frame."""
     at = f" at {where}" if where else ""

@@ -13,7 +13,7 @@ from lynkeus.core import Floats
 
 COLUMNS = "columns"  # the only group: one row an event
 ACTIVATIONS = {"tanh": nn.Tanh, "silu": nn.SiLU, "softplus": nn.Softplus, "relu": nn.ReLU}
-CHUNK = 4_000  # events that go through a network at a time: their layers stay in the caches
+CHUNK = 1_000  # events that go through a network at a time: their layers stay in the nearest caches
 
 
 class Dense(nn.Module):
@@ -78,28 +78,36 @@ class Raw(nn.Module):
 
 
 class Fast:
-    """The network as it scores: double precision, each layer in place, some events at a time."""
+    """The network as it scores: double precision, some events at a time, each layer written to a place of its own."""
 
     def __init__(self, network: Dense, centre: Floats, sigma: Floats) -> None:
         self.centre, self.inverse = torch.from_numpy(centre), torch.from_numpy(1.0 / sigma)
-        self.layers = in_double(network)
+        self.steps: list[nn.Module | tuple[Tensor, Tensor]] = [
+            (part.weight.detach().double().T, part.bias.detach().double()) if isinstance(part, nn.Linear) else part
+            for part in network.layers
+        ]
 
     def __call__(self, values: Floats) -> Floats:
         """Return logits (n, classes) of raw columns (n, columns); what is not finite counts as the mean."""
         x = torch.from_numpy(np.ascontiguousarray(values))
-        found = np.empty((len(x), self.layers[-1].out_features))
+        sizes = [len(step[1]) for step in self.steps if isinstance(step, tuple)]
+        found = torch.empty(len(x), sizes[-1], dtype=torch.float64)
+        places = [torch.empty(min(CHUNK, len(x)), size, dtype=torch.float64) for size in sizes[:-1]]
         with torch.no_grad():
             for start in range(0, len(x), CHUNK):
                 part = x[start : start + CHUNK] - self.centre  # a new tensor, in double precision
                 if not bool(torch.isfinite(part.sum())):
                     part.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
-                found[start : start + CHUNK] = self._through(part.mul_(self.inverse)).numpy()
-        return found
+                self._through(part.mul_(self.inverse), [*places, found[start : start + CHUNK]])
+        return found.numpy()
 
-    def _through(self, x: Tensor) -> Tensor:
-        for part in self.layers:
-            if isinstance(part, nn.Tanh):
-                torch.tanh_(x)
+    def _through(self, x: Tensor, places: list[Tensor]) -> None:
+        """Write what comes out of each affine map to its place, the logits to the last one."""
+        free = iter(places)
+        for step in self.steps:
+            if isinstance(step, tuple):
+                x = torch.addmm(step[1], x, step[0], out=next(free)[: len(x)])
+            elif isinstance(step, nn.Tanh):
+                x.tanh_()
             else:
-                x = part(x)
-        return x
+                x.copy_(step(x))

@@ -29,12 +29,12 @@ GLUINO_FB = {
     2000: 0.981, 2200: 0.356, 2400: 0.133, 2600: 0.050,
 }  # fmt: skip
 # fb in the generated part of phase space (top or W above a transverse momentum), about as measured at 13 TeV.
-BACKGROUND_FB = {"tt1l": 1.6e4, "tt2l": 3.2e3, "wjets": 5.0e3, "qcd": 6.0e2}
-# Share of raw events that are selected, by a million of them each (a signal: by sixty thousand); see fast.py.
+BACKGROUND_FB = {"tt1l": 2.8e4, "tt2l": 5.2e3, "wjets": 1.5e4, "qcd": 6.0e2}
+# Share of raw events that are selected, by 600,000 of them each (a signal: by sixty thousand); see fast.py.
 SELECTED: dict[str, float] = {
-    "tt1l": 0.037907, "tt2l": 0.010116, "wjets": 0.041176, "qcd": 0.017827,
-    "1500_1000": 0.1415, "1500_1200": 0.02705, "1600_1100": 0.14618, "1700_1200": 0.14788, "1800_1300": 0.1514,
-    "1900_100": 0.3092, "1900_1000": 0.27085, "1900_800": 0.29197, "2200_100": 0.32172, "2200_800": 0.30795,
+    "tt1l": 0.021562, "tt2l": 0.0063033, "wjets": 0.013657, "qcd": 0.01971,
+    "1500_1000": 0.15583, "1500_1200": 0.043317, "1600_1100": 0.15895, "1700_1200": 0.16225, "1800_1300": 0.16635,
+    "1900_100": 0.31312, "1900_1000": 0.27773, "1900_800": 0.29375, "2200_100": 0.32008, "2200_800": 0.3089,
 }  # fmt: skip
 
 

@@ -25,10 +25,10 @@ from lynkeus.simulate.search.one_lepton.decays import (
 )
 
 LEAST = {"tt1l": 200.0, "tt2l": 230.0, "wjets": 220.0, "qcd": 250.0}  # GeV of the top, the W, the jets that are made
-POWER = {"tt1l": 4.6, "tt2l": 4.6, "wjets": 4.2, "qcd": 5.5}  # of the falling spectrum above it
+POWER = {"tt1l": 5.6, "tt2l": 5.6, "wjets": 6.2, "qcd": 5.5}  # of the falling spectrum above it
 MOST_JETS = 6  # that the recoil of a W splits into
 STAIRCASE = 0.42  # of events with one jet more
-ISR_MEAN = {"signal": 1.6, "tt1l": 1.4, "tt2l": 1.4, "wjets": 0.3, "qcd": 0.5}
+ISR_MEAN = {"signal": 2.6, "tt1l": 2.0, "tt2l": 2.0, "wjets": 0.5, "qcd": 0.5}
 FILTER_LEPTON, FILTER_LT, FILTER_HT = 15.0, 190.0, 200.0  # GeV
 ISR_LEAST, MOST_ISR, MOST_ISR_PT = 25.0, 4, 1500.0
 ISR_POWER = {"signal": 2.1, "tt1l": 3.4, "tt2l": 3.4, "wjets": 3.4, "qcd": 3.4}
@@ -92,9 +92,7 @@ def _w_and_jets(masses: Floats, rng: np.random.Generator) -> Partons:
     jets, flavour = _split(away, rng, 2)
     # Gluons that become a pair of heavy quarks.
     heavy = rng.random(count)
-    flavour[:, :2] = np.where(
-        (heavy < 0.035)[:, None], BEAUTY, np.where((heavy < 0.12)[:, None], CHARM, flavour[:, :2])
-    )
+    flavour[:, :2] = np.where((heavy < 0.06)[:, None], BEAUTY, np.where((heavy < 0.12)[:, None], CHARM, flavour[:, :2]))
     mode = np.where(rng.random(count) < W_SHARES[1] / (W_SHARES[1] + W_SHARES[2]), 1, 2)
     return Partons.join([decay_w(w, mode, rng), only_jets(jets, flavour)])
 
