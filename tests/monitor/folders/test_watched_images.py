@@ -222,7 +222,7 @@ def test_a_folder_that_is_not_there_makes_no_store(lynkeus: Any, surface: Any, t
 
 
 def test_maps_of_a_model_of_orbits_are_refused(lynkeus: Any, orbits: Any) -> None:
-    assert "--maps: is for images" in lynkeus("watch", orbits.model, orbits.later, "--maps", "maps").line
+    assert "--maps: is for files of images" in lynkeus("watch", orbits.model, orbits.later, "--maps", "maps").line
 
 
 def test_a_model_of_others_is_refused(loudest: Fitted, images: Path, tmp_path: Path) -> None:

@@ -50,9 +50,9 @@ from lynkeus.training.seeded import seeded
 from lynkeus.transforms.inputs import Inputs, sample_shape
 
 METHODS = ("auto", "field", "gan", "diffusion", "autoregressive")
-DEFAULTS = TrainSettings(epochs=80, batch_size=48, learning_rate=5e-4, patience=80, held_out=0.2, schedule="cosine")
+DEFAULTS = TrainSettings(epochs=80, batch_size=18, learning_rate=5e-4, patience=80, held_out=0.2, schedule="cosine")
 DIFFUSION = TrainSettings(epochs=40, batch_size=32, learning_rate=2e-3, patience=40, held_out=0.2, average=0.99)
-CAUSAL = TrainSettings(epochs=15, batch_size=8, learning_rate=2e-3, patience=15, held_out=0.1, schedule="cosine")
+CAUSAL = TrainSettings(epochs=20, batch_size=4, learning_rate=2e-3, patience=20, held_out=0.1, schedule="cosine")
 SETTINGS = {"gan": DEFAULTS, "diffusion": DIFFUSION, "autoregressive": CAUSAL}
 WIDER = 8  # times as wide as others are the layers of an autoregressive network, which is no convolution
 BLOCKS, STEPS = 4, 16  # of a diffusion model, and of a sample of it

@@ -51,8 +51,9 @@ class Sizes:
     causal: Mapping[str, Any]
 
 
+GAN = {"epochs": 60, "batch_size": 48}
 SIZES = {
-    "full": Sizes("24x10", 160, 120, 1200, 12, {"epochs": 60}, {"epochs": 10}, {"epochs": 8}, {"epochs": 10}),
+    "full": Sizes("24x10", 160, 120, 1200, 12, GAN, {"epochs": 10}, {"epochs": 8}, {"epochs": 10, "batch_size": 8}),
     "smoke": Sizes("20x8", 60, 40, 100, 6, {"epochs": 3}, {"epochs": 3}, {"epochs": 1}, {"epochs": 1}),
 }
 
