@@ -1,6 +1,7 @@
 """A hook of MkDocs: every notebook of the documentation becomes a page, with the outputs that are stored in it.
 
-Formulae become MathML, which browsers draw by themselves: pages work on closed networks, without scripts of others.
+What says `no-run` to the tests is a block of code to the reader. Formulae become MathML, which browsers draw by
+themselves: pages work on closed networks, without scripts of others.
 """
 
 import re
@@ -10,9 +11,11 @@ import nbformat
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from nbconvert import MarkdownExporter
 
 FORMULA = re.compile(r"\$\$(?P<block>.+?)\$\$|(?<![\\\w$])\$(?P<inline>[^$\n]+?)\$(?!\w)", re.DOTALL)
+NOT_RUN = re.compile(r"^( *```\w+) no-run *$", re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -24,6 +27,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         for name, content in figures.items():
             files.append(File.generated(config, str(path.parent / name), content=content))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Fences without the mark that is for the tests: Markdown takes a fence with an unknown word for text."""
+    return NOT_RUN.sub(r"\1", markdown)
 
 
 def page(path: Path, name: str) -> tuple[str, dict[str, bytes]]:

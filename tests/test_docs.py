@@ -88,3 +88,14 @@ def test_blocks_are_found_with_their_line_and_without_their_indent() -> None:
     assert code == (4, "python", "x = 1\n")
     assert commands(command[2]) == [(["list", "scorers"], 0), (["watch"], 1)]
     assert written[1:] == ("site.toml", "port = 1\n")
+
+
+def test_every_fence_is_a_block_of_code_on_the_site() -> None:
+    markdown = pytest.importorskip("markdown", reason="the site needs the extra docs")
+    mkdocs = pytest.importorskip("mkdocs.config", reason="the site needs the extra docs")
+    config = mkdocs.load_config(str(ROOT / "mkdocs.yml"))
+    hook = config.plugins.events["page_markdown"][-1]
+    for page in (ROOT / "docs").rglob("*.md"):
+        text = hook(page.read_text("utf-8"), page=None, config=config, files=None)
+        shown = markdown.markdown(text, extensions=config.markdown_extensions, extension_configs=config.mdx_configs)
+        assert "```" not in shown, page
