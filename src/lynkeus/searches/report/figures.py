@@ -183,6 +183,7 @@ def _plane(found: Search) -> Figure:
         told = f"{middle:.2g}" + (f" ({seen:.2g})" if seen is not None else "")
         axes.annotate(told, (x, y), xytext=(0, 10), textcoords="offset points", ha="center", fontsize=8)
     _borders(axes, found)
+    axes.use_sticky_edges = False  # borders would end the axes at the outermost points
     axes.margins(0.12, 0.16)
     axes.set_xlabel(f"{shortened(found.plan.parameters[0])}")
     axes.set_ylabel(f"{shortened(found.plan.parameters[1])}")
