@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from lynkeus.cli import app
 from lynkeus.core import Alarm, LynkeusError
+from lynkeus.files.at_work import FOLDER
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.store import Store
 
@@ -36,7 +37,10 @@ def url(tmp_path: Path) -> str:
     return address
 
 
-def test_status_says_who_runs_who_is_silent_and_what_is_open(url: str) -> None:
+def test_status_says_who_runs_who_is_silent_and_what_is_open(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path / "work"))  # not what other tests are at
     done = CliRunner().invoke(app, ["status", "--store", url])
     first, second = done.stdout.strip().splitlines()
     assert done.exit_code == 1

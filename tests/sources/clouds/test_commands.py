@@ -51,7 +51,8 @@ def test_a_model_remembers_the_configuration_and_what_was_learned(tagger, tmp_pa
     np.testing.assert_allclose(table["jet_pt"], pt[pt > 510])
     np.testing.assert_allclose(np.add(table["is_qcd"], table["is_top"]), 1, atol=1e-6)
     assert "left out by the selection" in done.err
-    in_python = model.score(parquet)
+    with pytest.warns(UserWarning, match="left out by the selection"):
+        in_python = model.score(parquet)
     np.testing.assert_allclose(in_python["jet_pt"], jets["jet_pt"][jets["jet_pt"] > 510])
 
 
