@@ -32,8 +32,10 @@ OF_THE_WATCH = {"silent": "dead or stuck", "source": "source lost"}  # outputs t
 WHO_LENGTH, NOTE_LENGTH = 80, 2000
 
 templates = Jinja2Templates(directory=HERE / "templates")  # escapes every name it prints
+templates.env.globals["of_the_watch"] = OF_THE_WATCH
 templates.env.filters |= {
     "how_often": words.how_often,
+    "rarity": lambda alarm: "never" if alarm.output == "silent" else words.how_often(alarm.alarms_per_hour),
     "how_rare": words.how_rare,
     "pixels": words.pixels,
     "duration": words.duration,
