@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from lynkeus.networks.backbone import FAMILIES, backbone
 from lynkeus.scorers.inspect import features as inspect_features
 from lynkeus.scorers.inspect.features import FeatureMaps, cells, smoothed
-from lynkeus.scorers.inspect.grid import CENTRE, STRIDE, to_pixels
+from lynkeus.scorers.inspect.grid import CENTRE, STRIDE, centre_of, stride_for, to_pixels
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,26 @@ def test_any_size_has_cells(maps: FeatureMaps, size: tuple[int, int]) -> None:
     found = maps.of(picture(*size))
     assert found.shape[:2] == (cells(size[0]), cells(size[1]))
     assert torch.isfinite(found).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "stride"), [((96, 128), 8), ((95, 300), 4), ((48, 48), 4), ((64, 20), 2), ((1, 1), 2)]
+)
+def test_small_images_have_cells_enough(size: tuple[int, int], stride: int) -> None:
+    assert stride_for(*size) == stride
+
+
+def test_an_enlarged_image_has_its_cells_where_they_are(maps: FeatureMaps) -> None:
+    near = FeatureMaps(maps.network, 4)
+    pixels = np.full((1, 40, 56), 128, np.uint8)
+    plain = near.of(pixels)
+    assert plain.shape[:2] == (10, 14)
+    pixels[0, 16:20, 28:32] = 20  # the cell of row 4, column 7
+    felt = (near.of(pixels) - plain).abs().sum(dim=2).numpy()
+    assert np.unravel_index(felt.argmax(), felt.shape) == (4, 7)
+    shown = to_pixels(felt, 40, 56, stride=4)
+    row, column = np.unravel_index(shown.argmax(), shown.shape)
+    assert np.hypot(row - centre_of(4, 4), column - centre_of(7, 4)) < 2
 
 
 def test_grey_is_the_same_as_grey_in_three_channels(maps: FeatureMaps) -> None:

@@ -195,6 +195,16 @@ def test_small_images_can_be_learned_from(size: tuple[int, int]) -> None:
     assert np.isfinite(scorer.score(grey(*size, 3, seed=7))).all()
 
 
+def test_a_dent_in_a_small_image_is_the_first_spot_at_its_place(of_grey: Inspect) -> None:
+    """Of 48 x 64 pixels, which the network sees twice as large: a dent of 8 pixels is a cell in six by eight else."""
+    assert of_grey.stride_ == 4
+    values = grey(48, 64, seed=7).values.copy()
+    values[0, 0, 16:24, 30:38] = 20
+    (found,) = of_grey.inspect(grey(48, 64).with_values(values))
+    assert found.map.shape == (48, 64)
+    assert np.hypot(found.spots[0].x - 33.5, found.spots[0].y - 19.5) < 6
+
+
 def test_grey_floats_count_as_bytes(of_grey: Inspect, agree: Callable[..., None]) -> None:
     batch = grey(48, 64, 2, seed=5)
     floats = batch.with_values(batch.values.astype(np.float32))

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 from lynkeus.core import Array, Floats, Spot
-from lynkeus.scorers.inspect.grid import PLACES, between_places, middle_of_places, to_pixels
+from lynkeus.scorers.inspect.grid import PLACES, STRIDE, between_places, middle_of_places, to_pixels
 from lynkeus.scorers.inspect.spots import SIDE, find_spots
 
 FINE, WIDE, BLUR = 1.0, 3.0, 0.5  # squares of SIDE pixels: widths of the two means that are compared, and of the result
@@ -33,11 +33,11 @@ class Contrast:
         """Learn the root mean square contrast at each place from the `mean_squares` (PLACES, PLACES) of good images."""
         return cls(np.maximum(np.sqrt(gaussian_filter(np.mean(squares, axis=0), 0.7)), LEAST))
 
-    def show(self, grid: Floats, pixels: Array) -> tuple[Floats, tuple[Spot, ...]]:
-        """Return the map of an image at its pixels, float32, and its spots: the map of cells `grid`, raised the more,
-        the more contrast `pixels` (channel, row, column) have there beside good images."""
+    def show(self, grid: Floats, pixels: Array, stride: int = STRIDE) -> tuple[Floats, tuple[Spot, ...]]:
+        """Return the map of an image at its pixels, float32, and its spots: the map of cells `grid`, `stride` pixels
+        apart, raised the more, the more contrast `pixels` (channel, row, column) have there beside good images."""
         rows, columns = pixels.shape[1:]
-        raised = to_pixels(grid, rows, columns, SIDE)
+        raised = to_pixels(grid, rows, columns, SIDE, stride)
         units = self._in_units(pixels)
         raised *= 1 + GAIN * units / (units + MIDDLE)
         return _at_pixels(raised, rows, columns), find_spots(raised, rows, columns)

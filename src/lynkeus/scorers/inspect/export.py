@@ -20,7 +20,6 @@ from lynkeus.core import Batch, ModelError, Schema
 from lynkeus.scorers.inspect import features as inspect_features
 from lynkeus.scorers.inspect.features import BLOCK, OVERLAP
 from lynkeus.scorers.inspect.graph import FeatureGraph, ScoreGraph
-from lynkeus.scorers.inspect.grid import STRIDE
 from lynkeus.scorers.inspect.onnx import ALLOWED, MAP, PIXELS, OnnxInspect
 from lynkeus.scorers.inspect.scorer import Inspect
 from lynkeus.scorers.onnx.export import traced
@@ -96,6 +95,7 @@ def export_inspect(scorer: Inspect, path: Path, fitted: Mapping[str, Any]) -> fl
         "columns": {"position": scorer.position, "time": scorer.time},
         "references": scorer.references_.to_list(),
         "usual_contrast": scorer.contrast_.usual_contrast.tolist(),
+        "stride": scorer.stride_,
         "fitted": dict(fitted),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def _write(scorer: Inspect, path: Path, about: Mapping[str, Any]) -> None:
     """Both networks as functions of one graph, which cuts strips."""
     channels, count = len(scorer.schema_.names), len(scorer.references_.acquisitions)
     pixels = torch.zeros(1, channels, 96, 136, dtype=torch.uint8)
-    looking = FeatureGraph(scorer._features.network)
+    looking = FeatureGraph(scorer._features.network, scorer.stride_)
     features = looking(pixels)
     parts = {
         "looking": traced(looking, {PIXELS: pixels}, ["features"], ({2: OPEN, 3: OPEN},)),
@@ -147,8 +147,8 @@ def _write(scorer: Inspect, path: Path, about: Mapping[str, Any]) -> None:
     opset = next(one for one in protos["looking"].opset_import if not one.domain)
     text = STRIPS.format(
         opset=opset.version, channels=channels, pixels=PIXELS, allowed=ALLOWED, references=count, scores=SCORES,
-        map=MAP, most=inspect_features.STRIP_PIXELS, block=BLOCK, overlap=OVERLAP, stride=STRIDE,
-        end=np.iinfo(np.int64).max,
+        map=MAP, most=inspect_features.strip_pixels(scorer.stride_), block=BLOCK, overlap=OVERLAP,
+        stride=scorer.stride_, end=np.iinfo(np.int64).max,
     )  # fmt: skip
     model = onnx.parser.parse_model(text)
     for name, proto in protos.items():
@@ -167,7 +167,7 @@ def _drawn(scorer: Inspect) -> Iterator[Batch]:
     random, channels = np.random.default_rng(0), len(scorer.schema_.names)
     wide = 1024
     schema = Schema("image", scorer.schema_.names, scorer.schema_.units, (channels, None, None))
-    for number, size in enumerate([*SIZES, (inspect_features.STRIP_PIXELS // wide + 50, wide)]):
+    for number, size in enumerate([*SIZES, (inspect_features.strip_pixels(scorer.stride_) // wide + 50, wide)]):
         noise = gaussian_filter(random.normal(size=(1, channels, *size)), (0, 0, 2, 2))
         values = np.clip(120 + 100 * noise, 0, 255).astype(np.uint8)
         acquisition = scorer.references_.acquisitions[number % len(scorer.references_.acquisitions)]

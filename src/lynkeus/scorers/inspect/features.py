@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from lynkeus.core import Array
 from lynkeus.networks.backbone import Backbone
@@ -19,19 +19,20 @@ OVERLAP = 128  # rows on either side of a strip that are read too: beyond it har
 
 
 class FeatureMaps:
-    """A backbone and how its three taps are brought to one grid."""
+    """A backbone and how its three taps are brought to one grid, of cells `stride` pixels apart."""
 
-    def __init__(self, network: Backbone) -> None:
+    def __init__(self, network: Backbone, stride: int = STRIDE) -> None:
         keep_freed_memory()
         torch.set_num_threads(1)  # two wait for one another; images are seen side by side
-        self.network = network
+        self.network, self.stride = network, stride
 
     def of(self, pixels: Array) -> Tensor:
         """Return the features (rows, columns, f) of an image (channel, row, column) of 0 ... 255, grey or colour."""
         rows, columns = pixels.shape[1:]
-        if rows * columns <= STRIP_PIXELS:
+        most = strip_pixels(self.stride)
+        if rows * columns <= most:
             return self._strip(pixels, 0, rows)
-        height = max(BLOCK, STRIP_PIXELS // columns // BLOCK * BLOCK)
+        height = max(BLOCK, most // columns // BLOCK * BLOCK)
         return torch.cat([self._strip(pixels, top, min(top + height, rows)) for top in range(0, rows, height)])
 
     def _strip(self, pixels: Array, top: int, bottom: int) -> Tensor:
@@ -40,13 +41,21 @@ class FeatureMaps:
         above = min(OVERLAP, top)
         part = pixels[:, top - above : min(bottom + OVERLAP, pixels.shape[1])]
         with torch.inference_mode():
-            found = seen_by(self.network, torch.tensor(np.ascontiguousarray(part))[None])[above // STRIDE :]
-        return found[: (bottom - top) // STRIDE] if bottom < pixels.shape[1] else found
+            whole = torch.tensor(np.ascontiguousarray(part))[None]
+            found = seen_by(self.network, whole, self.stride)[above // self.stride :]
+        return found[: (bottom - top) // self.stride] if bottom < pixels.shape[1] else found
 
 
-def seen_by(network: Backbone, pixels: Tensor) -> Tensor:
-    """Return the features (rows, columns, f) of an image (1, channel, row, column) as a whole; a graph that holds for
-    any size."""
+def strip_pixels(stride: int) -> int:
+    """Return how many pixels of an image are read at once, where cells are `stride` of them apart."""
+    return STRIP_PIXELS * stride**2 // STRIDE**2
+
+
+def seen_by(network: Backbone, pixels: Tensor, stride: int = STRIDE) -> Tensor:
+    """Return the features (rows, columns, f) of an image (1, channel, row, column) as a whole, of cells `stride` pixels
+    apart; a graph that holds for any size."""
+    if stride != STRIDE:
+        pixels = interpolate(pixels.float(), scale_factor=STRIDE / stride, mode="bilinear", align_corners=False)
     rows, columns = pixels.shape[2:]
     for axis in (2, 3):
         pixels = pixels.index_select(axis, _mirrored(pixels.shape[axis]))

@@ -27,12 +27,12 @@ from lynkeus.scorers.inspect.scorer import Inspect
 class FeatureGraph(nn.Module):
     """Pixels (1, channel, row, column) to the features of cells (rows, columns, f)."""
 
-    def __init__(self, network: Backbone) -> None:
+    def __init__(self, network: Backbone, stride: int) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.stride = network, stride
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return seen_by(self.network, pixels)
+        return seen_by(self.network, pixels, self.stride)
 
 
 class ScoreGraph(nn.Module):

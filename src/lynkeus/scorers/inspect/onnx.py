@@ -21,13 +21,13 @@ from lynkeus.core import (
     Source,
 )
 from lynkeus.scorers.inspect.contrast import Contrast
-from lynkeus.scorers.inspect.grid import as_bytes
+from lynkeus.scorers.inspect.grid import STRIDE, as_bytes
 from lynkeus.scorers.inspect.references import Acquisition, References
 from lynkeus.scorers.inspect.spots import Inspected, spot_findings
 from lynkeus.scorers.onnx.onnx_scorer import SCORES, open_onnx
 
 PIXELS, ALLOWED = "pixels", "allowed"  # (1, channel, row, column) uint8; (r,) good images that it is compared with
-MAP = "map"  # of cells, in sigmas; the centre of cell k is at pixel STRIDE * k + CENTRE
+MAP = "map"  # of cells, in sigmas; see `centre_of`
 
 
 class OnnxInspect:
@@ -43,7 +43,7 @@ class OnnxInspect:
         self._memo: LastBatch[list[tuple[float, Floats]]] = LastBatch()
         self.session, self.fitted = session, about["fitted"]
         self.schema_ = Schema.from_dict(about["schema"])
-        self.contrast = Contrast(np.array(about["usual_contrast"]))
+        self.contrast, self.stride = Contrast(np.array(about["usual_contrast"])), int(about.get("stride", STRIDE))
         self.position, self.time = about["columns"]["position"], about["columns"]["time"]
         self.references = References.from_list(about["references"])
 
@@ -55,7 +55,10 @@ class OnnxInspect:
     def inspect(self, batch: Batch) -> list[Inspected]:
         """Score, map and spots of each image. Raises SchemaError for other images than it was fitted on."""
         found = zip(batch.values, self._memo.of(batch, self._look), strict=True)
-        return [Inspected(score, *self.contrast.show(grid, as_bytes(pixels))) for pixels, (score, grid) in found]
+        return [
+            Inspected(score, *self.contrast.show(grid, as_bytes(pixels), self.stride))
+            for pixels, (score, grid) in found
+        ]
 
     def score(self, batch: Batch) -> Scores:
         """Return the image scores (n, 1), as the scorer gives them for images that it has not learned from."""

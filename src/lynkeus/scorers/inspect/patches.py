@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from lynkeus.core import Array, Batch, GoodPatch, Spot
-from lynkeus.scorers.inspect.grid import CENTRE, STRIDE
+from lynkeus.scorers.inspect.grid import STRIDE, centre_of
 from lynkeus.scorers.inspect.novelty import Novelty
 
 PATCHES = 3  # that are named for each spot
@@ -32,26 +32,28 @@ class Taken(NamedTuple):
         at = [float(column[index]) for column in crop if column is not None]
         return cls("" if file is None else str(file[index]), *at)
 
-    def pixel(self, row: int, column: int) -> tuple[float, float]:
-        """Return x and y of the centre of a cell, in pixels of the file."""
+    def pixel(self, row: int, column: int, stride: int = STRIDE) -> tuple[float, float]:
+        """Return x and y of the centre of a cell, in pixels of the file; cells are `stride` pixels of the image
+        apart."""
         x, y = (
-            start + (STRIDE * cell + CENTRE + 0.5) * self.scale - 0.5
+            start + (centre_of(cell, stride) + 0.5) * self.scale - 0.5
             for start, cell in zip(self[1:3], (column, row), strict=True)
         )
         return x, y
 
 
 def nearest_good(
-    novelty: Novelty, smooth: Tensor, spot: Spot, taken: Sequence[Taken], own: int = -1
+    novelty: Novelty, smooth: Tensor, spot: Spot, taken: Sequence[Taken], own: int = -1, stride: int = STRIDE
 ) -> tuple[GoodPatch, ...]:
     """Return the patches of the memory bank nearest to a spot by whitened distance, each of another file, nearest
     first.
 
-    `smooth` (rows, columns, f) as the bank was made of; `own`: number of the image among the good ones, which is left
-    out.
+    `smooth` (rows, columns, f) as the bank was made of, of cells `stride` pixels apart; `own`: number of the image
+    among the good ones, which is left out.
     """
     row, column = (
-        min(round((at - CENTRE) / STRIDE), count - 1) for at, count in zip((spot.y, spot.x), smooth.shape, strict=False)
+        min(max(round((at - centre_of(0, stride)) / stride), 0), count - 1)
+        for at, count in zip((spot.y, spot.x), smooth.shape, strict=False)
     )
     white = novelty.white(smooth[row : row + 1, column : column + 1]).numpy()[0, 0]
     far = np.linalg.norm(novelty.bank - white, axis=1)
@@ -60,7 +62,7 @@ def nearest_good(
         number = int(novelty.bank_image[patch])
         image = taken[number]
         if number != own and (image.file or number) not in found:
-            at = image.pixel(*novelty.bank_cell[patch].tolist())
+            at = image.pixel(*novelty.bank_cell[patch].tolist(), stride)
             found[image.file or number] = GoodPatch(image.file, *at, float(far[patch]))
         if len(found) == PATCHES:
             break

@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from hashlib import blake2b
 from math import ceil
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from lynkeus.core import (
     About,
-    Array,
     Batch,
     Evidence,
     Finding,
@@ -35,7 +32,8 @@ from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.networks.backbone import backbone
 from lynkeus.scorers.inspect.contrast import Contrast, mean_squares
 from lynkeus.scorers.inspect.features import FeatureMaps, cells, smoothed
-from lynkeus.scorers.inspect.grid import STRIDE, as_bytes
+from lynkeus.scorers.inspect.good_image import GoodImage, covered, digest, half_of
+from lynkeus.scorers.inspect.grid import STRIDE, as_bytes, stride_for
 from lynkeus.scorers.inspect.heads import HALVES, CellFeatures, Cells, Heads
 from lynkeus.scorers.inspect.novelty import Novelty, Where
 from lynkeus.scorers.inspect.null_maps import NullMaps
@@ -51,28 +49,6 @@ CROP = 512  # pixels: of larger images parts are planted into
 FEWEST = 8
 BASE_BYTES, CELL_BYTES = 1_500_000_000, 720  # of memory for a fit, measured on images of 0.25 and 1 megapixel
 THREADS = 2  # that see images at the same time; each computes on one core
-
-
-class GoodImage(NamedTuple):
-    """A good image as it is held for the fit: some `pixels` of it (c, row, column) that begin at cell `first` of its
-    `size` cells, `features` of all of it as float16, where and when it was taken, its file and its contrast."""
-
-    pixels: Array
-    first: tuple[int, int]
-    features: Array
-    acquisition: Acquisition
-    digest: int
-    taken: Taken
-    squares: Floats
-
-    def as_read(self) -> Tensor:
-        """Return the features (rows, columns, f) in single precision."""
-        return torch.from_numpy(self.features).float()
-
-    def seen(self, distances: Tensor) -> CellFeatures:
-        """Return the inputs of the networks for the whole image, with distances that are known."""
-        features = self.as_read()
-        return CellFeatures(features, smoothed(features), distances, Where.whole(features))
 
 
 @dataclass
@@ -101,14 +77,18 @@ class Inspect:
         self._shown: LastBatch[list[Inspected]] = LastBatch()
 
     def fit(self, source: Source) -> Self:
-        """Learn from good images, in one pass. Raises SchemaError where they are too few, or no images."""
+        """Learn from good images, in one pass; small ones, by the first of them, are enlarged for the network.
+
+        Raises SchemaError where they are too few, or no images.
+        """
         self._memo.forget()
         self._shown.forget()
         if source.schema.kind != "image" or len(source.schema.names) not in (1, 3):
             kind = source.schema.kind
             raise SchemaError(f"the scorer inspect reads grey or colour images, a folder or a bundle, not a {kind}")
         self.schema_ = source.schema
-        self._features = FeatureMaps(backbone(self.backbone, self.weights))
+        self.stride_ = next((stride_for(*batch.values.shape[2:]) for batch in source if len(batch)), STRIDE)
+        self._features = FeatureMaps(backbone(self.backbone, self.weights), self.stride_)
         good = self._read(source)
         if len(good) < FEWEST:
             raise SchemaError(f"the scorer inspect learns from {FEWEST} good images at least, got {len(good)}")
@@ -130,12 +110,13 @@ class Inspect:
     @staticmethod
     def memory_bytes(images: int, rows: int, columns: int) -> int:
         """About what a fit on so many images takes; bounded, as only some of many images are held."""
-        return BASE_BYTES + CELL_BYTES * min(images * cells(rows) * cells(columns), HELD_CELLS)
+        times = STRIDE // stride_for(rows, columns)
+        return BASE_BYTES + CELL_BYTES * min(images * cells(rows * times) * cells(columns * times), HELD_CELLS)
 
     def unseen(self, batch: Batch) -> Unseen:
         """Return scores (n, 1) by networks that have not seen the image: of one that was learned from by the other
         half, of others by both."""
-        own = [next(iter(np.flatnonzero(self.digests_ == _digest(as_bytes(one))).tolist()), -1) for one in batch.values]
+        own = [next(iter(np.flatnonzero(self.digests_ == digest(as_bytes(one))).tolist()), -1) for one in batch.values]
         scores = np.stack(
             [
                 self.held_out_[number] if number >= 0 else self.score(batch[index : index + 1])[0]
@@ -157,8 +138,11 @@ class Inspect:
     def _inspect(self, batch: Batch) -> list[Inspected]:
         found = []
         for index, (seen, own, views) in enumerate(self._looked_at(batch)):
-            shown, spots = self.contrast_.show(self.null_maps_.map(views.mean(axis=0)), as_bytes(batch.values[index]))
-            alike = tuple(nearest_good(self.novelty_, seen.smooth, spot, self.taken_, own) for spot in spots)
+            grid, pixels = self.null_maps_.map(views.mean(axis=0)), as_bytes(batch.values[index])
+            shown, spots = self.contrast_.show(grid, pixels, self.stride_)
+            alike = tuple(
+                nearest_good(self.novelty_, seen.smooth, spot, self.taken_, own, self.stride_) for spot in spots
+            )
             found.append(Inspected(self._height(views), shown, spots, alike))
         return found
 
@@ -178,13 +162,13 @@ class Inspect:
         """Return the inputs of the networks for one image, and its number among those learned from, -1: none of
         them."""
         pixels = as_bytes(batch.values[index])
-        own = next(iter(np.flatnonzero(self.digests_ == _digest(pixels)).tolist()), -1)
+        own = next(iter(np.flatnonzero(self.digests_ == digest(pixels)).tolist()), -1)
         return self._seen(self._features.of(pixels), Acquisition.of(batch, index, self.position, self.time), own), own
 
     def _views(self, seen: CellFeatures, own: int) -> Floats:
         """Return the views (halves, 5, rows, columns); of an image that was learned from by the half that has not seen
         it."""
-        halves = range(HALVES) if own < 0 else [1 - _half(own)]
+        halves = range(HALVES) if own < 0 else [1 - half_of(own)]
         return np.asarray(self.heads_.views(seen, halves).numpy())
 
     def _height(self, views: Floats) -> float:
@@ -223,12 +207,13 @@ class Inspect:
         pixels, taken = as_bytes(batch.values[index]), Taken.of(batch, index)
         acquisition = Acquisition.of(batch, index, self.position, self.time)
         features = self._features.of(pixels).half().numpy()
-        digest = _digest(pixels)
-        random = np.random.default_rng(digest)
+        number = digest(pixels)
+        random = np.random.default_rng(number)
         first = [int(random.integers(max(length - CROP, 0) // STRIDE + 1)) for length in pixels.shape[1:]]
         rows, columns = (slice(start * STRIDE, start * STRIDE + CROP) for start in first)
         part = pixels[:, rows, columns].copy()
-        return GoodImage(part, (first[0], first[1]), features, acquisition, digest, taken, mean_squares(pixels))
+        cell = (first[0] * STRIDE // self.stride_, first[1] * STRIDE // self.stride_)
+        return GoodImage(part, cell, features, acquisition, number, taken, mean_squares(pixels))
 
     def _cells(self, good: Sequence[GoodImage], distances: Sequence[Tensor], pool: ThreadPoolExecutor) -> list[Cells]:
         """Return for each half of the images training cells of images as they are and with planted blemishes."""
@@ -246,12 +231,12 @@ class Inspect:
                 size, shape = one.features.shape[:2], features.shape[:2]
                 where = Where((size[0], size[1]), (shape[0], shape[1]), one.first)
                 part = self._seen(features, one.acquisition, index, where, learned)
-                found.add(Cells.some(part, _covered(mask, shape), random))
+                found.add(Cells.some(part, covered(mask, shape, self.stride_), random))
             return found
 
         halves = [Cells.none() for _ in range(HALVES)]
         for index, found in enumerate(pool.map(some, range(len(good)))):
-            halves[_half(index)].add(found)
+            halves[half_of(index)].add(found)
         return halves
 
     def _seen(
@@ -266,7 +251,7 @@ class Inspect:
     def save(self, folder: Path) -> None:
         """Write the fitted scorer to a folder."""
         arrays = arrays_of(self.novelty_) | arrays_of(self.null_maps_) | arrays_of(self.contrast_)
-        arrays |= {"held_out": self.held_out_, "digests": self.digests_}
+        arrays |= {"held_out": self.held_out_, "digests": self.digests_, "stride": np.array([self.stride_])}
         arrays |= self.heads_.to_arrays() | to_arrays(self.taken_) | self.references_.to_arrays()
         write_folder(folder, self.schema_, asdict(self), arrays)
 
@@ -274,27 +259,10 @@ class Inspect:
     def load(cls, folder: Path) -> Self:
         """Read from a folder. Raises ModelError naming what is damaged, SettingsError where the weights are absent."""
         scorer, arrays = read_scorer(cls, folder)
-        scorer._features = FeatureMaps(backbone(scorer.backbone, scorer.weights))
+        scorer.stride_ = int(arrays["stride"][0]) if "stride" in arrays else STRIDE  # of a model of before
+        scorer._features = FeatureMaps(backbone(scorer.backbone, scorer.weights), scorer.stride_)
         scorer.novelty_, scorer.heads_ = part_of(Novelty, arrays), Heads.from_arrays(arrays)
         scorer.null_maps_, scorer.contrast_ = part_of(NullMaps, arrays), part_of(Contrast, arrays)
         scorer.held_out_, scorer.references_ = arrays["held_out"], References.from_arrays(arrays)
         scorer.digests_, scorer.taken_ = arrays["digests"], from_arrays(arrays["taken"])
         return scorer
-
-
-def _digest(pixels: Array) -> int:
-    """Return a hash of 64 bits, by which an image that was learned from is recognised."""
-    return int.from_bytes(blake2b(np.ascontiguousarray(pixels).tobytes(), digest_size=8).digest(), "little")
-
-
-def _half(index: int) -> int:
-    """Return the half (0 or 1) of an image: neighbours in the folder resemble each other, so four at a time stay
-    together."""
-    return index // 4 % HALVES
-
-
-def _covered(mask: Array, shape: Sequence[int]) -> Floats:
-    """Return the share (rows, columns) of each cell that is blemished."""
-    rows, columns = shape[0] * STRIDE, shape[1] * STRIDE
-    whole = np.pad(mask, [(0, max(0, length - size)) for length, size in zip((rows, columns), mask.shape, strict=True)])
-    return whole[:rows, :columns].reshape(shape[0], STRIDE, shape[1], STRIDE).mean(axis=(1, 3))

@@ -60,7 +60,8 @@ class NoveltyParts:
 
     def __init__(self, scorer: Inspect, train: Surface) -> None:
         self.novelty: Novelty = scorer.novelty_
-        self.features = FeatureMaps(backbone(scorer.backbone, scorer.weights))
+        self.stride = scorer.stride_
+        self.features = FeatureMaps(backbone(scorer.backbone, scorer.weights), scorer.stride_)
         images = [image for batch in train for image in batch.values]
         chosen = range(0, len(images), max(1, len(images) // GOOD_IMAGES))
         good = np.concatenate([self._distances(images[k], k).reshape(-1, 3) for k in chosen])
@@ -72,7 +73,7 @@ class NoveltyParts:
 
     def _find(self, part: int, image: Array) -> Inspected:
         grid = ((self._distances(image) - self.mean) / self.sigma)[..., part]
-        shown = to_pixels(grid, *image.shape[1:])
+        shown = to_pixels(grid, *image.shape[1:], stride=self.stride)
         return Inspected(float(grid.max()), shown, highest(shown))
 
     def _distances(self, image: Array, own: int = -1) -> Floats:
