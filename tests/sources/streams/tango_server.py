@@ -46,7 +46,9 @@ class Magnet(Device):
 
 
 def main(port: int) -> None:
-    with DeviceTestContext(Magnet, port=port, host="127.0.0.1", process=False) as device:
+    # Of a thread that is no daemon a server that did not start in time would stay for ever.
+    where = {"port": port, "host": "127.0.0.1", "process": False, "daemon": True, "timeout": 60.0}
+    with DeviceTestContext(Magnet, **where) as device:
         while True:
             time.sleep(0.1)
             device.push()

@@ -39,7 +39,7 @@ def test_attributes_are_read_masked_and_found_again_after_a_restart(server: Tang
         time.sleep(0.6)
         server.start()
 
-    restarting = threading.Thread(target=restart)
+    restarting = threading.Thread(target=restart, daemon=True)
     for batch in source:
         rows.append(batch)
         values = concatenate(rows).values
@@ -49,7 +49,8 @@ def test_attributes_are_read_masked_and_found_again_after_a_restart(server: Tang
         if restarting.ident and not restarting.is_alive() and there[-5:].all() and not there.all():
             break
     source.close()
-    restarting.join()
+    restarting.join(90.0)
+    assert not restarting.is_alive()
     values = concatenate(rows).values
     there = np.isfinite(values[:, 0])
     np.testing.assert_array_equal(values[there, 1], values[there, 0])  # of one reading
