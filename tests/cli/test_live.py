@@ -1,4 +1,4 @@
-"""A stream on the command line: fitted, watched, its server killed and back, an offset found, stopped by Ctrl-C."""
+"""A stream on the command line: fitted, watched, its server killed and back, an offset found, stopped by SIGTERM."""
 
 import signal
 import socket
@@ -93,12 +93,13 @@ def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
                 ]
             )
             published_alarm(port)
-            watch.send_signal(signal.SIGINT)
+            watch.send_signal(signal.SIGTERM)
             _, said = watch.communicate(timeout=PATIENCE_S)
+            assert store.monitors()[0].stopped
         finally:
             watch.kill()  # where it has not ended by itself
             store.close()
-    assert watch.returncode == 0, said
+    assert watch.returncode == -signal.SIGTERM, said
     assert "source lost" in said
     assert "source is back" in said
     assert "stopped; everything that was committed is kept" in said

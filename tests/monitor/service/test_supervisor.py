@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import pytest
 from lynkeus.core import StoreError
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.records import Owner
+from lynkeus.monitor.service.models import own_folder
 from lynkeus.monitor.service.records import claim_service, service_of, supervised
 from lynkeus.monitor.store import Store
 
@@ -129,12 +131,14 @@ def test_a_service_from_its_start_to_its_end(orbits: Any, tmp_path: Path) -> Non
     store.close()
 
 
-def test_a_supervisor_that_is_killed_leaves_nobody_behind(orbits: Any, tmp_path: Path) -> None:
+def test_a_supervisor_that_is_killed_leaves_nothing_behind(
+    orbits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = f"sqlite:///{tmp_path}/watch.db"
     (tmp_path / "model").symlink_to(orbits.model)
     (tmp_path / "site.toml").write_text(SITE.format(store=url, source="sim://orbit?hours=2&seed=1"))
-    command = [sys.executable, "-m", "lynkeus", "run", "site.toml"]
-    service = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    command, own = [sys.executable, "-m", "lynkeus", "run", "site.toml"], os.environ | {"TMPDIR": str(tmp_path)}
+    service = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, env=own)
     store = Store(url)
     with ending(service):
         until(lambda: "a" in supervised(store))
@@ -143,4 +147,9 @@ def test_a_supervisor_that_is_killed_leaves_nobody_behind(orbits: Any, tmp_path:
     service.wait(PATIENCE_S)
     until(lambda: gone(pid))
     claim_service(store, Owner.here(), "next.toml")  # and the next one may begin at once
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (left,) = tmp_path.glob("lynkeus-run-*")
+    with own_folder() as folder, own_folder() as other:
+        assert set(tmp_path.glob("lynkeus-run-*")) == {folder, other}
+        assert not left.exists()
     store.close()

@@ -124,6 +124,11 @@ def test_colours_are_where_they_belong_and_what_no_frame_is_has_no_values() -> N
         assert what in said
     with pytest.raises(SourceError, match="CAM sends frames of a camera; listen to it alone"):
         _ = open_source(f"epics+pva://A,CAM?server={posts.address}&connect_s=0.3").schema
+    with pytest.raises(SourceError, match="A sends numbers, and the model reads frames of a camera; name the PV"):
+        list(open_source(f"epics+pva://A?server={posts.address}&connect_s=0.3", expected=schema))
+    with pytest.raises(SourceError, match="CAM sends frames of a camera, and the model reads numbers"):
+        list(open_source(f"epics+pva://A,CAM?server={posts.address}&connect_s=0.3",
+                         expected=Schema("table", ("A", "CAM"), (), (2,), 50.0)))  # fmt: skip
     with pytest.raises(SourceError, match=r"the model|no frame came"):
         _ = open_source(f"epics+pva://NONE?server={posts.address}&connect_s=0.3",
                         expected=Schema("image", ("grey",), (), (1, None, None), 50.0)).schema  # fmt: skip

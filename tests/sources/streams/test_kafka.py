@@ -68,7 +68,7 @@ def test_a_topic_is_read_from_its_beginning_and_gone_on_with(tmp_path: Path) -> 
         server.run("topic", "create", "empty", "--partitions", "1")
         with pytest.raises(SettingsError, match=r"has no topic none \(there are: beam, empty\)"):
             _ = open_source(f"{server.url}/none").schema
-        with pytest.raises(SourceError, match=r"no message with a value came in 0\.1 s"):
+        with pytest.raises(SourceError, match=r"no message with a value came in 0\.1 s; check the topics"):
             _ = open_source(f"{server.url}/empty?connect_s=0.1").schema
 
 

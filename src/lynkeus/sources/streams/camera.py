@@ -19,7 +19,7 @@ from lynkeus.sources.images.folder import GREY, RGB
 from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.sources.streams.events import Event
 from lynkeus.sources.streams.frames import Frame
-from lynkeus.sources.streams.listener import Columns
+from lynkeus.sources.streams.listener import Columns, Listener
 from lynkeus.sources.streams.pva import PvaClient
 from lynkeus.sources.streams.settings import StreamSettings
 from lynkeus.sources.streams.source import NS, StreamSource, rounded_rate
@@ -37,6 +37,7 @@ class CameraClient(PvaClient):
         super().__init__(settings)
         self.shape: tuple[int, ...] | None = None
         self.kind: np.dtype[Any] | None = None
+        self.sends: set[str] = set()  # "frames", "numbers"
         self.limit: Callable[[int], None] = lambda frame_bytes: None
 
     def begin(self, addresses: tuple[str, ...], put: Callable[[Update], None]) -> None:
@@ -44,6 +45,8 @@ class CameraClient(PvaClient):
 
         def take(update: Update) -> None:
             value = update.value
+            if value is not None:
+                self.sends.add("frames" if isinstance(value, Frame) else "numbers")
             if isinstance(value, Frame):
                 if self.shape is None:
                     self.shape = value.pixels.shape
@@ -126,6 +129,21 @@ class PvaSource(StreamSource):
             self.expected.require(replace(self.expected, shape=shape), "the model")
         self.camera.shape = shape
         return self.expected, self._whole(shape)
+
+    def _listener(self, schema: Schema, seen: Seen) -> Listener:
+        """Raise SourceError where what comes can never be what the model reads."""
+        sends = self.camera.sends if self.camera is not None else set()
+        frames = {one.channel for one in seen.updates if isinstance(one.value, Frame)}
+        frames |= {0} if sends == {"frames"} else set()
+        says = ""
+        if schema.kind == "image" and sends == {"numbers"}:
+            says = "sends numbers, and the model reads frames of a camera; name the PV of its NTNDArray"
+        elif schema.kind != "image" and frames:
+            says = "sends frames of a camera, and the model reads numbers; leave it out"
+        if says:
+            self.close()
+            raise SourceError(f"{self.settings.where}: {self.channels[min(frames, default=0)].name} {says}")
+        return super()._listener(schema, seen)
 
     def _whole(self, shape: Sequence[int]) -> Columns:
         pixels = int(np.prod(shape))

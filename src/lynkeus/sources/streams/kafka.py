@@ -40,6 +40,7 @@ class KafkaClient:
     with `start` "all" those of the whole topics, or those after what `begin_after` says."""
 
     stale_first = False  # a message is never an old value that is sent on connecting
+    asked = "topics"
 
     def __init__(self, settings: StreamSettings) -> None:
         with needing("kafka://", "live"):
