@@ -36,6 +36,10 @@ class Magnet(Device):
         valid = self._number() % 2000 < 1400
         return 1.0, time.time(), AttrQuality.ATTR_VALID if valid else AttrQuality.ATTR_INVALID
 
+    @attribute(dtype=((np.uint16,),), max_dim_x=12, max_dim_y=8)
+    def image(self) -> np.ndarray:
+        return np.full((8, 12), self._number() % 1000, np.uint16) + np.arange(12, dtype=np.uint16)
+
     @attribute(dtype=str)
     def text(self) -> str:
         return "on"

@@ -124,7 +124,7 @@ def test_colours_are_where_they_belong_and_what_no_frame_is_has_no_values() -> N
         assert what in said
     with pytest.raises(SourceError, match="CAM sends frames of a camera; listen to it alone"):
         _ = open_source(f"epics+pva://A,CAM?server={posts.address}&connect_s=0.3").schema
-    with pytest.raises(SourceError, match="A sends numbers, and the model reads frames of a camera; name the PV"):
+    with pytest.raises(SourceError, match="A sends numbers, and the model reads frames of a camera; name the channel"):
         list(open_source(f"epics+pva://A?server={posts.address}&connect_s=0.3", expected=schema))
     with pytest.raises(SourceError, match="CAM sends frames of a camera, and the model reads numbers"):
         list(open_source(f"epics+pva://A,CAM?server={posts.address}&connect_s=0.3",
