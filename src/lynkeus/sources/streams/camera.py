@@ -48,7 +48,8 @@ class Camera:
     @property
     def tell(self) -> Callable[[str], None]:
         """Return what takes lines for people."""
-        return getattr(self.inner, "tell", lambda line: None)  # type: ignore[no-any-return]
+        found: Callable[[str], None] = getattr(self.inner, "tell", lambda line: None)
+        return found
 
     @tell.setter
     def tell(self, told: Callable[[str], None]) -> None:

@@ -31,7 +31,7 @@ MOST_WAITING = 20_000  # updates; more stay with the broker until these were rea
 MARGIN_MS = 3_600_000  # topics are read again from so long before where a watch was: clocks differ
 AGAIN_S = (0.5, 10.0)
 LOOK_S = 30.0  # between two looks for new partitions
-OF_READER = {
+OF_READER: dict[str, Any] = {
     "enable.auto.commit": False, "auto.offset.reset": "earliest", "allow.auto.create.topics": False,
     "queued.max.messages.kbytes": 16_384, "fetch.wait.max.ms": 100,
 }  # fmt: skip
