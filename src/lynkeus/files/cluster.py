@@ -102,8 +102,8 @@ def _queued(scheme: str, options: dict[str, Any]) -> Iterator[Any]:
     except (OSError, RuntimeError, ValueError) as error:
         why = " ".join(str(error.__context__ or error).split())
         raise LynkeusError(
-            f"--workers {scheme}://: no scheduler can be started where jobs would find it ({why}); give the network that "
-            "they reach, as &interface=eth0"
+            f"--workers {scheme}://: no scheduler can be started where jobs would find it ({why}); give the network "
+            "that they reach, as &interface=eth0"
         ) from error
     with queued as cluster:
         cluster.scale(jobs=jobs)
