@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,8 +14,8 @@ from lynkeus.core import About, Array, Batch, LastBatch, SchemaError, Scores, Se
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.metrics.reliability import calibration_error
 from lynkeus.scorers.texts.features import Embedding
-from lynkeus.scorers.texts.models import Linear, Mixture, learn
-from lynkeus.transforms.texts.hashed import METHODS
+from lynkeus.scorers.texts.models import Folded, Linear, Mixture, learn
+from lynkeus.transforms.texts.hashed import METHODS, parts
 from lynkeus.transforms.texts.terms import Terms, words_in
 
 KINDS = ("words", "letters")
@@ -85,6 +86,7 @@ class Text:
             whole[known] = unseen
             apart.append(whole)
             self.messages.append(_figures(head, unseen, truth[known, number], words))
+        self.__dict__.pop("_folded", None)  # of an earlier fit
         self._unseen = (np.hstack(apart), truth)
         self.facts = {"embedding": self.embeds_}
         return self
@@ -92,11 +94,6 @@ class Text:
     def unseen_answers(self) -> tuple[Scores, Array]:
         """See `Heads`; of the last fit, not kept with a model."""
         return self._unseen
-
-    def _rows(self, batch: Batch) -> dict[str, Any]:
-        texts = [str(text) for text in batch.values]
-        rows: dict[str, Any] = {kind: terms.rows(texts) for kind, terms in self.terms_.items()}
-        return rows | ({"embedding": Embedding.rows(texts)} if self.embeds_ and texts else {})
 
     def score(self, batch: Batch) -> Scores:
         """Return the probabilities (n, outputs), NaN for a text without a word. Raises SchemaError for others."""
@@ -106,10 +103,24 @@ class Text:
     def _probabilities(self, batch: Batch) -> Scores:
         if not len(batch):
             return np.empty((0, len(self.outputs)))
-        rows = self._rows(batch)
-        found: Scores = np.hstack([mixture.of(rows) for mixture in self.mixtures_.values()])
-        found[[not str(text).strip() for text in batch.values]] = np.nan
+        texts = [str(text) for text in batch.values]
+        folded = self._folded
+        rows = {"embedding": Embedding.rows(texts)} if self.embeds_ else {}
+        if self.terms_["words"].method == METHODS[0]:
+            speaks = np.empty((len(texts), len(self.outputs)))
+            for part in parts(texts):
+                those = slice(part.first, part.first + part.n)
+                own = {kind: row[those] for kind, row in rows.items()}
+                speaks[those] = folded.speaks(own | {kind: self.terms_[kind].rows_of(part) for kind in KINDS})
+            found: Scores = folded.told(speaks)
+        else:
+            found = folded.probabilities(rows | {kind: terms.rows(texts) for kind, terms in self.terms_.items()})
+        found[[not text.strip() for text in texts]] = np.nan
         return found
+
+    @cached_property
+    def _folded(self) -> Folded:
+        return Folded.of(list(self.mixtures_.values()))
 
     def further(self, batch: Batch) -> dict[str, Array]:
         """Return the answer to each question, '' for a text without a word."""
