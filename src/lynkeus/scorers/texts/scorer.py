@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import About, Array, Batch, LastBatch, SchemaError, Scores, SettingsError, Source
+from lynkeus.core import About, Array, Batch, Floats, LastBatch, SchemaError, Scores, SettingsError, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.metrics.reliability import calibration_error
 from lynkeus.scorers.texts.features import Embedding
@@ -112,7 +112,7 @@ class Text:
                 those = slice(part.first, part.first + part.n)
                 own = {kind: row[those] for kind, row in rows.items()}
                 speaks[those] = folded.speaks(own | {kind: self.terms_[kind].rows_of(part) for kind in KINDS})
-            found: Scores = folded.told(speaks)
+            found: Floats = folded.told(speaks)
         else:
             found = folded.probabilities(rows | {kind: terms.rows(texts) for kind, terms in self.terms_.items()})
         found[[not text.strip() for text in texts]] = np.nan
