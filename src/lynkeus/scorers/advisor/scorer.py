@@ -103,7 +103,8 @@ class Advisor:
         """Learn from tasks and what was decided about each. Raises SchemaError for other samples."""
         if source.schema.kind != "counts":
             raise SchemaError(
-                f"the scorer {self.name} reads failed tasks, counts of errors, got a {source.schema.kind}"
+                f"the scorer {self.name} reads failed tasks, counts of errors, got a {source.schema.kind}: give JSON, or "
+                "a table with the columns task, code and site"
             )
         self.schema_ = source.schema
         batches = list(source)

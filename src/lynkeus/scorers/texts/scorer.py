@@ -116,7 +116,7 @@ class Text:
         else:
             found = folded.probabilities(rows | {kind: terms.rows(texts) for kind, terms in self.terms_.items()})
         found[[not text.strip() for text in texts]] = np.nan
-        return found
+        return np.asarray(found, float)
 
     @cached_property
     def _folded(self) -> Folded:
