@@ -102,10 +102,8 @@ class Advisor:
     def fit(self, source: Source) -> Self:
         """Learn from tasks and what was decided about each. Raises SchemaError for other samples."""
         if source.schema.kind != "counts":
-            raise SchemaError(
-                f"the scorer {self.name} reads failed tasks, counts of errors, got a {source.schema.kind}: give JSON, or "
-                "a table with the columns task, code and site"
-            )
+            how = "give JSON, or a table with the columns task, code and site"
+            raise SchemaError(f"the scorer {self.name} reads failed tasks, got a {source.schema.kind}: {how}")
         self.schema_ = source.schema
         batches = list(source)
         tasks = Packed.join([batch.packed for batch in batches])
