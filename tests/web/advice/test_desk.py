@@ -30,6 +30,7 @@ from lynkeus.monitor.store import Store
 from lynkeus.sources import InMemory
 from lynkeus.web.app import create_app
 from lynkeus.web.site import Advising
+from lynkeus.web.warm import warm
 
 HOSTILE = "<script>alert('task')</script>"
 TOKEN = "a-token-of-some-length"
@@ -286,3 +287,22 @@ def test_a_locked_store_is_said_and_nothing_is_half_kept(desk: TestClient) -> No
         assert answer.status_code == 503
         assert "locked" in answer.json()["detail"]
     assert say(desk, {"task": "t", "action": "acdc", "who": "me"})["new"] == 1
+
+
+def test_a_page_is_made_before_anybody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, heard = [], []
+
+    async def app(scope: dict[str, Any], receive: Any, _send: Any) -> None:
+        asked.append(scope["path"])
+        while (message := await receive())["type"] != "http.disconnect":
+            heard.append(message["type"])
+        raise RuntimeError("said to who asks for the page")
+
+    monkeypatch.setattr("lynkeus.web.warm.SECONDS", 0.02)
+    warm(app, "/advice")
+    for _ in range(200):
+        if asked and not [one for one in threading.enumerate() if one.name == "warm"]:
+            break
+        time.sleep(0.01)
+    assert asked == ["/advice"]
+    assert heard == ["http.request"]  # who waits for the visitor to leave is not answered again and again
