@@ -18,10 +18,14 @@ from sklearn.svm import LinearSVC
 from lynkeus.core import Array, Floats
 
 # What each model reads, and how it learns.
-MODELS = {"words": "words", "letters": "letters", "bayes": "letters", "embedding": "embedding"}
+MODELS = {
+    "words": "words", "letters": "letters", "bayes": "letters", "opening": "opening", "embedding": "embedding",
+}  # fmt: skip
 SMOOTHING = 0.1  # of naive Bayes (Rennie et al. 2003)
 # Inverse regularisation of each (C): of several the one that is right most often on texts that were not learned from.
-STRENGTHS = {"words": (1.0, 3.0), "letters": (0.5, 2.0), "bayes": (1.0,), "embedding": (10.0,)}
+STRENGTHS = {
+    "words": (1.0, 3.0), "letters": (0.5, 2.0), "bayes": (1.0,), "opening": (0.5, 2.0), "embedding": (10.0,),
+}  # fmt: skip
 MOST_TRIED = 20_000  # texts up to which several are tried: of more the first one does
 PULL = 1e-3  # of the weights towards equal ones, so that few texts give no extreme ones
 MOST_WEIGHT = 12.0

@@ -6,8 +6,8 @@ some ten microseconds (Weinberger et al. 2009, arXiv:0902.2206, for the trick; K
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -18,7 +18,8 @@ from sklearn.feature_extraction.text import HashingVectorizer
 
 BITS = 18
 BUCKETS = 2**BITS
-READ = {"words": 20_000, "letters": 4_000}  # letters of a text that are read; what it is about is said early
+# Letters of a text that are read, as what it is about is said early; the opening is read apart, as a title is.
+READ = {"words": 20_000, "letters": 4_000, "opening": 200}
 GROUPS = (3, 4, 5)  # letters of a group, within words and the spaces around them
 SHORTEST = 2  # letters of a word
 TOGETHER = 60_000  # characters that are worked on at once: they stay near the processor
@@ -75,20 +76,29 @@ class Letters(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """So many texts, from number `first` on, as are worked on at once, by what is read for each kind of terms."""
+    """So many `texts`, from number `first` on, as are worked on at once; each is read once for all kinds of terms of
+    which as much is read."""
 
     first: int
-    letters: Mapping[str, Letters]
+    texts: Sequence[str]
+    _read: dict[int, Letters] = field(default_factory=dict, repr=False)
+
+    def letters(self, kind: str) -> Letters:
+        """Return what is read for a kind of terms."""
+        most = min(READ[kind], max(map(len, self.texts)))
+        if most not in self._read:
+            self._read[most] = Letters.of([text[:most] for text in self.texts])
+        return self._read[most]
 
     @property
     def n(self) -> int:
         """Return how many texts there are."""
-        return len(self.letters["words"].long)
+        return len(self.texts)
 
     def counted(self, kind: str, place: Bits | None = None) -> Found:
-        """Return the terms of its texts: `kind` words or letters (groups of them). `place` (BUCKETS,): the number that
-        a column has instead, NOWHERE of those that are left out."""
-        own = self.letters[kind]
+        """Return the terms of its texts, of a `kind` in READ: words, or groups of letters. `place` (BUCKETS,): the
+        number that a column has instead, NOWHERE of those that are left out."""
+        own = self.letters(kind)
         keys = (_words if kind == "words" else _groups)(own, place)
         keys.sort()
         keys = keys[: np.searchsorted(keys, NOWHERE)]
@@ -100,25 +110,19 @@ class Part:
 
 
 def parts(texts: Sequence[str]) -> Iterator[Part]:
-    """Yield texts in parts that stay near the processor, each read once for all kinds of terms where it is short."""
+    """Yield texts in parts that stay near the processor."""
     ends = np.cumsum([min(len(text), READ["words"]) + 2 for text in texts]) if len(texts) else np.zeros(0)
     start = 0
     while start < len(texts):
         before = ends[start - 1] if start else 0
         last = max(int(np.searchsorted(ends, before + TOGETHER)), start + 1)
         last = min(last, start + (1 << (32 - BITS)) - 1, len(texts))
-        own = texts[start:last]
-        longest = max(map(len, own))
-        read: dict[int, Letters] = {}
-        for most in READ.values():
-            if (many := min(most, longest)) not in read:
-                read[many] = Letters.of([text[:many] for text in own])
-        yield Part(start, {kind: read[min(most, longest)] for kind, most in READ.items()})
+        yield Part(start, texts[start:last])
         start = last
 
 
 def counted(kind: str, texts: Sequence[str], method: str = "rolling") -> Found:
-    """Return the terms of texts: `kind` words or letters (groups of them)."""
+    """Return the terms of texts, of a `kind` in READ: words, or groups of letters."""
     if method == "murmur":
         return _by_murmur(kind, texts)
     found = [part.counted(kind) for part in parts(texts)]

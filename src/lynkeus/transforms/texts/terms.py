@@ -19,8 +19,9 @@ FEWEST = 2  # texts in which a term occurs
 
 @dataclass(frozen=True)
 class Terms:
-    """Terms `made_of` words or letters (groups of 3 to 5 within words), which occur in at least FEWEST texts: their
-    hashed `columns`, rising, and how `rare` each is (inverse document frequency); `method` of hashing."""
+    """Terms `made_of` words, letters (groups of 3 to 5 within words) or opening (such at the beginning), which occur
+    in at least FEWEST texts: their hashed `columns`, rising, and how `rare` each is (inverse document frequency);
+    `method` of hashing."""
 
     made_of: str
     columns: npt.NDArray[np.int64]
