@@ -266,7 +266,8 @@ def test_nothing_is_lost_by_a_kill_between_clicks(models: tuple[Path, Path], url
             while len(kept) < 5 and clicks.is_alive():
                 time.sleep(0.002)
             os.kill(server.pid, signal.SIGKILL)
-            clicks.join()
+            clicks.join(60)
+            assert not clicks.is_alive()
         finally:
             server.kill()
     store = Store(url)
@@ -277,12 +278,11 @@ def test_nothing_is_lost_by_a_kill_between_clicks(models: tuple[Path, Path], url
     assert len(found) <= len(kept) + 1
 
 
-def test_a_locked_store_is_said_and_nothing_is_half_kept(desk: TestClient) -> None:
+def test_a_locked_store_is_said_and_nothing_is_half_kept(desk: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     ask(desk, {"t": task()})
     store = desk.app.state.site.store  # type: ignore[attr-defined]
+    monkeypatch.setattr("lynkeus.monitor.database.LOCK_WAIT_S", 0.05)  # nobody lets go of it
     with store.engine.connect().execution_options(writes=True) as other, other.begin():
-        with store.engine.connect() as mine:
-            mine.exec_driver_sql("PRAGMA busy_timeout=50")  # goes back to the pool, and is taken again
         answer = desk.post("/api/decisions", json={"task": "t", "action": "acdc", "who": "me"})
         assert answer.status_code == 503
         assert "locked" in answer.json()["detail"]
