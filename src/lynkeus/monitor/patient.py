@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -91,7 +92,7 @@ class PatientStore(Store):
         found, now = self._row(name), commit.progress
         return found is not None and (found.position, found.last_end_ns) == (now.position, now.last_end_ns)
 
-    def _row(self, name: str) -> sa.Row[tuple[str, int, int]] | None:
+    def _row(self, name: str) -> Any:
         asked = sa.select(progress.c.token, progress.c.position, progress.c.last_end_ns)
         try:
             with super().reading() as connection:
