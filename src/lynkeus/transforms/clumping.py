@@ -91,6 +91,23 @@ def cumulant_test(one: Floats, other: Floats, parts: int = 20) -> tuple[Floats, 
     return means[0], means[1], apart
 
 
+def pairs_apart(maps: Array, rings: tuple[bool, bool]) -> Floats:
+    """Return (n, rows, columns) how often two charges of a map (n, row, column), each map divided by its mean, are so
+    many places apart along rows and columns, either way, over how often that is where charge is spread evenly; an axis
+    that goes round (`rings`) is counted round. It does not change where a map is moved."""
+    density = np.asarray(maps, float)
+    density = density / np.maximum(density.mean(axis=(1, 2), keepdims=True), 1e-300)
+    sides = density.shape[1:]
+    padded = [length if ring else 2 * length for length, ring in zip(sides, rings, strict=True)]
+    found = np.fft.ifft2(np.abs(np.fft.fft2(density, s=padded)) ** 2).real / density[0].size
+    for axis, (length, ring) in enumerate(zip(sides, rings, strict=True), 1):
+        apart = np.arange(length // 2 + 1 if ring else length)
+        found = 0.5 * (np.take(found, apart, axis=axis) + np.take(found, -apart, axis=axis))
+        shape = (1, -1, 1) if axis == 1 else (1, 1, -1)
+        found = found / (np.ones(len(apart)) if ring else 1 - apart / length).reshape(shape)
+    return found
+
+
 def pair_differences(maps: Array, bins: int = 20) -> Floats:
     """Return (n, bins) how often two baryons of an event differ by so much in momentum, from counts (n, row, column):
     by the distance of their bins, each event divided by its number of pairs."""
