@@ -71,12 +71,16 @@ def minkowski(above: Array) -> tuple[float, float, float]:
 
 
 def cumulant_ratios(counts: Floats) -> tuple[float, float, float]:
-    """Return kappa_2 / kappa_1, kappa_3 / kappa_2 and kappa_4 / kappa_2 of counts (events,): each is 1 for Poisson."""
-    off = counts - counts.mean()
-    second, third = (off**2).mean(), (off**3).mean()
-    fourth = (off**4).mean() - 3 * second**2
-    size = max(float(second), 1e-300)
-    return float(second / max(counts.mean(), 1e-300)), float(third / size), float(fourth / size)
+    """Return kappa_2 / kappa_1, kappa_3 / kappa_2 and kappa_4 / kappa_2 of counts (events,), each 1 for Poisson; of
+    counts in several windows (events, windows) the means over these."""
+    own = counts.reshape(len(counts), -1)
+    off = own - own.mean(axis=0)
+    second, third = (off**2).mean(axis=0), (off**3).mean(axis=0)
+    fourth = (off**4).mean(axis=0) - 3 * second**2
+    size = np.maximum(second, 1e-300)
+    ratios = second / np.maximum(own.mean(axis=0), 1e-300), third / size, fourth / size
+    first, skewness, kurtosis = (float(one.mean()) for one in ratios)
+    return first, skewness, kurtosis
 
 
 def cumulant_test(one: Floats, other: Floats, parts: int = 20) -> tuple[Floats, Floats, Floats]:

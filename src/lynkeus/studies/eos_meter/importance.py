@@ -13,7 +13,7 @@ from lynkeus.commission.figures import finished, save
 from lynkeus.core import Batch, Floats, plugins
 from lynkeus.sources import InMemory
 
-MAPS, LOOKED_AT = 5, 96  # trainings, and spectra that are looked at
+MAPS, LOOKED_AT = 5, 64  # trainings, and spectra that are looked at
 
 
 def importance(learned: Batch, test: Batch, options: Mapping[str, Any], anew: bool) -> Floats:
