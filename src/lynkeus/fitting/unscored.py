@@ -25,7 +25,7 @@ class Unscored:
         about = about_of(self.fitted.scorer)
         if not (about.by_class or about.measures):
             return
-        gone = ~np.isfinite(scored.scores).any(axis=1)
+        gone = np.asarray(~np.isfinite(scored.scores).any(axis=1))
         self.samples += len(gone)
         self.without += int(gone.sum())
         values = scored.batch.values

@@ -73,7 +73,7 @@ def minkowski(above: Array) -> tuple[float, float, float]:
 def cumulant_ratios(counts: Floats) -> tuple[float, float, float]:
     """Return kappa_2 / kappa_1, kappa_3 / kappa_2 and kappa_4 / kappa_2 of counts (events,), each 1 for Poisson; of
     counts in several windows (events, windows) the means over these."""
-    own = counts.reshape(len(counts), -1)
+    own = np.asarray(counts, float).reshape(len(counts), -1)
     off = own - own.mean(axis=0)
     second, third = (off**2).mean(axis=0), (off**3).mean(axis=0)
     fourth = (off**4).mean(axis=0) - 3 * second**2

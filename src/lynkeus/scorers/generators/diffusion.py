@@ -69,10 +69,8 @@ class Denoising:
 
     def made(self, known: Tensor, shape: tuple[int, ...], steps: int, draw: torch.Generator) -> Tensor:
         """Return maps (b, *shape) for what is known of each, by Heun's steps from noise of the `draw`."""
-        share = torch.linspace(0, 1, steps)
-        least, most = self.levels
-        levels = (most ** (1 / BEND) + share * (least ** (1 / BEND) - most ** (1 / BEND))) ** BEND
-        x = torch.randn((len(known), *shape), generator=draw).to(known.device) * most
+        levels = levels_of(self.levels, steps)
+        x = torch.randn((len(known), *shape), generator=draw).to(known.device) * self.levels[1]
         for level, lower in zip(levels, [*levels[1:], torch.zeros(())], strict=True):
             slope = self._slope(x, level, known)
             moved = x + (lower - level) * slope
@@ -83,3 +81,10 @@ class Denoising:
 
     def _slope(self, x: Tensor, level: Tensor, known: Tensor) -> Tensor:
         return (x - self.clean(x, level.expand(len(x)).to(x.device), known)) / level
+
+
+def levels_of(ends: tuple[float, float], steps: int) -> Tensor:
+    """Return so many levels of noise from the larger to the smaller of two, closer together where they are small."""
+    least, most = (end ** (1 / BEND) for end in ends)
+    found: Tensor = (most + torch.linspace(0, 1, steps) * (least - most)) ** BEND
+    return found

@@ -44,7 +44,7 @@ from lynkeus.scorers.generators.heights import (
     rows_like,
     windings_of,
 )
-from lynkeus.scorers.generators.whole_numbers import LOGITS, WholeNumbers
+from lynkeus.scorers.generators.whole_numbers import LOGITS, WHOLE, WholeNumbers
 from lynkeus.training import History, KnownSet, TrainSettings, in_chunks, session, train
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.inputs import Inputs, sample_shape
@@ -129,7 +129,8 @@ class Generator:
         self.inputs_, self.whole_heights_ = Inputs.fit(x), True
         with seeded(self.seed):
             self.task_ = self._task(values)
-        settings = SETTINGS[self.method].replaced(self.training)
+        whole = self.conserve and self.method == "diffusion"
+        settings = (WHOLE if whole else SETTINGS[self.method]).replaced(self.training)
         if self.method == "autoregressive":
             x = raised(x, windings_of(values))
         elif not self.conserve or self.method == "diffusion":

@@ -7,17 +7,20 @@ itself says of them is the normal distribution of the noise, exactly; the networ
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from lynkeus.core import Floats
-from lynkeus.scorers.generators.diffusion import Denoising
-from lynkeus.training import Losses, Update
+from lynkeus.scorers.generators.diffusion import Denoising, levels_of
+from lynkeus.training import Losses, TrainSettings, Update
 
 MOST_HEIGHT, MOST_PAIRS = 6, 6  # from the even rise of heights, and of l, that have a probability
 HEIGHTS, PAIRS = 2 * MOST_HEIGHT + 1, MOST_PAIRS + 1
 LOGITS = HEIGHTS + 2 * PAIRS
+WHOLE = TrainSettings(epochs=40, batch_size=8, learning_rate=2e-3, patience=40, held_out=0.2, schedule="cosine")
 JUDGED = (0.2, 0.5, 1.0, 2.0)
 
 
@@ -27,6 +30,7 @@ class WholeNumbers(Denoising):
 
     levels = (0.1, 20.0)  # below the first all numbers are told apart
     learned = (-0.4, 1.1)
+    steps = 40
 
     def __init__(self, denoiser: nn.Module, centre: Floats, sigma: Floats) -> None:
         super().__init__(denoiser)
@@ -80,3 +84,15 @@ class WholeNumbers(Denoising):
         nats = [self._nats(x, torch.full((len(x),), level, device=x.device), noise, y) for level in JUDGED]
         loss = torch.stack(nats).mean(dim=0)
         return loss, (loss < 0.6931).float()
+
+    def made(self, known: Tensor, shape: tuple[int, ...], steps: int, draw: torch.Generator) -> Tensor:
+        """Return maps (b, *shape) for what is known of each, from noise of the `draw` by the steps of Ho et al. 2020
+        (arXiv:2006.11239), which add noise on their way: what was rounded wrongly can be mended later."""
+        levels = levels_of(self.levels, self.steps)
+        x = torch.randn((len(known), *shape), generator=draw).to(known.device) * self.levels[1]
+        for level, lower in pairwise(levels):
+            kept = (lower / level) ** 2
+            noise = torch.randn(x.shape, generator=draw).to(known.device)
+            guess = self.clean(x, level.expand(len(x)).to(x.device), known)
+            x = guess + kept * (x - guess) + lower * (1 - kept).sqrt() * noise
+        return self.clean(x, levels[-1].expand(len(x)).to(x.device), known)

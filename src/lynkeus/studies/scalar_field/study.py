@@ -60,7 +60,7 @@ class Sizes:
 GAN = {"epochs": 60, "batch_size": 48}
 SIZES = {
     "full": Sizes(
-        "24x10", 160, 120, 1200, 12, GAN, {"epochs": 20}, {"epochs": 8}, {"epochs": 10, "batch_size": 8},
+        "24x10", 160, 120, 1200, 12, GAN, {"epochs": 16}, {"epochs": 8}, {"epochs": 10, "batch_size": 8},
         "200x10", 300, {"epochs": 20}, {"epochs": 10},
     ),
     "smoke": Sizes(

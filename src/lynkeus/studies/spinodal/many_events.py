@@ -18,7 +18,7 @@ EVENTS = 1000
 RATIOS = ("variance / mean", "skewness x sigma", "kurtosis x variance")
 
 
-def across_events(test: Batch, folder: Path) -> Findings:
+def across_events(test: Batch, figure: Path) -> Findings:
     """Return cumulant ratios of 1,000 events of each class, or as many as there are, means over windows side by side,
     and by how many standard errors they differ; and the first two principal components of the differences in momentum
     of all pairs."""
@@ -33,10 +33,9 @@ def across_events(test: Batch, folder: Path) -> Findings:
         lines.append([f"{window} x {window}", *(f"{a:.2f}, {b:.2f} ({s:+.1f} sigma)" for a, b, s in each)])
         metrics[f"cumulants.{window}.sigma"] = float(apart[0])
     metrics["cumulants.sigma"] = max(metrics.values())
-    figure = _pairs(pair_differences(counts), truth)
-    save(figure, folder / "pairs.svg")
+    save(_pairs(pair_differences(counts), truth), figure)
     caption = "The first two principal components of the differences in momentum of all pairs of baryons of an event."
-    return Findings({"pairs.svg": caption}, metrics, {"Cumulants over events": lines})
+    return Findings({figure.name: caption}, metrics, {"Cumulants over events": lines})
 
 
 def _in_windows(counts: np.ndarray, window: int) -> np.ndarray:

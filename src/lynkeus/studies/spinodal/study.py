@@ -16,6 +16,7 @@ from lynkeus.studies.spinodal.many_events import across_events
 
 SIZES = {"full": (2000, 4000), "smoke": (300, 1200)}  # events in space and in momentum, to learn from and to test each
 MEASURED = "momentum, neutrons as well"  # what no experiment sees, for comparison
+FEW = 250  # baryons: protons alone
 SOME = ("map_classifier pairs", "map_classifier observables")  # that is done by these
 QUESTION = (
     "Nuclear matter that expands through a first-order transition breaks up into clumps, where the transition is "
@@ -66,5 +67,6 @@ def look(case: str, outcomes: Sequence[Outcome], folder: Path) -> Findings:
     test = outcomes[0].test
     if test.schema.names != ("baryons",):
         return found
-    more = across_events(test, folder)
+    few = test.meta["baryons"].mean() < FEW
+    more = across_events(test, folder / ("pairs.svg" if few else "pairs_of_all.svg"))
     return Findings(more.figures, metrics | dict(more.metrics), {**found.tables, **more.tables})
