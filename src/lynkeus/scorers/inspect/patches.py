@@ -62,7 +62,8 @@ def nearest_good(
         number = int(novelty.bank_image[patch])
         image = taken[number]
         if number != own and (image.file or number) not in found:
-            at = image.pixel(*novelty.bank_cell[patch].tolist(), stride)
+            cell_row, cell_column = novelty.bank_cell[patch].tolist()
+            at = image.pixel(cell_row, cell_column, stride)
             found[image.file or number] = GoodPatch(image.file, *at, float(far[patch]))
         if len(found) == PATCHES:
             break

@@ -73,7 +73,8 @@ class NoveltyParts:
 
     def _find(self, part: int, image: Array) -> Inspected:
         grid = ((self._distances(image) - self.mean) / self.sigma)[..., part]
-        shown = to_pixels(grid, *image.shape[1:], stride=self.stride)
+        rows, columns = image.shape[1:]
+        shown = to_pixels(grid, rows, columns, stride=self.stride)
         return Inspected(float(grid.max()), shown, highest(shown))
 
     def _distances(self, image: Array, own: int = -1) -> Floats:
