@@ -15,8 +15,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from lynkeus.core.errors import StoreError
 from lynkeus.files.damaged import in_short
+from lynkeus.monitor import parts as _parts  # noqa: F401 - its table belongs to each store
 from lynkeus.monitor import tables
-from lynkeus.monitor.advice import tables as _advice  # noqa: F401 - its tables belong to each store
+from lynkeus.monitor.advice import tables as _advice  # noqa: F401 - likewise
 from lynkeus.monitor.points import minutes as _minutes  # noqa: F401 - likewise
 from lynkeus.monitor.service import tables as _service  # noqa: F401 - likewise
 from lynkeus.monitor.written import tables as _written  # noqa: F401 - likewise
