@@ -65,7 +65,8 @@ def with_silence(
     new = [one for _, one in sorted(flat.open.items()) if names[one.channel] not in {*known, *left_out}]
     if len(new) == len(names) and LOST in opened:  # a lost source is an alarm of its own
         return commit
-    for group in _together(new, flat):
+    now_ns = int(batch.time_ns[0])
+    for group in _together([replace(one, first_ns=_begun(one, flat, now_ns)) for one in new], flat):
         told = [names[one.channel] for one in group]
         begun = min(one.first_ns for one in group)
         near = [key for key, state in opened.items() if _begins_with(state, group, flat)]
@@ -146,11 +147,22 @@ def _begins_with(state: OpenAlarm, group: Sequence[Flatline], flat: Flatlines) -
     return state.alarm.output == SILENT and gap <= 0
 
 
+def _begun(one: Flatline, flat: Flatlines, now_ns: int) -> int:
+    """Return when a channel stopped; now, where that was known before: a watch that ended closed the alarm, or people
+    have left the channel out."""
+    return one.first_ns if one.first_ns + _long_ns(one, flat) > now_ns else now_ns
+
+
 def _unsure_ns(one: Flatline, flat: Flatlines) -> float:
     """Return how well it is known when a channel stopped: one that often repeats its value may have before."""
+    return max(TOGETHER_NS, _long_ns(one, flat))
+
+
+def _long_ns(one: Flatline, flat: Flatlines) -> float:
+    """Return how long a channel gives nothing new until it is said."""
     rows = min(float(flat.limit[one.channel]), flat.dead)
     step_ns = (one.last_ns - one.first_ns) / max(one.rows - 1, 1)
-    return max(TOGETHER_NS, rows * step_ns if np.isfinite(rows) else 0.0)
+    return rows * step_ns if np.isfinite(rows) else 0.0
 
 
 def _rate(fitted: Fitted) -> float:
