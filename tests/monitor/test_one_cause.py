@@ -13,7 +13,7 @@ import pytest
 
 from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Schema
 from lynkeus.fitting.fit import FitSettings, fit
-from lynkeus.monitor.one_cause import SILENT, Flat, Step, incidents_of, join, of_output, step
+from lynkeus.monitor.one_cause import SILENT, Flat, Step, in_words, incidents_of, join, of_output, step
 from lynkeus.monitor.parts import parts_of
 from lynkeus.monitor.publish.forms import Change
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint
@@ -58,6 +58,7 @@ def test_the_first_is_the_incident_and_lasts_as_long_as_the_channel_is_stuck() -
     parts = join(opened, silence(opened, "A"), NOTHING)
     assert parts == [((SILENT, 20 * S), ("monitor", 21 * S))]
     assert [state.alarm.where for state in incidents_of(opened)] == ["A"]
+    assert in_words(opened) == "monitor + silent A"
     # The scorer has nothing more to say of it from second 26 on; another channel fails meanwhile, and is another alarm.
     steps = run(opened, {70: "B"}, range(26, 100), STUCK)
     assert [one.opened.where for one in steps if one.opened] == ["B"]

@@ -91,6 +91,15 @@ def incidents_of(opened: Open) -> list[OpenAlarm]:
     return [state for state in opened.values() if state.part_of is None]
 
 
+def in_words(opened: Open) -> str:
+    """Return the open incidents: of each the outputs that speak of it, and where."""
+    told = []
+    for whole in incidents_of(opened):
+        also = sorted({state.alarm.output for state in opened.values() if state.part_of == whole.key})
+        told.append(f"{' + '.join(dict.fromkeys((whole.alarm.output, *also)))} {whole.alarm.where}".strip())
+    return ", ".join(told)
+
+
 def of_output(opened: Open, output: str) -> OpenAlarm | None:
     """Return an open alarm of an output, first the one that nothing explains."""
     mine = [state for state in opened.values() if state.alarm.output == output]

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from lynkeus.core import LynkeusError, SettingsError
 from lynkeus.core.extras import needing
-from lynkeus.monitor.one_cause import incidents_of
+from lynkeus.monitor.one_cause import in_words, incidents_of
 from lynkeus.monitor.publish.reading import MAJOR, NO_ALARM, reading_of
 from lynkeus.monitor.publish.sink import Publishing
 
@@ -80,9 +80,8 @@ class PvaPublisher:
                 )
         now = time.time()
         worst = MAJOR if run.open else NO_ALARM
-        incidents = incidents_of(run.open)
-        words = ", ".join(f"{state.alarm.output} {state.alarm.where}".strip() for state in incidents)
-        self.pvs[f"{self.prefix}:OPEN"].post(len(incidents), timestamp=now, severity=worst, message=words)
+        count, words = len(incidents_of(run.open)), in_words(run.open)
+        self.pvs[f"{self.prefix}:OPEN"].post(count, timestamp=now, severity=worst, message=words)
         self.pvs[f"{self.prefix}:HEARTBEAT"].post(now, timestamp=now)
 
     def close(self) -> None:
