@@ -33,8 +33,10 @@ class Step(NamedTuple):
 def step(rule: AlarmRule, opened: Open, point: Point, output: str, flat: Flat, is_quiet: IsQuiet) -> Step:
     """Move the open alarms of one output past a window, by what is `flat`; `is_quiet`: whether the window is without
     some channels."""
-    closed, nothing = list[Alarm](), replace(point, alarms_per_hour=math.nan)
-    for key, state in [(key, state) for key, state in opened.items() if state.alarm.output == output]:
+    closed = list[Alarm]()
+    mine = [(key, state) for key, state in opened.items() if state.alarm.output == output]
+    nothing = replace(point, alarms_per_hour=math.nan) if mine else point
+    for key, state in mine:
         lasting_ns = min(point.start_ns, _lasts(opened, state.key, flat))
         # A window that speaks of another channel lets time pass for this one, and says nothing of it.
         after, over = advance(rule, output, replace(state, last_high_ns=max(state.last_high_ns, lasting_ns)), nothing)
