@@ -66,8 +66,9 @@ class Messages:
 
     def _say_alarm(self, one: StoredAlarm, state: str, time_ns: int | None) -> None:
         alarm = one.alarm
-        fields = {"monitor": self.about.name, "output": alarm.output, "state": state, "where": alarm.where}
-        fields |= {"start_ns": alarm.start_ns, "time_ns": time_ns, "alarm_id": one.id, "also": one.also}
+        fields: dict[str, Any] = {"monitor": self.about.name, "output": alarm.output, "state": state}
+        fields |= {"where": alarm.where, "start_ns": alarm.start_ns, "time_ns": time_ns, "alarm_id": one.id}
+        fields |= {"also": one.also}
         self._say("alarms", fields | ({} if one.part_of is None else {"part_of": one.part_of}))
 
     def _say(self, subject: str, fields: dict[str, Any]) -> None:

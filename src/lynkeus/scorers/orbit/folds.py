@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from lynkeus.core import Batch, Floats, Scores, TimesNs
+from lynkeus.core import Batch, Scores, TimesNs
 from lynkeus.scorers.orbit.baseline import OrbitBaseline
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Kept, fit_tails
@@ -41,7 +41,7 @@ class Folds:
             sights.append(sight.but(sight.gate, fit_tails(part, sight.gate)))
         return cls(tuple(sights), np.asarray(time_ns[edges[:-1]], np.int64))
 
-    def scores(self, batch: Batch, before: OrbitBaseline, seen: Scores) -> Floats:
+    def scores(self, batch: Batch, before: OrbitBaseline, seen: Scores) -> Scores:
         """Return the scores (n, 2) of windows of the reference, from a state on; `seen`: by what saw them."""
         assert batch.time_ns is not None
         which = np.maximum(np.searchsorted(self.starts_ns, batch.time_ns, side="right") - 1, 0)
