@@ -249,7 +249,7 @@ def rows_of(evidence: dict[str, object]) -> list[str]:
 def test_state_of_a_monitor() -> None:
     now = 100 * 10**9
     states = [
-        front.state_of(SimpleNamespace(finished=done, heartbeat_ns=now - age * 10**9), now)  # type: ignore[arg-type]
+        front.state_of(SimpleNamespace(finished=done, stopped=False, heartbeat_ns=now - age * 10**9), now)  # type: ignore[arg-type]
         for done, age in ((False, 3), (False, 16), (True, 99))
     ]
     assert states == ["alive", "silent", "finished"]
