@@ -13,6 +13,7 @@ from lynkeus.core import Batch, Floats, Schema, SettingsError
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.searches.events import Events, as_batch
+from lynkeus.searches.negative import to_learn_from
 from lynkeus.searches.plan.plan import Plan, Point
 from lynkeus.sources import InMemory
 
@@ -99,15 +100,10 @@ def learn(plan: Plan, training: Events, inputs: tuple[str, ...]) -> Classifier:
             raise SettingsError(f"{training.name}: the class {name} has no events; there are {there}")
         truth[own] = k
     known = training.cut(truth >= 0)
-    if (known.weight < 0).any():
-        raise SettingsError(
-            f"{training.name}: {int((known.weight < 0).sum())} events to learn from have negative weights: resample "
-            "them to positive ones first"
-        )
+    known = to_learn_from(known, inputs, truth[truth >= 0], classes)
     batch = as_batch(known, inputs, truth[truth >= 0], classes)
     options = {"parameters": plan.parameters, "signal": plan.signal, "seed": plan.seed, **plan.classifier}
-    fitted = fit(InMemory(batch, 10_000), FitSettings(SCORER, options))
-    return Classifier(fitted, plan.parameters)
+    return Classifier(fit(InMemory(batch, 10_000), FitSettings(SCORER, options)), plan.parameters)
 
 
 def given(plan: Plan) -> Classifier:

@@ -22,6 +22,7 @@ from lynkeus.searches.events import Events, join, read, refuse_duplicates
 from lynkeus.searches.keep import Kept, code_of, digest_of, key_of
 from lynkeus.searches.limits import inference
 from lynkeus.searches.look_elsewhere import look_elsewhere
+from lynkeus.searches.negative import says, to_learn_from
 from lynkeus.searches.plan.plan import FILES, WAYS, Plan, Point
 from lynkeus.searches.templates import Sample, points_of, templates
 
@@ -62,7 +63,12 @@ def run(plan: Plan, folder: Path, unblind: bool = False, report: ReportProgress 
     points = points_of(plan, sample.simulation)
     found = Search(plan, not unblind, [point.name for point in points], classes=classifier.classes,
                    inputs=classifier.inputs, events={role: len(own) for role, own in roles.items()})  # fmt: skip
-    found.messages += said + copies(sample.simulation, classifier.quantities) + _lacking(plan, sample)
+    found.messages += (
+        says(sample.simulation, training)
+        + said
+        + copies(sample.simulation, classifier.quantities)
+        + _lacking(plan, sample)
+    )
     found.messages += [f"{role}: {count} events are there more than once" for role, count in twice.items() if count]
     events = [digest_of(sample.simulation), digest_of(sample.data), *map(digest_of, sample.other.values())]
     looks = _looks(folder, plan, unblind)
@@ -176,7 +182,8 @@ def _everywhere(
         places[k] = cells_of(t.cells, members(plan, classifier, background, p, ""), p[:, signal])
     names = background.columns[plan.samples.labels]
     number = np.array([plan.processes.index(str(name)) for name in names])
-    return look_elsewhere(plan, every, places, number, background.weight, report)
+    likely = to_learn_from(background, classifier.quantities, number, plan.processes).weight
+    return look_elsewhere(plan, every, places, number, (background.weight, likely), report)
 
 
 def _said(found: Search, kept: Kept) -> list[str]:
@@ -199,6 +206,9 @@ def _said(found: Search, kept: Kept) -> list[str]:
     bare = [f"{name}: {', '.join(own['assumed'])}" for name, own in found.estimates.items() if own["assumed"]]
     if bare:
         said.append(f"no simulated background ({'; '.join(bare[:3])}): taken as one event, uncertain by all of it")
+    below = [f"{name}: {', '.join(own['settled'])}" for name, own in found.estimates.items() if own["settled"]]
+    if below:
+        said.append(f"sums of weights that fluctuated below 0 count as 0 ({'; '.join(below[:3])})")
     uncovered = found.estimates[first]["uncovered"]
     said += [f"{uncovered} events of data are in no region, and were left out as the plan says"] if uncovered else []
     said += [f"{kept.used} steps were done before, {kept.made} are new"] if kept.used else []
