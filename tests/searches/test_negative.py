@@ -34,7 +34,7 @@ def test_what_fluctuated_below_nothing_is_nothing_and_is_named() -> None:
 def test_a_variation_of_less_than_nothing_is_refused() -> None:
     both = np.array([[[1.0, 2.0], [-0.1, 3.0]], [[1.0, 2.0], [0.1, 3.0]]])
     np.testing.assert_allclose(require_positive("btag", both, PROCESSES), np.maximum(both, 0))
-    with pytest.raises(SettingsError, match="systematics.btag: down, the weights of signal add up to -3"):
+    with pytest.raises(SettingsError, match=r"systematics.btag: down, the weights of signal add up to -3"):
         require_positive("btag", both * np.array([1, -1])[:, None, None], PROCESSES)
 
 

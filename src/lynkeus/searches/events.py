@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lynkeus.core import Array, Batch, Floats, Schema, SettingsError, SourceError
+from lynkeus.searches.plan.files import File
 from lynkeus.searches.plan.plan import WAYS, Samples, Systematic
 from lynkeus.sources import Layout, open_source, read_layout
 from lynkeus.sources.events.source import EventSource
@@ -58,29 +59,35 @@ class Events:
         return found
 
 
-def read(name: str, samples: Samples, data: bool = False) -> Events:
-    """Return all events of a sample that are selected; of `data` each counts once, whatever columns it has.
+def read(file: File, samples: Samples, data: bool = False) -> Events:
+    """Return all events of a file that are selected; of `data` each counts once, whatever columns it has.
 
     Raises SourceError, SettingsError: a file that cannot be read, a weight that is NaN or infinite, no events.
     """
-    parts, weights = list[Mapping[str, Array]](), list[Floats]()
-    for columns, weight in _pieces(name, samples):
+    name, parts, weights = file.name, list[Mapping[str, Array]](), list[Floats]()
+    for columns, weight in _pieces(file, samples):
         parts.append(columns)
         rows = len(next(iter(columns.values())))
         weights.append(np.ones(rows) if weight is None or data else np.asarray(weight, float))
     if not parts:
         raise SourceError(f"{name}: holds no events; nothing to read")
     shared = set.intersection(*(set(part) for part in parts))
-    found = Events(
-        name, {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key in shared},
-        np.concatenate(weights),
-    )  # fmt: skip
+    held = {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key in shared}
+    found = Events(name, held, np.concatenate(weights) * (1.0 if data else file.scale))
     require_finite(found.weight, name)
-    if samples.select is not None:
-        found = found.cut(found.value(samples.select, "samples.select").astype(bool))
-        if not len(found):
-            raise SettingsError(f"{name}: samples.select leaves no event")
+    if file.process:
+        found = replace(found, columns={**held, samples.labels: np.full(len(found), file.process)})
+    for select, where in ((samples.select, "samples.select"), (file.select, "select")):
+        if select is not None:
+            found = found.cut(found.value(select, where).astype(bool))
+            if not len(found):
+                raise SettingsError(f"{name}: {where} leaves no event")
     return found
+
+
+def read_all(files: Sequence[File], samples: Samples) -> Events:
+    """Return the events of several files as one sample."""
+    return join([read(file, samples) for file in files], files[0].name)
 
 
 def require_finite(weight: Floats, where: str) -> None:
@@ -93,13 +100,14 @@ def require_finite(weight: Floats, where: str) -> None:
         )
 
 
-def _pieces(name: str, samples: Samples) -> Any:
+def _pieces(file: File, samples: Samples) -> Any:
     """Yield columns and weights of a simulator or of files."""
+    name, by = file.name, file.layout or samples.layout
     if "://" in name:
         for batch in open_source(name):
             yield _columns_of(batch), batch.weight
         return
-    layout = read_layout(samples.layout) if samples.layout else Layout()
+    layout = read_layout(by) if by else Layout()
     if layout.events is None:
         layout = replace(layout, events={})
     if not (layout.events or {}).get("weight"):

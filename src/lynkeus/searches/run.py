@@ -18,7 +18,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.searches.cells import cells_of, members
 from lynkeus.searches.classifier import Classifier, copies, given, inputs_of, learn
 from lynkeus.searches.estimate import estimate
-from lynkeus.searches.events import Events, join, read, refuse_duplicates
+from lynkeus.searches.events import Events, read, read_all, refuse_duplicates
 from lynkeus.searches.keep import Kept, code_of, digest_of, key_of
 from lynkeus.searches.limits import inference
 from lynkeus.searches.look_elsewhere import look_elsewhere
@@ -107,7 +107,7 @@ class _Stage:
 
 
 def _read(plan: Plan) -> Sample:
-    simulation = join([read(name, plan.samples) for name in plan.samples.simulation], plan.samples.simulation[0])
+    simulation = read_all(plan.samples.simulation, plan.samples)
     if plan.samples.labels not in simulation.columns:
         raise SettingsError(
             f"{simulation.name}: has no column {plan.samples.labels} of processes; name it by samples.labels, or say "
@@ -122,7 +122,7 @@ def _classifier(
     plan: Plan, folder: Path, sample: Sample, report: ReportProgress
 ) -> tuple[Classifier, Events | None, list[str], str]:
     """Return the classifier, the events it learned from where they are known, what there is to say, and its hash."""
-    training = read(plan.samples.training, plan.samples) if plan.samples.training else None
+    training = read_all(plan.samples.training, plan.samples) if plan.samples.training else None
     if plan.samples.model:
         said = [f"{plan.samples.model}: whether it learned from events of this search cannot be said; samples.training "
                 "beside the model would check it"]  # fmt: skip
