@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from scipy.spatial import cKDTree
 
 from lynkeus.core import Array, Floats
 
@@ -24,6 +25,8 @@ def positive_weights(values: Floats, weight: Floats) -> Floats:
     negative = np.flatnonzero(found < 0)
     if not len(negative):
         return found
+    from scipy.spatial import cKDTree  # here: most runs have no such events, and start sooner without it
+
     place = _ranks(values)
     tree = cKDTree(place)
     order = negative[np.argsort(found[negative], kind="stable")]
@@ -36,7 +39,7 @@ def positive_weights(values: Floats, weight: Floats) -> Floats:
     return found
 
 
-def _cell(found: Floats, seed: int, near: Array, tree: cKDTree, place: Floats) -> Array:
+def _cell(found: Floats, seed: int, near: Array, tree: Any, place: Floats) -> Array:
     """Return the events of a cell, its seed first: as many of the nearest as make up for it, or all that are looked
     at."""
     while True:
