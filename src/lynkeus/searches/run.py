@@ -16,9 +16,9 @@ from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.files.whole import write_whole
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.searches.cells import cells_of, members
-from lynkeus.searches.classifier import Classifier, copies, given, inputs_of, learn
+from lynkeus.searches.classifier import Classifier, copies, given, inputs_of, learn, not_looked_at
 from lynkeus.searches.estimate import estimate
-from lynkeus.searches.events import Events, read, read_all, refuse_duplicates
+from lynkeus.searches.events import Events, gaps, read, read_all, refuse_duplicates
 from lynkeus.searches.keep import Kept, code_of, digest_of, key_of
 from lynkeus.searches.limits import inference
 from lynkeus.searches.look_elsewhere import look_elsewhere
@@ -63,12 +63,8 @@ def run(plan: Plan, folder: Path, unblind: bool = False, report: ReportProgress 
     points = points_of(plan, sample.simulation)
     found = Search(plan, not unblind, [point.name for point in points], classes=classifier.classes,
                    inputs=classifier.inputs, events={role: len(own) for role, own in roles.items()})  # fmt: skip
-    found.messages += (
-        says(sample.simulation, training)
-        + said
-        + copies(sample.simulation, classifier.quantities)
-        + _lacking(plan, sample)
-    )
+    found.messages += _of_samples(plan, classifier, sample, training) + said
+    found.messages += copies(sample.simulation, classifier.quantities) + _lacking(plan, sample)
     found.messages += [f"{role}: {count} events are there more than once" for role, count in twice.items() if count]
     events = [digest_of(sample.simulation), digest_of(sample.data), *map(digest_of, sample.other.values())]
     looks = _looks(folder, plan, unblind)
@@ -149,6 +145,16 @@ def _check(plan: Plan, classifier: Classifier, sample: Sample) -> None:
         events.values(classifier.quantities)
     if plan.parameters:
         sample.simulation.values(plan.parameters)
+
+
+def _of_samples(plan: Plan, classifier: Classifier, sample: Sample, training: Events | None) -> list[str]:
+    """Return what there is to say of the samples: how they were read, what they lack, weights that are negative."""
+    every = [one for one in (sample.simulation, sample.data, training) if one is not None]
+    found = [line for one in every for line in one.said]
+    if training is not None:
+        found += not_looked_at(plan, training, (sample.simulation, sample.data))
+    found += gaps(sample.simulation, classifier.quantities) + gaps(sample.data, classifier.quantities)
+    return list(dict.fromkeys(found)) + says(sample.simulation, training)
 
 
 def _lacking(plan: Plan, sample: Sample) -> list[str]:

@@ -18,7 +18,8 @@ PROBABILITY = "p_"  # before the name of a class: its probability, in cuts
 @dataclass(frozen=True)
 class Samples:
     """Where events are: `simulation`, `data`, `training`, or a `model` that is learned already (training is then
-    compared with what is searched); how files are read (`layout`, `labels`, `weights`); `select` for all of them."""
+    compared with what is searched); how files are read (`layout`, `labels`, `weights`: "" the column
+    `weight` where there is one); `select` for all of them."""
 
     simulation: tuple[File, ...]
     data: File
@@ -26,7 +27,7 @@ class Samples:
     model: str = ""
     layout: str = ""
     labels: str = "process"
-    weights: str = "weight"
+    weights: str = ""
     select: Expression | None = None
 
 

@@ -92,7 +92,7 @@ def _samples(given: Mapping[str, Any], where: str, folder: Path) -> Samples:
     return Samples(
         found["simulation"], found["data"][0], found.get("training", ()), place(_text(given, "model", where), folder),
         layout_of(_text(given, "layout", where), folder), _text(given, "labels", where, "process"),
-        _text(given, "weights", where, "weight"), None if select is None else parse(str(select), f"{where}.select"),
+        _text(given, "weights", where), None if select is None else parse(str(select), f"{where}.select"),
     )  # fmt: skip
 
 
