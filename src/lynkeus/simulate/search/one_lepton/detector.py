@@ -19,7 +19,7 @@ JET_PT, JET_ETA, SEEN_ETA = 30.0, 2.4, 4.7
 LEPTON_PT, VETO_PT, TRACK_PT, LEPTON_ETA = 25.0, 10.0, 10.0, 2.4
 LEPTON_EFFICIENCY, VETO_EFFICIENCY, TRACK_EFFICIENCY = 0.85, 0.92, 0.35
 ISOLATION, ISOLATION_PT = 0.4, 10.0  # distance of a lepton to jets above this transverse momentum, GeV
-COLLINEAR = 1e-4
+COLLINEAR = 1e-4  # what is left of the jet that a lepton is of
 TAU_TRACK = 0.5  # chance that a tau of one prong leaves an isolated track
 SOFT = 22.0  # GeV of what is in no jet, each way
 TAIL, TAIL_SCALE = 0.05, 3.0  # share of jets that are measured much worse
@@ -149,7 +149,8 @@ def isolated(made: Partons) -> Array:
     angle = [np.arctan2(own[..., 1], own[..., 0]) for own in (made.jets, made.leptons)]
     apart = (eta[:, :, None] - jet_eta[:, None]) ** 2 + wrapped(angle[1][:, :, None] - angle[0][:, None]) ** 2
     beside = (made.flavour > 0) & (jet_pt > ISOLATION_PT)
-    return ~((apart < ISOLATION**2) & (apart > COLLINEAR**2) & beside[:, None]).any(axis=2)
+    near = (apart < ISOLATION**2) & (apart > COLLINEAR**2) & beside[:, None]
+    return np.asarray(~near.any(axis=2))
 
 
 def _tag_chance(flavour: Array, pt: Floats) -> Floats:
