@@ -145,12 +145,16 @@ def _leptons(made: Partons, chance: Shaken) -> tuple[Floats, Array, Array]:
 def isolated(made: Partons) -> Array:
     """Return (n, l) which leptons have no jet within ISOLATION: beside the b of a fast top one is part of its jet. What
     is left of the jet that is taken for one, in multijets, does not count: such jets are rare because of it already."""
-    (jet_pt, jet_eta), (_, eta) = _pt_eta(made.jets), _pt_eta(made.leptons)
-    angle = [np.arctan2(own[..., 1], own[..., 0]) for own in (made.jets, made.leptons)]
-    apart = (eta[:, :, None] - jet_eta[:, None]) ** 2 + wrapped(angle[1][:, :, None] - angle[0][:, None]) ** 2
-    beside = (made.flavour > 0) & (jet_pt > ISOLATION_PT)
-    near = (apart < ISOLATION**2) & (apart > COLLINEAR**2) & beside[:, None]
-    return np.asarray(~near.any(axis=2))
+    pt, eta = _pt_eta(made.leptons)
+    found = np.ones(pt.shape, bool)
+    event, lepton = np.nonzero(pt > VETO_PT)  # softer ones are not looked at
+    own, jets = made.leptons[event, lepton], made.jets[event]
+    jet_pt, jet_eta = _pt_eta(jets)
+    away = wrapped(np.arctan2(own[:, 1], own[:, 0])[:, None] - np.arctan2(jets[..., 1], jets[..., 0]))
+    apart = (eta[event, lepton][:, None] - jet_eta) ** 2 + away**2
+    beside = (apart < ISOLATION**2) & (apart > COLLINEAR**2) & (jet_pt > ISOLATION_PT) & (made.flavour[event] > 0)
+    found[event, lepton] = ~beside.any(axis=1)
+    return found
 
 
 def _tag_chance(flavour: Array, pt: Floats) -> Floats:
