@@ -66,11 +66,11 @@ wscale = { kind = "weights", processes = ["wjets"] }
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("search")
     shares = "signal,tt1l:2,tt2l:2,wjets:2,qcd"
-    for name, seed, n in (("training", 11, 2500), ("simulation", 12, 6500)):
+    for name, seed, n in (("training", 11, 3000), ("simulation", 12, 8000)):
         write_source(
-            OneLepton(n=n, seed=seed, points=POINTS, processes=shares, luminosity=4.5), folder / f"{name}.parquet"
+            OneLepton(n=n, seed=seed, points=POINTS, processes=shares, luminosity=6.0), folder / f"{name}.parquet"
         )
-    write_source(OneLepton(data=1, seed=13, factors="wjets:0.72", luminosity=4.5), folder / "data.parquet")
+    write_source(OneLepton(data=1, seed=13, factors="wjets:0.72", luminosity=6.0), folder / "data.parquet")
     (folder / "plan.toml").write_text(PLAN, encoding="utf-8")
     return folder
 

@@ -30,11 +30,11 @@ GLUINO_FB = {
 }  # fmt: skip
 # fb in the generated part of phase space (top or W above a transverse momentum), about as measured at 13 TeV.
 BACKGROUND_FB = {"tt1l": 2.8e4, "tt2l": 5.2e3, "wjets": 1.5e4, "qcd": 6.0e2}
-# Share of raw events that are selected, by 250,000 of them each (a signal: by thirty thousand); see fast.py.
+# Share of raw events that are selected, by 600,000 of them each (a signal: by sixty thousand); see fast.py.
 SELECTED: dict[str, float] = {
-    "tt1l": 0.027616, "tt2l": 0.011168, "wjets": 0.018076, "qcd": 0.01812,
-    "1500_1000": 0.12257, "1500_1200": 0.0247, "1600_1100": 0.12537, "1700_1200": 0.12943, "1800_1300": 0.13037,
-    "1900_100": 0.2557, "1900_1000": 0.2383, "1900_800": 0.25363, "2200_100": 0.2544, "2200_800": 0.26023,
+    "tt1l": 0.021562, "tt2l": 0.0063033, "wjets": 0.013657, "qcd": 0.01971,
+    "1500_1000": 0.15583, "1500_1200": 0.043317, "1600_1100": 0.15895, "1700_1200": 0.16225, "1800_1300": 0.16635,
+    "1900_100": 0.31312, "1900_1000": 0.27773, "1900_800": 0.29375, "2200_100": 0.32008, "2200_800": 0.3089,
 }  # fmt: skip
 
 

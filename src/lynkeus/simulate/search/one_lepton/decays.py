@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from lynkeus.core.batch import Array, Floats
-from lynkeus.simulate.jets.four_vectors import back_to_back, boosted, onto, two_body, unit
+from lynkeus.simulate.jets.four_vectors import two_body
 from lynkeus.simulate.search.one_lepton.columns import W
 
 HADRONS, LEPTON, TAU_LEPTON, TAU_HADRONS = range(
@@ -18,7 +18,6 @@ HADRONS, LEPTON, TAU_LEPTON, TAU_HADRONS = range(
 W_SHARES = (0.674, 0.217, 0.038, 0.071)
 TAU_LEPTON_SHARE, TAU_VISIBLE = (1.7, 3.2), (3.0, 2.0)  # beta distributions of the share of energy that is seen
 ONE_PRONG = 0.77
-LEFT_HANDED = 0.31  # of W of tops, as the standard model has it; the others are longitudinal
 NONE, LIGHT, CHARM, BEAUTY, TAU_JET = 0, 1, 4, 5, 15  # flavours of a jet
 
 
@@ -72,16 +71,11 @@ def only_jets(p: Floats, flavour: Array) -> Partons:
     )
 
 
-def decay_w(w: Floats, mode: Array, rng: np.random.Generator, beside: Floats | None = None) -> Partons:
-    """Return the products of W (n, 4): two jets, or a lepton, or a jet of a tau, and what is not seen; `beside` (n, 4):
-    the b quarks of tops that they are of, which polarise them."""
-    count, top = len(w), beside is not None
+def decay_w(w: Floats, mode: Array, rng: np.random.Generator, top: bool = False) -> Partons:
+    """Return the products of W (n, 4): two jets, or a lepton, or a jet of a tau, and what is not seen."""
+    count = len(w)
     zero = np.zeros(count)
-    if beside is None:
-        one, two = two_body(w, (zero, zero), rng.uniform(-1, 1, count), rng.uniform(-np.pi, np.pi, count))
-    else:
-        back = boosted(beside, np.concatenate([-w[:, :3], w[:, 3:]], axis=1), np.full(count, W))[:, :3]
-        one, two = back_to_back(w, (zero, zero), onto(_of_helicity(count, rng), -back))
+    one, two = two_body(w, (zero, zero), rng.uniform(-1, 1, count), rng.uniform(-np.pi, np.pi, count))
     hadrons, tau_jet = mode == HADRONS, mode == TAU_HADRONS
     share = np.ones(count)
     share[mode == TAU_LEPTON] = rng.beta(*TAU_LEPTON_SHARE, size=int((mode == TAU_LEPTON).sum()))
@@ -99,21 +93,13 @@ def decay_w(w: Floats, mode: Array, rng: np.random.Generator, beside: Floats | N
     return Partons(jets, flavour, own_top, lepton[:, None], unseen, w_pt)
 
 
-def _of_helicity(count: int, rng: np.random.Generator) -> Floats:
-    """Return directions (n, 3) of the charged lepton, or what stands for it, in the rest frame of a W of a top, whose
-    flight is z: 3/4 (1 - c^2) where it is longitudinal, 3/8 (1 - c)^2 where it is left-handed."""
-    longitudinal, left = 2 * rng.beta(2.0, 2.0, count) - 1, 1 - 2 * np.cbrt(rng.random(count))
-    cosine = np.where(rng.random(count) < LEFT_HANDED, left, longitudinal)
-    return unit(cosine, rng.uniform(-np.pi, np.pi, count))
-
-
 def decay_top(top: Floats, mode: Array, rng: np.random.Generator) -> Partons:
     """Return the products of tops (n, 4) whose W decay by `mode` (n,)."""
     count = len(top)
     w, b = two_body(
         top, (np.full(count, W), np.zeros(count)), rng.uniform(-1, 1, count), rng.uniform(-np.pi, np.pi, count)
     )
-    from_w = decay_w(w, mode, rng, b)
+    from_w = decay_w(w, mode, rng, top=True)
     of_top = np.where(mode == HADRONS, 1, 0)[:, None]
     return Partons(
         np.concatenate([b[:, None], from_w.jets], axis=1),

@@ -17,10 +17,8 @@ from lynkeus.simulate.search.one_lepton.mt2 import mt2
 
 JET_PT, JET_ETA, SEEN_ETA = 30.0, 2.4, 4.7
 LEPTON_PT, VETO_PT, TRACK_PT, LEPTON_ETA = 25.0, 10.0, 10.0, 2.4
-LEPTON_EFFICIENCY, VETO_EFFICIENCY, TRACK_EFFICIENCY = 0.85, 0.92, 0.35
-ISOLATION, ISOLATION_PT = 0.4, 10.0  # distance of a lepton to jets above this transverse momentum, GeV
-COLLINEAR = 1e-4  # what is left of the jet that a lepton is of
-TAU_TRACK = 0.5  # chance that a tau of one prong leaves an isolated track
+LEPTON_EFFICIENCY, VETO_EFFICIENCY, TRACK_EFFICIENCY = 0.85, 0.92, 0.25
+TAU_TRACK = 0.25  # chance that a tau of one prong leaves an isolated track
 SOFT = 22.0  # GeV of what is in no jet, each way
 TAIL, TAIL_SCALE = 0.05, 3.0  # share of jets that are measured much worse
 RADIUS, ROUNDS = 0.4, 5  # within which partons are one jet, and how many are joined at most
@@ -28,7 +26,7 @@ FAKE_TRACK = 0.05  # chance of an isolated track that is no lepton and no tau, a
 FAKE_TRACK_PT = 12.0  # GeV above the least
 TAG = {BEAUTY: 0.68, CHARM: 0.12}
 MISTAG, TAU_TAG = 0.01, 0.03
-TOP_TAG, TOP_MISTAG = 0.25, 0.02  # of a top whose three jets are seen; of each pair of jets beside a b tag
+TOP_TAG, TOP_MISTAG = 0.27, 0.012  # of a top whose three jets are seen; of each pair of jets beside a b tag
 LEAST_HT, LEAST_LT, LEAST_JETS = 500.0, 300.0, 3
 
 
@@ -131,7 +129,7 @@ def _leptons(made: Partons, chance: Shaken) -> tuple[Floats, Array, Array]:
     """Return the lepton (n, 4) that is found, which others (n, l) leave a track only, and whether there is a second
     lepton (n,) that is seen."""
     pt, eta = _pt_eta(made.leptons)
-    inside = (np.abs(eta) < LEPTON_ETA) & isolated(made)
+    inside = np.abs(eta) < LEPTON_ETA
     found = (pt > LEPTON_PT) & inside & (chance.lepton[..., 0] < LEPTON_EFFICIENCY)
     first = np.argmax(np.where(found, pt, -1.0), axis=1) if found.shape[1] else np.zeros(len(made), int)
     rows = np.arange(len(made))
@@ -140,21 +138,6 @@ def _leptons(made: Partons, chance: Shaken) -> tuple[Floats, Array, Array]:
     veto = ~own & (pt > VETO_PT) & inside & (found | (chance.lepton[..., 1] < VETO_EFFICIENCY))
     lost = ~own & (pt > TRACK_PT) & inside & (chance.track < TRACK_EFFICIENCY)
     return np.where(own[rows, first][:, None], made.leptons[rows, first], 0.0), lost, np.asarray(veto.any(axis=1))
-
-
-def isolated(made: Partons) -> Array:
-    """Return (n, l) which leptons have no jet within ISOLATION: beside the b of a fast top one is part of its jet. What
-    is left of the jet that is taken for one, in multijets, does not count: such jets are rare because of it already."""
-    pt, eta = _pt_eta(made.leptons)
-    found = np.ones(pt.shape, bool)
-    event, lepton = np.nonzero(pt > VETO_PT)  # softer ones are not looked at
-    own, jets = made.leptons[event, lepton], made.jets[event]
-    jet_pt, jet_eta = _pt_eta(jets)
-    away = wrapped(np.arctan2(own[:, 1], own[:, 0])[:, None] - np.arctan2(jets[..., 1], jets[..., 0]))
-    apart = (eta[event, lepton][:, None] - jet_eta) ** 2 + away**2
-    beside = (apart < ISOLATION**2) & (apart > COLLINEAR**2) & (jet_pt > ISOLATION_PT) & (made.flavour[event] > 0)
-    found[event, lepton] = ~beside.any(axis=1)
-    return found
 
 
 def _tag_chance(flavour: Array, pt: Floats) -> Floats:

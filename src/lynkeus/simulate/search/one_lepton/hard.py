@@ -25,13 +25,13 @@ from lynkeus.simulate.search.one_lepton.decays import (
 )
 
 LEAST = {"tt1l": 200.0, "tt2l": 230.0, "wjets": 220.0, "qcd": 250.0}  # GeV of the top, the W, the jets that are made
-POWER = {"tt1l": 5.2, "tt2l": 5.2, "wjets": 6.0, "qcd": 5.5}  # of the falling spectrum above it
+POWER = {"tt1l": 5.6, "tt2l": 5.6, "wjets": 6.2, "qcd": 5.5}  # of the falling spectrum above it
 MOST_JETS = 6  # that the recoil of a W splits into
 STAIRCASE = 0.42  # of events with one jet more
-ISR_MEAN = {"signal": 3.0, "tt1l": 2.0, "tt2l": 2.0, "wjets": 0.5, "qcd": 0.5}
+ISR_MEAN = {"signal": 2.6, "tt1l": 2.0, "tt2l": 2.0, "wjets": 0.5, "qcd": 0.5}
 FILTER_LEPTON, FILTER_LT, FILTER_HT = 15.0, 190.0, 200.0  # GeV
 ISR_LEAST, MOST_ISR, MOST_ISR_PT = 25.0, 4, 1500.0
-ISR_POWER = {"signal": 2.3, "tt1l": 2.7, "tt2l": 2.7, "wjets": 2.8, "qcd": 3.4}
+ISR_POWER = {"signal": 2.1, "tt1l": 3.4, "tt2l": 3.4, "wjets": 3.4, "qcd": 3.4}
 
 
 def make(process: str, masses: Floats, rng: np.random.Generator) -> tuple[Partons, Array]:
@@ -139,7 +139,7 @@ def _gluinos(masses: Floats, rng: np.random.Generator) -> Partons:
     """Pairs of gluinos, each to two tops and a neutralino by flat three-body phase space."""
     count = len(masses)
     gluino, lsp = masses.T
-    pt = gluino * rng.gamma(2.2, 0.155, count)
+    pt = gluino * rng.gamma(2.2, 0.17, count)
     top = np.minimum(TOP, (gluino - lsp) / 2 - 1.0)  # where there is no room for two real tops, lighter virtual ones
     parts, unseen = [], np.zeros((count, 4))
     for one in _pair(pt, gluino, rng, 0.45):
