@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,7 @@ def square(folder: Path, share: list[int]) -> list[int]:
 def die_once(folder: Path, share: list[int]) -> list[int]:
     """Some shares kill the worker that has them first."""
     mark = folder / f"died of {share[0]}"
-    if share[0] % 30 == 0 and not mark.exists():
+    if share[0] % 45 == 0 and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return [number**2 for number in share]
@@ -79,7 +80,7 @@ def test_a_cluster_does_the_same_as_one_process_and_the_asker_waits(address: str
 
 def test_workers_that_are_killed_cost_nothing(address: str, tmp_path: Path) -> None:
     assert in_order(Work(partial, (die_once, tmp_path)), SHARES, *workers_of(address)) == SQUARES
-    assert {path.name for path in tmp_path.iterdir()} == {"died of 0", "died of 30", "died of 60"}
+    assert {path.name for path in tmp_path.iterdir()} == {"died of 0", "died of 45"}
 
 
 def test_errors_of_a_share_and_another_version_are_carried_over(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +89,24 @@ def test_errors_of_a_share_and_another_version_are_carried_over(address: str, mo
     monkeypatch.setattr("lynkeus.__version__", "0.0.1")
     with pytest.raises(LynkeusError, match=r"has Lynkeus \d.*, and this is 0\.0\.1"):
         in_order(Work(partial, (refuse,)), SHARES, *workers_of(address))
+
+
+def test_a_result_that_never_comes_holds_up_no_later_work(address: str, tmp_path: Path) -> None:
+    asked, forever = threading.Event(), threading.Event()
+
+    def never(there: Any, timeout: float | None = None) -> None:
+        asked.set()
+        assert forever.wait(60)
+
+    _, backend = workers_of(address)
+    assert backend is not None
+    work = Work(partial, (square, tmp_path))
+    with pytest.MonkeyPatch.context() as patch, backend(work, 1) as submit:
+        patch.setattr(distributed.Future, "result", never)  # as of a client that is being closed
+        submit([1])
+        assert asked.wait(30)
+    assert in_order(work, SHARES, 1, backend) == SQUARES
+    forever.set()
 
 
 def test_who_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
