@@ -176,7 +176,7 @@ def test_interrupted_anywhere_it_goes_on_as_if_nothing_had_been(
 def test_killed_at_random_moments(orbits: Any, store_url: str, whole: Store) -> None:
     command = [sys.executable, "-m", "lynkeus", "watch", str(orbits.model), str(orbits.later), "--store", store_url]
     pieces = Store(store_url)
-    for share in (0.17, 0.52):  # while alarms are open
+    for share in (0.17, 0.52) if store_url.startswith("sqlite") else (0.52,):  # while alarms are open
         with subprocess.Popen([*command, "--replay", "500"], stderr=subprocess.DEVNULL) as running:
             while running.poll() is None and _windows(pieces) < share * 360:
                 time.sleep(0.02)
