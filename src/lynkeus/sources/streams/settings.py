@@ -130,8 +130,10 @@ class StreamSettings:
             raise SettingsError(f"{path}: {unknown[0]}: no such setting; there are pvs, {', '.join(sorted(known))}")
         for key in LISTS:
             if key in content:
-                one = content[key]
-                content[key] = (one,) if isinstance(one, str) else tuple(one)
+                one = [content[key]] if isinstance(content[key], str) else content[key]
+                if not isinstance(one, list) or not all(isinstance(part, str) for part in one):
+                    raise SettingsError(f"{path}: {key}: must be a list of texts, got {content[key]!r}")
+                content[key] = tuple(one)
         return cls(str(path), tuple(_channel(entry, path) for entry in listed), **content)
 
 
