@@ -107,8 +107,22 @@ def hdf5(path: Path, random: np.random.Generator) -> None:
                 continue
         for name in list(file):
             if random.random() < 0.3:
-                _about(file[name] if file.get(name) is not None else file, random)
+                hard = isinstance(file.get(name, getlink=True), h5py.HardLink)
+                _about(file[name] if hard else file, random)
     if random.random() < 0.35:
+        path.write_bytes(patched(path.read_bytes(), random))
+
+
+def plots(path: Path, random: np.random.Generator) -> None:
+    """Write an HDF5 file of histograms of the UHI standard."""
+    with h5py.File(path, "w") as file:
+        for name in ("a", "b/c", "d"):
+            _uhi(file.create_group(name), random)
+        if random.random() < 0.2:
+            del file[str(random.choice(["a/axes", "a/storage", "a/ref_axes", "a/storage/values", "b"]))]
+        if random.random() < 0.2:
+            file.attrs["uhi_schema"] = 1
+    if random.random() < 0.5:
         path.write_bytes(patched(path.read_bytes(), random))
 
 
@@ -159,7 +173,8 @@ def _uhi(group: h5py.Group, random: np.random.Generator) -> None:
     storage = group.create_group("storage")
     storage.attrs["type"] = str(random.choice(["int", "double", "weighted", "mean", "nonsense"]))
     for name in ("values", "variances", "counts"):
-        storage[name] = some(random, None if random.random() < 0.3 else (5,))
+        held = some(random, None if random.random() < 0.3 else (5,))
+        storage[name] = np.zeros(held.shape, "i2") if held.dtype.kind in "UMmV" else held
 
 
 def _about(thing: Any, random: np.random.Generator) -> None:

@@ -24,7 +24,7 @@ from benchmarks.mutations.arrays import some, strange_number
 from benchmarks.mutations.strange import changed, patched, strange
 
 START_NS = 1_700_000_000_000_000_000
-SCORERS = ("three_sigma", "mahalanobis", "isolation_forest", "pca_residual", "conditional_residual", "nearest_neighbours", "table")
+SCORERS = ("three_sigma", "mahalanobis", "isolation_forest", "conditional_residual", "nearest_neighbours", "table")
 
 
 def rows(count: int, first: int = 0, fault: bool = False) -> InMemory:

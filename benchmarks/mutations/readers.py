@@ -219,7 +219,7 @@ READERS: dict[str, Reader] = {
     "hdf5": _written("a.h5", arrays.hdf5),
     "hdf5 look": _written("a.h5", arrays.hdf5, _look),
     "hdf5 events": _written("a.h5", arrays.hdf5, _events),
-    "hdf5 histograms": _written("a.h5", arrays.hdf5, read_histograms),
+    "hdf5 histograms": _written("a.h5", arrays.plots, read_histograms),
     "parquet": _written("a.parquet", arrays.parquet),
     "parquet look": _written("a.parquet", arrays.parquet, _look),
     "parquet events": _written("a.parquet", arrays.parquet, _events),

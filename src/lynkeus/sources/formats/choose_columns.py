@@ -37,7 +37,8 @@ def choose_columns(
         raise SourceError(f"{path}: column {weight!r} holds {types[weight]}, not weights; name a column of numbers")
     for name in [*wanted, *(name for name in used if name)]:
         if name not in types:
-            raise SourceError(f"{path}: no column {name!r} (layout {layout.name}); there are {listed(list(types))}")
+            of = f" (layout {layout.name})" if layout.name else ""
+            raise SourceError(f"{path}: no column {name!r}{of}; there are {listed(list(types))}")
     numbers = [n for n, kind in types.items() if (_is_number(kind) or _is_empty(kind, n, known)) and n not in used]
     for name in wanted:
         if name not in numbers:

@@ -13,6 +13,7 @@ import numpy as np
 
 from lynkeus.core.batch import Array, Batch, Schema, TimesNs
 from lynkeus.core.errors import SchemaError, SourceError
+from lynkeus.files.damaged import in_short
 from lynkeus.sources.formats.axes import axes_of, said_of, samples_of
 from lynkeus.sources.formats.columns import as_table, is_column
 from lynkeus.sources.formats.described import META, OWN, SCHEMA, label_column, schema_from_text
@@ -258,4 +259,4 @@ def mapped_rows(path: Path) -> Array:
         return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     except (ValueError, OSError, EOFError) as error:
         reason = "holds pickled objects" if "object" in str(error).lower() else "is not a complete .npy file"
-        raise SourceError(f"{path}: {reason} ({str(error).splitlines()[0]}); save plain arrays again") from error
+        raise SourceError(f"{path}: {reason} ({in_short(error)}); save plain arrays again") from error

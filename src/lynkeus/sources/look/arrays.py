@@ -15,7 +15,7 @@ from lynkeus.sources.formats.hdf.uhi import described, histograms_in
 from lynkeus.sources.formats.hdf.views import datasets_of, kind_of
 from lynkeus.sources.formats.hdf5 import opened
 from lynkeus.sources.formats.numpy import mapped_rows
-from lynkeus.sources.look.entries import CHANNEL, LABELS, PLOT, TIMES, UNREAD, WEIGHTS, Entry
+from lynkeus.sources.look.entries import CHANNEL, LABELS, PICTURES, PLOT, TIMES, UNREAD, WEIGHTS, Entry
 
 
 def of_hdf5(path: Path, reader: Any) -> Iterator[Entry]:
@@ -57,6 +57,8 @@ def of_numpy(path: Path, reader: Any) -> Iterator[Entry]:
 
 
 def _hdf5_roles(reader: Any) -> dict[str, str]:
+    if reader is not None and hasattr(reader, "images"):
+        return {reader.array: PICTURES}
     if reader is None or not hasattr(reader, "blocks"):
         return {}
     roles = {block.dataset.strip("/"): CHANNEL for block in reader.blocks}
@@ -68,7 +70,12 @@ def _hdf5_roles(reader: Any) -> dict[str, str]:
 
 def _of(name: str, roles: dict[str, str], reader: Any) -> str:
     last = name.rpartition("/")[2].lower()
-    if roles and reader.index is not None and last in (*IDS, *TIMES_BESIDE) and name.strip("/") not in roles:
+    if (
+        roles
+        and getattr(reader, "index", None) is not None
+        and last in (*IDS, *TIMES_BESIDE)
+        and name.strip("/") not in roles
+    ):
         return "by which rows are joined"
     return roles.get(name.strip("/"), UNREAD if roles and reader is not None else "")
 
@@ -76,6 +83,8 @@ def _of(name: str, roles: dict[str, str], reader: Any) -> str:
 def _npz_role(name: str, reader: Any) -> str:
     if reader is None:
         return ""
+    if hasattr(reader, "images"):
+        return PICTURES if name == reader.array else UNREAD
     own = {reader.table: "samples", reader.labels: LABELS, "names": "names", reader.layout.weight: WEIGHTS}
     own |= {reader.times.dataset: TIMES} if reader.times.dataset in reader.arrays else {}
     own |= dict.fromkeys(reader.joined, CHANNEL)

@@ -16,5 +16,7 @@ def of_root(path: Path, reader: Any) -> Iterator[Entry]:
         for branch, held in item.branches.items():
             role = "column of events" if branch in item.read else UNREAD
             yield Entry(f"{item.name}/{branch}", held, f"({item.entries},)", role=role)
-        if item.role != "tree":
+        if item.role == "damaged":
+            yield Entry(item.name, "damaged", role=f"cannot be read: {item.cls}")
+        elif item.role != "tree":
             yield Entry(item.name, item.cls, role=PLOT if item.role == "histogram" else UNREAD)

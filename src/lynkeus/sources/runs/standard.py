@@ -51,6 +51,13 @@ def has_histograms(path: Path) -> bool:
         return bool(found) and all(data.size < BOOKKEEPING for data in datasets_of(file).values())
 
 
+def in_words(histogram: bh.Histogram) -> str:
+    """Return what a histogram is: of counts, weighted, or a profile of means."""
+    if histogram.kind == bh.Kind.MEAN:
+        return "profile"
+    return "weighted histogram" if histogram.storage_type is bh.storage.Weight else "histogram"
+
+
 def _tried(read: Callable[[], bh.Histogram]) -> Held:
     try:
         return read()
