@@ -21,7 +21,7 @@ LATER_NS = START_NS + round(HOURS * 3600 * 10**9)
 @pytest.mark.slow(26)
 def test_each_planted_fault_has_its_alarm(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "lynkeus", "demo", "--no-wait", "-o", "d", "--port", "0"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=240.0)
     assert done.returncode == 0, done.stderr
     assert "The page:   http://127.0.0.1:" in done.stderr
     assert (tmp_path / "d" / "report.html").stat().st_size > 10_000
@@ -50,10 +50,15 @@ def test_ctrl_c_ends_the_demo_and_its_pages(tmp_path: Path) -> None:
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as demo:
-        while not (tmp_path / "d" / "good.h5").exists():  # the pages are served by then
+        until = time.monotonic() + 60.0
+        while not (tmp_path / "d" / "good.h5").exists() and time.monotonic() < until:  # the pages are served by then
             time.sleep(0.05)
         demo.send_signal(signal.SIGINT)
-        _, said = demo.communicate(timeout=20)
+        try:
+            _, said = demo.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            demo.kill()  # leaving the block would wait for it
+            raise
     assert demo.returncode == 0
     assert said == "stopped; everything that was committed is kept\n"
     running = subprocess.run(["pgrep", "-f", "serve --store sqlite:///d/watch.db"], capture_output=True, text=True)

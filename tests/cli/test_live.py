@@ -1,4 +1,4 @@
-"""A stream on the command line: fitted, watched, its server killed and back, an offset found, stopped by Ctrl-C."""
+"""A stream on the command line: fitted, watched, its server killed and back, an offset found, stopped by SIGTERM."""
 
 import signal
 import socket
@@ -61,7 +61,7 @@ def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
         (tmp_path / "list.toml").write_text(f'server = "127.0.0.1:{server.port}"\nconnect_s = 2\npvs = {names}\n')
         stream = f"epics+pva://{tmp_path}/list.toml"
         fit = [*LYNKEUS, "fit", stream, "--for", "4.6s", "-s", "mahalanobis", "--window", "4", "-o", "model"]
-        fitted = subprocess.run(fit, cwd=tmp_path, capture_output=True, text=True, check=False)
+        fitted = subprocess.run(fit, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=2 * PATIENCE_S)
         assert fitted.returncode == 0, fitted.stderr
         assert "T:NONE: not connected" in fitted.stderr
         assert "T:SET: slower than the samples" in fitted.stderr
@@ -71,31 +71,35 @@ def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
         command = [*LYNKEUS, "watch", "model", stream, "--store", url, "--budget", "300/h", "--publish", publish]
         watch = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         store = Store(url)
-        until(lambda: [pulse for pulse in store.monitors() if pulse.samples > 100])
+        try:
+            until(lambda: [pulse for pulse in store.monitors() if pulse.samples > 100])
 
-        def lost() -> list[StoredAlarm]:
-            return store.alarms(output="source")
+            def lost() -> list[StoredAlarm]:
+                return store.alarms(output="source")
 
-        server.kill()
-        until(lost)
-        assert lost()[0].is_open
-        begun = time.time()
-        server.start(offset_after_s=2.5)
-        until(lambda: not lost()[0].is_open)
-        assert len(lost()) == 1
-        offset_ns = (begun + 1.5) * 1e9
-        until(
-            lambda: [
-                one
-                for one in store.alarms(output="anomaly")
-                if one.alarm.where == "T:1" and one.alarm.peak_ns > offset_ns
-            ]
-        )
-        published_alarm(port)
-        watch.send_signal(signal.SIGINT)
-        _, said = watch.communicate(timeout=PATIENCE_S)
-        store.close()
-    assert watch.returncode == 0, said
+            server.kill()
+            until(lost)
+            assert lost()[0].is_open
+            begun = time.time()
+            server.start(offset_after_s=2.5)
+            until(lambda: not lost()[0].is_open)
+            assert len(lost()) == 1
+            offset_ns = (begun + 1.5) * 1e9
+            until(
+                lambda: [
+                    one
+                    for one in store.alarms(output="anomaly")
+                    if one.alarm.where == "T:1" and one.alarm.peak_ns > offset_ns
+                ]
+            )
+            published_alarm(port)
+            watch.send_signal(signal.SIGTERM)
+            _, said = watch.communicate(timeout=PATIENCE_S)
+            assert store.monitors()[0].stopped
+        finally:
+            watch.kill()  # where it has not ended by itself
+            store.close()
+    assert watch.returncode == -signal.SIGTERM, said
     assert "source lost" in said
     assert "source is back" in said
     assert "stopped; everything that was committed is kept" in said

@@ -1,7 +1,11 @@
 """Commissioning of taggers: numbers that can be checked by hand, a cut that leaves masses alone, the report."""
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,11 +14,14 @@ from tests.jets import NAMES, PARTS, jets
 
 from lynkeus.commission.explained.explain import explain_model
 from lynkeus.commission.explained.write import write_explained
-from lynkeus.commission.tagging.commission import TaggingSettings, commission_taggers
+from lynkeus.commission.tagging import hearing
+from lynkeus.commission.tagging.commission import TaggingSettings, asked, commission_taggers
 from lynkeus.commission.tagging.mass import sculpting
 from lynkeus.commission.tagging.measure import pairs
 from lynkeus.commission.tagging.report import write_tagging
 from lynkeus.core import Group, Packed, SettingsError
+from lynkeus.files.shared import Sharing
+from lynkeus.files.workers import Work
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.metrics.tagging import roc
@@ -55,6 +62,40 @@ def test_the_report_has_the_numbers_of_the_jets_and_says_what_they_are(by_mass: 
     for words in ("At a glance", "Working points", "pile-up", "fewer tracks", "Masses of the background", "<svg"):
         assert words in page
     assert pq.read_table(tmp_path / "r.parquet").num_rows == len(found.rows)
+
+
+@contextmanager
+def elsewhere(work: Work, _: int) -> Iterator[Callable[[Any], Future]]:
+    """One that begins anew, as another process does."""
+    with ThreadPoolExecutor(1) as pool:
+        does = work.begin(*work.given)
+        yield lambda share: pool.submit(does, share)
+
+
+def test_who_scores_and_where_a_kill_came_make_no_difference(
+    by_mass: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing, "STRETCH", 100)
+    models, source, settings = {"m": by_mass}, InMemory(jets(400, 2), 64), TaggingSettings(vary=False)
+    whole = commission_taggers(models, source, settings)
+
+    def again() -> hearing.Asked:
+        return asked(models, source, settings)
+
+    def killed(what: str, share: float) -> None:
+        if share > 0.4:
+            raise KeyboardInterrupt
+
+    ledger = tmp_path / "r.html"
+    with pytest.raises(KeyboardInterrupt):
+        commission_taggers(models, source, settings, None, killed, Sharing(again, 1, elsewhere, ledger))
+    by = Sharing(again, 1, elsewhere, ledger)
+    found = commission_taggers(models, source, settings, None, None, by)
+    assert 0 < by.before < by.count == 4
+    np.testing.assert_allclose(found.jets["m"].probability, whole.jets["m"].probability, atol=1e-12)
+    np.testing.assert_allclose(found.jets["m"].p_value, whole.jets["m"].p_value, atol=1e-12)
+    np.testing.assert_array_equal(found.jets["m"].truth, whole.jets["m"].truth)
+    assert found.accuracy == pytest.approx(whole.accuracy)
 
 
 def test_jets_without_particles_are_said_and_pass_no_cut(by_mass: Fitted) -> None:

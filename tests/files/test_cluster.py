@@ -107,6 +107,7 @@ def test_jobs_of_a_batch_system_do_it(
     system: str, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("dask_jobqueue", reason="needs lynkeus[cluster]")
+    monkeypatch.setattr(cluster, "QUEUE_S", 90.0)  # of a real one it may be hours
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     for name, script in SYSTEMS[system].items():
         (tmp_path / name).write_text(script.format(folder=tmp_path))

@@ -176,7 +176,7 @@ def test_killed_at_random_moments(orbits: Any, store_url: str, tmp_path: Path) -
                 time.sleep(0.02)
             running.kill()
     assert 0 < _windows(pieces) < 360
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode in (0, 1), done.stderr
     assert_same(whole, pieces)
     whole.close()
@@ -197,7 +197,7 @@ def test_ctrl_c_stops_cleanly_and_lets_go(orbits: Any, store: Store, tmp_path: P
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as running:
-        while _windows(store) < 3:
+        while running.poll() is None and _windows(store) < 3:
             time.sleep(0.02)
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=20)

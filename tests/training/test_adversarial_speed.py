@@ -13,7 +13,7 @@ TINY = ["--device", "cpu", "--side", "28", "--channels", "1", "--latent", "8", "
 @pytest.mark.slow(4)
 def test_the_benchmark_runs_on_tiny_images() -> None:
     command = [sys.executable, str(SCRIPT), *TINY, "--steps", "1", "--variants", "float32", "bf16, channels last"]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120.0)
     lines = run.stdout.splitlines()
     assert "dcgan, 28 x 28 x 1" in lines[0]
     for line, variant in ((lines[2], "float32"), (lines[3], "bf16, channels last")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ from lynkeus.training import PackedSet, Session, TrainSettings, loop, train, use
 from lynkeus.training.packed import PackedFeed
 from lynkeus.training.seeded import seeded
 
-loop.CHECKPOINT_SECONDS = 0.0
+loop.CHECKPOINT_SECONDS, loop.AGREE_S = 0.0, 60.0
 folder, rank = Path(sys.argv[1]), os.environ["RANK"]
 rng = np.random.default_rng(0)
 truth, lengths = rng.integers(0, 2, 99), rng.integers(1, 20, 99)
@@ -117,13 +118,19 @@ def line(checkpoints, epochs):
 def test_two_processes_train_one_network_also_after_a_stop(
     tmp_path: Path, agree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
+    here = ["--standalone", "--local-addr=127.0.0.1"]  # the name of this machine may lead nowhere
+    torchrun = [sys.executable, "-m", "torch.distributed.run", *here, "--nproc-per-node=2", "--no-python"]
     path = os.pathsep.join([str(Path(__file__).parents[2] / "src"), os.environ.get("PYTHONPATH", "")])
     own = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     (tmp_path / "line.py").write_text(LINE)
     own["PYTHONPATH"] += os.pathsep + str(tmp_path)
-    # Processes that do not agree on their steps wait for one another: this ends it.
-    subprocess.run([*torchrun, sys.executable, "-c", FIT, str(tmp_path)], env=own, check=True, timeout=300)
+    command = [*torchrun, sys.executable, "-c", FIT, str(tmp_path)]
+    with subprocess.Popen(command, env=own, start_new_session=True) as running:
+        try:
+            assert running.wait(150.0) == 0
+        except BaseException:  # processes that do not agree on their steps wait for one another: this ends them all
+            os.killpg(running.pid, signal.SIGKILL)
+            raise
     told = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("whole.0", "whole.1", "again.0")}
     assert told["whole.0"][0] == told["whole.1"][0]
     assert told["again.0"] == [pytest.approx(told["whole.0"][0]), ["tagger: going on after epoch 3"]]

@@ -340,15 +340,21 @@ def run_server(app: FastAPI, config: uvicorn.Config | None = None) -> Iterator[s
     config.port = 0
     server = uvicorn.Server(config)
     app.state.stopping = lambda: server.should_exit
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
+    begun = time.monotonic()
     while not server.started:
+        assert thread.is_alive(), "the server ended as it began"
+        assert time.monotonic() - begun < 60.0, "the server does not begin"
         time.sleep(0.01)
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join()
+        thread.join(30.0)
+        server.force_exit = True  # whoever still listens is sent away
+        thread.join(10.0)
+        assert not thread.is_alive(), "the server does not end"
         app.state.site.store.close()
 
 

@@ -71,6 +71,22 @@ def test_new_alarm_appears_without_reload(watch: Any, address: str, store_url: s
     watched.close()
 
 
+def test_an_alarm_is_acknowledged_on_the_wall(watch: Any, address: str) -> None:
+    watched = watch(address)
+    page = watched.page
+    page.goto(address + "/wall")
+    page.click("button[data-alarm='4']")
+    assert page.inner_text("#acknowledge h2").startswith("BPME.")
+    page.fill("#acknowledge [name=who]", "N. Shifter <i>")
+    page.evaluate("document.querySelector('.tile').replaceChildren()")  # as when the server sends all of it anew
+    page.click("text=Acknowledge: I see to it")
+    page.wait_for_selector(".wall-open .seen")
+    assert "acknowledged by N. Shifter <i>" in page.inner_text(".wall-open")
+    assert page.locator("button[data-alarm]").count() == 0
+    assert not page.evaluate("document.getElementById('acknowledge').open")
+    watched.close()
+
+
 def test_page_falls_back_to_polling_and_says_when_the_server_is_gone(browser: Any, address: str) -> None:
     context = browser.new_context()
     page = context.new_page()

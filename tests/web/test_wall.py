@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,12 @@ def test_the_wall_says_what_is_open_and_goes_on_after_a_break(tmp_path: Path) ->
     with TestClient(app, base_url="http://localhost") as client:
         page = client.get("/wall").text
         assert page.index("BPM.7") < page.index('class="tiles"')
+        assert 'name="who"' in page
+        app.state.site = replace(app.state.site, token="a secret")
+        page = client.get("/wall").text
+        assert 'href="/login?back=/wall"' in page
+        assert 'name="who"' not in page
+        app.state.site = replace(app.state.site, token=None)
         assert "lost, 0 of 4 channels; masked: A, B; 3 late" in page
         assert "gave up: no &lt;server&gt;" in page
         assert "lost, 0 of 4 channels" in client.get("/").text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 import lynkeus.cli._one_thread  # noqa: F401 - before anything imports NumPy
 from lynkeus import __version__
 from lynkeus.cli import stores
+from lynkeus.cli.ending import to_its_end
 from lynkeus.cli.jet_options import ScaleFactorOptions
 from lynkeus.cli.logbook import LogbookOptions, ask_logbook
 from lynkeus.cli.of_pads import pads_app
@@ -41,7 +41,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 study_app = typer.Typer(no_args_is_help=True, help="Run a study: fit, calibrate, commission, test, write its page.")
 app.add_typer(study_app, name="study")
 app.add_typer(pads_app, name="pads")
-INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 
 @app.command()
@@ -270,26 +269,5 @@ def version() -> None:
 
 
 def main() -> None:
-    """Entry point: errors that a user can mend are one line, Ctrl-C is a clean stop."""
-    try:
-        app()
-    except (KeyboardInterrupt, SystemExit) as stop:
-        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
-            raise
-        say(screen, ["stopped; everything that was committed is kept"])
-        sys.exit(0)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}; check the path, its permissions and the space on the disk")
-    except Exception as error:
-        from lynkeus.core import LynkeusError
-
-        if not isinstance(error, LynkeusError):
-            raise
-        _fail(str(error))
-
-
-def _fail(message: str) -> None:
-    line = " ".join(f"lynkeus: {message}".split())  # what a library says may have several lines
-    screen.print(line, style="red", highlight=False, markup=False, soft_wrap=True)
-    sys.exit(2)
+    """Entry point: errors that a user can mend are one line, Ctrl-C and SIGTERM are a clean stop."""
+    to_its_end(app)

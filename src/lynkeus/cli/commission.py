@@ -31,9 +31,7 @@ def commission_model(options: CommissionOptions) -> None:
     who = workers_of(options.workers)
     fitted, others = _models(options)
     if about_of(fitted.scorer).tags:
-        if who != (1, None):
-            raise SettingsError("--workers: classes are commissioned by one process; leave it out")
-        commission_classes(options, fitted, others)
+        commission_classes(options, fitted, others, who)
         return
     refuse_also(options.also)
     check_path(options.output)

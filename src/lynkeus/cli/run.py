@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from lynkeus.monitor.service.plan import MonitorPlan
+    from lynkeus.monitor.site import SiteSettings
 
 
 def run(
@@ -66,4 +67,15 @@ def _problem(plan: MonitorPlan) -> str:
         check_watch(options, plan.facts)
     except (LynkeusError, OSError) as error:
         return " ".join(str(error).split())
+    return _missing(plan.facts)
+
+
+def _missing(facts: SiteSettings) -> str:
+    """What of the files that are said of a monitor is not there."""
+    scheme, _, name = facts.store.partition(":///")
+    folder = Path(name).expanduser().parent
+    if scheme == "sqlite" and not folder.is_dir():
+        return f"store: {folder}: there is no such folder"
+    if facts.logbook and not Path(facts.logbook).expanduser().exists():
+        return f"logbook: {facts.logbook}: there is no such file"
     return ""

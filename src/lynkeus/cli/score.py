@@ -15,15 +15,25 @@ from lynkeus.core import SettingsError, Source, about_of
 from lynkeus.progress import passes_bar, say
 
 if TYPE_CHECKING:
+    from lynkeus.files.workers import Backend
     from lynkeus.fitting.score import Written
     from lynkeus.monitor.keeper import Keeper
 
+IMPORTS = ("lynkeus.fitting.fitted", "lynkeus.fitting.score", "lynkeus.fitting.verdicts")
 SHOWN = 20  # flagged runs that are printed
 
 
 def score_data(options: ScoreOptions) -> None:
     """Run `lynkeus score`."""
     from lynkeus.files.cluster import workers_of
+    from lynkeus.files.workers import started
+
+    who = workers_of(options.workers)
+    with started(who[0], IMPORTS):
+        _score(options, *who)
+
+
+def _score(options: ScoreOptions, processes: int, backend: Backend | None) -> None:
     from lynkeus.fitting.fitted import shows_maps
     from lynkeus.fitting.score import ScoreSettings, score
     from lynkeus.sources.runs.read import RunFolder
@@ -47,7 +57,6 @@ def score_data(options: ScoreOptions) -> None:
     else:
         source = open_for(fitted, options.data, options.layout, options.meta, options.run_per_file)
     runs = isinstance(source, RunFolder)
-    processes, backend = workers_of(options.workers)
     if jets and (processes, backend) != (1, None):
         raise SettingsError("--workers: runs of jets are scored by one process; leave it out")
     if (processes, backend) != (1, None) and not (runs or hasattr(source, "images")):

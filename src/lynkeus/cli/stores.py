@@ -168,7 +168,8 @@ def _line(kept: Store, pulse: Pulse, own: Supervised | None) -> tuple[str, bool]
     """One line of a monitor, and whether somebody should look; `own`: what its service says of it."""
     name = pulse.monitor.name
     silent_s = (time.time_ns() - pulse.heartbeat_ns) / NS
-    state = "finished" if pulse.finished else ("running" if silent_s < QUIET_S else f"silent for {silent_s:.0f} s")
+    ended = "finished" if pulse.finished else "stopped" if pulse.stopped else ""
+    state = ended or ("running" if silent_s < QUIET_S else f"silent for {silent_s:.0f} s")
     troubled = own is not None and own.state not in GOOD
     if own is not None and own.state == "stopped" and not pulse.finished:
         state = "stopped"
@@ -181,7 +182,7 @@ def _line(kept: Store, pulse: Pulse, own: Supervised | None) -> tuple[str, bool]
     words = ", ".join(f"{one.alarm.output} {one.alarm.where}".strip() for one in opened) or "none"
     counts = f"{pulse.samples} samples ({pulse.samples_per_s:.3g}/s), {pulse.missed} missed"
     line = f"{name}: {state} ({pulse.host}, {pulse.pid}), {last}, {counts}, open alarms: {words}"
-    return line, troubled or bool(opened) or (not pulse.finished and silent_s >= QUIET_S)
+    return line, troubled or bool(opened) or (not pulse.finished and (pulse.stopped or silent_s >= QUIET_S))
 
 
 def _seconds(text: str) -> float:

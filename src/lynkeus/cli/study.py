@@ -28,18 +28,15 @@ def run_named(name: str, output: Path, smoke: bool, workers: str = "1") -> bool:
     who = workers_of(workers)
     study = _study(name, smoke)
     with passes_bar(screen, name) as bar:
-        if isinstance(study, Tagging):
-            if who != (1, None):
-                raise SettingsError(f"--workers: {name} trains its taggers in this process; leave it out")
-            run = run_tagging(study, output, bar.step)
-        else:
-            head = {"study": name, "smoke": smoke, "version": __version__}
-            sharing = Sharing(partial(_study, name, smoke), *who, output / f"{name}.md", head)
-            runs: dict[type, Any] = {Comparison: run_comparison, Repeated: run_over_seeds, Inquiry: run_inquiry}
-            run = runs.get(type(study), run_study)(study, output, bar.step, sharing)
-            sharing.finish()
-            if sharing.before:
-                say(screen, [f"{sharing.before} of {sharing.count} parts of it were done before, as the ledger said"])
+        head = {"study": name, "smoke": smoke, "version": __version__}
+        sharing = Sharing(partial(_study, name, smoke), *who, output / f"{name}.md", head)
+        runs: dict[type, Any] = {
+            Comparison: run_comparison, Repeated: run_over_seeds, Inquiry: run_inquiry, Tagging: run_tagging,
+        }  # fmt: skip
+        run = runs.get(type(study), run_study)(study, output, bar.step, sharing)
+        sharing.finish()
+        if sharing.before:
+            say(screen, [f"{sharing.before} of {sharing.count} parts of it were done before, as the ledger said"])
     say(screen, run.lines())
     return bool(run.passed)
 

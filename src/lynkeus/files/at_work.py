@@ -26,7 +26,7 @@ AFTER_S = 3.0  # shorter commands leave no trace
 EVERY_S = 2.0
 SILENT_S = 60.0  # a command of another machine that says nothing for so long was killed
 KEPT_S, FORGOTTEN_S = 86_400.0, 14 * 86_400.0  # what has ended, and what was killed
-RUNNING, FINISHED, FAILED, KILLED = "running", "finished", "failed", "killed"
+RUNNING, FINISHED, FAILED, KILLED, STOPPED = "running", "finished", "failed", "killed", "stopped"
 LOGIN = re.compile(r"(?<=://)[^/\s@]+@")
 
 
@@ -67,7 +67,7 @@ class AtWork:
         who = f"{self.workers} {'process' if self.workers == 1 else 'processes'}"
         by = f"by {who}{f' at {self.where}' if self.where else ''} ({self.host}, {self.pid})"
         left = "" if self.left_s is None else f", done in about {span(self.left_s)}"
-        again = "; the same command goes on where it was" if self.state == KILLED else ""
+        again = "; the same command goes on where it was" if self.state in (KILLED, STOPPED) else ""
         says = f", {self.says}" if self.says and self.state != FINISHED else ""
         return f"{self.title}: {self.state}{done}{says}, {ran}, {by}{left}{again}: {self.line} (in {self.folder})"
 
@@ -96,7 +96,7 @@ def all_at_work() -> list[AtWork]:
         for path in folder().glob("*.json"):
             with suppress(OSError, ValueError, TypeError):
                 one = _as_it_is(AtWork(**json.loads(path.read_text(encoding="utf-8"))))
-                if time.time() - one.at_s < (KEPT_S if one.state in (FINISHED, FAILED) else FORGOTTEN_S):
+                if time.time() - one.at_s < (KEPT_S if one.state in (FINISHED, FAILED, STOPPED) else FORGOTTEN_S):
                     found.append(one)
                 else:
                     path.unlink()
@@ -204,6 +204,9 @@ def at_work(title: str) -> Iterator[Note | None]:
     try:
         yield note
         state = FINISHED
+    except KeyboardInterrupt:  # Ctrl-C or SIGTERM
+        state = STOPPED
+        raise
     finally:
         _NOW.remove(note)
         note.end(state)

@@ -12,14 +12,16 @@ import os
 import re
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
+from weakref import WeakSet
 
 import lynkeus
 from lynkeus.core.errors import LynkeusError, SettingsError
@@ -114,7 +116,35 @@ def at_cluster(
         key = (lynkeus.__version__, uuid.uuid4().hex, os.getcwd())
         shared_by(1, where, lambda: len(client.nthreads()))
         does = partial(_do, key, work.begin, work.given)
-        yield lambda share: _Share(client, partial(does, share), where).future
+        given: WeakSet[_Share] = WeakSet()
+        longest = WORKERS_S if cluster == where else QUEUE_S
+        over = threading.Event()
+        threading.Thread(target=_look_after, args=(client, where, longest, given, over), daemon=True).start()
+
+        def submit(share: Any) -> Future[Any]:
+            one = _Share(client, partial(does, share), where)
+            given.add(one)
+            return one.future
+
+        try:
+            yield submit
+        finally:
+            over.set()
+
+
+def _look_after(client: Any, where: str, longest: float, given: WeakSet[_Share], over: threading.Event) -> None:
+    """Give up what nobody will do: where all workers are gone, and none comes back in time."""
+    last = time.monotonic()
+    while not over.wait(1.0):
+        with suppress(Exception):  # the scheduler is gone: that is told with each share
+            if client.nthreads():
+                last = time.monotonic()
+        if time.monotonic() - last > longest:
+            lost = f"--workers {where}: all workers are gone, and none has come back within {longest:g} s"
+            for share in list(given):
+                share.fail(
+                    LynkeusError(f"{lost}; start some, and the same command again: it goes on where it was"), None
+                )
 
 
 @contextmanager
@@ -138,7 +168,7 @@ def _client(distributed: Any, where: str, cluster: Any) -> Iterator[Any]:
         client.close(timeout=1.0)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Share:
     """A share on its way: given out anew when the workers that had it died; `future` is what the asker waits for."""
 
@@ -158,26 +188,27 @@ class _Share:
             self.there = self.client.submit(self.does, pure=False)  # kept: a cluster forgets what nobody wants
             self.there.add_done_callback(self._done)
         except Exception as error:  # the client was closed under us
-            self._fail(LynkeusError(f"the cluster at {self.where} {GONE}"), error)
+            self.fail(LynkeusError(f"the cluster at {self.where} {GONE}"), error)
 
     def _done(self, inner: Any) -> None:
         try:
             self.future.set_result(inner.result())
             self.there = None
         except CancelledError as error:
-            self._fail(LynkeusError(f"the cluster at {self.where} {GONE}"), error)
+            self.fail(LynkeusError(f"the cluster at {self.where} {GONE}"), error)
         except LynkeusError as error:
-            self._fail(error, None)
+            self.fail(error, None)
         except Exception as error:
             if type(error).__name__ != "KilledWorker":
-                self._fail(error, None)
+                self.fail(error, None)
             elif self.tries < TRIES:
                 self._give()
             else:
                 message = "workers of the cluster were killed one after the other, perhaps for want of memory"
-                self._fail(LynkeusError(message), error)
+                self.fail(LynkeusError(message), error)
 
-    def _fail(self, error: Exception, cause: BaseException | None) -> None:
+    def fail(self, error: Exception, cause: BaseException | None) -> None:
+        """Let the asker hear why it is not done."""
         error.__cause__ = cause
         if not self.future.done():
             self.future.set_exception(error)

@@ -9,20 +9,23 @@ import multiprocessing
 import os
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from lynkeus.core import LynkeusError
 from lynkeus.files.at_work import shared_by
 
 _ALLOWED: ContextVar[int] = ContextVar("processes", default=1)
+_STARTED: ContextVar[list[tuple[int, ProcessPoolExecutor]]] = ContextVar("started")
 Share = TypeVar("Share")
 Result = TypeVar("Result")
 AHEAD = 2  # shares that each process has: the one it does, and the next
@@ -164,23 +167,51 @@ def processes_allowed() -> int:
 
 
 @contextmanager
+def started(processes: int, modules: Sequence[str]) -> Iterator[None]:
+    """Start the other ones of so many processes now, which import modules while this one reads what it needs itself;
+    the first work within takes them. Without this they start at the first share, and so do more than there are
+    processors: there may be fewer shares."""
+    others = processes - 1
+    if not 0 < others < (os.cpu_count() or 1):
+        yield
+        return
+    pool = ProcessPoolExecutor(others, multiprocessing.get_context("spawn"), _begin)
+    with _one_thread():
+        for _ in range(others):
+            pool.submit(_import, modules)
+    token = _STARTED.set([(others, pool)])
+    try:
+        yield
+    finally:
+        _STARTED.reset(token)
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
 def spawned(work: Work[Share, Result], count: int) -> Iterator[Submit]:
     """Spawn processes, each with one thread for linear algebra; what no process has begun is dropped at the end."""
-    pools: list[ProcessPoolExecutor] = []
+    pools, key = list[ProcessPoolExecutor](), uuid.uuid4().hex
 
     def again() -> None:
-        pools.append(ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (work.begin, work.given)))
+        pools.append(ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin))
+
+    def give(share: Share) -> Future[Result]:
+        return pools[-1].submit(_do, key, work.begin, work.given, share)
 
     def submit(share: Share) -> Future[Result]:
         with _one_thread():  # a process starts at a first share, and inherits this
             try:
-                return pools[-1].submit(_do, share)
+                return give(share)
             except BrokenProcessPool:  # one of them was killed, and Python ends all others
                 pools[-1].shutdown()
                 again()
-                return pools[-1].submit(_do, share)
+                return give(share)
 
-    again()
+    waiting = _STARTED.get([])
+    if waiting and waiting[0][0] == count:
+        pools.append(waiting.pop()[1])
+    else:
+        again()
     try:
         yield submit
     finally:
@@ -199,15 +230,19 @@ def _one_thread() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-_begun: Callable[[], Callable[[Any], Any]]
-_made: Callable[[Any], Any] | None = None
+_made: tuple[str, Callable[[Any], Any]] | None = None  # what does the shares of a work, in a process that was spawned
 
 
-def _begin(begin: Callable[..., Callable[[Any], Any]], given: tuple[Any, ...]) -> None:
-    """Prepare a new process; what `begin` makes is made at the first share, so that its errors are carried over."""
-    global _begun
+def _begin() -> None:
+    """Prepare a new process."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _begun = partial(begin, *given)
+
+
+def _import(modules: Sequence[str]) -> None:
+    """Import what the work will need; where that fails, the work will say so."""
+    for name in modules:
+        with suppress(Exception):
+            import_module(name)
 
 
 def _end_with_parent() -> None:
@@ -218,8 +253,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _do(share: Any) -> Any:
+def _do(key: str, begin: Callable[..., Callable[[Any], Any]], given: tuple[Any, ...], share: Any) -> Any:
+    """Do a share; what `begin` makes is made at the first one, so that its errors are carried over."""
     global _made
-    if _made is None:
-        _made = _begun()
-    return _made(share)
+    if _made is None or _made[0] != key:
+        _made = (key, begin(*given))
+    return _made[1](share)

@@ -120,7 +120,8 @@ class Commit:
 
 @dataclass(frozen=True)
 class Pulse:
-    """Is a monitor alive: its last heartbeat, its counts, and its rate over the last ten seconds or so."""
+    """Is a monitor alive: its last heartbeat, its counts, and its rate over the last ten seconds or so. `stopped`: its
+    watch was ended before its source was."""
 
     monitor: Monitor
     heartbeat_ns: int
@@ -131,6 +132,7 @@ class Pulse:
     finished: bool
     host: str
     pid: int
+    stopped: bool = False
 
 
 @dataclass(frozen=True)

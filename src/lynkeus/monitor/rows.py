@@ -94,4 +94,5 @@ def read_monitor(description: str) -> Monitor:
 def read_pulse(row: Any) -> Pulse:
     """A row of `progress` with the description that goes with it."""
     counts = (row.samples, row.missed, row.samples_per_s, row.finished, row.host, row.pid)
-    return Pulse(read_monitor(row.description), row.heartbeat_ns, row.last_end_ns, *counts)
+    stopped = not row.token and not row.finished
+    return Pulse(read_monitor(row.description), row.heartbeat_ns, row.last_end_ns, *counts, stopped=stopped)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,6 +23,7 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 
 OF_SERVICE = ("monitors", "monitor", "service")
+FILES = ("token_file", "reports", "logbook")
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,20 @@ class SiteSettings:
             for key in OF_SERVICE:  # of `lynkeus run`, which shares the file
                 content.pop(key, None)
             unknown_key(content, [item.name for item in fields(cls)])
-            return cls(**content)
+            return cls(**found_beside(path.parent, content))
         except (ValueError, SettingsError) as error:
             raise SettingsError(f"{path}: {in_short(error) if isinstance(error, ValueError) else error}") from error
+
+
+def found_beside(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a site file says with its files as they are found: here, else beside the site file."""
+    found = dict(content)
+    for key in FILES:
+        name = found.get(key)
+        if isinstance(name, str) and name and not Path(name).expanduser().exists():
+            beside = folder / Path(name).expanduser()
+            found[key] = str(beside) if beside.exists() else name
+    return found
 
 
 def unknown_key(given: Iterable[str], known: Iterable[str], within: str = "") -> None:

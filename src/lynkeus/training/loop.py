@@ -6,11 +6,13 @@ import hashlib
 import json
 import math
 import os
+import socket
 import time
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT_SECONDS = 2.0  # between two checkpoints: small networks would do nothing else
 REPORT_SECONDS = 0.1
+AGREE_S = 900.0  # after which processes of one training that wait for another one give up
 AVERAGE = "average/"
 Samples = TrainingSet | PackedSet | KnownSet
 
@@ -250,11 +253,24 @@ def _fabric(accelerator: str, precision: str) -> Fabric:
         from lightning_fabric import Fabric  # takes as long to import as PyTorch, and scoring has no use for it
 
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    strategy = "ddp" if world > 1 else "auto"
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    fabric = Fabric(
-        accelerator=accelerator, devices=devices, num_nodes=max(1, world // devices), strategy=strategy,
-        precision=precision,
-    )  # fmt: skip
+    strategy: Any = "auto"
+    if world > 1:
+        from lightning_fabric.strategies import DDPStrategy
+
+        if devices == world:
+            _speak_here()
+        strategy = DDPStrategy(timeout=timedelta(seconds=AGREE_S))
+    nodes = max(1, world // devices)
+    fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, strategy=strategy, precision=precision)
     fabric.launch()
     return fabric
+
+
+def _speak_here() -> None:
+    """Let processes of one machine speak by its loopback: the machine's name may be known to nobody, or lead
+    elsewhere."""
+    os.environ["MASTER_ADDR"] = "127.0.0.1"
+    loopback = [name for _, name in socket.if_nameindex() if name in ("lo", "lo0")]
+    if loopback:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback[0])

@@ -24,6 +24,7 @@ from lynkeus.web.site import Site, SiteDep, templates
 
 router = APIRouter(include_in_schema=False)
 SILENT_S = 15.0
+STOPPED_S = 3.0  # in which another process may take its place, as with a new model
 RECENT, MOST_OPEN = 50, 200  # alarms of one page
 SCANS = 5  # the most conspicuous ones
 TICK_S = 0.5
@@ -61,9 +62,11 @@ def live_of(site: Site) -> Live:
 
 
 def state_of(pulse: Pulse, now_ns: int) -> str:
-    """ "alive", "silent" or "finished"."""
+    """ "alive", "silent", "stopped" or "finished"."""
     if pulse.finished:
         return "finished"
+    if pulse.stopped and now_ns - pulse.heartbeat_ns > STOPPED_S * 1e9:
+        return "stopped"
     return "silent" if now_ns - pulse.heartbeat_ns > SILENT_S * 1e9 else "alive"
 
 

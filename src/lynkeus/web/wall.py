@@ -25,6 +25,7 @@ from lynkeus.monitor.conditions import conditions, in_words
 from lynkeus.monitor.service.records import supervised
 from lynkeus.monitor.standing import maintenance_of
 from lynkeus.web.front import MOST_OPEN, SILENT_S, state_of
+from lynkeus.web.guard import may_post
 from lynkeus.web.site import Site, SiteDep, templates
 
 router = APIRouter(include_in_schema=False)
@@ -84,7 +85,7 @@ class Wall:
                 "budget": -math.log(pulse.monitor.budget_per_hour),
                 "masks": maintenance_of(store, name, last_ns) if pulse.monitor.masks else [],
             })  # fmt: skip
-        order = {"silent": 0, "alive": 1, "finished": 2}
+        order = {"silent": 0, "stopped": 0, "alive": 1, "finished": 2}
         tiles.sort(key=lambda tile: (not tile["open"], order[tile["state"]], tile["pulse"].monitor.name))
         titles = {stored.monitor: "" for stored in open_now} | {
             pulse.monitor.name: pulse.monitor.title or pulse.monitor.name for pulse in pulses
@@ -134,6 +135,7 @@ async def wall_page(request: Request, site: SiteDep) -> Response:
     if wall.trouble:
         raise StoreError(wall.trouble)
     context = {"live": Markup(wall.html), "open_count": wall.open_count, "minutes": MINUTES}
+    context["may_post"] = may_post(request, site.token)
     return await run_in_threadpool(templates.TemplateResponse, request, "wall.html", context)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.sources.streams.kafka_server import BUNDLED, kafka_server
 from tests.sources.streams.nats_server import BINARY, nats_server
 
 from lynkeus.core import AlarmRule, SettingsError
@@ -80,22 +81,24 @@ def watched(about: Publishing, orbits: Any, sinks: Sinks) -> None:
 def test_every_alarm_arrives_at_every_sink(about: Publishing, orbits: Any, receiver: Any, tmp_path: Path) -> None:
     pytest.importorskip("p4p")
     pytest.importorskip("nats")
-    if not Path(BINARY).is_file():
-        pytest.skip("nats-server is not installed")
+    kafka = pytest.importorskip("confluent_kafka")
+    if not Path(BINARY).is_file() or not BUNDLED.is_file():
+        pytest.skip("nats-server, or a Kafka broker, is not installed")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     receiver.failing["/hook"] = 2
     told: list[str] = about.tell.__self__  # type: ignore[attr-defined]
-    with nats_server(tmp_path / "js") as server:
+    with nats_server(tmp_path / "js") as server, kafka_server(tmp_path) as broker:
+        broker.run("topic", "create", "lyn", "--partitions", "1")
         heard = _heard(server.url)
         sinks = Sinks([
             f"http://{receiver.url}/hook", f"alertmanager+http://{receiver.url}", f"elog+http://u:p@{receiver.url}/elog/ops",
             f"elog+file://{tmp_path}/elog", f"{server.url}/lyn", f"epics+pva://LYN:S?server=127.0.0.1:{port}",
-            f"http://{receiver.url}/bad",
+            f"http://{receiver.url}/bad", f"{broker.url}/lyn",
         ])  # fmt: skip
         with closing(sinks):
-            assert len(sinks.begin(about)) == 7
+            assert len(sinks.begin(about)) == 8
             watched(about, orbits, sinks)
             alarms = about.store.alarms("beam")
             assert alarms
@@ -106,6 +109,11 @@ def test_every_alarm_arrives_at_every_sink(about: Publishing, orbits: Any, recei
             until(
                 lambda: {fields["state"] for subject, fields in heard if subject == "lyn.alarms"} == {"open", "closed"}
             )
+        kept = _kept(kafka, broker.address)
+    assert {key for key, _ in kept} == {b"monitor", b"beam", b"heartbeat", b"alarms"}
+    assert {one["state"] for key, one in kept if key == b"alarms"} == {"open", "closed"}
+    keys = [key for key, _ in kept]
+    assert keys.count(b"monitor") == keys.count(b"heartbeat") > 3
     bodies = [(json.loads(body), headers) for path, headers, body in receiver.got if path == "/hook"]
     assert (bodies[0][0]["alarm_id"], bodies[0][0]["state"]) == (alarms[-1].id, "open")
     assert len({headers["Idempotency-Key"] for _, headers in bodies}) == 2 * len(alarms)
@@ -121,6 +129,21 @@ def test_every_alarm_arrives_at_every_sink(about: Publishing, orbits: Any, recei
     kinds = {subject for subject, _ in heard}
     assert {"lyn.monitor", "lyn.beam", "lyn.heartbeat", "lyn.alarms"} <= kinds
     assert {fields["state"] for subject, fields in heard if subject == "lyn.alarms"} == {"open", "closed"}
+
+
+def _kept(kafka: Any, address: str) -> list[tuple[bytes, dict[str, Any]]]:
+    """All that the topic holds."""
+    reader = kafka.Consumer({"bootstrap.servers": address, "group.id": "test", "auto.offset.reset": "earliest"})
+    reader.assign([kafka.TopicPartition("lyn", 0, 0)])
+    found: list[Any] = []
+
+    def all_there() -> bool:
+        found.extend(reader.consume(100, 0.5))
+        return bool(found) and found[-1].key() == b"heartbeat"  # of the last commit: the next one would be beyond
+
+    until(all_there)
+    reader.close()
+    return [(one.key(), json.loads(one.value())) for one in found]
 
 
 def _heard(url: str) -> list[tuple[str, dict[str, Any]]]:

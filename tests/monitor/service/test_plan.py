@@ -27,19 +27,21 @@ def read(folder: Path, text: str) -> SitePlan:
 
 def test_what_a_site_file_says(folder: Path) -> None:
     (folder / "list.toml").write_text('pvs = ["A"]')
+    (folder / "book.csv").touch()
     plan = read(
         folder,
         'store = "sqlite:///s.db"\nbudget = "1/day"\n[service]\ngive_up_after = 3\n'
         + ONE
         + 'budget = "3/day"\nmemory = "1.5 GB"\nwindow = 10\nsinks = ["nats://localhost/x", "http://h/p"]\n'
         + ONE.replace('"a"', '"b"').replace("x.h5", "epics+pva://list.toml?queue=7")
-        + 'store = "sqlite:///other.db"\n',
+        + 'store = "sqlite:///other.db"\nmeta = "about.csv"\nlogbook = "book.csv"\n',
     )
     first, second = plan.monitors
     assert (first.name, first.facts.budget, first.memory, second.facts.budget) == ("a", "3/day", 1_500_000_000, "1/day")
     assert first.publish == ("nats://localhost/x", "http://h/p")
     assert first.source == str(folder / "x.h5")
     assert second.source == f"epics+pva://{folder}/list.toml?queue=7"
+    assert (second.meta, second.facts.logbook) == (str(folder / "about.csv"), str(folder / "book.csv"))
     assert plan.stores == ("sqlite:///s.db", "sqlite:///other.db")
     assert plan.service.give_up_after == 3
     assert MonitorPlan.of_text(first.text()) == first
@@ -87,14 +89,16 @@ def test_check_says_of_each_monitor_what_it_lacks(
         "file": ('"nothing*.h5"', ""), "list": ('"epics+pva://none.toml"', ""), "good": ('"epics+pva://list.toml"', ""),
         "sink": ('"epics+pva://list.toml"', 'sinks = ["ftp://x"]'),
         "rare": ('"epics+pva://list.toml"', 'budget = "1/year"'),
+        "book": ('"epics+pva://list.toml"', 'logbook = "ops.csv"'),
     }  # fmt: skip
     tables = [f'[[monitors]]\nname = "{name}"\nsource = {source}\nmodel = "{orbits.model}"\n{more}\n'
               for name, (source, more) in monitors.items()]  # fmt: skip
     site.write_text(head + "".join(tables))
-    with pytest.raises(SettingsError, match="4 of 5 cannot watch as it is: file, list, sink, rare"):
+    with pytest.raises(SettingsError, match="5 of 6 cannot watch as it is: file, list, sink, rare, book"):
         run(site, check=True)
     said = capsys.readouterr().out
     for what in ("file: nothing*.h5", "no file matches this pattern", "list: none.toml: the list of channels cannot",
-                 "good: epics+pva://", "sink: --publish ftp://x", "rare: a budget of"):  # fmt: skip
+                 "good: epics+pva://", "sink: --publish ftp://x", "rare: a budget of",
+                 "book: logbook: ops.csv: there is no such file"):  # fmt: skip
         assert what in said.replace(str(tmp_path) + "/", "")
     assert not (tmp_path / "w.db").exists()

@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 from lynkeus.core import StoreError
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.records import Owner
+from lynkeus.monitor.service.models import own_folder
 from lynkeus.monitor.service.records import claim_service, service_of, supervised
 from lynkeus.monitor.store import Store
 
@@ -46,6 +49,17 @@ def until(what: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+@contextmanager
+def ending(service: subprocess.Popen[bytes]) -> Iterator[None]:
+    """What fails within leaves no service behind."""
+    try:
+        yield
+    except BaseException:
+        service.kill()
+        service.wait(PATIENCE_S)
+        raise
+
+
 def gone(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -67,9 +81,14 @@ def test_a_service_from_its_start_to_its_end(orbits: Any, tmp_path: Path) -> Non
         told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
         command = [sys.executable, "-m", "lynkeus", "run", str(site)]
         service = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, env=os.environ | told)
-        heard = ""
-        while "READY=1" not in heard or "WATCHDOG=1" not in heard:
-            heard += systemd.recv(4096).decode() + "\n"
+        heard: list[str] = []
+
+        def greeted() -> bool:
+            heard.append(systemd.recv(4096).decode())
+            return "READY=1" in "".join(heard) and "WATCHDOG=1" in "".join(heard)
+
+        with ending(service):
+            until(greeted)
         systemd.settimeout(0.0)
 
         def said(event: str) -> list[str]:
@@ -100,7 +119,8 @@ def test_a_service_from_its_start_to_its_end(orbits: Any, tmp_path: Path) -> Non
             pid = supervised(store)["a"].pid
         finally:
             service.send_signal(signal.SIGTERM)
-            code = service.wait(PATIENCE_S)
+            with ending(service):
+                code = service.wait(PATIENCE_S)
     assert code == 0
     assert gone(pid)
     assert supervised(store)["a"].state == "stopped"
@@ -111,17 +131,25 @@ def test_a_service_from_its_start_to_its_end(orbits: Any, tmp_path: Path) -> Non
     store.close()
 
 
-def test_a_supervisor_that_is_killed_leaves_nobody_behind(orbits: Any, tmp_path: Path) -> None:
+def test_a_supervisor_that_is_killed_leaves_nothing_behind(
+    orbits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = f"sqlite:///{tmp_path}/watch.db"
     (tmp_path / "model").symlink_to(orbits.model)
     (tmp_path / "site.toml").write_text(SITE.format(store=url, source="sim://orbit?hours=2&seed=1"))
-    command = [sys.executable, "-m", "lynkeus", "run", "site.toml"]
-    service = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    command, own = [sys.executable, "-m", "lynkeus", "run", "site.toml"], os.environ | {"TMPDIR": str(tmp_path)}
+    service = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, env=own)
     store = Store(url)
-    until(lambda: "a" in supervised(store))
+    with ending(service):
+        until(lambda: "a" in supervised(store))
     pid = supervised(store)["a"].pid
     service.kill()
-    service.wait()
+    service.wait(PATIENCE_S)
     until(lambda: gone(pid))
     claim_service(store, Owner.here(), "next.toml")  # and the next one may begin at once
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (left,) = tmp_path.glob("lynkeus-run-*")
+    with own_folder() as folder, own_folder() as other:
+        assert set(tmp_path.glob("lynkeus-run-*")) == {folder, other}
+        assert not left.exists()
     store.close()

@@ -40,19 +40,20 @@ class KafkaServer:
     def start(self) -> None:
         self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(600):
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), 1.0).close()
-                return
-            assert self.process.poll() is None
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0) as there:
+                if there.getsockname() != there.getpeername():  # of a port that nobody has it may be its own
+                    return
+            assert self.process.poll() is None, "the broker has ended"
             time.sleep(0.05)
         raise AssertionError("the broker does not listen")
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.wait(30.0)
 
     def run(self, *command: str) -> None:
-        subprocess.run([self.binary, *command, "--broker", f"tcp://{self.address}"], check=True, capture_output=True)
+        asked = [self.binary, *command, "--broker", f"tcp://{self.address}"]
+        subprocess.run(asked, check=True, capture_output=True, timeout=60.0)
 
 
 @contextmanager

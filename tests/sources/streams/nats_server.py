@@ -1,5 +1,6 @@
 """A real NATS server of its own process, with JetStream, a login or TLS where they are asked for."""
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -25,17 +26,16 @@ class NatsServer:
     def start(self) -> None:
         self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(600):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1.0).close()
-                return
-            except OSError:
-                assert self.process.poll() is None
-                time.sleep(0.05)
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0) as there:
+                if there.getsockname() != there.getpeername():  # of a port that nobody has it may be its own
+                    return
+            assert self.process.poll() is None, "nats-server has ended"
+            time.sleep(0.05)
         raise AssertionError("nats-server does not listen")
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.wait(30.0)
 
 
 @contextmanager

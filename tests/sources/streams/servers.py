@@ -1,5 +1,6 @@
 """Real servers for tests, in processes of their own that a test may kill."""
 
+import select
 import socket
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PVA = Path(__file__).with_name("pva_server.py")
+READY_S, GONE_S = 90.0, 30.0  # on a machine that others use as well
 
 
 class Server:
@@ -20,11 +22,16 @@ class Server:
         command = [sys.executable, str(PVA.with_name(script)), *map(str, given)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert self.process.stdout is not None
-        self.port = self.process.stdout.readline().strip()
+        ready, _, _ = select.select([self.process.stdout], [], [], READY_S)
+        line = self.process.stdout.readline().strip() if ready else ""
+        if not line:
+            self.kill()
+            raise AssertionError(f"{script} was not ready within {READY_S:g} s, or ended: {self.process.returncode}")
+        self.port = line
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.wait(GONE_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
 

@@ -36,6 +36,10 @@ class Magnet(Device):
         valid = self._number() % 2000 < 1400
         return 1.0, time.time(), AttrQuality.ATTR_VALID if valid else AttrQuality.ATTR_INVALID
 
+    @attribute(dtype=((np.uint16,),), max_dim_x=12, max_dim_y=8)
+    def image(self) -> np.ndarray:
+        return np.full((8, 12), self._number() % 1000, np.uint16) + np.arange(12, dtype=np.uint16)
+
     @attribute(dtype=str)
     def text(self) -> str:
         return "on"
@@ -46,7 +50,9 @@ class Magnet(Device):
 
 
 def main(port: int) -> None:
-    with DeviceTestContext(Magnet, port=port, host="127.0.0.1", process=False) as device:
+    # Of a thread that is no daemon a server that did not start in time would stay for ever.
+    where = {"port": port, "host": "127.0.0.1", "process": False, "daemon": True, "timeout": 60.0}
+    with DeviceTestContext(Magnet, **where) as device:
         while True:
             time.sleep(0.1)
             device.push()

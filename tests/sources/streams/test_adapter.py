@@ -43,7 +43,7 @@ def test_values_of_doocs_are_joined_by_macropulse_and_an_outage_is_masked(tmp_pa
                 out.flush()
                 time.sleep(0.02)
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     source: Any = open_source(f"doocs+file://{file}?connect_s=0.5&rate_hz=50&lost_s=0.3")
     assert source.schema.names == (*NAMES[:2], *(f"{NAMES[2]}[{k}]" for k in range(3)))
@@ -53,7 +53,8 @@ def test_values_of_doocs_are_joined_by_macropulse_and_an_outage_is_masked(tmp_pa
         if (batch.values[:, 0] == 1139).any():
             break
     source.close()
-    writer.join()
+    writer.join(30.0)
+    assert not writer.is_alive()
     values = concatenate(rows).values
     there = values[np.isfinite(values).all(axis=1)]
     np.testing.assert_array_equal(there[:, 1], -there[:, 0])
@@ -112,7 +113,7 @@ def test_trains_of_a_karabo_bridge_and_none_there() -> None:
     with zmq.Context() as context, context.socket(zmq.REP) as free:
         port = free.bind_to_random_port("tcp://127.0.0.1")
     stop = threading.Event()
-    bridge = threading.Thread(target=trains, args=(port, stop))
+    bridge = threading.Thread(target=trains, args=(port, stop), daemon=True)
     bridge.start()
     source: Any = open_source(f"karabo-bridge://127.0.0.1:{port}?connect_s=2&rate_hz=50")
     names = ("BPM/B/pulses[0]", "BPM/B/pulses[1]", "BPM/B/pulses[2]", "BPM/B/y[0]", "BPM/B/y[1]", "XGM/A/x")
@@ -124,7 +125,8 @@ def test_trains_of_a_karabo_bridge_and_none_there() -> None:
             break
     source.close()
     stop.set()
-    bridge.join()
+    bridge.join(30.0)
+    assert not bridge.is_alive()
     values = concatenate(rows).values
     np.testing.assert_array_equal(np.diff(values[:, 5]), 1.0)  # every train, once
     np.testing.assert_array_equal(values[:, 0], values[:, 5])

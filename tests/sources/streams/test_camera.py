@@ -43,7 +43,7 @@ def test_from_frames_of_a_camera_to_the_alarm_of_a_second_spot_across_a_restart(
     assert "missed pulses" in "\n".join(recorded.messages)  # one in ten was not sent
     fitted = fit(recorded, FitSettings("nearest_neighbours"))
     source: Any = open_source(url, expected=fitted.view.schema)
-    source.rule = recorded.rule
+    source.rule, source.for_s = recorded.rule, 120.0
     store = Store(f"sqlite:///{tmp_path}/s.db")
     restarted: list[int] = []
 
@@ -97,7 +97,7 @@ def test_colours_are_where_they_belong_and_what_no_frame_is_has_no_values() -> N
     frames: list[Batch] = []
     good = (colours, 0, "")
     posts.post(*good)
-    poster = threading.Thread(target=lambda: [posts.post(*good) for _ in range(30)]
+    poster = threading.Thread(daemon=True, target=lambda: [posts.post(*good) for _ in range(30)]
                               + [posts.post(colours, 3) for _ in range(10)]
                               + [posts.post(*good) for _ in range(10)]
                               + [posts.post(colours[:20]) for _ in range(10)]
@@ -124,6 +124,11 @@ def test_colours_are_where_they_belong_and_what_no_frame_is_has_no_values() -> N
         assert what in said
     with pytest.raises(SourceError, match="CAM sends frames of a camera; listen to it alone"):
         _ = open_source(f"epics+pva://A,CAM?server={posts.address}&connect_s=0.3").schema
+    with pytest.raises(SourceError, match="A sends numbers, and the model reads frames of a camera; name the channel"):
+        list(open_source(f"epics+pva://A?server={posts.address}&connect_s=0.3", expected=schema))
+    with pytest.raises(SourceError, match="CAM sends frames of a camera, and the model reads numbers"):
+        list(open_source(f"epics+pva://A,CAM?server={posts.address}&connect_s=0.3",
+                         expected=Schema("table", ("A", "CAM"), (), (2,), 50.0)))  # fmt: skip
     with pytest.raises(SourceError, match=r"the model|no frame came"):
         _ = open_source(f"epics+pva://NONE?server={posts.address}&connect_s=0.3",
                         expected=Schema("image", ("grey",), (), (1, None, None), 50.0)).schema  # fmt: skip
@@ -138,13 +143,14 @@ def test_what_frames_cannot_be_is_said_before_anybody_waits(lynkeus: Any, tmp_pa
         while not stop.is_set():
             posts.post(np.zeros((24, 32), np.uint8))
 
-    poster = threading.Thread(target=post)
+    poster = threading.Thread(target=post, daemon=True)
     poster.start()
     url = f"epics+pva://CAM?server={posts.address}&connect_s=1"
     fit = ("fit", url, "--for", "30m", "-o", tmp_path / "m")
     refused = [lynkeus(*fit, "-s", "mahalanobis"), lynkeus(*fit, "-s", "inspect", "--window", "4")]
     stop.set()
-    poster.join()
+    poster.join(30.0)
+    assert not poster.is_alive()
     posts.server.stop()
     for one, says in zip(
         refused, ("reads no images, such as frames", "each frame of a camera is a sample"), strict=True

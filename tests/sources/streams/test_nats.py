@@ -51,7 +51,7 @@ def publish(server: NatsServer, shots: range, stream: str = "", other: bytes = b
             await asyncio.sleep(1 / rate_hz if rate_hz else 0.0)
         await client.close()
 
-    asyncio.run(send())
+    asyncio.run(asyncio.wait_for(send(), 60.0))
 
 
 def test_a_stream_is_replayed_without_loss_or_doubles_across_kills(tmp_path: Path) -> None:
@@ -72,6 +72,7 @@ def test_a_stream_is_replayed_without_loss_or_doubles_across_kills(tmp_path: Pat
         def watched(until: int, at: Callable[[int], None] = lambda windows: None) -> None:
             """As if it were killed: what was not committed by then is lost with the process."""
             source: Any = open_source(url, expected=fitted.view.schema)
+            source.for_s = 200.0  # more than the stream holds: what does not come is waited for no longer
 
             def tick(run: Any) -> None:
                 windows = len(store.points("monitor", "anomaly", at_most=10_000))
@@ -116,7 +117,7 @@ def test_live_messages_an_outage_and_what_is_not_as_the_layout_says(tmp_path: Pa
                 time.sleep(0.05)
             publish(server, range(60, 80), "", b"", 40.0)
 
-        sender = threading.Thread(target=send)
+        sender = threading.Thread(target=send, daemon=True)
         rows = []
         begun = threading.Timer(0.7, sender.start)
         begun.start()
@@ -125,7 +126,8 @@ def test_live_messages_an_outage_and_what_is_not_as_the_layout_says(tmp_path: Pa
             if (batch.values[:, 0] == np.random.default_rng(79).normal()).any():
                 break
         source.close()
-        sender.join()
+        sender.join(30.0)
+        assert not sender.is_alive()
     values = concatenate(rows).values
     sent = {round(float(np.random.default_rng(shot).normal()), 9) for shot in (*range(20), *range(60, 80))}
     found = values[~np.isnan(values).all(axis=1), 0]
@@ -162,7 +164,7 @@ def test_who_is_refused_is_told_so_in_one_line(tmp_path: Path) -> None:
     made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
             "2", "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost", "-addext",
             "subjectAltName=IP:127.0.0.1"]  # fmt: skip
-    subprocess.run(made, check=True, capture_output=True)
+    subprocess.run(made, check=True, capture_output=True, timeout=60.0)
     with nats_server(tmp_path / "a", "--user", "u", "--pass", "p") as server:
         with pytest.raises(SettingsError, match="refuses this user; give nats://USER:PASSWORD@HOST"):
             _ = open_source(f"{server.url}/x?connect_s=0.1").schema

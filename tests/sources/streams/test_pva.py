@@ -63,15 +63,16 @@ def listen(server: Server, url: str, shots: list[dict[str, Any]], expected: Sche
         time.sleep(0.4)
         done.set()
 
-    poster = threading.Thread(target=post)
+    poster = threading.Thread(target=post, daemon=True)
     poster.start()
-    rows = []
+    source.for_s, rows = 60.0, []
     for batch in source:
         rows.append(batch)
         if done.is_set() or (rows[-1].values[-1] >= len(shots) - 1).any():
             break
     source.close()
-    poster.join()
+    poster.join(30.0)
+    assert not poster.is_alive()
     return concatenate(rows), source.messages
 
 

@@ -39,7 +39,7 @@ def test_attributes_are_read_masked_and_found_again_after_a_restart(server: Tang
         time.sleep(0.6)
         server.start()
 
-    restarting = threading.Thread(target=restart)
+    restarting = threading.Thread(target=restart, daemon=True)
     for batch in source:
         rows.append(batch)
         values = concatenate(rows).values
@@ -49,7 +49,8 @@ def test_attributes_are_read_masked_and_found_again_after_a_restart(server: Tang
         if restarting.ident and not restarting.is_alive() and there[-5:].all() and not there.all():
             break
     source.close()
-    restarting.join()
+    restarting.join(90.0)
+    assert not restarting.is_alive()
     values = concatenate(rows).values
     there = np.isfinite(values[:, 0])
     np.testing.assert_array_equal(values[there, 1], values[there, 0])  # of one reading
@@ -74,6 +75,25 @@ def test_events_are_listened_to_and_what_sends_none_is_asked(server: TangoServer
     there = values[np.isfinite(values)]
     assert (np.diff(there) > 0).all()
     assert np.median(np.diff(there)) >= 90.0  # ms, as they were pushed
+
+
+def test_an_image_is_frames_and_refused_beside_numbers(server: TangoServer) -> None:
+    where = f"tango://127.0.0.1:{server.number}/{DEVICE}"
+    source: Any = open_source(f"{where}/image#dbase=no?connect_s=0.6&rate_hz=25")
+    assert (source.schema.kind, source.schema.shape, source.kind) == ("image", (1, 8, 12), np.uint16)
+    source.for_s, rows = 20.0, []
+    for batch in source:
+        rows.append(batch)
+        if sum(map(len, rows)) >= 8:
+            break
+    source.close()
+    frames = concatenate([one for one in rows if "problem" not in one.meta]).values
+    np.testing.assert_array_equal(
+        frames[:, 0] - frames[:, 0, :1, :1], np.broadcast_to(np.arange(12), (len(frames), 8, 12))
+    )
+    assert len(np.unique(frames[:, 0, 0, 0])) > 3
+    with pytest.raises(SourceError, match="sends frames of a camera; listen to it alone"):
+        _ = open_source(f"{where}/image,{DEVICE}/number#dbase=no?connect_s=0.5").schema
 
 
 def test_what_is_no_attribute_is_one_line(server: TangoServer) -> None:

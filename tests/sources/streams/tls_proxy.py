@@ -39,7 +39,7 @@ def tls_proxy(port: int, to_port: int, certificate: Path, key: Path) -> Iterator
         loop.run_until_complete(asyncio.sleep(0.05))
         loop.close()
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert ready.wait(10.0)
     try:
@@ -47,3 +47,4 @@ def tls_proxy(port: int, to_port: int, certificate: Path, key: Path) -> Iterator
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10.0)
+        assert not thread.is_alive()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from lynkeus.commission.tagging.jets import JetScores, jet_scores
+from lynkeus.commission.tagging.hearing import Asked, Heard, JetHearing, Stretch, begin, stretches, told
+from lynkeus.commission.tagging.jets import JetScores, Known, jet_scores, known_of
 from lynkeus.commission.tagging.mass import Sculpting, sculpting
 from lynkeus.commission.tagging.measure import Row, WorkingPoint, pairs, rows_of, working_points
 from lynkeus.core import Floats, SettingsError, Source, about_of
 from lynkeus.core.progress import ReportProgress, silent
+from lynkeus.files.shared import Sharing
+from lynkeus.files.workers import Work
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.lineage import learned_from
 from lynkeus.metrics.reliability import calibration_error
@@ -65,27 +67,26 @@ def commission_taggers(
     settings: TaggingSettings | None = None,
     others: Mapping[str, Source] | None = None,
     progress: ReportProgress | None = None,
+    sharing: Sharing | None = None,
 ) -> Tagging:
     """Commission taggers on jets of known class. `others`: further samples by name, that the first model is tried on.
 
-    Raises SettingsError where a model does not tag, or tells other classes apart than the first, or the data lack them.
+    `sharing`: who scores them, by what `asked` returns in another process. Raises SettingsError where a model does not
+    tag, or tells other classes apart than the first, or the data lack them.
     """
     settings, tell = settings or TaggingSettings(), progress or silent
     _require_alike(models)
-    jets: dict[str, JetScores] = {}
-    for number, (name, fitted) in enumerate(models.items()):
-        part = partial(_part, tell, name, number, len(models))
-        jets[name] = jet_scores(fitted, source, settings.labels, settings.vary, settings.seed, part)
+    scored = _scored(asked(models, source, settings, others), sharing or Sharing(), tell)
     first_name, first = next(iter(models.items()))
+    jets = {name: scored[name, ""] for name in models}
     chosen = pairs(first.scorer.outputs, jets[first_name].truth)
     rows, points = list[Row](), list[WorkingPoint]()
     for name, own in jets.items():
         tell(f"{name}: intervals", 1.0)
         rows += rows_of(name, own, settings.seed)
         points += working_points(name, models[name], own)
-    for title, other in (others or {}).items():
-        scored = jet_scores(first, other, settings.labels, False, settings.seed, partial(_part, tell, title, 0, 1))
-        rows += _elsewhere(first_name, title, scored, settings.seed)
+    for title in others or {}:
+        rows += _elsewhere(first_name, title, scored[first_name, title], settings.seed)
     some = jets[first_name]
     known = [line for model in models.values() for line in learned_from(model.lineage, files_of(source))]
     counts = np.bincount(some.truth, minlength=len(some.outputs)).tolist()
@@ -100,8 +101,25 @@ def commission_taggers(
     )  # fmt: skip
 
 
-def _part(tell: ReportProgress, name: str, number: int, many: int, what: str, share: float) -> None:
-    tell(f"{name}: {what}", (number + share) / many)
+def asked(
+    models: Mapping[str, Fitted], source: Source, settings: TaggingSettings, others: Mapping[str, Source] | None = None
+) -> Asked:
+    """Return what is asked as a process that scores a part of it is given it."""
+    return Asked(models, {"": source, **(others or {})}, settings.labels, settings.vary, settings.seed)
+
+
+def _scored(asked: Asked, by: Sharing, tell: ReportProgress) -> dict[tuple[str, str], JetScores]:
+    """Return the jets of all models, and of the first one on all samples, by model and title of the sample."""
+    here, first = JetHearing(asked), next(iter(asked.models))
+    wanted = [(name, "") for name in asked.models] + [(first, title) for title in list(asked.samples)[1:]]
+    known, shares = dict[tuple[str, str], Known](), dict[str, Stretch]()
+    for name, title in wanted:
+        tell(f"{name}: reading {title or 'jets'}", 0.0)
+        known[name, title] = known_of(here.classed(name, title), asked.models[name].scorer.outputs)
+        shares |= stretches(name, title, known[name, title].lengths)
+    done = by.do(Work(begin, (by.again,), here), shares, told(tell))
+    heard = {key: [Heard.of_row(done[name][0]) for name, one in shares.items() if one[:2] == key] for key in wanted}
+    return {key: jet_scores(asked.models[key[0]].scorer.outputs, known[key], own) for key, own in heard.items()}
 
 
 def _require_alike(models: Mapping[str, Fitted]) -> None:

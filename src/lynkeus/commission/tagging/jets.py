@@ -3,24 +3,19 @@ of each jet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from lynkeus.core import Array, Batch, Floats, Schema, SchemaError, SettingsError, Source
+from lynkeus.commission.tagging.hearing import Heard
+from lynkeus.core import Array, Batch, Floats, Schema, SchemaError, SettingsError
 from lynkeus.core.weights import joined_weights
-from lynkeus.fitting.fitted import Fitted
 from lynkeus.sources.wrappers.classed import Classed
 from lynkeus.transforms.jets.four_vectors import four_vectors, mass, pseudorapidity, sums
-from lynkeus.transforms.jets.vary import fewer_tracks, worse_impact
 
 AS_MEASURED = "as they are"
-VARIATIONS: Mapping[str, Callable[..., object]] = {
-    "10 % fewer tracks": fewer_tracks,
-    "impact parameters 1.2 times worse": worse_impact,
-}
 PILE_UP = ("npv", "nPV", "PV_npvs", "jet_npv", "pileup", "mu")
 OBSERVERS = {"pt": "jet_pt", "eta": "jet_eta", "mass": "jet_sdmass"}
 FEWEST = 20  # jets of each class
@@ -51,33 +46,34 @@ class JetScores:
         )  # fmt: skip
 
 
-def jet_scores(
-    fitted: Fitted, source: Source, labels: str, vary: bool, seed: int, tell: Callable[[str, float], None]
-) -> JetScores:
-    """Score jets whose class is known. Raises SettingsError where two classes of the model are not there."""
-    prepared = Classed(fitted.prepare(source), labels, fitted.scorer.outputs)
-    many = len(source) if isinstance(source, Sized) else 0
-    parts: list[tuple[Batch, Floats, Floats]] = []
-    varied: dict[str, list[Floats]] = {name: [] for name in VARIATIONS} if vary else {}
-    seen, changed = 0, set[str]()
-    for batch in prepared:
-        scored = fitted.score_batch(batch)
-        for name, other in _worse(batch, seed + seen) if vary else ():
-            same = _same(other, batch)
-            varied[name].append(scored.scores if same else fitted.scorer.score(other))
-            changed |= set() if same else {name}
-        parts.append((_known_only(batch), scored.scores, scored.p_values))
-        seen += len(batch)
-        tell("scoring jets", min(seen / many, 1.0) if many else 0.0)
-    if not parts:
+class Known(NamedTuple):
+    """What is known of the jets of a sample before they are scored: how many are in each batch (`lengths`), and of all
+    of them `truth` (n,), `weight` (n,) or None and `columns` (n,); `messages` of what was left out."""
+
+    lengths: list[int]
+    truth: Array
+    weight: Floats | None
+    columns: Mapping[str, Floats]
+    messages: tuple[str, ...]
+
+
+def known_of(jets: Classed, outputs: tuple[str, ...]) -> Known:
+    """Read jets once. Raises SettingsError where two classes of the model are not there."""
+    batches = [_known_only(batch) for batch in jets]
+    if not batches:
         raise SettingsError("the data hold no jets of a class that the model knows")
-    batches, scores, p_values = zip(*parts, strict=True)
     truth = np.concatenate([np.asarray(batch.truth) for batch in batches])
-    _require_classes(truth, fitted.scorer.outputs)
-    known = {name: np.concatenate([batch.meta[name] for batch in batches]) for name in batches[0].meta}
-    heavy = joined_weights([batch.weight for batch in batches], [len(batch) for batch in batches])
-    joined = {name: np.concatenate(own) for name, own in varied.items() if name in changed}
-    probability = np.concatenate(scores)
+    _require_classes(truth, outputs)
+    lengths = [len(batch) for batch in batches]
+    columns = {name: np.concatenate([batch.meta[name] for batch in batches]) for name in batches[0].meta}
+    return Known(lengths, truth, joined_weights([one.weight for one in batches], lengths), columns, (*jets.messages,))
+
+
+def jet_scores(outputs: tuple[str, ...], known: Known, heard: Sequence[Heard]) -> JetScores:
+    """Put together what was heard of all stretches of a sample, in their order."""
+    changed = frozenset[str]().union(*(part.changed for part in heard))
+    varied = {name: np.concatenate([part.varied[name] for part in heard]) for name in heard[0].varied}
+    probability = np.concatenate([part.probability for part in heard])
     lost = int((~np.isfinite(probability[:, 0])).sum())
     said = [f"{lost} jets without particles have no score: they pass no cut"] if lost else []
     said += [
@@ -85,15 +81,9 @@ def jet_scores(
         for name in sorted(varied.keys() - changed)
     ]
     return JetScores(
-        fitted.scorer.outputs,
-        probability,
-        np.concatenate(p_values),
-        truth,
-        heavy,
-        known,
-        joined,
-        (*prepared.messages, *said),
-    )
+        outputs, probability, np.concatenate([part.p_value for part in heard]), known.truth, known.weight,
+        known.columns, {name: own for name, own in varied.items() if name in changed}, (*known.messages, *said),
+    )  # fmt: skip
 
 
 def _require_classes(truth: Array, outputs: tuple[str, ...]) -> None:
@@ -102,18 +92,6 @@ def _require_classes(truth: Array, outputs: tuple[str, ...]) -> None:
     if len(enough) < 2:
         said = ", ".join(f"{name}: {count}" for name, count in zip(outputs, counts.tolist(), strict=True))
         raise SettingsError(f"at least {FEWEST} jets of two classes of the model are needed; the data have {said}")
-
-
-def _worse(batch: Batch, seed: int) -> Iterator[tuple[str, Batch]]:
-    for number, (name, vary) in enumerate(VARIATIONS.items()):
-        change = partial(vary, batch.packed, batch.schema.names, np.random.default_rng((seed, number)))
-        yield name, batch.with_values(change())
-
-
-def _same(one: Batch, other: Batch) -> bool:
-    """Return whether nothing of the jets was changed; what is changed is another array."""
-    groups = other.packed.groups
-    return all(group.values is groups[name].values for name, group in one.packed.groups.items())
 
 
 def _known_only(batch: Batch) -> Batch:

@@ -11,13 +11,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lynkeus.commission.figures import inline_svg
-from lynkeus.commission.report import lineage_lines
+from lynkeus.commission.report import check_path, lineage_lines
 from lynkeus.commission.tagging.commission import Tagging
 from lynkeus.commission.tagging.figures import draw_masses, draw_reliability, draw_roc
 from lynkeus.commission.tagging.jets import AS_MEASURED
 from lynkeus.commission.tagging.mass import EFFICIENCY
 from lynkeus.commission.tagging.measure import EVERYWHERE, UNITS, WORKING_POINTS, Row, write_rows
-from lynkeus.core import SettingsError
 from lynkeus.files.whole import write_whole
 from lynkeus.metrics.tagging import EFFICIENCIES
 
@@ -26,8 +25,7 @@ DRAWN = 4  # pairs of classes that are drawn, and whose masses are
 
 def write_tagging(found: Tagging, path: Path) -> None:
     """Write REPORT.html and REPORT.parquet; each is complete or as it was before."""
-    if path.suffix.lower() == ".parquet":
-        raise SettingsError(f"{path}: the report is HTML, the table goes beside it: choose a name that ends in .html")
+    check_path(path)
     write_rows(found.rows, path.with_suffix(".parquet"))
     write_whole(path, tagging_html(found, path.stem).encode())
 

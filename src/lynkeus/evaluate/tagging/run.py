@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -17,28 +19,40 @@ from lynkeus.evaluate.run_study import StudyRun, record
 from lynkeus.evaluate.tagging.figures import curves_figure
 from lynkeus.evaluate.tagging.measure import discriminant, measure
 from lynkeus.evaluate.tagging.page import tagging_page
+from lynkeus.files.journal import Row
+from lynkeus.files.shared import Sharing
 from lynkeus.files.whole import write_whole
+from lynkeus.files.workers import Work
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.sources import InMemory
 
+TRAINED = "trained"  # folder of the models, until the page is written
 CHUNK = 512  # jets that are scored at a time
 SPEED_JETS, REPEATS = 2048, 5
 
 
-def run_tagging(study: Tagging, folder: Path, progress: ReportProgress | None = None) -> StudyRun:
-    """Run it; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/` with figures and metrics.json."""
-    report = progress or silent
+def run_tagging(
+    study: Tagging, folder: Path, progress: ReportProgress | None = None, sharing: Sharing | None = None
+) -> StudyRun:
+    """Run it; writes `<folder>/<name>.md`, and beside it `<folder>/<name>/` with figures and metrics.json. `sharing`:
+    who trains; its `again` gives the study in another process, which sees the same folder."""
+    report, by = progress or silent, sharing or Sharing()
     own = folder / study.name
     own.mkdir(parents=True, exist_ok=True)
-    test = concatenate(list(study.test))
-    train = InMemory(concatenate(list(study.train)))
-    models: dict[str, list[Fitted]] = {}
-    seconds: dict[str, float] = {}
-    for number, name in enumerate(study.scorers):
-        report(f"fitting {name}", 0.8 * number / len(study.scorers))
-        models[name], seconds[name] = _trained(study, name, train)
+    kept = own / TRAINED
+    trainings = {f"fitting {name}, seed {seed}": (name, seed) for name in study.scorers for seed in _seeds(study, name)}
+    work = Work(_begin, (by.again, kept), Trainer(study, kept))
+    done = by.do(work, trainings, lambda what, share: report(what, 0.8 * (share or 0.0)))
+    models: dict[str, list[Fitted]] = {name: [] for name in study.scorers}
+    took: dict[str, list[float]] = {name: [] for name in study.scorers}
+    for what, (name, _) in trainings.items():
+        (row,) = done[what]
+        models[name].append(Fitted.load(kept / row["model"]))
+        took[name].append(row["seconds"])
+    seconds = {name: float(np.mean(own)) for name, own in took.items()}
     report("scoring", 0.8)
+    test = concatenate(list(study.test))
     speeds = _speeds(models, test[: min(len(test), SPEED_JETS)])
     tagged = [_tagged(study, name, fitted, test, seconds[name], speeds[name]) for name, fitted in models.items()]
     for name, baseline in study.baselines.items():
@@ -55,20 +69,44 @@ def run_tagging(study: Tagging, folder: Path, progress: ReportProgress | None = 
     write_whole(own / "metrics.json", json.dumps({"run": asked, "metrics": metrics}, indent=1).encode())
     run = StudyRun(metrics, checks, folder / f"{study.name}.md")
     write_whole(run.page, tagging_page(study, metrics, seen, asked, run.lines()[:-1]).encode())
+    shutil.rmtree(kept, ignore_errors=True)
     report("done", 1.0)
     return run
 
 
-def _trained(study: Tagging, name: str, train: InMemory) -> tuple[list[Fitted], float]:
-    """Return a model for each seed (one, where a tagger has none to set), and the processor seconds of one fit."""
-    kind, options = name.split()[0], dict(study.scorers[name])
-    has_seed = "seed" in signature(plugins.load("scorers", kind)).parameters
-    begun = time.process_time()
-    fitted = [
-        fit(train, FitSettings(kind, options | ({"seed": seed} if has_seed else {})))
-        for seed in (study.seeds if has_seed else study.seeds[:1])
-    ]
-    return fitted, (time.process_time() - begun) / len(fitted)
+def _seeds(study: Tagging, name: str) -> Sequence[int]:
+    """Return the seeds with which a tagger is trained: one, where it has none to set."""
+    has_seed = "seed" in signature(plugins.load("scorers", name.split()[0])).parameters
+    return study.seeds if has_seed else study.seeds[:1]
+
+
+@dataclass
+class Trainer:
+    """Trains taggers of a study, one by one, into a folder; the training sample is read at the first one."""
+
+    study: Tagging
+    folder: Path
+    train: InMemory | None = None
+
+    def __call__(self, asked: tuple[str, int]) -> list[Row]:
+        """Train a tagger with a seed; return the name of its folder, and the processor seconds that it took."""
+        name, seed = asked
+        if self.train is None:
+            self.train = InMemory(concatenate(list(self.study.train)))
+        kind, options = name.split()[0], dict(self.study.scorers[name])
+        if "seed" in signature(plugins.load("scorers", kind)).parameters:
+            options["seed"] = seed
+        begun = time.process_time()
+        fitted = fit(self.train, FitSettings(kind, options))
+        seconds = time.process_time() - begun
+        model = f"{list(self.study.scorers).index(name)}-{seed}"
+        fitted.save(self.folder / model)
+        return [{"model": model, "seconds": seconds}]
+
+
+def _begin(again: Callable[[], Tagging], folder: Path) -> Trainer:
+    """Once in every other process."""
+    return Trainer(again(), folder)
 
 
 def _tagged(study: Tagging, name: str, models: Sequence[Fitted], test: Batch, fit_s: float, speed: float) -> Tagged:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import time
-from typing import TYPE_CHECKING, Any
-
 from lynkeus.core import SettingsError
-from lynkeus.monitor.publish.reading import SEVERITIES, reading_of
+from lynkeus.monitor.publish.messages import MOST_WAITING, Messages
 from lynkeus.monitor.publish.sink import Publishing
-from lynkeus.monitor.rows import plain
 from lynkeus.sources.streams.nats.link import NatsAddress, NatsLink
 
-if TYPE_CHECKING:
-    from lynkeus.monitor.records import StoredAlarm
-    from lynkeus.monitor.watch import Watched
 
-MOST_ALARMS = 200  # that are looked at: those which opened last
-MOST_WAITING = 10_000  # messages that wait while the server is away; the oldest is dropped, and that is said
-
-
-class NatsPublisher:
+class NatsPublisher(Messages):
     """Publishes on a server; `begin` raises SettingsError where it refuses us. While it is away messages wait."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self.address, subject, options = NatsAddress.of_url(url)
         if not subject or any(letter in subject for letter in " *>,"):
             raise SettingsError(
@@ -32,49 +21,17 @@ class NatsPublisher:
         if options:
             raise SettingsError(f"--publish {url}: {sorted(options)[0]}: no such option")
         self.prefix = subject
-        self._seen: object = None
-        self._said: dict[int, str] = {}  # the state of each alarm as it was published last
 
     def begin(self, about: Publishing) -> str:
         """Connect; return what to say of it."""
-        self.about = about
-        self._said = {one.id: _state(one) for one in about.store.alarms(about.name, limit=MOST_ALARMS)}
+        self._of(about)
         self.link = NatsLink(self.address, about.tell, f"--publish {self.address.shown}")
         self.link.begin()
         return f"{self.prefix}.> is published at {self.address.shown}"
 
-    def __call__(self, run: Watched) -> None:
-        """Publish the last window, what opened and what ended."""
-        for k, output in enumerate(self.about.fitted.scorer.outputs):
-            reading = reading_of(self.about.fitted, run, self.about.rule, k)
-            if reading is not None:
-                said = reading._asdict() | {"severity": SEVERITIES[reading.severity]}
-                self._say(output, said | {"monitor": self.about.name, "output": output})
-        now = (run.alarms, tuple((name, one.alarm.start_ns) for name, one in run.open.items()))
-        if now != self._seen:
-            self._seen = now
-            self._say_alarms(run.end_ns)
-        self._say("heartbeat", {"monitor": self.about.name, "time_ns": time.time_ns(), "open": len(run.open)})
-
-    def _say_alarms(self, time_ns: int | None) -> None:
-        """Publish what opened and what ended by the store: both may lie between two commits."""
-        before, stored = self._said, self.about.store.alarms(self.about.name, limit=MOST_ALARMS)
-        self._said = {one.id: _state(one) for one in stored}
-        for one in reversed(stored):
-            last, state = before.get(one.id), _state(one)
-            for said in ("open", "closed") if last is None and state == "closed" else (state,):
-                if said != last:
-                    alarm = one.alarm
-                    fields = {"monitor": self.about.name, "output": alarm.output, "state": said, "where": alarm.where}
-                    self._say("alarms", fields | {"start_ns": alarm.start_ns, "time_ns": time_ns, "alarm_id": one.id})
-
-    def _say(self, subject: str, fields: dict[str, Any]) -> None:
-        self.link.publish(f"{self.prefix}.{subject}", json.dumps(plain(fields), allow_nan=False).encode(), MOST_WAITING)
+    def _send(self, subject: str, content: bytes) -> None:
+        self.link.publish(f"{self.prefix}.{subject}", content, MOST_WAITING)
 
     def close(self) -> None:
         """Send what waits, and disconnect."""
         self.link.close()
-
-
-def _state(stored: StoredAlarm) -> str:
-    return "open" if stored.is_open else "closed"

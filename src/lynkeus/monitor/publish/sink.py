@@ -68,6 +68,7 @@ class Sinks:
 def _sink(url: str) -> Sink:
     from lynkeus.monitor.publish.deliver import Delivered
     from lynkeus.monitor.publish.forms import FORMS
+    from lynkeus.monitor.publish.kafka import KafkaPublisher
     from lynkeus.monitor.publish.nats import NatsPublisher
     from lynkeus.monitor.publish.pva import PvaPublisher
 
@@ -76,9 +77,11 @@ def _sink(url: str) -> Sink:
         return PvaPublisher(url)
     if scheme in ("nats", "tls", "nats+tls"):
         return NatsPublisher(url)
+    if scheme in ("kafka", "kafka+tls"):
+        return KafkaPublisher(url)
     if found and scheme in FORMS:
         return Delivered(url)
-    known = ", ".join(f"{name}://" for name in ("epics+pva", "nats", *FORMS))
+    known = ", ".join(f"{name}://" for name in ("epics+pva", "nats", "kafka", *FORMS))
     raise SettingsError(
         f"--publish {url}: must be epics+pva://PREFIX, such as epics+pva://LYN:ORBIT, or an address of {known}"
     )

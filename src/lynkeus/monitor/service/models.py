@@ -4,11 +4,52 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lynkeus.files.model_folder import SUMS
 
 Stamp = tuple[int, int, int]
+PREFIX, LOCK = "lynkeus-run-", "lock"
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """Give a folder for copies, which goes with the service; those of services that were killed go now."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            _remove_abandoned(path)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        with (folder / LOCK).open("w") as lock:
+            _lock(lock.fileno())
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove a folder of ours that no process holds; the lock of one that was killed is free."""
+    if path.is_symlink() or not path.is_dir() or not hasattr(os, "getuid") or path.stat().st_uid != os.getuid():
+        return
+    with (path / LOCK).open("r+") as lock:
+        if _lock(lock.fileno()):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _lock(number: int) -> bool:
+    """Lock an open file as long as it is open; return whether nobody else holds it."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return False
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 class Models:

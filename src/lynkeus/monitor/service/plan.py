@@ -13,9 +13,10 @@ from lynkeus.core import SettingsError
 from lynkeus.files.damaged import in_short
 from lynkeus.files.model_folder import MODEL, SUMS
 from lynkeus.files.settings_text import read_toml
-from lynkeus.monitor.site import SiteSettings, unknown_key
+from lynkeus.monitor.site import SiteSettings, found_beside, unknown_key
 
 ALIASES = {"data": "source", "sinks": "publish", "sink": "publish"}
+FILES = ("doocs+file",)  # schemes of what is a file
 SERVICE = ("give_up_after", "backoff_s", "longest_backoff_s", "hang_s", "reload_s")
 
 
@@ -114,7 +115,7 @@ def _plan(path: Path, content: dict[str, Any], store: str | None) -> SitePlan:
     unknown_key(about, SERVICE, "service.")
     common = {item.name for item in fields(SiteSettings)}
     unknown_key(content, (*common, "monitors", "service"))
-    base = SiteSettings(**content)
+    base = SiteSettings(**found_beside(path.parent, content))
     base = replace(base, store=store) if store else base
     monitors = [_monitor(one, k, base, path.parent, store) for k, one in enumerate(listed, 1)]
     seen: set[str] = set()
@@ -142,7 +143,7 @@ def _monitor(given: Any, number: int, base: SiteSettings, folder: Path, store: s
         for key in ("name", "source", "model"):
             if not isinstance(one.get(key), str) or not one[key].strip():
                 raise SettingsError(f"{key} is missing; each monitor has a name, a source and a model")
-        facts = replace(base, **{key: value for key, value in one.items() if key in of_site})
+        facts = replace(base, **found_beside(folder, {key: value for key, value in one.items() if key in of_site}))
         # Several monitors may have models of one kind: pages call each by its name where it has no title.
         facts = replace(facts, store=store or facts.store, title=facts.title or facts.name)
         rest = {key: value for key, value in one.items() if key in own}
@@ -150,8 +151,13 @@ def _monitor(given: Any, number: int, base: SiteSettings, folder: Path, store: s
         rest["source"] = _beside(folder, rest["source"])
         rest["publish"] = _texts(rest.get("publish", []), "publish")
         rest["memory"] = _bytes(rest.get("memory", 0))
+        for key in ("meta", "maps"):
+            if key in rest:
+                (rest[key],) = _texts(rest[key], key) if isinstance(rest[key], str) else _texts(None, key)
+        if "meta" in rest:
+            rest["meta"] = str(folder / Path(rest["meta"]).expanduser())
         if "maps" in rest:
-            rest["maps"] = folder / str(rest["maps"])
+            rest["maps"] = folder / Path(rest["maps"]).expanduser()
         for key, least in (("again_s", 0.0), ("shadow_windows", 0), ("false_alarms", 0.0)):
             value = rest.get(key, least)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
@@ -187,8 +193,9 @@ def _beside(folder: Path, source: str) -> str:
     if not found:
         return str(folder / Path(source).expanduser())
     name = rest.partition("?")[0]
-    if name.endswith(".toml") and (folder / name).is_file():
-        return f"{scheme}://{folder / name}{rest[len(name) :]}"
+    file = Path(name).expanduser()
+    if (name.endswith(".toml") or scheme in FILES) and ((folder / file).is_file() or not file.is_file()):
+        return f"{scheme}://{folder / file}{rest[len(name) :]}"
     return source
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 from lynkeus.core import SettingsError, StoreError
 from lynkeus.monitor.records import Owner
 from lynkeus.monitor.service.logs import Log
-from lynkeus.monitor.service.models import Models
+from lynkeus.monitor.service.models import Models, own_folder
 from lynkeus.monitor.service.monitored import Monitored, Telling
 from lynkeus.monitor.service.notify import Notifier
 from lynkeus.monitor.service.plan import MonitorPlan, SitePlan
@@ -50,8 +48,11 @@ class Supervisor:
 
     def run(self) -> int:
         """Supervise until SIGTERM or SIGINT, or until nothing is left that runs."""
-        folder = Path(tempfile.mkdtemp(prefix="lynkeus-run-"))
-        self.models = Models(folder)
+        with own_folder() as folder:
+            self.models = Models(folder)
+            return self._run()
+
+    def _run(self) -> int:
         before = {number: signal.signal(number, self._signalled) for number in _signals()}
         try:
             for url in self.plan.stores:
@@ -68,7 +69,6 @@ class Supervisor:
                 store.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
-            shutil.rmtree(folder, ignore_errors=True)
         left = [one for one in self.monitored.values() if one.state == "gave up"]
         return 1 if left and not self.stopping else 0
 

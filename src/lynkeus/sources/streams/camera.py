@@ -1,4 +1,4 @@
-"""PvaSource: process variables by EPICS PVAccess, or the frames of a camera (NTNDArray) as images in time.
+"""CameraSource: channels of a control system, or the frames of a camera as images in time; PvaSource: of PVAccess.
 
 Frames are joined, counted, masked and found again as other updates are, of which each is one sample: `uniqueId` is the
 number of its pulse, so that lost frames are counted exactly.
@@ -19,31 +19,49 @@ from lynkeus.sources.images.folder import GREY, RGB
 from lynkeus.sources.images.pixel_rule import PixelRule
 from lynkeus.sources.streams.events import Event
 from lynkeus.sources.streams.frames import Frame
-from lynkeus.sources.streams.listener import Columns
+from lynkeus.sources.streams.listener import Columns, Listener
 from lynkeus.sources.streams.pva import PvaClient
 from lynkeus.sources.streams.settings import StreamSettings
 from lynkeus.sources.streams.source import NS, StreamSource, rounded_rate
-from lynkeus.sources.streams.update import Update
+from lynkeus.sources.streams.update import Transport, Update
 from lynkeus.sources.streams.warm_up import Seen, warm_up
 
 WAITING_BYTES = 256_000_000  # of frames that may wait
 
 
-class CameraClient(PvaClient):
-    """A Transport of one camera: gives frames of one `shape` (channel, row, column), without one that of the first, as
-    vectors; one of another shape or type of numbers (`kind`) is as if the camera were gone."""
+class Camera:
+    """A Transport of one camera, around that of a control system (`inner`): gives frames of one `shape` (channel, row,
+    column), without one that of the first, as vectors; one of another shape or type of numbers (`kind`) is as if the
+    camera were gone. `sends`: "frames", "numbers" or both."""
 
-    def __init__(self, settings: StreamSettings) -> None:
-        super().__init__(settings)
+    def __init__(self, inner: Transport) -> None:
+        self.inner = inner
         self.shape: tuple[int, ...] | None = None
         self.kind: np.dtype[Any] | None = None
+        self.sends: set[str] = set()
         self.limit: Callable[[int], None] = lambda frame_bytes: None
+
+    def __getattr__(self, name: str) -> Any:
+        """What a transport may have besides."""
+        return getattr(self.inner, name)
+
+    @property
+    def tell(self) -> Callable[[str], None]:
+        """Return what takes lines for people."""
+        found: Callable[[str], None] = getattr(self.inner, "tell", lambda line: None)
+        return found
+
+    @tell.setter
+    def tell(self, told: Callable[[str], None]) -> None:
+        self.inner.tell = told  # type: ignore[attr-defined]
 
     def begin(self, addresses: tuple[str, ...], put: Callable[[Update], None]) -> None:
         """Subscribe to it."""
 
         def take(update: Update) -> None:
             value = update.value
+            if value is not None:
+                self.sends.add("frames" if isinstance(value, Frame) else "numbers")
             if isinstance(value, Frame):
                 if self.shape is None:
                     self.shape = value.pixels.shape
@@ -58,24 +76,30 @@ class CameraClient(PvaClient):
                     update = Update(update.channel, 0, 0, None, 0, update.arrived_ns, says)
             put(update)
 
-        super().begin(addresses, take)
+        self.inner.begin(addresses, take)
+
+    def again(self, channels: Sequence[int]) -> None:
+        """Look for it anew."""
+        self.inner.again(channels)
+
+    def close(self) -> None:
+        """End the subscription."""
+        self.inner.close()
 
 
-class PvaSource(StreamSource):
-    """Live EPICS process variables by PVAccess: epics+pva://LIST.toml or epics+pva://NAME,NAME?server=HOST:PORT; where
-    the only one is a camera, its frames.
+class CameraSource(StreamSource):
+    """Channels of a control system; where there is one only, and it is a camera, its frames.
 
     Frames are (n, channel, row, column), 8 bits by the `rule`; without one as the camera gives them. A frame that is
     INVALID or of another size, and the time while the camera is lost, are samples without values (NaN,
     meta["problem"]). `kind`: the type of the numbers, known once `schema` is."""
 
-    def __init__(self, url: str, expected: Schema | None = None) -> None:
-        settings = StreamSettings.of_url(url)
+    def __init__(self, settings: StreamSettings, transport: Transport, expected: Schema | None = None) -> None:
         many = len(settings.channels)
         if many > 1 and expected is not None and expected.kind == "image":
             raise SettingsError(f"{settings.where}: frames of one camera are one source; name one of {many}")
-        self.camera = CameraClient(settings) if many == 1 else None
-        super().__init__(settings, self.camera or PvaClient(settings), expected)
+        self.camera = Camera(transport) if many == 1 else None
+        super().__init__(settings, self.camera or transport, expected)
         self.rule: PixelRule | None = None
         if self.camera is not None:
             self.camera.limit = self._limit
@@ -127,6 +151,21 @@ class PvaSource(StreamSource):
         self.camera.shape = shape
         return self.expected, self._whole(shape)
 
+    def _listener(self, schema: Schema, seen: Seen) -> Listener:
+        """Raise SourceError where what comes can never be what the model reads."""
+        sends = self.camera.sends if self.camera is not None else set()
+        frames = {one.channel for one in seen.updates if isinstance(one.value, Frame)}
+        frames |= {0} if sends == {"frames"} else set()
+        says = ""
+        if schema.kind == "image" and sends == {"numbers"}:
+            says = "sends numbers, and the model reads frames of a camera; name the channel that sends these"
+        elif schema.kind != "image" and frames:
+            says = "sends frames of a camera, and the model reads numbers; leave it out"
+        if says:
+            self.close()
+            raise SourceError(f"{self.settings.where}: {self.channels[min(frames, default=0)].name} {says}")
+        return super()._listener(schema, seen)
+
     def _whole(self, shape: Sequence[int]) -> Columns:
         pixels = int(np.prod(shape))
         return Columns([slice(0, pixels)], pixels, [False])
@@ -146,6 +185,15 @@ class PvaSource(StreamSource):
             return Batch(schema, np.broadcast_to(np.float32(np.nan), shape), times, meta=meta)
         values: Array = np.stack([event.values for event in events]).astype(self.kind).reshape(shape)
         return Batch(schema, values if self.rule is None else by_rule(values, self.rule), times)
+
+
+class PvaSource(CameraSource):
+    """Live EPICS process variables by PVAccess: epics+pva://LIST.toml or epics+pva://NAME,NAME?server=HOST:PORT; where
+    the only one is a camera (NTNDArray), its frames."""
+
+    def __init__(self, url: str, expected: Schema | None = None) -> None:
+        settings = StreamSettings.of_url(url)
+        super().__init__(settings, PvaClient(settings), expected)
 
 
 def in_words(shape: Sequence[int], kind: Any) -> str:

@@ -31,6 +31,10 @@ MOST_WAITING = 20_000  # updates; more stay with the broker until these were rea
 MARGIN_MS = 3_600_000  # topics are read again from so long before where a watch was: clocks differ
 AGAIN_S = (0.5, 10.0)
 LOOK_S = 30.0  # between two looks for new partitions
+OF_READER: dict[str, Any] = {
+    "enable.auto.commit": False, "auto.offset.reset": "earliest", "allow.auto.create.topics": False,
+    "queued.max.messages.kbytes": 16_384, "fetch.wait.max.ms": 100,
+}  # fmt: skip
 QUIET = logging.getLogger("lynkeus.kafka")  # what goes wrong is told in our words
 QUIET.setLevel(logging.CRITICAL + 1)
 
@@ -40,12 +44,14 @@ class KafkaClient:
     with `start` "all" those of the whole topics, or those after what `begin_after` says."""
 
     stale_first = False  # a message is never an old value that is sent on connecting
+    asked = "topics"
 
     def __init__(self, settings: StreamSettings) -> None:
         with needing("kafka://", "live"):
             import confluent_kafka  # noqa: F401
         self.settings = settings
-        self.shown, self.options = _options(settings)
+        self.shown, given = client_options(settings)
+        self.options = OF_READER | {"group.id": f"lynkeus-{uuid.uuid4().hex[:8]}"} | given
         self.replays = settings.start == "all"
         self.waiting: Callable[[], int] = lambda: 0
         self.tell: Callable[[str], None] = lambda line: None
@@ -246,8 +252,8 @@ def _words(error: Exception) -> str:
     return str(error.args[0].str() if error.args and hasattr(error.args[0], "str") else error)
 
 
-def _options(settings: StreamSettings) -> tuple[str, dict[str, Any]]:
-    """Return the address without secrets, and the settings of the library."""
+def client_options(settings: StreamSettings) -> tuple[str, dict[str, Any]]:
+    """Return the address without secrets, and how a client of the library connects to it. Raises SettingsError."""
     server = settings.server if "://" in settings.server else f"kafka://{settings.server}"
     try:
         parts = urlsplit(server)
@@ -256,9 +262,7 @@ def _options(settings: StreamSettings) -> tuple[str, dict[str, Any]]:
         raise SettingsError(f"{settings.where}: {settings.server} is no address ({error})") from error
     tls = parts.scheme == "kafka+tls" or bool(settings.ca_file)
     given: dict[str, Any] = {
-        "bootstrap.servers": f"{host}:{port}", "group.id": f"lynkeus-{uuid.uuid4().hex[:8]}", "client.id": "lynkeus",
-        "enable.auto.commit": False, "auto.offset.reset": "earliest", "allow.auto.create.topics": False,
-        "queued.max.messages.kbytes": 16_384, "fetch.wait.max.ms": 100,
+        "bootstrap.servers": f"{host}:{port}", "client.id": "lynkeus",
         "reconnect.backoff.ms": 200, "reconnect.backoff.max.ms": 4000,
         "security.protocol": ("SASL_" if parts.username else "") + ("SSL" if tls else "PLAINTEXT"),
     }  # fmt: skip

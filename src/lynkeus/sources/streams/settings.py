@@ -83,6 +83,10 @@ class StreamSettings:
         for name in ("stream", "ca_file", "credentials_file", "events"):
             if not isinstance(getattr(self, name), str):
                 raise SettingsError(f"{self.where}: {name} must be a text, got {getattr(self, name)!r}")
+        for name in ("ca_file", "credentials_file"):
+            file = getattr(self, name)
+            if file and not Path(file).expanduser().is_file():
+                raise SettingsError(f"{self.where}: {name} {file} cannot be read (there is no such file)")
         if not isinstance(self.server, str) or not isinstance(self.environment, Mapping):
             raise SettingsError(f"{self.where}: server must be 'HOST:PORT', environment a table of variables")
 
@@ -134,6 +138,10 @@ class StreamSettings:
                 if not isinstance(one, list) or not all(isinstance(part, str) for part in one):
                     raise SettingsError(f"{path}: {key}: must be a list of texts, got {content[key]!r}")
                 content[key] = tuple(one)
+        for key in ("ca_file", "credentials_file"):  # beside the list, where they are not here
+            named = content.get(key)
+            if isinstance(named, str) and not Path(named).is_file() and (path.parent / named).is_file():
+                content[key] = str(path.parent / named)
         return cls(str(path), tuple(_channel(entry, path) for entry in listed), **content)
 
 

@@ -110,9 +110,10 @@ class StreamSource:
             names = sorted(one for one in names if not wanted or any(fnmatchcase(one, only) for only in wanted))
             if not names:
                 self.transport.close()
+                asked = getattr(self.transport, "asked", "subjects")
                 raise SourceError(
                     f"{self.settings.where}: no message with a value came in {self.settings.connect_s:g} s; check the "
-                    "subjects, and that somebody publishes"
+                    f"{asked}, and that somebody publishes"
                 )
         return tuple(Channel(name, name) for name in names)
 

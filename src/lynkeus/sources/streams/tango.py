@@ -18,8 +18,9 @@ import numpy as np
 from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError
 from lynkeus.core.extras import needing
+from lynkeus.sources.streams.camera import CameraSource
+from lynkeus.sources.streams.frames import Frame
 from lynkeus.sources.streams.settings import StreamSettings
-from lynkeus.sources.streams.source import StreamSource
 from lynkeus.sources.streams.update import DISCONNECTED, INVALID, Update
 
 RATE_HZ = 10.0  # at which devices are asked where nobody says another
@@ -180,6 +181,8 @@ def _update(number: int, read: Any) -> Update:
     value = read.value
     if invalid and value is None:
         value = float("nan") if read.data_format == tango.AttrDataFormat.SCALAR else np.empty(0)
+    elif isinstance(value, np.ndarray) and value.ndim == 2:
+        value = Frame(value[None]) if value.dtype.kind in "uif" and value.size else ""
     elif isinstance(value, bool | int | float | np.number | np.bool_):
         value = float(value)
     elif value is None:
@@ -198,9 +201,10 @@ def _words(error: Any) -> str:
     return "no answer" if "CORBA system exception" in text else text
 
 
-class TangoSource(StreamSource):
+class TangoSource(CameraSource):
     """Attributes of Tango: tango://LIST.toml, tango://domain/family/member/attribute,... or
-    tango://HOST:PORT/domain/family/member/attribute,...; #dbase=no after them for a server without a database."""
+    tango://HOST:PORT/domain/family/member/attribute,...; #dbase=no after them for a server without a database. Where
+    the only one is an image, its frames."""
 
     def __init__(self, url: str, expected: Schema | None = None) -> None:
         settings = StreamSettings.of_url(_plain(url))

@@ -1,5 +1,6 @@
 // The wall: tiles as the server sends them, and strips of the last minutes that move on between two events.
 import { tellAges } from "./ago.js";
+import "./remember.js";
 
 const wall = document.getElementById("wall");
 const lost = document.getElementById("lost");
@@ -72,14 +73,51 @@ function hear(message) {
   if (message.points) take(message.points);
   if (message.html) {
     const fresh = new DOMParser().parseFromString(message.html, "text/html").body.firstElementChild;
-    const focused = wall.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const mark = (one) => one.getAttribute("href") ?? one.dataset.alarm;
+    const focused = wall.contains(document.activeElement) ? mark(document.activeElement) : null;
     wall.replaceChildren(fresh);
-    if (focused) [...wall.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
+    if (focused) [...wall.querySelectorAll("a, button")].find((one) => mark(one) === focused)?.focus();
     document.title = message.open ? `(${message.open} open) Wall` : "Wall";
     tellAges(wall);
   }
   drawAll();
 }
+
+// One form for all alarms, outside of what the server sends again: what somebody types stays.
+const dialog = document.getElementById("acknowledge");
+const form = dialog.querySelector("form");
+
+function refuse(text) {
+  const line = form.querySelector("[role=alert]");
+  line.textContent = text;
+  line.hidden = !text;
+}
+
+wall.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-alarm]");
+  if (!button) return;
+  dialog.dataset.alarm = button.dataset.alarm;
+  dialog.querySelector("h2").textContent = button.dataset.what;
+  if (form) refuse("");
+  dialog.showModal();
+});
+dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+form?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const body = JSON.stringify(Object.fromEntries(new FormData(form)));
+  const headers = { "Content-Type": "application/json" };
+  try {
+    const answer = await fetch(`/api/v1/alarms/${dialog.dataset.alarm}/acknowledge`, { method: "POST", headers, body });
+    if (!answer.ok) {
+      const said = (await answer.json().catch(() => ({}))).detail;
+      return refuse(typeof said === "string" ? said : "This was refused.");
+    }
+    form.elements.note.value = "";
+    dialog.close();
+  } catch {
+    refuse("The server does not answer; try again.");
+  }
+});
 
 const events = new EventSource("/wall/events");
 events.onmessage = (event) => hear(JSON.parse(event.data));
