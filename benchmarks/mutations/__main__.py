@@ -21,9 +21,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from lynkeus.core import LynkeusError
-
 from benchmarks.mutations.readers import READERS, Reader
+
+from lynkeus.core import LynkeusError
 
 SLOWEST_S, MOST_KB = 20.0, 4 * 2**20
 
@@ -72,7 +72,8 @@ def run(name: str, reader: Reader, folder: Path, given: argparse.Namespace) -> i
                 raise
             where = traceback.extract_tb(error.__traceback__)
             own = [one for one in where if "/lynkeus/" in one.filename][-1:] or where[-1:]
-            why = f"{type(error).__name__} at {own[0].filename.rpartition('/lynkeus/')[2]}:{own[0].lineno}: {str(error)[:90]!r}"
+            place = f"{own[0].filename.rpartition('/lynkeus/')[2]}:{own[0].lineno}"
+            why = f"{type(error).__name__} at {place}: {str(error)[:90]!r}"
         took = time.monotonic() - at
         faulthandler.cancel_dump_traceback_later()
         slowest = max(slowest, took)
@@ -91,9 +92,11 @@ def run(name: str, reader: Reader, folder: Path, given: argparse.Namespace) -> i
                 print(f"  {name} {number}: {why}", flush=True)
     took, used = time.monotonic() - began, processors_s() - used
     print(
-        f"{name}: {done} mutations, {refused} refused in a line, {sum(failures.values())} wrong, slowest {slowest:.2f} s, "
-        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB, {used:.0f} CPU-s in {took:.0f} s", flush=True
-    )  # fmt: skip
+        f"{name}: {done} mutations, {refused} refused in a line, {sum(failures.values())} wrong, "
+        f"slowest {slowest:.2f} s, "
+        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB, {used:.0f} CPU-s in {took:.0f} s",
+        flush=True,
+    )
     if os.environ.get("SAID"):
         for line, times in said_of.most_common(40):
             print(f"    {times:6} {line}")

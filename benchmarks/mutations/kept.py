@@ -1,4 +1,4 @@
-"""What Lynkeus itself wrote: model folders, stores and image bundles, whose checksums fit and whose content does not."""
+"""What Lynkeus itself wrote, model folders and stores, whose checksums fit and whose content does not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from benchmarks.mutations.arrays import some, strange_number
+from benchmarks.mutations.strange import changed, patched, strange
+from safetensors.numpy import load_file, save_file
+
 from lynkeus.core import AlarmRule, Batch, Schema
 from lynkeus.files.model_folder import write_model
 from lynkeus.fitting.fit import FitSettings, fit
@@ -18,10 +22,6 @@ from lynkeus.monitor.standing import list_standing
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.watch import WatchSettings, watch
 from lynkeus.sources import InMemory
-from safetensors.numpy import load_file, save_file
-
-from benchmarks.mutations.arrays import some, strange_number
-from benchmarks.mutations.strange import changed, patched, strange
 
 START_NS = 1_700_000_000_000_000_000
 SCORERS = ("three_sigma", "mahalanobis", "isolation_forest", "conditional_residual", "nearest_neighbours", "table")
@@ -46,7 +46,9 @@ def write_models(folder: Path) -> list[Path]:
 
 def damage_model(whole: Path, target: Path, random: np.random.Generator) -> None:
     """Write a model folder of which one file says something else; its checksums fit."""
-    files = [path.relative_to(whole) for path in sorted(whole.rglob("*")) if path.is_file() and path.name != "SHA256SUMS"]
+    files = [
+        path.relative_to(whole) for path in sorted(whole.rglob("*")) if path.is_file() and path.name != "SHA256SUMS"
+    ]
     file = files[int(random.integers(len(files)))]
     shutil.rmtree(target, ignore_errors=True)
 
@@ -60,7 +62,11 @@ def damage_model(whole: Path, target: Path, random: np.random.Generator) -> None
             name = str(random.choice(sorted(arrays)))
             what = int(random.integers(4))
             if what == 0:
-                arrays[name] = some(random, ()).astype(arrays[name].dtype, copy=True) if random.random() < 0.5 else np.empty(0, "f4")
+                arrays[name] = (
+                    some(random, ()).astype(arrays[name].dtype, copy=True)
+                    if random.random() < 0.5
+                    else np.empty(0, "f4")
+                )
             elif what == 1 and arrays[name].size:
                 flat = np.array(arrays[name]).ravel()
                 flat[int(random.integers(flat.size))] = (
@@ -114,7 +120,12 @@ def damage_store(data: bytes, target: Path, random: np.random.Generator) -> None
 
 
 def _damage(connection: sqlite3.Connection, random: np.random.Generator) -> None:
-    filled = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite%'")]
+    filled = [
+        name
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite%'"
+        )
+    ]
     filled = [name for name in filled if connection.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone()]
     table = str(random.choice(filled))
     columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]

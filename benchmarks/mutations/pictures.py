@@ -8,9 +8,8 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-
 from benchmarks.mutations.strange import LARGE, patched
+from PIL import Image
 
 FORMATS = {"jpg": "JPEG", "tif": "TIFF", "bmp": "BMP", "webp": "WEBP", "gif": "GIF", "jp2": "JPEG2000"}
 TYPES = (b"IHDR", b"PLTE", b"tRNS", b"tEXt", b"zTXt", b"iCCP", b"gAMA", b"eXIf", b"acTL", b"IDAT", b"IEND", b"abcd")
@@ -20,7 +19,9 @@ def png(random: np.random.Generator) -> bytes:
     """Return a PNG whose chunks are changed, with checksums that fit."""
     made = Image.fromarray((random.random((24, 20, 3)) * 255).astype(np.uint8))
     if random.random() < 0.4:
-        made = made.convert(str(random.choice(["L", "P", "1", "RGBA", "LA", "I;16"]))) if random.random() < 0.8 else made
+        made = (
+            made.convert(str(random.choice(["L", "P", "1", "RGBA", "LA", "I;16"]))) if random.random() < 0.8 else made
+        )
     held = io.BytesIO()
     made.save(held, "PNG")
     data = held.getvalue()
@@ -36,7 +37,10 @@ def png(random: np.random.Generator) -> bytes:
         kind, content = chunks[number]
         what = int(random.integers(7))
         if what == 0 and kind == b"IHDR":
-            content = struct.pack(">II", *(LARGE[int(k)] & 0xFFFFFFFF for k in random.integers(len(LARGE), size=2))) + content[8:]
+            content = (
+                struct.pack(">II", *(LARGE[int(k)] & 0xFFFFFFFF for k in random.integers(len(LARGE), size=2)))
+                + content[8:]
+            )
         elif what == 1 and kind == b"IHDR":
             content = content[:8] + bytes(random.integers(0, 20, 5).astype(np.uint8))
         elif what == 2 and kind == b"IDAT":
@@ -44,7 +48,13 @@ def png(random: np.random.Generator) -> bytes:
                 raw = zlib.decompress(content)
             except zlib.error:  # of another kind of chunk before
                 raw = content
-            raw = patched(raw, random) if random.random() < 0.6 else raw[: len(raw) // 2] if random.random() < 0.5 else bytes(2_000_000)
+            raw = (
+                patched(raw, random)
+                if random.random() < 0.6
+                else raw[: len(raw) // 2]
+                if random.random() < 0.5
+                else bytes(2_000_000)
+            )
             content = zlib.compress(raw)
         elif what == 3:
             content = patched(content, random)
@@ -95,7 +105,9 @@ def tiff(data: bytes, random: np.random.Generator) -> bytes:
         at = first + 2 + 12 * int(random.integers(count))
         what = int(random.integers(4))
         if what == 0:
-            made[at : at + 2] = struct.pack("<H", int(random.choice([256, 257, 258, 259, 262, 273, 277, 278, 279, 317, 320, 322, 700, 330])))
+            made[at : at + 2] = struct.pack(
+                "<H", int(random.choice([256, 257, 258, 259, 262, 273, 277, 278, 279, 317, 320, 322, 700, 330]))
+            )
         elif what == 1:
             made[at + 2 : at + 4] = struct.pack("<H", int(random.integers(0, 20)))
         elif what == 2:
@@ -110,4 +122,6 @@ def write_folder(folder: Path, random: np.random.Generator) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for k in range(4):
         Image.fromarray((random.random((20, 20, 3)) * 255).astype(np.uint8)).save(folder / f"{k}.png")
-    (folder / "meta.csv").write_text("file,truth,cell\n" + "".join(f"{k}.png,0,{k}\n" for k in range(4)), encoding="utf-8")
+    (folder / "meta.csv").write_text(
+        "file,truth,cell\n" + "".join(f"{k}.png,0,{k}\n" for k in range(4)), encoding="utf-8"
+    )

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from benchmarks.mutations import arrays, hdf, kept, pictures, settings, texts, trees
+from benchmarks.mutations.strange import changed, patched
+
 from lynkeus.core import SourceError
 from lynkeus.monitor.service.plan import SitePlan
 from lynkeus.monitor.site import SiteSettings
@@ -22,9 +25,6 @@ from lynkeus.sources.streams.karabo import _readings
 from lynkeus.sources.streams.named import Named
 from lynkeus.sources.streams.settings import StreamSettings
 from lynkeus.sources.texts.entries import read_entries
-
-from benchmarks.mutations import arrays, kept, pictures, texts, trees
-from benchmarks.mutations.strange import changed, patched
 
 Random = np.random.Generator
 
@@ -73,7 +73,9 @@ def _written(name: str, write: Callable[[Path, Random], None], read: Callable[[P
     return Reader(lambda folder: None, make, read)
 
 
-def _of_seeds(prepare: Callable[[Path], list[tuple[str, bytes]]], change: Callable[[bytes, Random], bytes], read: Any) -> Reader:
+def _of_seeds(
+    prepare: Callable[[Path], list[tuple[str, bytes]]], change: Callable[[bytes, Random], bytes], read: Any
+) -> Reader:
     def make(held: list[tuple[str, bytes]], folder: Path, random: Random) -> Path:
         ending, data = held[int(random.integers(len(held)))]
         path = folder / f"a.{ending}"
@@ -121,7 +123,9 @@ def _table_bundle(folder: Path) -> Path:
 
 
 def _with_meta(folder: Path, random: Random) -> Path:
-    (folder / "meta.csv").write_bytes(texts.csv(random) if random.random() < 0.3 else patched(b"file,truth,x\n0.png,0,1\n1.png,1,2\n", random))
+    (folder / "meta.csv").write_bytes(
+        texts.csv(random) if random.random() < 0.3 else patched(b"file,truth,x\n0.png,0,1\n1.png,1,2\n", random)
+    )
     return folder
 
 
@@ -151,8 +155,8 @@ def _damaged_store(data: bytes, folder: Path, random: Random) -> Path:
 
 
 def _layout(_: Any, folder: Path, random: Random) -> Path:
-    content = texts.LAYOUTS[int(random.integers(len(texts.LAYOUTS)))]
-    (folder / "a.toml").write_bytes(texts.toml(content, random))
+    content = settings.LAYOUTS[int(random.integers(len(settings.LAYOUTS)))]
+    (folder / "a.toml").write_bytes(settings.toml(content, random))
     return folder / "a.toml"
 
 
@@ -163,7 +167,7 @@ def _read_by_layout(path: Path) -> None:
 
 
 def _settings(content: dict[str, Any]) -> Callable[[Random], bytes]:
-    return lambda random: texts.toml(content, random)
+    return lambda random: settings.toml(content, random)
 
 
 def _site(path: Path) -> None:
@@ -216,10 +220,10 @@ READERS: dict[str, Reader] = {
     "npy": _file("a.npy", arrays.npy),
     "npz": _file("a.npz", arrays.npz),
     "npy pictures": _file("a.npy", arrays.npy, _pictures),
-    "hdf5": _written("a.h5", arrays.hdf5),
-    "hdf5 look": _written("a.h5", arrays.hdf5, _look),
-    "hdf5 events": _written("a.h5", arrays.hdf5, _events),
-    "hdf5 histograms": _written("a.h5", arrays.plots, read_histograms),
+    "hdf5": _written("a.h5", hdf.hdf5),
+    "hdf5 look": _written("a.h5", hdf.hdf5, _look),
+    "hdf5 events": _written("a.h5", hdf.hdf5, _events),
+    "hdf5 histograms": _written("a.h5", hdf.plots, read_histograms),
     "parquet": _written("a.parquet", arrays.parquet),
     "parquet look": _written("a.parquet", arrays.parquet, _look),
     "parquet events": _written("a.parquet", arrays.parquet, _events),
@@ -239,11 +243,13 @@ READERS: dict[str, Reader] = {
     "json histograms": _file("a.json", texts.histograms, read_histograms),
     "models": Reader(_models, _damaged_model, kept.read_model),
     "store": Reader(_store, _damaged_store, kept.read_store),
-    "layout": Reader(lambda folder: texts.write_layout_data(folder / "data.h5"), _layout, _read_by_layout),
-    "site": _file("site.toml", _settings(texts.SITE), _site),
-    "list of channels": _file("list.toml", _settings(texts.LIST), lambda path: StreamSettings.of_url(f"nats://{path}")),
+    "layout": Reader(lambda folder: settings.write_layout_data(folder / "data.h5"), _layout, _read_by_layout),
+    "site": _file("site.toml", _settings(settings.SITE), _site),
+    "list of channels": _file(
+        "list.toml", _settings(settings.LIST), lambda path: StreamSettings.of_url(f"nats://{path}")
+    ),
     "tasks": _file("a.json", texts.tasks),
     "texts": Reader(lambda folder: None, _records, read_entries),
     "messages": Reader(lambda folder: None, lambda held, folder, random: texts.message(random), _take),
     "trains": Reader(lambda folder: None, lambda held, folder, random: texts.train(random), _trains),
-}  # fmt: skip
+}

@@ -24,16 +24,61 @@ def nested(depth: int, kind: str = "list") -> Any:
 def strange(random: np.random.Generator) -> Any:
     """Return a value that nobody expects there."""
     values: tuple[Any, ...] = (
-        None, True, False, 0, 1, -1, 2, 2**31, 2**63, -(2**63) - 1, 10**30, 10**400, 1e308, -1e308, 5e-324, 1.5, -0.0,
-        float("nan"), float("inf"), "", " ", "\x00", "a\x00b", "\ud800", "x" * 5000, "../../etc/passwd", "(a+)+$", "nan",
-        "1e999", "2023-13-45", "\u0663", "a\nb", "\u202e", "<script>", "0", "1", "-1", [], {}, [[]], [{}], [None], {"": 1},
-        [1] * 500, ["a", 1, None], nested(60), nested(60, "object"), nested(200), {"a": [1, {"b": 2}]},
-    )  # fmt: skip
+        None,
+        True,
+        False,
+        0,
+        1,
+        -1,
+        2,
+        2**31,
+        2**63,
+        -(2**63) - 1,
+        10**30,
+        10**400,
+        1e308,
+        -1e308,
+        5e-324,
+        1.5,
+        -0.0,
+        float("nan"),
+        float("inf"),
+        "",
+        " ",
+        "\x00",
+        "a\x00b",
+        "\ud800",
+        "x" * 5000,
+        "../../etc/passwd",
+        "(a+)+$",
+        "nan",
+        "1e999",
+        "2023-13-45",
+        "\u0663",
+        "a\nb",
+        "\u202e",
+        "<script>",
+        "0",
+        "1",
+        "-1",
+        [],
+        {},
+        [[]],
+        [{}],
+        [None],
+        {"": 1},
+        [1] * 500,
+        ["a", 1, None],
+        nested(60),
+        nested(60, "object"),
+        nested(200),
+        {"a": [1, {"b": 2}]},
+    )
     return values[int(random.integers(len(values)))]
 
 
 def changed(content: Any, random: np.random.Generator) -> Any:
-    """Return what JSON or TOML says, with one to three of its parts replaced, left out, renamed, doubled or exchanged."""
+    """Return what JSON or TOML says, with one to three of its parts replaced, left out, renamed or doubled."""
     made = copy.deepcopy(content)
     for _ in range(int(random.integers(1, 4))):
         places = list(_places(made))

@@ -4,21 +4,85 @@ from __future__ import annotations
 
 import gzip
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.mutations.strange import as_json, changed, strange
 from tests.mutations import mutated
 
-from benchmarks.mutations.strange import as_json, as_toml, changed, strange
-
 SEPARATORS = (",", ",", ",", ";", "\t", "|", " ", ",,")
-HEADERS = ("time_ns", "timestamp", "time", "Date", "Time", "secs", "nanos", "a", "b", "a", "", "Unnamed: 0", "severity", "x [mm]",
-           "\u00e4", "truth", "weight", "label", "part_px", "#a", '"q', "1", "nan", "event_id", "train", "x" * 3000)  # fmt: skip
-ENTRIES = ("", "nan", "NaN", "inf", "-inf", "#N/A", "null", "Disconnected", "1e999", "9" * 400, "-", "+", ".", "1,5", "1.234,5", "0x10",
-           "1_000", "\u0663", "true", "NO_ALARM", "2023-11-14T22:13:20Z", "14.11.2023 22:13:20", "2023-13-45", "11/12/2023", "12:00",
-           "00:00:60", "9999-12-31", "0001-01-01", "1700000000", "1700000000000", "1700000000000000000", "-1", '"', '""', '"a,b"',
-           '"a\nb"', "\u202e", "1 000", "1e-400", "1e308", "99999999999999999999", "x" * 2000)  # fmt: skip
+HEADERS = (
+    "time_ns",
+    "timestamp",
+    "time",
+    "Date",
+    "Time",
+    "secs",
+    "nanos",
+    "a",
+    "b",
+    "a",
+    "",
+    "Unnamed: 0",
+    "severity",
+    "x [mm]",
+    "\u00e4",
+    "truth",
+    "weight",
+    "label",
+    "part_px",
+    "#a",
+    '"q',
+    "1",
+    "nan",
+    "event_id",
+    "train",
+    "x" * 3000,
+)
+ENTRIES = (
+    "",
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+    "#N/A",
+    "null",
+    "Disconnected",
+    "1e999",
+    "9" * 400,
+    "-",
+    "+",
+    ".",
+    "1,5",
+    "1.234,5",
+    "0x10",
+    "1_000",
+    "\u0663",
+    "true",
+    "NO_ALARM",
+    "2023-11-14T22:13:20Z",
+    "14.11.2023 22:13:20",
+    "2023-13-45",
+    "11/12/2023",
+    "12:00",
+    "00:00:60",
+    "9999-12-31",
+    "0001-01-01",
+    "1700000000",
+    "1700000000000",
+    "1700000000000000000",
+    "-1",
+    '"',
+    '""',
+    '"a,b"',
+    '"a\nb"',
+    "\u202e",
+    "1 000",
+    "1e-400",
+    "1e308",
+    "99999999999999999999",
+    "x" * 2000,
+)
 
 
 def csv(random: np.random.Generator) -> bytes:
@@ -37,7 +101,9 @@ def csv(random: np.random.Generator) -> bytes:
         lines.append(separator.join(_entry(kind, row, odd, random) for kind in kinds))
     if random.random() < 0.15 and lines:
         at = int(random.integers(len(lines)))
-        lines[at] = str(random.choice([lines[at] * 3, lines[at][: len(lines[at]) // 2], "", separator * 5, '"' + lines[at]]))
+        lines[at] = str(
+            random.choice([lines[at] * 3, lines[at][: len(lines[at]) // 2], "", separator * 5, '"' + lines[at]])
+        )
     text = str(random.choice([*["\n"] * 10, "\r\n", "\r\n", "\r", "\n\n"])).join(lines)
     text += str(random.choice([*["\n"] * 10, "", "\n\n", "\x1a", "\x00"]))
     coding = str(random.choice([*["utf-8"] * 9, "utf-8-sig", "latin-1", "utf-16", "utf-32", "utf-16-le"]))
@@ -70,18 +136,36 @@ def packed(text: bytes, random: np.random.Generator) -> bytes:
 
 def histograms(random: np.random.Generator) -> bytes:
     """Return JSON of histograms after the UHI standard, parts of which are strange."""
-    axis = {"type": "regular", "lower": 0.0, "upper": 1.0, "bins": 3, "underflow": True, "overflow": True, "circular": False}
+    axis = {
+        "type": "regular",
+        "lower": 0.0,
+        "upper": 1.0,
+        "bins": 3,
+        "underflow": True,
+        "overflow": True,
+        "circular": False,
+    }
     edges = {"type": "variable", "edges": [0.0, 1.0, 3.0], "underflow": True, "overflow": True, "circular": False}
     words = {"type": "category_str", "categories": ["a", "b"], "flow": True, "metadata": {"name": "n", "label": "l"}}
     whole = [1.0, 2.0, 3.0, 4.0, 5.0]
     content: dict[str, Any] = {
         "a": {"uhi_schema": 1, "axes": [axis], "storage": {"type": "double", "values": whole}},
-        "f": {"b": {"uhi_schema": 1, "axes": [edges], "storage": {"type": "weighted", "values": [0, 1, 2, 0], "variances": [1, 1, 2, 1]}},
-              "c": {"uhi_schema": 1, "axes": [words], "storage": {"type": "int", "values": [1, 2, 3]}}},
-        "m": {"uhi_schema": 1, "axes": [axis], "storage": {"type": "mean", "counts": whole, "values": whole, "variances": whole}},
+        "f": {
+            "b": {
+                "uhi_schema": 1,
+                "axes": [edges],
+                "storage": {"type": "weighted", "values": [0, 1, 2, 0], "variances": [1, 1, 2, 1]},
+            },
+            "c": {"uhi_schema": 1, "axes": [words], "storage": {"type": "int", "values": [1, 2, 3]}},
+        },
+        "m": {
+            "uhi_schema": 1,
+            "axes": [axis],
+            "storage": {"type": "mean", "counts": whole, "values": whole, "variances": whole},
+        },
         "s": {"uhi_schema": 1, "axes": [axis], "storage": {"type": "int", "index": [[1, 3]], "values": [2, 5]}},
         "t": {"uhi_schema": 1, "axes": [axis, edges], "storage": {"type": "double", "values": [[1.0] * 4] * 5}},
-    }  # fmt: skip
+    }
     key = str(random.choice(list(content)))
     made = changed(content if random.random() < 0.5 else content[key], random)
     return as_json(made, random)
@@ -89,7 +173,11 @@ def histograms(random: np.random.Generator) -> bytes:
 
 def tasks(random: np.random.Generator) -> bytes:
     """Return failed tasks, parts of which are strange."""
-    one = {"parameters": {"memory": 2000, "a": "b"}, "errors": {"good_sites": {"8021": {"T2_DE": 3}}, "bad_sites": {}}, "name": "t"}
+    one = {
+        "parameters": {"memory": 2000, "a": "b"},
+        "errors": {"good_sites": {"8021": {"T2_DE": 3}}, "bad_sites": {}},
+        "name": "t",
+    }
     content: Any = {f"t{k}": one for k in range(3)}
     content = [one, dict(one, name="u")] if random.random() < 0.4 else content
     return as_json(changed(content, random), random)
@@ -97,14 +185,20 @@ def tasks(random: np.random.Generator) -> bytes:
 
 def records(random: np.random.Generator) -> tuple[str, bytes]:
     """Return the ending and the content of a file of texts."""
-    rows = [{"text": f"vacuum leak {k}", "time": "2024-01-02T03:04:05", "author": "a", "label": "leak"} for k in range(4)]
+    rows = [
+        {"text": f"vacuum leak {k}", "time": "2024-01-02T03:04:05", "author": "a", "label": "leak"} for k in range(4)
+    ]
     ending = str(random.choice([".json", ".jsonl", ".csv", ".txt", ".csv.gz"]))
     if ending == ".json":
         return ending, as_json(changed(rows, random), random)
     if ending == ".jsonl":
         return ending, b"\n".join(as_json(changed(row, random), random) for row in rows)
     if ending == ".txt":
-        entry = "$@MID@$: {}\nDate: Tue, 02 Jan 2024 03:04:05 +0100\nAuthor: me\nEncoding: HTML\n" + "=" * 40 + "\n<p>leak</p>\n"
+        entry = (
+            "$@MID@$: {}\nDate: Tue, 02 Jan 2024 03:04:05 +0100\nAuthor: me\nEncoding: HTML\n"
+            + "=" * 40
+            + "\n<p>leak</p>\n"
+        )
         return ending, mutated("".join(entry.format(k) for k in range(3)).encode(), random)
     if ending == ".csv":
         text = "text,time,label\n" + "".join(f'"leak, {k}",2024-01-0{k + 1} 03:04:05,a\n' for k in range(4))
@@ -112,37 +206,14 @@ def records(random: np.random.Generator) -> tuple[str, bytes]:
     return ending, packed(csv(random), random)
 
 
-LAYOUT: dict[str, Any] = {
-    "unit": "mm", "names": "orbit/names", "strip": "^(B+)+P", "missing": ["x"], "axes": "", "numbers": ["n"], "truth": "t", "weight": "w",
-    "blocks": [{"dataset": "orbit/values", "suffix": "x", "unit": "mm", "transpose": False, "bits": 0}, {"dataset": "BPM0/VALUE"}],
-    "times": {"dataset": "time_ns", "unit": "ns", "nanos": "", "day_first": True},
-}  # fmt: skip
-LAYOUTS: tuple[dict[str, Any], ...] = (
-    LAYOUT,
-    {"pulses": {"dataset": "*/wave", "pid": "*/pid", "signals": ["a"], "sample_rate_hz": 1e6, "average": 10, "pulse_rate_hz": 10.0}},
-    {"trains": ["*/XGM/*", "SA1*"], "instrument": "SPB"},
-    {"times": {"sample_rate_hz": 10.0, "start_ns": 0}, "blocks": [{"dataset": "orbit/values"}]},
-)
-SITE: dict[str, Any] = {
-    "store": "sqlite:///watch.db", "budget": "1/h", "title": "T", "place": "(?P<position>[0-9]+)", "call": "x", "keep": "400d",
-    "outputs": {"monitor": "one BPM"}, "port": 8000, "replay": 0.0, "acknowledge": True, "token_file": "", "quiet_s": 10.0,
-    "service": {"give_up_after": 3, "backoff_s": 1.0, "hang_s": 60.0},
-    "monitors": [{"name": "a", "source": "sim://orbit", "model": "m", "publish": ["nats://h/s"], "memory": "1 GB", "window": "1s"}],
-}  # fmt: skip
-LIST: dict[str, Any] = {
-    "server": "nats://127.0.0.1:4222", "rate_hz": 10.0, "tolerance_s": 0.1, "wait_s": 1.0, "queue": 100, "pulse_id": "time",
-    "select": ["*"], "subjects": ["s.*"], "environment": {"EPICS_PVA_ADDR_LIST": "127.0.0.1"},
-    "pvs": ["A:B", {"pv": "C:D", "name": "c", "unit": "mm", "hold": True}],
-}  # fmt: skip
 MESSAGES: tuple[Any, ...] = (
-    {"time": 1.7e9, "channel": "a", "value": 1.2, "severity": 0}, {"time": "2026-11-29T18:00:00Z", "values": {"a": 1, "b": [1, 2, None]}},
-    {"time_ns": 17 * 10**17, "a": 1.5, "b": None, "pulse_id": 7}, [{"t": 1.7e12, "a": 1}, {"t": 1.7e15, "b": 2}], 3.5, [1, 2, 3],
-)  # fmt: skip
-
-
-def toml(content: dict[str, Any], random: np.random.Generator) -> bytes:
-    """Return TOML that says it, parts of which are strange."""
-    return as_toml(changed(content, random), random)
+    {"time": 1.7e9, "channel": "a", "value": 1.2, "severity": 0},
+    {"time": "2026-11-29T18:00:00Z", "values": {"a": 1, "b": [1, 2, None]}},
+    {"time_ns": 17 * 10**17, "a": 1.5, "b": None, "pulse_id": 7},
+    [{"t": 1.7e12, "a": 1}, {"t": 1.7e15, "b": 2}],
+    3.5,
+    [1, 2, 3],
+)
 
 
 def message(random: np.random.Generator) -> bytes:
@@ -166,16 +237,9 @@ def train(random: np.random.Generator) -> list[bytes]:
         return [packed_up(changed({"S": {"a.value": 1.0, "b": [1, 2], "metadata": about}}, random))]
     head = {"source": "S", "content": "msgpack", "metadata": about}
     array = {"source": "S", "content": "array", "path": "p", "dtype": "float32", "shape": [4]}
-    return [packed_up(changed(head, random)), packed_up(changed({"a.value": 1}, random)), packed_up(changed(array, random)), b"\0" * 16]
-
-
-def write_layout_data(path: Path) -> None:
-    """Write the HDF5 file that the layouts are about."""
-    import h5py
-
-    with h5py.File(path, "w") as file:
-        file["orbit/values"] = np.random.default_rng(0).normal(size=(20, 2))
-        file["orbit/names"] = np.array(["BBPa", "b"], dtype=h5py.string_dtype())
-        file["BPM0/VALUE"] = np.arange(20.0)
-        file["C1/wave"], file["C1/pid"] = np.zeros((2, 40, 5), "f4"), np.arange(5)
-        file["time_ns"], file["t"], file["w"] = 17 * 10**17 + np.arange(20) * 10**8, np.zeros(20, int), np.ones(20)
+    return [
+        packed_up(changed(head, random)),
+        packed_up(changed({"a.value": 1}, random)),
+        packed_up(changed(array, random)),
+        b"\0" * 16,
+    ]

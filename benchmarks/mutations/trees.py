@@ -21,7 +21,9 @@ def seeds(folder: Path, random: np.random.Generator) -> list[Path]:
             lists = ak.Array([[1.0] * (k % 3) for k in range(60)])
             file.mktree("events", {"x": number, "n": np.arange(60, dtype="i4"), "flag": number > 0, "jet": lists})
             file["dir/plot"] = bh.Histogram(bh.axis.Regular(10, 0, 1)).fill(random.random(100))
-            file["dir/two"] = bh.Histogram(bh.axis.Regular(4, 0, 1), bh.axis.Regular(3, 0, 1), storage=bh.storage.Weight())
+            file["dir/two"] = bh.Histogram(
+                bh.axis.Regular(4, 0, 1), bh.axis.Regular(3, 0, 1), storage=bh.storage.Weight()
+            )
         made.append(path)
         path = folder / f"{name}_plots.root"
         with uproot.recreate(path, compression=packing) as file:
