@@ -14,6 +14,7 @@ import collections
 import faulthandler
 import os
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -26,6 +27,7 @@ from benchmarks.mutations.readers import READERS, Reader
 from lynkeus.core import LynkeusError
 
 SLOWEST_S, MOST_KB = 20.0, 4 * 2**20
+stopped: list[int] = []  # by SIGTERM: what was done until then is printed
 
 
 def main() -> int:
@@ -39,6 +41,7 @@ def main() -> int:
     asked.add_argument("--all", action="store_true", help="print every failure, not one of a kind")
     given = asked.parse_args()
     warnings.simplefilter("ignore")
+    signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
     resource.setrlimit(resource.RLIMIT_AS, (12 * 2**30, 12 * 2**30))
     wrong = 0
     for name in given.readers or READERS:
@@ -55,7 +58,7 @@ def run(name: str, reader: Reader, folder: Path, given: argparse.Namespace) -> i
     failures: collections.Counter[str] = collections.Counter()
     said_of: collections.Counter[str] = collections.Counter()
     for number in range(given.first, given.first + given.count):
-        if processors_s() - used > given.seconds:
+        if processors_s() - used > given.seconds or stopped:
             break
         target = reader.make(held, folder, np.random.default_rng([number, len(name)]))
         faulthandler.dump_traceback_later(60, exit=True)
