@@ -30,7 +30,7 @@ Run = Callable[..., Any]
 def test_the_whole_way_in_processes_of_its_own(orbits: Any, tmp_path: Path) -> None:
     def command(*words: object) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", "lynkeus", *map(str, words)]
-        return subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+        return subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120)
 
     fit = command("fit", orbits.good, "--layout", "xfel_orbits", "-s", "orbit", "--window", 10, "-o", "MODEL")
     assert (fit.returncode, fit.stdout) == (0, "")

@@ -99,8 +99,8 @@ def test_who_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("system", "address"),
     [
-        ("slurm", "slurm://?jobs=1&cores=1&memory=1GB&walltime=00:05:00"),
-        ("htcondor", "htcondor://?jobs=1&cores=1&memory=1GB"),
+        ("slurm", "slurm://?jobs=1&cores=1&memory=1GB&walltime=00:05:00&interface=lo"),
+        ("htcondor", "htcondor://?jobs=1&cores=1&memory=1GB&interface=lo"),
     ],
 )
 def test_jobs_of_a_batch_system_do_it(
@@ -136,6 +136,13 @@ def test_jobs_of_a_batch_system_do_it(
 def test_what_is_no_worker_is_said(text: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said.replace("?", r"\?")):
         workers_of(text)
+
+
+def test_a_network_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "sbatch").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(LynkeusError, match=r"slurm://: no scheduler can be started .*; give the network that they"):
+        in_order(Work(partial, (refuse,)), SHARES, *workers_of("slurm://?jobs=1&interface=nowhere0"))
 
 
 def test_a_batch_system_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -97,7 +97,15 @@ def _queued(scheme: str, options: dict[str, Any]) -> Iterator[Any]:
         options.setdefault("disk", "1GB")
     before = dask.config.get(f"jobqueue.{scheme}.job-script-prologue", None) or []
     options["job_script_prologue"] = [*PROLOGUE, *before]  # what the site says comes last, and holds
-    with getattr(dask_jobqueue, kind)(**options, scheduler_options={"dashboard_address": ":0"}) as cluster:
+    try:
+        queued = getattr(dask_jobqueue, kind)(**options, scheduler_options={"dashboard_address": ":0"})
+    except (OSError, RuntimeError, ValueError) as error:
+        why = " ".join(str(error.__context__ or error).split())
+        raise LynkeusError(
+            f"--workers {scheme}://: no scheduler can be started where jobs would find it ({why}); give the network "
+            "that they reach, as &interface=eth0"
+        ) from error
+    with queued as cluster:
         cluster.scale(jobs=jobs)
         yield cluster
 

@@ -22,7 +22,8 @@ def test_what_an_ioc_sends_is_read_and_an_outage_is_masked_and_over() -> None:
         where = f"server=127.0.0.1:{server.port}&lost_s=0.5"
         source: Any = open_source(f"epics+ca://C:0,C:1,C:2,C:WAVE?{where}&connect_s=3")
         assert source.schema.names == ("C:0", "C:1", "C:2", "C:WAVE[0]", "C:WAVE[1]", "C:WAVE[2]")
-        assert source.schema.sample_rate_hz == pytest.approx(20.0, rel=0.1)
+        # of a sender on a busy machine; three of them together would be 60
+        assert source.schema.sample_rate_hz == pytest.approx(20.0, rel=0.3)
         source.for_s, rows, killed = 60.0, [], 0.0
         for batch in source:
             rows.append(batch)
