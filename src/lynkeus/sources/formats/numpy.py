@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -157,7 +157,7 @@ class NumpySource:
     def _fields(self) -> dict[str, Array]:
         """The fields of a structured array as columns; nothing for any other array, which is mapped as it is."""
         raw = mapped_rows(self.path)
-        kinds = raw.dtype.fields or {}
+        kinds: Mapping[str, Any] = raw.dtype.fields or {}
         if not kinds or raw.ndim != 1:
             return {}
         return self._joined({name: raw[name] for name in kinds if is_column(raw[name], len(raw))}, list(kinds))

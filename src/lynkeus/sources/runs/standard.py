@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import boost_histogram as bh
 import numpy as np
@@ -21,7 +21,7 @@ from lynkeus.sources.formats.tables import existing_file
 MOST_BINS = 20_000_000  # of one histogram, flow bins included: more is damage
 BOOKKEEPING = 20  # entries below which a tree or a table is not the events of a run
 HDF5 = (".h5", ".hdf5")
-Held = bh.Histogram | Exception | str  # a histogram, what was raised when it was read, or the type of what is none
+Held: TypeAlias = "bh.Histogram | Exception | str"  # a histogram, what reading it raised, or the type of what is none
 
 
 def in_json(path: Path) -> dict[str, Held]:
@@ -40,7 +40,7 @@ def in_hdf5(path: Path) -> dict[str, Held]:
     """Return the histograms of an HDF5 file by their paths; none where it holds something else."""
     with opened(path) as file:
         found = histograms_in(file)
-        return {name: _tried(lambda own=group: histogram_of(fields_of(own))) for name, group in found.items()}
+        return {name: _tried(partial(_of_group, group)) for name, group in found.items()}
 
 
 def has_histograms(path: Path) -> bool:
@@ -65,6 +65,10 @@ def _tried(read: Callable[[], bh.Histogram]) -> Held:
         raise
     except Exception as error:  # of boost-histogram or h5py, whatever is wrong
         return error
+
+
+def _of_group(group: Any) -> bh.Histogram:
+    return histogram_of(fields_of(group))
 
 
 def histogram_of(fields: Mapping[str, Any]) -> bh.Histogram:

@@ -174,7 +174,7 @@ def _single(file: h5py.File, path: Path, names: list[str], expected: Collection[
     aside = {name: why for name, why in found.aside.items() if not why.startswith("times")}
     gone = {*found.aside, *(found.times.columns if found.times else ())}
     says = listed([f"{name} ({why})" for name, why in aside.items()])
-    notes = (f"{path}: set aside, as they are no channels: {says}",) if aside else ()
+    notes: tuple[str, ...] = (f"{path}: set aside, as they are no channels: {says}",) if aside else ()
     others = [f"{name} ({kind_of(data)})" for name, data in held.items() if name not in (*names, *own)]
     notes += (f"{path}: not read, as they are no numbers of a row: {listed(others)}",) if others else ()
     blocks = (Block(name, called[name], transpose=view.turned) for name, view in views.items() if name not in gone)
