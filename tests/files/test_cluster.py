@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -88,6 +89,24 @@ def test_errors_of_a_share_and_another_version_are_carried_over(address: str, mo
     monkeypatch.setattr("lynkeus.__version__", "0.0.1")
     with pytest.raises(LynkeusError, match=r"has Lynkeus \d.*, and this is 0\.0\.1"):
         in_order(Work(partial, (refuse,)), SHARES, *workers_of(address))
+
+
+def test_a_result_that_never_comes_holds_up_no_later_work(address: str, tmp_path: Path) -> None:
+    asked, forever = threading.Event(), threading.Event()
+
+    def never(there: Any, timeout: float | None = None) -> None:
+        asked.set()
+        assert forever.wait(60)
+
+    _, backend = workers_of(address)
+    assert backend is not None
+    work = Work(partial, (square, tmp_path))
+    with pytest.MonkeyPatch.context() as patch, backend(work, 1) as submit:
+        patch.setattr(distributed.Future, "result", never)  # as of a client that is being closed
+        submit([1])
+        assert asked.wait(30)
+    assert in_order(work, SHARES, 1, backend) == SQUARES
+    forever.set()
 
 
 def test_who_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from queue import SimpleQueue
 from typing import Any
 from urllib.parse import parse_qsl
 from weakref import WeakSet
@@ -126,11 +127,12 @@ def at_cluster(
         does = partial(_do, key, work.begin, work.given)
         given: WeakSet[_Share] = WeakSet()
         longest = WORKERS_S if cluster == where else QUEUE_S
-        over = threading.Event()
+        over, arrived = threading.Event(), SimpleQueue[Any]()
         threading.Thread(target=_look_after, args=(client, where, longest, given, over), daemon=True).start()
+        threading.Thread(target=_take_in, args=(arrived, over), daemon=True).start()
 
         def submit(share: Any) -> Future[Any]:
-            one = _Share(client, partial(does, share), where)
+            one = _Share(client, partial(does, share), where, arrived)
             given.add(one)
             return one.future
 
@@ -138,6 +140,16 @@ def at_cluster(
             yield submit
         finally:
             over.set()
+            arrived.put(None)
+
+
+def _take_in(arrived: SimpleQueue[Any], over: threading.Event) -> None:
+    """Fetch what was done. Dask's own thread for callbacks will not do, of which a process has one for all clients: a
+    result that is asked for while its client is being closed never comes, and nothing after it would."""
+    while (one := arrived.get()) is not None:
+        share, there = one
+        if not over.is_set():
+            share.take(there)
 
 
 def _look_after(client: Any, where: str, longest: float, given: WeakSet[_Share], over: threading.Event) -> None:
@@ -183,6 +195,7 @@ class _Share:
     client: Any
     does: Callable[[], Any]
     where: str
+    arrived: SimpleQueue[Any]
     future: Future[Any] = field(default_factory=Future)
     tries: int = 0
     there: Any = None
@@ -194,13 +207,14 @@ class _Share:
         self.tries += 1
         try:
             self.there = self.client.submit(self.does, pure=False)  # kept: a cluster forgets what nobody wants
-            self.there.add_done_callback(self._done)
+            self.there.add_done_callback(lambda there: self.arrived.put((self, there)))
         except Exception as error:  # the client was closed under us
             self.fail(LynkeusError(f"the cluster at {self.where} {GONE}"), error)
 
-    def _done(self, inner: Any) -> None:
+    def take(self, there: Any) -> None:
+        """Let the asker have what came of it, or give it out anew."""
         try:
-            self.future.set_result(inner.result())
+            self.future.set_result(there.result())
             self.there = None
         except CancelledError as error:
             self.fail(LynkeusError(f"the cluster at {self.where} {GONE}"), error)

@@ -249,10 +249,10 @@ def rows_of(evidence: dict[str, object]) -> list[str]:
 def test_state_of_a_monitor() -> None:
     now = 100 * 10**9
     states = [
-        front.state_of(SimpleNamespace(finished=done, heartbeat_ns=now - age * 10**9), now)  # type: ignore[arg-type]
-        for done, age in ((False, 3), (False, 16), (True, 99))
+        front.state_of(SimpleNamespace(finished=done, stopped=ended, heartbeat_ns=now - age * 10**9), now)  # type: ignore[arg-type]
+        for done, ended, age in ((False, False, 3), (False, False, 16), (False, True, 16), (True, False, 99))
     ]
-    assert states == ["alive", "silent", "finished"]
+    assert states == ["alive", "silent", "stopped", "finished"]
 
 
 def test_web_imports_nothing_heavy() -> None:
