@@ -82,6 +82,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(lynkeus: Run, tmp_path: Path) 
     (tmp_path / "full" / "mine.txt").write_text("mine")
     lines = {
         ("tokamak", "-o", "a.h5"): "no simulator called 'tokamak'; there are: calorimeter, cavity, htautau, hydro",
+        ("lattice?seed=-1", "-o", "a.npz"): "seed must be a whole number from 0, got -1",
+        ("spinodal?n=2.5", "-o", "a.npz"): "n must be a whole number, got 2.5",
+        ("hydro?particles=nan", "-o", "a.npz"): "particles must be a number, got nan",
+        ("hydro?bins=0x48", "-o", "a.npz"): "bins must be from 2 to 1000 on each axis, got 0x48",
         ("orbit?colour=red", "-o", "a.h5"): "sim://orbit?colour=red: got an unexpected keyword argument 'colour'",
         ("sim://orbit?hours=-1", "-o", "a.h5"): "hours and batch must be positive",
         ("mqtt://host", "-o", "a.h5"): "mqtt://host: is no simulator; see lynkeus list simulators",
@@ -94,7 +98,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(lynkeus: Run, tmp_path: Path) 
         ("noble", "-o", "full/mine.txt"): "full/mine.txt: is a file; remove it or choose another -o",
         ("noble?runs=0", "-o", "none"): "none: there is no sample to write",
         ("inspection?cavities=1&cells=1&angles=2", "-o", "i", "-n", 5): "has 4 samples, fewer than -n 5",
-        ("inspection?cavities=1.5", "-o", "i"): "whole numbers",
+        ("inspection?cavities=1.5", "-o", "i"): "cavities must be a whole number, got 1.5",
         ("jets", "-o", "jets"): "jets: jets are written to .parquet, .h5, .hdf5, .npz, .root",
         ("jets?classes=top,bottom", "-o", "a.h5"): "sim://jets: no class 'bottom'; there are qcd",
         ("orbit", "-o", "full/mine.txt/a.h5", "-n", 10): "cannot be written",

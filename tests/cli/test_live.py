@@ -95,7 +95,7 @@ def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
             published_alarm(port)
             watch.send_signal(signal.SIGTERM)
             _, said = watch.communicate(timeout=PATIENCE_S)
-            assert store.monitors()[0].stopped
+            stopped = store.monitors()[0].stopped
         finally:
             watch.kill()  # where it has not ended by itself
             store.close()
@@ -104,6 +104,7 @@ def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
     assert "source is back" in said
     assert "stopped; everything that was committed is kept" in said
     assert "Traceback" not in said
+    assert stopped, said
 
 
 @pytest.mark.parametrize(

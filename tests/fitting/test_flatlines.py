@@ -36,8 +36,9 @@ def batch(values: np.ndarray, timed: bool = True) -> Batch:
     return Batch(Schema("table", NAMES, (), (4,)), values, time_ns)
 
 
-def followed(values: np.ndarray, channels: LiveChannels, cuts: int) -> Flatlines:
+def followed(values: np.ndarray, channels: LiveChannels, cuts: int, pauses: bool = False) -> Flatlines:
     flat = channels.flatlines(0)
+    flat.pauses = pauses
     for part in np.array_split(np.arange(len(values)), cuts):
         flat.add(batch(values)[part])
     return flat
@@ -77,6 +78,16 @@ def test_flatlines_do_not_hang_on_how_the_stream_is_cut(channels: LiveChannels, 
     assert (nothing.channel, nothing.first, nothing.end) == (3, 0, 3000)
     assert np.isnan([dead.value, nothing.value]).all()
     assert flat.moving.tolist() == [False, True, True, False]
+
+
+def test_a_stream_that_is_lost_is_not_so_many_dead_channels(channels: LiveChannels) -> None:
+    values = machine(1500, 2)
+    values[500:900] = np.nan
+    values[900:905, 0] = np.nan  # back a little after the others
+    assert 0 in {one.channel for one in followed(values, channels, 40).found}
+    assert followed(values, channels, 40, pauses=True).found == []
+    values[905:, 0] = np.nan
+    assert followed(values, channels, 40, pauses=True).open.keys() == {0}
 
 
 def test_good_data_have_none(channels: LiveChannels) -> None:

@@ -86,9 +86,17 @@ def store(tmp_path: Path) -> Any:
     store.close()
 
 
-def test_alarms_open_within_a_window_and_a_second_and_name_the_place(fitted: Fitted, orbits: Any, store: Store) -> None:
-    done = watch(fitted, open_source(orbits.later, "xfel_orbits"), store, SETTINGS)
-    alarms = [stored.alarm for stored in store.alarms()]
+@pytest.fixture(scope="module")
+def whole(orbits: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """The later minutes as one watch sees them that nothing interrupts."""
+    store = Store(f"sqlite:///{tmp_path_factory.mktemp('whole') / 'whole.db'}")
+    watch(Fitted.load(orbits.model), open_source(orbits.later, "xfel_orbits"), store, SETTINGS)
+    yield store
+    store.close()
+
+
+def test_alarms_open_within_a_window_and_a_second_and_name_the_place(fitted: Fitted, orbits: Any, whole: Store) -> None:
+    alarms = [stored.alarm for stored in whole.alarms()]
     start_ns = concatenate(list(open_source(orbits.later, "xfel_orbits"))).time_ns[0]
     for output, row, length in (("monitor", 603, 100), ("beam", 1800, 100)):
         began, ended = start_ns + row * SECOND // 10, start_ns + (row + length) * SECOND // 10
@@ -99,11 +107,11 @@ def test_alarms_open_within_a_window_and_a_second_and_name_the_place(fitted: Fit
         assert alarm.start_ns <= alarm.peak_ns < alarm.end_ns
         if output == "monitor":
             assert alarm.where == fitted.view.schema.names[40]
-    assert done.alarms == len(alarms) <= 4  # an interval each, not one row per window
-    pulse = store.monitors()[0]
+    assert len(alarms) <= 4  # an interval each, not one row per window
+    pulse = whole.monitors()[0]
     assert (pulse.samples, pulse.missed, pulse.finished) == (3600, 0, True)
-    assert time.time_ns() - pulse.heartbeat_ns < 60 * SECOND
-    assert len(store.points("monitor", "beam")) == 360
+    assert time.time_ns() - pulse.heartbeat_ns < 600 * SECOND
+    assert len(whole.points("monitor", "beam")) == 360
 
 
 @contextlib.contextmanager
@@ -165,12 +173,10 @@ def test_interrupted_anywhere_it_goes_on_as_if_nothing_had_been(
 
 
 @pytest.mark.slow(5)
-def test_killed_at_random_moments(orbits: Any, store_url: str, tmp_path: Path) -> None:
-    whole = Store(f"sqlite:///{tmp_path / 'whole.db'}")
-    watch(Fitted.load(orbits.model), open_source(orbits.later, "xfel_orbits"), whole, SETTINGS)
+def test_killed_at_random_moments(orbits: Any, store_url: str, whole: Store) -> None:
     command = [sys.executable, "-m", "lynkeus", "watch", str(orbits.model), str(orbits.later), "--store", store_url]
     pieces = Store(store_url)
-    for share in (0.17, 0.52):  # while alarms are open
+    for share in (0.17, 0.52) if store_url.startswith("sqlite") else (0.52,):  # while alarms are open
         with subprocess.Popen([*command, "--replay", "500"], stderr=subprocess.DEVNULL) as running:
             while running.poll() is None and _windows(pieces) < share * 360:
                 time.sleep(0.02)
@@ -179,7 +185,6 @@ def test_killed_at_random_moments(orbits: Any, store_url: str, tmp_path: Path) -
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode in (0, 1), done.stderr
     assert_same(whole, pieces)
-    whole.close()
     pieces.close()
 
 

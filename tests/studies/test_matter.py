@@ -52,7 +52,7 @@ def test_scalar_field_writes_the_transition_numbers_and_what_was_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once = {"epochs": 1}
-    tiny = field.Sizes("10x8", 25, 20, 40, 3, once, once, once, once)
+    tiny = field.Sizes("10x8", 25, 20, 40, 3, once, once, once, once, "12x6", 20, once, once)
     monkeypatch.setattr(field, "LAID_OUT", ("pca",))
     monkeypatch.setattr(made, "MANY", 4)
     monkeypatch.setattr(field, "SIZES", {"smoke": tiny, "full": tiny})

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 QUIET_S = 30.0  # a monitor without a heartbeat for so long may be taken over by another process
 NS = 1_000_000_000
+ENDED_SHOWN = 5  # commands that have ended
 GOOD = ("running", "starting", "finished", "stopped", "stopping")
 
 
@@ -38,9 +39,12 @@ def status(store: StoreUrl = None, site: SiteFile = None) -> None:
 
     Exit code 1 where a monitor is silent, was given up or has an open alarm. Without a store: what is at work.
     """
-    from lynkeus.files.at_work import all_at_work
+    from lynkeus.files.at_work import FAILED, FINISHED, all_at_work
 
-    work = [one.words() for one in all_at_work()]
+    found = all_at_work()
+    over = [one for one in found if one.state in (FINISHED, FAILED)]
+    work = [one.words() for one in found if one not in over[ENDED_SHOWN:]]
+    work += [f"... and {len(over) - ENDED_SHOWN} more that have ended"] if len(over) > ENDED_SHOWN else []
     service, lines = "", list[tuple[str, bool]]()
     if store is not None or site is not None or is_there(_usual()):
         service, lines = _monitors(url_of(store, site))

@@ -84,6 +84,7 @@ def check_watch(options: WatchOptions, facts: SiteSettings) -> None:
 
 def _watch_stream(fitted: Fitted, options: WatchOptions, facts: SiteSettings, hooks: Hooks) -> int:
     from lynkeus.core.incident import incidents
+    from lynkeus.monitor.patient import PatientStore
     from lynkeus.monitor.publish.sink import Publishing, Sinks
     from lynkeus.monitor.site import name_in
     from lynkeus.monitor.standing import add_maintenance
@@ -97,10 +98,11 @@ def _watch_stream(fitted: Fitted, options: WatchOptions, facts: SiteSettings, ho
     )  # fmt: skip
     masked, sinks = _masked(fitted, options), Sinks(options.publish or [])
     source = open_as_fitted(fitted, options.data, None)
+    open_store: Callable[[str], Store] = hooks.store or Store
     if heard(source) is not None:
         settings = replace(settings, speed=0.0)  # it has its own pace
+        open_store = hooks.store or partial(PatientStore, tell=lambda line: say(screen, [line]))
     check(fitted, source, settings)  # before a store is made
-    open_store = hooks.store or Store
     linking = linking_of(facts.logbook, options.logbook is not None)
     with (
         contextlib.closing(open_store(facts.store)) as kept, contextlib.closing(sinks), contextlib.closing(linking),

@@ -44,6 +44,7 @@ OPTIONS = (*WHOLE, "memory", "disk", "walltime", "queue", "account", "interface"
 PROLOGUE = (*(f"export {name}=1" for name in THREADS), "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False")
 USUAL = {"jobs": 1, "cores": 1, "memory": "4GB"}
 CONNECT_S, WORKERS_S, QUEUE_S = 10.0, 60.0, 6 * 3600.0
+GONE_S = 300.0  # in which a worker that was killed is started again, also on a machine that is busy
 TRIES = 5  # each of them may cost so many workers as Dask allows (three)
 GONE = "is gone; start it and the same command again: it goes on where it was"
 HOW = "give a number of processes, a cluster as dask://tcp://HOST:PORT, or jobs as slurm://?jobs=10&cores=8&memory=16GB"
@@ -126,7 +127,7 @@ def at_cluster(
         shared_by(1, where, lambda: len(client.nthreads()))
         does = partial(_do, key, work.begin, work.given)
         given: WeakSet[_Share] = WeakSet()
-        longest = WORKERS_S if cluster == where else QUEUE_S
+        longest = GONE_S if cluster == where else QUEUE_S
         over, arrived = threading.Event(), SimpleQueue[Any]()
         threading.Thread(target=_look_after, args=(client, where, longest, given, over), daemon=True).start()
         threading.Thread(target=_take_in, args=(arrived, over), daemon=True).start()

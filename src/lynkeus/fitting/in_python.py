@@ -16,6 +16,7 @@ from lynkeus.fitting.fit import fit as fit_model
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.recommended import recommended
 from lynkeus.fitting.tables import columns
+from lynkeus.fitting.unscored import Unscored
 from lynkeus.fitting.views.live import Silences
 from lynkeus.sources import InMemory, Layout, open_source, read_layout
 
@@ -47,12 +48,13 @@ class Model:
         parts: list[dict[str, Any]] = []
         rows = 0
         prepared = self.fitted.prepare(_open(data, self.fitted.view.layout, self.fitted.view.schema))
-        silences = Silences(prepared)
+        silences, unscored = Silences(prepared), Unscored(self.fitted)
         for scored in self.fitted.score_prepared(prepared):
             silences.add(scored.batch)
+            unscored.add(scored)
             parts.append(columns(self.fitted, scored, rows))
             rows += len(scored.batch)
-        for line in getattr(prepared, "messages", ()):
+        for line in (*getattr(prepared, "messages", ()), *unscored.messages):
             warnings.warn(line, stacklevel=2)
         names = list(parts[0]) if parts else []
         found = {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in names}

@@ -36,8 +36,8 @@ class Refined:
 
     @property
     def schema(self) -> Schema:
-        """Return that of the fine images that the model has seen; a spread is no picture."""
-        own = self.fitted.view.schema
+        """Return that of the fine images that the model has seen, of any size; a spread is no picture."""
+        own = _of_any_size(self.fitted.view.schema)
         return own if self.give != "spread" else replace(own, names=tuple(f"spread of {name}" for name in own.names))
 
     def __len__(self) -> int:
@@ -51,7 +51,8 @@ class Refined:
             low = batch
             if self.coarsen:
                 fine += [image[None] for image in batch.values[: COMPARED - len(fine)]]
-                low = Batch(batch.schema, scorer.pair(np.asarray(batch.values))[0].values, meta=batch.meta)
+                coarse = scorer.pair(np.asarray(batch.values))[0].values
+                low = Batch(_of_any_size(batch.schema), coarse, meta=batch.meta)
             seeds = np.random.SeedSequence([self.seed, number]).generate_state(self.draws)
             made = [self._named(scorer.refine(low, int(seed), self.give), seen, k) for k, seed in enumerate(seeds)]
             order = np.arange(len(low) * self.draws).reshape(self.draws, -1).T.ravel()
@@ -65,6 +66,10 @@ class Refined:
         if FILE in meta and self.draws > 1:
             meta[FILE] = np.array([f"{str(name).rpartition('.')[0] or name}_{draw}" for name in meta[FILE]])
         return Batch(self.schema, made.values, meta=meta)
+
+
+def _of_any_size(schema: Schema) -> Schema:
+    return replace(schema, shape=(schema.shape[0], None, None))
 
 
 def refined(fitted: Fitted, given: Mapping[str, Any]) -> Refined:

@@ -30,6 +30,7 @@ from lynkeus.fitting.image_rows import about_rows, row_of_image
 from lynkeus.fitting.pad_tables import about_pads
 from lynkeus.fitting.parts import Parts
 from lynkeus.fitting.tables import Row, columns, verdict_row, verdict_table
+from lynkeus.fitting.unscored import Unscored
 from lynkeus.fitting.views.live import Silences
 from lynkeus.sources import files_of, origin_of
 from lynkeus.sources.images.files import map_names
@@ -112,7 +113,7 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
     prepared = fitted.prepare(source)
     parts = Parts.open(settings.output, {"model": identity(model), "data": data_of(source)})
     done = skip = parts.rows
-    new, others, silences = 0, Counter[str](), Silences(prepared)
+    new, others, silences, unscored = 0, Counter[str](), Silences(prepared), Unscored(fitted)
     start(fitted.scorer, parts.state)
     for batch in prepared:
         silences.add(batch)
@@ -122,6 +123,7 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
             continue
         batch, skip = batch[skip:] if skip else batch, 0
         scored = fitted.score_batch(batch)
+        unscored.add(scored)
         table = columns(fitted, scored, parts.added)
         move_past(fitted.scorer, batch)
         new += int(np.count_nonzero(np.asarray(table.get("unknown", 0))))
@@ -132,7 +134,12 @@ def _samples(fitted: Fitted, model: Path, source: Source, settings: ScoreSetting
     met = [f"{new} of {parts.added} samples hold codes or sites that {fitted.name} has not met"] if new else []
     return Written(
         parts.finish(silences.column(), about_pads(fitted, model, source)),
-        messages=[*getattr(prepared, "messages", ()), *met, *(f"{what}: {many}" for what, many in others.items())],
+        messages=[
+            *getattr(prepared, "messages", ()),
+            *unscored.messages,
+            *met,
+            *(f"{what}: {many}" for what, many in others.items()),
+        ],
         done=done,
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from lynkeus.core import Source
+from lynkeus.core import Source, StoreError
 from lynkeus.monitor.database import insert_new
 from lynkeus.monitor.rows import plain
 from lynkeus.monitor.service.tables import source_condition
@@ -35,7 +36,8 @@ class Noting:
         if self.ask is None or time.monotonic() < self._next_s or getattr(self.store, "hidden", False):
             return
         self._next_s = time.monotonic() + EVERY_S
-        note_condition(self.store, self.name, self.ask(), self.token)
+        with suppress(StoreError):  # a commit says so; what a source is like is not worth a watch
+            note_condition(self.store, self.name, self.ask(), self.token)
 
 
 def note_condition(store: Store, name: str, condition: Mapping[str, Any], token: str = "") -> None:

@@ -51,6 +51,7 @@ from lynkeus.monitor.rows import (
     unheld_row,
 )
 from lynkeus.monitor.tables import alarm_event, alarm_opened, alarm_seen, alarm_trace, point, progress, series, start
+from lynkeus.monitor.unbroken import unbroken
 
 HOLD_S = 30.0  # a monitor without a heartbeat for so long may be taken over
 
@@ -86,7 +87,7 @@ class Store:
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction that writes: all of it is kept, or nothing."""
         self._file.look()
-        with one_line_errors(self.address), self.engine.connect() as plain:
+        with unbroken(), one_line_errors(self.address), self.engine.connect() as plain:
             connection = plain.execution_options(writes=True)
             with connection.begin():
                 yield connection

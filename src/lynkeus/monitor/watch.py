@@ -247,6 +247,8 @@ def _resumed(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Wat
     same_model = arrays.pop(FINGERPRINT, b"") == np.frombuffer(_fingerprint(fitted), np.uint8)
     follower, flat = Follower.take(arrays), flatlines_of(fitted, arrays if np.all(same_model) else {})
     start(fitted.scorer, arrays if np.all(same_model) else {})
+    if flat is not None:
+        flat.pauses = bool(getattr(innermost(rows), "is_live", False))
     if progress is None:
         return Watched(flat=flat)
     rows.after_ns = progress.position

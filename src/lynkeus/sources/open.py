@@ -205,7 +205,22 @@ def _open_url(url: str, layout: str | Path | Layout | None, expected: Schema | N
     except TypeError as error:
         known = ", ".join(inspect.signature(simulator).parameters)
         raise SettingsError(f"{url}: {error}; options are {known}") from error
-    return simulator(**options)
+    given = inspect.signature(simulator).parameters
+    return simulator(**{name: _as_said(url, given[name], value) for name, value in options.items()})
+
+
+def _as_said(url: str, option: inspect.Parameter, value: Any) -> Any:
+    """Return the value of an option of a simulator. Raises SettingsError for one that is not of the type that its
+    signature says, or a seed that there is not: deep in a simulator nobody would know which option it was."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if option.annotation in ("int", int):
+        if not number or value != value or value % 1 or (option.name == "seed" and value < 0):
+            least = " from 0" if option.name == "seed" else ""
+            raise SettingsError(f"{url}: {option.name} must be a whole number{least}, got {value}")
+        return int(value)
+    if option.annotation in ("float", float) and (not number or value != value):
+        raise SettingsError(f"{url}: {option.name} must be a number, got {value}")
+    return value
 
 
 def value_of(text: str) -> Any:

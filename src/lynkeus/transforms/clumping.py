@@ -71,12 +71,16 @@ def minkowski(above: Array) -> tuple[float, float, float]:
 
 
 def cumulant_ratios(counts: Floats) -> tuple[float, float, float]:
-    """Return kappa_2 / kappa_1, kappa_3 / kappa_2 and kappa_4 / kappa_2 of counts (events,): each is 1 for Poisson."""
-    off = counts - counts.mean()
-    second, third = (off**2).mean(), (off**3).mean()
-    fourth = (off**4).mean() - 3 * second**2
-    size = max(float(second), 1e-300)
-    return float(second / max(counts.mean(), 1e-300)), float(third / size), float(fourth / size)
+    """Return kappa_2 / kappa_1, kappa_3 / kappa_2 and kappa_4 / kappa_2 of counts (events,), each 1 for Poisson; of
+    counts in several windows (events, windows) the means over these."""
+    own = np.asarray(counts, float).reshape(len(counts), -1)
+    off = own - own.mean(axis=0)
+    second, third = (off**2).mean(axis=0), (off**3).mean(axis=0)
+    fourth = (off**4).mean(axis=0) - 3 * second**2
+    size = np.maximum(second, 1e-300)
+    ratios = second / np.maximum(own.mean(axis=0), 1e-300), third / size, fourth / size
+    first, skewness, kurtosis = (float(one.mean()) for one in ratios)
+    return first, skewness, kurtosis
 
 
 def cumulant_test(one: Floats, other: Floats, parts: int = 20) -> tuple[Floats, Floats, Floats]:
@@ -89,6 +93,23 @@ def cumulant_test(one: Floats, other: Floats, parts: int = 20) -> tuple[Floats, 
         errors.append(np.std(each, axis=0) / np.sqrt(parts))
     apart = (means[1] - means[0]) / np.maximum(np.hypot(*errors), 1e-300)
     return means[0], means[1], apart
+
+
+def pairs_apart(maps: Array, rings: tuple[bool, bool]) -> Floats:
+    """Return (n, rows, columns) how often two charges of a map (n, row, column), each map divided by its mean, are so
+    many places apart along rows and columns, either way, over how often that is where charge is spread evenly; an axis
+    that goes round (`rings`) is counted round. It does not change where a map is moved."""
+    density = np.asarray(maps, float)
+    density = density / np.maximum(density.mean(axis=(1, 2), keepdims=True), 1e-300)
+    sides = density.shape[1:]
+    padded = [length if ring else 2 * length for length, ring in zip(sides, rings, strict=True)]
+    found = np.fft.ifft2(np.abs(np.fft.fft2(density, s=padded)) ** 2).real / density[0].size
+    for axis, (length, ring) in enumerate(zip(sides, rings, strict=True), 1):
+        apart = np.arange(length // 2 + 1 if ring else length)
+        found = 0.5 * (np.take(found, apart, axis=axis) + np.take(found, -apart, axis=axis))
+        shape = (1, -1, 1) if axis == 1 else (1, 1, -1)
+        found = found / (np.ones(len(apart)) if ring else 1 - apart / length).reshape(shape)
+    return found
 
 
 def pair_differences(maps: Array, bins: int = 20) -> Floats:

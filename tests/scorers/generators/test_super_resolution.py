@@ -53,13 +53,16 @@ def test_pictures_are_nearer_than_by_bicubic_and_true_to_the_coarse_ones(model: 
 
 def test_deposits_keep_their_energy_and_nothing_comes_of_nothing() -> None:
     batch = concatenate(list(CalorimeterSource(n=60, seed=1)))
-    scorer = fit(InMemory(batch), FitSettings("super_resolution", {**SHORT, "method": "network"})).scorer
+    fitted = fit(InMemory(batch), FitSettings("super_resolution", {**SHORT, "method": "network"}))
+    scorer = fitted.scorer
     low, _ = scorer.pair(batch.values[:5])
     for give in ("sample", "mean"):
         made = scorer.refine(low, seed=3, give=give).values
         assert (made >= 0).all()
         np.testing.assert_allclose(coarser(made, 4), low.values, rtol=1e-4, atol=1e-6)
     assert scorer.pixels_.root
+    source = generated(fitted, {"high": "sim://calorimeter?n=3&cells=32&seed=5", "give": "mean"})  # of another size
+    assert concatenate(list(source)).values.shape == (3, 1, 32, 32)
 
 
 def test_a_game_draws_by_seed_and_is_kept(screws: Batch, tmp_path: Path) -> None:

@@ -120,6 +120,15 @@ def test_density_maps_by_each_method_and_bad_input() -> None:
         options = {"method": method, **(SHORT if method == "spinodal" else {})}
         scores = fit(InMemory(batch), FitSettings("map_classifier", options)).scorer.score(batch)
         assert (scores.argmax(axis=1) == truth).mean() > 0.9
+    even = values / values.mean(axis=(2, 3), keepdims=True)
+    anywhere, other = (
+        batch.with_values(np.stack([np.roll(one, rng.integers(8, size=2), (1, 2)) for one in even])) for _ in "12"
+    )
+    named = {}
+    for method in ("pca", "pairs"):
+        scores = fit(InMemory(anywhere), FitSettings("map_classifier", {"method": method})).scorer.score(other)
+        named[method] = (scores.argmax(axis=1) == truth).mean()
+    assert named["pairs"] > 0.95 > named["pca"]  # a place says less than how far apart charges are
     with pytest.raises(SettingsError, match="method must be one of"):
         fit(InMemory(batch), FitSettings("map_classifier", {"method": "magic"}))
     small = Batch(Schema("image", ("d",), shape=(1, 5, 5), classes=("a", "b")), values[:, :, :5, :5], truth=truth)
@@ -135,7 +144,12 @@ def test_fit_score_and_explain_from_the_command_line(tmp_path: Path, lynkeus, mo
     words = ("--set", "method=pca", "-o", model)
     done = lynkeus("fit", data, "-s", "eos_meter", "--labels", "y", *words)
     assert done.code == 0, done.err
-    assert lynkeus("score", model, data, "-o", str(tmp_path / "s.parquet")).code == 0
+    batch.values[3], batch.values[4, 0, :2, 5] = 0.0, np.nan
+    np.savez(data, X=batch.values, y=batch.truth)
+    done = lynkeus("score", model, data, "-o", str(tmp_path / "s.parquet"))
+    assert done.code == 0, done.err
+    assert "1 of 260 samples have no score (NaN)" in done.err
+    assert "1 of 260 samples miss some of their values" in done.err
     np.savez(data, X=batch.values[:20], y=batch.truth[:20])
     assert lynkeus("explain", model, data, "-o", page).code == 0
     assert "Where in the map" in Path(page).read_text("utf-8")

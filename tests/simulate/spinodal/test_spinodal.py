@@ -6,7 +6,7 @@ import pytest
 
 from lynkeus.core import SettingsError, concatenate
 from lynkeus.simulate.spinodal.source import CELLS, LENGTH, SpinodalSource
-from lynkeus.transforms.clumping import clumping, clumps, cumulant_test, minkowski, pair_differences
+from lynkeus.transforms.clumping import clumping, clumps, cumulant_test, minkowski, pair_differences, pairs_apart
 
 pytest.importorskip("numba")
 from lynkeus.simulate.spinodal.separate import DENSE, MIDDLE, THIN, growth_rate, separate
@@ -53,13 +53,28 @@ def test_events_have_truth_and_are_the_same_for_a_seed() -> None:
 
 @pytest.mark.slow
 def test_cumulants_of_many_events_separate_what_single_ones_do_not() -> None:
-    batch = concatenate(list(SpinodalSource(n=1200, seed=3, space="momentum")))
-    counts = batch.values[:, 0, 7:13, 7:13].sum(axis=(1, 2))
+    batch = concatenate(list(SpinodalSource(n=500, seed=3, space="momentum")))
+    windows = batch.values[:, 0, 4:16, 4:16].reshape(500, 3, 4, 3, 4)  # side by side around 0
+    counts = windows.sum(axis=(2, 4)).reshape(500, 9)
     one, other, apart = cumulant_test(counts[batch.truth == 0], counts[batch.truth == 1])
     assert apart[0] > 2.5
     assert other[0] > one[0] > 0.9
     pairs = pair_differences(batch.values[:, 0])
     np.testing.assert_allclose(pairs.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_how_far_pairs_are_apart_hangs_on_no_place() -> None:
+    rng = np.random.default_rng(0)
+    maps = rng.random((3, 8, 10))
+    found = pairs_apart(maps, (True, True))
+    assert found.shape == (3, 5, 6)
+    np.testing.assert_allclose(pairs_apart(np.roll(5 * maps, (2, 7), (1, 2)), (True, True)), found)
+    density = maps / maps.mean(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(found[:, 0, 3], (density * np.roll(density, 3, axis=2)).mean(axis=(1, 2)))
+    np.testing.assert_allclose(pairs_apart(np.full((2, 8, 10), 3.0), (False, True)), 1.0)
+    steps = pairs_apart(maps, (False, False))
+    assert steps.shape == (3, 8, 10)
+    np.testing.assert_allclose(steps[:, 2, 0], (density[:, 2:] * density[:, :-2]).mean(axis=(1, 2)))
 
 
 def test_clumps_and_minkowski_functionals_on_a_ring() -> None:

@@ -44,7 +44,7 @@ def test_attributes_are_read_masked_and_found_again_after_a_restart(server: Tang
         rows.append(batch)
         values = concatenate(rows).values
         there = np.isfinite(values[:, 0])
-        if not restarting.ident and there.sum() > 50 and np.isnan(values[there, 4]).sum() > 3:
+        if not restarting.ident and there.sum() > 30 and np.isnan(values[there, 4]).sum() > 3:
             restarting.start()
         if restarting.ident and not restarting.is_alive() and there[-5:].all() and not there.all():
             break

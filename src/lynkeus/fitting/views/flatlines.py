@@ -56,7 +56,8 @@ class Followed(NamedTuple):
 class Flatlines:
     """Follows the rows of a stream. `limit` (c,): rows without a new value that are a flatline; infinite: never one;
     `dead`: rows that are one where there was not a single value before. `found`: those that are over, at most
-    MOST_FOUND; `longest_found`: of each channel, and `open`: those that go on, by channel."""
+    MOST_FOUND; `longest_found`: of each channel, and `open`: those that go on, by channel. `pauses`: rows without a
+    single value do not count: a stream that is lost is not so many dead channels."""
 
     limit: Floats
     dead: float = np.inf
@@ -69,6 +70,7 @@ class Flatlines:
     found: list[Flatline] = field(default_factory=list)
     open: dict[int, Flatline] = field(default_factory=dict)
     longest_found: dict[int, Flatline] = field(default_factory=dict)
+    pauses: bool = False
 
     def __post_init__(self) -> None:
         channels = len(self.limit)
@@ -117,6 +119,8 @@ class Flatlines:
     def add(self, batch: Batch) -> None:
         """Look at the next rows, or waveforms."""
         values, time_ns = _one_number(batch), batch.time_ns
+        if self.pauses and not (there := np.isfinite(values).any(axis=1)).all():
+            values, time_ns = values[there], None if time_ns is None else time_ns[there]
         if not self.rows and time_ns is not None and len(time_ns):
             self.since_ns[:] = time_ns[0]
         for begin in range(0, len(values), CHUNK):

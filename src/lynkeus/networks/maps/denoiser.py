@@ -33,15 +33,17 @@ class Block(nn.Module):
 
 class Denoiser(nn.Module):
     """Maps (b, c, row, column), log of the level (b,) and what is `known` of them, numbers (b, d) or maps (b, d, row,
-    column), to maps of the same shape."""
+    column), to maps of the same shape, or of `made` channels."""
 
-    def __init__(self, channels: int, known: int, width: int, blocks: int, rings: tuple[bool, bool]) -> None:
+    def __init__(
+        self, channels: int, known: int, width: int, blocks: int, rings: tuple[bool, bool], made: int = 0
+    ) -> None:
         super().__init__()
         level = 2 * width
         self.embed = nn.Sequential(nn.Linear(2 * WAVES, level), nn.SiLU(), nn.Linear(level, level), nn.SiLU())
         self.first = RingConvolution(channels + known, width, 3, rings)
         self.blocks = nn.ModuleList(Block(width, level, rings) for _ in range(blocks))
-        self.last = RingConvolution(width, channels, 3, rings)
+        self.last = RingConvolution(width, made or channels, 3, rings)
         nn.init.zeros_(self.last.weight)
         self.register_buffer("waves", torch.exp(torch.linspace(math.log(0.25), math.log(4.0), WAVES)))
 

@@ -16,9 +16,12 @@ JUDGED = (0.05, 0.15, 0.4, 1.0, 3.0)  # levels at which held-out maps are judged
 
 
 class Denoising:
-    """`networks`: one, a Denoiser; `y` of a step is what is known of the maps."""
+    """`networks`: one, a Denoiser; `y` of a step is what is known of the maps; `levels` of the noise of which maps are
+    made, `learned`: middle and width of the logarithms of those that are learned."""
 
     betas = ADAM
+    levels = (LEAST, MOST)
+    learned = (MIDDLE, WIDE)
 
     def __init__(self, denoiser: nn.Module) -> None:
         self.networks = nn.ModuleDict({"denoiser": denoiser})
@@ -40,7 +43,8 @@ class Denoising:
 
     def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
         """Step the network on the error of what it makes of noisy maps."""
-        level = torch.exp(MIDDLE + WIDE * torch.randn(len(x), device=x.device))
+        middle, wide = self.learned
+        level = torch.exp(middle + wide * torch.randn(len(x), device=x.device))
         loss = self._losses(x, level, torch.randn_like(x), y).mean()
         update("denoiser", loss)
         return {"error": loss}
@@ -65,9 +69,8 @@ class Denoising:
 
     def made(self, known: Tensor, shape: tuple[int, ...], steps: int, draw: torch.Generator) -> Tensor:
         """Return maps (b, *shape) for what is known of each, by Heun's steps from noise of the `draw`."""
-        share = torch.linspace(0, 1, steps)
-        levels = (MOST ** (1 / BEND) + share * (LEAST ** (1 / BEND) - MOST ** (1 / BEND))) ** BEND
-        x = torch.randn((len(known), *shape), generator=draw).to(known.device) * MOST
+        levels = levels_of(self.levels, steps)
+        x = torch.randn((len(known), *shape), generator=draw).to(known.device) * self.levels[1]
         for level, lower in zip(levels, [*levels[1:], torch.zeros(())], strict=True):
             slope = self._slope(x, level, known)
             moved = x + (lower - level) * slope
@@ -78,3 +81,10 @@ class Denoising:
 
     def _slope(self, x: Tensor, level: Tensor, known: Tensor) -> Tensor:
         return (x - self.clean(x, level.expand(len(x)).to(x.device), known)) / level
+
+
+def levels_of(ends: tuple[float, float], steps: int) -> Tensor:
+    """Return so many levels of noise from the larger to the smaller of two, closer together where they are small."""
+    least, most = (end ** (1 / BEND) for end in ends)
+    found: Tensor = (most + torch.linspace(0, 1, steps) * (least - most)) ** BEND
+    return found

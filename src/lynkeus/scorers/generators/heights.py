@@ -6,9 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lynkeus.core import Array, Floats
+from lynkeus.core import Array, Floats, Schema
 from lynkeus.networks.maps.curl import around, background, curl, site_flux
 from lynkeus.scorers.generators.gan import JUDGED, MapGame
+from lynkeus.simulate.lattice.source import NAMES as FLUX
+from lynkeus.simulate.lattice.source import divergence
 
 WINDINGS = 2  # conditions before all others: flux through the lattice in time and in space
 NEAREST = 0.05  # of the samples that were seen: whose windings are those of a condition that is asked for
@@ -96,3 +98,9 @@ def rows_like(seen: Floats, names: tuple[str, ...], fixed: dict[str, float], dra
             rows = rows[np.argsort(np.abs(seen[rows, names.index(name)] - value), kind="stable")[:many]]
     found: Array = rows[rng.integers(len(rows), size=draws[0])]
     return found
+
+
+def is_flux(schema: Schema, values: Array) -> bool:
+    """Return whether samples are integers on links, of which those of the first two kinds are conserved."""
+    whole = schema.shape[0] == len(FLUX) and bool((values == np.rint(values)).all())
+    return whole and not divergence(values).any() and bool((values[:, 2:] >= 0).all())

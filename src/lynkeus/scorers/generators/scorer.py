@@ -36,6 +36,7 @@ from lynkeus.scorers.generators.heights import (
     WINDINGS,
     FluxGame,
     heights_of,
+    is_flux,
     links_of,
     lowered,
     maps_known,
@@ -43,8 +44,7 @@ from lynkeus.scorers.generators.heights import (
     rows_like,
     windings_of,
 )
-from lynkeus.simulate.lattice.source import NAMES as FLUX
-from lynkeus.simulate.lattice.source import divergence
+from lynkeus.scorers.generators.whole_numbers import LOGITS, WHOLE, WholeNumbers
 from lynkeus.training import History, KnownSet, TrainSettings, in_chunks, session, train
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.inputs import Inputs, sample_shape
@@ -94,7 +94,7 @@ class Generator:
             raise SchemaError(f"the scorer generator reads maps of one shape, got {len(shapes)} of them")
         self.schema_: Schema = replace(source.schema, shape=shapes.pop())
         values = np.concatenate([np.nan_to_num(np.asarray(batch.values, np.float32)) for batch in batches])
-        flux = _is_flux(self.schema_, values)
+        flux = is_flux(self.schema_, values)
         self.whole_ = bool((values == np.rint(values)).all())
         if self.method in ("field", "autoregressive") and not flux:
             raise SettingsError(
@@ -126,10 +126,11 @@ class Generator:
         self.sigma_ = np.where(numbers.std(axis=0) > 0, numbers.std(axis=0), 1.0)
         known = self._known(numbers, windings_of(values) if self.conserve else None)
         x = heights_of(values) if self.conserve and self.method != "gan" else values
-        self.inputs_ = Inputs.fit(x)
+        self.inputs_, self.whole_heights_ = Inputs.fit(x), True
         with seeded(self.seed):
             self.task_ = self._task(values)
-        settings = SETTINGS[self.method].replaced(self.training)
+        whole = self.conserve and self.method == "diffusion"
+        settings = (WHOLE if whole else SETTINGS[self.method]).replaced(self.training)
         if self.method == "autoregressive":
             x = raised(x, windings_of(values))
         elif not self.conserve or self.method == "diffusion":
@@ -155,6 +156,9 @@ class Generator:
             )
         if self.method == "diffusion":
             made, known = (3, 4 + many) if self.conserve else (shape[0], many)
+            if self.conserve and self.whole_heights_:
+                network = Denoiser(made, known, self.width, BLOCKS, self.rings_, LOGITS)
+                return WholeNumbers(network, self.inputs_.centre, self.inputs_.sigma)
             return Denoising(Denoiser(made, known, self.width, BLOCKS, self.rings_))
         if self.method == "autoregressive":
             return CausalTask(Causal((shape[1], shape[2]), WIDER * self.width))
@@ -279,6 +283,8 @@ class Generator:
         scorer.rings_ = (bool(arrays["rings"][0]), bool(arrays["rings"][1]))
         scorer.centre_, scorer.sigma_ = arrays["centre"], arrays["sigma"]
         own = {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}
+        last = arrays.get(f"{NETWORK}denoiser.last.weight", ())
+        scorer.whole_heights_ = len(last) == LOGITS  # earlier versions made numbers that were rounded
         try:
             scorer.task_ = scorer._task()
             scorer.task_.networks.load_state_dict({name: torch.from_numpy(array) for name, array in own.items()})
@@ -291,9 +297,3 @@ class Generator:
 def _numbers(batch: Batch, names: tuple[str, ...]) -> Floats:
     found = [np.asarray(batch.meta[name], float) for name in names]
     return np.stack(found, axis=1) if found else np.empty((len(batch), 0))
-
-
-def _is_flux(schema: Schema, values: Array) -> bool:
-    """Return whether samples are integers on links, of which those of the first two kinds are conserved."""
-    whole = schema.shape[0] == len(FLUX) and bool((values == np.rint(values)).all())
-    return whole and not divergence(values).any() and bool((values[:, 2:] >= 0).all())

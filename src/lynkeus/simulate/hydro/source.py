@@ -25,7 +25,8 @@ from lynkeus.simulate.hydro.surface import Surface, isosurface
 CLASSES = ("lattice", "first_order")
 NUCLEI = {"gold": GOLD, "lead": LEAD}
 LATEST = 30.0  # fm
-RANGES = {"size": (20, 1000), "dx": (0.05, 1), "n": (1, 10**7)}
+RANGES = {"size": (20, 1000), "dx": (0.05, 1), "n": (1, 10**7), "highest": (0.1, 20), "particles": (0, 1e9)}
+LEAST_BINS, MOST_BINS = 2, 1000
 DRAWN = {"b": (0, 16), "tau0": (0.1, 5), "freeze_out": (0.08, 0.2), "peak": (1, 500)}  # by each collision, from a range
 ANY = "any"
 KEPT_EVERY, COARSE = 4, 2  # steps and cells between points of the surface
@@ -68,6 +69,8 @@ class HydroSource:
             pt, phi = (int(part) for part in str(self.bins).lower().split("x"))
         except ValueError as error:
             raise SettingsError(f"bins must be like 15x48, got {self.bins!r}") from error
+        if not LEAST_BINS <= min(pt, phi) <= max(pt, phi) <= MOST_BINS:
+            raise SettingsError(f"bins must be from {LEAST_BINS} to {MOST_BINS} on each axis, got {self.bins}")
         self.grid = Bins(pt, phi, self.highest)
         self.ranges = {name: range_of(name, getattr(self, name), *limits) for name, limits in DRAWN.items()}
         for name, (low, high) in RANGES.items():

@@ -23,6 +23,7 @@ NAMES = ("k_x", "k_t", "l_x", "l_t")
 BATCH = 200
 SMALLEST = 3  # sites in a direction: with two, both neighbours are the same site
 WARM = 40  # configurations that are thrown away at the start of each chain
+LARGEST = 100.0  # mass and coupling
 LARGEST_MU = 2.0  # beyond it there is more flux on a site than the weights that are kept
 
 
@@ -58,6 +59,10 @@ class LatticeSource:
             )
         if not all(0 <= mu <= LARGEST_MU for mu in self.potentials):
             raise SettingsError(f"mu must lie from 0 to {LARGEST_MU:g}, got {self.mu}")
+        if not abs(self.mass) <= LARGEST or not self.coupling <= LARGEST:
+            raise SettingsError(
+                f"mass and coupling must lie up to {LARGEST:g}, got {self.mass!r} and {self.coupling!r}"
+            )
         if self.coupling < 0 or (self.coupling == 0 and max(self.potentials) >= self.mass):
             raise SettingsError("without a positive coupling nothing holds the condensate: give coupling > 0")
         for name in ("n", "every", "worms"):

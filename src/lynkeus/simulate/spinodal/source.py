@@ -35,7 +35,8 @@ class SpinodalSource:
     counts.
 
     `space` "coordinate": the density where each is, in units of the mean; "momentum": how many of about `baryons` have
-    the momenta p_x, p_y up to `reach` GeV each way; they fly with the matter, the faster the farther out, and by the
+    the momenta p_x, p_y up to `reach` GeV each way (160: the protons of two lead nuclei, which detectors count; with
+    their neutrons 400); they fly with the matter, the faster the farther out, and by the
     `temperature` (GeV) of the end. In meta `baryons` (all that there are), `expansion` 1/fm and `waves` of the start.
     Raises SettingsError for values out of range.
     """
@@ -45,7 +46,7 @@ class SpinodalSource:
     n: int = 500
     seed: int = 0
     bins: int = 20
-    baryons: float = 300.0
+    baryons: float = 160.0
     temperature: float = 0.085
     reach: float = 2.0
 

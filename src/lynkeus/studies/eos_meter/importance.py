@@ -13,11 +13,12 @@ from lynkeus.commission.figures import finished, save
 from lynkeus.core import Batch, Floats, plugins
 from lynkeus.sources import InMemory
 
-MAPS, LOOKED_AT = 3, 24  # trainings, and spectra that are looked at
+MAPS, LOOKED_AT = 5, 64  # trainings, and spectra that are looked at
 
 
 def importance(learned: Batch, test: Batch, options: Mapping[str, Any], anew: bool) -> Floats:
-    """Return (MAPS, p_T, phi) the mean size of the evidence over test spectra, turned to their event planes.
+    """Return (MAPS, p_T, phi) the mean size of the evidence over test spectra, turned to their event planes, and over
+    their mirror images, which are as likely and have the mirror images of the maps.
 
     Trainings have seeds of their own; `anew`: and collisions that are drawn with replacement.
     """
@@ -31,7 +32,8 @@ def importance(learned: Batch, test: Batch, options: Mapping[str, Any], anew: bo
         scorer.fit(InMemory(learned[rows]))
         evidence = np.abs(scorer.explain(Batch(some.schema, some.values), scorer.outputs[1]))[:, 0]
         turns = scorer.turn(some.values)
-        found.append(np.mean([np.roll(one, by, axis=1) for one, by in zip(evidence, turns, strict=True)], axis=0))
+        mean = np.mean([np.roll(one, by, axis=1) for one, by in zip(evidence, turns, strict=True)], axis=0)
+        found.append(0.5 * (mean + mean[:, ::-1]))  # bins of phi begin at 0
     return np.stack(found)
 
 

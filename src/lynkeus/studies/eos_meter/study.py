@@ -20,7 +20,7 @@ from lynkeus.sources import InMemory
 from lynkeus.studies.eos_meter.importance import MAPS, alike, importance, importance_figure
 
 # Collisions to learn from, to test with the same settings, and with each of the others.
-SIZES = {"full": (1200, 200, 120), "smoke": (160, 40, 40)}
+SIZES = {"full": (1200, 200, 80), "smoke": (160, 40, 40)}
 GRID: Mapping[str, Any] = {"size": 50, "dx": 0.6}
 NETWORK = {"method": "published", "training": {"epochs": 6, "learning_rate": 3e-3}}
 SHIFTED: Mapping[str, Mapping[str, Any]] = {

@@ -24,21 +24,51 @@ HEIGHTS = ("WGAN-GP of heights", "diffusion of heights", "autoregressive, of hei
 
 def generators(sizes: Any, mu: float, folder: Path) -> Findings:
     """Return how each generator compares with Monte Carlo, and two halves of that with one another."""
-    one, other = (
-        concatenate(list(LatticeSource(mu=mu, n=n, shape=sizes.shape, seed=seed, every=THIN)))
-        for seed, n in ((1, sizes.made), (2, MORE * sizes.made))
-    )
+    one, other = _configurations(sizes.shape, mu, sizes.made)
     without = Batch(one.schema, one.values)  # nobody says what is n
     gan = {"method": "gan", "width": 16, "training": dict(sizes.gan)}
-    diffusion = {"method": "diffusion", "width": 24, "training": dict(sizes.diffusion)}
-    raw = {"conserve": False}
     settings: dict[str, tuple[Batch, dict[str, Any]]] = {
         "Markov random field": (one, {"method": "field"}),
-        "WGAN-GP of k and l": (without, gan | raw | {"training": dict(sizes.raw)}),
+        "WGAN-GP of k and l": (without, gan | {"conserve": False, "training": dict(sizes.raw)}),
         "WGAN-GP of heights": (one, gan),
-        "diffusion of heights": (one, diffusion),
+        "diffusion of heights": (one, {"method": "diffusion", "width": 24, "training": dict(sizes.diffusion)}),
         "autoregressive, of heights": (one, {"method": "autoregressive", "training": dict(sizes.causal)}),
     }
+    lines, metrics, drawn, asked = _beside(settings, one, other)
+    _figure(drawn, folder / "made.svg")
+    caption = "Distributions of n and |phi|^2 of configurations that were made, and of Monte Carlo."
+    tables = {"Made and sampled": lines, "Asked for a density: |phi|^2": asked}
+    return Findings({"made.svg": caption}, metrics, tables)
+
+
+def long_lattice(sizes: Any, mu: float, folder: Path) -> Findings:
+    """Return the same of the lattice that was published, of the networks that conserve flux."""
+    one, other = _configurations(sizes.long_shape, mu, sizes.long)
+    settings: dict[str, tuple[Batch, dict[str, Any]]] = {
+        "Markov random field": (one, {"method": "field"}),
+        "WGAN-GP of heights": (one, {"method": "gan", "width": 16, "training": dict(sizes.long_gan)}),
+        "autoregressive, of heights": (one, {"method": "autoregressive", "training": dict(sizes.long_causal)}),
+    }
+    lines, metrics, _, asked = _beside(settings, one, other)
+    return Findings({}, metrics, {"Made and sampled": lines, "Asked for a density: |phi|^2": asked})
+
+
+def _configurations(shape: str, mu: float, count: int) -> tuple[Batch, Batch]:
+    """Return configurations to learn from, and more of them to compare with."""
+    one, other = (
+        concatenate(list(LatticeSource(mu=mu, n=n, shape=shape, seed=seed, every=THIN)))
+        for seed, n in ((1, count), (2, MORE * count))
+    )
+    return one, other
+
+
+Lines = list[list[str]]
+
+
+def _beside(
+    settings: dict[str, tuple[Batch, dict[str, Any]]], one: Batch, other: Batch
+) -> tuple[Lines, dict[str, float], dict[str, tuple[Floats, Floats]], Lines]:
+    """Return lines and metrics of each generator, n and |phi|^2 of what it made, and lines of what it was asked for."""
     true = observables(other.values)
     control = _row(one.values, one.values, true, other.values)
     head = [
@@ -63,10 +93,7 @@ def generators(sizes: Any, mu: float, folder: Path) -> Findings:
         metrics |= _metrics(name, row)
         for kind in ("n", "phi2"):
             metrics[f"{name}.{kind}.times_control"] = row[f"ks_{kind}"] / max(control[f"ks_{kind}"], 1e-9)
-    _figure(drawn, folder / "made.svg")
-    caption = "Distributions of n and |phi|^2 of configurations that were made, and of Monte Carlo."
-    tables = {"Made and sampled": lines, "Asked for a density: |phi|^2": asked}
-    return Findings({"made.svg": caption}, metrics, tables)
+    return lines, metrics, drawn, asked
 
 
 def _asked_head(other: Batch) -> list[str]:

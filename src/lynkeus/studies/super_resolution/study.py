@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import resources
@@ -15,7 +14,7 @@ from lynkeus.simulate.calorimeter.source import CalorimeterSource
 from lynkeus.simulate.surface.source import SurfaceSource
 from lynkeus.sources import InMemory
 from lynkeus.studies.super_resolution.bound import all_known
-from lynkeus.studies.super_resolution.inspected import inspected
+from lynkeus.studies.super_resolution.inspected import GOOD, inspected
 from lynkeus.studies.super_resolution.rows import compared, shown
 
 QUESTION = (
@@ -36,12 +35,13 @@ class Sizes:
     epochs: int
     drawing: int
     width: int
-    inspected: int = 300
+    inspected: int = 300  # good ones
 
 
 SIZES = {"full": Sizes(100, 40, 800, 15, 20, 16), "smoke": Sizes(40, 16, 150, 3, 3, 8, 16)}
+OTHERS = 3  # a third as many images to set the limit of inspection by, and with pits
 SMALL = 2  # showers are small: as much longer a network learns from them
-SURFACE: Mapping[str, Any] = {"size": 96, "pixel_um": 4.0}
+SIZE = {"niobium": 96, "ball_screw": 192}  # pixels: pits of a ball screw are 5 to 15 of these wide
 
 
 def super_resolution(smoke: bool = False) -> Inquiry:
@@ -53,11 +53,11 @@ def super_resolution(smoke: bool = False) -> Inquiry:
         "niobium": partial(surfaces, sizes, "niobium"),
         "showers": partial(showers, sizes),
     }
-    of_surface = f"{sizes.images} images of 96 x 96 pixels to learn from (seed 1), {sizes.tested} others (seed 2)"
+    of_surface = f"{sizes.images} images of {{0}} x {{0}} pixels to learn from (seed 1), {sizes.tested} others (seed 2)"
     data = {
-        "ball screw": f"{of_surface}; to inspect, {sizes.inspected} good ones and as many "
-        "with pits; `sim://surface?surface=ball_screw`",
-        "niobium": f"{of_surface}; `sim://surface`",
+        "ball screw": f"{of_surface.format(SIZE['ball_screw'])}; to inspect, {sizes.inspected} "
+        f"good ones and {sizes.inspected // OTHERS} with pits, by limits from as many other good ones; `sim://surface?surface=ball_screw`",
+        "niobium": f"{of_surface.format(SIZE['niobium'])}; `sim://surface`",
         "showers": f"{sizes.showers:,} showers of photons and pions to learn from (seed 1), {sizes.tested} others "
         "(seed 2); `sim://calorimeter`, 24 x 24 cells of a quarter of a Moliere radius",
     }
@@ -68,8 +68,9 @@ def super_resolution(smoke: bool = False) -> Inquiry:
 
 def surfaces(sizes: Sizes, surface: str, folder: Path) -> Findings:
     """Return what is found on one kind of surface; a ball screw is inspected as well."""
-    learned = SurfaceSource(images=sizes.images, seed=1, surface=surface, defects=0.3, **SURFACE)
-    test = SurfaceSource(images=sizes.tested, seed=2, surface=surface, defects=0.3, **SURFACE)
+    given: dict[str, Any] = {"surface": surface, "defects": 0.3, "size": SIZE[surface]}
+    learned = SurfaceSource(images=sizes.images, seed=1, **given)
+    test = SurfaceSource(images=sizes.tested, seed=2, **given)
     model, game = _fitted(learned, sizes), _fitted(learned, sizes, "gan")
     bound = all_known(learned, test, model.factor) if surface == "niobium" else None
     found = compared(model, game, _joined(test), bound=bound)
@@ -97,9 +98,9 @@ def showers(sizes: Sizes, folder: Path) -> Findings:
 
 
 def _screws(sizes: Sizes, seed: int, pits: bool) -> Batch:
-    return _joined(
-        SurfaceSource(images=sizes.inspected, seed=seed, surface="ball_screw", defects=1.0 if pits else 0.0, **SURFACE)
-    )
+    many = sizes.inspected if seed == GOOD else sizes.inspected // OTHERS
+    given: dict[str, Any] = {"surface": "ball_screw", "size": SIZE["ball_screw"], "defects": float(pits)}
+    return _joined(SurfaceSource(images=many, seed=seed, **given))
 
 
 def _fitted(source: Source, sizes: Sizes, method: str = "diffusion") -> Any:

@@ -65,6 +65,8 @@ class EosMeter(MapTagger):
 
     def look(self, values: Array) -> None:
         """Learn mean and spread of the logarithm of each bin of p_T: in phi every angle is as good as another."""
+        below = int((np.nan_to_num(values) < 0).any(axis=(1, 2, 3)).sum())
+        self.messages += [f"{below} spectra have bins below 0, which count as empty"] if below else []
         share = shares(values)
         self.floor_ = floor_of(share)
         logs = np.log(share + self.floor_)

@@ -19,8 +19,10 @@ from lynkeus.scorers.taggers.maps.tagger import METHODS, MapTagger
 from lynkeus.scorers.taggers.maps.task import turned
 from lynkeus.scorers.taggers.tagger import names_of
 from lynkeus.training import TrainSettings
-from lynkeus.transforms.clumping import clumping
+from lynkeus.transforms.clumping import clumping, pairs_apart
 
+PAIRS = "pairs"
+OWN_METHODS = (*METHODS, PAIRS)
 DEFAULTS = TrainSettings(epochs=30, batch_size=0, learning_rate=1e-3, decay=1e-5, patience=8, held_out=0.15)
 
 
@@ -29,9 +31,10 @@ class MapClassifier(MapTagger):
     """The classes are those of the samples, the scores their probabilities.
 
     `method`: "spinodal" (three layers of small kernels), "published" or "released" (those of `eos_meter`), "dense",
-    "pca" (20 scores and logistic regression) or "observables" (moments, clumps, Minkowski functionals of the first
-    channel); `turns`: whether maps are mirrored and moved in training along axes that go round, which they do where
-    opposite edges look like neighbours.
+    "pca" (20 scores of the places of maps, and logistic regression), "pairs" (the same of how often two charges of the
+    first channel are so far apart, wherever they are) or "observables" (moments, clumps, Minkowski functionals of the
+    first channel); `turns`: whether maps are mirrored and moved in training along axes that go round, which they do
+    where opposite edges look like neighbours.
     """
 
     about: ClassVar[About] = About(
@@ -49,8 +52,13 @@ class MapClassifier(MapTagger):
     def __post_init__(self) -> None:
         self.classes = names_of(self.classes)
         self._memo = LastBatch()
-        if self.method not in METHODS:
-            raise SettingsError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
+        if self.method not in OWN_METHODS:
+            raise SettingsError(f"method must be one of {', '.join(OWN_METHODS)}, got {self.method!r}")
+
+    @property
+    def by_scores(self) -> bool:
+        """Return whether a linear method looks at principal components of its columns."""
+        return self.method == PAIRS or super().by_scores
 
     @property
     def rings(self) -> tuple[bool, bool]:
@@ -75,8 +83,9 @@ class MapClassifier(MapTagger):
         return x * self.sigma_ + self.centre_
 
     def observables_of(self, values: Array) -> Floats:
-        """Return observables of clumping of the first channel."""
-        return clumping(np.nan_to_num(values[:, 0]))
+        """Return observables of clumping of the first channel, or how far its pairs are apart."""
+        maps = np.nan_to_num(values[:, 0])
+        return pairs_apart(maps, self.rings_).reshape(len(maps), -1) if self.method == PAIRS else clumping(maps)
 
     def change(self, x: Tensor) -> Tensor:
         """Return maps that are mirrored and moved."""

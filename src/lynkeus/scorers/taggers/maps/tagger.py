@@ -65,6 +65,11 @@ class MapTagger(Tagger):
         """Return whether rows and columns go round."""
         raise NotImplementedError
 
+    @property
+    def by_scores(self) -> bool:
+        """Return whether a linear method looks at principal components of its columns, not at these themselves."""
+        return self.method == PCA
+
     def change(self, x: Tensor) -> Tensor:
         """Return what is shown in a training in place of maps: of the same class."""
         return x
@@ -74,6 +79,8 @@ class MapTagger(Tagger):
         self._memo.forget()
         parts = [(_maps(batch.values), np.asarray(batch.truth)) for batch in source]
         values, truth = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+        if not np.nan_to_num(values).any():
+            raise SchemaError(f"the scorer {self.name}: all maps are empty, there is nothing to learn")
         self.look(values)
         x = self.inputs(values)
         there = np.asarray(np.isfinite(x).all(axis=(1, 2, 3)))
@@ -93,7 +100,7 @@ class MapTagger(Tagger):
             return
         values, truth = self.copies(values[there], truth)
         columns = self._columns(values, self.inputs(values))
-        self.linear_ = Linear.fit(columns, truth, len(self.outputs), MOST_SCORES if self.method == PCA else 0)
+        self.linear_ = Linear.fit(columns, truth, len(self.outputs), MOST_SCORES if self.by_scores else 0)
 
     def copies(self, values: Array, truth: Array) -> tuple[Array, Array]:
         """Return the maps and classes that columns are learned from, with others that could have been seen as well."""
