@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 LAST, LAST_OF_ALL = 60, 60  # decisions of a group, and of all that are trusted together, that say how it is now
 PRIOR = 20  # decisions that the expected share of errors counts for, where few are known
+BESIDES = "~"  # ends the name of a group that is only a small part of a sample
 SHAKEN = 2.0  # times what was promised is expected of each group, where all together break the promise
 DEVIATIONS = 1.0  # standard deviations that a group must stay below it then
 LEAST, MOST = 0.002, 0.6  # of the share of errors that is expected; MOST of what was promised
@@ -21,8 +22,10 @@ class Trust:
     """Told of decisions whether the advice was `wrong`, says of which groups advice may be applied, such that the share
     of errors that is to be expected stays below `promised`.
 
-    A sample belongs to one or several groups. `expected`: share of errors as it was found where the promise comes from;
-    `probation`: decisions that must be known before any group is trusted that has not shown itself.
+    A sample belongs to one or several groups; those whose name ends in BESIDES are a small part of it: they are held
+    where they make errors, so that these are not blamed on others, but need not show themselves. `expected`: share of
+    errors as it was found where the promise comes from; `probation`: decisions that must be known before any group is
+    trusted that has not shown itself.
     """
 
     def __init__(self, promised: float, expected: float, probation: int = 0) -> None:
@@ -30,16 +33,22 @@ class Trust:
         self.probation, self.heard, self.wrong = probation, 0, 0
         self.all: deque[bool] = deque(maxlen=LAST_OF_ALL)
         self.groups: dict[str, deque[bool]] = {}
+        self._failing: dict[str, bool] = {}  # as long as nothing new is known of a group
 
     def tell(self, groups: Sequence[str], wrong: bool) -> None:
         """Take note of a decision about advice that may be applied. An error is blamed on the one of its groups that
         makes most errors, where that makes more than were promised, and on all where none does."""
-        worst = max(groups, key=lambda one: self.errors(one, self.expected), default="")
-        held = self.errors(worst, self.expected) > self.promised
-        if not held:
+        failing = [one for one in groups if self._fails(one)]
+        if not failing:
             self.all.append(wrong)
-        for one in (worst,) if wrong and held else groups:
-            self.groups.setdefault(one, deque(maxlen=LAST)).append(wrong)
+        elif wrong:
+            groups = (max(failing, key=lambda one: self.errors(one, self.expected)),)
+        for one in groups:
+            if one not in self.groups:
+                self.groups[one] = deque(maxlen=LAST)
+            self.groups[one].append(wrong)
+            self._failing.pop(one, None)
+            self._failing.pop(one + BESIDES, None)
         self.heard += 1
         self.wrong += wrong
 
@@ -58,24 +67,49 @@ class Trust:
 
     def allows(self, groups: Sequence[str]) -> bool:
         """Return whether advice about what belongs to these groups may be applied."""
-        return all(self._allows(one) for one in groups)
+        shaken = self.is_shaken
+        return not any(self._fails(one) for one in groups) and (
+            not shaken or all(self._shows_itself(one) for one in groups if not one.endswith(BESIDES))
+        )
 
-    def _allows(self, group: str) -> bool:
-        if not self.is_shaken:
-            return self.errors(group, self.expected) <= self.promised
+    def _shows_itself(self, group: str) -> bool:
+        """Return whether a group makes so few errors that its decisions alone say that the promise holds."""
         share = self.errors(group, SHAKEN * self.promised)
+        return share + DEVIATIONS * self._spread(group, share) <= self.promised
+
+    def _fails(self, group: str) -> bool:
+        """Return whether a group makes more errors than were promised. One that is only a small part, of which each
+        sample has many, must do so beyond chance, or else show that it does not where it does as the chief part."""
+        if (known := self._failing.get(group)) is not None:
+            return known
+        if not group.endswith(BESIDES):
+            found = self.errors(group, self.expected) > self.promised
+        elif self._surely_fails(group.removesuffix(BESIDES)):
+            found = self.errors(group, SHAKEN * self.promised) > self.promised
+        else:
+            found = self._surely_fails(group)
+        self._failing[group] = found
+        return found
+
+    def _surely_fails(self, group: str) -> bool:
+        share = self.errors(group, self.expected)
+        return share - DEVIATIONS * self._spread(group, share) > self.promised
+
+    def _spread(self, group: str, share: float) -> float:
+        """Return the standard deviation of a share of errors of a group."""
         cases = len(self.groups.get(group, ())) + PRIOR
-        return bool(share + DEVIATIONS * (share * (1.0 - share) / cases) ** 0.5 <= self.promised)
+        return (share * (1.0 - share) / cases) ** 0.5
 
     def asked(self, groups: Sequence[str]) -> float:
         """Return which share of advice about groups people should decide all the same: less, the more they have."""
-        known = min((len(self.groups.get(one, ())) for one in groups), default=0)
+        chief = (one for one in groups if not one.endswith(BESIDES))
+        known = min((len(self.groups.get(one, ())) for one in chief), default=0)
         return max(ASKED, min(ASKED_FIRST, 1.0 / (1.0 + known)))
 
     @property
     def held(self) -> list[str]:
         """Return the groups about which there are decisions and nothing may be applied, in their order."""
-        return sorted(name for name in self.groups if not self._allows(name))
+        return sorted(name for name in self.groups if not self.allows([name]))
 
     def state(self) -> dict[str, list[bool]]:
         """Return the last decisions by group, and under "/all" those of all."""
@@ -86,3 +120,4 @@ class Trust:
         self.heard = heard
         self.all = deque(state.get("/all", ()), maxlen=LAST_OF_ALL)
         self.groups = {name: deque(own, maxlen=LAST) for name, own in state.items() if name != "/all"}
+        self._failing.clear()

@@ -25,13 +25,15 @@ from lynkeus.sources.images.bundle import ImageBundle, is_image_bundle
 from lynkeus.sources.images.files import ENDINGS, find_images, images_with_meta
 from lynkeus.sources.images.frames import ENDINGS as FRAMES
 from lynkeus.sources.images.frames import FrameSource, pictures_in
-from lynkeus.sources.tasks.source import TaskSource, holds_tasks
+from lynkeus.sources.tasks.table import TaskTable, open_tasks
+from lynkeus.sources.texts.records import is_database
 from lynkeus.sources.texts.source import TEXT, TextSource
 from lynkeus.sources.wrappers.finite import Finite
 from lynkeus.sources.wrappers.guarded import Guarded
 from lynkeus.sources.wrappers.matched import matched
 from lynkeus.sources.wrappers.spread import Spread
 from lynkeus.sources.wrappers.time_order import Ordered
+from lynkeus.transforms.counts import TASKS
 
 FORMATS = {
     ".h5": "hdf5",
@@ -66,6 +68,8 @@ def open_source(
     """
     if text is not None or (expected is not None and expected.kind == TEXT):
         return TextSource(data, text or "", expected.names[0] if expected else "")
+    if is_database(str(data)):
+        return TaskTable(data)
     if "://" in str(data):
         return _open_url(str(data), layout, expected)
     with one_line(data):
@@ -79,8 +83,8 @@ def open_source(
             from lynkeus.sources.events.source import EventSource
 
             return Finite(EventSource(path, events, expected))
-        if holds_tasks(path):
-            return TaskSource(path)
+        if tasks := open_tasks(str(data), expected is not None and expected.kind == TASKS.kind):
+            return tasks
         special = None if meta or pictures else _pads(path, layout, expected) or _clouds(path, layout, expected)
         if special is not None:
             return special

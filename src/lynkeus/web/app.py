@@ -43,6 +43,7 @@ from lynkeus.web.pads.shown import PadsNow
 from lynkeus.web.runs import pages as runs
 from lynkeus.web.site import HERE, Advising, Site, Tables, Words, templates
 from lynkeus.web.tries import Tries
+from lynkeus.web.warm import warm
 
 
 class More(TypedDict, total=False):
@@ -138,6 +139,8 @@ def serve(
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
     shown = f"[{shown}]" if ":" in shown else shown
     page = "advice" if shown_too.advise else "inspect" if shown_too.scans else "pads" if shown_too.pads else ""
+    if shown_too.advise:
+        warm(app, f"/{page}", "/static/style.css")
     print(f"Lynkeus is at http://{shown}:{listening.getsockname()[1]}/{page} (Ctrl-C stops it)", flush=True)
     try:
         with _stopped_by_sigterm(server), suppress(KeyboardInterrupt):  # uvicorn has stopped cleanly by then

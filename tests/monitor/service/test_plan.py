@@ -30,7 +30,7 @@ def test_what_a_site_file_says(folder: Path) -> None:
     (folder / "book.csv").touch()
     plan = read(
         folder,
-        'store = "sqlite:///s.db"\nbudget = "1/day"\n[service]\ngive_up_after = 3\n'
+        'store = "sqlite:///s.db"\nbudget = "1/day"\nlogbook = "log.jsonl"\n[service]\ngive_up_after = 3\n'
         + ONE
         + 'budget = "3/day"\nmemory = "1.5 GB"\nwindow = 10\nsinks = ["nats://localhost/x", "http://h/p"]\n'
         + ONE.replace('"a"', '"b"').replace("x.h5", "epics+pva://list.toml?queue=7")
@@ -39,6 +39,7 @@ def test_what_a_site_file_says(folder: Path) -> None:
     first, second = plan.monitors
     assert (first.name, first.facts.budget, first.memory, second.facts.budget) == ("a", "3/day", 1_500_000_000, "1/day")
     assert first.publish == ("nats://localhost/x", "http://h/p")
+    assert first.facts.logbook == "log.jsonl"  # of the site
     assert first.source == str(folder / "x.h5")
     assert second.source == f"epics+pva://{folder}/list.toml?queue=7"
     assert (second.meta, second.facts.logbook) == (str(folder / "about.csv"), str(folder / "book.csv"))

@@ -137,3 +137,21 @@ def test_one_answer_only_is_refused() -> None:
     batch.meta["field"][:] = "rf"  # type: ignore[index]
     with pytest.raises(SettingsError, match="all are 'rf'"):
         fit(InMemory(batch), FitSettings("text", {"embedding": "no"}, labels="field"))
+
+
+def test_the_opening_of_long_texts_is_read_by_itself(tmp_path: Path) -> None:
+    batch, rng = some(240, 9), np.random.default_rng(0)
+    fields = rng.choice(list(FIELDS), 240)
+    values = np.empty(240, object)
+    for k, text in enumerate(batch.values):  # a title, and then much about all fields
+        rest = rng.permutation([word for own in FIELDS.values() for word in [*own, *own]])
+        values[k] = " ".join([*rng.choice(FIELDS[fields[k]], 12), *rest, text])
+    texts = Batch(batch.schema, values, meta={"field": fields})
+    fitted = fit(InMemory(texts[:160]), FitSettings("text", {"embedding": "no", "folds": 2}, labels="field"))
+    assert "opening" in fitted.scorer.mixtures_["field"].names  # type: ignore[attr-defined]
+    found = fitted.scorer.further(texts[160:])["field"]  # type: ignore[attr-defined]
+    assert (found == fields[160:]).mean() > 0.85
+    fitted.save(tmp_path / "M")
+    again = Fitted.load(tmp_path / "M").scorer
+    np.testing.assert_allclose(again.score(texts[160:]), fitted.scorer.score(texts[160:]), atol=1e-6)
+    assert again.words(texts[160:162], fitted.scorer.outputs[0])  # type: ignore[attr-defined]

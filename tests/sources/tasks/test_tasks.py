@@ -1,8 +1,13 @@
 """Tasks as JSON: a table, a list, lines, a folder; what is left out is said, what cannot be read names its line."""
 
+import contextlib
+import gzip
 import json
+import sqlite3
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lynkeus.core import Batch, SourceError, concatenate
@@ -64,6 +69,84 @@ def test_every_form_gives_the_same_task(tmp_path: Path, form: str) -> None:
     }  # fmt: skip
     expected = {("good", "50660", "T2_A"): 12.0, ("good", "50660", "T2_B"): 1.0, ("bad", "-1", "T2_A"): 3.0}
     assert _rows(found) == [expected]
+
+
+ROWS = """task,exit_code,site,state,jobs,action,memory
+t1,50660,T2_A,good,12,acdc,20000
+t1,50660,T2_B,good,1,acdc,20000
+t1,-1,T2_A,bad,2,,
+t1,-1,T2_A,bad,1,clone,20000
+t2,,,,,special,
+"""
+
+
+@pytest.mark.parametrize("form", ["rows.csv", "rows.csv.gz", "rows.jsonl", "rows.parquet", "table", "query", "whole"])
+def test_a_table_or_a_database_gives_the_same_tasks(tmp_path: Path, form: str) -> None:
+    head, *lines = (line.split(",") for line in ROWS.splitlines())
+    path = tmp_path / form
+    if form.endswith((".csv", ".gz")):
+        path.write_bytes(gzip.compress(ROWS.encode()) if form.endswith(".gz") else ROWS.replace(",", ";").encode())
+    elif form == "rows.jsonl":
+        path.write_text("\n".join(json.dumps(dict(zip(head, line, strict=True))) for line in lines), "utf-8")
+    elif form == "rows.parquet":
+        pq.write_table(pa.table({name: [line[k] or None for line in lines] for k, name in enumerate(head)}), path)
+    else:
+        path = _database(tmp_path / "ops.db", head, lines, form)
+    source = open_source(path)
+    found = concatenate(list(source))
+    assert found.meta["task"].tolist() == ["t1", "t2"]
+    assert found.meta["action"].tolist() == ["acdc", "special"]
+    assert found.meta["memory"].tolist() == ["20000", ""]
+    expected = {("good", "50660", "T2_A"): 12.0, ("good", "50660", "T2_B"): 1.0, ("bad", "-1", "T2_A"): 3.0}
+    assert _rows(found) == [expected, {}]
+    lines = " / ".join(source.messages)
+    assert "tasks without errors: 1" in lines
+    assert ("rows whose action is another" in lines) == (form != "whole")
+
+
+def _database(path: Path, head: list[str], lines: list[list[str]], form: str) -> str:
+    with contextlib.closing(sqlite3.connect(path)) as store, store:
+        if form == "whole":
+            store.execute("CREATE TABLE tasks (workflow TEXT, errors TEXT, action TEXT, parameters TEXT)")
+            errors = {"good_sites": {"50660": {"T2_A": 12, "T2_B": 1}}, "bad_sites": {"-1": {"T2_A": 3}}}
+            store.execute("INSERT INTO tasks VALUES ('t1', ?, 'acdc', '{\"memory\": 20000}')", [json.dumps(errors)])
+            store.execute("INSERT INTO tasks VALUES ('t2', NULL, 'special', NULL)")
+        else:
+            store.execute(f"CREATE TABLE failures ({', '.join(head)})")
+            store.executemany(f"INSERT INTO failures VALUES ({', '.join('?' * len(head))})", lines)
+            store.execute("CREATE TABLE other (x)")
+    asked = {"table": "?table=failures", "query": "?query=SELECT * FROM failures WHERE task LIKE 't%25'"}
+    return f"sqlite:///{path}{asked.get(form, '')}"
+
+
+def test_rows_that_say_too_little_are_left_out_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "name,code,site,status,extra\na,1,A,failed,x\na,1,A,failed,y\n,1,A,failed,\nb,,A,failed,\n", "utf-8"
+    )
+    expected = open_source("sim://workflows?n=2").schema
+    source = open_source(path, expected=expected)
+    found = concatenate(list(source))
+    assert _rows(found) == [{("good", "1", "A"): 2.0}, {}]
+    assert found.meta["status"].tolist() == ["failed", "failed"]
+    lines = " / ".join(source.messages)
+    for part in (
+        "taken as good",
+        "taken as one",
+        "without the name of a task are left out: 1",
+        "whose extra",
+        "without a code, a site",
+    ):
+        assert part in lines
+    path.write_text("x,y\n1,2\n", "utf-8")
+    with pytest.raises(SourceError, match="it has: x, y"):
+        open_source(path, expected=expected)
+    assert open_source(path).schema.kind == "table"
+    path.write_text('task,errors\na,"{""good_sites"": "\n', "utf-8")
+    with pytest.raises(SourceError, match="errors of 'a' are no JSON"):
+        open_source(path, expected=expected)
+    with pytest.raises(SourceError, match="no such file"):
+        open_source("sqlite:///nowhere.db")
 
 
 def test_odd_counts_are_left_out_and_said(tmp_path: Path) -> None:

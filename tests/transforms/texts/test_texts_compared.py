@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.sparse import vstack
 
 from lynkeus.core import concatenate
 from lynkeus.simulate.logbook.source import Logbook
-from lynkeus.transforms.texts.hashed import counted
+from lynkeus.transforms.texts.hashed import counted, parts
 from lynkeus.transforms.texts.names import names_in
 from lynkeus.transforms.texts.past import HOUR_NS, Past
 from lynkeus.transforms.texts.terms import Terms, words_in
@@ -24,6 +25,18 @@ def test_terms_are_those_of_the_usual_way(kind: str) -> None:
     np.testing.assert_array_equal(np.concatenate(parts), fast.column)  # whatever stands beside it
     assert counted(kind, []).n == 0
     assert counted(kind, ["half a character: \ud800"]).n == 1
+
+
+def test_texts_in_parts_give_the_rows_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [*TEXTS, "é " * 9000, "one\ttwo\u2003three", *(f"klystron {k} tripped" for k in range(60))]
+    for kind in ("words", "letters"):
+        terms, rows = Terms.of(kind, texts[:40])
+        whole = terms.rows(texts)
+        monkeypatch.setattr("lynkeus.transforms.texts.hashed.TOGETHER", 100)
+        own = list(parts(texts))
+        assert len(own) > 10
+        np.testing.assert_allclose(vstack([terms.rows_of(part) for part in own]).toarray(), whole.toarray(), atol=1e-6)
+        np.testing.assert_allclose(rows.toarray(), whole[:40].toarray(), atol=1e-6)
 
 
 def test_rows_have_length_one_and_words_their_columns() -> None:

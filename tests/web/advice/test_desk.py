@@ -30,6 +30,7 @@ from lynkeus.monitor.store import Store
 from lynkeus.sources import InMemory
 from lynkeus.web.app import create_app
 from lynkeus.web.site import Advising
+from lynkeus.web.warm import warm
 
 HOSTILE = "<script>alert('task')</script>"
 TOKEN = "a-token-of-some-length"
@@ -265,7 +266,8 @@ def test_nothing_is_lost_by_a_kill_between_clicks(models: tuple[Path, Path], url
             while len(kept) < 5 and clicks.is_alive():
                 time.sleep(0.002)
             os.kill(server.pid, signal.SIGKILL)
-            clicks.join()
+            clicks.join(60)
+            assert not clicks.is_alive()
         finally:
             server.kill()
     store = Store(url)
@@ -276,13 +278,31 @@ def test_nothing_is_lost_by_a_kill_between_clicks(models: tuple[Path, Path], url
     assert len(found) <= len(kept) + 1
 
 
-def test_a_locked_store_is_said_and_nothing_is_half_kept(desk: TestClient) -> None:
+def test_a_locked_store_is_said_and_nothing_is_half_kept(desk: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     ask(desk, {"t": task()})
     store = desk.app.state.site.store  # type: ignore[attr-defined]
+    monkeypatch.setattr("lynkeus.monitor.database.LOCK_WAIT_S", 0.05)  # nobody lets go of it
     with store.engine.connect().execution_options(writes=True) as other, other.begin():
-        with store.engine.connect() as mine:
-            mine.exec_driver_sql("PRAGMA busy_timeout=50")  # goes back to the pool, and is taken again
         answer = desk.post("/api/decisions", json={"task": "t", "action": "acdc", "who": "me"})
         assert answer.status_code == 503
         assert "locked" in answer.json()["detail"]
     assert say(desk, {"task": "t", "action": "acdc", "who": "me"})["new"] == 1
+
+
+def test_a_page_is_made_before_anybody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, heard = [], []
+
+    async def app(scope: dict[str, Any], receive: Any, _send: Any) -> None:
+        asked.append(scope["path"])
+        while (message := await receive())["type"] != "http.disconnect":
+            heard.append(message["type"])
+        raise RuntimeError("said to who asks for the page")
+
+    monkeypatch.setattr("lynkeus.web.warm.SECONDS", 0.02)
+    warm(app, "/advice")
+    for _ in range(200):
+        if asked and not [one for one in threading.enumerate() if one.name == "warm"]:
+            break
+        time.sleep(0.01)
+    assert asked == ["/advice"]
+    assert heard == ["http.request"]  # who waits for the visitor to leave is not answered again and again

@@ -40,7 +40,8 @@ def chosen_champion(store: Store) -> Chosen | None:
 
 
 def groups_of(says: Mapping[str, Any]) -> list[str]:
-    """Return the groups of tasks that an advice speaks of: the codes that have a good part of the jobs."""
+    """Return the groups of tasks that an advice speaks of: its codes, a ~ behind those that have a small part of the
+    jobs."""
     return str(says.get("codes") or says.get("reason", "")).partition(" at ")[0].split() or [""]
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lynkeus.core import Array, Floats
-from lynkeus.metrics.trust import Trust
+from lynkeus.metrics.trust import BESIDES, Trust
 from lynkeus.scorers.advisor.cases import FEWEST, UNKNOWN, Pattern
 
 PROBATION = 40  # decisions that are known before advice is applied where none of its kind was tried
@@ -91,9 +91,13 @@ def otherwise(answers: Sequence[Any], advised: Sequence[str]) -> list[bool | Non
 
 def arrays_of_state(state: Mapping[str, Sequence[bool]], heard: int, codes: Sequence[str]) -> dict[str, Array]:
     """Return the last decisions about tasks with each code, 1 where they were others than was advised, as arrays."""
-    rows = [state.get(name, ()) for name in (*codes, OF_ALL)]
+    rows = [state.get(name, ()) for name in _names(codes)]
     told = np.array([*itertools.chain(*rows)], np.int8)
     return {"told": told, "lengths": np.array([len(row) for row in rows], np.int64), "heard": np.array(heard)}
+
+
+def _names(codes: Sequence[str]) -> tuple[str, ...]:
+    return (*codes, OF_ALL, *(code + BESIDES for code in codes))  # what was kept before has the first two
 
 
 def state_of_arrays(arrays: Mapping[str, Array], codes: Sequence[str]) -> tuple[dict[str, list[bool]], int]:
@@ -101,6 +105,6 @@ def state_of_arrays(arrays: Mapping[str, Array], codes: Sequence[str]) -> tuple[
     ends = np.cumsum(np.asarray(arrays.get("lengths", [])).astype(int)).tolist()
     found = {
         name: [bool(one) for one in np.asarray(arrays["told"])[start:end]]
-        for name, start, end in zip((*codes, OF_ALL), [0, *ends], ends, strict=False) if end > start
+        for name, start, end in zip(_names(codes), [0, *ends], ends, strict=False) if end > start
     }  # fmt: skip
     return found, int(arrays.get("heard", 0))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from lynkeus.core import Array, Floats
+from lynkeus.metrics.trust import BESIDES
 from lynkeus.scorers.advisor.features import Entries, Vocabulary
 
 FEW, MANY = 2, 8  # sites from which an error is at a few, and at many of them
@@ -22,7 +23,8 @@ SEPARATOR = " | "
 
 class Pattern(NamedTuple):
     """What stands out of a task: the `code` of most jobs, whether at one, a few or many sites (`spread`), the one
-    `site`, at how many `sites` the code is, and all `codes` that have a good part of the jobs."""
+    `site`, at how many `sites` the code is, and all `codes`, those that do not have a good part of the jobs marked as
+    BESIDES."""
 
     code: str
     spread: str
@@ -52,9 +54,11 @@ def patterns(own: Entries, known: Vocabulary) -> list[Pattern]:
     chief = own.code == most[own.task]
     many = np.bincount(own.task[chief], minlength=own.n)
     total = by_code.sum(axis=1)
-    good_part: list[list[str]] = [[] for _ in range(own.n)]
-    for task, code in np.argwhere((by_code >= GOOD_PART * total[:, None]) & (by_code > 0)).tolist():
-        good_part[task].append(codes[code])
+    parts: list[list[str]] = [[] for _ in range(own.n)]
+    chiefly = by_code >= GOOD_PART * total[:, None]
+    for mark, there in (("", chiefly), (BESIDES, ~chiefly)):
+        for task, code in np.argwhere(there & (by_code > 0)).tolist():
+            parts[task].append(codes[code] + mark)
     # The site with most jobs of that code: in rising order, the last one stays.
     order = np.lexsort((own.jobs[chief], own.task[chief]))
     at = np.zeros(own.n, np.int64)
@@ -67,7 +71,7 @@ def patterns(own: Entries, known: Vocabulary) -> list[Pattern]:
         count = int(many[task])
         spread = "one site" if count < FEW else "a few sites" if count < MANY else "many sites"
         code, where = codes[most[task]], sites[at[task]] if count < FEW else ""
-        found.append(Pattern(code, spread, where, count, tuple(dict.fromkeys((code, *good_part[task])))))
+        found.append(Pattern(code, spread, where, count, tuple(dict.fromkeys((code, *parts[task])))))
     return found
 
 

@@ -29,6 +29,7 @@ class How(Protocol):
     costs: Mapping[str, float]
     folds: int
     trials: int
+    sampler: str
     study: str
     seed: int
 

@@ -10,18 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import (
-    About,
-    Array,
-    Batch,
-    Floats,
-    LastBatch,
-    Packed,
-    SchemaError,
-    Scores,
-    SettingsError,
-    Source,
-)
+from lynkeus.core import About, Array, Batch, Floats, LastBatch, Packed, SchemaError, Scores, SettingsError, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.metrics.trust import Trust
 from lynkeus.scorers.advisor.applying import (
@@ -38,6 +27,7 @@ from lynkeus.scorers.advisor.evidence import fingerprints, without_each
 from lynkeus.scorers.advisor.features import Vocabulary
 from lynkeus.scorers.advisor.learners import IMBALANCE, KINDS
 from lynkeus.scorers.advisor.learning import Learned, learn_all, least_of
+from lynkeus.scorers.advisor.search import SAMPLERS
 from lynkeus.transforms.counts import KEYS
 
 LEARNED = "learned.json"  # words: of the vocabulary, patterns, and decisions that are doubtful
@@ -51,7 +41,8 @@ class Advisor:
     that were not seen); `false_alarms`: share of usual tasks that may be flagged, 0: no more is wrong than without
     advice; `max_error`: share of applied actions that may be wrong, with confidence `sure`; `cost_wrong`: of a wrong
     action, where asking costs 1, and `costs` of single ones (costs.clone=30); `trials` of Optuna for the settings of
-    the learner, 0: none, kept in the file `study`, where a search that was killed goes on. Learned: `learned_`.
+    the learner, 0: none, by a `sampler` (gp: Gaussian process, tpe or auto), kept in the file `study`, where a search
+    that was killed goes on. Learned: `learned_`.
     """
 
     name: ClassVar[str] = "advisor"
@@ -65,11 +56,12 @@ class Advisor:
     costs: Mapping[str, float] = field(default_factory=dict)
     folds: int = 5
     trials: int = 0
+    sampler: str = "auto"
     study: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in (("learner", KINDS), ("imbalance", IMBALANCE)):
+        for name, known in (("learner", KINDS), ("imbalance", IMBALANCE), ("sampler", SAMPLERS)):
             if getattr(self, name) not in ("auto", *known):
                 raise SettingsError(f"{name} {getattr(self, name)!r} is not one of auto, {', '.join(known)}")
         if not (0 <= self.false_alarms < 1 and 0 < self.max_error < 1 and 0 < self.sure < 1):
@@ -102,9 +94,8 @@ class Advisor:
     def fit(self, source: Source) -> Self:
         """Learn from tasks and what was decided about each. Raises SchemaError for other samples."""
         if source.schema.kind != "counts":
-            raise SchemaError(
-                f"the scorer {self.name} reads failed tasks, counts of errors, got a {source.schema.kind}"
-            )
+            how = "give JSON, or a table with the columns task, code and site"
+            raise SchemaError(f"the scorer {self.name} reads failed tasks, got a {source.schema.kind}: {how}")
         self.schema_ = source.schema
         batches = list(source)
         tasks = Packed.join([batch.packed for batch in batches])

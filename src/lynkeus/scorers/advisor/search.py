@@ -14,6 +14,9 @@ from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.core.extras import needing
 from lynkeus.scorers.advisor.learners import COMPARED, TRIED, Recipe, folds_of, learn, precision_of
 
+SAMPLERS = ("gp", "tpe")
+FEWEST_GAUSSIAN = 10  # trials from which a Gaussian process is worth its time: its first ten are drawn at random
+
 
 def searched(
     candidates: tuple[Recipe, ...], points: Floats, truth: Array, classes: int, how: Any
@@ -35,14 +38,20 @@ def searched(
             logits[left] = learn(recipe, own[seen], answer[seen], classes, how.seed).logits(own[left])
         return precision_of(log_softmax(logits, axis=1), answer)
 
-    gaussian = find_spec("torch") is not None and how.trials >= 10
-    sampler: Any = optuna.samplers.GPSampler if gaussian else optuna.samplers.TPESampler
-    study = _opened(optuna, how, sampler(seed=how.seed), points, truth)
+    study = _opened(optuna, how, _sampler(optuna, how), points, truth)
     done = sum(one.state == optuna.trial.TrialState.COMPLETE for one in study.trials)
     study.optimize(worth, n_trials=max(how.trials - done, 0))
     best = _drawn(optuna.trial.FixedTrial(study.best_params), candidates)
     kept = [f"{done} of {how.trials} trials were in {how.study}"] if done else []
     return best, [*kept, f"{how.trials} trials: {best.says()}, average precision {study.best_value:.3f} (taken)"]
+
+
+def _sampler(optuna: Any, how: Any) -> Any:
+    there = find_spec("torch") is not None
+    if how.sampler == "gp" and not there:
+        raise SettingsError("sampler=gp: needs PyTorch (pip install 'lynkeus[learn]'); or take sampler=tpe")
+    gaussian = how.sampler == "gp" or (how.sampler == "auto" and there and how.trials >= FEWEST_GAUSSIAN)
+    return (optuna.samplers.GPSampler if gaussian else optuna.samplers.TPESampler)(seed=how.seed)
 
 
 def _opened(optuna: Any, how: Any, sampler: Any, points: Floats, truth: Array) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.optimize import minimize
@@ -18,10 +18,14 @@ from sklearn.svm import LinearSVC
 from lynkeus.core import Array, Floats
 
 # What each model reads, and how it learns.
-MODELS = {"words": "words", "letters": "letters", "bayes": "letters", "embedding": "embedding"}
+MODELS = {
+    "words": "words", "letters": "letters", "bayes": "letters", "opening": "opening", "embedding": "embedding",
+}  # fmt: skip
 SMOOTHING = 0.1  # of naive Bayes (Rennie et al. 2003)
 # Inverse regularisation of each (C): of several the one that is right most often on texts that were not learned from.
-STRENGTHS = {"words": (1.0, 3.0), "letters": (0.5, 2.0), "bayes": (1.0,), "embedding": (10.0,)}
+STRENGTHS = {
+    "words": (1.0, 3.0), "letters": (0.5, 2.0), "bayes": (1.0,), "opening": (0.5, 2.0), "embedding": (10.0,),
+}  # fmt: skip
 MOST_TRIED = 20_000  # texts up to which several are tried: of more the first one does
 PULL = 1e-3  # of the weights towards equal ones, so that few texts give no extreme ones
 MOST_WEIGHT = 12.0
@@ -52,8 +56,51 @@ class Mixture:
 
     def of(self, rows: Mapping[str, Any]) -> Floats:
         """Return (n, classes) probabilities of texts, as rows of each kind of features."""
-        parts = [model.of(rows[MODELS[name]]) for name, model in zip(self.names, self.models, strict=True)]
-        return mixed(np.stack(parts), self.share, self.bias)
+        return Folded.of([self]).probabilities(rows)
+
+
+class Folded(NamedTuple):
+    """Mixtures of several questions as one linear model for each kind of features, since each is linear up to its
+    probabilities: `weights` (features, answers of all questions), `bias` (answers,), and `ends` of each question."""
+
+    weights: dict[str, Floats]
+    bias: Floats
+    ends: tuple[int, ...]
+
+    @classmethod
+    def of(cls, mixtures: Sequence[Mixture]) -> Self:
+        """Return the same as mixtures, which read the same features."""
+        parts: dict[str, list[Floats]] = {}
+        biases = []
+        for mixture in mixtures:
+            own: dict[str, Floats] = {}
+            bias = np.array(mixture.bias, float)
+            for name, model, share in zip(mixture.names, mixture.models, mixture.share, strict=True):
+                scale = share / model.spread
+                weights = (model.weights - model.weights.mean(axis=1, keepdims=True, dtype=float)) * scale
+                kind = MODELS[name]
+                own[kind] = own[kind] + weights if kind in own else weights
+                bias += scale * (model.bias - model.bias.mean())
+            for kind, weights in own.items():
+                parts.setdefault(kind, []).append(weights)
+            biases.append(bias)
+        ends = tuple(np.cumsum([len(bias) for bias in biases]).tolist())
+        found = {kind: np.hstack(own).astype(np.float32) for kind, own in parts.items()}
+        return cls(found, np.concatenate(biases), ends)
+
+    def speaks(self, rows: Mapping[str, Any]) -> Floats:
+        """Return (n, answers) how much speaks for each answer, of texts as rows of each kind of features."""
+        found: Floats = sum((np.asarray(rows[kind] @ own, float) for kind, own in self.weights.items()), self.bias)
+        return found
+
+    def probabilities(self, rows: Mapping[str, Any]) -> Floats:
+        """Return (n, answers) the probabilities of the answers to each question."""
+        return self.told(self.speaks(rows))
+
+    def told(self, speaks: Floats) -> Floats:
+        """Return (n, answers) probabilities of what speaks for each answer."""
+        starts = (0, *self.ends[:-1])
+        return np.hstack([softmax(speaks[:, a:b], axis=1) for a, b in zip(starts, self.ends, strict=True)])
 
 
 def mixed(parts: Floats, share: Floats, bias: Floats) -> Floats:

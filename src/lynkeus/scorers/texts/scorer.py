@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from lynkeus.core import About, Array, Batch, LastBatch, SchemaError, Scores, SettingsError, Source
+from lynkeus.core import About, Array, Batch, Floats, LastBatch, SchemaError, Scores, SettingsError, Source
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.metrics.reliability import calibration_error
 from lynkeus.scorers.texts.features import Embedding
-from lynkeus.scorers.texts.models import Linear, Mixture, learn
-from lynkeus.transforms.texts.hashed import METHODS
+from lynkeus.scorers.texts.models import MODELS, Folded, Linear, Mixture, learn
+from lynkeus.transforms.texts.hashed import METHODS, READ, parts
 from lynkeus.transforms.texts.terms import Terms, words_in
 
-KINDS = ("words", "letters")
+KINDS = ("words", "letters", "opening")
+LONG = 2  # times the opening is a text longer, in the middle, where the opening is read apart
 FEW = 3000  # texts up to which embeddings are worth their time
 EMBEDDINGS = ("auto", "yes", "no")
 SHOWN = 4  # words that are given as a reason
@@ -25,9 +27,10 @@ SHOWN = 4  # words that are given as a reason
 
 @dataclass
 class Text:
-    """Words and groups of letters by linear models and naive Bayes; with `embedding` (yes, no; auto: where few texts
-    are learned from and the package is installed) also sentence embeddings, which cost 5 ms a text. All questions share
-    the features. Probabilities are made right on texts that were not learned from, in `folds`.
+    """Words and groups of letters by linear models and naive Bayes, of long texts the opening also by itself, where
+    titles are; with `embedding` (yes, no; auto: where few texts are learned from and the package is installed) also
+    sentence embeddings, which cost 5 ms a text. All questions share the features. Probabilities are made right on texts
+    that were not learned from, in `folds`.
     """
 
     name: ClassVar[str] = "text"
@@ -69,7 +72,8 @@ class Text:
         self.embeds_ = self.embedding == "yes" or (
             self.embedding == "auto" and len(texts) <= FEW and Embedding.is_there()
         )
-        found = {kind: Terms.of(kind, texts) for kind in KINDS}
+        long = bool(texts) and float(np.median([len(text) for text in texts])) > LONG * READ["opening"]
+        found = {kind: Terms.of(kind, texts) for kind in KINDS if long or kind != "opening"}
         self.terms_ = {kind: terms for kind, (terms, _) in found.items()}
         rows = {kind: own for kind, (_, own) in found.items()}
         if self.embeds_:
@@ -85,6 +89,7 @@ class Text:
             whole[known] = unseen
             apart.append(whole)
             self.messages.append(_figures(head, unseen, truth[known, number], words))
+        self.__dict__.pop("_folded", None)  # of an earlier fit
         self._unseen = (np.hstack(apart), truth)
         self.facts = {"embedding": self.embeds_}
         return self
@@ -92,11 +97,6 @@ class Text:
     def unseen_answers(self) -> tuple[Scores, Array]:
         """See `Heads`; of the last fit, not kept with a model."""
         return self._unseen
-
-    def _rows(self, batch: Batch) -> dict[str, Any]:
-        texts = [str(text) for text in batch.values]
-        rows: dict[str, Any] = {kind: terms.rows(texts) for kind, terms in self.terms_.items()}
-        return rows | ({"embedding": Embedding.rows(texts)} if self.embeds_ and texts else {})
 
     def score(self, batch: Batch) -> Scores:
         """Return the probabilities (n, outputs), NaN for a text without a word. Raises SchemaError for others."""
@@ -106,10 +106,24 @@ class Text:
     def _probabilities(self, batch: Batch) -> Scores:
         if not len(batch):
             return np.empty((0, len(self.outputs)))
-        rows = self._rows(batch)
-        found: Scores = np.hstack([mixture.of(rows) for mixture in self.mixtures_.values()])
-        found[[not str(text).strip() for text in batch.values]] = np.nan
-        return found
+        texts = [str(text) for text in batch.values]
+        folded = self._folded
+        rows = {"embedding": Embedding.rows(texts)} if self.embeds_ else {}
+        if self.terms_["words"].method == METHODS[0]:
+            speaks = np.empty((len(texts), len(self.outputs)))
+            for part in parts(texts):
+                those = slice(part.first, part.first + part.n)
+                own = {kind: row[those] for kind, row in rows.items()}
+                speaks[those] = folded.speaks(own | {kind: terms.rows_of(part) for kind, terms in self.terms_.items()})
+            found: Floats = folded.told(speaks)
+        else:
+            found = folded.probabilities(rows | {kind: terms.rows(texts) for kind, terms in self.terms_.items()})
+        found[[not text.strip() for text in texts]] = np.nan
+        return np.asarray(found, float)
+
+    @cached_property
+    def _folded(self) -> Folded:
+        return Folded.of(list(self.mixtures_.values()))
 
     def further(self, batch: Batch) -> dict[str, Array]:
         """Return the answer to each question, '' for a text without a word."""
@@ -171,10 +185,11 @@ class Text:
         own.schema_ = scorer.schema_  # type: ignore[attr-defined]
         own.heads_ = {name: tuple(words) for name, words in scorer.heads.items()}
         own.embeds_, own.messages, own.facts = scorer.embeds, [], {}
-        own.terms_ = {kind: part_of(Terms, arrays, f"{kind}_", made_of=kind, method=scorer.method) for kind in KINDS}
+        kinds = [kind for kind in KINDS if f"{kind}_columns" in arrays]  # of short texts no opening
+        own.terms_ = {kind: part_of(Terms, arrays, f"{kind}_", made_of=kind, method=scorer.method) for kind in kinds}
         own.mixtures_ = {}
+        names = tuple(name for name, kind in MODELS.items() if kind in kinds or (own.embeds_ and kind == "embedding"))
         for number, head in enumerate(own.heads_):
-            names = ("words", "letters", "bayes", *(("embedding",) if own.embeds_ else ()))
             models = tuple(part_of(Linear, arrays, f"{number}_{name}_") for name in names)
             own.mixtures_[head] = Mixture(names, models, arrays[f"{number}_share"], arrays[f"{number}_bias"])
         return own

@@ -16,7 +16,8 @@ from lynkeus.transforms.counts import TASKS, counted
 BATCH = 2000
 START_NS = 1_704_067_200_000_000_000  # 2024-01-01 UTC
 DAY_NS = 86_400_000_000_000
-DRIFTS = ("none", "site", "code", "rule", "bad_site")
+DRIFTS = ("none", "site", "code", "rule", "rules", "bad_site")
+NEW_RULES = {"rule": {"storage": "clone"}, "rules": {"storage": "clone", "site outage": "special"}}
 SPREAD_OF_JOBS = 0.7  # shape of the negative binomial: a few tasks have very many failed jobs
 SLIP = 0.12  # of sites that are called good and are not, or the other way round
 
@@ -37,9 +38,10 @@ class Workflows:
 
     `habit`: share of tasks in which the operator does what is usual instead of what the rules say; `wrong`: share of
     decisions that are planted wrong ones (in meta: `planted`); `codes`, `sites`: how many there are; `drift` in the
-    second half: a new `site`, a new `code`, a `rule` that changes (storage is cloned), a site that turns bad
-    (`bad_site`). Meta: task, campaign, `action`, `memory`, `splitting`, `xrootd` as decided, `rule_action`, `cause`,
-    `planted`. Raises SettingsError for values out of range.
+    second half: a new `site`, a new `code`, a `rule` that changes (storage is cloned), two `rules` (site outages are
+    special as well, together half of all tasks), a site that turns bad (`bad_site`). Meta: task, campaign, `action`,
+    `memory`, `splitting`, `xrootd` as decided, `rule_action`, `cause`, `planted`. Raises SettingsError for values out
+    of range.
     """
 
     n: int = 8000
@@ -119,7 +121,7 @@ class Workflows:
         """Return what was done about each task: by the rules, by habit, or wrongly."""
         n = len(tasks)
         by_rule = np.array([
-            "clone" if task.later and self.drift == "rule" and task.cause.name == "storage" else task.cause.action
+            (NEW_RULES.get(self.drift, {}) if task.later else {}).get(task.cause.name, task.cause.action)
             for task in tasks
         ])  # fmt: skip
         action = np.where(rng.random(n) < self.habit, rng.choice(ACTIONS, n, p=SHARES), by_rule)

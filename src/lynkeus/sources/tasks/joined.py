@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from lynkeus.core.errors import SourceError
 from lynkeus.sources.tasks.record import record_of
-from lynkeus.sources.tasks.source import TaskRecords, TaskSource, holds_tasks
+from lynkeus.sources.tasks.source import TaskRecords
+from lynkeus.sources.tasks.table import open_tasks
 
 
 class JoinedTasks(TaskRecords):
@@ -19,21 +19,16 @@ class JoinedTasks(TaskRecords):
 
     def __init__(self, data: str, decided: Mapping[str, Any], where: str, said: Sequence[str] = ()) -> None:
         notes: Counter[str] = Counter()
-        self.said, self.url = list(said), where
+        self.url, lines = where, list(said)
         earlier: list[Any] = []
-        self.files: tuple[Path, ...] = ()
         if data:
-            if not holds_tasks(Path(data)):
-                raise SourceError(f"{data}: holds no tasks as JSON; beside --decisions give such, or nothing")
-            source = TaskSource(Path(data))
+            source = open_tasks(data)
+            if source is None:
+                raise SourceError(f"{data}: holds no failed tasks; beside --decisions give such, or nothing")
             self.files, notes = source.files, source.notes
+            lines += source.said
             earlier = [record for record in source.records if record.name not in decided]
             both = len(source.records) - len(earlier)
-            self.said += [f"{both} tasks of {data} are taken as they were decided since"] if both else []
+            lines += [f"{both} tasks of {data} are taken as they were decided since"] if both else []
         new = [record_of(name, found, notes, where) for name, found in decided.items()]
-        super().__init__([*earlier, *new], where, notes)
-
-    @property
-    def messages(self) -> list[str]:
-        """Return how many decisions there were, and what was left out."""
-        return [*self.said, *super().messages]
+        super().__init__([*earlier, *new], where, notes, lines)

@@ -45,7 +45,7 @@ def record_of(name: str, found: Any, notes: Counter[str], where: str) -> Record:
             continue
         for code, by_site in _table(codes, name, where):
             for site, count in _table(by_site, name, where):
-                jobs = _jobs(count, notes)
+                jobs = jobs_of(count, notes)
                 if jobs:
                     keys.append((state.removesuffix("_sites"), str(code), str(site)))
                     counts.append(jobs)
@@ -62,7 +62,7 @@ def _table(found: Any, name: str, where: str) -> list[tuple[Any, Any]]:
     return list(found.items())
 
 
-def _jobs(count: Any, notes: Counter[str]) -> float:
+def jobs_of(count: Any, notes: Counter[str]) -> float:
     """Return a count of jobs; 0 for what is none, which is noted."""
     try:
         jobs = float(count)

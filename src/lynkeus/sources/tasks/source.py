@@ -25,13 +25,18 @@ HEAD = 65_536  # bytes in which the first task must begin
 
 class TaskRecords:
     """Tasks that were read, in their order. Meta: `task`, the name of each, and each parameter as text, '' where a task
-    does not have it. `messages` says what was left out. Raises SourceError naming `where`, if a task is there twice.
+    does not have it. `files`: those that were read. `messages` says how (`said`), and what was left out (`notes`).
+    Raises SourceError naming `where`, if a task is there twice.
     """
 
     schema = TASKS
     start_ns = None
+    files: tuple[Path, ...] = ()
 
-    def __init__(self, records: Sequence[Record], where: str, notes: Counter[str] | None = None) -> None:
+    def __init__(
+        self, records: Sequence[Record], where: str, notes: Counter[str] | None = None, said: Sequence[str] = ()
+    ) -> None:
+        self.said = list(said)
         self.notes: Counter[str] = Counter() if notes is None else notes
         self.records = records
         names = Counter(record.name for record in records)
@@ -42,8 +47,8 @@ class TaskRecords:
 
     @property
     def messages(self) -> list[str]:
-        """Return what was left out, with how often."""
-        return [f"{what}: {count}" for what, count in self.notes.items()]
+        """Return how it was read, and what was left out, with how often."""
+        return [*self.said, *(f"{what}: {count}" for what, count in self.notes.items())]
 
     def __len__(self) -> int:
         return len(self.records)
@@ -64,20 +69,15 @@ class TaskSource(TaskRecords):
         if not self.files:
             raise SourceError(f"{path}: holds no file of {', '.join(ENDINGS)}; check the path")
         notes: Counter[str] = Counter()
-        self._said: list[str] = []
-        super().__init__(self._read(notes), str(path), notes)
+        said: list[str] = []
+        super().__init__(self._read(notes, said), str(path), notes, said)
 
-    @property
-    def messages(self) -> list[str]:
-        """Return how files were read that are not UTF-8, and what was left out."""
-        return [*self._said, *super().messages]
-
-    def _read(self, notes: Counter[str]) -> list[Record]:
+    def _read(self, notes: Counter[str], said: list[str]) -> list[Record]:
         records: list[Record] = []
         for file in self.files:
             with one_line(file, mend="write it again"):
-                text, said = decoded(file)
-                self._said += [f"{file.name}: {line}" for line in said]
+                text, lines = decoded(file)
+                said += [f"{file.name}: {line}" for line in lines]
                 for name, found in _tasks_of(file, text):
                     records.append(record_of(name, found, notes, str(file)))
         if not records:

@@ -6,7 +6,8 @@ some ten microseconds (Weinberger et al. 2009, arXiv:0902.2206, for the trick; K
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,12 +18,15 @@ from sklearn.feature_extraction.text import HashingVectorizer
 
 BITS = 18
 BUCKETS = 2**BITS
-READ = {"words": 20_000, "letters": 4_000}  # letters of a text that are read; what it is about is said early
+# Letters of a text that are read, as what it is about is said early; the opening is read apart, as a title is.
+READ = {"words": 20_000, "letters": 4_000, "opening": 200}
 GROUPS = (3, 4, 5)  # letters of a group, within words and the spaces around them
 SHORTEST = 2  # letters of a word
-TOGETHER = 250_000  # characters that are worked on at once: they stay near the processor
+TOGETHER = 120_000  # characters that are worked on at once: they stay near the processor
 TABLE = 1 << 16
 SPACE = 32
+NOWHERE = np.uint32(2**32 - 1)  # the key of no term: there are not so many texts in a part
+LETTER, BLANK = 1, 2  # marks of characters
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it can be divided by
 MIX = np.uint64(0xD6E8FEB86659FD93)
 BASE_OF_GROUPS, MIX_OF_GROUPS = np.uint32(0x01000193), np.uint32(0x9E3779B1)
@@ -31,37 +35,103 @@ Bits = npt.NDArray[np.uint32]
 
 
 class Found(NamedTuple):
-    """Terms of `n` texts: (found,) the `row` and `column` (hashed) of each, rising, and how `often` it is there."""
+    """Terms of texts: those of text k are the ones from `starts[k]` to `starts[k + 1]`, rising by their (hashed)
+    `column`, with how `often` each is there."""
 
-    n: int
-    row: npt.NDArray[np.int64]
-    column: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int32]
     often: npt.NDArray[np.float32]
+
+    @property
+    def n(self) -> int:
+        """Return how many texts there are."""
+        return len(self.starts) - 1
+
+    @property
+    def row(self) -> npt.NDArray[np.int64]:
+        """Return (found,) the text of each term."""
+        return np.repeat(np.arange(self.n), np.diff(self.starts))
+
+
+class Letters(NamedTuple):
+    """Characters of texts that follow each other, a space before and behind each text: their `codes`, whether each is
+    of a word or a space (`marks`), and how `long` each text is with both spaces."""
+
+    codes: Bits
+    marks: npt.NDArray[np.uint8]
+    long: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Letters:
+        """Return those of texts that are cut already."""
+        spaced = [f" {text.lower()} " for text in texts]
+        codes = np.frombuffer("".join(spaced).encode("utf-32-le", "surrogatepass"), np.uint32)
+        return cls(codes, _marks().take(codes, mode="clip"), np.array([len(text) for text in spaced], np.int64))
+
+    @property
+    def row(self) -> Bits:
+        """Return (characters,) the number of the text of each, in the upper bits of a key."""
+        return np.repeat(np.arange(len(self.long), dtype=np.uint32) << np.uint32(BITS), self.long)
+
+
+@dataclass(frozen=True)
+class Part:
+    """So many `texts`, from number `first` on, as are worked on at once; each is read once for all kinds of terms of
+    which as much is read."""
+
+    first: int
+    texts: Sequence[str]
+    _read: dict[int, Letters] = field(default_factory=dict, repr=False)
+
+    def letters(self, kind: str) -> Letters:
+        """Return what is read for a kind of terms."""
+        most = min(READ[kind], max(map(len, self.texts)))
+        if most not in self._read:
+            self._read[most] = Letters.of([text[:most] for text in self.texts])
+        return self._read[most]
+
+    @property
+    def n(self) -> int:
+        """Return how many texts there are."""
+        return len(self.texts)
+
+    def counted(self, kind: str, place: Bits | None = None) -> Found:
+        """Return the terms of its texts, of a `kind` in READ: words, or groups of letters. `place` (BUCKETS,): the
+        number that a column has instead, NOWHERE of those that are left out."""
+        own = self.letters(kind)
+        keys = (_words if kind == "words" else _groups)(own, place)
+        keys.sort()
+        keys = keys[: np.searchsorted(keys, NOWHERE)]
+        first = np.flatnonzero(np.concatenate([keys[:1] == keys[:1], keys[1:] != keys[:-1]]))
+        different, often = keys[first], np.diff(first, append=len(keys)).astype(np.float32)
+        begin = np.arange(len(own.long) + 1, dtype=np.uint32) << np.uint32(BITS)
+        column = (different & np.uint32(BUCKETS - 1)).view(np.int32)
+        return Found(np.searchsorted(different, begin), column, often)
+
+
+def parts(texts: Sequence[str]) -> Iterator[Part]:
+    """Yield texts in parts that stay near the processor."""
+    ends = np.cumsum([min(len(text), READ["words"]) + 2 for text in texts]) if len(texts) else np.zeros(0)
+    start = 0
+    while start < len(texts):
+        before = ends[start - 1] if start else 0
+        last = max(int(np.searchsorted(ends, before + TOGETHER)), start + 1)
+        last = min(last, start + (1 << (32 - BITS)) - 1, len(texts))
+        yield Part(start, texts[start:last])
+        start = last
 
 
 def counted(kind: str, texts: Sequence[str], method: str = "rolling") -> Found:
-    """Return the terms of texts: `kind` words or letters (groups of them)."""
+    """Return the terms of texts, of a `kind` in READ: words, or groups of letters."""
     if method == "murmur":
         return _by_murmur(kind, texts)
-    parts, start, first = [], 0, 0
-    short = [text[: READ[kind]].lower() for text in texts]
-    lengths = np.array([len(text) for text in short], np.int64)
-    ends = np.cumsum(lengths)
-    while start < len(short):
-        last = max(int(np.searchsorted(ends, first + TOGETHER)), start + 1)
-        last = min(last, start + (1 << (32 - BITS)) - 1, len(short))
-        parts.append((start, _keys(kind, short[start:last])))
-        first, start = int(ends[last - 1]), last
-    rows, columns, often = [], [], []
-    for begin, keys in parts:
-        own, many = _different(keys)
-        rows.append((own >> BITS).astype(np.int64) + begin)
-        columns.append((own & (BUCKETS - 1)).astype(np.int64))
-        often.append(many.astype(np.float32))
-    if not parts:
-        none = np.zeros(0, np.int64)
-        return Found(0, none, none, np.zeros(0, np.float32))
-    return Found(len(short), np.concatenate(rows), np.concatenate(columns), np.concatenate(often))
+    found = [part.counted(kind) for part in parts(texts)]
+    if not found:
+        return Found(np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
+    before = np.cumsum([0, *(len(one.column) for one in found)])
+    starts = [one.starts[:-1] + first for one, first in zip(found, before, strict=False)]
+    column, often = (np.concatenate([one[k] for one in found]) for k in (1, 2))
+    return Found(np.concatenate([*starts, before[-1:]]), column, often)
 
 
 def columns_of(words: Sequence[str], method: str = "rolling") -> npt.NDArray[np.int64]:
@@ -72,69 +142,55 @@ def columns_of(words: Sequence[str], method: str = "rolling") -> npt.NDArray[np.
     return columns
 
 
-def _keys(kind: str, texts: Sequence[str]) -> Bits:
-    """Return the row and the column of each term in one number, the row in the upper bits."""
-    joined = "".join([f" {text} " for text in texts])
-    codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-    row = np.repeat(np.arange(len(texts), dtype=np.uint32), [len(text) + 2 for text in texts]) << np.uint32(BITS)
-    return _words(codes, row) if kind == "words" else _groups(codes, row)
-
-
-def _words(codes: Bits, row: Bits) -> Bits:
+def _words(letters: Letters, place: Bits | None) -> Bits:
     """Return the keys of words: the sum of their characters times powers of BASE, divided by that of their place."""
-    inside = np.zeros(len(codes) + 1, np.int8)
-    inside[:-1] = _is_letter()[np.minimum(codes, TABLE)]
-    change = np.flatnonzero(np.diff(inside, prepend=np.int8(0)))
-    start, end = change[::2], change[1::2]
-    long = end - start >= SHORTEST
-    start, end = start[long], end[long]
-    forward, backward = _powers(len(codes) + 1)
-    sums = np.zeros(len(codes) + 1, np.uint64)
-    np.cumsum(codes.astype(np.uint64) * forward[: len(codes)], out=sums[1:])
-    value = (sums[end] - sums[start]) * backward[start]
+    word = (letters.marks & LETTER).view(np.bool_)
+    change = np.flatnonzero(word[1:] != word[:-1])  # the first and the last character are spaces
+    before, last = change[::2], change[1::2]
+    long = last - before >= SHORTEST
+    before, last = before[long], last[long]
+    forward, backward = _powers(len(word))
+    sums = np.cumsum(letters.codes * forward[: len(word)])
+    value = (sums[last] - sums[before]) * backward[before + 1]
     value = (value ^ (value >> np.uint64(32))) * MIX
-    found: Bits = row[start] | (value >> np.uint64(64 - BITS)).astype(np.uint32)
-    return found
+    column = (value >> np.uint64(64 - BITS)).astype(np.uint32)
+    return _keys(column, letters.row[before + 1], place)
 
 
-def _groups(codes: Bits, row: Bits) -> Bits:
-    """Return the keys of groups of letters, none of which goes over a space."""
-    space = _is_space()[np.minimum(codes, TABLE)]
-    own = np.where(space, np.uint32(SPACE), codes)
-    found, n = [], len(own)
-    value, broken = own, np.zeros(n, bool)
-    for length in range(2, max(GROUPS) + 1):
-        if n < length:
-            break
-        value = value[: n - length + 1] * BASE_OF_GROUPS + own[length - 1 :]
-        inner = space[length - 2 : n - 1] if length > 2 else False
-        broken = broken[: n - length + 1] | inner
+def _groups(letters: Letters, place: Bits | None) -> Bits:
+    """Return the keys of groups of letters, NOWHERE of those that go over a space."""
+    row, n = letters.row, len(letters.codes)
+    space = np.uint32(0) - (letters.marks >> np.uint8(1))  # all bits; masks are several times as fast as choices
+    own = (letters.codes & ~space) | (space & np.uint32(SPACE))
+    found = [np.zeros(0, np.uint32)]
+    value, broken = own, np.zeros(n, np.uint32)
+    for length in range(2, min(max(GROUPS), n) + 1):
+        value = value[:-1] * BASE_OF_GROUPS
+        value += own[length - 1 :]
+        broken = broken[:-1] | space[length - 2 : -1] if length > 2 else broken[:-1]
         if length in GROUPS:
-            good = np.flatnonzero(~broken)
-            mixed = value[good]
-            mixed = (mixed ^ (mixed >> np.uint32(15))) * MIX_OF_GROUPS
-            found.append(row[good] | (mixed >> np.uint32(32 - BITS)))
-    return np.concatenate(found) if found else np.zeros(0, np.uint32)
+            column = value >> np.uint32(15)
+            column ^= value
+            column *= MIX_OF_GROUPS
+            column >>= np.uint32(32 - BITS)
+            keys = _keys(column, row[: len(column)], place)
+            keys |= broken
+            found.append(keys)
+    return np.concatenate(found)
 
 
-def _different(keys: Bits) -> tuple[Bits, npt.NDArray[np.int64]]:
-    """Return the different keys in their order, and how often each is there."""
-    keys = np.sort(keys)
-    if not len(keys):
-        return keys, np.zeros(0, np.int64)
-    first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    return keys[first], np.diff(first, append=len(keys))
-
-
-@cache
-def _is_letter() -> npt.NDArray[np.int8]:
-    """Return of each character whether it belongs to words; all beyond the table do."""
-    return np.array([*(chr(k).isalnum() or k == ord("_") for k in range(TABLE)), True], np.int8)
+def _keys(column: Bits, row: Bits, place: Bits | None) -> Bits:
+    """Return columns, or their places, with the rows in the upper bits."""
+    own = column if place is None else place.take(column, mode="clip")  # faster than place[column]
+    own |= row
+    return own
 
 
 @cache
-def _is_space() -> npt.NDArray[np.bool_]:
-    return np.array([*(chr(k).isspace() for k in range(TABLE)), False])
+def _marks() -> npt.NDArray[np.uint8]:
+    """Return of each character whether it belongs to words or is a space; all beyond the table belong to words."""
+    known = map(chr, range(TABLE))
+    return np.array([*(LETTER * (c.isalnum() or c == "_") + BLANK * c.isspace() for c in known), LETTER], np.uint8)
 
 
 _KEPT: list[npt.NDArray[np.uint64]] = []
@@ -153,5 +209,4 @@ def _by_murmur(kind: str, texts: Sequence[str]) -> Found:
     if kind == "letters":
         settings |= {"analyzer": "char_wb", "ngram_range": (min(GROUPS), max(GROUPS))}
     counts = sparse.csr_array(HashingVectorizer(**settings).transform([text[: READ[kind]] for text in texts]))
-    row = np.repeat(np.arange(len(texts)), np.diff(counts.indptr))
-    return Found(len(texts), row, counts.indices.astype(np.int64), counts.data)
+    return Found(counts.indptr.astype(np.int64), counts.indices.astype(np.int32), counts.data)

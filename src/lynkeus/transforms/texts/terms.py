@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -11,15 +12,16 @@ import numpy.typing as npt
 from scipy import sparse
 
 from lynkeus.core import Floats
-from lynkeus.transforms.texts.hashed import BUCKETS, READ, Found, columns_of, counted
+from lynkeus.transforms.texts.hashed import BUCKETS, NOWHERE, READ, Found, Part, columns_of, counted
 
 FEWEST = 2  # texts in which a term occurs
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Terms `made_of` words or letters (groups of 3 to 5 within words), which occur in at least FEWEST texts: their
-    hashed `columns`, rising, and how `rare` each is (inverse document frequency); `method` of hashing."""
+    """Terms `made_of` words, letters (groups of 3 to 5 within words) or opening (such at the beginning), which occur
+    in at least FEWEST texts: their hashed `columns`, rising, and how `rare` each is (inverse document frequency);
+    `method` of hashing."""
 
     made_of: str
     columns: npt.NDArray[np.int64]
@@ -35,36 +37,56 @@ class Terms:
         columns = np.flatnonzero(many >= fewest)
         rare = np.log((1.0 + len(texts)) / (1.0 + many[columns])) + 1.0
         terms = cls(kind, columns, rare)
-        return terms, terms._weighted(counts)
+        return terms, terms._weighted(counts, False)
 
     def rows(self, texts: Sequence[str], whole: bool = False) -> Any:
         """Return texts as sparse rows (n, terms) of length 1; `whole`: the length is that with all terms, so that a
         text of which little is known is like nothing."""
         return self._weighted(counted(self.made_of, texts, self.method), whole)
 
-    def _weighted(self, counts: Found, whole: bool = False) -> Any:
-        places = np.full(BUCKETS, -1, np.int32)
+    def rows_of(self, part: Part) -> Any:
+        """Return some texts as sparse rows (n, terms) of length 1, as `rows` does."""
+        return self._scaled(part.counted(self.made_of, self._place))
+
+    @cached_property
+    def _place(self) -> npt.NDArray[np.uint32]:
+        """Return (BUCKETS,) the place of each term among those that are known, NOWHERE of others."""
+        places = np.full(BUCKETS, NOWHERE, np.uint32)
         places[self.columns] = np.arange(len(self.columns))
-        row, place, often = counts.row, places[counts.column], counts.often
-        weight = np.ones(len(often), np.float32)
-        several = np.flatnonzero(often > 1)  # most terms are there once
-        weight[several] += np.log(often[several])
-        # What is not known is as rare as what is in one text.
-        rarest = np.float32(self.rare.max(initial=1.0))
-        weight *= np.append(self.rare, rarest).astype(np.float32)[place]
-        known = place >= 0
-        length = _lengths(weight, row, counts.n) if whole else np.ones(counts.n)
-        row, place, weight = row[known], place[known], weight[known]
-        length = length if whole else _lengths(weight, row, counts.n)
-        starts = np.searchsorted(row, np.arange(counts.n + 1))
-        weight /= np.repeat(length.astype(np.float32), np.diff(starts))
-        return sparse.csr_array((weight, place, starts.astype(np.int32)), shape=(counts.n, len(self.columns)))
+        return places
+
+    @cached_property
+    def _weight(self) -> npt.NDArray[np.float32]:
+        """Return what each term counts, and last what one that is not known does: as much as what is in one text."""
+        return np.append(self.rare, self.rare.max(initial=1.0)).astype(np.float32)
+
+    def _weighted(self, counts: Found, whole: bool) -> Any:
+        """Return rows of terms that are columns."""
+        place = self._place[counts.column].view(np.int32)  # NOWHERE is -1
+        known = np.flatnonzero(place >= 0)
+        if not whole:
+            return self._scaled(Found(np.searchsorted(known, counts.starts), place[known], counts.often[known]))
+        rows = self._scaled(counts._replace(column=np.where(place >= 0, place, len(self.columns))))
+        starts = np.searchsorted(known, counts.starts).astype(np.int32)
+        return sparse.csr_array((rows.data[known], place[known], starts), shape=rows.shape)
+
+    def _scaled(self, counts: Found) -> Any:
+        """Return rows of terms that are places."""
+        weight = self._weight.take(counts.column, mode="clip")
+        several = np.flatnonzero(counts.often > 1)  # most terms are there once
+        weight[several] *= 1.0 + np.log(counts.often[several])
+        weight /= np.repeat(_lengths(weight, counts.starts), np.diff(counts.starts))
+        shape = (counts.n, len(self.columns))
+        return sparse.csr_array((weight, counts.column, counts.starts.astype(np.int32)), shape=shape)
 
 
-def _lengths(weight: npt.NDArray[np.float32], row: npt.NDArray[np.int64], n: int) -> Floats:
+def _lengths(weight: npt.NDArray[np.float32], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """Return (n,) the lengths of rows, 1 of what is empty."""
-    squares = np.bincount(row, weights=weight.astype(float) ** 2, minlength=n).astype(float)
-    return np.where(squares > 0, np.sqrt(squares), 1.0)
+    found = np.ones(len(starts) - 1, np.float32)
+    there = np.flatnonzero(np.diff(starts))
+    if len(there):
+        found[there] = np.sqrt(np.add.reduceat(weight * weight, starts[there]))
+    return np.where(found > 0, found, np.float32(1.0))
 
 
 def words_in(text: str, method: str = "rolling") -> list[tuple[str, int]]:
