@@ -34,7 +34,7 @@ class ParquetSource:
         try:
             with pq.ParquetFile(self.path) as file:
                 self.rows = file.metadata.num_rows
-                flat_schema = flat(file.schema_arrow.empty_table()).schema
+                flat_schema = _flat_schema(file.schema_arrow)
                 types = {field.name: field.type for field in flat_schema}
                 if len(types) != len(flat_schema):
                     raise SourceError(f"{self.path}: two columns have the same name; rename one")
@@ -90,6 +90,12 @@ def flat(piece: Any) -> Any:
         if pa.types.is_decimal(own.type):
             table = table.set_column(number, own.name, table.column(number).cast(pa.float64()))
     return table.combine_chunks() if isinstance(piece, pa.Table) else _one_batch(table)
+
+
+def _flat_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the schema of what `flat` gives; without structs it is the same, and no table is made, which would import
+    pandas where it is installed."""
+    return flat(schema.empty_table()).schema if any(pa.types.is_struct(field.type) for field in schema) else schema
 
 
 def _one_batch(table: Any) -> Any:
