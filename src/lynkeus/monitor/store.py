@@ -259,7 +259,7 @@ class Store:
             if number is None:
                 return []
             rows = thinned_points(connection, number, (start_ns, end_ns), max(at_most, 1))
-        return [queries.scored_point(output, row) for row in rows]
+            return [queries.scored_point(output, row) for row in rows]
 
     def _held_row(self, connection: sa.Connection, name: str, owner: Owner) -> Any:
         row = _progress_row(connection, name)

@@ -21,7 +21,8 @@ HEAD_ROWS = 2000  # by which it is decided what a column holds
 
 class ParquetSource:
     """A table from a Parquet file: times from `time_ns`, the first timestamp column, or a column that is recognised as
-    times; truth from `truth`. Fields of a struct are columns, called `column.field`; true and false are 1 and 0.
+    times; truth from `truth`. Fields of a struct are columns, called `column.field`; true and false are 1 and 0,
+    decimals are floats.
 
     A file that holds its own schema is read by that, with what else is known of each row as meta. Raises SourceError
     for a file that is missing, empty, truncated, not Parquet, or without a column of the layout.
@@ -78,12 +79,16 @@ class ParquetSource:
 
 
 def flat(piece: Any) -> Any:
-    """Return a record batch, or table, with the fields of its structs as columns of their own."""
+    """Return a record batch, or table, with the fields of its structs as columns of their own, and decimals, as
+    databases write them, as floats."""
     table = piece if isinstance(piece, pa.Table) else pa.Table.from_batches([piece])
-    if not any(pa.types.is_struct(field.type) for field in table.schema):
+    if not any(pa.types.is_struct(field.type) or pa.types.is_decimal(field.type) for field in table.schema):
         return piece
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
+    for number, own in enumerate(table.schema):
+        if pa.types.is_decimal(own.type):
+            table = table.set_column(number, own.name, table.column(number).cast(pa.float64()))
     return table.combine_chunks() if isinstance(piece, pa.Table) else _one_batch(table)
 
 
