@@ -93,9 +93,10 @@ def flat(piece: Any) -> Any:
 
 
 def _flat_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the schema of what `flat` gives; without structs it is the same, and no table is made, which would import
-    pandas where it is installed."""
-    return flat(schema.empty_table()).schema if any(pa.types.is_struct(field.type) for field in schema) else schema
+    """Return the schema of what `flat` gives; without structs and decimals it is the same, and no table is made, which
+    would import pandas where it is installed."""
+    changes = any(pa.types.is_struct(field.type) or pa.types.is_decimal(field.type) for field in schema)
+    return flat(schema.empty_table()).schema if changes else schema
 
 
 def _one_batch(table: Any) -> Any:
