@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lynkeus.demo import FAULTS, HOURS
+from lynkeus.demo import FAULTS, LATER_NS
 from lynkeus.monitor.store import Store
 from lynkeus.scorers.orbit.scorer import Orbit
-from lynkeus.simulate.beam.orbit import START_NS, machine
-
-LATER_NS = START_NS + round(HOURS * 3600 * 10**9)
+from lynkeus.simulate.beam.orbit import machine
 
 
 @pytest.mark.slow(26)
@@ -26,18 +24,24 @@ def test_each_planted_fault_has_its_alarm(tmp_path: Path) -> None:
     assert "The page:   http://127.0.0.1:" in done.stderr
     assert (tmp_path / "d" / "report.html").stat().st_size > 10_000
     store = Store(f"sqlite:///{tmp_path / 'd' / 'watch.db'}")
-    alarms = [stored.alarm for stored in store.alarms()]
+    stored = store.alarms()
+    alarms = [one.alarm for one in stored]
     store.close()
     for fault in FAULTS:
         began, ended = (LATER_NS + row * 10**8 for row in (fault.start, fault.stop))
         own = [
             a for a in alarms if a.output == Orbit.about.answers[fault.concerns] and began - 10**9 <= a.start_ns < ended
         ]
-        assert own, f"{fault.kind} was missed"
+        assert len(own) == 1, f"{fault.kind}: {own}"  # one cause is one alarm
         assert own[0].start_ns <= began + 5 * 10**9
         if fault.concerns == "channel":
             assert own[0].where == machine().names[fault.channel]
-    assert len(alarms) <= 6
+    (stuck,) = [one for one in stored if "silent" in one.also]
+    assert stuck.alarm.where == machine().names[150]
+    assert stuck.alarm.end_ns is not None
+    assert abs(stuck.alarm.end_ns - (LATER_NS + FAULTS[1].stop * 10**8)) <= 12 * 10**9
+    assert len(alarms) <= 5
+    assert done.stderr.count("the planted fault 'stuck'") == 1
 
 
 @pytest.mark.slow(4)

@@ -7,15 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
 from lynkeus.commission.commission import CommissionSettings, commission
 from lynkeus.commission.report import write_report
-from lynkeus.core import SettingsError
+from lynkeus.core import Alarm, SettingsError
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.monitor.one_cause import OF_THE_WATCH
+from lynkeus.monitor.records import StoredAlarm
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.watch import WatchSettings, watch
 from lynkeus.progress import passes_bar, say, watch_line
@@ -29,6 +32,7 @@ FAULTS = (
     Fault("stuck", start=18_000, length=600, channel=150),
     Fault("kick", start=27_000, length=200, channel=10, size=4.0),
 )
+LATER_NS = START_NS + round(HOURS * 3600 * RATE_HZ) * round(1e9 / RATE_HZ)
 SPEED = 240.0  # the hour takes a quarter of a minute
 
 
@@ -46,9 +50,26 @@ def run(folder: Path, port: int, wait: bool, screen: Console) -> None:
         with watch_line(screen) as tick:
             done = watch(fitted, source, store, WatchSettings(NAME, "Simulated orbits", speed=SPEED), tick)
         planted = f"{len(FAULTS)} faults were planted, and the budget allows one false alarm an hour and output"
-        say(screen, [f"{done.windows} windows, {done.alarms} alarms ({planted}); look at {address}"])
+        told = [f"  {_explained(stored)}" for stored in reversed(store.alarms(NAME))]
+        say(screen, [f"{done.windows} windows, {done.alarms} alarms ({planted}):", *told, f"look at {address}"])
         while wait and pages.poll() is None:
             time.sleep(0.5)
+
+
+def _explained(stored: StoredAlarm) -> str:
+    """One line: an alarm, and which planted fault it is."""
+    alarm = stored.alarm
+    of = ", ".join(OF_THE_WATCH.get(one, one) for one in (alarm.output, *stored.also))
+    at = datetime.fromtimestamp(alarm.start_ns / 1e9, UTC)
+    fault = next((one for one in FAULTS if _begins(one, alarm)), None)
+    what = f"the planted fault '{fault.kind}'" if fault else "nothing was planted there: a false alarm"
+    return f"{at:%H:%M:%S} {alarm.where} ({of}): {what}"
+
+
+def _begins(fault: Fault, alarm: Alarm) -> bool:
+    """Return whether an alarm began during a fault, or in the second before, as windows do."""
+    began, ended = (LATER_NS + row * round(1e9 / RATE_HZ) for row in (fault.start, fault.stop))
+    return began - round(1e9) <= alarm.start_ns < ended
 
 
 def _prepare(folder: Path, screen: Console) -> Fitted:
@@ -57,8 +78,7 @@ def _prepare(folder: Path, screen: Console) -> Fitted:
     with passes_bar(screen, "demo") as bar:
         bar.step("simulating two hours of orbits", 0.0)
         write_orbits_h5(OrbitSource(HOURS, seed=1), good)
-        later_ns = START_NS + round(HOURS * 3600 * RATE_HZ) * round(1e9 / RATE_HZ)
-        write_orbits_h5(OrbitSource(HOURS, seed=2, faults=FAULTS, start_ns=later_ns), watched)
+        write_orbits_h5(OrbitSource(HOURS, seed=2, faults=FAULTS, start_ns=LATER_NS), watched)
         bar.step("learning from the first hour", 0.3)
         kept = read_layout(LAYOUT).to_dict()
         fitted = fit(open_source(good, LAYOUT), FitSettings("orbit", window=WINDOW, layout=kept))

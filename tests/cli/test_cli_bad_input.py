@@ -10,6 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pyarrow.csv as pa_csv
 import pytest
 
 from lynkeus.monitor import database
@@ -153,6 +154,14 @@ def test_options_that_mean_nothing_here_say_where_they_do(lynkeus: Run, tmp_path
     assert "--context: has no meaning for mahalanobis" in said
     assert said.endswith("those that take context: orbit")
     assert lynkeus("fit", "a.npz", "-s", "mahalanobis", "-o", "m").code == 0
+    text = "column_0,column_1,column_2\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows)
+    (tmp_path / "b.csv").write_text(text)
+    assert "b.csv: is one of the files that are scored" in lynkeus("score", "m", "b.csv", "-o", "b.csv").line
+    assert (tmp_path / "b.csv").read_text() == text
+    assert "written as .parquet or .csv" in lynkeus("score", "m", "a.npz", "-o", "s.xlsx").line
+    assert lynkeus("score", "m", "a.npz", "-o", "s.csv").code == 0
+    assert pa_csv.read_csv(tmp_path / "s.csv").num_rows == 60
+    assert "a.npz: the scorer binned_chi2 reads runs" in lynkeus("fit", "a.npz", "-s", "binned_chi2", "-o", "n").line
     said = lynkeus("commission", "m", "a.npz", "--labels", "nope", "-o", "r.html").line
     assert "--labels nope: a.npz has no labels of this name; it has X, y" in said
     (tmp_path / "empty.csv").touch()

@@ -86,7 +86,7 @@ def test_a_polynomial_gives_back_its_own_coefficients() -> None:
 def test_parts_are_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     module, x = network(nn.Tanh, True), torch.randn(30, D, dtype=torch.float64)
     whole = coefficients(module, x, 2).all
-    monkeypatch.setattr(dense, "CACHE_NUMBERS", 500)
+    monkeypatch.setattr(dense, "CACHE_BYTES", 500)
     torch.testing.assert_close(coefficients(module, x, 2).all, whole, rtol=1e-12, atol=1e-14)
 
 

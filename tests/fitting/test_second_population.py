@@ -38,3 +38,26 @@ def test_a_clean_reference_has_none() -> None:
     found = second_population(_reference((), 0.0))
     assert found.intervals == ()
     assert found.lines == []
+
+
+def test_single_rows_in_which_one_channel_fails_are_left_out_and_pulses_of_the_machine_are_not() -> None:
+    random = np.random.default_rng(1)
+    good = np.concatenate([batch.values for batch in _reference((), 0.0)])
+    rows = np.sort(random.choice(ROWS, ROWS // 10, replace=False))
+    broken, pulsed = good.copy(), good.copy()
+    broken[rows, random.integers(0, CHANNELS, len(rows))] += 20 * NOISE
+    pulsed[np.ix_(rows, (3, 4, 5))] += 20 * NOISE
+    time_ns = 1_700_000_000_000_000_000 + np.arange(ROWS) * 10**8
+    schema = Schema("table", tuple(f"BPM{k}" for k in range(CHANNELS)), shape=(CHANNELS,))
+    found = second_population(InMemory(Batch(schema, broken, time_ns=time_ns)))
+    inside = np.zeros(ROWS, bool)
+    for start_ns, end_ns in found.intervals:
+        inside |= (time_ns >= start_ns) & (time_ns < end_ns)
+    assert inside[rows].mean() > 0.98
+    assert np.delete(inside, rows).mean() < 0.005
+    (line,) = found.lines
+    assert "here and there, look like a second population, each in one channel" in line
+    assert "left out as incidents" in line
+    kept = second_population(InMemory(Batch(schema, pulsed, time_ns=time_ns)))
+    assert kept.intervals == ()
+    assert "they are kept" in kept.lines[0]

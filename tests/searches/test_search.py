@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lynkeus.core import SettingsError
+from lynkeus.searches.events import read, read_all
 from lynkeus.searches.plan.read import plan_of
 from lynkeus.searches.run import run
 from lynkeus.simulate.search.one_lepton.source import OneLepton
@@ -122,7 +123,6 @@ def test_data_of_the_signal_region_change_nothing(samples: Path, blind: Any, tmp
     from lynkeus.fitting.fitted import Fitted
     from lynkeus.searches.cells import members
     from lynkeus.searches.classifier import Classifier
-    from lynkeus.searches.events import read
     from lynkeus.searches.plan.plan import Point
 
     plan = blind.plan
@@ -282,6 +282,35 @@ def test_plans_are_read_strictly(tmp_path: Path) -> None:
         ("regions", {"a": {"class": "tt1l"}}, "none has signal = true"),
         ("processes", {"normalised": ["tt1l", "tt1l"]}, "named twice"),
         ("samples", {"simulation": "a", "data": "b"}, "give training"),
+        (
+            "samples",
+            {"simulation": [{"fil": "a"}], "data": "b", "model": "c"},
+            "fil: no such field",
+        ),
+        ("samples", {"simulation": ["a", {"process": "tt"}], "data": "b", "model": "c"}, "simulation[1]: is missing"),
+        ("samples", {"simulation": {"file": "a", "scale": 0}, "data": "b", "model": "c"}, "scale: must be a number"),
+        ("samples", {"simulation": "a", "data": ["b", "c"], "model": "c"}, "data: must be one file"),
     ):
         with pytest.raises(SettingsError, match=re.escape(says)):
             plan_of({**given, field: value}, "plan.toml", tmp_path)
+
+
+def test_files_of_a_sample_say_process_selection_and_cross_section(tmp_path: Path) -> None:
+    for name, first in (("one", 0), ("two", 100)):
+        number = np.arange(first, first + 10)
+        table = pa.table({"met": number * 1.5, "event": number, "weight": np.where(number % 5, 1.0, -1.0)})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    samples = {
+        "simulation": [
+            {"file": "one.parquet", "process": "tt", "select": "event % 2 == 0", "scale": 0.5},
+            {"file": "two.parquet", "process": "z", "scale": 3},
+        ],
+        "data": "one.parquet", "model": "MODEL",
+    }  # fmt: skip
+    plan = plan_of({**tomllib.loads(PLAN), "samples": samples}, "plan.toml", tmp_path)
+    found = read_all(plan.samples.simulation, plan.samples)
+    tt = found.of("tt", "process")
+    np.testing.assert_array_equal(found.columns["event"][tt], [0, 2, 4, 6, 8])
+    np.testing.assert_array_equal(found.weight[tt], [-0.5, 0.5, 0.5, 0.5, 0.5])
+    assert found.weight[~tt].sum() == 3 * (8 - 2)
+    assert (read(plan.samples.data, plan.samples, data=True).weight == 1).all()

@@ -156,8 +156,10 @@ def test_what_never_ends_in_python_is_ended(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("LYNKEUS_READ_LIMIT_S", "0.3")
     layout = tmp_path / "slow.toml"
     layout.write_text('strip = "(a+)+$"\n')
+    others = signal.getitimer(signal.ITIMER_REAL)[0]  # such as that of the test
     with pytest.raises(LynkeusError, match=r"slow.toml.*takes more than 0.3 s; write a simpler pattern"):
         read_layout(layout).short("a" * 60 + "!")
+    assert bool(others) == bool(signal.getitimer(signal.ITIMER_REAL)[0])
 
 
 def test_what_never_ends_in_c_is_ended_in_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

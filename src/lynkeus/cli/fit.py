@@ -18,7 +18,7 @@ from lynkeus.cli.decided import decided_or, require_data
 from lynkeus.cli.learned import say_what_was_learned
 from lynkeus.cli.live import recorded
 from lynkeus.cli.options import FitOptions, screen
-from lynkeus.cli.passes import Passes
+from lynkeus.cli.passes import Passes, saying_which
 from lynkeus.cli.weights import with_weights
 from lynkeus.core import SettingsError, Source, plugins
 from lynkeus.progress import Bar, passes_bar, say
@@ -64,7 +64,7 @@ def fit_and_save(options: FitOptions) -> None:
         # Before the data are read: a mistake in the command should not take a pass over them to be said.
         _check_kinds(names, source, settings.window)
         _say_memory(names, source.source)
-        with training(options, bar):
+        with training(options, bar), saying_which(options.data):
             if names[0] == AUTO:
                 choice = choose(source, settings, names[1:], bar.step)
                 settings = replace(settings, scorer=choice.best)

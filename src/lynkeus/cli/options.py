@@ -83,7 +83,7 @@ class ScoreOptions:
 
     model: Annotated[Path, typer.Argument(help="Folder written by lynkeus fit; images: or file of lynkeus export")]
     data: Data
-    output: Annotated[Path, typer.Option("-o", "--output", help="Parquet file to write")]
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.parquet to write, or .csv")]
     layout: LayoutName = None
     meta: MetaTable = None
     maps: Maps = None

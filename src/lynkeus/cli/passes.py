@@ -1,10 +1,11 @@
-"""Passes over data, shown on a bar."""
+"""Passes over data, shown on a bar; what is wrong with data names them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-from lynkeus.core import Batch, Source
+from lynkeus.core import Batch, CalibrationError, SchemaError, Source, SourceError
 from lynkeus.progress import Bar
 from lynkeus.sources.wrappers.wrapper import Wrapper
 
@@ -30,3 +31,16 @@ class Passes(Wrapper):
         for batch in self.source:
             yield batch
             self.bar.advance(len(batch))
+
+
+@contextmanager
+def saying_which(data: str) -> Iterator[None]:
+    """Put the name of the data before what is wrong with them, where an error does not say it: a scorer or a
+    calibration does not know where samples come from."""
+    try:
+        yield
+    except (SchemaError, CalibrationError, SourceError) as error:
+        said = str(error)
+        if data in said:
+            raise
+        raise type(error)(f"{data}: {said}") from error

@@ -183,7 +183,8 @@ def _line(kept: Store, pulse: Pulse, own: Supervised | None) -> tuple[str, bool]
     last = "no data yet"
     if pulse.last_end_ns is not None:
         last = f"data until {datetime.fromtimestamp(pulse.last_end_ns / NS, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    words = ", ".join(f"{one.alarm.output} {one.alarm.where}".strip() for one in opened) or "none"
+    named = (f"{' + '.join((one.alarm.output, *one.also))} {one.alarm.where}".strip() for one in opened)
+    words = ", ".join(named) or "none"
     counts = f"{pulse.samples} samples ({pulse.samples_per_s:.3g}/s), {pulse.missed} missed"
     line = f"{name}: {state} ({pulse.host}, {pulse.pid}), {last}, {counts}, open alarms: {words}"
     return line, troubled or bool(opened) or (not pulse.finished and (pulse.stopped or silent_s >= QUIET_S))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any, Self
 
 from lynkeus.core.errors import SettingsError
 
@@ -55,10 +57,25 @@ class AlarmRule:
 
 @dataclass(frozen=True)
 class OpenAlarm:
-    """An alarm that is still open, and when it was last above the release level."""
+    """An alarm that is still open, and when it was last above the release level; the alarm (output, start) that it is a
+    part of, since both have one cause; and the `channels` that it is about where it is not of a score."""
 
     alarm: Alarm
     last_high_ns: int
+    part_of: tuple[str, int] | None = None
+    channels: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Self:
+        """Return it from its fields as plain JSON types."""
+        part_of, channels = fields.get("part_of"), tuple(fields.get("channels", ()))
+        whole = None if part_of is None else (str(part_of[0]), int(part_of[1]))
+        return cls(Alarm(**fields["alarm"]), fields["last_high_ns"], whole, channels)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Return what an alarm of a monitor is known by: its output and when it began."""
+        return self.alarm.output, self.alarm.start_ns
 
 
 @dataclass(frozen=True)
@@ -93,5 +110,5 @@ def advance(
             alarm = replace(
                 alarm, peak_ns=point.start_ns, peak_score=point.score, alarms_per_hour=rate, where=point.where
             )
-        state = OpenAlarm(alarm, point.end_ns)
+        state = replace(state, alarm=alarm, last_high_ns=point.end_ns)
     return state, closed

@@ -1,14 +1,26 @@
 """Errors that name what is wrong, where, and what to do; the command line turns them into one line and exit code 2."""
 
+LONGEST = 4000  # letters of a line
+
 
 class LynkeusError(Exception):
     """Any error that a user can mend: bad input, bad settings, a damaged model folder, a locked store.
 
-    What it says can be printed: names out of damaged files may hold halves of characters, which are escaped.
+    What it says is one line that can be printed: names out of damaged files may hold halves of characters and signs
+    that steer a terminal, which are escaped, and ends of lines, which become spaces. What is too long is cut within.
     """
 
     def __str__(self) -> str:
-        return super().__str__().encode("utf-8", "backslashreplace").decode()
+        said = super().__str__().encode("utf-8", "backslashreplace").decode()
+        if len(said) > LONGEST:  # the end says what to do
+            said = f"{said[: LONGEST // 2]} ... {said[-LONGEST // 4 :]}"
+        if said.isprintable():
+            return said
+        return "".join(sign if sign.isprintable() else " " if sign.isspace() else _escaped(sign) for sign in said)
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
 
 
 class SchemaError(LynkeusError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,12 +70,15 @@ def limit_s() -> float:
 def in_time(path: Path | str, mend: str = COPY) -> Iterator[None]:
     """Raise SourceError where what is within takes longer than `limit_s`.
 
-    By a signal, so in the main thread alone; elsewhere, and where another timer runs, there is no limit.
+    By a signal, so in the main thread alone; elsewhere, and where another timer ends sooner, there is no limit. A timer
+    that ends later goes on afterwards.
     """
     usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
-    if not usable or signal.getitimer(signal.ITIMER_REAL)[0] > 0:
+    other_s, again_s = signal.getitimer(signal.ITIMER_REAL) if usable else (0.0, 0.0)
+    if not usable or 0 < other_s <= limit_s():
         yield
         return
+    began_s = time.monotonic()
 
     def _end(number: int, frame: FrameType | None) -> None:
         raise SourceError(_endless(path, mend))
@@ -86,6 +90,9 @@ def in_time(path: Path | str, mend: str = COPY) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if other_s:
+            left_s = other_s - (time.monotonic() - began_s)
+            signal.setitimer(signal.ITIMER_REAL, max(left_s, 0.001), again_s)
 
 
 def try_in_child(path: Path, read: Callable[[], object]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from safetensors import SafetensorError
 
@@ -20,6 +22,7 @@ from lynkeus.core import LynkeusError, SourceError
 SAYS = "cannot be written"
 MEND = "free some space or choose another -o"
 ROWS_PER_GROUP = 50_000
+CSV = ".csv"
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -29,9 +32,13 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write a table as Parquet, complete or as it was before. Raises SourceError saying why it cannot be."""
+    """Write a table as Parquet, of a name that ends in .csv as CSV; complete or as it was before. Raises SourceError
+    saying why it cannot be."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, use_dictionary=repeating(table.schema))
+    if path.suffix.lower() == CSV:
+        pa_csv.write_csv(_in_words(table), sink)
+    else:
+        pq.write_table(table, sink, use_dictionary=repeating(table.schema))
     write_whole(path, sink.getvalue().to_pybytes())
 
 
@@ -138,6 +145,7 @@ def sync_folder(folder: Path) -> None:
 
 class WholeParquet:
     """A Parquet table that grows by `add` inside a `with`, a group of rows at a time; complete, or as it was before.
+    Where its name ends in .csv it is CSV, with lists as JSON.
 
     Where the disk refuses it, SourceError is raised with the words `says` and `mend`: on entering if that is seen by
     then, before anything is computed. `rows` counts what was added.
@@ -147,7 +155,7 @@ class WholeParquet:
         self.path, self.rows, self._group = path, 0, rows_per_group
         self._words = says, mend
         self._held: list[pa.Table] = []
-        self._writer: pq.ParquetWriter | None = None
+        self._writer: pq.ParquetWriter | pa_csv.CSVWriter | None = None
         self._beside = beside(path)
 
     def __enter__(self) -> Self:
@@ -189,7 +197,11 @@ class WholeParquet:
         if self._held:
             with disk_errors(self.path, *self._words):
                 table = pa.concat_tables(self._held)
-                if self._writer is None:
+                is_csv = self.path.suffix.lower() == CSV
+                table = _in_words(table) if is_csv else table
+                if self._writer is None and is_csv:
+                    self._writer = pa_csv.CSVWriter(self._partial, table.schema)
+                elif self._writer is None:
                     said = repeating(table.schema)
                     self._writer = pq.ParquetWriter(self._partial, table.schema, use_dictionary=said)
                 self._writer.write_table(table)
@@ -199,3 +211,15 @@ class WholeParquet:
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.close()
+
+
+def _in_words(table: pa.Table) -> pa.Table:
+    """Return a table of numbers and words only, which CSV can hold."""
+    for number, field in enumerate(table.schema):
+        column = table.column(number)
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(number, field.name, column.cast(field.type.value_type))
+        elif pa.types.is_nested(field.type):
+            words = [None if one is None else json.dumps(one) for one in column.to_pylist()]
+            table = table.set_column(number, field.name, pa.array(words, pa.string()))
+    return table.replace_schema_metadata(None)

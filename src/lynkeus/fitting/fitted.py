@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -43,6 +44,7 @@ from lynkeus.fitting.model_format import content_of, parts_of
 from lynkeus.fitting.views.view import PLOT_SIGMA, View
 
 REFERENCE = "reference.safetensors"
+NO_SENSE = "the content of the model makes no sense: fit it again"
 Said = tuple[Finding, ...]
 
 
@@ -79,6 +81,7 @@ class Fitted:
     reference: dict[str, Array]
     lineage: dict[str, Any] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
+    _read_from: Path | None = field(default=None, repr=False, compare=False)  # until it has scored once
 
     def require_budget(self, budget_per_hour: float) -> None:
         """Raise CalibrationError where the reference cannot support so few false alarms, or knows no times."""
@@ -87,7 +90,18 @@ class Fitted:
 
     def prepare(self, source: Source) -> Source:
         """Return what the scorer reads of a source. Raises SchemaError where the data are others."""
-        return self.view.of(source, f"the model ({self.name})")
+        with self._makes_sense():
+            return self.view.of(source, f"the model ({self.name})")
+
+    @contextmanager
+    def _makes_sense(self) -> Iterator[None]:
+        """Say in one line that the content of a model that was just read makes no sense: its checksums may fit, and its
+        parts may be read, and yet not belong together."""
+        if self._read_from is None:
+            yield
+            return
+        with one_line(self._read_from, ModelError, NO_SENSE):
+            yield
 
     def score(self, source: Source, fresh: bool = True) -> Iterator[Scored]:
         """Score a source in time order; a Tracking scorer starts afresh unless told otherwise."""
@@ -107,6 +121,12 @@ class Fitted:
         `worth`: p-value up to which it is asked where, if that is above the one of the view; `asked`: outputs that are
         asked what they found (None: all), which takes longest.
         """
+        with self._makes_sense():
+            scored = self._scored(batch, worth, asked)
+        self._read_from = None
+        return scored
+
+    def _scored(self, batch: Batch, worth: float, asked: Collection[str] | None) -> Scored:
         scores = self._scores(batch)
         asked = () if about_of(self.scorer).by_class else asked  # what a class looks like is `explain`'s to say
         columns = [self.calibrations[output] for output in self.scorer.outputs]
@@ -186,8 +206,10 @@ class Fitted:
     def load(cls, folder: Path) -> Self:
         """Read a model folder. Raises ModelError naming the file that is missing, damaged or of another version."""
         verify_model(folder)
-        with one_line(folder, ModelError, "the content of the model makes no sense: fit it again"):
-            return cls._read(folder)
+        with one_line(folder, ModelError, NO_SENSE):
+            fitted = cls._read(folder)
+        fitted._read_from = folder
+        return fitted
 
     @classmethod
     def _read(cls, folder: Path) -> Self:

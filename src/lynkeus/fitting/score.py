@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 SHARE = 4  # images or runs that a process is given at a time
 FALSE_ALARMS = 0.01  # of good runs that are not called GOOD
+OTHERS = (".xlsx", ".xls", ".json", ".txt", ".tsv", ".h5", ".hdf5", ".npy", ".npz", ".root", ".html", ".db")
 ABOUT = b"lynkeus"  # of a table of images: where they are, and their maps
 Keep = Callable[[RunRecord], bool]
 
@@ -75,6 +76,8 @@ class ScoreSettings:
                 raise SettingsError(f"{path} is a file: give a folder")
         if self.output.is_dir():
             raise SettingsError(f"{self.output} is a folder: give a file name with -o")
+        if self.output.suffix.lower() in OTHERS:
+            raise SettingsError(f"-o {self.output}: scores are written as .parquet or .csv; give a name that ends so")
 
 
 @dataclass
@@ -96,6 +99,8 @@ def score(
     Raises SourceError where nothing can be read or written, SettingsError for what the model cannot do.
     """
     report = progress or silent
+    if settings.output.exists() and any(settings.output.samefile(own) for own in files_of(source) if own.exists()):
+        raise SettingsError(f"-o {settings.output}: is one of the files that are scored; give another name")
     if isinstance(source, RunFolder):
         return _runs(fitted, model, source, settings, report)
     if shows_maps(fitted) and isinstance(source, ImageSource):

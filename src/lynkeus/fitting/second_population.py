@@ -34,6 +34,7 @@ RARE, FAR = 1e-4, 2.0  # a row is far at twice the squared distance that one goo
 AROUND, APART = 9, 5.5  # sigmas of a channel given all others that most of as many rows reach; good ones reach 2 or 3
 VERY_FAR, BY_ITSELF = 10.0, 1.5  # sigmas; times the next channel: a bump of an orbit moves two or three monitors alike
 SCATTERED = 0.02  # of all rows, far and alone, that are mentioned, where four times fewer are nearly as far
+ONE_CHANNEL = 0.8  # of these: one channel stands apart, as where a readout fails; a machine that pulses moves several
 TOGETHER = 0.8  # of the rows of a stretch are far
 SHORTEST = 0.01  # of all rows: what is shorter does not move a fit, and is found by the scores
 LONGEST = 0.2  # of all rows; what lasts longer may be what good data do
@@ -44,13 +45,14 @@ PAUSE = 5  # rows that are not far, within one stretch
 class SecondPopulation:
     """`intervals` (start_ns, end_ns) of stretches that are left out, the `share` of the rows in them, the channels
     `where` they differ most; `collective` (start_ns, end_ns): those of them in which no channel stands apart by itself;
-    `warnings`: what is to be said of rows that may be one and are kept."""
+    `warnings`: what is to be said of rows that may be one and are kept; `scattered`: they are single rows."""
 
     intervals: tuple[tuple[int, int], ...] = ()
     share: float = 0.0
     where: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     collective: tuple[tuple[int, int], ...] = ()
+    scattered: bool = False
 
     @property
     def lines(self) -> list[str]:
@@ -58,6 +60,12 @@ class SecondPopulation:
         if not self.intervals:
             return list(self.warnings)
         count = f"{len(self.intervals)} stretch{'es' if len(self.intervals) > 1 else ''}"
+        if self.scattered:
+            return [
+                f"{self.share:.1%} of the rows of the reference, here and there, look like a second population, each "
+                f"in one channel, most in {listed(self.where, 3)}: left out as incidents; are the others good?",
+                *self.warnings,
+            ]
         return [
             f"{self.share:.1%} of the reference looks like a second population, {count} in "
             f"which {listed(self.where, 3)} is far from all the rest: left out as incidents; are the others good?",
@@ -117,6 +125,9 @@ def second_population(rows: Source) -> SecondPopulation:
         inside[start:stop] = True
     if not runs:
         few = timed and far.mean() > SCATTERED and nearly.mean() < far.mean() / 4
+        # Of windows most would be left out with them, and of more rows than are looked at only some.
+        if few and thinned.seen == len(far) and (end_ns - time_ns).max() <= 1 and _of_one_channel(residual[far]):
+            return _scattered(far | nearly, time_ns, _named(residual[far], names))  # one good row in ten thousand is
         return SecondPopulation(warnings=(_alone(sigmas, far, names),) if few else ())
     share, where = float(inside.mean()), _named(residual[inside], names)
     much = f"{share:.1%} of the reference is far from all the rest, most in {listed(where, 3)}"
@@ -134,6 +145,21 @@ def second_population(rows: Source) -> SecondPopulation:
     alone = [single[start:stop].mean() > 0.5 for start, stop in runs]
     collective = tuple(own for own, by_itself in zip(intervals, alone, strict=True) if not by_itself)
     return SecondPopulation(intervals, share, where, collective=collective)
+
+
+def _of_one_channel(residual: Floats) -> bool:
+    """Return whether in most of some rows (n, c) one channel stands apart from what all others say of it."""
+    if residual.shape[1] < 2:
+        return False
+    away = np.sort(np.abs(residual), axis=1)
+    return bool((away[:, -1] > BY_ITSELF * away[:, -2]).mean() > ONE_CHANNEL and len(away) <= LONGEST * MOST_ROWS)
+
+
+def _scattered(far: npt.NDArray[np.bool_], time_ns: TimesNs, where: tuple[str, ...]) -> SecondPopulation:
+    """Return single rows as stretches."""
+    half = max(int(np.median(np.diff(time_ns))) // 2, 1)
+    intervals = tuple((at - half, at + half) for at in time_ns[far].tolist())
+    return SecondPopulation(intervals, float(far.mean()), where, scattered=True)
 
 
 def _alone(sigmas: Floats, far: npt.NDArray[np.bool_], names: tuple[str, ...]) -> str:

@@ -15,8 +15,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from lynkeus.core.errors import StoreError
 from lynkeus.files.damaged import in_short
+from lynkeus.monitor import parts as _parts  # noqa: F401 - its table belongs to each store
 from lynkeus.monitor import tables
-from lynkeus.monitor.advice import tables as _advice  # noqa: F401 - its tables belong to each store
+from lynkeus.monitor.advice import tables as _advice  # noqa: F401 - likewise
 from lynkeus.monitor.points import minutes as _minutes  # noqa: F401 - likewise
 from lynkeus.monitor.service import tables as _service  # noqa: F401 - likewise
 from lynkeus.monitor.written import tables as _written  # noqa: F401 - likewise
@@ -24,6 +25,7 @@ from lynkeus.monitor.written import tables as _written  # noqa: F401 - likewise
 LOCK_WAIT_S = 5.0
 LOCK_POLL_S = 0.001
 _LOCK_KEY = 0x4C796E6B  # "Lynk": PostgreSQL's advisory lock while tables are made
+DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, zlib.error)
 _REMEDIES = (  # (what the database says, what went wrong, what to do)
     (("database is locked", "lock timeout"), "is locked by another program", "close that program, then start again"),
     (("disk is full", "no space left", "could not extend"), "has no room left: the disk is full", "free some space"),
@@ -48,8 +50,7 @@ def one_line_errors(address: str) -> Iterator[None]:
             if any(word in said.lower() for word in words):
                 raise StoreError(f"the store {address} {wrong}: {remedy}") from error
         raise StoreError(f"the store {address} failed: {said.splitlines()[0] if said else error}") from error
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, zlib.error) as error:
-        # Of JSON, or of a packed run.
+    except (exc.SQLAlchemyError, *DAMAGED) as error:  # no row where one belongs; of JSON, or of a packed run
         raise StoreError(
             f"the store {address} holds a damaged row ({in_short(error)}): take an earlier copy, or start a new store"
         ) from error

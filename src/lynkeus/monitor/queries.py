@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from lynkeus.core.alarm import Alarm
 from lynkeus.monitor.opinions import label_of_alarm, said_of
+from lynkeus.monitor.parts import outputs_in, outputs_of_parts, whole_of
 from lynkeus.monitor.records import ScoredPoint, Status, StoredAlarm
 from lynkeus.monitor.tables import alarm_event, alarm_opened, alarm_seen, series, standing
 
@@ -39,6 +40,8 @@ def alarms_now() -> sa.Select[Any]:
             now.c.end_ns,
             label_of_alarm().label("verdict"),
             seen.limit(1).scalar_subquery().label("seen_by"),
+            whole_of().label("part_of"),
+            outputs_of_parts().label("also"),
         )
         .join(series, series.c.id == opened.c.series_id)
         .outerjoin(now, now.c.id == last_event)
@@ -48,8 +51,9 @@ def alarms_now() -> sa.Select[Any]:
 def recent_alarms(
     monitor: str | None, output: str | None, status: Status | None, limit: int, before: int | None
 ) -> sa.Select[Any]:
-    """The last alarms, newest first; `before` is the id after which to go on."""
-    query = alarms_now()
+    """The last alarms, newest first; `before` is the id after which to go on. Those that are parts of others are left
+    out; of an output that is asked for they are what is asked."""
+    query = alarms_now() if output is not None else alarms_now().where(whole_of().is_(None))
     now = query.selected_columns.end_ns
     if monitor is not None:
         query = query.where(series.c.monitor == monitor)
@@ -73,7 +77,7 @@ def stored_alarm(row: Any) -> StoredAlarm:
         row.place,
         row.end_ns,
     )
-    return StoredAlarm(row.id, row.monitor, alarm, row.verdict, row.seen_by)
+    return StoredAlarm(row.id, row.monitor, alarm, row.verdict, row.seen_by, row.part_of, outputs_in(row.also))
 
 
 def alike(stored: StoredAlarm, limit: int) -> sa.Select[Any]:
@@ -87,15 +91,17 @@ def alike(stored: StoredAlarm, limit: int) -> sa.Select[Any]:
 
 
 def at_the_time(stored: StoredAlarm, around_ns: int, limit: int) -> sa.Select[Any]:
-    """Alarms of the same store that began around the time of one, whichever monitor and output."""
+    """Other incidents of the same store that began around the time of one, whichever monitor and output."""
     began = stored.alarm.start_ns
     query = alarms_now().where(alarm_opened.c.start_ns.between(began - around_ns, began + around_ns))
-    return query.where(alarm_opened.c.id != stored.id).order_by(alarm_opened.c.start_ns).limit(limit)
+    query = query.where(whole_of().is_(None), alarm_opened.c.id.not_in([stored.id, stored.part_of or 0]))
+    return query.order_by(alarm_opened.c.start_ns).limit(limit)
 
 
 def alarm_counts() -> sa.Select[Any]:
-    """Return (monitor, output, open, total) of every output that ever had an alarm."""
-    now = alarms_now().subquery()
+    """Return (monitor, output, open, total) of every output that ever had an alarm; one that is a part of another is
+    counted with that."""
+    now = alarms_now().where(whole_of().is_(None)).subquery()
     open_now = sa.func.sum(sa.case((now.c.end_ns.is_(None), 1), else_=0))
     return sa.select(now.c.monitor, now.c.output, open_now, sa.func.count()).group_by(now.c.monitor, now.c.output)
 

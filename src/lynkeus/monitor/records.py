@@ -17,6 +17,8 @@ from lynkeus.core.batch import Floats
 VERDICTS = ("real", "not real", "unsure")
 LABELS = ("good", "defect", "unsure")
 Status = Literal["open", "closed"]
+Key = tuple[str, int]  # of an alarm of a monitor: its output, and when it began
+Part = tuple[Key, Key]  # an alarm, and the one that it is a part of
 _RATE = re.compile(r"; good data (does this|never does this)\b.*\.$")  # texts of earlier versions end with a rate
 
 
@@ -104,6 +106,7 @@ class Commit:
 
     `opened`: alarms with their evidence, in plain JSON types or NumPy arrays. `peaks`: open alarms that rose since.
     `closed`: alarms with an end. `samples`, `missed`: since the previous commit. `traces`: the channels of alarms.
+    `parts`: alarms that are parts of others.
     """
 
     progress: ResumePoint
@@ -116,6 +119,7 @@ class Commit:
     heartbeat_ns: int = field(default_factory=time.time_ns)
     traces: tuple[TracePart, ...] = ()
     standing: tuple[Mapping[str, Any], ...] = ()  # rows: what stands now and did not, and what is over
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,13 +141,16 @@ class Pulse:
 
 @dataclass(frozen=True)
 class StoredAlarm:
-    """An alarm as it stands now: its latest peak, its end where it has one, its latest verdict, and who sees to it."""
+    """An alarm as it stands now: its latest peak, its end where it has one, its latest verdict, who sees to it, the
+    number of the alarm that it is a part of, and the outputs of its own parts (`also`)."""
 
     id: int
     monitor: str
     alarm: Alarm
     verdict: str | None = None
     seen_by: str | None = None
+    part_of: int | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:

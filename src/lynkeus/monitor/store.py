@@ -20,6 +20,7 @@ from lynkeus.core.errors import StoreError
 from lynkeus.monitor import queries
 from lynkeus.monitor.database import create_tables, insert_new, one_line_errors, open_engine, refuse_other_version
 from lynkeus.monitor.opinions import Opinion, add_opinion, opinions
+from lynkeus.monitor.parts import note_parts
 from lynkeus.monitor.place import StoreFile
 from lynkeus.monitor.points.minutes import note_minutes, thinned_points
 from lynkeus.monitor.points.months import Months
@@ -144,6 +145,7 @@ class Store:
                 alarm_id = _alarm_id(connection, numbers[alarm.output], alarm, name)
                 event = {"alarm_id": alarm_id, "end_ns": alarm.end_ns}
                 connection.execute(alarm_event.insert(), event | peak_fields(alarm))
+            note_parts(connection, numbers, commit)
             queries.note_standing(connection, name, commit.standing)
             _update(connection, name, moved_fields(row, commit))
 
@@ -257,7 +259,7 @@ class Store:
             if number is None:
                 return []
             rows = thinned_points(connection, number, (start_ns, end_ns), max(at_most, 1))
-        return [queries.scored_point(output, row) for row in rows]
+            return [queries.scored_point(output, row) for row in rows]
 
     def _held_row(self, connection: sa.Connection, name: str, owner: Owner) -> Any:
         row = _progress_row(connection, name)

@@ -89,9 +89,9 @@ class Follower:
 
     def _mark_closed(self, still: Mapping[str, OpenAlarm]) -> None:
         """Of alarms that have closed some more windows are kept."""
+        there = {state.key for state in still.values()}
         for one in self.followed:
-            state = still.get(one.output)
-            if one.left is None and (state is None or state.alarm.start_ns != one.start_ns):
+            if one.left is None and (one.output, one.start_ns) not in there:
                 one.left = AROUND
 
     def _part(self, one: Following, time_ns: TimesNs, values: Floats, names: Sequence[str]) -> TracePart:

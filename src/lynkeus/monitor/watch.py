@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, StoreError, TimesNs, advance
+from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Source, Standing, StoreError, TimesNs
 from lynkeus.core.protocols import about_of
 from lynkeus.files.damaged import one_line
 from lynkeus.fitting.evidence.channels import evidence, line_positions
@@ -27,9 +28,10 @@ from lynkeus.fitting.follow import can_mask, move_past, start, state_of
 from lynkeus.fitting.reference import mean_sample
 from lynkeus.fitting.views.flatlines import Flatlines
 from lynkeus.monitor.conditions import Noting
-from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
+from lynkeus.monitor.one_cause import Flat, step
+from lynkeus.monitor.records import Commit, Monitor, Owner, Part, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
-from lynkeus.monitor.silent import flatlines_of, with_lost_source, with_silence
+from lynkeus.monitor.silent import flat_of, flatlines_of, is_quiet, with_lost_source, with_silence
 from lynkeus.monitor.site import NAME, PLACE
 from lynkeus.monitor.standing import leave_out, stood_last, what_stands
 from lynkeus.monitor.store import Store
@@ -109,11 +111,10 @@ def watch(
             for part in _parts(batch):
                 out = leave_out(fitted.scorer, store, settings.name, _start_ns(part))
                 scored = fitted.score_batch(part)
-                commit = _commit(fitted, scored, settings, run)
-                before = len(commit.opened)
+                commit = _commit(fitted, scored, settings, run, flat_of(run.flat, fitted, part, out))
                 commit = with_lost_source(commit, fitted, prepared, scored, run.open, settings.place)
-                commit = with_silence(commit, fitted, run.flat, scored, run.open, settings.place, out)
-                run.alarms += len(commit.opened) - before
+                commit = with_silence(commit, fitted, run.flat, scored, run.open, settings, out)
+                run.alarms += len(commit.opened) - len(commit.parts)
                 # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)
                 changed = what_stands(fitted.scorer, run.standing, run.end_ns)
@@ -142,12 +143,14 @@ def _parts(batch: Batch) -> Iterator[Batch]:
     return (batch[start : start + COMMIT_WINDOWS] for start in range(0, len(batch), COMMIT_WINDOWS))
 
 
-def _commit(fitted: Fitted, scored: Scored, settings: WatchSettings, run: Watched) -> Commit:
-    """Move the alarms of every output past some windows, and gather what that brought about."""
+def _commit(fitted: Fitted, scored: Scored, settings: WatchSettings, run: Watched, flat: Flat) -> Commit:
+    """Move the alarms of every output past some windows, in which channels are `flat`, and gather what that brought
+    about."""
     assert scored.rates is not None  # `check` has refused a model without
     points: list[ScoredPoint] = []
     opened: list[tuple[Alarm, dict[str, Any]]] = []
     closed: list[Alarm] = []
+    parts: list[Part] = []
     before = dict(run.open)
     starts, ends = scored.batch.time_ns, _end_ns(scored.batch)
     assert starts is not None
@@ -156,18 +159,14 @@ def _commit(fitted: Fitted, scored: Scored, settings: WatchSettings, run: Watche
         for row, where in enumerate(places):
             numbers = (float(scored.scores[row, k]), float(scored.rates[row, k]))
             point = Point(int(starts[row]), int(ends[row]), *numbers, where)
-            state, over = advance(settings.rule, output, run.open.get(output), point)
-            if over is not None:
-                closed.append(over)
-            if state is None:
-                run.open.pop(output, None)
-            else:
-                if state.alarm.start_ns == point.start_ns:
-                    opened.append((state.alarm, evidence(fitted, scored, row, state.alarm, settings.place)))
-                run.open[output] = state
+            quiet = partial(is_quiet, fitted, scored.batch, row, output, settings.rule)
+            found = step(settings.rule, run.open, point, output, flat, quiet)
+            if found.opened is not None:
+                opened.append((found.opened, evidence(fitted, scored, row, found.opened, settings.place)))
+            closed += found.closed
+            parts += found.parts
             points.append(ScoredPoint(output, *asdict(point).values()))
     run.windows += len(scored.batch)
-    run.alarms += len(opened)
     run.end_ns = int(ends[-1])
     peaks = [
         state.alarm
@@ -178,7 +177,8 @@ def _commit(fitted: Fitted, scored: Scored, settings: WatchSettings, run: Watche
     samples = len(scored.batch) * max(fitted.view.stride or fitted.view.window, 1)
     nowhere_yet = ResumePoint(0, run.end_ns)
     traces = run.follower.move(starts, mean_sample(scored.batch), opened, run.open, scored.batch.schema.names)
-    return Commit(nowhere_yet, tuple(points), tuple(opened), tuple(peaks), tuple(closed), samples, traces=traces)
+    told = (tuple(points), tuple(opened), tuple(peaks), tuple(closed))
+    return Commit(nowhere_yet, *told, samples, traces=traces, parts=tuple(parts))
 
 
 def _close_all(fitted: Fitted, store: Store, name: str, owner: Owner, run: Watched) -> None:
@@ -255,7 +255,7 @@ def _resumed(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Wat
     if hasattr(inner := innermost(rows), "begin_after"):
         inner.begin_after(progress.position, at_ns)
     stored = progress.open_alarms or {}
-    opened = {name: OpenAlarm(Alarm(**fields["alarm"]), fields["last_high_ns"]) for name, fields in stored.items()}
+    opened = {name: OpenAlarm.of(fields) for name, fields in stored.items()}
     follower = follower if np.all(same_model) else Follower()
     return Watched(position=progress.position, end_ns=progress.last_end_ns, open=opened, follower=follower, flat=flat)
 

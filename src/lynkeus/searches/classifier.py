@@ -13,6 +13,7 @@ from lynkeus.core import Batch, Floats, Schema, SettingsError
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.searches.events import Events, as_batch
+from lynkeus.searches.negative import to_learn_from
 from lynkeus.searches.plan.plan import Plan, Point
 from lynkeus.sources import InMemory
 
@@ -61,27 +62,35 @@ def inputs_of(plan: Plan, training: Events, others: Sequence[Events] = ()) -> tu
     variation or truth: what data do not have cannot be looked at in them."""
     if plan.inputs:
         return (*plan.inputs, *(name for name in plan.parameters if name not in plan.inputs))
-    beside = (
-        "weight",
-        "truth",
-        "position",
-        "event",
-        "file",
-        "run",
-        "time_ns",
-        plan.samples.labels,
-        plan.samples.weights,
-    )
-    shifted = [f"_{one.name}_{way}" for one in plan.systematics for way in ("up", "down")]
     found = tuple(
-        name for name, column in training.columns.items()
-        if column.dtype.kind in "iuf" and name not in beside and not name.startswith(("weight_", "truth_"))
-        and not name.endswith(("_up", "_down", *shifted))
-        and (name in plan.parameters or all(name in other.columns for other in others))
+        name for name in _quantities(plan, training)
+        if name in plan.parameters or all(name in other.columns for other in others)
     )  # fmt: skip
     if not found:
         raise SettingsError(f"{training.name}: has no column of numbers to learn from; name them by inputs")
     return found
+
+
+def not_looked_at(plan: Plan, training: Events, others: Sequence[Events]) -> list[str]:
+    """Return a line for each of the `others` that lacks columns which the classifier could have learned from."""
+    if plan.inputs:
+        return []
+    wanted = [name for name in _quantities(plan, training) if name not in plan.parameters]
+    lacking = [(other.name, [name for name in wanted if name not in other.columns]) for other in others]
+    return [f"{where}: has no {', '.join(own[:8])}: not looked at by the classifier" for where, own in lacking if own]
+
+
+def _quantities(plan: Plan, events: Events) -> list[str]:
+    """Return the columns of numbers that are no weight, variation or truth."""
+    beside = (
+        "weight", "truth", "position", "event", "file", "run", "time_ns", plan.samples.labels, plan.samples.weights,
+    )  # fmt: skip
+    shifted = [f"_{one.name}_{way}" for one in plan.systematics for way in ("up", "down")]
+    return [
+        name for name, column in events.columns.items()
+        if column.dtype.kind in "iuf" and name not in beside and not name.startswith(("weight_", "truth_"))
+        and not name.endswith(("_up", "_down", *shifted))
+    ]  # fmt: skip
 
 
 def learn(plan: Plan, training: Events, inputs: tuple[str, ...]) -> Classifier:
@@ -99,15 +108,10 @@ def learn(plan: Plan, training: Events, inputs: tuple[str, ...]) -> Classifier:
             raise SettingsError(f"{training.name}: the class {name} has no events; there are {there}")
         truth[own] = k
     known = training.cut(truth >= 0)
-    if (known.weight < 0).any():
-        raise SettingsError(
-            f"{training.name}: {int((known.weight < 0).sum())} events to learn from have negative weights: resample "
-            "them to positive ones first"
-        )
+    known = to_learn_from(known, inputs, truth[truth >= 0], classes)
     batch = as_batch(known, inputs, truth[truth >= 0], classes)
     options = {"parameters": plan.parameters, "signal": plan.signal, "seed": plan.seed, **plan.classifier}
-    fitted = fit(InMemory(batch, 10_000), FitSettings(SCORER, options))
-    return Classifier(fitted, plan.parameters)
+    return Classifier(fit(InMemory(batch, 10_000), FitSettings(SCORER, options)), plan.parameters)
 
 
 def given(plan: Plan) -> Classifier:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.core import Array, Floats, SettingsError
+from lynkeus.core import Array, Floats
 from lynkeus.searches.inference import Model
 from lynkeus.searches.minimise import by_pyhf
 from lynkeus.searches.normalise import Normalisation, Regions, normalise, pseudo_experiments, require_distinct
@@ -53,7 +53,7 @@ def estimate(plan: Plan, t: Templates) -> dict[str, Any]:
         "closure": _closure(plan, t),
         "contamination": _contamination(plan, t, found),
         "prediction": prediction(plan, t, found, shifts),
-        "uncovered": t.uncovered, "assumed": list(t.assumed),
+        "uncovered": t.uncovered, "assumed": list(t.assumed), "settled": list(t.settled),
         "simulated_background": _entries(plan, t),
     }  # fmt: skip
 
@@ -64,7 +64,6 @@ def regions_of(plan: Plan, t: Templates, counts: Floats, variance: Floats, obser
     names = [t.cells.names[k] for k in own]
     scaled, fixed = t.rows(plan.normalised), t.rows(tuple(plan.fixed))
     expected = counts[np.ix_(scaled, own)].T
-    _refuse_negative(plan, t, counts)
     return Regions(
         names, plan.normalised, expected, variance[np.ix_(scaled, own)].T,
         (t.observed if observed is None else observed)[own],
@@ -75,14 +74,6 @@ def regions_of(plan: Plan, t: Templates, counts: Floats, variance: Floats, obser
 def _entries(plan: Plan, t: Templates) -> float:
     """Return how many simulated events of backgrounds are in signal regions."""
     return float(t.entries[np.ix_(t.rows(plan.backgrounds), np.flatnonzero(t.cells.is_signal))].sum())
-
-
-def _refuse_negative(plan: Plan, t: Templates, counts: Floats) -> None:
-    for i, k in np.argwhere(counts < -1e-12):
-        raise SettingsError(
-            f"region {t.cells.names[k]}: the weights of {t.processes[i]} add up to {counts[i, k]:.3g}; a negative "
-            "expectation means too little simulation: join regions or bins, or give more of it"
-        )
 
 
 def by_fit(regions: Regions) -> tuple[Floats, Floats]:

@@ -10,26 +10,30 @@ from typing import Any
 import numpy as np
 
 from lynkeus.core import Array, Batch, Floats, Schema, SettingsError, SourceError
+from lynkeus.searches.plan.files import File
 from lynkeus.searches.plan.plan import WAYS, Samples, Systematic
 from lynkeus.sources import Layout, open_source, read_layout
-from lynkeus.sources.events.source import EventSource
+from lynkeus.sources.events.source import WEIGHT, EventSource
 from lynkeus.transforms.expressions import Expression, evaluate
 
 
 @dataclass(frozen=True)
 class Events:
-    """n events of a sample: `columns` by name (n,) numbers or words, `weight` (n,), where they come from (`name`)."""
+    """n events of a sample: `columns` by name (n,) numbers or words, `weight` (n,), where they come from (`name`), and
+    what there is to say of how they were read (`said`)."""
 
     name: str
     columns: Mapping[str, Array]
     weight: Floats
+    said: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.weight)
 
     def cut(self, chosen: Array) -> Events:
         """Return the events that a mask or numbers choose."""
-        return Events(self.name, {name: column[chosen] for name, column in self.columns.items()}, self.weight[chosen])
+        columns = {name: column[chosen] for name, column in self.columns.items()}
+        return Events(self.name, columns, self.weight[chosen], self.said)
 
     def of(self, process: str, labels: str) -> Array:
         """Return (n,) which events are of a process."""
@@ -58,29 +62,35 @@ class Events:
         return found
 
 
-def read(name: str, samples: Samples, data: bool = False) -> Events:
-    """Return all events of a sample that are selected; of `data` each counts once, whatever columns it has.
+def read(file: File, samples: Samples, data: bool = False) -> Events:
+    """Return all events of a file that are selected; of `data` each counts once, whatever columns it has.
 
     Raises SourceError, SettingsError: a file that cannot be read, a weight that is NaN or infinite, no events.
     """
-    parts, weights = list[Mapping[str, Array]](), list[Floats]()
-    for columns, weight in _pieces(name, samples):
+    name, parts, weights, said = file.name, list[Mapping[str, Array]](), list[Floats](), list[str]()
+    for columns, weight in _pieces(file, samples, data, said):
         parts.append(columns)
         rows = len(next(iter(columns.values())))
         weights.append(np.ones(rows) if weight is None or data else np.asarray(weight, float))
     if not parts:
         raise SourceError(f"{name}: holds no events; nothing to read")
     shared = set.intersection(*(set(part) for part in parts))
-    found = Events(
-        name, {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key in shared},
-        np.concatenate(weights),
-    )  # fmt: skip
+    held = {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key in shared}
+    found = Events(name, held, np.concatenate(weights) * (1.0 if data else file.scale), tuple(said))
     require_finite(found.weight, name)
-    if samples.select is not None:
-        found = found.cut(found.value(samples.select, "samples.select").astype(bool))
-        if not len(found):
-            raise SettingsError(f"{name}: samples.select leaves no event")
+    if file.process:
+        found = replace(found, columns={**held, samples.labels: np.full(len(found), file.process)})
+    for select, where in ((samples.select, "samples.select"), (file.select, "select")):
+        if select is not None:
+            found = found.cut(found.value(select, where).astype(bool))
+            if not len(found):
+                raise SettingsError(f"{name}: {where} leaves no event")
     return found
+
+
+def read_all(files: Sequence[File], samples: Samples) -> Events:
+    """Return the events of several files as one sample."""
+    return join([read(file, samples) for file in files], files[0].name)
 
 
 def require_finite(weight: Floats, where: str) -> None:
@@ -93,19 +103,23 @@ def require_finite(weight: Floats, where: str) -> None:
         )
 
 
-def _pieces(name: str, samples: Samples) -> Any:
-    """Yield columns and weights of a simulator or of files."""
+def _pieces(file: File, samples: Samples, data: bool, said: list[str]) -> Any:
+    """Yield columns and weights of a simulator or of files, and put what they say of themselves into `said`."""
+    name, by = file.name, file.layout or samples.layout
     if "://" in name:
         for batch in open_source(name):
             yield _columns_of(batch), batch.weight
         return
-    layout = read_layout(samples.layout) if samples.layout else Layout()
+    layout = read_layout(by) if by else Layout()
     if layout.events is None:
         layout = replace(layout, events={})
-    if not (layout.events or {}).get("weight"):
-        layout = replace(layout, weight=samples.weights)
+    if not (layout.events or {}).get("weight") and not data:
+        layout = replace(layout, weight=samples.weights or WEIGHT)
     source = EventSource(Path(name).expanduser(), replace(layout, truth=samples.labels))
+    if samples.weights and layout.weight and source.weight is None:
+        raise SettingsError(f"{name}: has no column {samples.weights}, which samples.weights names")
     yield from source.tables()
+    said += source.messages
 
 
 def _columns_of(batch: Batch) -> dict[str, Array]:
@@ -119,7 +133,8 @@ def join(parts: Sequence[Events], name: str) -> Events:
     """Return the events of several samples; columns that all of them have."""
     shared = set.intersection(*(set(part.columns) for part in parts))
     columns = {key: np.concatenate([part.columns[key] for part in parts]) for key in parts[0].columns if key in shared}
-    return Events(name, columns, np.concatenate([part.weight for part in parts]))
+    said = tuple(dict.fromkeys(line for part in parts for line in part.said))
+    return Events(name, columns, np.concatenate([part.weight for part in parts]), said)
 
 
 def as_batch(events: Events, inputs: Sequence[str], truth: Array | None, classes: tuple[str, ...]) -> Batch:
@@ -171,3 +186,14 @@ def refuse_duplicates(samples: Mapping[str, Events], inputs: Sequence[str]) -> d
                     f"({samples[one].name}) as well: give other events, of another seed or file"
                 )
     return {role: len(own) - len(np.unique(own)) for role, own in seen.items()}
+
+
+def gaps(events: Events, inputs: Sequence[str]) -> list[str]:
+    """Return a line where events lack inputs, or have infinite ones: a classifier takes the mean for them."""
+    values = events.values(inputs)
+    lacking = ~np.isfinite(values)
+    count = int(lacking.any(axis=1).sum())
+    if not count:
+        return []
+    names = ", ".join(name for name, own in zip(inputs, lacking.T, strict=True) if own.any())
+    return [f"{events.name}: {count} of {len(events)} events lack a finite {names}: the classifier takes the mean"]

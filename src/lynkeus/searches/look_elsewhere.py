@@ -23,19 +23,21 @@ LEAST = 1e-2  # events of background in a bin that has no simulation of it
 
 
 def look_elsewhere(
-    plan: Plan, every: Sequence[Templates], places: Floats, number: Array, weight: Floats,
+    plan: Plan, every: Sequence[Templates], places: Floats, number: Array, weights: tuple[Floats, Floats],
     report: ReportProgress = silent,
 ) -> dict[str, Any]:  # fmt: skip
     """Return local p-values of the data at each point, and the global one of the most conspicuous.
 
-    `places` (points, n) the cell of each background event of simulation, `number` (n,) of its process, `weight` (n,).
+    `places` (points, n) the cell of each background event of simulation, `number` (n,) of its process, `weights`
+    (n,) as they are, and such as are nowhere negative, by which data are drawn.
     The p-value of a point is counted among pseudo-experiments; that of the largest deviation at any point is by the
     calibration of scores: neither is smaller than these support.
     """
     rng = np.random.default_rng(plan.seed + 77)
+    weight, likely = weights
     tests = np.empty((EXPERIMENTS, len(every)))
     for k in range(EXPERIMENTS):
-        count, again = rng.poisson(np.maximum(weight, 0.0)), rng.poisson(1.0, len(weight)) * weight
+        count, again = rng.poisson(likely), rng.poisson(1.0, len(weight)) * weight
         for j, t in enumerate(every):
             own, cells = places[j] >= 0, len(t.observed)
             at, shape = number[own] * cells + places[j][own], t.counts.shape
@@ -43,6 +45,7 @@ def look_elsewhere(
             drawn: Floats = np.bincount(at, again[own], shape[0] * cells).astype(float).reshape(shape)
             signal = t.processes.index(plan.signal)
             drawn[signal] = t.counts[signal]
+            drawn = np.maximum(drawn, 0.0)
             tests[k, j] = statistic(plan, t, seen, drawn)
         report(f"look elsewhere: {k + 1} of {EXPERIMENTS}", (k + 1) / EXPERIMENTS)
     data = np.array([statistic(plan, t, t.observed) for t in every])

@@ -16,12 +16,13 @@ from lynkeus.core.progress import ReportProgress, silent
 from lynkeus.files.whole import write_whole
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.searches.cells import cells_of, members
-from lynkeus.searches.classifier import Classifier, copies, given, inputs_of, learn
+from lynkeus.searches.classifier import Classifier, copies, given, inputs_of, learn, not_looked_at
 from lynkeus.searches.estimate import estimate
-from lynkeus.searches.events import Events, join, read, refuse_duplicates
+from lynkeus.searches.events import Events, gaps, read, read_all, refuse_duplicates
 from lynkeus.searches.keep import Kept, code_of, digest_of, key_of
 from lynkeus.searches.limits import inference
 from lynkeus.searches.look_elsewhere import look_elsewhere
+from lynkeus.searches.negative import says, to_learn_from
 from lynkeus.searches.plan.plan import FILES, WAYS, Plan, Point
 from lynkeus.searches.templates import Sample, points_of, templates
 
@@ -62,7 +63,8 @@ def run(plan: Plan, folder: Path, unblind: bool = False, report: ReportProgress 
     points = points_of(plan, sample.simulation)
     found = Search(plan, not unblind, [point.name for point in points], classes=classifier.classes,
                    inputs=classifier.inputs, events={role: len(own) for role, own in roles.items()})  # fmt: skip
-    found.messages += said + copies(sample.simulation, classifier.quantities) + _lacking(plan, sample)
+    found.messages += _of_samples(plan, classifier, sample, training) + said
+    found.messages += copies(sample.simulation, classifier.quantities) + _lacking(plan, sample)
     found.messages += [f"{role}: {count} events are there more than once" for role, count in twice.items() if count]
     events = [digest_of(sample.simulation), digest_of(sample.data), *map(digest_of, sample.other.values())]
     looks = _looks(folder, plan, unblind)
@@ -101,7 +103,7 @@ class _Stage:
 
 
 def _read(plan: Plan) -> Sample:
-    simulation = join([read(name, plan.samples) for name in plan.samples.simulation], plan.samples.simulation[0])
+    simulation = read_all(plan.samples.simulation, plan.samples)
     if plan.samples.labels not in simulation.columns:
         raise SettingsError(
             f"{simulation.name}: has no column {plan.samples.labels} of processes; name it by samples.labels, or say "
@@ -116,7 +118,7 @@ def _classifier(
     plan: Plan, folder: Path, sample: Sample, report: ReportProgress
 ) -> tuple[Classifier, Events | None, list[str], str]:
     """Return the classifier, the events it learned from where they are known, what there is to say, and its hash."""
-    training = read(plan.samples.training, plan.samples) if plan.samples.training else None
+    training = read_all(plan.samples.training, plan.samples) if plan.samples.training else None
     if plan.samples.model:
         said = [f"{plan.samples.model}: whether it learned from events of this search cannot be said; samples.training "
                 "beside the model would check it"]  # fmt: skip
@@ -143,6 +145,16 @@ def _check(plan: Plan, classifier: Classifier, sample: Sample) -> None:
         events.values(classifier.quantities)
     if plan.parameters:
         sample.simulation.values(plan.parameters)
+
+
+def _of_samples(plan: Plan, classifier: Classifier, sample: Sample, training: Events | None) -> list[str]:
+    """Return what there is to say of the samples: how they were read, what they lack, weights that are negative."""
+    every = [one for one in (sample.simulation, sample.data, training) if one is not None]
+    found = [line for one in every for line in one.said]
+    if training is not None:
+        found += not_looked_at(plan, training, (sample.simulation, sample.data))
+    found += gaps(sample.simulation, classifier.quantities) + gaps(sample.data, classifier.quantities)
+    return list(dict.fromkeys(found)) + says(sample.simulation, training)
 
 
 def _lacking(plan: Plan, sample: Sample) -> list[str]:
@@ -176,7 +188,8 @@ def _everywhere(
         places[k] = cells_of(t.cells, members(plan, classifier, background, p, ""), p[:, signal])
     names = background.columns[plan.samples.labels]
     number = np.array([plan.processes.index(str(name)) for name in names])
-    return look_elsewhere(plan, every, places, number, background.weight, report)
+    likely = to_learn_from(background, classifier.quantities, number, plan.processes).weight
+    return look_elsewhere(plan, every, places, number, (background.weight, likely), report)
 
 
 def _said(found: Search, kept: Kept) -> list[str]:
@@ -199,6 +212,9 @@ def _said(found: Search, kept: Kept) -> list[str]:
     bare = [f"{name}: {', '.join(own['assumed'])}" for name, own in found.estimates.items() if own["assumed"]]
     if bare:
         said.append(f"no simulated background ({'; '.join(bare[:3])}): taken as one event, uncertain by all of it")
+    below = [f"{name}: {', '.join(own['settled'])}" for name, own in found.estimates.items() if own["settled"]]
+    if below:
+        said.append(f"sums of weights that fluctuated below 0 count as 0 ({'; '.join(below[:3])})")
     uncovered = found.estimates[first]["uncovered"]
     said += [f"{uncovered} events of data are in no region, and were left out as the plan says"] if uncovered else []
     said += [f"{kept.used} steps were done before, {kept.made} are new"] if kept.used else []

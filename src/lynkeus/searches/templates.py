@@ -11,6 +11,7 @@ from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.searches.cells import NOWHERE, Cells, cells_of, choose_cells, members
 from lynkeus.searches.classifier import Classifier
 from lynkeus.searches.events import Events, require_finite, shifted_columns
+from lynkeus.searches.negative import require_positive, settled
 from lynkeus.searches.plan.plan import COLUMNS, REFUSE, SIZE, WAYS, WEIGHTS, Plan, Point, Systematic
 
 
@@ -29,7 +30,7 @@ class Templates:
     systematic (2, processes, cells) up and down; `observed` (cells,) events of data, NaN where they stay blind;
     `uncovered`: data in no region; `half` (2, processes, cells) of two halves of the
     simulation, each scaled to the whole; `entries` (processes, cells) simulated events; `assumed`: bins
-    of signal regions whose background is an assumption."""
+    of signal regions whose background is an assumption; `settled`: sums that fluctuated below 0, and count as 0."""
 
     point: Point
     cells: Cells
@@ -42,6 +43,7 @@ class Templates:
     half: Floats
     entries: Floats
     assumed: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
 
     @property
     def control(self) -> Array:
@@ -83,11 +85,13 @@ def templates(plan: Plan, classifier: Classifier, sample: Sample, point: Point, 
     observed, uncovered = _observed(plan, classifier, sample.data, point, cells, unblind)
     counts, variance = summed(number, place, weight), summed(number, place, weight**2)
     entries = summed(number, place, np.ones(len(place)))
+    counts, below = settled(counts, variance, plan.processes, cells.names)
+    varied = {name: require_positive(name, both, plan.processes) for name, both in varied.items()}
     assumed = _assume(plan, cells, counts, variance, entries, varied)
     return Templates(
         point, cells, plan.processes, counts, variance, varied, observed, uncovered,
-        np.stack([summed(number, np.where(halves == k, place, NOWHERE), 2 * weight) for k in (0, 1)]),
-        entries, assumed,
+        np.maximum([summed(number, np.where(halves == k, place, NOWHERE), 2 * weight) for k in (0, 1)], 0.0),
+        entries, assumed, below,
     )  # fmt: skip
 
 
@@ -97,7 +101,7 @@ def _assume(
     """Put one event of background, uncertain by all of it, into bins of signal regions where none was simulated, and
     return their names: no simulated event is not no background. It is of the process whose events weigh most."""
     rows = [plan.processes.index(name) for name in plan.backgrounds]
-    bare = np.flatnonzero(cells.is_signal & (entries[rows].sum(axis=0) == 0))
+    bare = np.flatnonzero(cells.is_signal & (counts[rows].sum(axis=0) <= 0))  # also where weights cancel
     weights = counts[rows].sum(axis=1) / np.maximum(entries[rows].sum(axis=1), 1.0)
     row, weight = rows[int(np.argmax(weights))], float(weights.max())
     counts[row, bare], variance[row, bare] = weight, weight**2

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from scipy.spatial import cKDTree
 
-from lynkeus.core import Floats
+from lynkeus.core import Array, Floats
 
-NEAREST = 64  # neighbours that are looked at first
+NEAREST = 16  # neighbours that are looked at first,
+AT_ONCE = 4096  # of so many events
 MOST = 4096  # and at most; a cell that is still negative then is left at 0
 
 
@@ -23,24 +25,36 @@ def positive_weights(values: Floats, weight: Floats) -> Floats:
     negative = np.flatnonzero(found < 0)
     if not len(negative):
         return found
+    from scipy.spatial import cKDTree  # here: most runs have no such events, and start sooner without it
+
     place = _ranks(values)
     tree = cKDTree(place)
-    for seed in negative[np.argsort(found[negative], kind="stable")]:
-        if found[seed] >= 0:
-            continue
-        near = NEAREST
-        while True:
-            _, cell = tree.query(place[seed], min(near, len(found)))
-            cell = np.atleast_1d(cell)
-            cell = np.concatenate([[seed], cell[cell != seed]])
-            reached = np.flatnonzero(np.cumsum(found[cell]) >= 0)
-            if len(reached) or near >= min(MOST, len(found)):
-                break
-            near *= 4
-        cell = cell[: int(reached[0]) + 1] if len(reached) else cell
-        size = np.abs(found[cell])
-        found[cell] = size * (max(float(found[cell].sum()), 0.0) / max(float(size.sum()), 1e-300))
+    order = negative[np.argsort(found[negative], kind="stable")]
+    first = np.arange(1, min(NEAREST, len(found)) + 1)
+    for start in range(0, len(order), AT_ONCE):
+        seeds = order[start : start + AT_ONCE]
+        for seed, near in zip(seeds.tolist(), tree.query(place[seeds], first)[1], strict=True):
+            if found[seed] < 0:
+                _share(found, _cell(found, seed, near, tree, place))
     return found
+
+
+def _cell(found: Floats, seed: int, near: Array, tree: Any, place: Floats) -> Array:
+    """Return the events of a cell, its seed first: as many of the nearest as make up for it, or all that are looked
+    at."""
+    while True:
+        cell = np.concatenate([[seed], near[near != seed]])
+        reached = np.flatnonzero(np.cumsum(found[cell]) >= 0)
+        if len(reached):
+            return cell[: int(reached[0]) + 1]
+        if len(near) >= min(MOST, len(found)):
+            return cell
+        _, near = tree.query(place[seed], np.arange(1, min(4 * len(near), len(found)) + 1))
+
+
+def _share(found: Floats, cell: Array) -> None:
+    size = np.abs(found[cell])
+    found[cell] = size * (max(float(found[cell].sum()), 0.0) / max(float(size.sum()), 1e-300))
 
 
 def _ranks(values: Floats) -> Floats:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import log_softmax
 
 from lynkeus.core import Array, Floats
 from lynkeus.metrics.reliability import calibration_error
@@ -46,6 +44,9 @@ class Probabilities:
     def fit(cls, logits: Floats, truth: Array, weight: Floats | None = None, only: int | None = None) -> Self:
         """Learn from logits (n, classes) and the classes (n,) of jets that were kept from the training; `only`: nothing
         but the bias of one class, so that the order of its probabilities stays what it is."""
+        from scipy.optimize import minimize  # here: to score without them starts sooner
+        from scipy.special import log_softmax
+
         heavy = np.ones(len(truth)) if weight is None else np.asarray(weight, float)
         heavy = heavy / heavy.sum()
         classes = logits.shape[1]

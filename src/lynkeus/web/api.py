@@ -97,7 +97,11 @@ class MonitorOut(BaseModel):
 
 
 class AlarmOut(BaseModel):
-    """One alarm as it stands; `end_ns` is null while it is open, `alarms_per_hour` is how often good data does this."""
+    """One alarm as it stands; `end_ns` is null while it is open, `alarms_per_hour` is how often good data does this.
+
+    `also`: outputs of alarms that are parts of it, since both have one cause; `part_of`: the number of the alarm that
+    this one is a part of, else null.
+    """
 
     id: int
     monitor: str
@@ -110,12 +114,14 @@ class AlarmOut(BaseModel):
     where: str
     verdict: str | None
     seen_by: str | None
+    part_of: int | None = None
+    also: list[str] = []
 
     @classmethod
     def of(cls, stored: StoredAlarm) -> AlarmOut:
         """Make it from a row of the store."""
         fields = vars(stored.alarm) | {"id": stored.id, "monitor": stored.monitor, "verdict": stored.verdict}
-        fields["seen_by"] = stored.seen_by
+        fields |= {"seen_by": stored.seen_by, "part_of": stored.part_of, "also": list(stored.also)}
         return cls.model_validate(fields)
 
 
@@ -169,7 +175,8 @@ def alarms(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     before: Ns | None = None,
 ) -> list[AlarmOut]:
-    """Alarms, newest first; page back with `before`, the smallest id seen."""
+    """Alarms, newest first; page back with `before`, the smallest id seen. Parts of others are left out, but of an
+    `output` that is asked for."""
     return [AlarmOut.of(stored) for stored in site.store.alarms(monitor, output, status, limit, before)]
 
 

@@ -15,7 +15,8 @@ from fastapi.templating import Jinja2Templates
 from lynkeus.core import StoreError, Verdict
 from lynkeus.monitor import run_records
 from lynkeus.monitor.logbook import LogbookNow
-from lynkeus.monitor.records import LABELS, VERDICTS, AlarmFile, Monitor
+from lynkeus.monitor.one_cause import OF_THE_WATCH, SILENT
+from lynkeus.monitor.records import LABELS, VERDICTS, AlarmFile, Monitor, StoredAlarm
 from lynkeus.monitor.standing import Maintenance, maintenance_of
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.written.links import Written, written_of
@@ -28,14 +29,26 @@ from lynkeus.web.runs import words as run_words
 from lynkeus.web.runs.in_short import RunsInShort, RunsReader
 
 HERE = Path(__file__).parent
-OF_THE_WATCH = {"silent": "dead or stuck", "source": "source lost"}  # outputs that are no scorer's
 WHO_LENGTH, NOTE_LENGTH = 80, 2000
 
+
+def _rarity(stored: StoredAlarm) -> str:
+    """How often good data does what an incident is; never where a part of it is that channels are dead or stuck."""
+    never = SILENT in (stored.alarm.output, *stored.also)
+    return "never" if never else words.how_often(stored.alarm.alarms_per_hour)
+
+
+def _outputs(stored: StoredAlarm, titles: Mapping[tuple[str, str], str]) -> str:
+    """What pages call the outputs of an incident, the one that found it first."""
+    all_of = dict.fromkeys((stored.alarm.output, *stored.also))
+    return ", ".join(titles.get((stored.monitor, one)) or OF_THE_WATCH.get(one, one) for one in all_of)
+
+
 templates = Jinja2Templates(directory=HERE / "templates")  # escapes every name it prints
-templates.env.globals["of_the_watch"] = OF_THE_WATCH
 templates.env.filters |= {
     "how_often": words.how_often,
-    "rarity": lambda alarm: "never" if alarm.output == "silent" else words.how_often(alarm.alarms_per_hour),
+    "rarity": _rarity,
+    "outputs_of": _outputs,
     "how_rare": words.how_rare,
     "pixels": words.pixels,
     "duration": words.duration,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ import pytest
 from tests.sources.streams.kafka_server import BUNDLED, kafka_server
 from tests.sources.streams.nats_server import BINARY, nats_server
 
-from lynkeus.core import AlarmRule, SettingsError
+from lynkeus.core import Alarm, AlarmRule, SettingsError
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.publish.deliver import Delivered
 from lynkeus.monitor.publish.sink import Publishing, Sinks
+from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.watch import WatchSettings, watch
 from lynkeus.sources import open_source
@@ -204,6 +206,27 @@ def test_what_was_not_delivered_is_delivered_by_the_next_watch(about: Publishing
     third.begin(about)
     third.close()
     assert len(receiver.got) == 2 * number
+
+
+def test_one_cause_is_sent_once(about: Publishing, tmp_path: Path) -> None:
+    owner, first, later = Owner.here(), Alarm("monitor", 5, 6, 9.0, 0.1, "A"), Alarm("silent", 4, 4, 1.0, 0.5, "A")
+    own = Alarm("beam", 7, 7, 9.0, 0.1, "A")  # told before anybody knew what it belongs to
+    about.store.claim(Monitor("beam", outputs=("monitor", "beam")), owner)
+    sink = Delivered(f"elog+file://{tmp_path}/elog")
+    sink.begin(about)
+    nothing, whole = {"evidence": [1.0]}, ("monitor", 5)
+    parts = ((("silent", 4), whole), (("beam", 7), whole))
+    about.store.commit("beam", owner, Commit(ResumePoint(1, 1), opened=((first, nothing), (own, nothing))))
+    until(lambda: len(list((tmp_path / "elog").glob("*.txt"))) == 2)
+    about.store.commit("beam", owner, Commit(ResumePoint(2, 2), opened=((later, nothing),), parts=parts))
+    over = tuple(replace(one, end_ns=9) for one in (own, later, first))
+    about.store.commit("beam", owner, Commit(ResumePoint(3, 3), closed=over))
+    sink.close()
+    said = sorted(path.read_text().partition("\n")[0] for path in (tmp_path / "elog").glob("*.txt"))
+    assert [line.partition(",")[0] for line in said if "open since" in line] == ["Beam: beam A", "Beam: monitor A"]
+    assert [line.partition(", over")[0] for line in said if "over after" in line] == [
+        "Beam: beam A", "Beam: monitor, beam, dead or stuck A",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -147,14 +147,14 @@ def test_data_hide_the_process_and_are_as_many_as_expected() -> None:
 
 
 def test_a_tail_falls_and_bends_the_weights_of_simulation() -> None:
-    plain = concatenate(list(OneLepton(n=2000, processes="wjets", seed=2)))
-    bent = concatenate(list(OneLepton(n=2000, processes="wjets", seed=2, tail=1.0)))
+    plain = concatenate(list(OneLepton(n=800, processes="wjets", seed=2)))
+    bent = concatenate(list(OneLepton(n=800, processes="wjets", seed=2, tail=1.0)))
     np.testing.assert_array_equal(plain.values, bent.values)
     ratio = bent.weight / plain.weight
     order = np.argsort(plain.meta["truth_w_pt"])
     assert (np.diff(ratio[order]) <= 1e-9).all()
     assert bent.weight.sum() < plain.weight.sum()
-    data = {tail: concatenate(list(OneLepton(data=1, processes="wjets", tail=tail, luminosity=2.0))) for tail in (0, 1)}
+    data = {tail: concatenate(list(OneLepton(data=1, processes="wjets", tail=tail, luminosity=1.2))) for tail in (0, 1)}
     pt = {tail: float(one.meta["truth_w_pt"].mean()) for tail, one in data.items()}
     weighted = float(np.average(bent.meta["truth_w_pt"], weights=bent.weight))
     assert pt[1] < pt[0]

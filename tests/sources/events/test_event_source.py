@@ -16,6 +16,7 @@ import pytest
 
 from lynkeus.core import LynkeusError, concatenate
 from lynkeus.searches.events import read
+from lynkeus.searches.plan.files import File
 from lynkeus.searches.plan.plan import Samples
 from lynkeus.sources import Layout, open_source
 
@@ -111,7 +112,8 @@ def test_a_model_takes_the_columns_that_it_knows(tmp_path: Path) -> None:
 
 def test_a_file_without_layout_is_read_as_it_is(tmp_path: Path) -> None:
     held = columns() | {"process": np.where(np.arange(N) % 2, "a", "b"), "weight": np.linspace(-1, 1, N)}
-    found = read(str(write(tmp_path / "a.parquet", held)), Samples(("",), ""))
+    path = str(write(tmp_path / "a.parquet", held))
+    found = read(File(path), Samples((File(path),), File(path)))
     assert len(found) == N
     assert (found.weight < 0).any()  # of a search they may be: sums are looked at
     assert set(found.columns["process"]) == {"a", "b"}

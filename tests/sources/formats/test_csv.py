@@ -76,3 +76,29 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
     (tmp_path / "image.csv").write_bytes(b"\x89PNG\xff\xfe\x00" * 50)
     with pytest.raises(SourceError, match="not a CSV file of text"):
         CsvSource(tmp_path / "image.csv")
+
+
+def test_a_column_without_a_name_may_be_the_times_as_pandas_writes_them(tmp_path: Path):
+    (batch,) = CsvSource(_written(tmp_path, ",a,b\n2022-02-25 00:00:00,1,2\n2022-02-25 00:00:01,3,4\n"))
+    assert batch.schema.names == ("a", "b")
+    assert batch.time_ns.tolist() == [1645747200_000_000_000, 1645747201_000_000_000]
+
+
+@pytest.mark.parametrize(("name", "every"), [("attribute", 1), ("who", 3)])
+def test_a_long_table_is_no_signal(tmp_path: Path, name: str, every: int):
+    """Where the name says it, or each word comes once at each time."""
+    rows = [
+        f"2022-02-25 00:00:{row // every:02},{word},{number}"
+        for row, (word, number) in enumerate([("T1", 300), ("T2", 4), ("p", 1e5)] * 8)
+    ]
+    text = f"time,{name},value\n" + "\n".join(rows) + "\n"
+    with pytest.raises(SourceError, match=rf"{name}' says which signal .*T1, T2, p.*pivot_table\(index='time'"):
+        CsvSource(_written(tmp_path, text))
+    (batch,) = CsvSource(_written(tmp_path, text), Layout(blocks=(Block("value"),)))  # who says so gets it
+    assert batch.values.shape == (24, 1)
+
+
+def test_states_at_times_of_their_own_are_no_long_table(tmp_path: Path):
+    rows = [f"2022-02-25 00:00:{row:02},{'ON' if row % 3 else 'OFF'},{row}" for row in range(24)]
+    (batch,) = CsvSource(_written(tmp_path, "time,state,value\n" + "\n".join(rows) + "\n"))
+    assert batch.values.shape == (24, 1)

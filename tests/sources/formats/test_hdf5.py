@@ -139,3 +139,17 @@ def test_the_real_orbits():
     assert source.schema.sample_rate_hz == pytest.approx(10.0)
     assert source.messages == []
     assert source.missed == 0
+
+
+def test_what_is_no_number_of_a_row_is_said(tmp_path: Path):
+    path = tmp_path / "types.h5"
+    with h5py.File(path, "w") as file:
+        file["a"], file["b"] = np.arange(10.0), np.arange(10, dtype=">i2")
+        file["waves"] = np.zeros(10, complex)
+        file["names"] = np.array(["x"] * 10, dtype=h5py.string_dtype())
+        file.create_dataset("lists", (10,), h5py.vlen_dtype(np.float32))
+        file.create_dataset("parts", (10,), h5py.ref_dtype)
+    source = Hdf5Source(path)
+    assert source.schema.names == ("a", "b")
+    said = "lists (lists), names (text), parts (references), waves (complex128)"
+    assert f"not read, as they are no numbers of a row: {said}" in source.messages[0]

@@ -61,3 +61,30 @@ def test_bad_arrays_are_refused(tmp_path: Path):
             NumpySource(tmp_path / name)
         assert name in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz"])
+def test_arrays_of_one_number_a_row_are_columns(tmp_path: Path, ending: str):
+    """The fields of a structured array, and the arrays that `savez(**columns)` writes."""
+    time_ns = 1_700_000_000_000_000_000 + np.arange(30) * 10**9
+    columns = {
+        "time_ns": time_ns, "a": np.arange(30.0), "b": np.ones(30, "f2"), "on": np.arange(30) % 2 == 0,
+        "truth": np.arange(30) % 3, "row": np.arange(30), "word": np.full(30, "x"),
+    }  # fmt: skip
+    path = tmp_path / f"a.{ending}"
+    if ending == "npz":
+        np.savez(path, **columns)
+    else:
+        whole = np.empty(30, [(name, column.dtype) for name, column in columns.items()])
+        for name, column in columns.items():
+            whole[name] = column
+        np.save(path, whole)
+    source = NumpySource(path)
+    (batch,) = source
+    assert batch.schema.names == ("a", "b", "on")
+    np.testing.assert_array_equal(batch.values, np.column_stack([columns[name] for name in ("a", "b", "on")]))
+    np.testing.assert_array_equal(batch.time_ns, time_ns)
+    np.testing.assert_array_equal(batch.truth, columns["truth"])
+    said = " ".join(source.messages)
+    assert "row (counts rows)" in said
+    assert "word" in said

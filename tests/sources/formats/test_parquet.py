@@ -98,3 +98,12 @@ def test_a_damaged_row_group_names_the_row(shift: Path):
     shift.write_bytes(content)
     with pytest.raises(SourceError, match=r"damaged after row \d+"):
         list(ParquetSource(shift))
+
+
+def test_decimals_are_numbers(tmp_path: Path):
+    pq.write_table(
+        pa.table({"a": pa.array([1, 2]).cast(pa.decimal128(25, 3)), "b": [0.5, 1.5]}), tmp_path / "a.parquet"
+    )
+    (batch,) = ParquetSource(tmp_path / "a.parquet")
+    assert batch.schema.names == ("a", "b")
+    np.testing.assert_array_equal(batch.values, [[1, 0.5], [2, 1.5]])

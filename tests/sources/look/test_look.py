@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boost_histogram as bh
 import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from boost_histogram.serialization import to_uhi
 
 from lynkeus.core import SourceError
 from lynkeus.sources.look.entries import Look
@@ -88,6 +91,21 @@ def test_trees_and_histograms_of_a_root_file(tmp_path: Path) -> None:
     found = look(str(tmp_path / "a.root"))
     assert _roles(found) == {"events/S1": "column of events", "events/S2": "column of events", "h": "plot of a run"}
     assert next(entry.holds for entry in found.entries if entry.name == "h").startswith("TH1")
+
+
+def test_histograms_of_json_and_damaged_ones_of_root(tmp_path: Path) -> None:
+    uproot = pytest.importorskip("uproot")
+    plot = bh.Histogram(bh.axis.Regular(4, 0.0, 1.0)).fill([0.1, 0.6])
+    content = {"a": to_uhi(plot), "dir": {"b": to_uhi(plot)}, "note": 3}
+    (tmp_path / "run.json").write_text(json.dumps(content, default=lambda array: array.tolist()))
+    found = look(str(tmp_path))
+    assert _roles(found) == {"a": "plot of a run", "dir/b": "plot of a run", "note": "not read"}
+    assert any("--run-per-file" in line for line in found.options)
+    odd = bh.Histogram(bh.axis.Regular(4, 0.0, 1.0))
+    odd.view()[1] = np.nan  # which ROOT keeps among the entries too
+    with uproot.recreate(tmp_path / "run.root") as file:
+        file["odd"], file["fine"] = odd, plot
+    assert _roles(look(str(tmp_path / "run.root"))) == {"odd": "plot of a run", "fine": "plot of a run"}
 
 
 def test_the_command_shows_it_and_writes_nothing(lynkeus: Callable[..., Any], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import boost_histogram as bh
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +14,8 @@ from boost_histogram.serialization import to_uhi
 
 from lynkeus.core.errors import SourceError
 from lynkeus.core.runs import NEW_LABEL, Book, Plot
+from lynkeus.sources import open_source
+from lynkeus.sources.look.look import look
 from lynkeus.sources.runs.booked import effective, fitted
 from lynkeus.sources.runs.events import not_read, read_events
 from lynkeus.sources.runs.filled import Filled, common_names, read_histograms
@@ -191,3 +194,69 @@ def test_only_a_file_that_is_cut_short_is_still_being_written(tmp_path: Path) ->
     path.write_bytes(b"no such file" * 9)
     with pytest.raises(SourceError, match="is not a ROOT file"):
         list(read_events(path))
+
+
+def _hdf5(path: Path, scale: float = 1.0) -> dict[str, bh.Histogram]:
+    uhi = pytest.importorskip("uhi.io.hdf5")
+    random = np.random.default_rng(len(path.stem) + int(100 * scale))
+    plots = {
+        "energy": bh.Histogram(bh.axis.Regular(20, 1.0, 100.0, transform=bh.axis.transform.log)),
+        "ecal/paths": bh.Histogram(bh.axis.StrCategory(["Mu", "Ele"])),
+        "ecal/weighted": bh.Histogram(bh.axis.Variable([0.0, 1.0, 3.0]), storage=bh.storage.Weight()),
+        "gain": bh.Histogram(bh.axis.Integer(0, 4), storage=bh.storage.Mean()),
+        "cube": bh.Histogram(*[bh.axis.Regular(20, 0.0, 1.0)] * 3),
+    }
+    plots["energy"].fill(random.gamma(9.0, 2.0 * scale, 3000))
+    plots["ecal/paths"].fill(random.choice(["Mu", "Ele"], 1000))
+    plots["ecal/weighted"].fill(random.random(500) * 3.0, weight=0.5)
+    plots["gain"].fill(random.integers(4, size=400), sample=random.normal(5.0, 1.0, 400))
+    with h5py.File(path, "w") as file:
+        for name, plot in plots.items():
+            uhi.write(file.create_group(name), plot)
+    return plots
+
+
+def test_histograms_of_the_uhi_standard_in_hdf5_are_read_and_named(tmp_path: Path) -> None:
+    filled = _hdf5(tmp_path / "a.h5")
+    _json(tmp_path / "a.json", filled)
+    read, same = read_histograms(tmp_path / "a.h5"), read_histograms(tmp_path / "a.json")
+    assert read.plots.keys() == same.plots.keys() == {"energy", "ecal/paths", "ecal/weighted", "gain"}
+    assert read.others == {"cube": "histogram of 3 axes"}
+    for name, plot in same.plots.items():
+        own = read.plots[name]
+        assert own.plot == plot.plot
+        np.testing.assert_array_equal(own.counts, plot.counts)
+        if plot.variances is not None and own.variances is not None:
+            np.testing.assert_array_equal(own.variances, plot.variances)
+    entries = {entry.name: entry for entry in look(str(tmp_path / "a.h5")).entries}
+    assert (entries["energy"].holds, entries["energy"].shape, entries["energy"].role) == (
+        "histogram", "(20,)", "plot of a run"
+    )  # fmt: skip
+    assert (entries["ecal/weighted"].holds, entries["gain"].holds) == ("weighted histogram", "profile")
+    assert entries["cube"].role == "not read"
+    with pytest.raises(SourceError, match=r"holds no samples but 5 histograms .*--run-per-file"):
+        open_source(tmp_path / "a.h5")
+
+
+def test_a_damaged_histogram_in_hdf5_costs_that_plot(tmp_path: Path) -> None:
+    _hdf5(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["cube/ref_axes/axis_0"].attrs["bins"] = 10**12
+        del file["energy/ref_axes/axis_0/edges"]
+        del file["gain/storage/counts"]
+    read = read_histograms(tmp_path / "a.h5")
+    assert set(read.plots) == {"ecal/paths", "ecal/weighted"}
+    assert set(read.damaged) == {"cube", "energy", "gain"}
+
+
+def test_a_run_in_hdf5_is_its_histograms_unless_it_holds_a_table_of_events(tmp_path: Path) -> None:
+    _hdf5(tmp_path / "a.h5")
+    assert holds_histograms(open_runs(tmp_path))
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["events/x"] = np.arange(100.0)
+    assert not holds_histograms(open_runs(tmp_path))
+    (piece,) = read_events(tmp_path / "a.h5")
+    assert list(piece) == ["x"]
+    assert not_read(tmp_path / "a.h5") == [
+        "not read beside the events: 5 histograms (cube, ecal/paths, ecal/weighted, energy, gain)"
+    ]

@@ -152,6 +152,8 @@ def test_numbers_in_all_forms_of_messages() -> None:
     for text, says in (
         ("{", "is no JSON"), ('{"time": -1, "A": 1}', "must be a time"), ('{"A": "x"}', "A must be a number"),
         ('{"time": 1}', "holds no value"), ('{"values": [1]}', "values must be an object"),
+        (f'{{"A": 1{"0" * 400}}}', "too large"), (f'{{"time": 1{"0" * 30}, "A": 1}}', "too large"),
+        (f'{{"pulse": 1{"0" * 30}, "A": 1}}', "too large"), ('{"\\ud800": 1}', "is no name of a channel"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=says):
             of(text)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
 from lynkeus.explain.taylor.smooth import Affine, Chain, Derived
 
-CACHE_NUMBERS = 400_000  # of a layer: events that go through together
-LEAST_EVENTS = 8
+CACHE_BYTES = 800_000  # of the slopes of a layer: events whose products go through together,
+BLOCK = 8  # and how many times as many go through the layers
 Layer: TypeAlias = tuple[Affine, Derived]
 
 
@@ -54,18 +55,12 @@ class _Dense:
         self.flat = self.rows * inputs + self.columns
         self.half = torch.where(self.rows == self.columns, 0.5, 1.0).to(dtype)
         self.square = self._square()
-        # Behind the slopes of the last hidden layer there is room for the rows by which a softmax itself bends.
-        self.rows_of_softmax = self.outputs if self.softmax else 0
-        deep = [len(affine.bias) for affine, _ in self.layers[1:]]
-        widest = max([len(affine.bias) for affine, _ in self.layers], default=1) + self.rows_of_softmax
-        self.chunk = max(LEAST_EVENTS, CACHE_NUMBERS // (inputs * widest))
-        if deep and self.second:
-            more = [0] * (len(deep) - 1) + [self.rows_of_softmax]
-            self.bent = self._empty(LEAST_EVENTS * inputs * widest)
-            self.slopes = [self._empty(LEAST_EVENTS, inputs, one + two) for one, two in zip(deep, more, strict=True)]
-        self.scaled = self._empty(LEAST_EVENTS * self.own * inputs * widest)
+        widest = max([len(affine.bias) for affine, _ in self.layers], default=1)
+        self.few = max(1, CACHE_BYTES // (inputs * widest * self.half.element_size()))
+        self.chunk = BLOCK * self.few
         self.forms = self._empty(self.chunk, self.own * inputs, inputs)
         self.pairs = self._empty(self.chunk * self.own, len(self.rows))
+        self.kept: dict[int, list[_Places]] = {}
 
     def _empty(self, *shape: int) -> Tensor:
         return torch.empty(shape, dtype=self.dtype)
@@ -92,8 +87,8 @@ class _Dense:
         if not self.softmax:
             first.copy_(by_inputs)
             if second is not None:
-                self._curvature(bends, [own.mul_(bend.twice[:, None]) for own, bend in zip(back, bends, strict=True)])
-                second.copy_(self._read(len(x)))
+                weights = [own.mul_(bend.twice[:, None]) for own, bend in zip(back, bends, strict=True)]
+                self._curvature(second.view(len(x) * self.own, -1), bends, weights)
             return
         p = torch.softmax(torch.cat([value, torch.zeros_like(value[:, :1])], 1), dim=1)
         off = torch.cat([by_inputs, torch.zeros_like(by_inputs[:, :1])], 1) - torch.bmm(p[:, None, :-1], by_inputs)
@@ -102,8 +97,9 @@ class _Dense:
             bent = (torch.eye(self.outputs, dtype=self.dtype)[:-1] - p[:, None]) * p[:, :-1, None]
             mixed = bent[:, :, :-1]  # (n, own, own) of each probability by the logits
             weights = [torch.bmm(mixed, own).mul_(bend.twice[:, None]) for own, bend in zip(back, bends, strict=True)]
-            self._curvature(bends, weights, bent, off)
-            found = self._read(len(x))
+            pairs = self.pairs[: len(x) * self.own]
+            self._curvature(pairs, bends, weights, bent, off)
+            found = pairs.view(len(x), self.own, -1)
             second[:, :-1] = found
             torch.sum(found, 1, out=second[:, -1]).neg_()
 
@@ -129,52 +125,73 @@ class _Dense:
         return found[-2::-1], found[-1]
 
     def _curvature(
-        self, bends: list[Bend], weights: list[Tensor], bent: Tensor | None = None, off: Tensor | None = None
-    ) -> None:
-        """Write the quadratic forms of some events to `pairs`: `weights` (n, own, m) of each layer. A softmax bends
-        itself, by `bent` (n, own, outputs) times the square of each `off` (n, outputs, d), the derivative of each
-        logarithm of a probability."""
-        n = len(weights[0]) if weights else 0 if bent is None else len(bent)
-        pairs, formed = self.pairs[: n * self.own], len(bends) > 1 or bent is not None
+        self, pairs: Tensor, bends: list[Bend], weights: list[Tensor], bent: Tensor | None = None,
+        off: Tensor | None = None,
+    ) -> None:  # fmt: skip
+        """Write the quadratic forms of some events to `pairs` (n own, pairs): `weights` (n, own, m) of each layer. A
+        softmax bends itself, by `bent` (n, own, outputs) times the square of each `off` (n, outputs, d), the derivative
+        of each logarithm of a probability."""
+        n, deep = len(pairs) // self.own, len(bends) > 1
+        forms = self.forms[:n]
+        if deep:
+            self._deep(forms, bends, weights)
+        if bent is not None and off is not None:
+            scaled = (bent[:, :, None] * off.transpose(1, 2)[:, None]).flatten(1, 2)
+            torch.baddbmm(forms, scaled, off, beta=float(deep), out=forms)
+        formed = deep or bent is not None
         if formed:
-            for few in range(0, n, LEAST_EVENTS):  # so that all of it stays in the nearest caches
-                rows = slice(few, min(few + LEAST_EVENTS, n))
-                softmax = None if bent is None or off is None else (bent[rows], off[rows].transpose(1, 2))
-                once, own = [bend.once[rows] for bend in bends], [weight[rows] for weight in weights]
-                self._form(self.forms[rows], once, own, softmax)
-            torch.index_select(self.forms[:n].view(n * self.own, -1), 1, self.flat, out=pairs)
+            torch.index_select(forms.view(n * self.own, -1), 1, self.flat, out=pairs)
             pairs.mul_(self.half)
         if bends:
             pairs.addmm_(weights[0].reshape(n * self.own, -1), self.square, beta=float(formed))
         elif not formed:
             pairs.zero_()
 
-    def _form(
-        self, form: Tensor, once: list[Tensor], weights: list[Tensor], softmax: tuple[Tensor, Tensor] | None
-    ) -> None:
-        """Write the sum over deep layers of slopes^T weight slopes of a few events to `form` (n, own d, d); `softmax`:
-        its weights (n, own, outputs) and slopes (n, d, outputs)."""
-        n, slopes = len(form), self.entered if once else None
-        for number, (affine, _) in enumerate(self.layers[1:]):
-            assert slopes is not None
-            width = slopes.shape[-1]
-            bent = self.bent[: n * self.inputs * width].view(n, self.inputs, width)
-            torch.mul(slopes, once[number][:, None], out=bent)
-            every, weight = self.slopes[number][:n], weights[number + 1]
-            flat = every.view(n * self.inputs, -1)[:, : len(affine.bias)]
-            torch.mm(bent.view(n * self.inputs, width), affine.weight.T, out=flat)
-            slopes = every[:, :, : len(affine.bias)]
-            if softmax is not None and number == len(self.layers) - 2:
-                every[:, :, len(affine.bias) :] = softmax[1]
-                weight = torch.cat([weight, softmax[0]], 2)
-            self._add(form, every, weight, number > 0)
-        if softmax is not None and len(self.layers) < 2:
-            self._add(form, softmax[1], softmax[0], False)
+    def _deep(self, forms: Tensor, bends: list[Bend], weights: list[Tensor]) -> None:
+        """Write the sum over deep layers of slopes^T weight slopes to `forms` (n, own d, d), a few events at a time, so
+        that all of it stays in the nearest caches."""
+        once = [bend.once[:, None].split(self.few) for bend in bends[:-1]]
+        wide = [weight[:, :, None].split(self.few) for weight in weights[1:]]
+        for number, form in enumerate(forms.split(self.few)):
+            slopes = self.entered
+            for k, place in enumerate(self._places(len(form))):
+                torch.mul(slopes, once[k][number], out=place.bent)
+                torch.mm(place.flat_bent, self.layers[k + 1][0].weight.T, out=place.flat_slopes)
+                slopes = place.slopes
+                torch.mul(place.slopes[:, None], wide[k][number], out=place.scaled)
+                torch.baddbmm(form, place.flat_scaled, place.turned, beta=float(k > 0), out=form)
 
-    def _add(self, form: Tensor, slopes: Tensor, weight: Tensor, more: bool) -> None:
-        scaled = self.scaled[: len(form) * self.own * slopes[0].numel()].view(len(form), self.own, self.inputs, -1)
-        torch.mul(slopes[:, None], weight[:, :, None], out=scaled)
-        torch.baddbmm(form, scaled.flatten(1, 2), slopes.transpose(1, 2), beta=float(more), out=form)
+    def _places(self, n: int) -> list[_Places]:
+        """Return where the products of each deep layer are written to for n events, made once."""
+        if n not in self.kept:
+            sizes = [len(affine.bias) for affine, _ in self.layers]
+            held = self._empty(n * self.inputs * max(max(sizes[:-1]), self.own * max(sizes[1:])))
+            self.kept[n] = [
+                _Places.of(held, self._empty(n, self.inputs, made), read, self.own) for read, made in pairwise(sizes)
+            ]
+        return self.kept[n]
 
-    def _read(self, n: int) -> Tensor:
-        return self.pairs[: n * self.own].view(n, self.own, -1)
+
+class _Places(NamedTuple):
+    """Of a deep layer and n events: `bent` (n, d, read) slopes behind the activations before it, `slopes` (n, d, made)
+    of what goes into its own, `scaled` (n, own, d, made) these times the weights of each output, in the place of `bent`
+    which is not needed by then; and the same as the products see them."""
+
+    bent: Tensor
+    flat_bent: Tensor
+    slopes: Tensor
+    flat_slopes: Tensor
+    turned: Tensor
+    scaled: Tensor
+    flat_scaled: Tensor
+
+    @classmethod
+    def of(cls, held: Tensor, slopes: Tensor, read: int, own: int) -> _Places:
+        """Return the places in the memory that is `held`."""
+        n, d, made = slopes.shape
+        bent = held[: n * d * read].view(n, d, read)
+        scaled = held[: n * own * d * made].view(n, own, d, made)
+        return cls(
+            bent, bent.view(n * d, read), slopes, slopes.view(n * d, made), slopes.transpose(1, 2), scaled,
+            scaled.view(n, own * d, made),
+        )  # fmt: skip

@@ -100,7 +100,7 @@ def _parts(module: nn.Module) -> Iterable[nn.Module]:
 def _tanh(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     t = torch.tanh(x)
     first = 1 - t * t
-    return t, first, -2 * t * first
+    return t, first, (t * first).mul_(-2)
 
 
 def _sigmoid(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -91,7 +91,8 @@ class LiveChannels:
         live = np.array([name not in reasons for name in names])
         if not live.any() or (low == high).all():
             raise SchemaError(
-                f"none of the {len(names)} channels carries a signal: all are constant, missing, or only count"
+                f"none of the {len(names)} channels carries a signal: all are constant, missing, or only count; give "
+                "data in which one moves"
             )
         return cls(tuple(names), live, np.where(low == high, low, np.nan).astype(np.float64), reasons)
 

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from lynkeus.core import LynkeusError, SettingsError
 from lynkeus.monitor.database import insert_new
+from lynkeus.monitor.parts import is_told, outputs_in, outputs_of_parts, whole_of
 from lynkeus.monitor.publish.forms import FORMS, Change, Request, folder_of, write_entry
 from lynkeus.monitor.publish.sink import Publishing
 from lynkeus.monitor.service.tables import sink_position
@@ -130,14 +131,14 @@ class Delivered:
         columns = (opened.c.id, opened.c.start_ns, opened.c.where, peak.c.peak_score, peak.c.alarms_per_hour)
         end = event.c.end_ns if ended else sa.null().label("end_ns")
         number = event.c.id if ended else opened.c.id
-        query = sa.select(number.label("number"), series.c.output, end, *columns)
+        query = sa.select(number.label("number"), series.c.output, end, *columns, outputs_of_parts().label("also"))
         query = query.select_from(opened.join(series, series.c.id == opened.c.series_id))
         query = query.where(series.c.monitor == self.about.name).order_by(number).limit(200)
         if ended:
             query = query.join(event, event.c.alarm_id == opened.c.id)
-            query = query.where(event.c.id > ended_after, event.c.end_ns.is_not(None))
+            query = query.where(event.c.id > ended_after, event.c.end_ns.is_not(None), is_told())
         else:
-            query = query.where(opened.c.id > opened_after)
+            query = query.where(opened.c.id > opened_after, whole_of().is_(None))
         with self.about.store.reading() as connection:
             rows = connection.execute(query).all()
         for row in rows:
@@ -145,6 +146,7 @@ class Delivered:
             yield row.number, Change(
                 self.about.name, self.about.title, row.output, row.id, row.start_ns, row.end_ns, row.where,
                 row.peak_score, float("nan") if row.alarms_per_hour is None else row.alarms_per_hour,
+                outputs_in(row.also),
             )  # fmt: skip
 
     def _repeat(self) -> None:

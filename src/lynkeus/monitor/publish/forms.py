@@ -16,12 +16,13 @@ from urllib.parse import parse_qsl
 from lynkeus.core import SettingsError
 from lynkeus.core.words import how_often
 from lynkeus.files.whole import write_whole
+from lynkeus.monitor.one_cause import OF_THE_WATCH, SILENT
 
 STAYS_S = 4 * 3600  # an alarm that nobody speaks of any more ends at Alertmanager after so long
 
 
 class Change(NamedTuple):
-    """An alarm that opened, or that ended (`end_ns`)."""
+    """An alarm that opened, or that ended (`end_ns`), with the outputs of alarms that are parts of it (`also`)."""
 
     monitor: str
     title: str
@@ -32,6 +33,7 @@ class Change(NamedTuple):
     where: str
     score: float | None
     alarms_per_hour: float
+    also: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -46,8 +48,10 @@ class Change(NamedTuple):
 
     def words(self) -> str:
         """Return one line for people."""
-        what = f"{self.title or self.monitor}: {self.output} {self.where}".rstrip()
-        often = f"good data does this {how_often(self.alarms_per_hour)}"
+        outputs = ", ".join(OF_THE_WATCH.get(one, one) for one in dict.fromkeys((self.output, *self.also)))
+        what = f"{self.title or self.monitor}: {outputs} {self.where}".rstrip()
+        is_never = SILENT in (self.output, *self.also)
+        often = f"good data does this {'never' if is_never else how_often(self.alarms_per_hour)}"
         if self.end_ns is None:
             return f"{what}, open since {_at(self.start_ns)}; {often}"
         return f"{what}, over after {(self.end_ns - self.start_ns) / 1e9:.0f} s; {often}"

@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from lynkeus.monitor.one_cause import incidents_of
 from lynkeus.monitor.publish.reading import SEVERITIES, reading_of
 from lynkeus.monitor.publish.sink import Publishing
 from lynkeus.monitor.rows import plain
@@ -44,19 +45,31 @@ class Messages:
         if now != self._seen:
             self._seen = now
             self._say_alarms(run.end_ns)
-        self._say("heartbeat", {"monitor": self.about.name, "time_ns": time.time_ns(), "open": len(run.open)})
+        count = len(incidents_of(run.open))
+        self._say("heartbeat", {"monitor": self.about.name, "time_ns": time.time_ns(), "open": count})
 
     def _say_alarms(self, time_ns: int | None) -> None:
         """Publish what opened and what ended by the store: both may lie between two commits."""
         before, stored = self._said, self.about.store.alarms(self.about.name, limit=MOST_ALARMS)
         self._said = {one.id: _state(one) for one in stored}
+        joined = [number for number, state in before.items() if state == "open" and number not in self._said]
+        found = [file.stored for file in map(self.about.store.alarm, joined) if file is not None]
+        self._said |= {one.id: "open" for one in found if one.part_of is None}
+        for one in found:
+            if one.part_of is not None:  # one cause, one incident: it goes on as that
+                self._say_alarm(one, "closed", time_ns)
         for one in reversed(stored):
             last, state = before.get(one.id), _state(one)
             for said in ("open", "closed") if last is None and state == "closed" else (state,):
                 if said != last:
-                    alarm = one.alarm
-                    fields = {"monitor": self.about.name, "output": alarm.output, "state": said, "where": alarm.where}
-                    self._say("alarms", fields | {"start_ns": alarm.start_ns, "time_ns": time_ns, "alarm_id": one.id})
+                    self._say_alarm(one, said, time_ns)
+
+    def _say_alarm(self, one: StoredAlarm, state: str, time_ns: int | None) -> None:
+        alarm = one.alarm
+        fields: dict[str, Any] = {"monitor": self.about.name, "output": alarm.output, "state": state}
+        fields |= {"where": alarm.where, "start_ns": alarm.start_ns, "time_ns": time_ns, "alarm_id": one.id}
+        fields |= {"also": one.also}
+        self._say("alarms", fields | ({} if one.part_of is None else {"part_of": one.part_of}))
 
     def _say(self, subject: str, fields: dict[str, Any]) -> None:
         self._send(subject, json.dumps(plain(fields), allow_nan=False).encode())

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from lynkeus.core import LynkeusError, SettingsError
 from lynkeus.core.extras import needing
+from lynkeus.monitor.one_cause import in_words, incidents_of
 from lynkeus.monitor.publish.reading import MAJOR, NO_ALARM, reading_of
 from lynkeus.monitor.publish.sink import Publishing
 
@@ -79,8 +80,8 @@ class PvaPublisher:
                 )
         now = time.time()
         worst = MAJOR if run.open else NO_ALARM
-        words = ", ".join(f"{state.alarm.output} {state.alarm.where}".strip() for state in run.open.values())
-        self.pvs[f"{self.prefix}:OPEN"].post(len(run.open), timestamp=now, severity=worst, message=words)
+        count, words = len(incidents_of(run.open)), in_words(run.open)
+        self.pvs[f"{self.prefix}:OPEN"].post(count, timestamp=now, severity=worst, message=words)
         self.pvs[f"{self.prefix}:HEARTBEAT"].post(now, timestamp=now)
 
     def close(self) -> None:
@@ -120,10 +121,11 @@ class _Put:
         found = store.alarms(name, self.output, "open", 1) or store.alarms(name, self.output, None, 1)
         if not found:
             raise SettingsError(f"{self.output} has had no alarm yet: there is nothing to speak of")
+        incident = found[0].part_of or found[0].id
         if label:
-            store.add_verdict(found[0].id, label, who, note.strip())
+            store.add_verdict(incident, label, who, note.strip())
         else:
-            store.acknowledge(found[0].id, who, note.strip())
+            store.acknowledge(incident, who, note.strip())
 
 
 def _address(url: str) -> tuple[str, Mapping[str, Any]]:

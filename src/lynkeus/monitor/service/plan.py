@@ -99,8 +99,9 @@ class SitePlan:
         content = read_toml(path, "the site file")
         try:
             return _plan(path, content, store)
-        except (ValueError, RecursionError, SettingsError) as error:
-            raise SettingsError(f"{path}: {in_short(error) if isinstance(error, ValueError) else error}") from error
+        except (ValueError, RecursionError, OSError, SettingsError) as error:
+            said = error if isinstance(error, SettingsError) else in_short(error)
+            raise SettingsError(f"{path}: {said}") from error
 
 
 def _plan(path: Path, content: dict[str, Any], store: str | None) -> SitePlan:

@@ -7,6 +7,7 @@ is lost; an alarm that is open goes on as the same alarm.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from safetensors.numpy import save as save_arrays
 
 from lynkeus.core import Alarm, OpenAlarm
 from lynkeus.fitting.fitted import Fitted
-from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
+from lynkeus.monitor.records import Commit, Monitor, Owner, Part, ResumePoint, ScoredPoint
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.tables import progress
 from lynkeus.monitor.traces import Follower
@@ -57,6 +58,7 @@ class Shadow(Store):
         self.kept: deque[Commit] = deque(maxlen=KEPT)
         self.alarms_of: dict[tuple[str, int], Alarm] = {}
         self.evidence: dict[tuple[str, int], Any] = {}
+        self.parts: list[Part] = []
         self._monitor: Monitor | None = None
         self._owner: Owner | None = None
 
@@ -87,6 +89,7 @@ class Shadow(Store):
             self.evidence[alarm.output, alarm.start_ns] = evidence
         for alarm in (*commit.peaks, *commit.closed):
             self.alarms_of[alarm.output, alarm.start_ns] = alarm
+        self.parts += commit.parts
 
     def release(self, name: str, owner: Owner, finished: bool = False) -> None:
         """Nothing is held while it is a shadow."""
@@ -114,13 +117,13 @@ class Shadow(Store):
         until_ns = before.last_end_ns if before else 0
         later = [commit for commit in self.kept if commit.progress.last_end_ns > until_ns]
         points = [one for commit in later for one in commit.points if one.start_ns >= until_ns]
-        opened, closed = self._taken_over(run, before, until_ns)
+        opened, closed, parts = self._taken_over(run, before, until_ns)
         run.follower = Follower()
         moved = ResumePoint(max(run.position, before.position if before else 0), max(run.end_ns, until_ns))
         moved = replace(progress_of(fitted, run), position=moved.position, last_end_ns=moved.last_end_ns)
         missed = sum(commit.missed for commit in later)
         samples = sum(commit.samples for commit in later)
-        both = Commit(moved, tuple(points), tuple(opened), (), tuple(closed), samples, missed)
+        both = Commit(moved, tuple(points), tuple(opened), (), tuple(closed), samples, missed, parts=tuple(parts))
         self.hidden = False
         super().commit(self._monitor.name, self._owner, both)
         self.kept.clear()
@@ -128,28 +131,37 @@ class Shadow(Store):
 
     def _taken_over(
         self, run: Watched, before: ResumePoint | None, until_ns: int
-    ) -> tuple[list[tuple[Alarm, Any]], list[Alarm]]:
-        """Alarms to open and to close; what was open in the old one and is in the new goes on under its old start."""
+    ) -> tuple[list[tuple[Alarm, Any]], list[Alarm], list[Part]]:
+        """Alarms to open and to close, and which are parts of which; what was open in the old one and is in the new
+        goes on under its old start."""
         stored = (before.open_alarms if before else None) or {}
-        known = {name: OpenAlarm(Alarm(**one["alarm"]), one["last_high_ns"]) for name, one in stored.items()}
+        known = {name: OpenAlarm.of(one) for name, one in stored.items()}
+        same = {name: found for name, one in known.items() if (found := _the_same(run.open, name, one)) is not None}
+        old = {run.open[now].key: known[name].key for name, now in same.items()}
+        there = {state.key for state in run.open.values()}
         opened: list[tuple[Alarm, Any]] = []
-        closed: list[Alarm] = []
+        closed = [replace(one.alarm, end_ns=one.last_high_ns) for name, one in known.items() if name not in same]
         for key, alarm in self.alarms_of.items():
-            now = run.open.get(alarm.output)
-            goes_on = now is not None and now.alarm.start_ns == alarm.start_ns
-            if alarm.output in known and goes_on:
-                continue
-            if goes_on or alarm.start_ns >= until_ns:
+            if key not in old and (key in there or alarm.start_ns >= until_ns):
                 opened.append((replace(alarm, end_ns=None), self.evidence[key]))
                 if alarm.end_ns is not None:
                     closed.append(alarm)
-        for name, one in known.items():
-            now = run.open.get(name)
-            if now is None:
-                closed.append(replace(one.alarm, end_ns=one.last_high_ns))
-            else:
-                run.open[name] = OpenAlarm(one.alarm, max(one.last_high_ns, now.last_high_ns))
-        return opened, closed
+        for name, now in same.items():
+            last_ns = max(known[name].last_high_ns, run.open[now].last_high_ns)
+            run.open[now] = replace(run.open[now], alarm=known[name].alarm, last_high_ns=last_ns)
+        for now, state in run.open.items():
+            whole = state.part_of
+            run.open[now] = replace(state, part_of=old.get(whole, whole) if whole else None)
+        return opened, closed, [(old.get(one, one), old.get(whole, whole)) for one, whole in self.parts]
+
+
+def _the_same(opened: Mapping[str, OpenAlarm], name: str, one: OpenAlarm) -> str | None:
+    """Return under which name an alarm of the old model is open in the new one; of channels that are dead or stuck one
+    of any of them, whenever the new one found that."""
+    if name in opened:
+        return name
+    alike = (key for key, state in opened.items() if state.alarm.output == one.alarm.output)
+    return next((key for key in alike if set(opened[key].channels) & set(one.channels)), None)
 
 
 def _covered(starts: np.ndarray, alarms: list[Alarm]) -> np.ndarray:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from lynkeus.core import Source
+from lynkeus.core import Source, TimesNs
 from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, Pace
+from lynkeus.scorers.orbit.folds import Folds
 from lynkeus.scorers.orbit.judge import MEMORY
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Kept, fit_tails
@@ -17,12 +18,13 @@ from lynkeus.transforms.thinned import Thinned
 GATE_WIDTHS, NOTICE_WIDTHS = 6.0, 2.0  # robust sigmas of the energy of all channels
 
 
-def learn(source: Source, model: ConditionalModel, pace: Pace) -> tuple[Sight, OrbitBaseline]:
-    """Return what windows are looked at with, and the state after the last of them."""
+def learn(source: Source, model: ConditionalModel, pace: Pace) -> tuple[Sight, OrbitBaseline, Folds | None]:
+    """Return what windows are looked at with, the state after the last of them, and how they would be looked at unseen,
+    where there are enough with times."""
     sight = Sight.of(model, pace)
     for _ in range(2):  # the first walk finds the scale of quiet deviations, the second walks by it
         start = _first_baseline(source, sight)
-        kept, _ = _walk_through(source, sight, start)
+        kept, _, _ = _walk_through(source, sight, start)
         quiet = kept.energy <= np.quantile(kept.energy, 0.9)
         spread = np.diff(np.quantile(kept.deviation[quiet], [0.16, 0.84], axis=0), axis=0)[0] / 2
         gate = Gate(np.maximum(spread, 1e-3).astype(np.float32), 6.0, np.inf, sight.geometry.correlation)
@@ -31,10 +33,10 @@ def learn(source: Source, model: ConditionalModel, pace: Pace) -> tuple[Sight, O
         width = 1.4826 * float(np.median(np.abs(energy - middle)))
         sight = sight.but(replace(gate, energy=middle + GATE_WIDTHS * width, notice=middle + NOTICE_WIDTHS * width))
     for _ in range(2):  # from the first tails the walk knows when the orbit is elsewhere
-        kept, state = _walk_through(source, sight, start)
+        kept, time_ns, state = _walk_through(source, sight, start)
         sight = sight.but(sight.gate, fit_tails(kept, sight.gate))
     state.known = state.known[:0]
-    return sight, state
+    return sight, state, None if time_ns is None else Folds.of(sight, kept, time_ns)
 
 
 def window_seconds(source: Source) -> float:
@@ -58,15 +60,18 @@ def _first_baseline(source: Source, sight: Sight) -> OrbitBaseline:
     return OrbitBaseline(level, centres, np.zeros(channels, np.float32), level[None][:0], recent)
 
 
-def _walk_through(source: Source, sight: Sight, start: OrbitBaseline) -> tuple[Kept, OrbitBaseline]:
-    """Return the statistics of the reference along the moving baseline, and the state after it."""
-    state, kept = start.afresh(), Thinned()
+def _walk_through(source: Source, sight: Sight, start: OrbitBaseline) -> tuple[Kept, TimesNs | None, OrbitBaseline]:
+    """Return the statistics of the reference along the moving baseline, their times, and the state after it."""
+    state, kept, timed = start.afresh(), Thinned(), True
     for batch in source:
         statistics = sight.statistics(batch)
         walked = sight.walk(state, batch, statistics)
         given = np.flatnonzero(~statistics.mostly_missing())
         sway = np.square(walked.away[given] @ sight.geometry.to_jitter).sum(axis=1)
         spread, repeats = statistics.spread[given], statistics.repeats[given]
-        kept.add(walked.deviation[given], walked.energy[given], sway, spread, repeats)
-    deviation, energy, sway, spread, repeats = kept.columns
-    return Kept(deviation, energy, sway, spread, repeats, statistics.length), state
+        timed &= batch.time_ns is not None
+        times = given if batch.time_ns is None else batch.time_ns[given]
+        kept.add(walked.deviation[given], walked.energy[given], sway, spread, repeats, times)
+    deviation, energy, sway, spread, repeats, time_ns = kept.columns
+    found = Kept(deviation, energy, sway, spread, repeats, statistics.length)
+    return found, time_ns if timed else None, state

@@ -35,6 +35,7 @@ from lynkeus.files.arrays import arrays_of, part_of, read_folder, write_folder
 from lynkeus.scorers.orbit.adopted import MAINTENANCE, NOT_YET, USED
 from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.context import Context, WithoutCauses
+from lynkeus.scorers.orbit.folds import Folds
 from lynkeus.scorers.orbit.learn import learn, window_seconds
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Tails
@@ -75,6 +76,7 @@ class Orbit:
     context: tuple[str, ...] = ()
     _sight: Sight = field(init=False, repr=False)
     _memo: LastBatch[WindowTests] = field(default_factory=LastBatch, init=False, repr=False)
+    _folds: Folds | None = field(default=None, init=False, repr=False)  # after a fit only
 
     def fit(self, source: Source) -> Self:
         """Learn from windows (or rows) in time order. Raises SchemaError where nothing can be learned."""
@@ -86,7 +88,7 @@ class Orbit:
         source = source if self.context_ is None else WithoutCauses(source, self.context_)
         self.schema_ = source.schema
         pace = self.pace or Pace.of_seconds(window_seconds(source), *seconds)
-        self._sight, self._start = learn(source, fit_conditional(source, few_modes=True), pace)
+        self._sight, self._start, self._folds = learn(source, fit_conditional(source, few_modes=True), pace)
         self.resume({})
         return self
 
@@ -144,14 +146,18 @@ class Orbit:
         ]
 
     def unseen(self, batch: Batch) -> Unseen:
-        """Return the scores as they are; no good data is a channel beyond SURE_SIGMA of its quiet deviation, and where
-        the orbit moved by SURE_NATS."""
+        """Return the scores by tails that have not seen the window; no good data is a channel beyond SURE_SIGMA of its
+        quiet deviation, and where the orbit moved by SURE_NATS."""
         found = self._found(batch)
+        scores = found.scores
+        if self._folds is not None and batch.time_ns is not None:
+            inside = batch if self.context_ is None else self.context_.without_causes(batch)
+            scores = self._folds.scores(inside, self._baseline, scores)
         sigma = np.abs(found.deviation * self.gate_.per_sigma)
         most = np.array(self.schema_.names)[sigma.argmax(axis=1)]
         moved = found.scores[:, 1] > SURE_NATS
         wrong = (sigma.max(axis=1) > SURE_SIGMA) & ~moved
-        return Unseen(found.scores, np.stack([np.where(wrong, most, ""), np.where(moved, most, "")], axis=1))
+        return Unseen(scores, np.stack([np.where(wrong, most, ""), np.where(moved, most, "")], axis=1))
 
     def update(self, batch: Batch) -> None:
         """Move the baseline past a batch."""

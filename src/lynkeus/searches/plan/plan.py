@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lynkeus.searches.plan.files import File
 from lynkeus.transforms.expressions import Expression
 
 WEIGHTS, COLUMNS, FILES, SIZE = "weights", "columns", "files", "size"
@@ -16,17 +17,17 @@ PROBABILITY = "p_"  # before the name of a class: its probability, in cuts
 
 @dataclass(frozen=True)
 class Samples:
-    """Where events are: `simulation`, `data`, `training` (files, patterns or sim://; several of simulation), or a
-    `model` that is learned already (training is then compared with what is searched); how files are read (`layout`,
-    `labels`, `weights`); `select` for all of them."""
+    """Where events are: `simulation`, `data`, `training`, or a `model` that is learned already (training is then
+    compared with what is searched); how files are read (`layout`, `labels`, `weights`: "" the column
+    `weight` where there is one); `select` for all of them."""
 
-    simulation: tuple[str, ...]
-    data: str
-    training: str = ""
+    simulation: tuple[File, ...]
+    data: File
+    training: tuple[File, ...] = ()
     model: str = ""
     layout: str = ""
     labels: str = "process"
-    weights: str = "weight"
+    weights: str = ""
     select: Expression | None = None
 
 
@@ -50,7 +51,7 @@ class Systematic:
     name: str
     kind: str
     size: float = 0.0
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, File] = field(default_factory=dict)
     processes: tuple[str, ...] = ()
 
 

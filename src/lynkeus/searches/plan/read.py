@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lynkeus.core import SettingsError
 from lynkeus.files.settings_text import read_toml
+from lynkeus.searches.plan.files import files_of, layout_of, place
 from lynkeus.searches.plan.plan import (
     COLUMNS,
     FILES,
@@ -78,32 +78,22 @@ def plan_of(given: Mapping[str, Any], where: str, folder: Path) -> Plan:
 
 def _samples(given: Mapping[str, Any], where: str, folder: Path) -> Samples:
     _known(given, "samples", where)
-    simulation = given.get("simulation", ())
-    several = [simulation] if isinstance(simulation, str) else simulation
-    if not several or not isinstance(several, Sequence) or not all(isinstance(one, str) for one in several):
+    if not given.get("simulation"):
         raise SettingsError(f"{where}.simulation: name a file, a pattern or sim://..., or a list of them")
-    texts = {name: _text(given, name, where) for name in ("data", "training", "model", "layout")}
-    if not texts["data"]:
+    if not given.get("data"):
         raise SettingsError(f"{where}.data: is missing: a file, a pattern or sim://NAME?data=1")
-    if not texts["training"] and not texts["model"]:
+    if not given.get("training") and not given.get("model"):
         raise SettingsError(f"{where}: give training (events that the classifier learns from) or a model")
+    found = {name: files_of(given[name], f"{where}.{name}", folder) for name in ("simulation", "data", "training")
+             if given.get(name)}  # fmt: skip
+    if len(found["data"]) > 1:
+        raise SettingsError(f"{where}.data: must be one file or pattern")
     select = given.get("select")
-    found = Samples(
-        tuple(_place(one, folder) for one in several), _place(texts["data"], folder),
-        _place(texts["training"], folder), _place(texts["model"], folder), _place(texts["layout"], folder),
-        _text(given, "labels", where, "process"), _text(given, "weights", where, "weight"),
-        None if select is None else parse(str(select), f"{where}.select"),
+    return Samples(
+        found["simulation"], found["data"][0], found.get("training", ()), place(_text(given, "model", where), folder),
+        layout_of(_text(given, "layout", where), folder), _text(given, "labels", where, "process"),
+        _text(given, "weights", where), None if select is None else parse(str(select), f"{where}.select"),
     )  # fmt: skip
-    if found.layout and not Path(found.layout).suffix and "/" in found.layout and not Path(found.layout).exists():
-        return replace(found, layout=texts["layout"])  # the name of a shipped layout
-    return found
-
-
-def _place(name: str, folder: Path) -> str:
-    """Return a file of the plan where it is: beside the plan unless it is absolute, or no file."""
-    if not name or "://" in name or Path(name).expanduser().is_absolute():
-        return name
-    return str(folder / name)
 
 
 def _regions(given: Mapping[str, Any], processes: Sequence[str], where: str) -> tuple[Region, ...]:
@@ -170,7 +160,7 @@ def _systematics(
         unknown = [one for one in only if one not in processes]
         if unknown:
             raise SettingsError(f"{at}.processes: no process {unknown[0]}; there are {', '.join(processes)}")
-        ways = {way: _place(_text(table, way, at), folder) for way in WAYS if way in table}
+        ways = {way: files_of(table[way], f"{at}.{way}", folder)[0] for way in WAYS if way in table}
         kind = str(table.get("kind", FILES if ways else SIZE))
         _choice(kind, (WEIGHTS, COLUMNS, FILES, SIZE), f"{at}.kind")
         if (kind == FILES) != (len(ways) == 2):

@@ -69,6 +69,11 @@ class Columns(Mapping[str, Any]):
         return found
 
 
+def _plain(name: str) -> bool:
+    """Return whether an expression may name a column: an index that pandas wrote (__index_level_0__) is none."""
+    return name.isidentifier() and not name.startswith("_")
+
+
 def _seen(column: Any) -> Any:
     if not isinstance(column, Jagged):
         return column
@@ -174,7 +179,10 @@ class EventSource:
         if not given:
             used = {label, *(self.weight.names if self.weight else ()), *BESIDE, *self.events.observers}
             given = {name: parse(name, name) for name, kind in types.items()
-                     if kind == NUMBER and name not in used and name.isidentifier()}  # fmt: skip
+                     if kind == NUMBER and name not in used and _plain(name)}  # fmt: skip
+            hidden = [name for name, kind in types.items() if kind == NUMBER and not _plain(name)]
+            if hidden:
+                self.messages.append(f"{self.path}: columns that no expression can name left out: {listed(hidden)}")
         if expected is not None:
             lacking = [name for name in expected.names if name not in given]
             if lacking:
@@ -196,7 +204,7 @@ class EventSource:
                 wanted[name] = parse(name, name)
         if not self.events.columns:  # a file read as it is: all that it says of an event in words
             wanted |= {name: parse(name, name) for name, kind in self.readers[0].types.items()
-                       if (kind == TEXT or name in BESIDE) and name.isidentifier()}  # fmt: skip
+                       if (kind == TEXT or name in BESIDE) and _plain(name)}  # fmt: skip
         for name, expression in wanted.items():
             if self._lost(expression):
                 lost.append(name)

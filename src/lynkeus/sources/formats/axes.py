@@ -21,7 +21,8 @@ def axes_of(path: Path, values: Array, axes: str, expected: str = "") -> str:
     holds no samples of numbers, or other ones than the user says.
     """
     if values.dtype.kind not in "fiub" or values.ndim not in (1, 2, 3, 4):
-        raise SourceError(f"{path}: holds {values.dtype} {values.shape}, not rows and columns of numbers")
+        mend = "save its size, or both of its parts" if values.dtype.kind == "c" else "save plain numbers"
+        raise SourceError(f"{path}: holds {values.dtype} {values.shape}, not rows and columns of numbers; {mend}")
     if axes and values.ndim != 3:
         raise SourceError(
             f"{path}: --axes {axes} is of arrays with three axes, the samples first; this one has {values.shape}"

@@ -17,6 +17,7 @@ from lynkeus.sources.formats.layout import Layout, Times
 from lynkeus.sources.formats.masks import Masks
 from lynkeus.sources.formats.tables import listed, table_schema
 from lynkeus.sources.formats.text.entries import states
+from lynkeus.sources.formats.text.long import refuse_long
 from lynkeus.sources.formats.times.recognise import Found, Head, recognise, writing
 
 
@@ -24,7 +25,7 @@ def choose_columns(
     path: Path, types: Mapping[str, Any], layout: Layout, head: Head, expected: Schema | None = None
 ) -> FileColumns:
     """Which columns to read, from their Arrow types and first entries. `expected`: what a model reads; its channels are
-    never taken for anything else. Raises SourceError for a column that only the layout has."""
+    never taken for anything else. Raises SourceError for a column that only the layout has, and for a long table."""
     layout = layout.present(lambda name: name in types, expected.names if expected else ())
     wanted = [block.dataset for block in layout.blocks]
     known = {name for name in types if expected is not None and layout.short(name) in expected.names}
@@ -36,13 +37,16 @@ def choose_columns(
         raise SourceError(f"{path}: column {weight!r} holds {types[weight]}, not weights; name a column of numbers")
     for name in [*wanted, *(name for name in used if name)]:
         if name not in types:
-            raise SourceError(f"{path}: no column {name!r} (layout {layout.name}); there are {listed(list(types))}")
+            of = f" (layout {layout.name})" if layout.name else ""
+            raise SourceError(f"{path}: no column {name!r}{of}; there are {listed(list(types))}")
     numbers = [n for n, kind in types.items() if (_is_number(kind) or _is_empty(kind, n, known)) and n not in used]
     for name in wanted:
         if name not in numbers:
             raise SourceError(f"{path}: column {name!r} holds {types[name]}, not numbers; leave it out of the layout")
     aside = {} if wanted else {name: why for name, why in found.aside.items() if name in numbers}
     channels = wanted or [n for n in numbers if n not in aside and not n.startswith("__index_level_")]
+    if not wanted:
+        refuse_long(path, head, found.times.columns if found.times else (), channels)
     suffixes = [block.suffix for block in layout.blocks] or [""] * len(channels)
     names = [suffix or layout.short(name) for name, suffix in zip(channels, suffixes, strict=True)]
     units = [block.unit for block in layout.blocks] or [""] * len(channels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -13,7 +13,9 @@ import numpy as np
 
 from lynkeus.core.batch import Array, Batch, Schema, TimesNs
 from lynkeus.core.errors import SchemaError, SourceError
+from lynkeus.files.damaged import in_short
 from lynkeus.sources.formats.axes import axes_of, said_of, samples_of
+from lynkeus.sources.formats.columns import as_table, is_column
 from lynkeus.sources.formats.described import META, OWN, SCHEMA, label_column, schema_from_text
 from lynkeus.sources.formats.layout import Layout, Times
 from lynkeus.sources.formats.tables import (
@@ -44,7 +46,8 @@ class NumpySource:
     found, or said by the layout's `axes`. .npz: `X` likewise, or the array that the layout names, or the only one that
     it can be, and where they are there `y` (n,) labels, 1 = anomalous (another name: the layout's `truth`), `names`
     (columns or channels,), times (n,), and weights (n,) where the layout names them (`weight`). An .npz that holds its
-    own schema is read by that, with meta. Raises SourceError for a file that is missing, damaged or of another kind.
+    own schema is read by that, with meta. The fields of a structured array, and arrays (n,) of one length in an .npz,
+    are columns. Raises SourceError for a file that is missing, damaged or of another kind.
     """
 
     def __init__(self, path: str | Path, layout: Layout | None = None, expected: Schema | None = None) -> None:
@@ -54,7 +57,9 @@ class NumpySource:
         self.table, self.times, self.says = TABLE, Times("time_ns"), ""
         self.labels = self.layout.truth or ("" if "y" in self.layout.numbers else "y")
         self.messages: list[str] = []
-        self.arrays = {} if self.path.suffix == ".npy" else self._unpacked()
+        self.known = expected.names if expected else ()
+        self.joined: list[str] = []  # arrays of one number a row, of which a table is made
+        self.arrays = self._fields() if self.path.suffix.lower() == ".npy" else self._unpacked()
         self.described = SCHEMA in self.arrays
         if self.described:
             self._as_described()
@@ -149,6 +154,30 @@ class NumpySource:
         name = self.layout.weight
         return weights_of(self.arrays[name][start:stop], f"{self.path}: {name}", start) if name in self.arrays else None
 
+    def _fields(self) -> dict[str, Array]:
+        """The fields of a structured array as columns; nothing for any other array, which is mapped as it is."""
+        raw = mapped_rows(self.path)
+        kinds: Mapping[str, Any] = raw.dtype.fields or {}
+        if not kinds or raw.ndim != 1:
+            return {}
+        return self._joined({name: raw[name] for name in kinds if is_column(raw[name], len(raw))}, list(kinds))
+
+    def _joined(self, columns: dict[str, Array], names: list[str]) -> dict[str, Array]:
+        """Arrays of one number a row as one table, with labels and weights beside it."""
+        if self.labels not in columns and "truth" in columns and columns["truth"].dtype.kind in "iu":
+            self.labels = "truth"
+        own = {name: columns.pop(name) for name in (self.labels, self.layout.weight) if name in columns}
+        joined = as_table(columns, self.known, self.layout.times)
+        if joined.table is None:
+            return {}
+        self.joined = joined.names
+        self.messages += [f"{self.path}: {said}" for said in joined.notes]
+        others = [name for name in names if name not in {*columns, *own}]
+        self.messages += [f"{self.path}: not read, as they are no numbers of a row: {listed(others)}"] if others else []
+        self.messages += [ask_for_weights(self.path, "a channel")] if WEIGHT in joined.names else []
+        self.times, self.says = joined.times or self.times, joined.says
+        return {TABLE: joined.table, "names": np.array(joined.names), **joined.stamps, **own}
+
     def _unpacked(self) -> dict[str, Array]:
         try:
             with self.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -157,6 +186,16 @@ class NumpySource:
                 if WEIGHT in file.files and self.layout.weight != WEIGHT:
                     self.messages.append(ask_for_weights(self.path, "not read"))
                 own = {self.labels, self.layout.weight, "names", *self.layout.numbers}
+                if TABLE not in file.files and not self.layout.blocks:
+                    held = {name: file[name] for name in file.files}
+                    columns = {name: array for name, array in held.items() if is_column(array)}
+                    several = sum(not TIME.fullmatch(name) for name in columns if name not in own) > 1
+                    if (
+                        several
+                        and len({len(array) for array in columns.values()}) == 1
+                        and not any(array.ndim > 1 for array in held.values())
+                    ):
+                        return self._joined(columns, file.files)
                 self.table = self._named(file, own)
                 beside = {n for n in file.files if n not in own and n != self.table and TIME.fullmatch(n)}
                 read = {n: file[n] for n in file.files if n in {self.table, *own, *beside}}
@@ -220,4 +259,4 @@ def mapped_rows(path: Path) -> Array:
         return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     except (ValueError, OSError, EOFError) as error:
         reason = "holds pickled objects" if "object" in str(error).lower() else "is not a complete .npy file"
-        raise SourceError(f"{path}: {reason} ({str(error).splitlines()[0]}); save plain arrays again") from error
+        raise SourceError(f"{path}: {reason} ({in_short(error)}); save plain arrays again") from error

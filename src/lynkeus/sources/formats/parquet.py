@@ -21,7 +21,8 @@ HEAD_ROWS = 2000  # by which it is decided what a column holds
 
 class ParquetSource:
     """A table from a Parquet file: times from `time_ns`, the first timestamp column, or a column that is recognised as
-    times; truth from `truth`. Fields of a struct are columns, called `column.field`; true and false are 1 and 0.
+    times; truth from `truth`. Fields of a struct are columns, called `column.field`; true and false are 1 and 0,
+    decimals are floats.
 
     A file that holds its own schema is read by that, with what else is known of each row as meta. Raises SourceError
     for a file that is missing, empty, truncated, not Parquet, or without a column of the layout.
@@ -33,7 +34,7 @@ class ParquetSource:
         try:
             with pq.ParquetFile(self.path) as file:
                 self.rows = file.metadata.num_rows
-                flat_schema = flat(file.schema_arrow.empty_table()).schema
+                flat_schema = _flat_schema(file.schema_arrow)
                 types = {field.name: field.type for field in flat_schema}
                 if len(types) != len(flat_schema):
                     raise SourceError(f"{self.path}: two columns have the same name; rename one")
@@ -78,13 +79,24 @@ class ParquetSource:
 
 
 def flat(piece: Any) -> Any:
-    """Return a record batch, or table, with the fields of its structs as columns of their own."""
+    """Return a record batch, or table, with the fields of its structs as columns of their own, and decimals, as
+    databases write them, as floats."""
     table = piece if isinstance(piece, pa.Table) else pa.Table.from_batches([piece])
-    if not any(pa.types.is_struct(field.type) for field in table.schema):
+    if not any(pa.types.is_struct(field.type) or pa.types.is_decimal(field.type) for field in table.schema):
         return piece
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
+    for number, own in enumerate(table.schema):
+        if pa.types.is_decimal(own.type):
+            table = table.set_column(number, own.name, table.column(number).cast(pa.float64()))
     return table.combine_chunks() if isinstance(piece, pa.Table) else _one_batch(table)
+
+
+def _flat_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the schema of what `flat` gives; without structs and decimals it is the same, and no table is made, which
+    would import pandas where it is installed."""
+    changes = any(pa.types.is_struct(field.type) or pa.types.is_decimal(field.type) for field in schema)
+    return flat(schema.empty_table()).schema if changes else schema
 
 
 def _one_batch(table: Any) -> Any:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lynkeus.core.batch import Array
+from lynkeus.core.errors import SourceError
+from lynkeus.files.damaged import in_short
 from lynkeus.sources.formats.root_files import chosen_tree, open_root
 
 NUMBER = re.compile(
@@ -45,9 +47,9 @@ class Branches(NamedTuple):
 
 
 class RootItem(NamedTuple):
-    """One thing in a ROOT file: its `name` with folders, its `role` tree, histogram or other, the `cls` that ROOT gives
-    it, its `entries` (None: not known), of a tree the types of its `branches`, and which of them are `read`: none of a
-    tree that is not the one of the events."""
+    """One thing in a ROOT file: its `name` with folders, its `role` tree, histogram, other or damaged, the `cls` that
+    ROOT gives it (why it cannot be read, where it is damaged), its `entries` (None: not known), of a tree the types of
+    its `branches`, and which of them are `read`: none of a tree that is not the one of the events."""
 
     name: str
     role: str
@@ -71,9 +73,18 @@ def root_items(path: Path, tree: str = "") -> list[RootItem]:
             used = frozenset(branches_of(own).read) if name == chosen else frozenset[str]()
             found.append(RootItem(name, "tree", type(own).__name__, int(own.num_entries), types, used))
         for name, read in content.histograms.items():
-            plot = read()
-            found.append(RootItem(name, "histogram", str(plot.classname), int(plot.member("fEntries"))))
+            try:
+                plot = read()
+                entries = float(plot.member("fEntries"))
+            except SourceError:
+                raise
+            except Exception as error:  # of uproot, whatever is damaged: the others are told all the same
+                found.append(RootItem(name, "damaged", in_short(error)))
+                continue
+            known = int(entries) if np.isfinite(entries) else None
+            found.append(RootItem(name, "histogram", str(plot.classname), known))
         found += [RootItem(name, "other", cls) for name, cls in content.others.items()]
+        found += [RootItem(name, "damaged", why) for name, why in content.damaged.items()]
     return found
 
 

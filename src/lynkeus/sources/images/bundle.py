@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from lynkeus.core.batch import Array, Batch, Schema
 from lynkeus.core.errors import LynkeusError, SourceError
+from lynkeus.files.damaged import one_line
 from lynkeus.sources.bundles.bundle import SCHEMA, damaged, read_schema, text_or_numbers
 from lynkeus.sources.formats.numpy import mapped_rows
 from lynkeus.sources.formats.tables import existing_file
@@ -30,6 +31,7 @@ from lynkeus.sources.images.metadata import FILE
 from lynkeus.sources.images.pixel_rule import PixelRule
 
 IMAGES, CROPS, TRUTH = "images.parquet", "crops.npy", "truth"
+AGAIN = "make it again with lynkeus bundle"
 STORED = ("stored_in", "stored_at", "stored_rows", "stored_columns", "stored_x", "stored_y", "stored_scale")
 
 
@@ -86,7 +88,8 @@ class ImageBundle:
         return {"bundle": str(self.folder.absolute()), **self.provenance.get("origin", {})}
 
     def __iter__(self) -> Iterator[Batch]:
-        sizes = self._sizes(self._corners[:, 0])
+        with one_line(self.folder, mend=AGAIN):
+            sizes = self._sizes(self._corners[:, 0])
         start = 0
         while start < self.rows:
             most = max(1, BATCH_PIXELS // int(sizes[start].prod()))
@@ -97,6 +100,10 @@ class ImageBundle:
 
     def take(self, index: Array) -> Batch:
         """The samples of these numbers, in this order. Raises SourceError for whole images of several sizes."""
+        with one_line(self.folder, mend=AGAIN):
+            return self._taken(index)
+
+    def _taken(self, index: Array) -> Batch:
         number, left, top = self._corners[index].T
         sizes = self._sizes(number)
         if len(sizes) and (sizes != sizes[0]).any():
@@ -141,9 +148,23 @@ class ImageBundle:
         missing = [name for name in (FILE, *STORED) if name not in self.images]
         if missing:
             raise damaged(self.folder, f"{IMAGES} has no column {missing[0]}")
-        if self._corners.shape != (self.rows, 3) or self._corners[:, 0].max() >= len(self.images[FILE]):
+        if self._corners.shape != (self.rows, 3) or self._corners.dtype.kind not in "iu":
             raise damaged(self.folder, f"{self.rows} rows in {SCHEMA}, {len(self._corners)} in {CROPS}")
+        with one_line(self.folder, mend=AGAIN):
+            self._check_places()
+
+    def _check_places(self) -> None:
+        """Refuse crops outside of their images, and images outside of their files."""
         shard, at, rows, columns = (self.images[name] for name in STORED[:4])
+        number, left, top = self._corners.T
+        if self.rows and not (number.min() >= 0 and number.max() < len(rows)):
+            raise damaged(self.folder, f"{CROPS} names images that {IMAGES} does not have")
+        high, wide = self._sizes(number).T if self.rows else (number, number)
+        fits = (left >= 0) & (top >= 0) & (high > 0) & (wide > 0)
+        if not (fits & (left + wide <= columns[number]) & (top + high <= rows[number])).all():
+            raise damaged(self.folder, f"{CROPS} has crops outside of their images")
+        if len(at) and not (at.min() >= 0 and shard.min() >= 0 and shard.max() < len(self._pixels)):
+            raise damaged(self.folder, f"{IMAGES} has images outside of their files")
         ends = at + rows * columns * len(self.schema.names)
         for k, pixels in enumerate(self._pixels):
             if len(pixels) != ends[shard == k].max(initial=0):

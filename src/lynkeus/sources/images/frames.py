@@ -13,13 +13,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from PIL import Image
 
 from lynkeus.core.batch import Array, Schema
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.sources.formats.described import SCHEMA
+from lynkeus.sources.formats.hdf.views import datasets_of
 from lynkeus.sources.formats.hdf5 import opened
 from lynkeus.sources.formats.layout import Layout
 from lynkeus.sources.formats.numpy import mapped_rows
@@ -169,9 +169,7 @@ def _arrays(path: Path) -> Iterator[dict[str, Any]]:
         yield _unpacked(path, path.stat().st_mtime_ns)
     else:
         with opened(path) as file:
-            found: dict[str, Any] = {}
-            file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
-            yield found
+            yield dict(datasets_of(file))
 
 
 _held: dict[tuple[Path, int], dict[str, Array]] = {}

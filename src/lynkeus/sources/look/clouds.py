@@ -10,9 +10,8 @@ from lynkeus.sources.clouds.open import open_clouds
 from lynkeus.sources.clouds.source import CloudSource
 from lynkeus.sources.formats.layout import Layout, read_layout
 from lynkeus.sources.formats.tables import counted
-from lynkeus.sources.look.entries import Entry
+from lynkeus.sources.look.entries import UNREAD, Entry
 
-UNREAD = "not read"
 MOST = 20_000  # samples that are counted
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 CHANNEL, TIMES, LABELS, WEIGHTS = "channel", "times", "labels", "weights"
+PLOT, PICTURES, UNREAD = "plot of a run", "pictures", "not read"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from lynkeus.files.damaged import one_line
 from lynkeus.sources.formats.layout import Layout, read_layout, shipped_layouts
 from lynkeus.sources.look.clouds import look_at_clouds
 from lynkeus.sources.look.entries import CHANNEL, Describe, Look
+from lynkeus.sources.look.plots import JSON, of_json
 from lynkeus.sources.open import FORMATS, format_of, open_source
 
 DESCRIBES = {
@@ -23,7 +24,8 @@ DESCRIBES = {
     "numpy": "lynkeus.sources.look.arrays:of_numpy",
     "root": "lynkeus.sources.look.root:of_root",
 }
-RUNS = {".root": "root", ".feather": "", ".arrow": ""}  # read as runs or clouds only
+RUNS = {".root": "root", ".feather": "", ".arrow": "", ".json": ""}  # read as runs, clouds or tasks only
+PER_FILE = "trees are events of a run, histograms its plots: lynkeus fit FOLDER --run-per-file"
 
 
 def look(data: str, layout: str | Path | Layout | None = None) -> Look:
@@ -44,6 +46,9 @@ def look(data: str, layout: str | Path | Layout | None = None) -> Look:
         found.lines += lines
         found.options += [] if layout else ["other features, selections or classes: --layout"]
         return found
+    if first.suffix.lower() == JSON and (plots := list(of_json(first))):
+        found.entries, found.options = plots, [PER_FILE]
+        return found
     reader, refused = (None, "") if kind == "root" else _opened(first, layout)
     if kind:
         with one_line(first):
@@ -51,7 +56,7 @@ def look(data: str, layout: str | Path | Layout | None = None) -> Look:
             found.entries = list(_describe(kind)(first, known))
     if kind == "root":
         found.options += _refused(first)
-        found.options.append("trees are events of a run, histograms its plots: lynkeus fit FOLDER --run-per-file")
+        found.options.append(PER_FILE)
     if refused and layout is None:
         found.options += [f"--layout {name} reads it" for name in shipped_layouts() if not _opened(first, name)[1]]
     if refused:

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from lynkeus.sources.formats.root_branches import root_items
-from lynkeus.sources.look.entries import Entry
+from lynkeus.sources.look.entries import PLOT, UNREAD, Entry
 
 
 def of_root(path: Path, reader: Any) -> Iterator[Entry]:
     """Yield the branches of each tree, the histograms with their class, and what is neither."""
     for item in root_items(path):
         for branch, held in item.branches.items():
-            role = "column of events" if branch in item.read else "not read"
+            role = "column of events" if branch in item.read else UNREAD
             yield Entry(f"{item.name}/{branch}", held, f"({item.entries},)", role=role)
-        if item.role != "tree":
-            yield Entry(item.name, item.cls, role="plot of a run" if item.role == "histogram" else "not read")
+        if item.role == "damaged":
+            yield Entry(item.name, "damaged", role=f"cannot be read: {item.cls}")
+        elif item.role != "tree":
+            yield Entry(item.name, item.cls, role=PLOT if item.role == "histogram" else UNREAD)

@@ -13,9 +13,12 @@ import pyarrow.parquet as pq
 from lynkeus.core.batch import Array
 from lynkeus.core.errors import SourceError
 from lynkeus.files.damaged import in_time, one_line, pieces_of
+from lynkeus.sources.formats.hdf.uhi import histograms_in
+from lynkeus.sources.formats.hdf.views import datasets_of
+from lynkeus.sources.formats.hdf5 import opened
 from lynkeus.sources.formats.root_branches import PARTS, branches_of, pieces_of_tree
 from lynkeus.sources.formats.root_files import chosen_tree, in_words, open_root
-from lynkeus.sources.formats.tables import existing_file, listed
+from lynkeus.sources.formats.tables import counted, existing_file, listed
 from lynkeus.sources.formats.text.entries import kind_of
 from lynkeus.sources.formats.text.table import CsvTable
 from lynkeus.sources.formats.times.text import text_times, writing_of
@@ -73,6 +76,11 @@ def not_read(path: Path, tree: str = "") -> list[str]:
             left_out = {field.name: str(field.type) for field in fields if not _is_read(field.type)}
         elif suffix == ".csv":
             said += CsvTable(path).how
+        else:
+            with opened(path) as file:
+                plots = list(histograms_in(file))
+            beside = f"not read beside the events: {counted(len(plots), 'histogram')} ({listed(plots)})"
+            said += [beside] if plots else []
     if left_out:
         names = listed([f"{name} ({why})" for name, why in left_out.items()])
         said.append(f"columns that are not read, as they hold no number or text of an event: {names}")
@@ -123,10 +131,9 @@ def _hdf5(path: Path) -> Iterator[Events]:
     dataset its fields."""
     import h5py
 
-    found: dict[str, Any] = {}
     try:
         with h5py.File(path, "r") as file:
-            file.visititems(lambda name, item: found.update({name: item}) if _is_column(item) else None)
+            found = {name: item for name, item in datasets_of(file).items() if item.ndim == 1}
             lengths = {len(item) for item in found.values()}
             if len(lengths) != 1:
                 raise SourceError(
@@ -214,10 +221,6 @@ def _is_read(kind: Any) -> bool:
 
 def _is_number(kind: Any) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
-
-
-def _is_column(item: Any) -> bool:
-    return hasattr(item, "dtype") and item.ndim == 1
 
 
 def _plain(rows: Array) -> Array:

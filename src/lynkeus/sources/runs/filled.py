@@ -1,4 +1,4 @@
-"""Histograms as they lie in files: ROOT, by itself or in lists, or JSON after the UHI standard, dense or sparse.
+"""Histograms as they lie in files: ROOT, by itself or in lists, or JSON and HDF5 after the UHI standard.
 
 Names of plots are kept as they are, with the folders before them (`S2/area [SS]`), but for what is the run's own: its
 number in a path (`DQMData/Run 370100/Ecal/Run summary/energy`) is no part of the name of a plot.
@@ -6,25 +6,24 @@ number in a path (`DQMData/Run 370100/Ecal/Run summary/energy`) is no part of th
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import boost_histogram as bh
 import numpy as np
-from boost_histogram.serialization import from_uhi
 
 from lynkeus.core.batch import Array, Floats
 from lynkeus.core.errors import SourceError
 from lynkeus.core.runs import Plot
 from lynkeus.files.damaged import in_short, in_time, one_line
+from lynkeus.sources.formats.hdf5_texts import try_texts
 from lynkeus.sources.formats.root_files import PROFILE, in_words, is_cut_short, open_root
-from lynkeus.sources.formats.tables import existing_file
 from lynkeus.sources.runs import profiles
 from lynkeus.sources.runs.folder import JSON
 from lynkeus.sources.runs.profiles import Profile
+from lynkeus.sources.runs.standard import HDF5, Held, in_hdf5, in_json
 
 EVEN = 1e-6  # relative differences of edges, or of their ratios, that do not count
 OWN = re.compile(r"(?i)run[ _-]*\d+|0*\d{5,}")  # a folder that is the run's own
@@ -94,6 +93,11 @@ def _without_run(name: str, stem: str) -> str:
 def _histograms_in(path: Path) -> Read:
     if path.suffix.lower() == JSON:
         return _json(path)
+    if path.suffix.lower() in HDF5:
+        try_texts(path)
+        held = in_hdf5(path)
+        if held:
+            return _standard(path, held)
     if path.suffix.lower() == ".root":
         with open_root(path) as content:
             names = common_names([*content.histograms, *content.others, *content.damaged], path.stem)
@@ -135,48 +139,42 @@ def _labels_of(labels: Sequence[str] | None, bins: int) -> tuple[str, ...]:
     return tuple((given[k] if k < len(given) else "") or f"bin {k + 1}" for k in range(bins))
 
 
+def _standard(path: Path, held: Mapping[str, Held]) -> Read:
+    """Return the histograms of the UHI standard that a file holds, of one axis or two."""
+    names = common_names(list(held), path.stem)
+    found = Read({}, {}, {})
+    for own, thing in held.items():
+        name = names[own]
+        if isinstance(thing, str):
+            found.others[name] = thing
+        elif isinstance(thing, Exception):
+            found.damaged[name] = _in_one_line(thing)
+        elif thing.ndim not in (1, 2):
+            found.others[name] = _class_of(thing)
+        else:
+            try:
+                found.plots[name] = _of_uhi(name, thing)
+            except SourceError:
+                raise
+            except Exception as error:  # of boost-histogram, whatever is wrong
+                found.damaged[name] = _in_one_line(error)
+    return found
+
+
 def _json(path: Path) -> Read:
     """Return the histograms of counts in a JSON file (UHI), which holds one, or several by name."""
     try:
-        content = json.loads(existing_file(path).read_text(encoding="utf-8"))
-        if "axes" in content:
-            content = {str(content.get("metadata", {}).get("name", "histogram")): content}
-        fields = dict(_each(content, ""))
+        held = in_json(path)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceError(_no_histograms(path, _in_one_line(error))) from error
-    names = common_names(list(fields), path.stem)
-    plots, others, damaged = dict[str, Filled](), dict[str, str](), dict[str, str]()
-    for name, own in fields.items():
-        if not isinstance(own, dict):
-            others[names[name]] = type(own).__name__
-            continue
-        try:
-            histogram = from_uhi(dense(own))
-            if histogram.ndim in (1, 2):
-                plots[names[name]] = _of_uhi(names[name], histogram)
-            else:
-                others[names[name]] = _class_of(histogram)
-        except SourceError:
-            raise
-        except Exception as error:  # of boost-histogram, whatever is wrong
-            damaged[names[name]] = _in_one_line(error)
-    if damaged and not plots:
-        raise SourceError(_no_histograms(path, next(iter(damaged.values()))))
-    return Read(plots, others, damaged)
+    found = _standard(path, held)
+    if found.damaged and not found.plots:
+        raise SourceError(_no_histograms(path, next(iter(found.damaged.values()))))
+    return found
 
 
 def _no_histograms(path: Path, why: str) -> str:
     return f"{path}: is not JSON of histograms ({why}); write it by uhi or boost-histogram"
-
-
-def _each(content: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
-    """Yield what may be a histogram by name, folder by folder: an object of objects that is none itself is one."""
-    for name, own in content.items():
-        is_folder = isinstance(own, dict) and own and all(isinstance(part, dict) for part in own.values())
-        if is_folder and not {"axes", "storage"} & set(own):
-            yield from _each(own, f"{above}{name}/")
-        else:
-            yield above + name, own
 
 
 def _in_one_line(error: Exception) -> str:
@@ -186,34 +184,6 @@ def _in_one_line(error: Exception) -> str:
 def _class_of(histogram: bh.Histogram) -> str:
     kind = "profile" if histogram.kind == bh.Kind.MEAN else "histogram"
     return f"{kind} of {histogram.ndim} axes" if histogram.ndim > 1 else kind
-
-
-def dense(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a histogram of the UHI standard with all bins in its storage, those that a sparse one leaves out as 0."""
-    storage = dict(fields["storage"])
-    if "index" not in storage:
-        return dict(fields)
-    index = tuple(np.asarray(axis, np.int64) for axis in storage.pop("index"))
-    shape = [_bins_of(axis) for axis in fields["axes"]]
-    if len(index) != len(shape):
-        raise ValueError(f"the sparse storage has {len(index)} indices for {len(shape)} axes")
-    for name, values in storage.items():
-        if isinstance(values, list | tuple):
-            whole = np.zeros(shape, int if storage.get("type") == "int" else float)
-            whole[index] = values
-            storage[name] = whole
-    return {**fields, "storage": storage}
-
-
-def _bins_of(axis: Mapping[str, Any]) -> int:
-    """Return how many bins an axis has in a storage, flow bins among them."""
-    kind = axis["type"]
-    if kind == "boolean":
-        return 2
-    own = {"regular": lambda: axis["bins"], "variable": lambda: len(axis["edges"]) - 1}
-    bins = own[kind]() if kind in own else len(axis["categories"])
-    flows = [bool(axis.get("underflow", False)), bool(axis.get("overflow", axis.get("flow", False)))]
-    return int(bins) + sum(flows)
 
 
 def _of_uhi(name: str, histogram: bh.Histogram) -> Filled:

@@ -17,22 +17,24 @@ from lynkeus.sources.runs.events import not_read
 from lynkeus.sources.runs.filled import Read, common_names, read_histograms
 from lynkeus.sources.runs.folder import JSON, MOST_EVENTS, Reader, Run, RunFile, RunReader, unreadable
 from lynkeus.sources.runs.profiles import Profile, usual_of
+from lynkeus.sources.runs.standard import BOOKKEEPING, HDF5, has_histograms
 from lynkeus.transforms.event_columns import MOST, NO_COLUMNS, EventColumns, in_most
 
 MOST_LABELS = 200  # of an axis, of those that few good runs have
 FEWEST_TO_LACK = 4  # runs from which on one may lack a plot
-BOOKKEEPING = 20  # entries below which a tree is not the events of a run
 
 
 def holds_histograms(runs: Sequence[RunFile]) -> bool:
-    """Return whether runs are sets of histograms, by the first file that says so: JSON, or ROOT with histograms and no
-    tree of more than a few entries."""
+    """Return whether runs are sets of histograms, by the first file that says so: JSON, or ROOT or HDF5 with histograms
+    and no tree or table of more than a few entries."""
     for run in runs:
-        if run.path is None or run.path.suffix.lower() not in (".root", JSON):
+        if run.path is None or run.path.suffix.lower() not in (".root", JSON, *HDF5):
             return False
         if run.path.suffix.lower() == JSON:
             return True
         try:
+            if run.path.suffix.lower() in HDF5:
+                return has_histograms(run.path)
             with open_root(run.path) as content:
                 if not content.histograms:
                     return not content.trees

@@ -22,6 +22,7 @@ from lynkeus.sources.streams.source import StreamSource
 ANSWER_MS = 250
 LOST_MS = 3000  # without an answer the question is asked anew, on another connection
 LONGEST = 64  # numbers of a vector
+LARGEST = 2**63 - 1  # what a sample can hold
 
 
 class KaraboBridge:
@@ -56,7 +57,7 @@ class KaraboBridge:
         self._waited_ms = 0
         try:
             return list(_readings(parts))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except Exception as error:  # of msgpack or NumPy, whatever is wrong
             raise OSError(f"{self.address} sends what is no train ({error})") from error
 
     def addresses(self, select: Sequence[str]) -> list[str]:
@@ -104,6 +105,8 @@ def _values(source: str, values: Mapping[str, Any], about: Mapping[str, Any]) ->
     stamp = seconds * 1_000_000_000 + attoseconds // 1_000_000_000 if seconds else 0
     if not stamp and about.get("timestamp"):
         stamp = round(float(about["timestamp"]) * 1e6) * 1000
+    if max(abs(train), abs(stamp)) > LARGEST:
+        raise ValueError("a number of a train or a time that is too large")
     for key, given in values.items():
         numbers = np.asarray(given) if isinstance(given, int | float | list | np.ndarray) else np.empty(0)
         if numbers.dtype.kind not in "biuf" or numbers.ndim > 1 or not 0 < numbers.size <= LONGEST:

@@ -134,8 +134,10 @@ class StreamSettings:
             raise SettingsError(f"{path}: {unknown[0]}: no such setting; there are pvs, {', '.join(sorted(known))}")
         for key in LISTS:
             if key in content:
-                one = content[key]
-                content[key] = (one,) if isinstance(one, str) else tuple(one)
+                one = [content[key]] if isinstance(content[key], str) else content[key]
+                if not isinstance(one, list) or not all(isinstance(part, str) for part in one):
+                    raise SettingsError(f"{path}: {key}: must be a list of texts, got {content[key]!r}")
+                content[key] = tuple(one)
         for key in ("ca_file", "credentials_file"):  # beside the list, where they are not here
             named = content.get(key)
             if isinstance(named, str) and not Path(named).is_file() and (path.parent / named).is_file():

@@ -13,7 +13,7 @@ import numpy as np
 from lynkeus.commission.figures import save
 from lynkeus.core import Batch, Findings, Floats, Tagged
 from lynkeus.metrics.significance import asimov_significance
-from lynkeus.searches.events import Events, read
+from lynkeus.searches.events import Events, read_all
 from lynkeus.searches.plan.plan import Plan
 from lynkeus.searches.plan.read import plan_of
 from lynkeus.searches.report.figures import figures_of
@@ -51,7 +51,7 @@ class SearchLook:
         for name, figure in figures_of(found).items():
             if name in SHOWN:
                 save(figure, folder / f"{name}.svg")
-        earlier = earlier_region(read(self.simulation, plan.samples), plan, found)
+        earlier = earlier_region(read_all(plan.samples.simulation, plan.samples), plan, found)
         tables = {
             "Factors, data over simulation, ± of data and simulation ± of systematics": self._factors(found),
             "Errors, by 300 pseudo-experiments, and pyhf's fit of the same regions": self._errors(found),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from lynkeus.core.batch import Array, Floats
 from lynkeus.transforms.hits.pairs import ROWS, Hits, InOrder, lines_of, pairs_of
@@ -48,6 +47,8 @@ def find_scales(group: Array, row: Floats, u: Floats, v: Floats) -> Scales:
         return Scales()
     spans = [max(float(np.ptp(column)), 1e-9) for column in (u, v)]
     place = np.stack([group * APART + row * 10.0, u / spans[0], v / spans[1]], axis=1)
+    from scipy.spatial import cKDTree  # here: it takes a third of a second, and all that score import this
+
     tree = cKDTree(place)
     away, behind = tree.query(place + NEXT, distance_upper_bound=0.2)
     before = tree.query(place - NEXT, distance_upper_bound=0.2)[1]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from lynkeus.monitor.parts import parts_of
 from lynkeus.monitor.records import AlarmFile
 from lynkeus.monitor.traces import trace_of
 from lynkeus.web.alarms import words
@@ -58,12 +59,20 @@ def acknowledge(
     return RedirectResponse(f"/alarms/{alarm_id}#verdicts", 303)
 
 
-def _check(file: AlarmFile, rows: Sequence[Mapping[str, Any]], frame: bool) -> str:
-    """What to look at first."""
-    where = file.stored.alarm.where
-    if words.never(file):
-        return words.check_silent(where)
+def _check(files: Sequence[AlarmFile], rows: Sequence[Mapping[str, Any]], frame: bool) -> str:
+    """What to look at first, of an alarm and its parts."""
+    where = files[0].stored.alarm.where
+    for file in files:
+        if words.never(file):
+            return words.check_silent(file.stored.alarm.where)
     return words.check_frame(where) if frame else words.check(rows, where)
+
+
+def _part(site: Site, file: AlarmFile) -> dict[str, Any]:
+    """What is said of a part of an alarm on its page."""
+    stored = file.stored
+    title = site.title_of(file.monitor, stored.alarm.output)
+    return {"stored": stored, "title": title, "text": file.said, "never": words.never(file)}
 
 
 def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
@@ -72,7 +81,9 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
     plot = drawable(file)
     rows = channel_rows(file, plot)
     frame = frame_of(file)
-    trace = strips(plot, trace_of(site.store, stored.id))
+    parts = parts_of(site.store, stored.id)
+    traces = (trace_of(site.store, one.stored.id) for one in (file, *parts))
+    trace = strips(plot, next((one for one in traces if one is not None), None))
     alike, together = site.store.like(stored, TOGETHER_S, ALIKE)
     place = found.where or "no single channel"
     book = site.logbook.now() if site.logbook else None
@@ -92,7 +103,8 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
         "said_text": file.said,
         "never": words.never(file),
         "frame": frame,
-        "check": _check(file, rows, bool(frame)),
+        "check": _check([file, *parts], rows, bool(frame)),
+        "parts": [_part(site, one) for one in parts],
         "call": site.words.call or file.monitor.call,
         "alike": alike,
         "past": words.past(stored, alike, place),

@@ -12,9 +12,10 @@ from lynkeus.core.errors import SourceError
 from lynkeus.sources.formats.hdf import index as by_index
 from lynkeus.sources.formats.hdf import karabo
 from lynkeus.sources.formats.hdf.clock import Clock, column_at, head_of
-from lynkeus.sources.formats.hdf.views import View, datasets_of, fields_of, is_numbers, of_compound
+from lynkeus.sources.formats.hdf.uhi import histograms_in
+from lynkeus.sources.formats.hdf.views import View, datasets_of, fields_of, is_numbers, kind_of, of_compound
 from lynkeus.sources.formats.layout import Block, Layout, Times
-from lynkeus.sources.formats.tables import listed
+from lynkeus.sources.formats.tables import counted, listed
 from lynkeus.sources.formats.times.recognise import TIME, recognise
 
 FEW_ROWS = 20  # with fewer, and more columns, a table may be turned
@@ -37,6 +38,7 @@ def choose(file: h5py.File, path: Path, layout: Layout, expected: Collection[str
     where it cannot be said what is meant."""
     layout = layout.present(lambda name: name in file or of_compound(file, name) is not None, expected)
     chosen = Chosen(_expanded(file, layout)) if layout.blocks else _found(file, path, layout, expected)
+    chosen = replace(chosen, notes=(*chosen.notes, *_plots(file, path)))
     views = [view for block in chosen.blocks if (view := view_of(file, block)) is not None]
     if len(views) < len(chosen.blocks) or any(len(view.shape) not in (1, 2) for view in views):
         return chosen  # the reader says which is not there
@@ -62,6 +64,13 @@ def choose(file: h5py.File, path: Path, layout: Layout, expected: Collection[str
         times = layout.times or Times(known[0].name if known[0].timed else name, unit or "ns")
         clock = Clock(path, times, fixed=raw)
     return replace(chosen, index=joined, clock=clock, notes=(*chosen.notes, f"{path}: {joined.says}"))
+
+
+def _plots(file: h5py.File, path: Path) -> tuple[str, ...]:
+    """The histograms beside the channels, in a line."""
+    found = list(histograms_in(file))
+    said = f"{path}: left out, as they are plots of a run (--run-per-file) and no samples: {listed(found)}"
+    return (said,) if found else ()
 
 
 def _not_named(file: h5py.File, path: Path, layout: Layout) -> tuple[str, ...]:
@@ -97,7 +106,12 @@ def _expanded(file: h5py.File, layout: Layout) -> tuple[Block, ...]:
 
 
 def _found(file: h5py.File, path: Path, layout: Layout, expected: Collection[str]) -> Chosen:
-    datasets = datasets_of(file)
+    datasets, plots = datasets_of(file), histograms_in(file)
+    if plots and not datasets:
+        raise SourceError(
+            f"{path}: holds no samples but {counted(len(plots), 'histogram')} ({listed(list(plots))}), which are the "
+            "plots of a run: lynkeus fit FOLDER --run-per-file reads a folder of such files"
+        )
     if karabo.is_karabo(file):
         named, left_out = karabo.blocks_of(file)
         notes = (f"{path}: without one number, or a few, for each train, left out: {listed(left_out)}",)
@@ -149,6 +163,7 @@ def _one_table(path: Path, datasets: dict[str, h5py.Dataset], name: str) -> Chos
 
 def _single(file: h5py.File, path: Path, names: list[str], expected: Collection[str], layout: Layout) -> Chosen:
     """Datasets of one number a row, all of one length, as a channel each."""
+    held = datasets_of(file)
     last = [name.rpartition("/")[2] for name in names]
     called = dict(zip(names, last if len(set(last)) == len(last) else names, strict=True))
     own = {"truth", layout.truth, layout.weight, "time_ns"}
@@ -159,7 +174,9 @@ def _single(file: h5py.File, path: Path, names: list[str], expected: Collection[
     aside = {name: why for name, why in found.aside.items() if not why.startswith("times")}
     gone = {*found.aside, *(found.times.columns if found.times else ())}
     says = listed([f"{name} ({why})" for name, why in aside.items()])
-    notes = (f"{path}: set aside, as they are no channels: {says}",) if aside else ()
+    notes: tuple[str, ...] = (f"{path}: set aside, as they are no channels: {says}",) if aside else ()
+    others = [f"{name} ({kind_of(data)})" for name, data in held.items() if name not in (*names, *own)]
+    notes += (f"{path}: not read, as they are no numbers of a row: {listed(others)}",) if others else ()
     blocks = (Block(name, called[name], transpose=view.turned) for name, view in views.items() if name not in gone)
     return Chosen(tuple(blocks), notes)
 

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from lynkeus.core.batch import Array
+from lynkeus.sources.formats.hdf.uhi import SCHEMA
 
 NUMBERS = "fiub"
 
@@ -62,15 +63,35 @@ class View:
 
 
 def datasets_of(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """Return all datasets by their paths."""
+    """Return all datasets by their paths, but for the parts of histograms of the UHI standard."""
     found: dict[str, h5py.Dataset] = {}
-    file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+    histograms = list[str]()
+
+    def take(name: str, item: Any) -> None:
+        if not isinstance(item, h5py.Dataset):
+            histograms.extend([f"{name}/"] if SCHEMA in item.attrs else [])  # a group comes before what is in it
+        elif not any(name.startswith(own) for own in histograms):
+            found[name] = item
+
+    if SCHEMA not in file.attrs:
+        file.visititems(take)
     return found
 
 
 def is_numbers(dtype: np.dtype[Any]) -> bool:
     """Return whether these are numbers, or true and false."""
     return dtype.kind in NUMBERS
+
+
+def kind_of(data: h5py.Dataset) -> str:
+    """Return the type of what a dataset holds, in words where it is no number."""
+    if h5py.check_string_dtype(data.dtype) is not None:
+        return "text"
+    if h5py.check_vlen_dtype(data.dtype) is not None:
+        return "lists"
+    if data.dtype.kind == "O":
+        return "references"
+    return "opaque" if data.dtype.kind == "V" and not data.dtype.names else str(data.dtype)
 
 
 def fields_of(data: h5py.Dataset) -> list[str]:

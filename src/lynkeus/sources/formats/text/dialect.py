@@ -21,6 +21,7 @@ SEPARATORS = ("\t", ";", "|", ",", " ")  # a decimal comma is in every entry: ";
 CALLED = {"\t": "tabs", ";": "';'", "|": "'|'", " ": "blanks"}
 COMMENTS = "#%"
 LONGEST_UNIT = 20
+UNNAMED = "Unnamed: {}"  # what pandas calls a column without a name, such as that of an index, when it reads it again
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _names(
             if twice[0] == ""
             else f"{path}: line {number + 1} names a column twice: {', '.join(twice[:5])}; rename one"
         )
-    return names, number, rows
+    return [name or UNNAMED.format(k) for k, name in enumerate(names)], number, rows
 
 
 def _is_data(row: Sequence[str], decimal: str) -> bool:

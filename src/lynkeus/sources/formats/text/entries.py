@@ -24,6 +24,7 @@ NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?$|^[+-]?(inf|infinity)$"
 WHOLE = re.compile(r"[+-]?\d+")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
+MOST_STATES = 50  # more are no states
 SHOWN_STATES = 4
 
 
@@ -83,5 +84,7 @@ def numbers_of(column: Any, decimal: str, missing: Sequence[str], words: Counter
 def states(entries: Sequence[str]) -> str:
     """Return the states that a column of text takes, with how often, for a message."""
     counted = Counter(entry.strip() for entry in entries if entry.strip())
+    if len(counted) > MOST_STATES:
+        return f"{len(counted)} different entries, such as {next(iter(counted))}"
     most = [f"{state} {times}" for state, times in counted.most_common(SHOWN_STATES)]
     return ", ".join(most) + (f" and {len(counted) - SHOWN_STATES} more" if len(counted) > SHOWN_STATES else "")

@@ -13,6 +13,7 @@ NS = 1_000_000_000
 TIME = ("time", "time_ns", "timestamp", "t")
 TAG = ("pulse_id", "train_id", "pulse", "tag")
 ABOUT = (*TIME, *TAG, "severity", "unit")
+LARGEST = 2**63 - 1  # what a sample can hold of a time or the number of a pulse
 SCALES = ((10**17, 1), (10**14, 1_000), (10**11, 1_000_000))  # of ns, us, ms since 1970; smaller ones are seconds
 
 
@@ -37,7 +38,10 @@ def values_in(content: bytes, subject: str) -> list[Value]:
     except (ValueError, RecursionError) as error:
         raise ValueError("is no JSON") from error
     parts = message if isinstance(message, list) and any(isinstance(one, dict) for one in message) else [message]
-    return [value for part in parts for value in _values(part, subject)]
+    try:
+        return [value for part in parts for value in _values(part, subject)]
+    except OverflowError as error:
+        raise ValueError("holds a number that is too large") from error
 
 
 def _values(part: Any, subject: str) -> list[Value]:
@@ -58,6 +62,9 @@ def _values(part: Any, subject: str) -> list[Value]:
         named = {name: value for name, value in part.items() if name not in ABOUT}
         if not named:
             raise ValueError("holds no value")
+    for name in named:
+        if not name.isprintable():  # JSON can say halves of characters, and ends of lines
+            raise ValueError(f"{name!r} is no name of a channel")
     return [Value(str(name), stamp, tag, _number(value, name), severity) for name, value in named.items()]
 
 
@@ -76,6 +83,8 @@ def _whole(part: dict[str, Any], names: tuple[str, ...]) -> int:
     found = next((part[name] for name in names if name in part), 0)
     if isinstance(found, bool) or not isinstance(found, int):
         raise ValueError(f"{'/'.join(names)} must be a whole number, got {found!r}")
+    if abs(found) > LARGEST:
+        raise OverflowError
     return found
 
 
@@ -95,4 +104,7 @@ def _time(part: dict[str, Any]) -> int:
     if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given) or given < 0:
         raise ValueError(f"{name} must be a time, got {given!r}")
     factor = next((step for least, step in SCALES if given >= least), NS)
-    return given * factor if isinstance(given, int) else round(given * factor)
+    found = given * factor if isinstance(given, int) else round(given * factor)
+    if found > LARGEST:
+        raise OverflowError
+    return found
