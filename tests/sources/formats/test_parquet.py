@@ -100,6 +100,17 @@ def test_a_damaged_row_group_names_the_row(shift: Path):
         list(ParquetSource(shift))
 
 
+def test_rows_that_cannot_be_are_refused_before_arrow_ends_the_process(tmp_path: Path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": np.zeros(77)}), path)
+    written = path.read_bytes()
+    where = written.rindex(b"\x16\x9a\x01")  # the rows of its row group, 77 as Thrift writes it
+    path.write_bytes(written[:where] + b"\x16\x99\x01" + written[where + 3 :])
+    assert pq.read_metadata(path).row_group(0).num_rows == -77
+    with pytest.raises(SourceError, match=r"a\.parquet: is damaged: says that it holds 77 rows, and its 1 parts -77;"):
+        ParquetSource(path)
+
+
 def test_decimals_are_numbers(tmp_path: Path):
     pq.write_table(
         pa.table({"a": pa.array([1, 2]).cast(pa.decimal128(25, 3)), "b": [0.5, 1.5]}), tmp_path / "a.parquet"

@@ -33,7 +33,7 @@ class ParquetSource:
         self.files = (self.path,)
         try:
             with pq.ParquetFile(self.path) as file:
-                self.rows = file.metadata.num_rows
+                self.rows = rows_of(file, self.path)
                 flat_schema = _flat_schema(file.schema_arrow)
                 types = {field.name: field.type for field in flat_schema}
                 if len(types) != len(flat_schema):
@@ -76,6 +76,18 @@ class ParquetSource:
                     return
                 yield self.columns.batch(flat(piece), first)
                 first += piece.num_rows
+
+
+def rows_of(file: pq.ParquetFile, path: Path) -> int:
+    """Return the rows of a file. Raises SourceError where its parts do not add up to them: Arrow believes any number,
+    and ends the whole process by one below 0."""
+    groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    if min(groups, default=0) < 0 or sum(groups) != file.metadata.num_rows:
+        raise SourceError(
+            f"{path}: is damaged: says that it holds {file.metadata.num_rows} rows, and its {len(groups)} parts "
+            f"{sum(groups)}; copy it again"
+        )
+    return int(file.metadata.num_rows)
 
 
 def flat(piece: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from lynkeus.core.errors import SourceError
-from lynkeus.sources.formats.parquet import flat
+from lynkeus.sources.formats.parquet import flat, rows_of
 from lynkeus.sources.formats.text.dialect import Dialect
 from lynkeus.sources.look.entries import CHANNEL, LABELS, TIMES, WEIGHTS, Entry
 
@@ -29,7 +29,7 @@ def of_parquet(path: Path, reader: Any) -> Iterator[Entry]:
     """Yield the columns of a Parquet file, fields of structs by their own."""
     try:
         with pq.ParquetFile(path) as file:
-            schema, rows = flat(file.schema_arrow.empty_table()).schema, file.metadata.num_rows
+            schema, rows = flat(file.schema_arrow.empty_table()).schema, rows_of(file, path)
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: is not a complete Parquet file ({str(error).splitlines()[0]})") from error
     for field in schema:

@@ -18,6 +18,7 @@ from lynkeus.core.batch import Array
 from lynkeus.core.errors import SourceError
 from lynkeus.sources.clouds.columns import LIST, NUMBER, TEXT, Column, Jagged, Table
 from lynkeus.sources.clouds.files.cloud_file import Stretch
+from lynkeus.sources.formats.parquet import rows_of
 from lynkeus.sources.formats.tables import existing_file
 
 
@@ -57,6 +58,7 @@ class ParquetClouds(ArrowFile):
     def __init__(self, path: Path) -> None:
         existing_file(path)
         with _complete(path, "Parquet"), pq.ParquetFile(path) as file:
+            rows_of(file, path)
             super().__init__(path, file.schema_arrow)
             groups = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
         self.starts = np.concatenate([[0], np.cumsum(groups)]).astype(np.int64)
