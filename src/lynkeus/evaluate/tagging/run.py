@@ -140,7 +140,7 @@ def _costs(
     found: dict[str, float] = {}
     for name, fitted in models.items():
         found |= {f"{name}.fit_s": seconds[name], f"{name}.jets_per_s": speeds[name]}
-        parameters = getattr(fitted[0].scorer, "facts", {}).get("parameters")
+        parameters = fitted[0].lineage.get("parameters")
         if parameters is not None:
             found[f"{name}.parameters"] = float(parameters)
     for one, other in study.pairs:
