@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from lynkeus.core import RunRecord, Verdict
+from lynkeus.core import Finding, RunRecord, Verdict
+from lynkeus.fitting.answer import Answer
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.score import ScoreSettings, score
@@ -45,6 +46,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = [_file(f"good {seed}", _events(seed)) for seed in range(100)]
     fit(RunFolder(files), FitSettings("binned_chi2")).save(folder)
     return folder
+
+
+def test_a_good_run_of_many_sigmas_says_how_odd_good_runs_are(model: Path) -> None:
+    verdicts = RunVerdicts(Fitted.load(model))
+    (batch,) = verdicts.view.of(RunFolder([_file("run", _events(5))]))
+    found = Finding("shifted", "energy", "energy", "energy 38 to 44", 1.0, "", 12.1)
+    for p_value, verdict in ((0.04, Verdict.GOOD), (0.005, Verdict.WARN)):
+        said = Answer(3.0, p_value, (found,), "energy: shifted (12.1 sigma)")
+        record = verdicts.record(batch, said)
+        assert record.verdict == verdict
+        more = "; the 100 good runs differ by more than their counts: one is as odd once in 25"
+        assert record.reason == said.reason + (more if verdict == Verdict.GOOD else "")
 
 
 def test_a_fault_of_three_sections_is_found_in_them(model: Path) -> None:

@@ -126,6 +126,8 @@ class RunVerdicts:
         verdict = Verdict.WARN if said.beside < self.false_alarms else verdict
         if verdict == Verdict.NOT_ENOUGH_DATA and said.p_value <= said.rarest:
             said = said._replace(reason=f"{said.reason}; {self._too_rare(said.rarest)}")
+        if verdict == Verdict.GOOD and said.chief.sigma >= SURELY and not isinstance(self.fitted.scorer, Finds):
+            said = said._replace(reason=f"{said.reason}; {self._as_odd(said.p_value)}")
         is_flagged = verdict in (Verdict.WARN, Verdict.BAD)
         shown = [said.chief, *(one for one in said.found[1:] if one.sigma >= SURELY)] if is_flagged else []
         events = float(batch.meta["events"][0])
@@ -134,6 +136,11 @@ class RunVerdicts:
             str(self.fitted.lineage.get("name", "")), int(batch.meta["start_ns"][0]) or None,
             plots=self.plots.records(self.view.book_of(batch), batch.meta["counts"][0], events, shown),
         )  # fmt: skip
+
+    def _as_odd(self, p_value: float) -> str:
+        """Sigmas are those of counting; good runs may differ by more than that from one another."""
+        runs = len(self.fitted.reference["events"])
+        return f"the {runs} good runs differ by more than their counts: one is as odd once in {1 / p_value:,.2g}"
 
     def _too_rare(self, rarest: float) -> str:
         runs = len(self.fitted.reference["events"])
