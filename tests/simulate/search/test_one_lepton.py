@@ -172,7 +172,7 @@ def test_a_tail_falls_and_bends_the_weights_of_simulation() -> None:
         ("factors=wjets", "write wjets:NUMBER"),
         ("engine=delphes", "engine must be fast or pythia"),
         ("data=2", "data must be 0 or 1"),
-        ("jec=nan", "jec must lie from"),
+        ("jec=nan", "jec must be a number"),
         ("n=-4", "n must be a whole number"),
     ],
 )

@@ -30,9 +30,9 @@ def test_what_an_ioc_sends_is_read_and_an_outage_is_masked_and_over() -> None:
             if not killed and sum(map(len, rows)) > 20:
                 server.kill()
                 killed = time.monotonic()
-            elif killed and server.process.poll() is not None and np.isnan(batch.values).all():
+            elif killed and len(batch) and server.process.poll() is not None and np.isnan(batch.values).all():
                 server.start()
-            elif killed and server.process.poll() is None and np.isfinite(batch.values).all():
+            elif killed and len(batch) and server.process.poll() is None and np.isfinite(batch.values).all():
                 break
         source.close()
     finally:
