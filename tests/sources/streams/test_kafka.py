@@ -108,8 +108,7 @@ def test_a_broker_that_is_lost_and_back_and_messages_that_make_no_sense(tmp_path
 
 
 @pytest.mark.filterwarnings("ignore")  # of connections of the proxy that were broken off
-def test_who_is_refused_is_told_so_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lynkeus.sources.streams.kafka.CONNECT_S", 2.0)
+def test_who_is_refused_is_told_so_in_one_line(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
             "2", "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost", "-addext",
