@@ -17,11 +17,14 @@ JUDGED = (0.05, 0.15, 0.4, 1.0, 3.0)  # levels at which held-out maps are judged
 
 class Denoising:
     """`networks`: one, a Denoiser; `y` of a step is what is known of the maps; `levels` of the noise of which maps are
-    made, `learned`: middle and width of the logarithms of those that are learned."""
+    made, `learned`: middle and width of the logarithms of those that are learned, `judged`: at which held-out maps are
+    judged; a loss, called `named`, is good below `good`."""
 
     betas = ADAM
     levels = (LEAST, MOST)
     learned = (MIDDLE, WIDE)
+    judged: tuple[float, ...] = JUDGED
+    named, good = "error", 1.0
 
     def __init__(self, denoiser: nn.Module) -> None:
         self.networks = nn.ModuleDict({"denoiser": denoiser})
@@ -42,20 +45,20 @@ class Denoising:
         return ((found - x) ** 2).flatten(1).mean(dim=1) * (level**2 + 1) / level**2
 
     def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
-        """Step the network on the error of what it makes of noisy maps."""
+        """Step the network on the loss of what it makes of noisy maps."""
         middle, wide = self.learned
         level = torch.exp(middle + wide * torch.randn(len(x), device=x.device))
         loss = self._losses(x, level, torch.randn_like(x), y).mean()
         update("denoiser", loss)
-        return {"error": loss}
+        return {self.named: loss}
 
     def judge(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean error over some levels (b,), and the share of it below that of the noise itself (b,)."""
+        """Return the mean loss over some levels (b,), and 1 where it is good: better than the noise itself (b,)."""
         draw = torch.Generator().manual_seed(0)
         noise = torch.randn(x.shape, generator=draw).to(x.device)
-        losses = [self._losses(x, torch.full((len(x),), level, device=x.device), noise, y) for level in JUDGED]
+        losses = [self._losses(x, torch.full((len(x),), level, device=x.device), noise, y) for level in self.judged]
         loss = torch.stack(losses).mean(dim=0)
-        return loss, (loss < 1).float()
+        return loss, (loss < self.good).float()
 
     def spread(self, x: Tensor) -> Tensor:
         """Return the variance of maps that are made of noise over that of others is not asked for: 1."""

@@ -15,13 +15,12 @@ from torch.nn import functional
 
 from lynkeus.core import Floats
 from lynkeus.scorers.generators.diffusion import Denoising, levels_of
-from lynkeus.training import Losses, TrainSettings, Update
+from lynkeus.training import TrainSettings
 
 MOST_HEIGHT, MOST_PAIRS = 6, 6  # from the even rise of heights, and of l, that have a probability
 HEIGHTS, PAIRS = 2 * MOST_HEIGHT + 1, MOST_PAIRS + 1
 LOGITS = HEIGHTS + 2 * PAIRS
 WHOLE = TrainSettings(epochs=40, batch_size=8, learning_rate=2e-3, patience=40, held_out=0.2, schedule="cosine")
-JUDGED = (0.2, 0.5, 1.0, 2.0)
 
 
 class WholeNumbers(Denoising):
@@ -30,6 +29,8 @@ class WholeNumbers(Denoising):
 
     levels = (0.1, 20.0)  # below the first all numbers are told apart
     learned = (-0.4, 1.1)
+    judged = (0.2, 0.5, 1.0, 2.0)
+    named, good = "nats", 0.6931  # of a number that is likelier than not
     steps = 40
 
     def __init__(self, denoiser: nn.Module, centre: Floats, sigma: Floats) -> None:
@@ -59,7 +60,7 @@ class WholeNumbers(Denoising):
         means = [(one.exp() * own).sum(dim=1) for one, own in zip(logits, values, strict=True)]
         return torch.stack(means, dim=1)
 
-    def _nats(self, x: Tensor, level: Tensor, noise: Tensor, known: Tensor) -> Tensor:
+    def _losses(self, x: Tensor, level: Tensor, noise: Tensor, known: Tensor) -> Tensor:
         """Return (b,) minus the logarithm of the probability of what is behind the noise, a number."""
         values = self._values(known)
         logits = self._logits(x + noise * level[:, None, None, None], level, known, values)
@@ -68,22 +69,6 @@ class WholeNumbers(Denoising):
             true = (x[:, k : k + 1] - own).abs().argmin(dim=1, keepdim=True)
             nats = nats - one.gather(1, true).flatten(1).mean(dim=1) / len(values)
         return nats
-
-    def step(self, x: Tensor, y: Tensor, update: Update) -> Losses:
-        """Step the network on the likelihood of what is behind noisy maps."""
-        middle, wide = self.learned
-        level = torch.exp(middle + wide * torch.randn(len(x), device=x.device))
-        loss = self._nats(x, level, torch.randn_like(x), y).mean()
-        update("denoiser", loss)
-        return {"nats": loss}
-
-    def judge(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean over some levels (b,), and the share of maps whose numbers are likelier than not (b,)."""
-        draw = torch.Generator().manual_seed(0)
-        noise = torch.randn(x.shape, generator=draw).to(x.device)
-        nats = [self._nats(x, torch.full((len(x),), level, device=x.device), noise, y) for level in JUDGED]
-        loss = torch.stack(nats).mean(dim=0)
-        return loss, (loss < 0.6931).float()
 
     def made(self, known: Tensor, shape: tuple[int, ...], steps: int, draw: torch.Generator) -> Tensor:
         """Return maps (b, *shape) for what is known of each, from noise of the `draw` by the steps of Ho et al. 2020
