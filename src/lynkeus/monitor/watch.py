@@ -28,6 +28,7 @@ from lynkeus.fitting.follow import can_mask, move_past, start, state_of
 from lynkeus.fitting.reference import mean_sample
 from lynkeus.fitting.views.flatlines import Flatlines
 from lynkeus.monitor.conditions import Noting
+from lynkeus.monitor.ended import end_all, ended_in, going_on, has_ended
 from lynkeus.monitor.one_cause import Flat, step
 from lynkeus.monitor.records import Commit, Monitor, Owner, Part, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
@@ -107,6 +108,7 @@ def watch(
     try:
         run = _go_on(fitted, rows, progress, store.address)
         run.standing = list(stood_last(store, settings.name))
+        ended = ended_in(run.open, run.end_ns)
         for batch in prepared:
             for part in _parts(batch):
                 out = leave_out(fitted.scorer, store, settings.name, _start_ns(part))
@@ -114,6 +116,7 @@ def watch(
                 commit = _commit(fitted, scored, settings, run, flat_of(run.flat, fitted, part, out))
                 commit = with_lost_source(commit, fitted, prepared, scored, run.open, settings.place)
                 commit = with_silence(commit, fitted, run.flat, scored, run.open, settings, out)
+                commit = going_on(commit, run.open, ended)
                 run.alarms += len(commit.opened) - len(commit.parts)
                 # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)
@@ -182,11 +185,12 @@ def _commit(fitted: Fitted, scored: Scored, settings: WatchSettings, run: Watche
 
 
 def _close_all(fitted: Fitted, store: Store, name: str, owner: Owner, run: Watched) -> None:
-    """At the end of the source nothing stays open, and the last windows are kept for the next start."""
-    closed = tuple(replace(state.alarm, end_ns=state.last_high_ns) for state in run.open.values())
-    run.open.clear()
+    """At the end of the source nothing stays open, and the last windows are kept for the next start, as is what may go
+    on then."""
+    closed = end_all(run.open)
     if closed or run.windows:
         store.commit(name, owner, Commit(progress_of(fitted, run, whole=True), closed=closed))
+    run.open.clear()
 
 
 def _nothing_new(progress: ResumePoint | None, run: Watched) -> list[str]:
@@ -256,6 +260,8 @@ def _resumed(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Wat
         inner.begin_after(progress.position, at_ns)
     stored = progress.open_alarms or {}
     opened = {name: OpenAlarm.of(fields) for name, fields in stored.items()}
+    if not np.all(same_model):  # another one does not say whether what is over goes on
+        opened = {name: state for name, state in opened.items() if not has_ended(state)}
     follower = follower if np.all(same_model) else Follower()
     return Watched(position=progress.position, end_ns=progress.last_end_ns, open=opened, follower=follower, flat=flat)
 
