@@ -92,8 +92,7 @@ def check(fitted: Fitted, source: Source, settings: WatchSettings) -> Source:
 def watch(
     fitted: Fitted, source: Source, store: Store, settings: WatchSettings, tick: Callable[[Watched], None] | None = None
 ) -> Watched:
-    """Watch a source to its end, or until the caller is interrupted. `tick` is called after every commit
-    and at the end.
+    """Watch a source to its end, or until the caller is interrupted. `tick` is called after commits and at the end.
 
     Raises what `check` raises, before anything is written.
     """
