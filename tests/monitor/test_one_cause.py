@@ -110,6 +110,9 @@ def test_a_window_that_is_good_without_what_is_stuck_is_explained_by_that_wherev
     assert join(other, silence(other, "A"), NOTHING) == []
     parts = join(opened, silence(opened, "A"), NOTHING, explained=lambda output: output == "monitor")
     assert parts == [((SILENT, 20 * S), ("monitor", 21 * S))]
+    assert {state.alarm.where for state in opened.values()} == {"A"}  # what is stuck, not what looks odd beside it
+    run(opened, dict.fromkeys(range(30, 40), "C"), range(26, 45), STUCK, quiet=True)
+    assert {state.alarm.where for state in opened.values()} == {"A"}
 
 
 def machine(rows: int, seed: int) -> Batch:

@@ -29,11 +29,11 @@ from lynkeus.fitting.reference import mean_sample
 from lynkeus.fitting.views.flatlines import Flatlines
 from lynkeus.monitor.conditions import Noting
 from lynkeus.monitor.ended import end_all, ended_in, going_on, has_ended
-from lynkeus.monitor.one_cause import Flat, step
+from lynkeus.monitor.one_cause import SILENT, Flat, step
 from lynkeus.monitor.records import Commit, Monitor, Owner, Part, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
 from lynkeus.monitor.silent import flat_of, flatlines_of, is_quiet, with_lost_source, with_silence
-from lynkeus.monitor.site import NAME, PLACE
+from lynkeus.monitor.site import EARLIER_NAME, NAME, PLACE
 from lynkeus.monitor.standing import leave_out, stood_last, what_stands
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.traces import Follower
@@ -79,6 +79,12 @@ class Watched:
     messages: list[str] = field(default_factory=list)
     scored: Scored | None = None  # the windows of the last commit
 
+    def with_traces(self, commit: Commit) -> Commit:
+        """Return what some windows brought about, with the channels of alarms that no score opened over time."""
+        names = () if self.scored is None else self.scored.batch.schema.names
+        silent = [one for one in commit.opened if one[0].output == SILENT]
+        return replace(commit, traces=(*commit.traces, *self.follower.begin(silent, names)))
+
 
 def check(fitted: Fitted, source: Source, settings: WatchSettings) -> Source:
     """The source as the scorer reads it, before anything is written.
@@ -115,7 +121,7 @@ def watch(
                 commit = _commit(fitted, scored, settings, run, flat_of(run.flat, fitted, part, out))
                 commit = with_lost_source(commit, fitted, prepared, scored, run.open, settings.place)
                 commit = with_silence(commit, fitted, run.flat, scored, run.open, settings, out)
-                commit = going_on(commit, run.open, ended)
+                commit = going_on(run.with_traces(commit), run.open, ended)
                 run.alarms += len(commit.opened) - len(commit.parts)
                 # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)
@@ -127,7 +133,7 @@ def watch(
                 store.commit(settings.name, owner, now)
                 noting()
                 run.missed += missed
-                run.messages, run.scored = list(getattr(prepared, "messages", ())), scored
+                run.messages = list(getattr(prepared, "messages", ()))
                 if tick is not None:
                     tick(run)
         _close_all(fitted, store, settings.name, owner, run)
@@ -169,6 +175,7 @@ def _commit(fitted: Fitted, scored: Scored, settings: WatchSettings, run: Watche
             parts += found.parts
             points.append(ScoredPoint(output, *asdict(point).values()))
     run.windows += len(scored.batch)
+    run.scored = scored
     run.end_ns = int(ends[-1])
     peaks = [
         state.alarm
@@ -224,7 +231,7 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
     names = fitted.view.names
     return Monitor(
         settings.name,
-        settings.title or f"{schema.instrument or 'data'}: {fitted.name}",
+        settings.title or _title(fitted, settings.name),
         tuple(fitted.scorer.outputs),
         names,
         line_positions(names, settings.place),
@@ -236,6 +243,11 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
         settings.acknowledge,
         can_mask(fitted.scorer),
     )
+
+
+def _title(fitted: Fitted, name: str) -> str:
+    """Return how pages call a monitor that nobody gave a title: by its name, where it was given one."""
+    return f"{fitted.view.schema.instrument or 'data'}: {fitted.name}" if name in (NAME, EARLIER_NAME) else name
 
 
 def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None, address: str) -> Watched:
