@@ -10,9 +10,10 @@ import numpy as np
 
 from lynkeus.core import CalibrationError, Floats
 from lynkeus.core.run_calibration import FEWEST_RUNS, SCALE, SHAPES_OF_SQUARES, USUAL_SHAPE_OF_SQUARES, RunCalibration
-from lynkeus.scorers.population.trials import TINY, of_few_runs
-from lynkeus.scorers.population.view import QUESTIONS, Asked
+from lynkeus.scorers.population.trials import of_few_runs, of_trials
+from lynkeus.scorers.population.view import Asked
 
+MOVED = 0.1  # of the false alarms are for moves of a run as a whole
 BELIEVED = 0.8  # the chance that runs differ by what the tests know, before any is seen
 EXAGGERATED = (1.0, 1.4, 2.0)  # ratios of -log10 p of held-out runs to those by theory: a part of the runs knows less
 SCALES = SCALE * np.geomspace(0.7, 100.0, 40)  # of scores of runs that differ in ways that the tests do not know
@@ -30,9 +31,20 @@ class AskedRun(NamedTuple):
         """Return the p-value of the smallest of all p-values, corrected for how many were looked at (Sidak 1967); with
         or without those of a new population."""
         views = [asked if new else asked._replace(new=1.0) for asked in self.views if asked]
-        found = [p for asked in views for p in asked[:QUESTIONS]] + [self.kinds_p_value]
-        least = min(found)
-        return float(max(-np.expm1(len(found) * np.log1p(-min(least, 1 - 1e-12))), TINY))
+        found = [p for asked in views for p in asked.answers] + [self.kinds_p_value]
+        return of_trials(min(found), len(found))
+
+    def moved(self) -> float:
+        """Return the p-value of the oddest move of the run as a whole, corrected for how many were looked at; 1 where
+        none was."""
+        found = [asked.moved for asked in self.views if asked and asked.moved < 1.0]
+        return of_trials(min(found), len(found)) if found else 1.0
+
+    def or_moved(self, p_value: float) -> float:
+        """Return the p-value of a run, from one that good runs say of it, and from its move, which knows by itself how
+        few they are; each has its share of the false alarms."""
+        moved = self.moved()
+        return p_value if moved == 1.0 else min(p_value / (1.0 - MOVED), moved / MOVED, 1.0)
 
 
 @dataclass(frozen=True)
