@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lynkeus.scorers.population.density import Density
-from lynkeus.scorers.population.moves import Located, Moves, clear, located, put_back, wider_than_said
+from lynkeus.scorers.population.moves import Located, Moves, apart, clear, located, put_back, wider_than_said
 
 
 def events(rng: np.random.Generator, n: int, line: float = 0.25) -> np.ndarray:
@@ -58,3 +58,18 @@ def test_moves_of_good_runs_are_no_rarer_than_promised(spread: float) -> None:
     assert np.mean(np.array(p_values) < 0.01) < 0.03  # of 800
     assert np.mean(np.array(p_values) < 0.001) < 0.006
     assert np.median(far) < (1e-3 if spread == 0.0 else 1.0)
+
+
+def test_a_second_kind_of_runs_lies_apart_and_long_tails_of_moves_do_not() -> None:
+    rng = np.random.default_rng(5)
+
+    def of(moves: np.ndarray) -> np.ndarray:
+        found = moves + rng.normal(size=(20, 2))
+        return apart([Located(one, np.ones(2)) for one in found], np.ones(2))
+
+    for many in (1, 3):
+        moved = np.zeros((20, 2))
+        moved[:many] = 12.0
+        assert np.flatnonzero(of(moved)).tolist() == list(range(many))
+    tails = [of(5.0 * rng.standard_t(3.0, (20, 2))).any() for _ in range(40)]
+    assert sum(tails) <= 4

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from lynkeus.core import CalibrationError, Floats
+from lynkeus.core import Array, CalibrationError, Floats
 from lynkeus.core.run_calibration import FEWEST_RUNS, SCALE, SHAPES_OF_SQUARES, USUAL_SHAPE_OF_SQUARES, RunCalibration
+from lynkeus.scorers.population.moves import apart
 from lynkeus.scorers.population.trials import of_few_runs, of_trials
-from lynkeus.scorers.population.view import Asked
+from lynkeus.scorers.population.view import Asked, EventView
 
 MOVED = 0.1  # of the false alarms are for moves of a run as a whole
 BELIEVED = 0.8  # the chance that runs differ by what the tests know, before any is seen
@@ -91,6 +92,16 @@ class AmongGood:
         others = {name: value for name, value in fields.items() if name != "believed"}
         calibration = RunCalibration.from_dict(others)
         return cls(calibration, tuple(map(float, fields["believed"]))) if "believed" in fields else cls(calibration)
+
+
+def moved_apart(views: Sequence[EventView], asked: Sequence[AskedRun]) -> Array:
+    """Return (n,) True for the good runs that are moved as a whole far beyond all others, in any view."""
+    found, moving = np.zeros(len(asked), bool), [(k, view.moves) for k, view in enumerate(views) if view.moves]
+    for number, moves in moving:
+        own = [(k, run.views[number]) for k, run in enumerate(asked)]
+        places = {k: one.place for k, one in own if one is not None and one.place is not None}
+        found[list(places)] |= apart(list(places.values()), moves.wider, len(moving))
+    return found
 
 
 def _believed(scores: Floats) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.linalg import norm
 from scipy.special import chdtri, ndtr
 
 from lynkeus.core import Array, Floats
@@ -33,6 +34,9 @@ CLEAR = 0.5  # widths: a run that does not say more exactly where it is along a 
 SPREADS = np.geomspace(0.3, 1000.0, 24)  # of moves, in units of how well a usual run says where it is
 FREEDOMS = (3.0, 30.0)  # degrees of freedom of Student's distribution of moves: now and then one is large, or none is
 LIKELY = (0.75, 0.25)  # the chance of these, before any run is seen
+APART = 0.01  # expected number of good runs in the whole reference that are moved as far as one that is odd
+APART_TOGETHER = 0.05  # where several are so alike
+MOST_APART = 0.15  # of the runs
 LEVELS = np.concatenate([[0.0], np.geomspace(1e-9, 1e-2, 8), [0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 1.0]])
 
 
@@ -49,13 +53,15 @@ class Moves:
     """How far good runs move along each column, in widths of the narrowest component: around `centre` (c,); `usual`
     (c,): how well a usual run says where it is, in units of which are the SPREADS; `chance` (c, 1 + FREEDOMS times
     SPREADS): of no move at all, and of each tail and spread. `wider` (c,): how much less is known of where a run is
-    than the density says, which has bumps of its own; `runs` (1,): how many good runs say so."""
+    than the density says, which has bumps of its own; `runs` (1,): how many good runs say so, which are `far` (c, n)
+    from the centre, or may be."""
 
     centre: Floats
     usual: Floats
     chance: Floats
     wider: Floats
     runs: Floats
+    far: Floats
 
     @classmethod
     def fit(cls, found: Sequence[Located], wider: Floats) -> Self:
@@ -70,10 +76,16 @@ class Moves:
         density = (weight * np.exp(-0.5 * away**2 / square) / np.sqrt(square)).sum(axis=-1)
         log_chance = np.log(np.maximum(density, TINY)).sum(axis=0) + np.log(_prior())
         chance = np.exp(log_chance - log_chance.max(axis=1, keepdims=True))
-        return cls(centre, usual, chance / chance.sum(axis=1, keepdims=True), wider, np.array([len(found)], float))
+        far = np.where(np.isfinite(sigma), np.abs(moved - centre) + sigma, 0.0).T
+        return cls(centre, usual, chance / chance.sum(axis=1, keepdims=True), wider, np.array([len(found)], float), far)
+
+    def sigmas(self, found: Located) -> Floats:
+        """Return how far a run is moved (c,), in sigmas of how well that is known; 0 along columns not asked."""
+        return (found.moved - self.centre) / (found.sigma * self.wider)
 
     def p_value(self, found: Located) -> float:
-        """Return how often a good run is as far along any column that is asked; 1 where none is."""
+        """Return how often a good run is as far along any column that is asked, no less often than was counted; 1 where
+        none is."""
         asked = np.isfinite(self.usual)
         if not asked.any():
             return 1.0
@@ -81,7 +93,34 @@ class Moves:
         own = found.sigma * self.wider
         sigma = np.sqrt((own[:, None, None] ** 2 + widths**2) * (1.0 + 1.0 / self.runs[0]))
         beyond = (weight * 2.0 * ndtr(-np.abs(found.moved - self.centre)[:, None, None] / sigma)).sum(axis=-1)
-        return of_trials(float((self.chance * beyond).sum(axis=1)[asked].min()), float(asked.sum()))
+        counted = (self.far >= np.abs(found.moved - self.centre)[:, None]).sum(axis=1) / (self.runs[0] + 1.0)
+        p_values = np.maximum((self.chance * beyond).sum(axis=1), counted)[asked]
+        return of_trials(float(p_values.min()), float(asked.sum()))
+
+
+def apart(places: Sequence[Located], wider: Floats, trials: float = 1.0) -> Array:
+    """Return (n,) True for the runs that are moved far beyond all others: by what the others alone say of moves the
+    nearest of them is odd, so that several do not hide each other. Long tails of moves that have no gap are none."""
+    moved, sigma = (np.stack(part) for part in zip(*places, strict=True))
+    asked, found = np.isfinite(sigma).all(axis=0), np.zeros(len(places), bool)
+    if not asked.any():
+        return found
+    away = (moved - np.median(moved, axis=0))[:, asked]
+    away /= np.hypot((sigma * wider)[:, asked], 1.4826 * np.median(np.abs(away), axis=0))
+    rising = np.argsort(np.abs(away).max(axis=1), kind="stable")
+    for out in range(int(MOST_APART * len(places)), 0, -1):
+        others = Moves.fit([places[k] for k in rising[:-out]], wider)
+        expected = others.p_value(places[rising[-out]]) * trials * len(places)
+        if expected < (APART_TOGETHER if _together(away[rising[-out:]]) else APART):
+            found[rising[-out:]] = True
+            break
+    return found
+
+
+def _together(away: Floats) -> bool:
+    """Return whether several runs are moved (k, c) alike: they are nearer to one another than to all others."""
+    middle = away.mean(axis=0)
+    return len(away) > 1 and bool(norm(away - middle, axis=1).max() < 0.5 * norm(middle))
 
 
 def clear(density: Density, runs: Sequence[Floats]) -> Array:

@@ -26,7 +26,7 @@ from lynkeus.core import (
 )
 from lynkeus.core.run_calibration import rarest_of
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.scorers.population.asked import AmongGood, AskedRun
+from lynkeus.scorers.population.asked import AmongGood, AskedRun, moved_apart
 from lynkeus.scorers.population.events import called_good, groups_of, runs_of, there_in
 from lynkeus.scorers.population.gaussians import log_sum
 from lynkeus.scorers.population.learn import MANY_RUNS, Share, learned, parts_of, shares_of
@@ -89,6 +89,7 @@ class Population:
         self.groups_ = tuple(sorted({str(g) for group in groups for g in np.unique(group)}))
         asked, held_out = self._learn(scaled, groups, parts_of(len(scaled)))
         kept = np.array([own.p_value(new=False) for own in asked]) * len(runs) > OUTLYING
+        kept &= ~moved_apart(self.views_, asked)
         kept |= np.isin(names, called_good(source))
         if (~kept).sum() > max(MOST_OUTLYING * len(runs), 1.0):
             kept[:] = True  # so many are how good runs differ

@@ -18,7 +18,7 @@ from lynkeus.scorers.population.columns import FEWEST_TO_FIT, complete_events
 from lynkeus.scorers.population.density import Density
 from lynkeus.scorers.population.gaussians import log_sum
 from lynkeus.scorers.population.low_density import LowDensityTest
-from lynkeus.scorers.population.moves import Moves, clear, located, put_back, wider_than_said
+from lynkeus.scorers.population.moves import Located, Moves, clear, located, put_back, wider_than_said
 from lynkeus.scorers.population.new_population import GoodEvents, Samples, likeliest
 from lynkeus.scorers.population.questions import (
     DRAWS_OF_GAINS,
@@ -37,14 +37,15 @@ ANSWERS = (("shifted",), ("gone", "new"), ("new",), ("new",))  # kinds of hypoth
 AS_ODD = 100.0  # ratio to the smallest p-value up to which a question is as loud
 CERTAIN = 1e-6  # p-value from which no question is louder than another
 LONGER = 1.5  # times a usual run: up to there it is learned what good runs gain
-MOVES_FROM = 20  # runs; fewer say too little of how they move as a whole
+MOVES_FROM = 17  # runs; fewer say too little of how they move as a whole (of 20, three may be left out)
 GOOD_KEPT = 2000  # events in the model
 SEEDS = 2  # of numbers drawn again and again for one run: the same run gives the same answer
 
 
 class Asked(NamedTuple):
     """p-values of a run in one view: of a shift, of other shares, of a new population, of events in nearly empty
-    places: those whose log density is below `level`; all of these of the run put back, and `moved`: of its move."""
+    places: those whose log density is below `level`; all of these of the run put back, and `moved`: of its move, which
+    is to `place`."""
 
     shift: float
     share: float
@@ -52,6 +53,7 @@ class Asked(NamedTuple):
     strange: float
     level: float
     moved: float = 1.0
+    place: Located | None = None
 
     @property
     def answers(self) -> tuple[float, ...]:
@@ -157,7 +159,7 @@ class EventView:
         events = complete_events(scaled[:, self.columns])
         if not len(events):
             return None
-        points, moved = self._back(self.density.points(events))
+        points, moved, place = self._back(self.density.points(events))
         parts, n = self.density.log_parts(points), len(events)
         few, own = points[:MOST_EVENTS], parts[:, :MOST_EVENTS]
         shift = self.shift.p_value(self.shift.sigmas(shift_numbers(self.density, few, own)), len(few))
@@ -165,25 +167,27 @@ class EventView:
         density = log_sum(parts)
         strange, level = self.strange.test(density)
         new = self._new(points, parts, density, level) if self.gains and not briefly else 1.0
-        return Asked(shift, share, new, strange, level, moved)
+        return Asked(shift, share, new, strange, level, moved, place)
 
-    def _back(self, points: Floats) -> tuple[Floats, float]:
-        """Return the events (n, c) of a run put back where good ones are, and the p-value of its move."""
+    def _back(self, points: Floats) -> tuple[Floats, float, Located | None]:
+        """Return the events (n, c) of a run put back where good ones are, the p-value of its move, and where it is."""
         if self.moves is None:
-            return points, 1.0
+            return points, 1.0, None
         place = located(self.density, points[:MOST_EVENTS], np.isfinite(self.moves.usual))
-        return put_back(self.density, points, place.moved), self.moves.p_value(place)
+        return put_back(self.density, points, place.moved), self.moves.p_value(place), place
 
     def sigmas(self, scaled: Floats) -> Floats:
-        """Return how far the means of the events (n, column) of a run are off (m,), of a shift and of shares; 0 where
-        there are none."""
+        """Return how far the events (n, column) of a run are moved as a whole, and their means off (m,), of a shift and
+        of shares; 0 where there are none."""
         events = complete_events(scaled[:, self.columns])
+        columns = len(self.columns) * (self.moves is not None)
         if not len(events):
-            return np.zeros(len(self.shift.usual) + len(self.share.usual))
-        points, _ = self._back(self.density.points(events)[:MOST_EVENTS])
+            return np.zeros(columns + len(self.shift.usual) + len(self.share.usual))
+        points, _, place = self._back(self.density.points(events)[:MOST_EVENTS])
+        moved = self.moves.sigmas(place) if self.moves is not None and place is not None else np.empty(0)
         parts = self.density.log_parts(points)
         shifts = self.shift.sigmas(shift_numbers(self.density, points, parts))
-        return np.concatenate([shifts, self.share.sigmas(share_numbers(self.density.branches, parts))])
+        return np.concatenate([moved, shifts, self.share.sigmas(share_numbers(self.density.branches, parts))])
 
     def _new(self, points: Floats, parts: Floats, density: Floats, level: float) -> float:
         """Return the p-value of a new population, of at most twice as many events as the median good run has: gains of
@@ -201,7 +205,7 @@ class EventView:
         """Return the hypotheses of what changed, first those of the kinds whose test has nearly the smallest p-value,
         then by likelihood."""
         events = complete_events(scaled[:, self.columns])
-        points, _ = self._back(self.density.points(events))
+        points, *_ = self._back(self.density.points(events))
         strange = log_sum(self.density.log_parts(points)) < asked.level
         if asked.moved > AS_ODD * min(asked.answers):
             events = self.density.scaled(points)  # what is odd is not that it moved
