@@ -14,7 +14,7 @@ from lynkeus.scorers.population.moves import apart
 from lynkeus.scorers.population.trials import of_few_runs, of_trials
 from lynkeus.scorers.population.view import Asked, EventView
 
-MOVED = 0.1  # of the false alarms are for moves of a run as a whole
+MOVED = 0.3  # of the false alarms are for moves of a run as a whole
 BELIEVED = 0.8  # the chance that runs differ by what the tests know, before any is seen
 EXAGGERATED = (1.0, 1.4, 2.0)  # ratios of -log10 p of held-out runs to those by theory: a part of the runs knows less
 SCALES = SCALE * np.geomspace(0.7, 100.0, 40)  # of scores of runs that differ in ways that the tests do not know
