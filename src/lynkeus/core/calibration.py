@@ -205,7 +205,8 @@ def _require_enough(found: Floats, weight: Floats | None, least: int) -> None:
         )
     if found.min() == found.max():
         raise CalibrationError(
-            f"all {len(found)} reference windows have the same score {found[0]:g}: is the data frozen?"
+            f"all {len(found)} reference windows have the same score {found[0]:g}: is the data frozen, or of a "
+            "kind of which the scorer says nothing?"
         )
 
 
