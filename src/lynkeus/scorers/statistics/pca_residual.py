@@ -24,7 +24,8 @@ class PcaResidual:
 
     As many components are taken out as carry the share `variance` of the covariance (robust: median, MAD, clipped
     deviations); where these are more than half of all, only those that carry a motion that columns have in common: of
-    independent columns none. Learned: `scale_`, from `sample` rows and then all, `components_` (k, c), `residual_sigma_` (c,).
+    independent columns none. Learned: `scale_`, from `sample` rows and then all, `components_` (k, c),
+    `residual_sigma_` (c,).
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
