@@ -63,7 +63,7 @@ def test_nothing_to_learn_from_is_said():
 
 
 def test_bins_that_happened_to_stay_empty_are_no_region_of_their_own():
-    """Eight runs of 160 events in 1,024 bins: by their order most of the bins would be "empty", and others fill them."""
+    """Eight runs of 160 events in 1,024 bins: in the order of their counts the empty ones would be one region."""
     rng = np.random.default_rng(0)
     share = np.full(1024, 1 / 1024)
     counts, others = rng.multinomial(8 * 160, share), rng.multinomial(160, share, 200)
