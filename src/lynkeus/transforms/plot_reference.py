@@ -82,7 +82,8 @@ class PlotReference:
             whole &= np.logical_and.reduceat((counts == np.round(counts)).all(axis=0), starts)
         if not events.any():
             raise SchemaError(f"no plot of any run has {FEWEST} events or more: {who} has nothing to learn from")
-        return cls(plots, *_moments(plots, first, second, (events, runs, whole)), poor=np.array([POOR]))
+        share, known, variation, fano = _moments(plots, first, second, (events, runs, whole))
+        return cls(plots, share, known, variation, fano, np.array([POOR]))
 
     def enough_events(self, values: Array) -> Floats:
         """Return the events of each plot (n, plots); NaN where there are too few, here or in all good runs."""
