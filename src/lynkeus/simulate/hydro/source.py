@@ -145,8 +145,8 @@ class HydroSource:
         kept = [start.copy()]
         if _at_the_edge(start) > last:  # walls are not in nature, and hold it together
             raise SettingsError(
-                f"the collision is larger than the grid of {self.size} x {self.dx:g} = {self.size * self.dx:g} fm: take "
-                "a larger size, or a larger dx (the default is 100 x 0.3 = 30 fm)"
+                f"the collision is larger than the grid of {self.size} x {self.dx:g} = {self.size * self.dx:g} fm: "
+                "take a larger size, or a larger dx (the default is 100 x 0.3 = 30 fm)"
             )
         for fluid in evolve(start, eos, LATEST, KEPT_EVERY):
             kept.append(fluid.copy())
