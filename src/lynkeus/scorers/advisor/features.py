@@ -65,7 +65,7 @@ class Vocabulary:
         return self.points(self.entries(tasks))
 
     def points(self, own: Entries) -> npt.NDArray[np.float32]:
-        """Return what `features` does, of counts whose codes and sites are numbered."""
+        """Return the features of entries, see `features`."""
         codes, sites = len(self.codes), len(self.sites)
         good, bad = (_summed(own, own.code, codes, own.jobs * (own.bad == at)) for at in (False, True))
         present = _summed(own, own.code, codes, np.ones(len(own.jobs)))

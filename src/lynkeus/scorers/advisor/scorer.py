@@ -15,6 +15,7 @@ from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.metrics.trust import Trust
 from lynkeus.scorers.advisor.applying import (
     PROBATION,
+    Found,
     Judged,
     arrays_of_state,
     held_by,
@@ -24,7 +25,7 @@ from lynkeus.scorers.advisor.applying import (
 )
 from lynkeus.scorers.advisor.cases import MOST_CASES, Cases, Pattern, count_patterns, patterns, told
 from lynkeus.scorers.advisor.evidence import fingerprints, without_each
-from lynkeus.scorers.advisor.features import Entries, Vocabulary
+from lynkeus.scorers.advisor.features import Vocabulary
 from lynkeus.scorers.advisor.learners import IMBALANCE, KINDS
 from lynkeus.scorers.advisor.learning import Learned, learn_all, least_of
 from lynkeus.scorers.advisor.search import SAMPLERS
@@ -66,7 +67,7 @@ class Advisor:
                 raise SettingsError(f"{name} {getattr(self, name)!r} is not one of auto, {', '.join(known)}")
         if not (0 <= self.false_alarms < 1 and 0 < self.max_error < 1 and 0 < self.sure < 1):
             raise SettingsError("false_alarms, max_error and sure are shares, from 0 to 1")
-        self._last: LastBatch[tuple[Entries, Floats, Scores]] = LastBatch()
+        self._last: LastBatch[Found] = LastBatch()
         self._judged: LastBatch[Judged] = LastBatch()
         self._state: dict[str, list[bool]] = {}
         self._heard = 0
@@ -156,15 +157,15 @@ class Advisor:
     def score(self, batch: Batch) -> Scores:
         """Return the probabilities (n, outputs). Raises SchemaError for other samples than tasks."""
         self.schema_.require(batch.schema, f"the scorer {self.name}")
-        return self._found(batch)[2].copy()
+        return self._found(batch).scores.copy()
 
-    def _found(self, batch: Batch) -> tuple[Entries, Floats, Scores]:
-        """Return the counts of a batch, its points and its scores; of the last one from memory."""
+    def _found(self, batch: Batch) -> Found:
+        """Return what is found of a batch; of the last one from memory."""
 
-        def find(batch: Batch) -> tuple[Entries, Floats, Scores]:
+        def find(batch: Batch) -> Found:
             entries = self.vocabulary_.entries(batch.packed)
             points = self.vocabulary_.points(entries)
-            return entries, points, self.learned_.of(points)
+            return Found(entries, points, self.learned_.of(points))
 
         return self._last.of(batch, find)
 
@@ -172,7 +173,7 @@ class Advisor:
         """Return the answer to each question, the `stage` that decided, whether to `apply` it without asking, how sure
         (`confidence`), why sure advice is `held` all the same, how many of its counts are of `unknown` codes or sites,
         the `reason`, and where a decision is known whether it is `doubtful`."""
-        points, (first, *more) = self._found(batch)[1], self.heads.items()
+        points, (first, *more) = self._found(batch).points, self.heads.items()
         judged = self._judged.of(batch, self._judge)
         own, answer = judged.scores[:, : len(first[1])], judged.answer
         found = {first[0]: np.array(first[1])[answer]}
