@@ -1,5 +1,6 @@
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from scipy.signal import lfilter
 from lynkeus.core import AlarmRule, Calibration, CalibrationError, Floats, Point, advance
 from lynkeus.core.calibration import fit_pareto
 from lynkeus.core.reference_windows import ReferenceWindows
+from lynkeus.core.words import at_least
 
 pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
 
@@ -183,7 +185,14 @@ def test_infinitely_high_is_as_rare_as_it_gets() -> None:
     calibration = Calibration.fit(white(HOUR, np.random.default_rng(8)), hours=1.0)
     often, never = calibration.alarms_per_hour(ALL)
     assert often == calibration.rates[0]
-    assert never == 0
+    assert never == pytest.approx(1.0 / 1000.0)  # once in a thousand references, which is the least that can be asked
+    calibration.threshold(never)
+    assert [at_least(one) for one in (0.00501, 0.005, 1.04)] == ["0.0053", "0.005", "1.1"]  # each can be asked for
+    assert calibration.p_value(ALL)[1] == pytest.approx(1.0 / (1000.0 * calibration.samples))
+    assert calibration.beyond_what_is_known(ALL)[1] == pytest.approx(1e-300)
+    assert calibration.alarms_per_hour_interval(np.inf) == pytest.approx((never, never))
+    before = replace(calibration, rarest=0.0)  # of a model of before, which says what it said
+    assert (before.alarms_per_hour(ALL)[1], before.p_value(ALL)[1]) == pytest.approx((0.0, 1e-300))
 
 
 @pytest.mark.parametrize(

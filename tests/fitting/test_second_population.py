@@ -61,3 +61,28 @@ def test_single_rows_in_which_one_channel_fails_are_left_out_and_pulses_of_the_m
     kept = second_population(InMemory(Batch(schema, pulsed, time_ns=time_ns)))
     assert kept.intervals == ()
     assert "they are kept" in kept.lines[0]
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("kind", ["normal", "t", "lognormal", "states", "faults", "faults of one channel"])
+def test_what_lies_apart_is_left_out_or_said_and_what_has_long_tails_is_not(kind: str, timed: bool) -> None:
+    random = np.random.default_rng(2)
+    values = random.normal(size=(2000, 2)) @ random.normal(size=(2, 8)) + NOISE * random.normal(size=(2000, 8))
+    rows = np.sort(random.choice(2000, 200, replace=False))
+    if kind == "t":
+        values += NOISE * random.standard_t(3.0, values.shape)
+    elif kind == "lognormal":
+        values = np.exp(values)
+    elif kind == "states":
+        values[rows] += 2.0 * random.normal(size=8)
+    elif kind != "normal":
+        values[rows, 3 if "one" in kind else random.integers(0, 8, 200)] += 10 * NOISE
+    time_ns = 1_700_000_000_000_000_000 + np.arange(2000) * 10**9 if timed else None
+    schema = Schema("table", tuple(f"c{k}" for k in range(8)), shape=(8,))
+    found = second_population(InMemory(Batch(schema, values, time_ns=time_ns)))
+    if kind in ("normal", "t", "lognormal"):
+        assert found.lines == []
+    else:
+        assert len(found.lines) == 1
+        assert ("left out" in found.lines[0]) == bool(found.intervals)
+        assert timed or not found.intervals

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lynkeus.cli.options import screen
-from lynkeus.core import Refines, about_of
+from lynkeus.core import Calibration, Refines, about_of
 from lynkeus.progress import say
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def say_what_was_learned(fitted: Fitted, output: Path) -> None:
         if calibration.hours is not None:
             seen = f"{calibration.hours:.2f} h of reference"
         left_out = f"{calibration.excluded} incidents of its own left out ({calibration.excluded_s:.0f} s)"
-        say(screen, [f"{name}: {seen}, {left_out}"])
+        known = isinstance(calibration, Calibration) and calibration.rarest
+        rarest = f"; p-values are known down to {calibration.rarest:.1g}" if known else ""
+        say(screen, [f"{name}: {seen}, {left_out}{rarest}"])
     incidents = sorted(fitted.lineage["incidents"], key=lambda incident: -incident["score"])
     shown = sorted(incidents[:SHOWN], key=lambda incident: incident["start_ns"])
     say(screen, [f"  {_incident(incident)}" for incident in shown])

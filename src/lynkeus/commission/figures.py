@@ -75,7 +75,7 @@ def incident_figure(alarms: Sequence[Alarm], span_ns: tuple[int, int], path: Pat
     hours = (end_ns - start_ns) / NS_PER_HOUR
     figure = Figure(figsize=(9.5, 1.0 + 1.15 * len(outputs)), layout="constrained")
     axes = figure.add_subplot()
-    named = sorted(alarms, key=lambda alarm: alarm.alarms_per_hour)[:LABELLED]
+    named = sorted(alarms, key=lambda alarm: (alarm.alarms_per_hour, -alarm.peak_score))[:LABELLED]
     for lane, output in enumerate(outputs):
         own = [alarm for alarm in alarms if alarm.output == output]
         begin = [(alarm.start_ns - start_ns) / NS_PER_HOUR for alarm in own]

@@ -14,6 +14,7 @@ from lynkeus.commission.plant.planter import Kind
 from lynkeus.core import CalibrationError, SettingsError
 from lynkeus.core.calibration import EXTRAPOLATION_LIMIT, Calibration
 from lynkeus.core.stated import Stated
+from lynkeus.core.words import at_least
 from lynkeus.fitting.fitted import Fitted, Scored
 
 PER_HOUR, OF_GOOD = "per hour", "of good samples"
@@ -37,7 +38,7 @@ class Budget(NamedTuple):
         if self.unit == PER_HOUR:
             assert scored.rates is not None  # `check` has asked every calibration
             return np.asarray(scored.rates <= self.value)
-        return np.asarray(scored.p_values < self.value)
+        return np.asarray(scored.p_values <= self.value)  # which may be the smallest that is stated
 
     def check(self, fitted: Fitted) -> None:
         """Raise CalibrationError for a budget that the reference cannot support."""
@@ -49,7 +50,7 @@ class Budget(NamedTuple):
             if isinstance(calibration, Calibration) and self.value < least:
                 raise CalibrationError(
                     f"{self.words} cannot be supported by the {_worth(calibration):.0f} samples of the reference; ask "
-                    f"for at least {least:.2g} or fit on more data"
+                    f"for at least {at_least(least)} or fit on more data"
                 )
 
     def extrapolates(self, calibration: Calibration | Stated) -> bool:

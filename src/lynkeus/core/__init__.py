@@ -2,7 +2,7 @@
 
 from lynkeus.core.alarm import Alarm, AlarmRule, OpenAlarm, Point, Verdict, advance
 from lynkeus.core.batch import KINDS, Array, Batch, Floats, Schema, TimesNs, concatenate
-from lynkeus.core.calibration import Calibration, Tail
+from lynkeus.core.calibration import Calibration
 from lynkeus.core.errors import (
     CalibrationError,
     LynkeusError,
@@ -55,6 +55,7 @@ from lynkeus.core.study import (
     Tagged,
     Tagging,
 )
+from lynkeus.core.tail import Tail
 
 __all__ = [
     "KINDS",

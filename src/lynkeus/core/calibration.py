@@ -18,7 +18,9 @@ import numpy.typing as npt
 from lynkeus.core.batch import Floats, TimesNs
 from lynkeus.core.errors import CalibrationError
 from lynkeus.core.reference_windows import ReferenceWindows
+from lynkeus.core.tail import Tail, fit_pareto
 from lynkeus.core.weights import check_weights, differ, effective_number
+from lynkeus.core.words import at_least
 
 NS_PER_HOUR = 3.6e12
 TAIL_PEAKS = 40  # cluster peaks in the tail: fewer are noisy, more lie too deep in the body to extrapolate from
@@ -27,47 +29,8 @@ HEAVY = 0.3  # shape that such a tail has at least
 OUTLIER_EXPECTED = 0.02  # a peak that the tail expects fewer times than this per reference is an incident
 FEWEST = 100  # windows of a reference with times
 FEWEST_WITHOUT_TIMES = 20  # which gives p-values only, down to about one in so many samples
-EXTRAPOLATION_LIMIT = 1000.0  # a budget rarer than one alarm in this many references is refused
-
-
-@dataclass(frozen=True)
-class Tail:
-    """Generalised Pareto tail of cluster peaks: P(peak - threshold > y) = (1 + shape y / scale)^(-1/shape)."""
-
-    threshold: float
-    scale: float
-    shape: float
-    clusters_per_hour: float  # above the threshold; per sample instead where the reference has no duration
-
-    def rate(self, scores: Floats) -> Floats:
-        """Clusters per hour that peak above each score, for scores above the threshold."""
-        y = np.maximum(np.asarray(scores, float) - self.threshold, 0.0) / self.scale
-        if self.shape < 1e-6:
-            return self.clusters_per_hour * np.exp(-y)
-        return self.clusters_per_hour * np.power(1.0 + self.shape * y, -1.0 / self.shape)
-
-    def score_at(self, rate: float) -> float:
-        """Return the score at which the tail has a rate: the inverse of `rate`."""
-        ratio = max(self.clusters_per_hour / rate, 1.0)
-        if self.shape < 1e-6:
-            return self.threshold + self.scale * float(np.log(ratio))
-        return self.threshold + self.scale / self.shape * float(ratio**self.shape - 1.0)
-
-
-def fit_pareto(excesses: Floats, worth: Floats | None = None, least: float = 0.0) -> tuple[float, float]:
-    """Return (scale, shape) of a generalised Pareto distribution by probability-weighted moments (Hosking & Wallis
-    1987).
-
-    `worth` (n,): how much each excess counts (None: all alike). The shape is kept in [`least`, 0.5]: a score has no
-    sharpest possible value, and a heavier tail than that is an unclean reference, not a tail.
-    """
-    order = np.argsort(excesses, kind="stable")
-    y, w = np.asarray(excesses, float)[order], np.ones(len(order)) if worth is None else worth[order]
-    rarer = 1.0 - (np.cumsum(w) - 0.35 * w) / w.sum()
-    a0, a1 = float(np.average(y, weights=w)), float(np.average(rarer * y, weights=w))
-    shape = 2.0 - a0 / max(a0 - 2.0 * a1, 1e-12)
-    shape = float(np.clip(shape, least, 0.5))
-    return max(a0 * (1.0 - shape), 1e-9), shape
+EXTRAPOLATION_LIMIT = 1000.0  # nothing rarer than once in this many references is stated, or taken as a budget
+LEAST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -77,7 +40,9 @@ class Calibration:
     `hours` is the livetime of the reference after exclusions (None: samples without times; only p-values then).
     `excluded` counts the incidents found in the reference itself and left out. `replicas` are tails fitted to
     block-bootstrap copies of the reference. `effective`: number of windows of one weight that say as much as these, and
-    `hours` that of so many; None where all weigh alike.
+    `hours` that of so many; None where all weigh alike. `rarest`: no p-value is smaller, and no rate than that of one
+    alarm in EXTRAPOLATION_LIMIT times `hours`: what is odder than that has a higher score, and is as rare as can be
+    known; 0 in models of before, which have no such limit.
     """
 
     levels: Floats = field(repr=False)  # rising scores
@@ -92,6 +57,7 @@ class Calibration:
     excluded_s: float = 0.0
     replicas: tuple[Tail, ...] = field(default=(), repr=False)
     effective: float | None = None
+    rarest: float = 0.0
 
     @classmethod
     def fit(
@@ -128,10 +94,16 @@ class Calibration:
             levels, survival, clean.counts(levels) / clean.worth_hours, tail, float(clean.scores.max()),
             len(clean.scores), clean.worth_hours if hours else None, clean.quiet_s, incidents,
             (span - clean.hours) * 3600.0, replicas, None if heavy is None else clean.effective,
+            1.0 / (EXTRAPOLATION_LIMIT * clean.effective),
         )  # fmt: skip
 
     def p_value(self, scores: Floats) -> Floats:
-        """P(a good window scores this high), in (0, 1]; NaN stays NaN."""
+        """P(a good window scores this high), from `rarest` to 1; NaN stays NaN."""
+        return np.maximum(self.beyond_what_is_known(scores), self.rarest)
+
+    def beyond_what_is_known(self, scores: Floats) -> Floats:
+        """Return the p-value as the tail has it, however far that was extrapolated: -log of it is a score, to be put
+        together with others, but says nothing of how rare it is."""
         s = np.asarray(scores, float)
         body = np.interp(s, self.levels, self.survival)
         at_threshold = np.interp(self.tail.threshold, self.levels, self.survival)
@@ -140,23 +112,30 @@ class Calibration:
             highest = float(at_threshold * self.tail.rate(np.array([self.maximum]))[0] / self.tail.clusters_per_hour)
             lifted = beyond * max(self.survival[-1] / highest, 1.0)
             beyond = np.where(s > self.maximum, lifted, np.maximum(beyond, body))
-        return np.where(np.isnan(s), np.nan, np.maximum(np.where(s > self.tail.threshold, beyond, body), 1e-300))
+        return np.where(np.isnan(s), np.nan, np.maximum(np.where(s > self.tail.threshold, beyond, body), LEAST))
 
     def alarms_per_hour(self, scores: Floats) -> Floats:
         """Return how many alarms an hour peak this high in good data; NaN stays NaN.
 
-        Below the tail's threshold, where alarms would merge, this is the largest rate that any higher level has.
+        Below the tail's threshold, where alarms would merge, this is the largest rate that any higher level has; never
+        less than one in EXTRAPOLATION_LIMIT references.
         """
         if self.hours is None:
             raise CalibrationError("the reference has no times, so rates per hour are not known; use p_value")
         s = np.asarray(scores, float)
         at_threshold = self.tail.clusters_per_hour
         body = np.maximum(np.interp(s, self.levels, self.rates), at_threshold)
-        return np.where(np.isnan(s), np.nan, np.where(s > self.tail.threshold, self.tail.rate(s), body))
+        rates = np.maximum(np.where(s > self.tail.threshold, self.tail.rate(s), body), self._lowest_rate)
+        return np.where(np.isnan(s), np.nan, rates)
+
+    @property
+    def _lowest_rate(self) -> float:
+        """The lowest rate that is stated; 0: there is no limit."""
+        return 1.0 / (self.hours * EXTRAPOLATION_LIMIT) if self.hours and self.rarest else 0.0
 
     def alarms_per_hour_interval(self, score: float, coverage: float = 0.9) -> tuple[float, float]:
         """Block-bootstrap interval of `alarms_per_hour` at one score at or above the tail's threshold."""
-        rates = [float(tail.rate(np.array([score]))[0]) for tail in self.replicas]
+        rates = [max(float(tail.rate(np.array([score]))[0]), self._lowest_rate) for tail in self.replicas]
         low, high = np.quantile(rates, [(1 - coverage) / 2, (1 + coverage) / 2])
         return float(low), float(high)
 
@@ -175,7 +154,7 @@ class Calibration:
         if budget_per_hour < rarest:
             raise CalibrationError(
                 f"a budget of {budget_per_hour:.3g} per hour cannot be supported by {self.hours:.2f} h of reference; "
-                f"ask for at least {rarest:.2g} per hour or fit on more data"
+                f"ask for at least {at_least(rarest)} per hour or fit on more data"
             )
         if budget_per_hour >= self.tail.clusters_per_hour:
             return float(self.levels[np.argmax(self.rates <= budget_per_hour)])
@@ -226,7 +205,8 @@ def _require_enough(found: Floats, weight: Floats | None, least: int) -> None:
         )
     if found.min() == found.max():
         raise CalibrationError(
-            f"all {len(found)} reference windows have the same score {found[0]:g}: is the data frozen?"
+            f"all {len(found)} reference windows have the same score {found[0]:g}: is the data frozen, or of a "
+            "kind of which the scorer says nothing?"
         )
 
 

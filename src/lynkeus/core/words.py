@@ -28,3 +28,9 @@ def how_often(rate_per_hour: float | None) -> str:
 def short(value: float) -> str:
     """Return a number with two digits, or whole."""
     return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"
+
+
+def at_least(value: float) -> str:
+    """Return a number above 0 with two digits that is not below it: who asks for what is said gets it."""
+    text = f"{value:.2g}"
+    return text if float(text) >= value else f"{1.05 * value:.2g}"

@@ -183,7 +183,9 @@ def _figures(fitted: Fitted, study: Study, found: Commissioning, folder: Path) -
     if not alarms:
         return
     incident_figure(alarms, (found.start_ns, found.end_ns), folder / "test_alarms.svg")
-    rarest = {alarm.output: alarm for alarm in sorted(alarms, key=lambda alarm: -alarm.alarms_per_hour)}
+    rarest = {
+        alarm.output: alarm for alarm in sorted(alarms, key=lambda alarm: (-alarm.alarms_per_hour, alarm.peak_score))
+    }
     for scored in fitted.score(study.test):
         for output, alarm in rarest.items():
             rows = np.flatnonzero(scored.batch.time_ns == alarm.peak_ns)

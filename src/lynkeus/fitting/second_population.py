@@ -20,6 +20,7 @@ from scipy.special import chdtri, gammaincinv
 from lynkeus.core import Array, Batch, Floats, Source, TimesNs
 from lynkeus.fitting.incidents import Incident
 from lynkeus.fitting.reference import Reference
+from lynkeus.fitting.valley import valley
 from lynkeus.sources.formats.tables import listed
 from lynkeus.transforms.rows import rows_of
 from lynkeus.transforms.thinned import Thinned
@@ -124,11 +125,9 @@ def second_population(rows: Source) -> SecondPopulation:
     for start, stop in runs:
         inside[start:stop] = True
     if not runs:
-        few = timed and far.mean() > SCATTERED and nearly.mean() < far.mean() / 4
         # Of windows most would be left out with them, and of more rows than are looked at only some.
-        if few and thinned.seen == len(far) and (end_ns - time_ns).max() <= 1 and _of_one_channel(residual[far]):
-            return _scattered(far | nearly, time_ns, _named(residual[far], names))  # one good row in ten thousand is
-        return SecondPopulation(warnings=(_alone(sigmas, far, names),) if few else ())
+        single_rows = timed and thinned.seen == len(far) and int((end_ns - time_ns).max()) <= 1
+        return _here_and_there(residual, (far, nearly), names, time_ns if single_rows else None)
     share, where = float(inside.mean()), _named(residual[inside], names)
     much = f"{share:.1%} of the reference is far from all the rest, most in {listed(where, 3)}"
     if share > LONGEST:
@@ -147,6 +146,23 @@ def second_population(rows: Source) -> SecondPopulation:
     return SecondPopulation(intervals, share, where, collective=collective)
 
 
+def _here_and_there(
+    residual: Floats, far: tuple[Array, Array], names: tuple[str, ...], time_ns: TimesNs | None
+) -> SecondPopulation:
+    """Return single rows that lie apart from all others by the residuals (n, c) of channels, or are (far, nearly so)
+    together with few between: left out where they are rows in time in which one channel fails, else said."""
+    largest = np.abs(residual).max(axis=1)
+    gap = valley(largest)
+    beyond = largest >= (gap.edge if gap else np.inf)
+    beyond &= beyond.mean() <= LONGEST  # more may be what good data do
+    together, few = far[0] | far[1], far[0].mean() > SCATTERED and far[1].mean() < far[0].mean() / 4
+    for rows, wider, is_clear in ((far[0], together, few), (beyond, beyond, gap is not None and gap.is_empty)):
+        if time_ns is not None and is_clear and rows.mean() > SCATTERED and _of_one_channel(residual[rows]):
+            return _scattered(wider, time_ns, _named(residual[rows], names))
+    kept = beyond if beyond.sum() > far[0].sum() or not few else far[0]
+    return SecondPopulation(warnings=(_alone(residual[kept], float(kept.mean()), names),) if kept.any() else ())
+
+
 def _of_one_channel(residual: Floats) -> bool:
     """Return whether in most of some rows (n, c) one channel stands apart from what all others say of it."""
     if residual.shape[1] < 2:
@@ -162,10 +178,10 @@ def _scattered(far: npt.NDArray[np.bool_], time_ns: TimesNs, where: tuple[str, .
     return SecondPopulation(intervals, float(far.mean()), where, scattered=True)
 
 
-def _alone(sigmas: Floats, far: npt.NDArray[np.bool_], names: tuple[str, ...]) -> str:
-    where = listed(_named(sigmas[far], names), 3)
+def _alone(away: Floats, share: float, names: tuple[str, ...]) -> str:
+    where = listed(_named(away, names), 3)
     return (
-        f"{far.mean():.1%} of the rows of the reference are far from all the rest, here and there, most in {where}: "
+        f"{share:.1%} of the rows of the reference are far from all the rest, here and there, most in {where}: "
         "they are kept, and as rare as that is what looks like them; leave them out if they are not good"
     )
 

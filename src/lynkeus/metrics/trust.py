@@ -33,7 +33,9 @@ class Trust:
         self.probation, self.heard, self.wrong = probation, 0, 0
         self.all: deque[bool] = deque(maxlen=LAST_OF_ALL)
         self.groups: dict[str, deque[bool]] = {}
+        self._told: dict[str, tuple[int, int]] = {}  # errors and decisions of a group, as in `groups`
         self._failing: dict[str, bool] = {}  # as long as nothing new is known of a group
+        self._surely: dict[tuple[int, int], bool] = {}  # by errors and decisions
 
     def tell(self, groups: Sequence[str], wrong: bool) -> None:
         """Take note of a decision about advice that may be applied. An error is blamed on the one of its groups that
@@ -47,6 +49,7 @@ class Trust:
             if one not in self.groups:
                 self.groups[one] = deque(maxlen=LAST)
             self.groups[one].append(wrong)
+            self._told[one] = (sum(self.groups[one]), len(self.groups[one]))
             self._failing.pop(one, None)
             self._failing.pop(one + BESIDES, None)
         self.heard += 1
@@ -54,8 +57,8 @@ class Trust:
 
     def errors(self, group: str, expected: float) -> float:
         """Return the share of errors of a group: of its last decisions, and where they are few as expected."""
-        own = self.groups.get(group, ())
-        return (sum(own) + PRIOR * expected) / (len(own) + PRIOR)
+        wrong, cases = self._told.get(group, (0, 0))
+        return (wrong + PRIOR * expected) / (cases + PRIOR)
 
     @property
     def is_shaken(self) -> bool:
@@ -92,12 +95,15 @@ class Trust:
         return found
 
     def _surely_fails(self, group: str) -> bool:
-        share = self.errors(group, self.expected)
-        return share - DEVIATIONS * self._spread(group, share) > self.promised
+        told = self._told.get(group, (0, 0))
+        if (found := self._surely.get(told)) is None:
+            share = self.errors(group, self.expected)
+            found = self._surely[told] = share - DEVIATIONS * self._spread(group, share) > self.promised
+        return found
 
     def _spread(self, group: str, share: float) -> float:
         """Return the standard deviation of a share of errors of a group."""
-        cases = len(self.groups.get(group, ())) + PRIOR
+        cases = self._told.get(group, (0, 0))[1] + PRIOR
         return (share * (1.0 - share) / cases) ** 0.5
 
     def asked(self, groups: Sequence[str]) -> float:
@@ -120,4 +126,5 @@ class Trust:
         self.heard = heard
         self.all = deque(state.get("/all", ()), maxlen=LAST_OF_ALL)
         self.groups = {name: deque(own, maxlen=LAST) for name, own in state.items() if name != "/all"}
+        self._told = {name: (sum(own), len(own)) for name, own in self.groups.items()}
         self._failing.clear()

@@ -100,9 +100,8 @@ def is_quiet(fitted: Fitted, batch: Batch, row: int, output: str, rule: AlarmRul
 
 def _is_explained(fitted: Fitted, scored: Scored, channels: Sequence[str], rule: AlarmRule, output: str) -> bool:
     """Return whether the rarest of some windows is good without channels that are dead or stuck."""
-    assert scored.rates is not None  # likewise
-    rates = np.nan_to_num(scored.rates[:, fitted.scorer.outputs.index(output)], nan=np.inf)
-    return is_quiet(fitted, scored.batch, int(rates.argmin()), output, rule, channels)
+    scores = np.nan_to_num(scored.scores[:, fitted.scorer.outputs.index(output)], nan=-np.inf)
+    return is_quiet(fitted, scored.batch, int(scores.argmax()), output, rule, channels)
 
 
 def _over(commit: Commit, flat: Flatlines, batch: Batch, opened: Open, left_out: Collection[str]) -> Commit:

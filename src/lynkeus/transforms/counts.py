@@ -29,7 +29,9 @@ def counted(
     """Return a batch of tasks, each with its (state, code, site) and how many jobs failed so."""
     lengths = np.array([len(own) for own in keys], np.int64)
     rows = list(chain.from_iterable(keys))
-    words = np.array(rows, dtype=str).reshape(len(rows), 3)
+    places: dict[tuple[str, str, str], int] = {}  # text becomes an array once for each that differs
+    place = np.fromiter((places.setdefault(row, len(places)) for row in rows), np.int64, len(rows))
+    words = np.array(list(places), dtype=str).reshape(len(places), 3)[place]
     numbers = np.fromiter(chain.from_iterable(counts), float, len(rows)).reshape(-1, 1)
     groups = {KEYS: Group.of_lengths(words, lengths), COUNTS: Group.of_lengths(numbers, lengths)}
     return Batch(TASKS, Packed(groups), time_ns=time_ns, meta=dict(meta))
@@ -37,5 +39,5 @@ def counted(
 
 def numbered(words: Array) -> tuple[Array, Array]:
     """Return the different words of (n,) and (n,) the number of each in them; by hashing, as sorting text is slow."""
-    coded = pa.array(words.tolist(), pa.string()).dictionary_encode()
+    coded = pa.array(np.ascontiguousarray(words)).dictionary_encode()
     return np.array(coded.dictionary.to_pylist(), dtype=str), np.asarray(coded.indices, np.int64)

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from sklearn.decomposition import PCA
 
+from lynkeus.core import Batch, Schema
 from lynkeus.scorers.statistics.covariance import CLIP_SIGMA
 from lynkeus.scorers.statistics.pca_residual import PcaResidual
+from lynkeus.sources import InMemory
 
 Sources = Callable[..., Any]
 
@@ -44,3 +46,23 @@ def test_a_missing_channel_is_filled_by_least_squares(table: Sources, one_batch:
     amplitude = np.linalg.lstsq(modes[seen], sigmas[seen], rcond=None)[0]
     expected = (sigmas - modes @ amplitude) / scorer.residual_sigma_
     np.testing.assert_allclose(scorer.explain(one_batch(table(row)))[0], np.nan_to_num(expected), atol=1e-9)
+
+
+def rows(values: np.ndarray) -> Batch:
+    """A table of unnamed columns."""
+    return Batch(Schema("table", tuple(map(str, range(values.shape[1]))), shape=values.shape[1:]), values)
+
+
+def test_independent_columns_have_no_common_motion_and_each_is_looked_at() -> None:
+    random = np.random.default_rng(0)
+    for columns in (1, 6):
+        good, odd = random.normal(size=(800, columns)), random.normal(size=(columns, columns))
+        odd += 8.0 * np.eye(columns)
+        scorer = PcaResidual().fit(InMemory(rows(good)))
+        assert len(scorer.components_) == 0
+        assert scorer.score(rows(odd)).min() > scorer.score(rows(good)).max()
+    pair = random.normal(size=(800, 6))
+    pair[:, 1] += 2.0 * pair[:, 0]
+    scorer = PcaResidual().fit(InMemory(rows(pair)))
+    assert len(scorer.components_) == 1
+    assert np.abs(scorer.components_[0, 2:]).max() < 0.2

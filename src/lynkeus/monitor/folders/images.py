@@ -132,7 +132,8 @@ class WatchedImages:
         if _stamp(source.folder / path) != list(stamp):
             return None  # it was written while it was read
         row = row_of_image(self.fitted, batch, maps, map_of(file))
-        verdict = verdict_of(row["p_value"], self.wanted.false_alarms)
+        rarest = float(getattr(self.fitted.calibrations[self.fitted.scorer.outputs[0]], "rarest", 0.0))
+        verdict = verdict_of(row["p_value"], self.wanted.false_alarms, rarest)
         return self._made(file, stamp, verdict, _reason(row), row)
 
     def _made(self, file: str, stamp: Stamp, verdict: Verdict, reason: str, row: Row) -> ImageRecord:

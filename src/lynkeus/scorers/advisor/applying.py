@@ -13,15 +13,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lynkeus.core import Array, Floats
+from lynkeus.core import Array, Floats, Scores
 from lynkeus.metrics.trust import BESIDES, Trust
 from lynkeus.scorers.advisor.cases import FEWEST, UNKNOWN, Pattern
+from lynkeus.scorers.advisor.features import Entries
 
 PROBATION = 40  # decisions that are known before advice is applied where none of its kind was tried
 PRIOR = 20  # cases for which the error of all counts, where a kind of task has few of its own
 NEW, UNLIKE, OTHERWISE = "unknown", "unlike", "brake"  # why advice is held
 OF_ALL = "/all"  # the part of the state of `Trust` that belongs to no code
 Support = Mapping[str, Sequence[int]]
+
+
+class Found(NamedTuple):
+    """The counts of a batch with their codes and sites numbered (`entries`), the `points` (n, features) that they are,
+    and the `scores` (n, outputs) of these."""
+
+    entries: Entries
+    points: Floats
+    scores: Scores
 
 
 class Judged(NamedTuple):

@@ -54,11 +54,10 @@ def patterns(own: Entries, known: Vocabulary) -> list[Pattern]:
     chief = own.code == most[own.task]
     many = np.bincount(own.task[chief], minlength=own.n)
     total = by_code.sum(axis=1)
-    parts: list[list[str]] = [[] for _ in range(own.n)]
-    chiefly = by_code >= GOOD_PART * total[:, None]
-    for mark, there in (("", chiefly), (BESIDES, ~chiefly)):
-        for task, code in np.argwhere(there & (by_code > 0)).tolist():
-            parts[task].append(codes[code] + mark)
+    present = by_code > 0
+    chiefly = present & (by_code >= GOOD_PART * total[:, None])
+    kinds = ((chiefly, codes), (present & ~chiefly, [code + BESIDES for code in codes]))
+    chief_codes, other_codes = (_by_row(there, names) for there, names in kinds)
     # The site with most jobs of that code: in rising order, the last one stays.
     order = np.lexsort((own.jobs[chief], own.task[chief]))
     at = np.zeros(own.n, np.int64)
@@ -71,8 +70,17 @@ def patterns(own: Entries, known: Vocabulary) -> list[Pattern]:
         count = int(many[task])
         spread = "one site" if count < FEW else "a few sites" if count < MANY else "many sites"
         code, where = codes[most[task]], sites[at[task]] if count < FEW else ""
-        found.append(Pattern(code, spread, where, count, tuple(dict.fromkeys((code, *parts[task])))))
+        found.append(
+            Pattern(code, spread, where, count, tuple(dict.fromkeys((code, *chief_codes[task], *other_codes[task]))))
+        )
     return found
+
+
+def _by_row(there: Array, names: Sequence[str]) -> list[list[str]]:
+    """Return of each row of truth values (n, names) the names of those that are true."""
+    flat = np.array(names, object)[np.nonzero(there)[1]].tolist()
+    ends = np.cumsum(there.sum(axis=1)).tolist()
+    return [flat[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def count_patterns(found: Sequence[Pattern], decided: Array, classes: int) -> dict[str, list[int]]:

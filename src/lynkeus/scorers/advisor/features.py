@@ -62,7 +62,10 @@ class Vocabulary:
 
     def features(self, tasks: Packed) -> npt.NDArray[np.float32]:
         """Return (n, features) of tasks, logarithms of one plus the counts."""
-        own = self.entries(tasks)
+        return self.points(self.entries(tasks))
+
+    def points(self, own: Entries) -> npt.NDArray[np.float32]:
+        """Return the features of entries, see `features`."""
         codes, sites = len(self.codes), len(self.sites)
         good, bad = (_summed(own, own.code, codes, own.jobs * (own.bad == at)) for at in (False, True))
         present = _summed(own, own.code, codes, np.ones(len(own.jobs)))

@@ -15,6 +15,7 @@ from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.metrics.trust import Trust
 from lynkeus.scorers.advisor.applying import (
     PROBATION,
+    Found,
     Judged,
     arrays_of_state,
     held_by,
@@ -66,7 +67,7 @@ class Advisor:
                 raise SettingsError(f"{name} {getattr(self, name)!r} is not one of auto, {', '.join(known)}")
         if not (0 <= self.false_alarms < 1 and 0 < self.max_error < 1 and 0 < self.sure < 1):
             raise SettingsError("false_alarms, max_error and sure are shares, from 0 to 1")
-        self._last: LastBatch[tuple[Floats, Scores]] = LastBatch()
+        self._last: LastBatch[Found] = LastBatch()
         self._judged: LastBatch[Judged] = LastBatch()
         self._state: dict[str, list[bool]] = {}
         self._heard = 0
@@ -156,14 +157,15 @@ class Advisor:
     def score(self, batch: Batch) -> Scores:
         """Return the probabilities (n, outputs). Raises SchemaError for other samples than tasks."""
         self.schema_.require(batch.schema, f"the scorer {self.name}")
-        return self._found(batch)[1].copy()
+        return self._found(batch).scores.copy()
 
-    def _found(self, batch: Batch) -> tuple[Floats, Scores]:
-        """Return the points of a batch and its scores; of the last one from memory."""
+    def _found(self, batch: Batch) -> Found:
+        """Return what is found of a batch; of the last one from memory."""
 
-        def find(batch: Batch) -> tuple[Floats, Scores]:
-            points = self.vocabulary_.features(batch.packed)
-            return points, self.learned_.of(points)
+        def find(batch: Batch) -> Found:
+            entries = self.vocabulary_.entries(batch.packed)
+            points = self.vocabulary_.points(entries)
+            return Found(entries, points, self.learned_.of(points))
 
         return self._last.of(batch, find)
 
@@ -171,7 +173,7 @@ class Advisor:
         """Return the answer to each question, the `stage` that decided, whether to `apply` it without asking, how sure
         (`confidence`), why sure advice is `held` all the same, how many of its counts are of `unknown` codes or sites,
         the `reason`, and where a decision is known whether it is `doubtful`."""
-        points, (first, *more) = self._found(batch)[0], self.heads.items()
+        points, (first, *more) = self._found(batch).points, self.heads.items()
         judged = self._judged.of(batch, self._judge)
         own, answer = judged.scores[:, : len(first[1])], judged.answer
         found = {first[0]: np.array(first[1])[answer]}
@@ -194,9 +196,8 @@ class Advisor:
     def _judge(self, batch: Batch) -> Judged:
         """Return what is found of a batch that comes next."""
         first, words = next(iter(self.heads.items()))
-        scores = self._found(batch)[1]
+        entries, _, scores = self._found(batch)
         answer, may = self._sure(scores[:, : len(words)])
-        entries = self.vocabulary_.entries(batch.packed)
         new = (entries.code == len(self.vocabulary_.codes)) | (entries.site == len(self.vocabulary_.sites))
         unknown, seen = np.bincount(entries.task[new], minlength=entries.n), patterns(entries, self.vocabulary_)
         # Of a task without errors nothing is known but that most tasks are usual.

@@ -110,10 +110,11 @@ class Ensemble:
         return scorer
 
     def _nats(self, batch: Batch) -> Floats:
-        """Return (members, n) minus the logarithms of p-values; NaN where a member has not enough data."""
+        """Return (members, n) minus the logarithms of p-values, as far as tails go, since what one member is sure of is
+        not to be less than what another one is; NaN where a member has not enough data."""
         self.schema_.require(batch.schema, "the scorer ensemble")
         pairs = zip(self.members_, self.calibrations_, strict=True)
-        return np.stack([-np.log(calibration.p_value(member.score(batch)[:, 0])) for member, calibration in pairs])
+        return np.stack([-np.log(own.beyond_what_is_known(member.score(batch)[:, 0])) for member, own in pairs])
 
 
 def _name(member: Member) -> str:

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from lynkeus.core import CalibrationError, Floats
+from lynkeus.core import Array, CalibrationError, Floats
 from lynkeus.core.run_calibration import FEWEST_RUNS, SCALE, SHAPES_OF_SQUARES, USUAL_SHAPE_OF_SQUARES, RunCalibration
-from lynkeus.scorers.population.trials import TINY, of_few_runs
-from lynkeus.scorers.population.view import QUESTIONS, Asked
+from lynkeus.scorers.population.moves import apart
+from lynkeus.scorers.population.trials import of_few_runs, of_trials
+from lynkeus.scorers.population.view import Asked, EventView
 
+MOVED = 0.3  # of the false alarms are for moves of a run as a whole
 BELIEVED = 0.8  # the chance that runs differ by what the tests know, before any is seen
 EXAGGERATED = (1.0, 1.4, 2.0)  # ratios of -log10 p of held-out runs to those by theory: a part of the runs knows less
 SCALES = SCALE * np.geomspace(0.7, 100.0, 40)  # of scores of runs that differ in ways that the tests do not know
@@ -30,9 +32,20 @@ class AskedRun(NamedTuple):
         """Return the p-value of the smallest of all p-values, corrected for how many were looked at (Sidak 1967); with
         or without those of a new population."""
         views = [asked if new else asked._replace(new=1.0) for asked in self.views if asked]
-        found = [p for asked in views for p in asked[:QUESTIONS]] + [self.kinds_p_value]
-        least = min(found)
-        return float(max(-np.expm1(len(found) * np.log1p(-min(least, 1 - 1e-12))), TINY))
+        found = [p for asked in views for p in asked.answers] + [self.kinds_p_value]
+        return of_trials(min(found), len(found))
+
+    def moved(self) -> float:
+        """Return the p-value of the oddest move of the run as a whole, corrected for how many were looked at; 1 where
+        none was."""
+        found = [asked.moved for asked in self.views if asked and asked.moved < 1.0]
+        return of_trials(min(found), len(found)) if found else 1.0
+
+    def or_moved(self, p_value: float) -> float:
+        """Return the p-value of a run, from one that good runs say of it, and from its move, which knows by itself how
+        few they are; each has its share of the false alarms."""
+        moved = self.moved()
+        return p_value if moved == 1.0 else min(p_value / (1.0 - MOVED), moved / MOVED, 1.0)
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,16 @@ class AmongGood:
         others = {name: value for name, value in fields.items() if name != "believed"}
         calibration = RunCalibration.from_dict(others)
         return cls(calibration, tuple(map(float, fields["believed"]))) if "believed" in fields else cls(calibration)
+
+
+def moved_apart(views: Sequence[EventView], asked: Sequence[AskedRun]) -> Array:
+    """Return (n,) True for the good runs that are moved as a whole far beyond all others, in any view."""
+    found, moving = np.zeros(len(asked), bool), [(k, view.moves) for k, view in enumerate(views) if view.moves]
+    for number, moves in moving:
+        own = [(k, run.views[number]) for k, run in enumerate(asked)]
+        places = {k: one.place for k, one in own if one is not None and one.place is not None}
+        found[list(places)] |= apart(list(places.values()), moves.wider, len(moving))
+    return found
 
 
 def _believed(scores: Floats) -> tuple[float, ...]:

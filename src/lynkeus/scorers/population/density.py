@@ -70,6 +70,16 @@ class Density:
         moved: Floats = self.members @ np.exp(np.minimum(log_parts, MOST_RATIO, out=log_parts), out=log_parts)
         return moved
 
+    def slopes(self, points: Floats, log_ratio: Floats) -> Floats:
+        """Return by how much the log density at events `points` (n, c) rises as all of it is moved along each column,
+        per unit of it (n, c); the log of the density of each component beside that of all is `log_ratio` (k, n)."""
+        inside, columns = np.exp(log_ratio).T, points.shape[1]
+        precision = (inside @ self._precision.reshape(-1, columns * columns)).reshape(-1, columns, columns)
+        pulled = np.einsum("kij,kj->ki", self._precision, self.mixture.centre)
+        towards = np.einsum("nij,nj->ni", precision, points) - inside @ pulled
+        found: Floats = towards @ self.units.T
+        return found
+
     @cached_property
     def _precision(self) -> Floats:
         whiten = self.mixture.whiten
@@ -83,6 +93,10 @@ class Density:
     def points(self, scaled: Floats) -> Floats:
         """Return scaled events (n, c) in units in which good ones are uncorrelated, no farther than FARTHEST."""
         return np.clip((scaled - self.centre) @ self.units, -FARTHEST, FARTHEST)
+
+    def scaled(self, points: Floats) -> Floats:
+        """Return the scaled columns (n, c) of events in units in which good ones are uncorrelated."""
+        return self.centre + points @ np.linalg.inv(self.units)
 
     def log_parts(self, points: Floats) -> Floats:
         """Return the log density (k, n) of each component at events in units in which good ones are uncorrelated."""

@@ -26,13 +26,13 @@ from lynkeus.core import (
 )
 from lynkeus.core.run_calibration import rarest_of
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
-from lynkeus.scorers.population.asked import AmongGood, AskedRun
+from lynkeus.scorers.population.asked import AmongGood, AskedRun, moved_apart
 from lynkeus.scorers.population.events import called_good, groups_of, runs_of, there_in
 from lynkeus.scorers.population.gaussians import log_sum
 from lynkeus.scorers.population.learn import MANY_RUNS, Share, learned, parts_of, shares_of
 from lynkeus.scorers.population.questions import FamilyOfTests
 from lynkeus.scorers.population.trials import of_few_runs
-from lynkeus.scorers.population.view import QUESTIONS, Asked, EventView
+from lynkeus.scorers.population.view import Asked, EventView
 from lynkeus.scorers.population.words import PopulationWords, group_numbers, kind_change, sentence
 from lynkeus.transforms.alike import second_kind
 from lynkeus.transforms.event_columns import Scale
@@ -89,6 +89,7 @@ class Population:
         self.groups_ = tuple(sorted({str(g) for group in groups for g in np.unique(group)}))
         asked, held_out = self._learn(scaled, groups, parts_of(len(scaled)))
         kept = np.array([own.p_value(new=False) for own in asked]) * len(runs) > OUTLYING
+        kept &= ~moved_apart(self.views_, asked)
         kept |= np.isin(names, called_good(source))
         if (~kept).sum() > max(MOST_OUTLYING * len(runs), 1.0):
             kept[:] = True  # so many are how good runs differ
@@ -204,8 +205,8 @@ class Population:
         if not self.runs_:
             return asked.p_value()  # of a model of before
         if self.calibration_ is None:
-            return of_few_runs(asked.p_value(), self.runs_)
-        return self.calibration_.p_value(asked, self.runs_)
+            return asked.or_moved(of_few_runs(asked.p_value(), self.runs_))
+        return asked.or_moved(self.calibration_.p_value(asked, self.runs_))
 
     def _all(self, batch: Batch) -> list[AskedRun | None]:
         """Return the p-values of each run, None where it has too few events."""
@@ -251,9 +252,9 @@ class Population:
             return (Finding("none", says=f"only {len(scaled)} events; {self.fewest} are needed"),)
         p_value = max(self._p_value(asked), rarest_of(self.runs_) if self.runs_ else 0.0)
         found: list[tuple[float, list[Finding]]] = []
-        oddest = min([min(answer[:QUESTIONS]) for answer in asked.views if answer] + [asked.kinds_p_value])
+        oddest = min([min(answer.answers) for answer in asked.views if answer] + [asked.kinds_p_value])
         for view, answer in zip(self.views_, asked.views, strict=True):
-            least = min(answer[:QUESTIONS]) if answer else 1.0
+            least = min(answer.answers) if answer else 1.0
             changed = answer and p_value < RARE and (least < RARE_BESIDE or least == oddest)
             ranked = view.ranked_hypotheses(scaled[group == view.group], answer) if answer and changed else []
             found.append((least, self._words(view).changes(view.density, ranked)))

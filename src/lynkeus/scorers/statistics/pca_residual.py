@@ -15,13 +15,17 @@ from lynkeus.transforms.missing import fill_from_others, with_enough_data
 from lynkeus.transforms.robust_scale import RobustScale
 from lynkeus.transforms.rows import fold, like_values, rows_of
 
+MARGIN = 1.5  # times the width of the spectrum of chance, of which few rows now and then have more
+
 
 @dataclass
 class PcaResidual:
     """`anomaly` of a row, or a window, of a table: the largest root mean square residual of any channel, in sigmas.
 
     As many components are taken out as carry the share `variance` of the covariance (robust: median, MAD, clipped
-    deviations). Learned: `scale_`, from `sample` rows and then all, `components_` (k, c), `residual_sigma_` (c,).
+    deviations); where these are more than half of all, only those that carry a motion that columns have in common: of
+    independent columns none. Learned: `scale_`, from `sample` rows and then all, `components_` (k, c),
+    `residual_sigma_` (c,).
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
@@ -38,6 +42,8 @@ class PcaResidual:
         values, vectors = np.linalg.eigh(known.covariance)
         share = np.cumsum(values[::-1]) / values.sum()
         count = int(np.searchsorted(share, self.variance)) + 1
+        if count > len(values) // 2:  # columns that hardly go together: most would be explained by themselves
+            count = min(count, _common(values, known.count))
         self.components_ = vectors[:, ::-1][:, :count].T
         left = np.eye(len(values)) - self.components_.T @ self.components_
         residual_variance = np.einsum("ij,jk,ki->i", left, known.covariance, left)
@@ -77,3 +83,10 @@ class PcaResidual:
             deviation = fill_from_others(deviation, np.eye(deviation.shape[1]) - self.components_.T @ self.components_)
         left = deviation - deviation @ self.components_.T @ self.components_
         return fold(left / self.residual_sigma_, length)
+
+
+def _common(values: Floats, rows: float) -> int:
+    """Return how many eigenvalues (c,) of a covariance are larger than chance makes those of as many independent
+    columns (Marchenko & Pastur 1967)."""
+    largest = values.mean() * (1.0 + MARGIN * np.sqrt(len(values) / rows)) ** 2
+    return int((values > largest).sum())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import ItemsView, Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -45,21 +46,28 @@ def record_of(name: str, found: Any, notes: Counter[str], where: str) -> Record:
             continue
         for code, by_site in _table(codes, name, where):
             for site, count in _table(by_site, name, where):
-                jobs = jobs_of(count, notes)
+                jobs = float(count) if type(count) is int and 0 < count <= MOST else jobs_of(count, notes)
                 if jobs:
-                    keys.append((state.removesuffix("_sites"), str(code), str(site)))
+                    keys.append(_key(state, str(code), str(site)))
                     counts.append(jobs)
     if not keys:
         notes["tasks without errors"] += 1
     return Record(name, keys, counts, _parameters(found.get(PARAMETERS), name, where))
 
 
-def _table(found: Any, name: str, where: str) -> list[tuple[Any, Any]]:
+@lru_cache(maxsize=2**17)
+def _key(state: str, code: str, site: str) -> tuple[str, str, str]:
+    """Return a key, the same object for the same words: of a hundred thousand tasks there are millions, of which few
+    differ, and the garbage collector would go through all of them again and again."""
+    return state.removesuffix("_sites"), code, site
+
+
+def _table(found: Any, name: str, where: str) -> ItemsView[Any, Any]:
     if found is None:
-        return []
+        return {}.items()
     if not isinstance(found, Mapping):
         raise SourceError(f"{where}: the errors of {name!r} hold {found!r:.40} where a table is meant: {SHAPE}")
-    return list(found.items())
+    return found.items()
 
 
 def jobs_of(count: Any, notes: Counter[str]) -> float:
@@ -87,6 +95,8 @@ def _parameters(found: Any, name: str, where: str) -> dict[str, str]:
 
 def _word(value: Any) -> str:
     """Return a parameter as text, '' where there is none."""
+    if type(value) is str:
+        return value
     if value is None:
         return ""
     if isinstance(value, list):

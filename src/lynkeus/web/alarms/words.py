@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lynkeus.core.calibration import EXTRAPOLATION_LIMIT
 from lynkeus.core.words import short
 from lynkeus.monitor.records import AlarmFile, StoredAlarm
 from lynkeus.web.alarms.evidence import finite
@@ -51,8 +52,11 @@ def beyond(file: AlarmFile) -> str:
     if hours:
         if not rate * hours < 1.0:
             return ""
+        least = rate * hours * EXTRAPOLATION_LIMIT < 1.0 + 1e-6
         return f"The reference, {duration(3600 * hours)} of good data, is too short to have seen this: " + (
-            "the rate is extrapolated from its rarest scores."
+            f"nothing is called rarer than once in {EXTRAPOLATION_LIMIT:,.0f} times that; this may be rarer."
+            if least
+            else "the rate is extrapolated from its rarest scores."
         )
     if file.evidence.get("extrapolated"):
         return "The reference is too short to have seen this: the rate is extrapolated."

@@ -1,0 +1,221 @@
+"""Where a run is as a whole, beside how far good runs move, and a run put back where good ones are.
+
+A gain, a pressure or a calibration moves all events of a run alike. How odd a move is, is asked by itself, of the moves
+of good runs: a few of these say little, so that every spread and two kinds of tails count as much as their likelihood
+says. What is asked of shares of populations, of new ones and of nearly empty places is asked of the run put back: else
+what moves hides what is gone, and looks new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.linalg import norm
+from scipy.special import chdtri, ndtr
+
+from lynkeus.core import Array, Floats
+from lynkeus.scorers.population.density import Density
+from lynkeus.scorers.population.gaussians import log_sum
+from lynkeus.scorers.population.trials import TINY, of_trials
+
+STEPS, NEAR = 6, 0.02  # of Fisher's scoring; widths, from which it is done
+STEEPEST = 4.0  # slope of the log density, per width, that one event may have: strange events do not say where a run is
+LONGEST = 1.5  # widths, of one step
+BESIDE, WIDEST = 0.2, 5.0  # widths, between which slopes are compared; times the error by the density
+FEW, BEGINNINGS = 200, (-24.0, -12.0, -6.0, -3.0, 3.0, 6.0, 12.0, 24.0)  # events, and widths, from which it begins
+CLEARLY, DEEPEST = 5.0, 20.0  # nats by which a beginning is better; by which an event is unlikely at most
+ANYWHERE = 30.0  # widths: spread of the moves before any run is seen
+STEADY = 0.5  # the chance that a column does not move, before any run is seen
+CLEAR = 0.5  # widths: a run that does not say more exactly where it is along a column is not put back along it
+SPREADS = np.geomspace(0.3, 1000.0, 24)  # of moves, in units of how well a usual run says where it is
+FREEDOMS = (3.0, 30.0)  # degrees of freedom of Student's distribution of moves: now and then one is large, or none is
+LIKELY = (0.75, 0.25)  # the chance of these, before any run is seen
+APART = 0.01  # expected number of good runs in the whole reference that are moved as far as one that is odd
+APART_TOGETHER = 0.05  # where several are so alike
+MOST_APART = 0.15  # of the runs
+LEVELS = np.concatenate([[0.0], np.geomspace(1e-9, 1e-2, 8), [0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 1.0]])
+
+
+class Located(NamedTuple):
+    """Where a run is, (c,) in widths of the narrowest component, and how well that is known (c,), as a sigma; 0 and inf
+    along columns that are not asked."""
+
+    moved: Floats
+    sigma: Floats
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How far good runs move along each column, in widths of the narrowest component: around `centre` (c,); `usual`
+    (c,): how well a usual run says where it is, in units of which are the SPREADS; `chance` (c, 1 + FREEDOMS times
+    SPREADS): of no move at all, and of each tail and spread. `wider` (c,): how much less is known of where a run is
+    than the density says, which has bumps of its own; `runs` (1,): how many good runs say so, which are `far` (c, n)
+    from the centre, or may be."""
+
+    centre: Floats
+    usual: Floats
+    chance: Floats
+    wider: Floats
+    runs: Floats
+    far: Floats
+
+    @classmethod
+    def fit(cls, found: Sequence[Located], wider: Floats) -> Self:
+        """Learn from where good runs are."""
+        moved, sigma = (np.stack(part) for part in zip(*found, strict=True))
+        sigma = sigma * wider
+        centre, usual = np.median(moved, axis=0), np.median(sigma, axis=0)
+        widths, weight = _widths(usual)
+        square = (sigma[..., None, None] ** 2 + widths**2) * (1.0 + 1.0 / len(found))
+        away = (moved - centre)[..., None, None]
+        square = np.where(np.isfinite(square), square, 1.0)
+        density = (weight * np.exp(-0.5 * away**2 / square) / np.sqrt(square)).sum(axis=-1)
+        log_chance = np.log(np.maximum(density, TINY)).sum(axis=0) + np.log(_prior())
+        chance = np.exp(log_chance - log_chance.max(axis=1, keepdims=True))
+        far = np.where(np.isfinite(sigma), np.abs(moved - centre) + sigma, 0.0).T
+        return cls(centre, usual, chance / chance.sum(axis=1, keepdims=True), wider, np.array([len(found)], float), far)
+
+    def sigmas(self, found: Located) -> Floats:
+        """Return how far a run is moved (c,), in sigmas of how well that is known; 0 along columns not asked."""
+        return (found.moved - self.centre) / (found.sigma * self.wider)
+
+    def p_value(self, found: Located) -> float:
+        """Return how often a good run is as far along any column that is asked, no less often than was counted; 1 where
+        none is."""
+        asked = np.isfinite(self.usual)
+        if not asked.any():
+            return 1.0
+        widths, weight = _widths(self.usual)
+        own = found.sigma * self.wider
+        sigma = np.sqrt((own[:, None, None] ** 2 + widths**2) * (1.0 + 1.0 / self.runs[0]))
+        beyond = (weight * 2.0 * ndtr(-np.abs(found.moved - self.centre)[:, None, None] / sigma)).sum(axis=-1)
+        counted = (self.far >= np.abs(found.moved - self.centre)[:, None]).sum(axis=1) / (self.runs[0] + 1.0)
+        p_values = np.maximum((self.chance * beyond).sum(axis=1), counted)[asked]
+        return of_trials(float(p_values.min()), float(asked.sum()))
+
+
+def apart(places: Sequence[Located], wider: Floats, trials: float = 1.0) -> Array:
+    """Return (n,) True for the runs that are moved far beyond all others: by what the others alone say of moves the
+    nearest of them is odd, so that several do not hide each other. Long tails of moves that have no gap are none."""
+    moved, sigma = (np.stack(part) for part in zip(*places, strict=True))
+    asked, found = np.isfinite(sigma).all(axis=0), np.zeros(len(places), bool)
+    if not asked.any():
+        return found
+    away = (moved - np.median(moved, axis=0))[:, asked]
+    away /= np.hypot((sigma * wider)[:, asked], 1.4826 * np.median(np.abs(away), axis=0))
+    rising = np.argsort(np.abs(away).max(axis=1), kind="stable")
+    for out in range(int(MOST_APART * len(places)), 0, -1):
+        others = Moves.fit([places[k] for k in rising[:-out]], wider)
+        expected = others.p_value(places[rising[-out]]) * trials * len(places)
+        if expected < (APART_TOGETHER if _together(away[rising[-out:]]) else APART):
+            found[rising[-out:]] = True
+            break
+    return found
+
+
+def _together(away: Floats) -> bool:
+    """Return whether several runs are moved (k, c) alike: they are nearer to one another than to all others."""
+    middle = away.mean(axis=0)
+    return len(away) > 1 and bool(norm(away - middle, axis=1).max() < 0.5 * norm(middle))
+
+
+def clear(density: Density, runs: Sequence[Floats]) -> Array:
+    """Return a mask (c,) of the columns along which good runs say where they are."""
+    columns = len(density.widths)
+    found = [located(density, run, np.ones(columns, bool)).sigma for run in runs if len(run)]
+    mask: Array = np.median(found, axis=0) < CLEAR
+    return mask
+
+
+def located(density: Density, points: Floats, asked: Array) -> Located:
+    """Return the likeliest move of all events (n, c), in units in which good ones are uncorrelated, along the columns
+    that are `asked` (c,)."""
+    columns = int(asked.sum())
+    moved, information = _beginning(density, points[:FEW], asked)[asked], np.eye(columns)
+    for _ in range(STEPS if columns else 0):
+        slope = _slopes(density, put_back(density, points, _along(asked, moved, 0.0)))[:, asked]
+        information = slope.T @ slope + np.eye(columns) / ANYWHERE**2
+        step = np.clip(np.linalg.solve(information, slope.sum(axis=0) - moved / ANYWHERE**2), -LONGEST, LONGEST)
+        moved = moved + step
+        if np.abs(step).max() < NEAR:
+            break
+    sigma = np.sqrt(np.diag(np.linalg.inv(information)))
+    return Located(_along(asked, moved, 0.0), _along(asked, sigma, np.inf))
+
+
+def _beginning(density: Density, points: Floats, asked: Array) -> Floats:
+    """Return from where (c,) to look for the likeliest move: what is far away is uphill from nowhere near."""
+    best, moved = _height(density, points), np.zeros(len(asked))
+    for column in np.flatnonzero(asked):
+        for size in BEGINNINGS:
+            at = moved.copy()
+            at[column] = size
+            height = _height(density, put_back(density, points, at))
+            if height > best + CLEARLY:
+                best, moved = height, at
+    return moved
+
+
+def _height(density: Density, points: Floats) -> float:
+    """Return the log likelihood of events (n, c), of which none counts for more than it can."""
+    whole = log_sum(density.log_parts(points))
+    return float(np.maximum(whole, whole.max(initial=0.0) - DEEPEST).sum())
+
+
+def _along(asked: Array, numbers: Floats, else_: float) -> Floats:
+    """Return numbers (c,) of the columns that are asked, of the others a number that says nothing."""
+    found = np.full(len(asked), else_)
+    found[asked] = numbers
+    return found
+
+
+def wider_than_said(density: Density, points: Floats) -> Floats:
+    """Return (c,) the ratio of the true error of where a run is to that by the slopes of the density, from events
+    (n, c) of which it was not learned: where it has bumps that these do not have, it rises and falls for nothing."""
+    steep = (_slopes(density, points) ** 2).sum(axis=0)
+    found = np.ones(len(steep))
+    for column, own in enumerate(np.eye(len(steep)) * BESIDE):
+        ends = [_slopes(density, put_back(density, points, way * own))[:, column].sum() for way in (-1.0, 1.0)]
+        found[column] = steep[column] / max((ends[0] - ends[1]) / (2.0 * BESIDE), steep[column] / WIDEST)
+    return np.clip(found, 1.0, WIDEST)
+
+
+def _slopes(density: Density, points: Floats) -> Floats:
+    """Return by how much the log density at events (n, c) rises per width by which all are moved, (n, c)."""
+    parts = density.log_parts(points)
+    slope = density.slopes(points, parts - log_sum(parts)) * density.widths
+    return np.clip(slope, -STEEPEST, STEEPEST)
+
+
+def put_back(density: Density, points: Floats, moved: Floats) -> Floats:
+    """Return events (n, c) less a move (c,) in widths."""
+    found: Floats = points - (moved * density.widths) @ density.units
+    return found
+
+
+def _prior() -> Floats:
+    """Return the chance of no move, and of each tail and spread, before any run is seen."""
+    spread = SPREADS / (1.0 + SPREADS**2)  # half a Cauchy distribution (Gelman 2006)
+    return np.concatenate([[STEADY], (1.0 - STEADY) * np.outer(LIKELY, spread / spread.sum()).ravel()])
+
+
+def _widths(usual: Floats) -> tuple[Floats, Floats]:
+    """Return the widths (c, kinds, m) of the normal distributions that each kind of moves is a mixture of, where a
+    usual run is known to `usual` (c,), and their weights (m,)."""
+    scale, weight = _mixtures()
+    return np.where(np.isfinite(usual), usual, 1.0)[:, None, None] * scale, weight
+
+
+@cache
+def _mixtures() -> tuple[Floats, Floats]:
+    """Return Student's distributions of all spreads, and of none, as mixtures of normal ones: their widths (kinds, m)
+    and weights (m,)."""
+    middle = np.sqrt(np.maximum(LEVELS[:-1], 0.1 * LEVELS[1]) * LEVELS[1:])
+    middle[LEVELS[:-1] >= 0.01] = 0.5 * (LEVELS[:-1] + LEVELS[1:])[LEVELS[:-1] >= 0.01]
+    tails = [np.sqrt(freedom / chdtri(freedom, 1.0 - middle)) for freedom in FREEDOMS]
+    several = np.concatenate([SPREADS[:, None] * tail for tail in tails])
+    return np.concatenate([np.zeros((1, len(middle))), several]), np.diff(LEVELS)
