@@ -154,7 +154,8 @@ def _by_score(truth: Truth, scores: npt.ArrayLike, weight: npt.ArrayLike | None)
     check_weights(counts)
     there = counts > 0
     place = np.unique(values[there], return_inverse=True)[1]
-    return np.bincount(place, counts[there] * wrong[there]), np.bincount(place, counts[there] * ~wrong[there])
+    faulty, good = (np.bincount(place, counts[there] * own[there]).astype(float) for own in (wrong, ~wrong))
+    return faulty, good
 
 
 def _range_precision(wrong: npt.NDArray[np.bool_], scores: Floats, thresholds: Floats, buffer: int) -> float:

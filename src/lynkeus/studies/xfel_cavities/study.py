@@ -41,7 +41,7 @@ class StudySize:
     epochs: int = 12
 
 
-SMOKE = StudySize(2, 1200, 300, 600, 200, 120, 2, (0.3, 1.0), ("quench",), (50,), 5)
+SMOKE = StudySize(2, 1600, 500, 1000, 200, 120, 2, (0.3, 1.0), ("quench",), (50,), 5)
 
 
 def xfel_cavities(smoke: bool = False) -> Comparison:
