@@ -159,7 +159,7 @@ def npz(random: np.random.Generator) -> bytes:
                 rows = (30,) if name != "values" else ((30, 3) if random.random() < 0.8 else None)
                 np.save(one, some(random, rows if random.random() < 0.8 else None), allow_pickle=True)
                 content = one.getvalue()
-            file.writestr(f"{name}{ending}", content)
+            file.writestr(f"{name}{ending}" or "a", content)
     return patched(held.getvalue(), random) if random.random() < 0.4 else held.getvalue()
 
 

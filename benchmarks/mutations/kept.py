@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from benchmarks.mutations.arrays import strange_number
@@ -23,6 +24,7 @@ from lynkeus.monitor.store import Store
 from lynkeus.monitor.watch import WatchSettings, watch
 from lynkeus.sources import InMemory
 
+COMPILED: dict[Any, Any] = {}
 START_NS = 1_700_000_000_000_000_000
 SCORERS = ("three_sigma", "mahalanobis", "isolation_forest", "conditional_residual", "nearest_neighbours", "table")
 
@@ -154,6 +156,7 @@ def _damage(connection: sqlite3.Connection, random: np.random.Generator) -> None
 def read_store(path: Path) -> None:
     """Read it as pages do, and claim it as a watch does."""
     store = Store(f"sqlite:///{path}")
+    store.engine = store.engine.execution_options(compiled_cache=COMPILED)  # SQL is written out once for all stores
     try:
         for pulse in store.monitors():
             for output in pulse.monitor.outputs[:3]:

@@ -57,12 +57,17 @@ def _look(path: Path) -> None:
     look(str(path))
 
 
-def _file(name: str, content: Callable[[Random], bytes], read: Callable[[Path], object] = _samples) -> Reader:
+def _file(
+    name: str,
+    content: Callable[[Random], bytes],
+    read: Callable[[Path], object] = _samples,
+    prepare: Callable[[Path], Any] = lambda folder: None,
+) -> Reader:
     def make(_: Any, folder: Path, random: Random) -> Path:
         (folder / name).write_bytes(content(random))
         return folder / name
 
-    return Reader(lambda folder: None, make, read)
+    return Reader(prepare, make, read)
 
 
 def _written(name: str, write: Callable[[Path, Random], None], read: Callable[[Path], object] = _samples) -> Reader:
@@ -244,7 +249,7 @@ READERS: dict[str, Reader] = {
     "models": Reader(_models, _damaged_model, kept.read_model),
     "store": Reader(_store, _damaged_store, kept.read_store),
     "layout": Reader(lambda folder: settings.write_layout_data(folder / "data.h5"), _layout, _read_by_layout),
-    "site": _file("site.toml", _settings(settings.SITE), _site),
+    "site": _file("site.toml", _settings(settings.SITE), _site, settings.write_site_model),
     "list of channels": _file(
         "list.toml", _settings(settings.LIST), lambda path: StreamSettings.of_url(f"nats://{path}")
     ),

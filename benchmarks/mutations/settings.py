@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from benchmarks.mutations.strange import as_toml, changed
 
+from lynkeus.files.model_folder import MODEL, SUMS
+
 LAYOUT: dict[str, Any] = {
     "unit": "mm",
     "names": "orbit/names",
@@ -59,7 +61,7 @@ SITE: dict[str, Any] = {
             "model": "m",
             "publish": ["nats://h/s"],
             "memory": "1 GB",
-            "window": "1s",
+            "window": 10,
         }
     ],
 }
@@ -80,6 +82,13 @@ LIST: dict[str, Any] = {
 def toml(content: dict[str, Any], random: np.random.Generator) -> bytes:
     """Return TOML that says it, parts of which are strange."""
     return as_toml(changed(content, random), random)
+
+
+def write_site_model(folder: Path) -> None:
+    """Write what a site file looks for in the folder of a model."""
+    (folder / "m").mkdir(exist_ok=True)
+    (folder / "m" / MODEL).write_text('{"view": {"window": 10}}', "utf-8")
+    (folder / "m" / SUMS).touch()
 
 
 def write_layout_data(path: Path) -> None:

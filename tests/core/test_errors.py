@@ -8,3 +8,6 @@ def test_an_error_is_one_line_that_can_be_printed() -> None:
     said = str(LynkeusError("a\nb\tc: \ud800 \x1b[31m\u202e"))
     assert said.isprintable()
     assert said == "a b c: \\ud800 \\x1b[31m\\u202e"
+    long = str(LynkeusError("a.csv: " + "x\x00" * 3000 + "; give it another name"))
+    assert len(long) < 4000
+    assert long.endswith("; give it another name")

@@ -15,7 +15,9 @@ from lynkeus.core import Alarm, AlarmRule, Batch, OpenAlarm, Point, Schema
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.monitor.one_cause import SILENT, Flat, Step, in_words, incidents_of, join, of_output, step
 from lynkeus.monitor.parts import parts_of
+from lynkeus.monitor.publish.deliver import Delivered
 from lynkeus.monitor.publish.forms import Change
+from lynkeus.monitor.publish.sink import Publishing
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.watch import WatchSettings, watch
@@ -108,6 +110,9 @@ def test_a_window_that_is_good_without_what_is_stuck_is_explained_by_that_wherev
     assert join(other, silence(other, "A"), NOTHING) == []
     parts = join(opened, silence(opened, "A"), NOTHING, explained=lambda output: output == "monitor")
     assert parts == [((SILENT, 20 * S), ("monitor", 21 * S))]
+    assert {state.alarm.where for state in opened.values()} == {"A"}  # what is stuck, not what looks odd beside it
+    run(opened, dict.fromkeys(range(30, 40), "C"), range(26, 45), STUCK, quiet=True)
+    assert {state.alarm.where for state in opened.values()} == {"A"}
 
 
 def machine(rows: int, seed: int) -> Batch:
@@ -138,6 +143,32 @@ def test_a_stuck_channel_is_one_incident_for_every_scorer(store: Store, scorer: 
         incident.alarm
     ]
     assert abs(part.start_ns - began) <= 2 * S
+
+
+def test_an_alarm_goes_on_in_the_next_source_but_not_long_after(store: Store, tmp_path: Path) -> None:
+    rows = machine(1200, 3)
+    values = rows.values.copy()
+    values[500:900, 3] += 6.0
+    rows, settings = rows.with_values(values), WatchSettings(rule=AlarmRule(3.0))
+    fitted = fit(InMemory(machine(4000, 1), 500), FitSettings("mahalanobis", window=10))
+    sink = Delivered(f"elog+file://{tmp_path}/elog")
+    sink.begin(Publishing(fitted, settings.rule, store, settings.name, "Rows", print))
+    for stop in (700, 705, 1200):  # 705: not even a window
+        watch(fitted, InMemory(rows[:stop], 500), store, settings)
+        assert not store.alarms(status="open")
+    sink.close()
+    (one,) = store.alarms()
+    assert one.alarm.end_ns is not None
+    assert abs(one.alarm.end_ns - 90 * S) <= 2 * S
+    said = [path.read_text().partition("\n")[0] for path in (tmp_path / "elog").glob("*.txt")]
+    assert len([line for line in said if "C3, open since" in line]) == 1
+    assert len([line for line in said if "C3 goes on, open since" in line]) == 1
+    assert len([line for line in said if "over after" in line]) == 2
+    assert rows.time_ns is not None
+    later = Batch(rows.schema, rows.values[480:700], rows.time_ns[480:700] + 7200 * S)
+    watch(fitted, InMemory(later, 500), store, settings)
+    assert [found.id == one.id for found in store.alarms()] == [False, True]
+    assert store.alarms()[1].alarm == one.alarm
 
 
 def test_it_is_carried_over_a_restart_as_plain_json() -> None:

@@ -26,6 +26,7 @@ from tests.mutations import mutated
 from lynkeus.core import LynkeusError
 from lynkeus.files import damaged
 from lynkeus.sources import open_source, read_layout, write_bundle
+from lynkeus.sources.formats import hdf5_texts
 from lynkeus.sources.runs.events import read_events
 from lynkeus.sources.runs.histograms import read_histograms
 
@@ -169,3 +170,21 @@ def test_what_never_ends_in_c_is_ended_in_a_child(tmp_path: Path, monkeypatch: p
     with pytest.raises(LynkeusError, match="ends the process"):
         damaged.try_in_child(tmp_path / "a.h5", lambda: os.kill(os.getpid(), signal.SIGKILL))
     damaged.try_in_child(tmp_path / "a.h5", lambda: 1 / 0)  # what is raised there is raised again here
+    with pytest.raises(LynkeusError, match="does not fit into 0"):
+        damaged.try_in_child(tmp_path / "a.h5", lambda: bytearray(10**10), memory=10**8)
+
+
+def test_texts_are_tried_once_and_only_where_there_are_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Path] = []
+    monkeypatch.setattr(hdf5_texts, "try_in_child", lambda path, read, memory: tried.append(path))
+    numbers, words = tmp_path / "numbers.h5", tmp_path / "words.h5"
+    for path, content in ((numbers, np.zeros(9)), (words, "a long word")):
+        with h5py.File(path, "w") as file:
+            file["a"] = content
+        hdf5_texts.try_texts(path)
+        hdf5_texts.try_texts(path)
+    assert tried == [words]
+    with h5py.File(words, "a") as file:
+        file["b"] = "another one"
+    hdf5_texts.try_texts(words)
+    assert tried == [words, words]

@@ -12,11 +12,10 @@ class LynkeusError(Exception):
 
     def __str__(self) -> str:
         said = super().__str__().encode("utf-8", "backslashreplace").decode()
-        if len(said) > LONGEST:  # the end says what to do
-            said = f"{said[: LONGEST // 2]} ... {said[-LONGEST // 4 :]}"
-        if said.isprintable():
-            return said
-        return "".join(sign if sign.isprintable() else " " if sign.isspace() else _escaped(sign) for sign in said)
+        if not said.isprintable():
+            said = "".join(sign if sign.isprintable() else " " if sign.isspace() else _escaped(sign) for sign in said)
+        # The end says what to do.
+        return said if len(said) <= LONGEST else f"{said[: LONGEST // 2]} ... {said[-LONGEST // 4 :]}"
 
 
 def _escaped(sign: str) -> str:

@@ -160,19 +160,26 @@ def _plugged_in(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=f"lynkeus.{group}"))
 
 
+def _entry(group: str, name: str) -> EntryPoint | None:
+    """Return the entry of a name, None where there is none: plug-ins are looked for where it is not built in, since to
+    read what every installed package offers takes 15 ms."""
+    target = BUILT_IN.get(group, {}).get(name)
+    return entries(group).get(name) if target is None else EntryPoint(name, target, f"lynkeus.{group}")
+
+
 def load(group: str, name: str) -> Any:
     """The class or function behind a name. Raises SettingsError naming what exists, or why it cannot be imported."""
-    found = entries(group)
-    if name not in found:
-        raise SettingsError(f"no {SINGULAR[group]} called {name!r}; there are: {', '.join(sorted(found))}")
+    entry = _entry(group, name)
+    if entry is None:
+        raise SettingsError(f"no {SINGULAR[group]} called {name!r}; there are: {', '.join(sorted(entries(group)))}")
     try:
-        return found[name].load()
+        return entry.load()
     except (ImportError, AttributeError) as problem:
-        needs = missing(found[name].extras) if isinstance(problem, ImportError) and _is_built_in(found[name]) else ""
+        needs = missing(entry.extras) if isinstance(problem, ImportError) and _is_built_in(entry) else ""
         raise SettingsError(
             f"the {SINGULAR[group]} {name!r} {needs}"
             if needs
-            else f"the {SINGULAR[group]} {name!r} ({found[name].value}) cannot be loaded: {problem}; "
+            else f"the {SINGULAR[group]} {name!r} ({entry.value}) cannot be loaded: {problem}; "
             "install the package that provides it again, with the extra it needs"
         ) from problem
 
@@ -182,7 +189,7 @@ def declared(group: str, name: str) -> Declared:
 
     Raises SettingsError as `load`, for a name that there is not and for a plug-in that cannot be imported.
     """
-    entry = entries(group).get(name)
+    entry = _entry(group, name)
     if entry is None or not _is_built_in(entry):
         return Declared.of(load(group, name))
     return declared_by(entry.module, entry.attr, missing(entry.extras))

@@ -20,6 +20,7 @@ from lynkeus.core import LynkeusError, SourceError
 
 Piece = TypeVar("Piece")
 LIMIT_S = 15.0  # for opening a file, and for each piece of it; LYNKEUS_READ_LIMIT_S is another, for slow disks
+TOO_LARGE = 3  # exit code of a child that wants too much memory
 COPY = "it may be damaged: copy or write it again"
 
 
@@ -95,9 +96,10 @@ def in_time(path: Path | str, mend: str = COPY) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, max(left_s, 0.001), again_s)
 
 
-def try_in_child(path: Path, read: Callable[[], object]) -> None:
-    """Raise SourceError where `read` crashes or does not end in time in a process of its own: code in C that loops
-    cannot be stopped from within. What it raises is not told; it will be raised again here.
+def try_in_child(path: Path, read: Callable[[], object], memory: int = 0) -> None:
+    """Raise SourceError where `read` crashes, does not end in time, or needs more `memory` (bytes; 0: any) in a process
+    of its own: code in C that loops cannot be stopped from within. What else it raises is not told; it will be raised
+    again here.
 
     Nothing is tried where processes cannot be forked.
     """
@@ -109,15 +111,32 @@ def try_in_child(path: Path, read: Callable[[], object]) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(max(int(limit_s()), 1))
+            _limit_memory(memory)
             read()
-        except BaseException:  # the parent meets it too
-            pass
+        except BaseException as error:  # the parent meets it too, but for want of memory
+            if isinstance(error, MemoryError) or "memory allocation" in str(error):
+                os._exit(TOO_LARGE)
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == TOO_LARGE:
+        raise SourceError(f"{path}: what it says of itself does not fit into {memory / 1e9:.1f} GB; {COPY}")
     if os.WIFSIGNALED(status):
         ended = os.WTERMSIG(status) == signal.SIGALRM
         raise SourceError(_endless(path) if ended else f"{path}: reading it ends the process; {COPY}")
+
+
+def _limit_memory(memory: int) -> None:
+    """Let this process have so many bytes more than it has, where that can be said."""
+    statm = Path("/proc/self/statm")
+    if not memory or not statm.exists():
+        return
+    import resource
+
+    most = int(statm.read_text().split()[0]) * resource.getpagesize() + memory
+    before, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if before == resource.RLIM_INFINITY or most < before:
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def _endless(path: Path | str, mend: str = COPY) -> str:

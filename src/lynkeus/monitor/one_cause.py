@@ -52,6 +52,8 @@ def step(rule: AlarmRule, opened: Open, point: Point, output: str, flat: Flat, i
     if after is None:
         return Step(None, [], closed)
     if cause is not None:
+        if after.alarm.where not in cause.channels:  # of what is stuck others look odd: it is named all the same
+            after = replace(after, alarm=replace(after.alarm, where=(before or cause).alarm.where))
         # From now on only what is flat still: what has moved since may fail in another way.
         channels = tuple(name for name in cause.channels if _is_flat(name, point.start_ns, flat))
         after = replace(after, channels=channels or after.channels)
@@ -83,6 +85,8 @@ def join(opened: Open, cause_key: str, commit: Commit, explained: Callable[[str]
     for key in alike:
         state = opened.pop(key)
         part_of = None if state.key == whole else whole
+        if state.alarm.where not in cause.channels:
+            state = replace(state, alarm=replace(state.alarm, where=cause.alarm.where))
         opened[_aside(key, cause_key)] = replace(state, part_of=part_of, channels=cause.channels)
     keys += [(one.output, one.start_ns) for one in over]
     return [(one, whole) for one in (*keys, *([] if cause.part_of else [cause.key])) if one != whole]

@@ -84,7 +84,10 @@ def with_silence(
             )
             commit = replace(commit, opened=(*commit.opened, (alarm, shown)))
         explained = partial(_is_explained, fitted, scored, channels, settings.rule)
+        places = {state.key: state.alarm.where for state in opened.values()}
         commit = replace(commit, parts=(*commit.parts, *join(opened, key, commit, explained)))
+        named = (state.alarm for state in opened.values() if state.alarm.where != places[state.key])
+        commit = replace(commit, peaks=(*commit.peaks, *named))
     return commit
 
 

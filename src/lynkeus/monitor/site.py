@@ -106,13 +106,13 @@ class SiteSettings:
 
 
 def found_beside(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a site file says with its files as they are found: here, else beside the site file."""
+    """Return what a site file says with the names of its files (FILES) taken from the `folder` of the site file, as all
+    relative ones are; a logbook may be the URL of a database, which stays as it is."""
     found = dict(content)
     for key in FILES:
         name = found.get(key)
-        if isinstance(name, str) and name and not Path(name).expanduser().exists():
-            beside = folder / Path(name).expanduser()
-            found[key] = str(beside) if beside.exists() else name
+        if isinstance(name, str) and name and "://" not in name:
+            found[key] = str(folder / Path(name).expanduser())
     return found
 
 

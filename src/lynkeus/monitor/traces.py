@@ -87,6 +87,16 @@ class Follower:
         self.recent_ns, self.recent = all_ns[-AROUND:], rows[-AROUND:].astype(np.float32)
         return tuple(part for part in parts if part.time_ns)
 
+    def begin(self, opened: Iterable[tuple[Alarm, Mapping[str, Any]]], names: Sequence[str]) -> tuple[TracePart, ...]:
+        """Follow alarms that opened in the windows that were moved past last: what is to be kept of them already. Of
+        channels that are dead or stuck it is those alone, which stopped a while before anybody could know."""
+        parts = []
+        for alarm, evidence in opened:
+            speaks = np.abs(np.nan_to_num(np.asarray(evidence["evidence"], float)))
+            self.followed.append(Following(alarm.output, alarm.start_ns, np.flatnonzero(speaks)[:CHANNELS].tolist()))
+            parts.append(self._part(self.followed[-1], self.recent_ns, self.recent, names))
+        return tuple(part for part in parts if part.time_ns)
+
     def _mark_closed(self, still: Mapping[str, OpenAlarm]) -> None:
         """Of alarms that have closed some more windows are kept."""
         there = {state.key for state in still.values()}

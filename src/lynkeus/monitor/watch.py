@@ -28,11 +28,12 @@ from lynkeus.fitting.follow import can_mask, move_past, start, state_of
 from lynkeus.fitting.reference import mean_sample
 from lynkeus.fitting.views.flatlines import Flatlines
 from lynkeus.monitor.conditions import Noting
-from lynkeus.monitor.one_cause import Flat, step
+from lynkeus.monitor.ended import end_all, ended_in, going_on, has_ended
+from lynkeus.monitor.one_cause import SILENT, Flat, step
 from lynkeus.monitor.records import Commit, Monitor, Owner, Part, ResumePoint, ScoredPoint
 from lynkeus.monitor.rows import plain
 from lynkeus.monitor.silent import flat_of, flatlines_of, is_quiet, with_lost_source, with_silence
-from lynkeus.monitor.site import NAME, PLACE
+from lynkeus.monitor.site import EARLIER_NAME, NAME, PLACE
 from lynkeus.monitor.standing import leave_out, stood_last, what_stands
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.traces import Follower
@@ -78,6 +79,12 @@ class Watched:
     messages: list[str] = field(default_factory=list)
     scored: Scored | None = None  # the windows of the last commit
 
+    def with_traces(self, commit: Commit) -> Commit:
+        """Return what some windows brought about, with the channels of alarms that no score opened over time."""
+        names = () if self.scored is None else self.scored.batch.schema.names
+        silent = [one for one in commit.opened if one[0].output == SILENT]
+        return replace(commit, traces=(*commit.traces, *self.follower.begin(silent, names)))
+
 
 def check(fitted: Fitted, source: Source, settings: WatchSettings) -> Source:
     """The source as the scorer reads it, before anything is written.
@@ -91,8 +98,7 @@ def check(fitted: Fitted, source: Source, settings: WatchSettings) -> Source:
 def watch(
     fitted: Fitted, source: Source, store: Store, settings: WatchSettings, tick: Callable[[Watched], None] | None = None
 ) -> Watched:
-    """Watch a source to its end, or until the caller is interrupted. `tick` is called after every commit
-    and at the end.
+    """Watch a source to its end, or until the caller is interrupted. `tick` is called after commits and at the end.
 
     Raises what `check` raises, before anything is written.
     """
@@ -107,6 +113,7 @@ def watch(
     try:
         run = _go_on(fitted, rows, progress, store.address)
         run.standing = list(stood_last(store, settings.name))
+        ended = ended_in(run.open, run.end_ns)
         for batch in prepared:
             for part in _parts(batch):
                 out = leave_out(fitted.scorer, store, settings.name, _start_ns(part))
@@ -114,6 +121,7 @@ def watch(
                 commit = _commit(fitted, scored, settings, run, flat_of(run.flat, fitted, part, out))
                 commit = with_lost_source(commit, fitted, prepared, scored, run.open, settings.place)
                 commit = with_silence(commit, fitted, run.flat, scored, run.open, settings, out)
+                commit = going_on(run.with_traces(commit), run.open, ended)
                 run.alarms += len(commit.opened) - len(commit.parts)
                 # After scoring: a baseline that follows the beam must not have followed a fault before it is judged.
                 move_past(fitted.scorer, part)
@@ -125,7 +133,7 @@ def watch(
                 store.commit(settings.name, owner, now)
                 noting()
                 run.missed += missed
-                run.messages, run.scored = list(getattr(prepared, "messages", ())), scored
+                run.messages = list(getattr(prepared, "messages", ()))
                 if tick is not None:
                     tick(run)
         _close_all(fitted, store, settings.name, owner, run)
@@ -167,6 +175,7 @@ def _commit(fitted: Fitted, scored: Scored, settings: WatchSettings, run: Watche
             parts += found.parts
             points.append(ScoredPoint(output, *asdict(point).values()))
     run.windows += len(scored.batch)
+    run.scored = scored
     run.end_ns = int(ends[-1])
     peaks = [
         state.alarm
@@ -182,11 +191,12 @@ def _commit(fitted: Fitted, scored: Scored, settings: WatchSettings, run: Watche
 
 
 def _close_all(fitted: Fitted, store: Store, name: str, owner: Owner, run: Watched) -> None:
-    """At the end of the source nothing stays open, and the last windows are kept for the next start."""
-    closed = tuple(replace(state.alarm, end_ns=state.last_high_ns) for state in run.open.values())
-    run.open.clear()
+    """At the end of the source nothing stays open, and the last windows are kept for the next start, as is what may go
+    on then."""
+    closed = end_all(run.open)
     if closed or run.windows:
         store.commit(name, owner, Commit(progress_of(fitted, run, whole=True), closed=closed))
+    run.open.clear()
 
 
 def _nothing_new(progress: ResumePoint | None, run: Watched) -> list[str]:
@@ -221,7 +231,7 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
     names = fitted.view.names
     return Monitor(
         settings.name,
-        settings.title or f"{schema.instrument or 'data'}: {fitted.name}",
+        settings.title or _title(fitted, settings.name),
         tuple(fitted.scorer.outputs),
         names,
         line_positions(names, settings.place),
@@ -233,6 +243,11 @@ def _describe(fitted: Fitted, settings: WatchSettings) -> Monitor:
         settings.acknowledge,
         can_mask(fitted.scorer),
     )
+
+
+def _title(fitted: Fitted, name: str) -> str:
+    """Return how pages call a monitor that nobody gave a title: by its name, where it was given one."""
+    return f"{fitted.view.schema.instrument or 'data'}: {fitted.name}" if name in (NAME, EARLIER_NAME) else name
 
 
 def _go_on(fitted: Fitted, rows: NewRows, progress: ResumePoint | None, address: str) -> Watched:
@@ -256,6 +271,8 @@ def _resumed(fitted: Fitted, rows: NewRows, progress: ResumePoint | None) -> Wat
         inner.begin_after(progress.position, at_ns)
     stored = progress.open_alarms or {}
     opened = {name: OpenAlarm.of(fields) for name, fields in stored.items()}
+    if not np.all(same_model):  # another one does not say whether what is over goes on
+        opened = {name: state for name, state in opened.items() if not has_ended(state)}
     follower = follower if np.all(same_model) else Follower()
     return Watched(position=progress.position, end_ns=progress.last_end_ns, open=opened, follower=follower, flat=flat)
 

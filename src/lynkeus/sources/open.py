@@ -74,53 +74,51 @@ def open_source(
         return _open_url(str(data), layout, expected)
     with one_line(data):
         path = Path(data).expanduser()
-        run = read_layout(layout)
-        if run.trains is not None:
-            return Ordered(Finite(matched(RunOfTrains(path, run.trains, run.instrument), expected)))
+        read = read_layout(layout)
+        if read.trains is not None:
+            return Ordered(Finite(matched(RunOfTrains(path, read.trains, read.instrument), expected)))
         if hits or (expected is not None and expected.kind == "hit"):
-            return Finite(open_hits(path, read_layout(layout), expected))
-        if (events := read_layout(layout)).events is not None:
+            return Finite(open_hits(path, read, expected))
+        if read.events is not None:
             from lynkeus.sources.events.source import EventSource
 
-            return Finite(EventSource(path, events, expected))
+            return Finite(EventSource(path, read, expected))
         if tasks := open_tasks(str(data), expected is not None and expected.kind == TASKS.kind):
             return tasks
-        special = None if meta or pictures else _pads(path, layout, expected) or _clouds(path, layout, expected)
+        special = None if meta or pictures else _pads(path, read, expected) or _clouds(path, read, expected)
         if special is not None:
             return special
         if path.is_file() and path.suffix.lower() in FRAMES:
-            array = pictures_in(path, read_layout(layout), pictures)
+            array = pictures_in(path, read, pictures)
             if array and (pictures or FORMATS[path.suffix.lower()] == "hdf5"):
                 return FrameSource(path, array, meta)
-        found = _open_files(path, layout, meta, expected)
-        return found if found.schema.kind != "hit" else Finite(open_hits(path, read_layout(layout), expected))
+        found = _open_files(path, read, meta, expected)
+        return found if found.schema.kind != "hit" else Finite(open_hits(path, read, expected))
 
 
-def _pads(path: Path, layout: str | Path | Layout | None, expected: Schema | None) -> Source | None:
+def _pads(path: Path, layout: Layout, expected: Schema | None) -> Source | None:
     """Return the spectra of pads that a file holds; None where it holds none, or another kind is expected."""
     from lynkeus.sources.pads.source import open_pads
 
-    return open_pads(path, read_layout(layout), expected)
+    return open_pads(path, layout, expected)
 
 
-def _clouds(path: Path, layout: str | Path | Layout | None, expected: Schema | None) -> Source | None:
+def _clouds(path: Path, layout: Layout, expected: Schema | None) -> Source | None:
     """Return the clouds that files hold, such as jets; None where they hold none, or another kind is expected."""
     from lynkeus.sources.clouds.open import open_clouds
 
-    found = open_clouds(path, read_layout(layout), expected)
+    found = open_clouds(path, layout, expected)
     return None if found is None else Finite(found)
 
 
-def _open_files(
-    path: Path, layout: str | Path | Layout | None, meta: str | Path | None, expected: Schema | None
-) -> Source:
+def _open_files(path: Path, layout: Layout, meta: str | Path | None, expected: Schema | None) -> Source:
     if is_image_bundle(path):
         return ImageBundle(path)
     if not is_bundle(path) and (meta or images_with_meta(path) or _holds_images(path)):
-        if layout is not None and replace(read_layout(layout), truth="") != Layout():
+        if replace(layout, truth="") != Layout():
             raise SettingsError(f"{path}: images need no --layout; leave it out")
         return plugins.load("sources", "images")(path, meta, use="good")
-    return Ordered(Finite(Spread(_open_path(path, read_layout(layout), expected))))
+    return Ordered(Finite(Spread(_open_path(path, layout, expected))))
 
 
 def _holds_images(path: Path) -> bool:

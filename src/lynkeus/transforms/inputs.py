@@ -165,7 +165,12 @@ def sample_shape(schema: Schema) -> tuple[int, ...]:
 
 def _require_shape(schema: Schema, who: str) -> None:
     if None in schema.shape:
-        raise SchemaError(f"{who} reads samples of one shape, the schema leaves it open: {schema.shape}; cut windows")
+        mend = (
+            "cut windows"
+            if schema.kind != "image"
+            else ("give images of one size as an array (.npy, .npz, HDF5), or take the scorer inspect")
+        )
+        raise SchemaError(f"{who} reads samples of one shape, the schema leaves it open: {schema.shape}; {mend}")
 
 
 def _record(first: Batch) -> np.dtype[np.void]:

@@ -39,7 +39,7 @@ def test_what_a_site_file_says(folder: Path) -> None:
     first, second = plan.monitors
     assert (first.name, first.facts.budget, first.memory, second.facts.budget) == ("a", "3/day", 1_500_000_000, "1/day")
     assert first.publish == ("nats://localhost/x", "http://h/p")
-    assert first.facts.logbook == "log.jsonl"  # of the site
+    assert first.facts.logbook == str(folder / "log.jsonl")  # of the site
     assert first.source == str(folder / "x.h5")
     assert second.source == f"epics+pva://{folder}/list.toml?queue=7"
     assert (second.meta, second.facts.logbook) == (str(folder / "about.csv"), str(folder / "book.csv"))

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lynkeus.cli.fit import settings_of
 from lynkeus.core import Batch, CalibrationError, ModelError, Schema, SchemaError, SettingsError
+from lynkeus.core.plugins import make_scorer
 from lynkeus.scorers.combine.ensemble import Ensemble
 from lynkeus.scorers.statistics.mahalanobis import Mahalanobis
 from lynkeus.sources import InMemory
@@ -42,7 +44,7 @@ def test_the_score_is_the_mean_or_the_largest_of_the_members_nats(
 def test_the_members_themselves_are_fitted_on_everything(
     table: Sources, shots: np.ndarray, agree: Callable[..., None]
 ) -> None:
-    scorer = Ensemble(members=("mahalanobis",)).fit(table(shots[:1000]))
+    scorer = make_scorer("ensemble", settings_of(["members=mahalanobis"])).fit(table(shots[:1000]))
     alone = Mahalanobis().fit(table(shots[:1000]))
     batch = next(iter(table(shots[:100])))
     agree(scorer.members_[0].score(batch), alone.score(batch))

@@ -88,3 +88,13 @@ def test_arrays_of_one_number_a_row_are_columns(tmp_path: Path, ending: str):
     said = " ".join(source.messages)
     assert "row (counts rows)" in said
     assert "word" in said
+
+
+@pytest.mark.parametrize(("kind", "shape"), [("<U0", (-1,)), ("|S0", (3,)), ("<f4", (-1, 3))])
+def test_a_header_by_which_numpy_would_divide_by_nothing_is_refused(
+    tmp_path: Path, kind: str, shape: tuple[int, ...]
+) -> None:
+    header = repr({"descr": kind, "fortran_order": False, "shape": shape}).encode() + b"\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(99))
+    with pytest.raises(SourceError, match=r"a.npy: is not a complete .npy file"):
+        NumpySource(tmp_path / "a.npy")

@@ -39,6 +39,8 @@ def test_a_list_with_names_units_and_options(tmp_path: Path) -> None:
         ('pvs = [{pv = "A", units = "mm"}]', "units: a channel has"),
         ('pvs = "A"', "must be a list"),
         ("pvs = [", "list.toml"),
+        ('pvs = ["A"]\nserevr = "x"', r"serevr: no such setting; did you mean server\?"),
+        ('pvs = ["A"]\nselect = ["B*"]', r"select=B\* matches none of 1 channels, such as A"),
     ],
 )
 def test_a_list_that_makes_no_sense_is_one_line_that_names_it(tmp_path: Path, text: str, says: str) -> None:

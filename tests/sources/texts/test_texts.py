@@ -90,6 +90,8 @@ def test_tables_and_queries_of_a_database(tmp_path: Path) -> None:
     assert texts(f"{url}?query=SELECT text FROM ads WHERE level = 'junior'")[0] == [ROWS[1][0]]
     with pytest.raises(SourceError, match=r"which table.*ads, other"):
         texts(url)
+    with pytest.raises(SourceError, match=r"there is no table 'none'; there are: ads, other"):
+        texts(f"{url}?table=none")
     with pytest.raises(SourceError, match="no such file"):
         texts(f"sqlite:///{tmp_path / 'none.db'}")
 

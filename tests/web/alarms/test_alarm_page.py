@@ -167,6 +167,7 @@ def test_channels_over_time_come_with_band_and_unit(thermometers: TestClient) ->
         ({"a": 9.0, "b": 1.0}, "a", "Only a is out"),
         ({"a": 9.0, "b": -8.0, "c": 5.0}, "a", "3 of 3 channels are out"),
         ({"a": 1.0, "b": 1.0}, "a", "No channel is out of what is usual for it alone: look at the noise of a"),
+        ({"a": 1.0, "b": 9.0}, "a", "b is out of what is usual for it: look at its sensor"),
         ({"a": None}, "a", "Look at a."),
         ({}, "", "Look at the channels"),
     ],
@@ -174,6 +175,22 @@ def test_channels_over_time_come_with_band_and_unit(thermometers: TestClient) ->
 def test_what_to_check_follows_from_what_is_out(off: dict[str, float | None], where: str, says: str) -> None:
     rows = [{"channel": name, "deviation": size} for name, size in off.items()]
     assert words.check(rows, where).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "says"),
+    [
+        ({"a": 90.0, "b": 3.0, "c": 2.0, "d": 1.0}, "a alone speaks for it (94\N{NO-BREAK SPACE}% of the evidence)"),
+        ({"a": 9.0, "b": -8.0, "c": 5.0, "d": 0.1}, "3 of 4 channels speak for it (a, b, c)"),
+        ({"a": 9.0, "b": 1.5, "c": 4.0, "d": 1.0}, "2 of 4 channels are out"),
+    ],
+)
+def test_on_a_machine_that_was_moved_the_evidence_says_what_to_check(evidence: dict[str, float], says: str) -> None:
+    moved = {"a": 1.0, "b": 1.0, "c": 9.0, "d": 7.0}  # where they stand since then
+    rows = [{"channel": name, "deviation": moved[name], "evidence": size} for name, size in evidence.items()]
+    assert words.check(rows, "a").startswith(says)
+    calm = [row | {"deviation": 1.0} for row in rows]
+    assert ("a alone" in words.check(calm, "a")) == ("a alone" in says)
 
 
 def test_without_a_model_nothing_is_made_up() -> None:

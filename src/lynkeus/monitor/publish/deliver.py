@@ -131,12 +131,15 @@ class Delivered:
         columns = (opened.c.id, opened.c.start_ns, opened.c.where, peak.c.peak_score, peak.c.alarms_per_hour)
         end = event.c.end_ns if ended else sa.null().label("end_ns")
         number = event.c.id if ended else opened.c.id
-        query = sa.select(number.label("number"), series.c.output, end, *columns, outputs_of_parts().label("also"))
+        again = _told_before().label("again_ns") if ended else sa.literal(0).label("again_ns")
+        more = (outputs_of_parts().label("also"), again)
+        query = sa.select(number.label("number"), series.c.output, end, *columns, *more)
         query = query.select_from(opened.join(series, series.c.id == opened.c.series_id))
         query = query.where(series.c.monitor == self.about.name).order_by(number).limit(200)
         if ended:
             query = query.join(event, event.c.alarm_id == opened.c.id)
-            query = query.where(event.c.id > ended_after, event.c.end_ns.is_not(None), is_told())
+            query = query.where(event.c.id > ended_after, is_told())
+            query = query.where(event.c.end_ns.is_not(None) | _event_before().is_not(None))  # the end, or again open
         else:
             query = query.where(opened.c.id > opened_after, whole_of().is_(None))
         with self.about.store.reading() as connection:
@@ -146,7 +149,7 @@ class Delivered:
             yield row.number, Change(
                 self.about.name, self.about.title, row.output, row.id, row.start_ns, row.end_ns, row.where,
                 row.peak_score, float("nan") if row.alarms_per_hour is None else row.alarms_per_hour,
-                outputs_in(row.also),
+                outputs_in(row.also), row.again_ns or 0,
             )  # fmt: skip
 
     def _repeat(self) -> None:
@@ -194,6 +197,21 @@ def _post(request: Request) -> None:
         if error.code not in (301, 302, 303):
             raise
         error.close()
+
+
+def _event_before() -> sa.ScalarSelect[Any]:
+    """Return, for rows of `alarm_event`, the end that the event before of the same alarm says."""
+    other = alarm_event.alias()
+    query = sa.select(other.c.end_ns).where(other.c.alarm_id == alarm_event.c.alarm_id, other.c.id < alarm_event.c.id)
+    return query.order_by(other.c.id.desc()).limit(1).correlate(alarm_event).scalar_subquery()
+
+
+def _told_before() -> sa.ScalarSelect[Any]:
+    """Return, for rows of `alarm_event`, the last end of the same alarm that was told before."""
+    other = alarm_event.alias()
+    query = sa.select(sa.func.max(other.c.end_ns))
+    query = query.where(other.c.alarm_id == alarm_event.c.alarm_id, other.c.id < alarm_event.c.id)
+    return query.correlate(alarm_event).scalar_subquery()
 
 
 def _without_password(url: str) -> str:

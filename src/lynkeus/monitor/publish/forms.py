@@ -22,7 +22,8 @@ STAYS_S = 4 * 3600  # an alarm that nobody speaks of any more ends at Alertmanag
 
 
 class Change(NamedTuple):
-    """An alarm that opened, or that ended (`end_ns`), with the outputs of alarms that are parts of it (`also`)."""
+    """An alarm that opened, or that ended (`end_ns`), with the outputs of alarms that are parts of it (`also`);
+    `again_ns`: it opened again, since it goes on after an end that was told (0: for the first time)."""
 
     monitor: str
     title: str
@@ -34,6 +35,7 @@ class Change(NamedTuple):
     score: float | None
     alarms_per_hour: float
     also: tuple[str, ...] = ()
+    again_ns: int = 0
 
     @property
     def state(self) -> str:
@@ -44,6 +46,7 @@ class Change(NamedTuple):
     def key(self) -> str:
         """Return what is the same each time that the same change is sent."""
         text = f"{self.monitor}\0{self.output}\0{self.start_ns}\0{self.state}"
+        text += f"\0{self.again_ns}" if self.again_ns else ""
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def words(self) -> str:
@@ -53,7 +56,8 @@ class Change(NamedTuple):
         is_never = SILENT in (self.output, *self.also)
         often = f"good data does this {'never' if is_never else how_often(self.alarms_per_hour)}"
         if self.end_ns is None:
-            return f"{what}, open since {_at(self.start_ns)}; {often}"
+            goes_on = " goes on," if self.again_ns else ","
+            return f"{what}{goes_on} open since {_at(self.start_ns)}; {often}"
         return f"{what}, over after {(self.end_ns - self.start_ns) / 1e9:.0f} s; {often}"
 
     def fields(self) -> dict[str, object]:

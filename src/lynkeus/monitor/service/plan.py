@@ -194,7 +194,7 @@ def _beside(folder: Path, source: str) -> str:
         return str(folder / Path(source).expanduser())
     name = rest.partition("?")[0]
     file = Path(name).expanduser()
-    if (name.endswith(".toml") or scheme in FILES) and ((folder / file).is_file() or not file.is_file()):
+    if name.endswith(".toml") or scheme in FILES:
         return f"{scheme}://{folder / file}{rest[len(name) :]}"
     return source
 

@@ -18,6 +18,7 @@ from safetensors.numpy import save as save_arrays
 
 from lynkeus.core import Alarm, OpenAlarm
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.monitor.ended import has_ended
 from lynkeus.monitor.records import Commit, Monitor, Owner, Part, ResumePoint, ScoredPoint
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.tables import progress
@@ -136,6 +137,7 @@ class Shadow(Store):
         goes on under its old start."""
         stored = (before.open_alarms if before else None) or {}
         known = {name: OpenAlarm.of(one) for name, one in stored.items()}
+        known = {name: one for name, one in known.items() if not has_ended(one)}
         same = {name: found for name, one in known.items() if (found := _the_same(run.open, name, one)) is not None}
         old = {run.open[now].key: known[name].key for name, now in same.items()}
         there = {state.key for state in run.open.values()}

@@ -42,7 +42,8 @@ Member = str | Mapping[str, Any]
 class Ensemble:
     """`anomaly` in nats: minus the logarithm of the members' p-values, their `combination` "mean" or "max".
 
-    A member is the name of a scorer, or {"scorer": name, and its options}. The p-values come from samples that the
+    A member is the name of a scorer, or {"scorer": name, and its options}; names may be one text with commas between
+    them, as the command line gives them. The p-values come from samples that the
     member was not fitted on: fifths of the source are held out in turn until 1000 samples were scored; then the
     member is fitted on all. Learned: `members_`, `calibrations_`.
     """
@@ -51,6 +52,10 @@ class Ensemble:
     outputs: ClassVar[tuple[str, ...]] = ("anomaly",)
     members: tuple[Member, ...] = ("mahalanobis", "nearest_neighbours", "isolation_forest")
     combination: str = "mean"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.members, str):
+            self.members = tuple(name.strip() for name in self.members.split(",") if name.strip())
 
     def fit(self, source: Source) -> Self:
         """Fit and calibrate every member. Raises SettingsError for one that cannot be a member, SchemaError for a

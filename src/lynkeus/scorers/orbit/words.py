@@ -50,6 +50,9 @@ def joined(parts: list[WindowTests]) -> WindowTests:
     return parts[-1]._replace(statistics=statistics[0]._replace(missing=missing, **numbers), **all_of)
 
 
+LENGTHS = ("mm", "um", "\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m", "nm", "m")  # units of positions
+
+
 class OrbitWords(NamedTuple):
     """The `names` of the channels, their `unit`, `sigma` (c,) given all others, their `tails`, and how much they move
     when all is `quiet` (c,)."""
@@ -67,7 +70,7 @@ class OrbitWords(NamedTuple):
         said = self.tails.strongest_test(found.own[row : row + 1], statistics.rows(np.array([row])), channel)
         if said == "mean":
             off = float(found.own[row, channel] * self.sigma[channel])
-            return f"{name} is off by {off:+.3g} {self.unit} from what all the others say of it"
+            return f"{name} is off by {self._size(off)} from what all the others say of it"
         spread = float(np.sqrt(statistics.spread[row, channel] / max(statistics.length - 1, 1)))
         words = {
             "wide": f"{spread:.2g} times as noisy as usual",
@@ -84,16 +87,17 @@ class OrbitWords(NamedTuple):
         if found.frozen[row] > MOSTLY:
             return f"the readout is frozen: {found.frozen[row]:.0%} of the channels repeat their values"
         if found.mirrored[row] > QUIET_NATS:
-            return "the orbit looks like a mirror image of what it was"
+            return f"{self._whole} looks like a mirror image of what it was"
         if not many:
-            return "the whole orbit moved along its usual modes, all monitors agree"
+            agree = "the whole orbit moved along its usual modes, all monitors agree"
+            return agree if self._is_orbit else "all channels moved along their usual modes, and agree"
         return f"{many} channels moved, most of all {self.names[int(moved.argmax())]}"
 
     def standing(self, adopted: Adopted, jitter: Floats) -> Iterator[Standing]:
         """Say what stands: monitors that are off or masked, and the last move of the orbit; `jitter` (c,): of each."""
         for channel in np.flatnonzero((np.abs(adopted.offset * self.sigma) > jitter / 2) & (adopted.masked == USED)):
             off, name = float(adopted.offset[channel] * self.sigma[channel]), self.names[channel]
-            says = f"{name} stands off by {off:+.3g} {self.unit}"
+            says = f"{name} stands off by {self._size(off)}"
             yield Standing("monitor", name, "standing", int(adopted.offset_ns[channel]), says=says)
         for channel in np.flatnonzero(adopted.masked):
             name, odd = self.names[channel], adopted.masked[channel] == ODD
@@ -104,5 +108,17 @@ class OrbitWords(NamedTuple):
         if until or adopted.moved.any():
             many, most = int((np.abs(adopted.moved) > 1.0).sum()), int(np.abs(adopted.moved).argmax())
             size = float(adopted.moved[most] * jitter[most])
-            says = f"the orbit moved by more than its jitter at {many} channels, most of all {self.names[most]}"
-            yield Standing("beam", "", "moved", since, until, f"{says} by {size:+.3g} {self.unit}")
+            says = f"{self._whole} moved by more than its jitter at {many} channels, most of all {self.names[most]}"
+            yield Standing("beam", "", "moved", since, until, f"{says} by {self._size(size)}")
+
+    @property
+    def _is_orbit(self) -> bool:
+        """Whether the channels are positions of a beam; a table of thermometers has the scorer, and no orbit."""
+        return self.unit in LENGTHS
+
+    @property
+    def _whole(self) -> str:
+        return "the orbit" if self._is_orbit else "the state of the machine"
+
+    def _size(self, size: float) -> str:
+        return f"{size:+.3g} {self.unit}".rstrip()

@@ -124,8 +124,8 @@ def _signal_region(found: Search, point: str) -> Figure:
     total, sigma = np.array([row["background"] for row in rows]), np.array([sigma_of(row) for row in rows])
     draw_uncertainty(axes, total, sigma)
     signal = np.array([row["signal"] for row in rows])
-    axes.plot(range(len(rows)), signal, "_", color=COLOURS["alarm"], markersize=34, markeredgewidth=2.2,
-              label=f"signal {shortened(point)}")  # fmt: skip
+    at = np.arange(len(rows))
+    axes.hlines(signal, at - 0.18, at + 0.18, color=COLOURS["alarm"], linewidth=2.2, label=f"signal {shortened(point)}")
     seen = np.array([np.nan if row["observed"] is None else row["observed"] for row in rows])
     if np.isfinite(seen).all():
         draw_data(axes, seen, label="data")
@@ -220,7 +220,7 @@ def _impacts(one: Mapping[str, Any]) -> Figure:
     left.axvline(0, color=COLOURS["line"], linewidth=1)
     left.set_yticks(at, [shortened(row["name"]) for row in rows])
     left.set_xlabel("change of the signal strength")
-    left.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=8)  # bars may be anywhere
     pull = np.array([np.nan if row["pull"] is None else row["pull"] for row in rows], float)
     right.axvspan(-1, 1, color=COLOURS["line"], alpha=0.6, linewidth=0)
     right.plot(pull, at, "o", color=COLOURS["text"], markersize=4)

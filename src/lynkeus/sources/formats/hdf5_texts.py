@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,26 @@ import h5py
 
 from lynkeus.files.damaged import try_in_child
 
+HEAP = b"GCOL"  # with which each of these heaps begins
+MEMORY = 10**9  # bytes that the texts of a file may take, beside some times its size
+LOOKED_THROUGH = 16_000_000  # bytes
+_tried: deque[tuple[int, ...]] = deque(maxlen=100)  # files whose texts could be read; one that was written since is not
+
 
 def try_texts(path: Path) -> None:
     """Raise SourceError where the texts of variable length in the file cannot be read in time.
 
     They lie in heaps of their own, the one place where damage was seen to hang the HDF5 library (1 in 750 damaged
-    files); numbers give errors. A child process tries, as code in C cannot be stopped from within.
+    files); numbers give errors. A child process tries, as code in C cannot be stopped from within; a small file without
+    such a heap needs none.
     """
-    try_in_child(path, lambda: _read_texts(path))
+    known = path.stat()
+    same = (known.st_dev, known.st_ino, known.st_mtime_ns, known.st_size)
+    if same in _tried:
+        return
+    if known.st_size > LOOKED_THROUGH or HEAP in path.read_bytes():
+        try_in_child(path, lambda: _read_texts(path), MEMORY + 8 * known.st_size)
+    _tried.append(same)
 
 
 def _read_texts(path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
+from functools import cache
 from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
@@ -227,15 +228,24 @@ def read_layout(layout: str | Path | Layout | None) -> Layout:
     file = str(layout)
     if file.endswith((".toml", *YAML)):
         text = read_text(Path(layout), "the layout")
-    elif file in shipped_layouts():
-        file = next(name for name in _shipped() if name.rpartition(".")[0] == file)
-        text = (resources.files("lynkeus.sources") / "layouts" / file).read_text(encoding="utf-8")
-    else:
-        shipped = ", ".join(shipped_layouts())
-        hint = "; or give a file NAME.toml, or NAME.yaml of weaver"
-        raise SettingsError(f"no layout called {str(layout)!r}; shipped are: {shipped}{hint}")
-    with one_line(layout, SettingsError, "mend the layout"):
-        return _of_weaver(text, str(layout)) if file.endswith(YAML) else _parsed(text, str(layout))
+        with one_line(layout, SettingsError, "mend the layout"):
+            return _of_text(text, file, file)
+    if file in shipped_layouts():
+        return _of_the_package(file)
+    shipped = ", ".join(shipped_layouts())
+    hint = "; or give a file NAME.toml, or NAME.yaml of weaver"
+    raise SettingsError(f"no layout called {file!r}; shipped are: {shipped}{hint}")
+
+
+@cache
+def _of_the_package(name: str) -> Layout:
+    """Return a shipped layout, read once: to parse the larger ones takes 50 ms, and `look` tries all of them."""
+    file = next(file for file in _shipped() if file.rpartition(".")[0] == name)
+    return _of_text((resources.files("lynkeus.sources") / "layouts" / file).read_text(encoding="utf-8"), file, name)
+
+
+def _of_text(text: str, file: str, name: str) -> Layout:
+    return _of_weaver(text, name) if file.endswith(YAML) else _parsed(text, name)
 
 
 def _check_tables(layout: Layout) -> None:

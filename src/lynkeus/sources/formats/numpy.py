@@ -256,7 +256,21 @@ def mapped_rows(path: Path) -> Array:
         if file.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
             raise SourceError(f"{path}: is not a .npy file; check the name")
     try:
+        _refuse_impossible(path)
         return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     except (ValueError, OSError, EOFError) as error:
         reason = "holds pickled objects" if "object" in str(error).lower() else "is not a complete .npy file"
         raise SourceError(f"{path}: {reason} ({in_short(error)}); save plain arrays again") from error
+
+
+def _refuse_impossible(path: Path) -> None:
+    """Raise ValueError for a shape or type that NumPy divides by, which ends the process."""
+    with path.open("rb") as file:
+        read = (
+            np.lib.format.read_array_header_1_0
+            if np.lib.format.read_magic(file) == (1, 0)
+            else (np.lib.format.read_array_header_2_0)
+        )
+        shape, _, kind = read(file)
+    if not kind.itemsize or any(length < 0 for length in shape):
+        raise ValueError(f"its header says {kind.str} of the shape {shape}")

@@ -12,6 +12,7 @@ import numpy as np
 from lynkeus.core.errors import LynkeusError, SourceError
 from lynkeus.files.damaged import one_line
 from lynkeus.sources.formats.layout import Layout, read_layout, shipped_layouts
+from lynkeus.sources.images.files import find_images, images_with_meta
 from lynkeus.sources.look.clouds import look_at_clouds
 from lynkeus.sources.look.entries import CHANNEL, Describe, Look
 from lynkeus.sources.look.plots import JSON, of_json
@@ -77,8 +78,8 @@ def _refused(path: Path) -> list[str]:
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
+    if path.is_file() or (path.is_dir() and (images_with_meta(path) or find_images(path)[1])):
+        return [path]  # a folder of images is read as one, by what is known of each
     inside = path.iterdir() if path.is_dir() else map(Path, glob.glob(str(path), recursive=True))
     known = (*FORMATS, *RUNS, ".gz")
     found = sorted(item for item in inside if item.is_file() and item.suffix.lower() in known)

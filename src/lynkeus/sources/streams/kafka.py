@@ -73,6 +73,11 @@ class KafkaClient:
         self._stop.wait(seconds)
         return self.named.names
 
+    @property
+    def trouble(self) -> str:
+        """Return why nothing can be read; nothing while it can."""
+        return self._said
+
     def begin(self, addresses: tuple[str, ...], put: Callable[[Update], None]) -> None:
         """Give updates of these channels from now on, and those that came before."""
         self.named.give_to(addresses, put)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
@@ -131,7 +132,9 @@ class StreamSettings:
         known = {item.name for item in fields(cls)} - {"where", "channels"}
         unknown = sorted(set(content) - known)
         if unknown:
-            raise SettingsError(f"{path}: {unknown[0]}: no such setting; there are pvs, {', '.join(sorted(known))}")
+            near = get_close_matches(unknown[0], ["pvs", *known], 1)
+            meant = f"did you mean {near[0]}?" if near else f"there are pvs, {', '.join(sorted(known))}"
+            raise SettingsError(f"{path}: {unknown[0]}: no such setting; {meant}")
         for key in LISTS:
             if key in content:
                 one = [content[key]] if isinstance(content[key], str) else content[key]
@@ -184,8 +187,10 @@ def _checked(settings: StreamSettings, url: str) -> Any:
     if settings.select:
         channels = [one for one in channels if any(fnmatchcase(one.name, wanted) for wanted in settings.select)]
         if not channels:
-            shown = ",".join(settings.select)
-            raise SettingsError(f"{url}: select={shown} matches none of {len(settings.channels)} channels")
+            shown, first = ",".join(settings.select), settings.channels[0].name
+            raise SettingsError(
+                f"{url}: select={shown} matches none of {len(settings.channels)} channels, such as {first}"
+            )
     if len(channels) > MOST_CHANNELS:
         raise SettingsError(f"{url}: {len(channels)} channels are more than {MOST_CHANNELS}; select those that matter")
     for what in ("name", "address"):

@@ -109,7 +109,10 @@ class StreamSource:
             wanted = self.settings.select
             names = sorted(one for one in names if not wanted or any(fnmatchcase(one, only) for only in wanted))
             if not names:
+                trouble = getattr(self.transport, "trouble", "")
                 self.transport.close()
+                if trouble:
+                    raise SourceError(f"{self.settings.where}: {trouble}; check the address, and that the server runs")
                 asked = getattr(self.transport, "asked", "subjects")
                 raise SourceError(
                     f"{self.settings.where}: no message with a value came in {self.settings.connect_s:g} s; check the "

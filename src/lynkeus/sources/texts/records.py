@@ -170,11 +170,13 @@ def read_database(url: str) -> Records:
     try:
         engine = sa.create_engine(plain)
         with engine.connect() as connection:
-            there = sa.inspect(engine).get_table_names()
+            tables, views = sa.inspect(engine).get_table_names(), sa.inspect(engine).get_view_names()
             if not query:
-                table = table or (there[0] if len(there) == 1 else "")
+                there, wanted = tables + views, table
+                table = wanted or (tables[0] if len(tables) == 1 else "")
                 if table not in there:
-                    raise SourceError(f"{shown}: which table? add ?table=NAME; there are: {', '.join(there) or 'none'}")
+                    asks = f"there is no table {wanted!r}" if wanted else "which table? add ?table=NAME"
+                    raise SourceError(f"{shown}: {asks}; there are: {', '.join(there) or 'none'}")
                 chosen: Any = sa.select(sa.Table(table, sa.MetaData(), autoload_with=engine))
             else:
                 chosen = sa.text(query)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from lynkeus.monitor.one_cause import OF_THE_WATCH
 from lynkeus.monitor.parts import parts_of
 from lynkeus.monitor.records import AlarmFile
 from lynkeus.monitor.traces import trace_of
@@ -94,6 +95,7 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
         "alarm": found,
         "title": site.title_of(file.monitor, found.output),
         "plot": plot,
+        "is_scored": found.output not in OF_THE_WATCH,
         "strips": trace,
         "rows": rows,
         "shown": SHOWN,

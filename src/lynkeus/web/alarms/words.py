@@ -16,6 +16,8 @@ from lynkeus.web.alarms.evidence import finite
 from lynkeus.web.words import count, duration, utc
 
 OUT = 4.0  # sigmas: a channel is out of what is usual
+LOUD = 0.2  # of the largest evidence: a channel speaks for an alarm
+ALONE = 0.6  # share of the evidence that makes one channel the one to look at
 SHOWN = 10
 
 
@@ -88,15 +90,30 @@ def check(rows: Sequence[Mapping[str, Any]], where: str) -> str:
     out = [row["channel"] for row in known if abs(row["deviation"]) > OUT]
     if not known:
         return f"Look at {where}." if where else "Look at the channels with the strongest evidence."
+    speaks = {row["channel"]: abs(row.get("evidence") or 0.0) for row in rows}
+    alone = speaks.get(where, 0.0) / (sum(speaks.values()) or 1.0)
     if out == [where] or (len(out) == 1 and not where):
         return (
             f"Only {out[0]} is out of what is usual for it: first check its sensor, cable and readout, then what it "
             "measures."
         )
-    if out:
-        others = f"{', '.join(out[:4])}{', ...' if len(out) > 4 else ''}"
+    if alone > ALONE:
+        others = len(set(out) - {where})
+        first = f"{where} alone speaks for it ({100 * alone:.0f}\N{NO-BREAK SPACE}% of the evidence): first check its "
+        if not others:
+            return f"{first}sensor, cable and readout, then what it measures."
         return (
-            f"{len(out)} of {len(known)} channels are out of what is usual for them ({others}): look for what they "
+            f"{first}sensor, cable and readout. Other channels that are not where they were in the good data "
+            f"({others} of {len(known)}) say how the machine runs now; this alarm is not of them."
+        )
+    loud = [name for name in speaks if 0 < max(speaks.values()) * LOUD <= speaks[name]]
+    if len(loud) > max(len(out), 2):
+        return f"{len(loud)} of {len(known)} channels speak for it ({_some(loud)}): look for what they have in common."
+    if len(out) == 1:
+        return f"{out[0]} is out of what is usual for it: look at its sensor, cable and readout, and at {where}."
+    if out:
+        return (
+            f"{len(out)} of {len(known)} channels are out of what is usual for them ({_some(out)}): look for what they "
             "have in common."
         )
     first = where or (rows[0]["channel"] if rows else "")
@@ -104,6 +121,10 @@ def check(rows: Sequence[Mapping[str, Any]], where: str) -> str:
         f"No channel is out of what is usual for it alone: look at the noise of {first}, and at how it goes with the "
         "others."
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:4])}{', ...' if len(names) > 4 else ''}"
 
 
 def past(stored: StoredAlarm, alike: Sequence[StoredAlarm], place: str) -> str:

@@ -123,6 +123,7 @@ function drawEvidence(plot) {
 
 async function drawTrend() {
   const element = document.getElementById("trend-plot");
+  if (!element) return null; // no score found it
   const points = await getJson("/api/v1/points", {
     monitor: page.monitor, output: page.output, start_ns: page.from, end_ns: page.to,
   });

@@ -64,6 +64,11 @@ class NatsClient:
             self._link.prepare = self._look
             self._link.begin()
 
+    @property
+    def trouble(self) -> str:
+        """Return why there is no connection; nothing while there is one."""
+        return "" if self._link is None or self._link.connected else f"{self.address.shown} cannot be reached"
+
     def _say(self, line: str) -> None:
         self.tell(line)
         if self._link is not None and not self._link.connected:
