@@ -76,6 +76,6 @@ def _missing(facts: SiteSettings) -> str:
     folder = Path(name).expanduser().parent
     if scheme == "sqlite" and not folder.is_dir():
         return f"store: {folder}: there is no such folder"
-    if facts.logbook and not Path(facts.logbook).expanduser().exists():
+    if facts.logbook and "://" not in facts.logbook and not Path(facts.logbook).expanduser().exists():
         return f"logbook: {facts.logbook}: there is no such file"
     return ""

@@ -6,6 +6,7 @@ learned at all (Seitzer et al. 2022, arXiv:2203.09168).
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from lynkeus.training.task import ADAM, Losses, Update
@@ -53,3 +54,11 @@ class Estimates:
         raise NotImplementedError
 
     score = loss
+
+
+class Rests(Estimates):
+    """Estimates of what a simpler model beside the network has left, which may be nothing."""
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Return 1: samples come out differently by the model beside it, whatever the network adds."""
+        return torch.ones(())

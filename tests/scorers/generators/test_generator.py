@@ -30,7 +30,7 @@ CONSERVED = ("field", "gan", "diffusion", "autoregressive")
 
 @pytest.fixture(scope="module")
 def fluxes() -> Batch:
-    return concatenate(list(LatticeSource(mu=1.15, n=200, shape="16x6", seed=1)))
+    return concatenate(list(LatticeSource(mu=1.15, n=200, shape="16x6", seed=1, every=4)))
 
 
 @pytest.fixture(scope="module")

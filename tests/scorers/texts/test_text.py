@@ -10,6 +10,7 @@ from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.tables import columns
 from lynkeus.metrics.reliability import calibration_error
+from lynkeus.scorers.texts import loops
 from lynkeus.scorers.texts.features import Embedding
 from lynkeus.scorers.texts.scorer import Text
 from lynkeus.sources import InMemory
@@ -21,30 +22,9 @@ FIELDS = {
 }
 LEVELS = {"senior": ["leads", "Leitung", "kieruje"], "junior": ["helps", "lernt", "pomaga"]}
 FILL = [
-    "der",
-    "die",
-    "und",
-    "the",
-    "and",
-    "of",
-    "w",
-    "na",
-    "z",
-    "beam",
-    "shift",
-    "logbook",
-    "today",
-    "again",
-    "we",
-    "were",
-    "no",
-    "not",
-    "for",
-    "bei",
-    "mit",
-    "12",
-    "3",
-]
+    "der", "die", "und", "the", "and", "of", "w", "na", "z", "beam", "shift", "logbook", "today", "again", "we", "were",
+    "no", "not", "for", "bei", "mit", "12", "3",
+]  # fmt: skip
 
 
 def some(many: int, seed: int) -> Batch:
@@ -105,6 +85,21 @@ def test_scripts_and_numbers_are_words_like_others(fitted: Fitted) -> None:
     later = some(2, 4)
     later.values[0] = "<script>alert(1)</script> \u0000 \U0001f4a5 " + "9" * 5000
     assert np.isfinite(answers(fitted, later)["p_level_junior"]).all()
+
+
+def test_compiled_loops_say_what_numpy_says(fitted: Fitted, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba", reason="install the extra that compiles loops")
+    later = some(40, 6)
+    # Capitals that are one letter, two letters, another one at the end of a word, or beyond 16 bits; nothing known.
+    later.values[:5] = "KLYSTRON Ventil ΣΊΣΥΦΟΣ", "İstanbul Pumpe", "\U00010400 \U0001f4a5 helium", "", "q"
+    later.values[5] = "Klystron " * 6000  # more often than logarithms are kept of, and more than is read
+    scorer = fitted.scorer
+    plain = scorer.score(later)
+    monkeypatch.setattr(loops, "ENOUGH", 0)
+    assert loops.compiled(1) is not None
+    fast = scorer.score(Batch(later.schema, later.values))
+    np.testing.assert_allclose(fast, plain, atol=1e-5)
+    assert np.ptp(plain[6:, 0]) > 0.1
 
 
 def test_a_folder_gives_the_same_answers(fitted: Fitted, tmp_path: Path) -> None:

@@ -237,3 +237,8 @@ def test_bad_settings_are_refused(settings: dict[str, object], says: str) -> Non
 def test_a_collision_that_is_too_dilute_says_so() -> None:
     with pytest.raises(SettingsError, match="too dilute"):
         HydroSource(n=1, size=40, dx=0.6, b=14.0, peak=2.0, initial="optical").event(0)
+
+
+def test_a_collision_that_is_larger_than_the_grid_says_so() -> None:
+    with pytest.raises(SettingsError, match=r"larger than the grid of 20 x 0\.05 = 1 fm: take a larger size"):
+        HydroSource(n=1, size=20, dx=0.05, initial="optical").event(0)

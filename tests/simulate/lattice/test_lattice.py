@@ -43,7 +43,7 @@ def test_the_dual_chain_is_the_field(mu: float, shape: str) -> None:
     sites = tuple(int(part) for part in shape.split("x"))
     number = 20_000 if mu else 3000
     fields = [sample_field((sites[0], sites[1]), 0.1, 1.0, mu, number, 3, seed) for seed in range(6)]
-    batch = concatenate(list(LatticeSource(mu=mu, n=8000, shape=shape, seed=1)))
+    batch = concatenate(list(LatticeSource(mu=mu, n=8000, shape=shape, seed=1, every=4)))
     blocks = np.stack([batch.meta["n"], batch.meta["phi2"]]).reshape(2, 20, -1).mean(axis=2)
     ours, error = blocks.mean(axis=1), blocks.std(axis=1) / np.sqrt(19)
     theirs = np.array([[f.density(mu, sites[0] * sites[1]), f.mean_square()] for f in fields])
@@ -54,7 +54,7 @@ def test_the_dual_chain_is_the_field(mu: float, shape: str) -> None:
 
 @pytest.mark.slow
 def test_nothing_happens_below_the_threshold_and_it_condenses_above() -> None:
-    batch = concatenate(list(LatticeSource(mu="0.8,1.05", n=300, seed=2)))
+    batch = concatenate(list(LatticeSource(mu="0.8,1.05", n=300, seed=2, every=4)))
     below, above = batch.meta["mu"] == 0.8, batch.meta["mu"] == 1.05
     assert batch.meta["n"][below].mean() == 0
     assert batch.meta["phi2"][below].mean() == pytest.approx(0.2585, abs=0.002)

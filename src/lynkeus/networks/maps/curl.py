@@ -17,6 +17,9 @@ from lynkeus.networks.maps.rings import RingCritic
 SLOPE = 0.1
 RINGS = (True, True)
 PAIRS = 2  # l_x, l_t
+SITES = (
+    240  # from which on a critic sums over sites: means of many are so alike that it hardly learns to tell them apart
+)
 
 
 def background(windings: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -110,4 +113,4 @@ class CurlCritic(nn.Module):
     def forward(self, links: Tensor, condition: Tensor) -> Tensor:
         scaled = torch.cat([condition[:, :2] / self.size, condition[:, 2:]], dim=1)
         found: Tensor = self.critic((self.shown(links) - self.centre) / self.sigma, scaled)
-        return found
+        return found * max(1.0, links.shape[2] * links.shape[3] / SITES)

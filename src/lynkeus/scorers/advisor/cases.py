@@ -98,7 +98,7 @@ def told(pattern: Pattern, counts: Mapping[str, Sequence[int]], answer: int, cla
         if key in counts:
             own, total = counts[key][answer], sum(counts[key])
             like = "tasks with it" if key == pattern.code else "such tasks"
-            most = int(np.argmax(counts[key]))
+            most = counts[key].index(max(counts[key]))
             rest = "" if most == answer else f", {classes[most]} was in {counts[key][most]}"
             return f"{pattern.says()}; {classes[answer]} was the answer in {own} of {total} {like}{rest}"
     return f"{pattern.says()}; no such tasks are known"

@@ -37,7 +37,7 @@ from lynkeus.networks.maps.local import LocalMean
 from lynkeus.networks.maps.padding import rings_of
 from lynkeus.scorers.regression.read import Known, read_known
 from lynkeus.training import History, KnownSet, TrainSettings, in_chunks, session, train
-from lynkeus.training.estimates import Estimates
+from lynkeus.training.estimates import Rests
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.boosted import Boosted, boosted_regressors
 from lynkeus.transforms.inputs import Inputs
@@ -136,12 +136,12 @@ class Regression:
                 "looks at: give larger ones"
             )
 
-    def _task(self, shape: tuple[int, ...]) -> Estimates:
+    def _task(self, shape: tuple[int, ...]) -> Rests:
         outputs = 2 * len(self.targets)
         if self.network == "auto" and len(shape) == 3:
-            return Estimates(LocalMean(shape[0], outputs, self.width, self.rings_))
+            return Rests(LocalMean(shape[0], outputs, self.width, self.rings_))
         parts = architecture(self.network, shape)
-        return Estimates(parts.encoder(shape, outputs, max(self.width, parts.width), True))
+        return Rests(parts.encoder(shape, outputs, max(self.width, parts.width), True))
 
     def calibrate(self, source: Source_) -> None:
         """Make a spread half of the interval that holds 68.3 % of these samples, which were not learned from."""

@@ -14,6 +14,7 @@ from lynkeus.core import About, Array, Batch, Floats, LastBatch, SchemaError, Sc
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.metrics.reliability import calibration_error
 from lynkeus.scorers.texts.features import Embedding
+from lynkeus.scorers.texts.loops import Unmade, compiled
 from lynkeus.scorers.texts.models import MODELS, Folded, Linear, Mixture, learn
 from lynkeus.transforms.texts.hashed import METHODS, READ, parts
 from lynkeus.transforms.texts.terms import Terms, words_in
@@ -110,11 +111,13 @@ class Text:
         folded = self._folded
         rows = {"embedding": Embedding.rows(texts)} if self.embeds_ else {}
         if self.terms_["words"].method == METHODS[0]:
-            speaks = np.empty((len(texts), len(self.outputs)))
+            speaks, loops = np.empty((len(texts), len(self.outputs))), compiled(sum(map(len, texts)))
             for part in parts(texts):
                 those = slice(part.first, part.first + part.n)
-                own = {kind: row[those] for kind, row in rows.items()}
-                speaks[those] = folded.speaks(own | {kind: terms.rows_of(part) for kind, terms in self.terms_.items()})
+                own: dict[str, Any] = {kind: row[those] for kind, row in rows.items()}
+                for kind, terms in self.terms_.items():
+                    own[kind] = Unmade(part, terms, loops) if loops else terms.rows_of(part)
+                speaks[those] = folded.speaks(own)
             found: Floats = folded.told(speaks)
         else:
             found = folded.probabilities(rows | {kind: terms.rows(texts) for kind, terms in self.terms_.items()})

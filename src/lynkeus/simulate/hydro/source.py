@@ -143,6 +143,11 @@ class HydroSource:
             )
         start = Fluid.at_rest(energy, own["tau0"], self.dx, eos)
         kept = [start.copy()]
+        if _at_the_edge(start) > last:  # walls are not in nature, and hold it together
+            raise SettingsError(
+                f"the collision is larger than the grid of {self.size} x {self.dx:g} = {self.size * self.dx:g} fm: "
+                "take a larger size, or a larger dx (the default is 100 x 0.3 = 30 fm)"
+            )
         for fluid in evolve(start, eos, LATEST, KEPT_EVERY):
             kept.append(fluid.copy())
             if fluid.e.max() < last:
@@ -153,6 +158,11 @@ class HydroSource:
         e, vx, vy = (np.stack([getattr(one, name)[some, some] for one in kept]) for name in ("e", "vx", "vy"))
         x = self._x[some]
         return isosurface(np.array([one.tau for one in kept]), e, vx, vy, x, x, last), kept[-1].tau
+
+
+def _at_the_edge(fluid: Any) -> float:
+    """Return the largest energy density in the outermost cells."""
+    return float(max(side.max() for side in (fluid.e[0], fluid.e[-1], fluid.e[:, 0], fluid.e[:, -1])))
 
 
 @lru_cache(8)

@@ -43,7 +43,7 @@ class LatticeSource:
     seed: int = 0
     mass: float = 0.1
     coupling: float = 1.0
-    every: int = 4
+    every: int = 12
     worms: int = 12
 
     def __post_init__(self) -> None:

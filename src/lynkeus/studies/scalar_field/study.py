@@ -61,7 +61,7 @@ GAN = {"epochs": 60, "batch_size": 48}
 SIZES = {
     "full": Sizes(
         "24x10", 160, 120, 1200, 12, GAN, {"epochs": 16}, {"epochs": 8}, {"epochs": 10, "batch_size": 8},
-        "200x10", 300, {"epochs": 20}, {"epochs": 14, "batch_size": 1},
+        "200x10", 300, {"epochs": 30, "batch_size": 6}, {"epochs": 20, "batch_size": 1},
     ),
     "smoke": Sizes(
         "20x8", 60, 40, 100, 6, {"epochs": 3}, {"epochs": 3}, {"epochs": 1}, {"epochs": 1},

@@ -13,7 +13,8 @@ ENTRIES, SMOKE = 2000, 900
 QUESTION = (
     "News, job advertisements and entries of a logbook, each with one answer to be found: how often is it right, how "
     "far are the probabilities off, how fast is it? Beside it the usual way (words and pairs of words by tf-idf, "
-    "linear support vectors, without probabilities) on the same texts, and the most frequent answer."
+    "linear support vectors, without probabilities) on the same texts (the difference is that of each fold), and the "
+    "most frequent answer."
 )
 NOTES = {
     "German news": "1,028 articles of 9 sections, the test part of 10kGNAD (CC BY-NC-SA, not shipped). Target: 0.82.",
@@ -31,7 +32,7 @@ def text_heads(smoke: bool = False) -> Repeated:
     return Repeated(
         "text_heads", QUESTION, Answers(SMOKE if smoke else ENTRIES, real, 3 if smoke else 5),
         seeds=(1, 2) if smoke else (1, 2, 3, 4, 5), checks=_checks("full" if real else "smoke"), notes=NOTES,
-        data="a random fifth of the texts is the test of each seed, the rest is learned from"
+        data="five-fold cross-validation: another fifth of the texts is the test of each seed, the rest is learned from"
         + ("" if real else "; only simulated texts, as LYNKEUS_DATA has no others or the study is a small one"),
     )  # fmt: skip
 

@@ -22,10 +22,11 @@ BUCKETS = 2**BITS
 READ = {"words": 20_000, "letters": 4_000, "opening": 200}
 GROUPS = (3, 4, 5)  # letters of a group, within words and the spaces around them
 SHORTEST = 2  # letters of a word
-TOGETHER = 120_000  # characters that are worked on at once: they stay near the processor
+TOGETHER = 120_000
 TABLE = 1 << 16
 SPACE = 32
 NOWHERE = np.uint32(2**32 - 1)  # the key of no term: there are not so many texts in a part
+ODD, SIGMA = 2**32 - 1, 0x03A3  # no character; and one whose lower case is another at the end of a word
 LETTER, BLANK = 1, 2  # marks of characters
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it can be divided by
 MIX = np.uint64(0xD6E8FEB86659FD93)
@@ -64,9 +65,11 @@ class Letters(NamedTuple):
     @classmethod
     def of(cls, texts: Sequence[str]) -> Letters:
         """Return those of texts that are cut already."""
-        spaced = [f" {text.lower()} " for text in texts]
-        codes = np.frombuffer("".join(spaced).encode("utf-32-le", "surrogatepass"), np.uint32)
-        return cls(codes, _marks().take(codes, mode="clip"), np.array([len(text) for text in spaced], np.int64))
+        codes = _lowered().take(_codes(texts), mode="clip")
+        if codes.max(initial=0) == ODD:
+            texts = [text.lower() for text in texts]
+            codes = _codes(texts)
+        return cls(codes, _marks().take(codes, mode="clip"), np.array([len(text) + 2 for text in texts], np.int64))
 
     @property
     def row(self) -> Bits:
@@ -102,8 +105,11 @@ class Part:
         keys = (_words if kind == "words" else _groups)(own, place)
         keys.sort()
         keys = keys[: np.searchsorted(keys, NOWHERE)]
-        first = np.flatnonzero(np.concatenate([keys[:1] == keys[:1], keys[1:] != keys[:-1]]))
-        different, often = keys[first], np.diff(first, append=len(keys)).astype(np.float32)
+        new = np.empty(len(keys), bool)
+        new[:1], new[1:] = True, keys[1:] != keys[:-1]
+        first = np.flatnonzero(new)
+        different, often = keys[first], np.empty(len(first), np.float32)
+        often[-1:], often[:-1] = len(keys) - first[-1:], first[1:] - first[:-1]
         begin = np.arange(len(own.long) + 1, dtype=np.uint32) << np.uint32(BITS)
         column = (different & np.uint32(BUCKETS - 1)).view(np.int32)
         return Found(np.searchsorted(different, begin), column, often)
@@ -184,6 +190,19 @@ def _keys(column: Bits, row: Bits, place: Bits | None) -> Bits:
     own = column if place is None else place.take(column, mode="clip")  # faster than place[column]
     own |= row
     return own
+
+
+def _codes(texts: Sequence[str]) -> Bits:
+    """Return the characters of texts, a space before and behind each."""
+    return np.frombuffer(f" {'  '.join(texts)} ".encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+@cache
+def _lowered() -> Bits:
+    """Return the lower case of each character, ODD where that is not one, hangs on its neighbours or is not known."""
+    lower = [chr(code).lower() for code in range(TABLE)]
+    known = [ord(low) if len(low) == 1 and code != SIGMA else ODD for code, low in enumerate(lower)]
+    return np.array([*known, ODD], np.uint32)
 
 
 @cache

@@ -15,6 +15,7 @@ from lynkeus.core import Floats
 from lynkeus.transforms.texts.hashed import BUCKETS, NOWHERE, READ, Found, Part, columns_of, counted
 
 FEWEST = 2  # texts in which a term occurs
+FACTORS = (1.0 + np.log(np.maximum(np.arange(4096), 1.0))).astype(np.float32)  # of what is there so often
 
 
 @dataclass(frozen=True)
@@ -46,23 +47,28 @@ class Terms:
 
     def rows_of(self, part: Part) -> Any:
         """Return some texts as sparse rows (n, terms) of length 1, as `rows` does."""
-        return self._scaled(part.counted(self.made_of, self._place))
+        return self._scaled(part.counted(self.made_of, self.place))
 
     @cached_property
-    def _place(self) -> npt.NDArray[np.uint32]:
+    def place(self) -> npt.NDArray[np.uint32]:
         """Return (BUCKETS,) the place of each term among those that are known, NOWHERE of others."""
         places = np.full(BUCKETS, NOWHERE, np.uint32)
         places[self.columns] = np.arange(len(self.columns))
         return places
 
     @cached_property
-    def _weight(self) -> npt.NDArray[np.float32]:
+    def known(self) -> npt.NDArray[np.uint32]:
+        """Return (BUCKETS,) the place of each term, and of all others the one behind the last."""
+        return np.minimum(self.place, np.uint32(len(self.columns)))
+
+    @cached_property
+    def weight(self) -> npt.NDArray[np.float32]:
         """Return what each term counts, and last what one that is not known does: as much as what is in one text."""
         return np.append(self.rare, self.rare.max(initial=1.0)).astype(np.float32)
 
     def _weighted(self, counts: Found, whole: bool) -> Any:
         """Return rows of terms that are columns."""
-        place = self._place[counts.column].view(np.int32)  # NOWHERE is -1
+        place = self.place[counts.column].view(np.int32)  # NOWHERE is -1
         known = np.flatnonzero(place >= 0)
         if not whole:
             return self._scaled(Found(np.searchsorted(known, counts.starts), place[known], counts.often[known]))
@@ -72,12 +78,20 @@ class Terms:
 
     def _scaled(self, counts: Found) -> Any:
         """Return rows of terms that are places."""
-        weight = self._weight.take(counts.column, mode="clip")
-        several = np.flatnonzero(counts.often > 1)  # most terms are there once
-        weight[several] *= 1.0 + np.log(counts.often[several])
+        weight = self.weight.take(counts.column, mode="clip")
+        weight *= _repeated(counts.often)
         weight /= np.repeat(_lengths(weight, counts.starts), np.diff(counts.starts))
         shape = (counts.n, len(self.columns))
         return sparse.csr_array((weight, counts.column, counts.starts.astype(np.int32)), shape=shape)
+
+
+def _repeated(often: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return what terms count for that are there so often: one and the logarithm."""
+    found: npt.NDArray[np.float32] = FACTORS.take(often.astype(np.intp), mode="clip")
+    if len(often) and often.max() >= len(FACTORS):
+        several = np.flatnonzero(often >= len(FACTORS))
+        found[several] = 1.0 + np.log(often[several])
+    return found
 
 
 def _lengths(weight: npt.NDArray[np.float32], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

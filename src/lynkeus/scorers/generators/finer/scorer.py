@@ -27,7 +27,7 @@ from lynkeus.scorers.generators.finer.mixing import Mixing
 from lynkeus.scorers.generators.finer.patches import Patches
 from lynkeus.scorers.generators.finer.pixels import SCALES, Pixels
 from lynkeus.training import History, KnownSet, TrainSettings, in_chunks, session, train
-from lynkeus.training.estimates import Estimates
+from lynkeus.training.estimates import Estimates, Rests
 from lynkeus.training.seeded import seeded
 from lynkeus.transforms.resolution import REACH, LinearFilter, coarser, from_depth, to_depth
 
@@ -132,7 +132,7 @@ class SuperResolution:
         self.drawing_ = train(self.drawn_, KnownSet(z, known, named=False), settings, self.seed, "draws")
 
     def _mean_task(self, given: int, made: int) -> Estimates:
-        return Estimates(Finer(given, 2 * made, self.width, BLOCKS))
+        return Rests(Finer(given, 2 * made, self.width, BLOCKS))
 
     def _drawn_task(self, given: int, made: int) -> Denoising | FinerGame:
         if self.method == "gan":
