@@ -1,13 +1,21 @@
 """The tutorial notebooks run from the start, within a minute, and what is stored in them is what their code gives."""
 
+import json
+import os
 import re
-import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from tests import notebook_kernels
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
@@ -61,22 +69,41 @@ def test_stored_outputs_are_whole_and_small(path: Path) -> None:
     assert max(map(len, figures)) < LARGEST_FIGURE
 
 
-@pytest.mark.slow(19)
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where kernels are asked for that need not import what every notebook imports."""
+    folder = Path(tempfile.mkdtemp(prefix="lynkeus-"))  # the address of a socket must be short
+    begins = [sys.executable, "-I", "-S", notebook_kernels.__file__, "begin", str(folder / "socket")]
+    spec = {"argv": [*begins, "{connection_file}"], "display_name": "forked", "language": "python"}
+    (folder / "kernels" / "forked").mkdir(parents=True)
+    (folder / "kernels" / "forked" / "kernel.json").write_text(json.dumps(spec), "utf-8")
+    own = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    serves = [sys.executable, notebook_kernels.__file__, "serve", str(folder / "socket"), *map(str, NOTEBOOKS)]
+    with subprocess.Popen(serves, env=os.environ | own) as server:
+        until = time.monotonic() + 240
+        while not (folder / "socket").exists():
+            assert server.poll() is None, "the server of kernels ended as it began"
+            assert time.monotonic() < until, "the server of kernels does not begin"
+            time.sleep(0.05)
+        yield folder
+        server.kill()
+    shutil.rmtree(folder)
+
+
+@pytest.mark.slow(12)
 @each
-def test_runs_and_shows_what_is_stored(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def test_runs_and_shows_what_is_stored(
+    path: Path, kernels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_PATH", str(kernels))
     stored, notebook = read(path), read(path)
-    before = cpu_seconds_of_children()
-    where = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
-    took = cpu_seconds_of_children() - before
+    connection = tmp_path / "connection.json"
+    (tmp_path / "empty").mkdir()
+    where = {"metadata": {"path": str(tmp_path / "empty")}}
+    client = NotebookClient(notebook, timeout=300, kernel_name="forked", resources=where)
+    client.create_kernel_manager().connection_file = str(connection)
+    client.execute()
+    took = notebook_kernels.seconds_of(kernels / "socket", str(connection))
     for old, new in zip(code_cells(stored), code_cells(notebook), strict=True):
         assert shown(new) == shown(old), f"{path.name} was changed and not run again: {old.source[:60]!r}"
     assert took < CPU_SECONDS, f"{took:.0f} s of CPU"
-
-
-def cpu_seconds_of_children() -> float:
-    """Of processes that have ended, such as a kernel."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

@@ -45,10 +45,12 @@ def run(folder: Path, port: int, wait: bool, screen: Console) -> None:
     with contextlib.closing(Store(url)) as store, _pages(url, folder, port) as (pages, address):
         fitted = _prepare(folder, screen)
         say(screen, ["", f"The page:   {address}", f"The report: {folder / 'report.html'}", ""])
-        say(screen, [f"watching an hour with three faults, {SPEED:.0f} times faster than real"])
+        speed = SPEED if wait else 0.0  # who does not wait looks at no page
+        pace = f"{speed:.0f} times faster than real" if speed else "as fast as it goes"
+        say(screen, [f"watching an hour with three faults, {pace}"])
         source = open_source(folder / "watched.h5", LAYOUT)
         with watch_line(screen) as tick:
-            done = watch(fitted, source, store, WatchSettings(NAME, "Simulated orbits", speed=SPEED), tick)
+            done = watch(fitted, source, store, WatchSettings(NAME, "Simulated orbits", speed=speed), tick)
         planted = f"{len(FAULTS)} faults were planted, and the budget allows one false alarm an hour and output"
         told = [f"  {_explained(stored)}" for stored in reversed(store.alarms(NAME))]
         say(screen, [f"{done.windows} windows, {done.alarms} alarms ({planted}):", *told, f"look at {address}"])

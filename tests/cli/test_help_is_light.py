@@ -22,3 +22,12 @@ def test_help_imports_no_library_of_arrays_networks_or_pages(words: list[str]) -
     assert "lynkeus" in imported
     assert not imported & HEAVY
     assert "lynkeus.core" not in done.stderr.split()
+
+
+def test_fit_and_commission_do_not_wait_for_distributions_and_stores_that_it_does_not_use() -> None:
+    modules = "lynkeus.cli.fit, lynkeus.fitting.choose, lynkeus.commission.commission, lynkeus.metrics.tagging"
+    code = f"import sys, {modules}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert "lynkeus.fitting.second_population" in imported
+    assert not imported & {"scipy.stats", "sqlalchemy", "sklearn", "torch", "pandas"}

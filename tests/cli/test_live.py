@@ -54,6 +54,7 @@ def published_alarm(port: int) -> None:
         until(lambda: float(context.get("LYN:TEST:HEARTBEAT", timeout=PATIENCE_S)) > before)
 
 
+@pytest.mark.slow(16)
 def test_from_a_live_fit_to_an_alarm_across_an_outage(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/live.db"
     with pva_server(rate_hz=100.0) as server:

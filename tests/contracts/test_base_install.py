@@ -67,7 +67,7 @@ def test_the_packages_are_hidden(folder: Path) -> None:
         assert b"ModuleNotFoundError" in done.stderr, name
 
 
-@pytest.mark.slow
+@pytest.mark.slow(12)
 @pytest.mark.parametrize("scorer", ["mahalanobis", "orbit"])
 def test_from_a_fit_to_alarms(base: Run, folder: Path, scorer: str) -> None:
     layout = ("--layout", "xfel_orbits")
@@ -82,7 +82,7 @@ def test_from_a_fit_to_alarms(base: Run, folder: Path, scorer: str) -> None:
     assert (folder / f"{scorer}.html").stat().st_size > 10_000
 
 
-@pytest.mark.slow
+@pytest.mark.slow(6)
 def test_from_good_runs_to_the_page_of_one(base: Run, folder: Path) -> None:
     fit = base("fit", "runs/runs", "--run-per-file", "-s", "population", "-o", "population")
     assert fit.returncode == 0, fit.stderr
@@ -123,7 +123,7 @@ def test_what_is_missing_is_said_in_one_line(base: Run, words: str, line: str) -
     assert done.stderr == f"lynkeus: {line.format(INSTALL)}\n"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(5)
 def test_auto_says_why_networks_are_not_tried(base: Run, folder: Path) -> None:
     rows = "\n".join(f"{(7 * k) % 13},{(5 * k) % 11},{(3 * k) % 17}" for k in range(300))
     (folder / "rows.csv").write_text(f"a,b,c\n{rows}\n")

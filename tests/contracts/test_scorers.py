@@ -26,6 +26,10 @@ QUICKER = {
     "adversarial": {"training": {"epochs": 3, "batch_size": 96}, "encoder_training": {"epochs": 4, "batch_size": 128}}
 }
 SHORT = {"training": {"epochs": 2}}
+SHORTER = {
+    "adversarial": {name: own | {"epochs": 2} for name, own in QUICKER["adversarial"].items()},
+    "inspect": SHORT | {"copies": 1},
+}
 SCORERS = {name: plugins.load("scorers", name) for name in sorted(plugins.entries("scorers"))}
 NOT_OF_ANOMALIES = {
     name
@@ -253,7 +257,7 @@ def test_fitting_again_gives_the_same_scores(name: str, kind: str, single: bool,
     if not single:
         agree(fitted(name, kind).score(batch), SCORERS[name].load(kept(name, kind)).score(batch))
         return
-    first, again = (fitted(name, kind, SHORT).score(batch) for _ in range(2))
+    first, again = (fitted(name, kind, SHORTER.get(name, SHORT)).score(batch) for _ in range(2))
     np.testing.assert_allclose(again, first, rtol=0, atol=1e-3 * np.abs(first).max())
 
 
@@ -308,7 +312,8 @@ def test_the_samples_themselves_are_of_one_stream(layout: str) -> None:
 def test_every_other_scorer_takes_pulses_or_images(name_of_images_or_pulses: str) -> None:
     found = SCORERS[name_of_images_or_pulses]
     source = good_images() if about_of(found).kinds == ("image",) else good_pulses()
-    scores = found(**QUICK if about_of(found).learned else {}).fit(source).score(next(iter(source)))
+    options = SHORTER.get(name_of_images_or_pulses, SHORT) if about_of(found).learned else {}
+    scores = found(**options).fit(source).score(next(iter(source)))
     assert np.isfinite(scores).all()
 
 

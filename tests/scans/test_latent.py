@@ -74,7 +74,7 @@ def test_of_many_images_some_are_drawn(tmp_path: Path, monkeypatch: pytest.Monke
     assert files == sorted(files)
 
 
-@pytest.mark.slow(66)
+@pytest.mark.slow(15)
 def test_umap_keeps_vendors_together() -> None:
     pytest.importorskip("umap", reason="needs the extra vision")
     values, meta = features(80)

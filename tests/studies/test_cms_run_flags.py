@@ -141,7 +141,7 @@ def test_every_expected_number_is_one_that_the_study_measures(monkeypatch: pytes
         assert any(check.metric.startswith(f"runs.2022.{name}.") for name in study.parts["runs"].look.ways)
 
 
-@pytest.mark.slow(27)
+@pytest.mark.slow(9)
 def test_the_smoke_study(tmp_path: Path) -> None:
     run = run_comparison(cms_run_flags(smoke=True), tmp_path)
     assert run.passed, run.lines()

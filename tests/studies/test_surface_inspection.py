@@ -145,7 +145,7 @@ def test_images_that_differ_in_size_are_compared_with_their_masks(tiles: Path, t
     assert "Further numbers" not in page
 
 
-@pytest.mark.slow(46)
+@pytest.mark.slow(25)
 def test_the_smoke_study_points_at_defects(tmp_path: Path) -> None:
     run = run_comparison(surface_inspection(smoke=True), tmp_path)
     assert run.passed, run.lines()

@@ -77,7 +77,7 @@ def test_pulses_are_classified_and_counted() -> None:
     assert len(tables) == 4
 
 
-@pytest.mark.slow(51)
+@pytest.mark.slow(20)
 def test_a_small_run_writes_its_page(tmp_path: Path) -> None:
     run = run_comparison(xenon_data_quality(smoke=True), tmp_path)
     assert run.passed, run.lines()

@@ -16,7 +16,7 @@ from lynkeus.monitor.run_records import add_runs
 from lynkeus.monitor.store import Store
 from lynkeus.web.app import create_app
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = [pytest.mark.slow(4), pytest.mark.browser]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""lynkeus fit --decisions: what people decided about failed tasks, as data to learn from."""
+"""lynkeus fit --decisions, --verdicts: what people decided about failed tasks, and said of alarms, as data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from lynkeus.cli.options import FitOptions
 from lynkeus.core import SettingsError, Source
 
 if TYPE_CHECKING:
+    from lynkeus.monitor.human_labels import HumanLabels
     from lynkeus.sources import Layout
 
 
@@ -27,3 +28,12 @@ def decided_or(options: FitOptions, kept: Layout | None) -> tuple[Source, Layout
 
     found, messages, address = decided_tasks(options.decisions)
     return JoinedTasks(options.data, found, address, messages), kept
+
+
+def said_by_people(options: FitOptions) -> HumanLabels | None:
+    """Return what people said, as a store keeps it; None where none is given."""
+    if not options.verdicts:
+        return None
+    from lynkeus.monitor.human_labels import human_labels  # here: to fit without a store starts sooner
+
+    return human_labels(options.verdicts, options.monitor)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lynkeus.cli.decided import decided_or, require_data
+from lynkeus.cli.decided import decided_or, require_data, said_by_people
 from lynkeus.cli.learned import say_what_was_learned
 from lynkeus.cli.live import recorded
 from lynkeus.cli.options import FitOptions, screen
@@ -37,7 +37,6 @@ def fit_and_save(options: FitOptions) -> None:
     from lynkeus.fitting.choose import AUTO, choose
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
-    from lynkeus.monitor.human_labels import human_labels
 
     check_output(options.output)
     require_data(options)
@@ -45,7 +44,7 @@ def fit_and_save(options: FitOptions) -> None:
         _fit_runs(options)
         return
     layout, named = _layout_of(options)
-    said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
+    said = said_by_people(options)
     kept = layout if options.layout or (named and not options.meta and "://" not in options.data) else None
     if options.weights and kept is None:
         raise SettingsError(f"--weights {options.weights}: only files of tables have a column of weights; leave it out")
@@ -111,7 +110,6 @@ def _fit_runs(options: FitOptions) -> None:
     from lynkeus.fitting.fit import FitSettings
     from lynkeus.fitting.fit import fit as fit_model
     from lynkeus.fitting.verdicts import view_of_runs
-    from lynkeus.monitor.human_labels import human_labels
     from lynkeus.sources.formats.tables import listed
     from lynkeus.sources.runs.folder import open_runs
     from lynkeus.sources.runs.read import RunFolder
@@ -126,7 +124,7 @@ def _fit_runs(options: FitOptions) -> None:
     for name, given in refused.items():
         if given:
             raise SettingsError(f"{name}: has no meaning with --run-per-file; leave it out")
-    said = human_labels(options.verdicts, options.monitor) if options.verdicts else None
+    said = said_by_people(options)
     runs = said.runs if said else {}
     folder = RunFolder(open_runs(options.data, options.tree))
     options = with_scorer(options, folder, 0)

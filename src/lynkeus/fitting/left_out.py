@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from lynkeus.core import Array, Batch, Floats
 from lynkeus.fitting.answer import Answer
@@ -78,5 +78,5 @@ def _more_than(own: Floats, theirs: Floats, scale: Floats, plots: Sequence[slice
     size = np.array([where.stop - where.start for where in plots])
     away = np.add.reduceat((own - scale[:, None] * theirs) ** 2, starts, axis=1)
     unexplained = away > HALF * np.add.reduceat(own**2, starts)
-    found: Array = (unexplained & (away / (1.0 + scale[:, None] ** 2) > chi2.isf(RARE, size))).any(axis=1)
+    found: Array = (unexplained & (away / (1.0 + scale[:, None] ** 2) > chdtri(size, RARE))).any(axis=1)
     return found

@@ -6,7 +6,7 @@ The other scorers merge a bin that no good run fills with its neighbours, in whi
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import betabinom, norm
+from scipy.special import ndtri
 
 from lynkeus.core import NOTHING, Array, Batch, Finding, Floats, Plot
 from lynkeus.core.run_calibration import rarest_of
@@ -55,6 +55,8 @@ def _bins_of_new(plot: Plot) -> Array:
 
 def _chance(counts: Floats, good: Floats, place: Array) -> float:
     """Return how often so many events are in a place that holds as few of all good ones, by Jeffreys' prior."""
+    from scipy.stats import betabinom  # here: it takes half a second to import, and all that fit import this
+
     events, known, filled = round(counts.sum()), good.sum(), good[place].sum()
     if not events or not counts[place].sum():
         return 1.0
@@ -62,7 +64,7 @@ def _chance(counts: Floats, good: Floats, place: Array) -> float:
 
 
 def _found(plot: Plot, place: Array, count: float, p_value: float) -> Finding:
-    where, sigma = where_in_words(plot, place), float(norm.isf(max(p_value, 1e-300)))
+    where, sigma = where_in_words(plot, place), -float(ndtri(max(p_value, 1e-300)))
     return NOTHING._replace(
         kind="new", population=plot.name, variable=", ".join(plot.variables), where=where, size=count, unit="events",
         sigma=sigma, region=region_of(plot, place), group=plot.group,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter
-from scipy.stats import chi2
+from scipy.special import chdtri, gammaincinv
 
 from lynkeus.core import Array, Batch, Floats, Source, TimesNs
 from lynkeus.fitting.incidents import Incident
@@ -205,7 +205,7 @@ def _far(sigmas: Floats) -> tuple[Array, Array, Array, Array, Floats]:
         some = sigmas[:, first : first + WIDEST]
         distance, residual = robust_distance(some)
         residuals[:, first : first + WIDEST] = residual
-        limit = chi2.isf(RARE, some.shape[1])
+        limit = chdtri(some.shape[1], RARE)
         far |= distance > FAR * limit
         nearly |= distance > limit
         around = np.sort(median_filter(np.abs(residual), (AROUND, 1)), axis=1)
@@ -242,7 +242,7 @@ def robust_distance(sigmas: Floats) -> tuple[Floats, Floats]:
         covariance = np.cov(sigmas[closest], rowvar=False).reshape(channels, channels)
         if np.allclose(before, distance, rtol=1e-3):
             break
-    scale = chi2.median(channels) / max(float(np.median(distance)), 1e-12)
+    scale = 2.0 * gammaincinv(channels / 2.0, 0.5) / max(float(np.median(distance)), 1e-12)
     return distance * scale, pulled / np.sqrt(np.diag(precision) / scale)
 
 

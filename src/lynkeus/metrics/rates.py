@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import find_objects, label
-from scipy.stats import binomtest, chi2, rankdata
+from scipy.special import gammaincinv, ndtri
 
 from lynkeus.core import Floats, SettingsError
 from lynkeus.core.weights import check_weights
@@ -26,10 +26,9 @@ def auroc(truth: Truth, scores: npt.ArrayLike, weight: npt.ArrayLike | None = No
     `weight` (n,): how much each sample counts. NaN where one of the two classes is absent. A NaN score raises no alarm,
     so it ranks lowest.
     """
-    from sklearn.metrics import roc_auc_score  # takes a second to import, and most commands measure nothing
-
-    wrong, ranks, counts = _counted(truth, scores, weight)
-    return float(roc_auc_score(wrong, ranks, sample_weight=counts)) if 0 < wrong.sum() < len(wrong) else float("nan")
+    faulty, good = _by_score(truth, scores, weight)
+    pairs = float(faulty.sum() * good.sum())
+    return float(faulty @ (np.cumsum(good) - good / 2) / pairs) if pairs else float("nan")
 
 
 def placements(faulty: npt.ArrayLike, good: npt.ArrayLike) -> Floats:
@@ -69,10 +68,10 @@ def average_precision(truth: Truth, scores: npt.ArrayLike, weight: npt.ArrayLike
 
     `weight` (n,): how much each sample counts.
     """
-    from sklearn.metrics import average_precision_score  # see auroc
-
-    wrong, ranks, counts = _counted(truth, scores, weight)
-    return float(average_precision_score(wrong, ranks, sample_weight=counts)) if wrong.any() else float("nan")
+    faulty, good = (own[::-1] for own in _by_score(truth, scores, weight))
+    found = np.cumsum(faulty)
+    precision = found / (found + np.cumsum(good))
+    return float(faulty @ precision / found[-1]) if faulty.any() else float("nan")
 
 
 def vus_pr(truth: Truth, scores: npt.ArrayLike, longest_buffer: int = 100) -> float:
@@ -96,8 +95,8 @@ def false_alarms_per_hour(count: int, hours: float, coverage: float = COVERAGE) 
     if not hours > 0 or count < 0:
         raise SettingsError(f"a rate needs a count >= 0 and a livetime > 0, got {count} in {hours} h")
     tail = (1 - coverage) / 2
-    low = chi2.ppf(tail, 2 * count) / 2 if count else 0.0
-    high = chi2.ppf(1 - tail, 2 * count + 2) / 2
+    low = gammaincinv(count, tail) if count else 0.0  # half the quantile of chi squared with 2 count degrees
+    high = gammaincinv(count + 1, 1 - tail)
     return count / hours, float(low) / hours, float(high) / hours
 
 
@@ -107,8 +106,10 @@ def wilson_interval(hits: int, trials: int, coverage: float = COVERAGE) -> tuple
         raise SettingsError(f"{hits} hits in {trials} trials cannot be")
     if not trials:
         return 0.0, 1.0
-    interval = binomtest(int(hits), int(trials)).proportion_ci(coverage, "wilson")
-    return float(interval.low), float(interval.high)
+    z, share = float(ndtri((1 + coverage) / 2)), hits / trials
+    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
+    return float(centre - half) if hits else 0.0, float(centre + half) if hits < trials else 1.0
 
 
 def bootstrap_interval(
@@ -144,19 +145,17 @@ def _checked(truth: Truth, scores: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_]
     return wrong, values
 
 
-def _counted(
-    truth: Truth, scores: npt.ArrayLike, weight: npt.ArrayLike | None
-) -> tuple[npt.NDArray[np.bool_], Floats, Floats | None]:
-    """Truth, ranks of the scores, which are finite, and weights: of the samples that count."""
+def _by_score(truth: Truth, scores: npt.ArrayLike, weight: npt.ArrayLike | None) -> tuple[Floats, Floats]:
+    """How much the faulty and the good samples of each different score count together, the lowest score first."""
     wrong, values = _checked(truth, scores)
-    if weight is None:
-        return wrong, rankdata(values, "dense"), None
-    counts = np.asarray(weight)
+    counts = np.ones(len(wrong)) if weight is None else np.asarray(weight)
     if counts.shape != wrong.shape:
         raise SettingsError(f"weights {counts.shape} and truth {wrong.shape} must be two columns of one length")
     check_weights(counts)
     there = counts > 0
-    return wrong[there], rankdata(values[there], "dense"), counts[there].astype(float)
+    place = np.unique(values[there], return_inverse=True)[1]
+    faulty, good = (np.bincount(place, counts[there] * own[there]).astype(float) for own in (wrong, ~wrong))
+    return faulty, good
 
 
 def _range_precision(wrong: npt.NDArray[np.bool_], scores: Floats, thresholds: Floats, buffer: int) -> float:

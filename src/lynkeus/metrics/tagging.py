@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2
-from scipy.stats import t as student
+from scipy.special import gammaincinv
 
 from lynkeus.core import Array, Floats, SettingsError
 from lynkeus.metrics.rates import COVERAGE
@@ -199,7 +198,7 @@ def over_trainings(values: Floats, copies: Floats, seed: int = 0) -> Floats:
     if trainings < 2:
         return mean
     spread = values.std(axis=0, ddof=1) / np.sqrt(trainings)
-    drawn = student.rvs(trainings - 1, size=len(mean), random_state=np.random.default_rng(seed))
+    drawn = np.random.default_rng(seed).standard_t(trainings - 1, size=len(mean))
     return np.asarray(mean + drawn.reshape(-1, *(1,) * (mean.ndim - 1)) * spread)
 
 
@@ -238,8 +237,8 @@ def _background(curve: Roc, point: int, low: float, high: float) -> tuple[float,
     if passing >= FEW:
         return low, high
     tail, all_of_them = (1 - COVERAGE) / 2, float(curve.passing[-1])
-    least = chi2.ppf(tail, 2 * passing) / 2 if passing > 0 else 0.0
-    return float(least / all_of_them), float(min(chi2.ppf(1 - tail, 2 * passing + 2) / 2 / all_of_them, 1.0))
+    least = gammaincinv(passing, tail) if passing > 0 else 0.0
+    return float(least / all_of_them), float(min(gammaincinv(passing + 1, 1 - tail) / all_of_them, 1.0))
 
 
 def _inverse(efficiency: float) -> float:

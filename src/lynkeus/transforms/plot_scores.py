@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri_exp
-from scipy.stats import chi2
+import numpy.typing as npt
+from scipy.special import chdtrc, log_ndtr, ndtri_exp
 
 from lynkeus.core import Floats, Scores
 
@@ -52,11 +52,17 @@ def deviate_of(log_p: Floats) -> Floats:
     return -ndtri_exp(np.minimum(log_p, -1e-12))
 
 
+def chi2_log_tail(value: npt.ArrayLike, degrees: npt.ArrayLike) -> Floats:
+    """Return the natural logarithm of the chance of a larger chi-square; -inf where a double cannot hold the chance."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(chdtrc(degrees, value)))
+
+
 def chi2_deviate(value: Floats, degrees: Floats) -> Floats:
     """Return the normal deviate of a chi-square with so many degrees of freedom; NaN where there are none."""
     value, degrees = np.asarray(value, float), np.asarray(degrees, float)
-    found = deviate_of(chi2.logsf(value, np.maximum(degrees, 1)))
-    # Far out logsf underflows; Wilson & Hilferty (1931) goes on.
+    found = deviate_of(chi2_log_tail(value, np.maximum(degrees, 1)))
+    # Far out the chance underflows; Wilson & Hilferty (1931) goes on.
     far = (np.cbrt(value / np.maximum(degrees, 1)) - (1 - 2 / (9 * np.maximum(degrees, 1)))) / np.sqrt(
         2 / (9 * np.maximum(degrees, 1))
     )

@@ -68,6 +68,7 @@ def gone(pid: int) -> bool:
     return False
 
 
+@pytest.mark.slow(16)
 def test_a_service_from_its_start_to_its_end(orbits: Any, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/watch.db"
     fitted = Fitted.load(orbits.model)

@@ -19,6 +19,7 @@ from lynkeus.scorers.advisor.scorer import Advisor
 from lynkeus.scorers.advisor.search import searched
 from lynkeus.simulate.workflows.source import Workflows
 from lynkeus.sources import InMemory
+from lynkeus.transforms.counts import counted
 
 QUICK = {"learner": "linear", "imbalance": "none"}
 
@@ -91,6 +92,7 @@ def test_it_says_what_was_done_before(fitted: Fitted, later: Batch) -> None:
     near = scorer.similar(later[:5], 3)
     assert [len(own) for own in near] == [3] * 5
     assert all(own[0]["likeness"] >= own[2]["likeness"] > 0.3 for own in near)
+    assert scorer.similar(counted([[]], [[]], {}), 3) == [[]]  # a task without errors is like none
     clones = np.flatnonzero(later.meta["cause"] == "drained site")[:3]
     evidence = scorer.explain(later[clones], "p_clone")
     groups = later[clones].packed.groups

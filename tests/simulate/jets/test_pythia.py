@@ -81,7 +81,7 @@ def both() -> dict[str, dict[str, Batch]]:
         for k, name in enumerate(plan.wanted.classes):
             label = np.full(EACH, k)
             made["pythia"][name] = batch_of(make_jets(label, asked, (1, k)), label, plan)
-            label = np.full(10 * EACH, k)
+            label = np.full(4 * EACH, k)
             rng = np.random.default_rng([1, k])
             jets = fast.make_jets(label, plan.wanted, plan.variation.fast, plan.variation.response, rng)
             made["shower"][name] = batch_of(jets, label, plan)

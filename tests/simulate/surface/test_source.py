@@ -8,7 +8,8 @@ import pytest
 from lynkeus.core.batch import Batch, concatenate
 from lynkeus.core.errors import SettingsError
 from lynkeus.core.protocols import Source
-from lynkeus.simulate.surface.source import BATCH_PIXELS, CLASSES, SCHEMA, SurfaceSource, take
+from lynkeus.simulate.surface import source as surface_source
+from lynkeus.simulate.surface.source import CLASSES, SCHEMA, SurfaceSource, take
 from lynkeus.simulate.surface.texture import TREATMENTS, VENDORS
 from lynkeus.sources import open_source
 
@@ -127,10 +128,11 @@ def test_dirt_on_a_ball_screw_grows_with_time():
     assert (brightness[-2:].mean(0) < 0.97 * brightness[:2].mean(0)).all()
 
 
-@pytest.mark.slow(7)
-def test_large_images_come_in_small_batches():
-    batch = next(iter(SurfaceSource(images=40, size=(640, 640), batch=100)))
-    assert len(batch) == BATCH_PIXELS // 640**2 == 39
+def test_large_images_come_in_small_batches(monkeypatch):
+    assert surface_source.BATCH_PIXELS // 640**2 == 39
+    monkeypatch.setattr(surface_source, "BATCH_PIXELS", 3 * 64**2 + 1)
+    batch = next(iter(SurfaceSource(images=5, size=(64, 64), batch=100)))
+    assert len(batch) == 3
 
 
 def test_a_url_gives_the_same_images():

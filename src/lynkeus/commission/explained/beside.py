@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from lynkeus.core import Batch, Floats, Tracking, concatenate
 from lynkeus.explain.taylor.relevance import ALL
@@ -116,6 +115,8 @@ class Beside:
 
 def rank_correlation(x: Floats) -> Floats:
     """Return (d, d) rank correlations (Spearman) of columns (n, d); 0 with a column of one number, missing as 0."""
+    from scipy.stats import rankdata  # here: it takes half a second to import
+
     ranks = rankdata(np.nan_to_num(x), axis=0)
     ranks = ranks - ranks.mean(axis=0)
     spread = np.sqrt((ranks**2).sum(axis=0))

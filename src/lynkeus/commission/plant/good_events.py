@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from scipy.stats import spearmanr
-from sklearn.metrics import mutual_info_score
-from sklearn.mixture import GaussianMixture
 
 from lynkeus.core import Array, Finding, Floats, SettingsError
 from lynkeus.core.finding import Region
 from lynkeus.transforms.event_columns import EventColumns
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
 
 POOL = 20_000  # good events that are kept
 FITTED = 5000  # of which populations are learned
@@ -108,6 +108,8 @@ class GoodEvents:
         """Those of a mixture of Gaussians by BIC whose events are mostly their own."""
         if len(known) < 50:
             return self
+        from sklearn.mixture import GaussianMixture
+
         units = known[:, self.told] / self.width[self.told]
         settings: dict[str, Any] = {"reg_covar": 1e-5, "random_state": seed, "max_iter": 50, "tol": 1e-2}
         fits = [GaussianMixture(k, **settings).fit(units) for k in COMPONENTS if k < len(units)]
@@ -183,6 +185,8 @@ def _together(known: Floats) -> Array:
     columns = known.shape[1]
     if columns == 1 or len(known) < 10:
         return np.eye(columns, dtype=bool)
+    from scipy.stats import spearmanr  # here, as below: to commission anything else than events starts sooner
+
     with np.errstate(invalid="ignore"):
         rank = np.atleast_2d(spearmanr(known).statistic)
     if rank.shape != (columns, columns):
@@ -195,6 +199,8 @@ def _told(known: Floats) -> Array:
     columns = known.shape[1]
     if columns < 3 or len(known) < 100:
         return np.arange(columns)
+    from sklearn.metrics import mutual_info_score
+
     cells = [np.searchsorted(np.quantile(c, np.arange(1, CELLS) / CELLS), c) for c in known[:FITTED].T]
     said = np.array([[mutual_info_score(a, b) if a is not b else 0.0 for a in cells] for b in cells])
     return np.flatnonzero(said.max(axis=0) >= STRUCTURE * said.max())

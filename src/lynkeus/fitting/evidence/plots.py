@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.stats import chi2, norm
+from scipy.special import ndtri
 
 from lynkeus.core import NOTHING, Book, Finding, Floats, PlotRecord
+from lynkeus.transforms.plot_scores import chi2_log_tail
 
 LEAST_EXPECTED = 1.0  # counts of a bin that counts by itself; emptier ones are one bin together
 MOST_SIGMA = 35.0
@@ -89,7 +90,7 @@ def plot_sigma(pulls: Floats, expected: Floats) -> float:
     counted = expected >= LEAST_EXPECTED
     if not counted.any():
         return 0.0
-    log_p = chi2.logsf(float((pulls[counted] ** 2).sum()), int(counted.sum()))
+    log_p = chi2_log_tail(float((pulls[counted] ** 2).sum()), int(counted.sum()))
     if log_p > np.log(0.5):
         return 0.0
-    return float(min(norm.isf(np.exp(log_p)) if log_p > -600.0 else np.sqrt(-2.0 * log_p), MOST_SIGMA))
+    return float(min(-ndtri(np.exp(log_p)) if log_p > -600.0 else np.sqrt(-2.0 * log_p), MOST_SIGMA))

@@ -247,12 +247,13 @@ class Advisor:
         return {"p_given": belief, "doubtful": np.array(found, bool)}
 
     def similar(self, batch: Batch, many: int = 5) -> list[list[dict[str, Any]]]:
-        """Return of each task the past ones that are most like it: name, answer, and likeness (cosine)."""
+        """Return of each task the past ones that are most like it: name, answer, and likeness (cosine); of one without
+        errors none."""
         near, alike = self.cases_.nearest(self.vocabulary_.features(batch.packed), many)
         words = self.heads[next(iter(self.heads))]
         return [
             [{"task": self.case_names_[k], "answer": words[self.cases_.answered[k]], "likeness": round(float(c), 3)}
-             for k, c in zip(row, own, strict=True)]
+             for k, c in zip(row, own, strict=True) if c > 0]
             for row, own in zip(near, alike, strict=True)
         ]  # fmt: skip
 

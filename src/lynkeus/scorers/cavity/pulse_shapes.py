@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from lynkeus.core import Array, Floats
-from lynkeus.scorers.cavity.equation import CavityModel, Complex, RfSignals, chi_square
+from lynkeus.scorers.cavity.equation import CavityModel, Complex, RfSignals, along, chi_square
 
 CONTRADICTION_FLOOR, DRIVE_FLOOR = 3e-4, 1e-3  # of the amplitude: what averaging over a sample leaves open
 FARTHEST_S = 200e-6  # shift in time that is sought
@@ -124,8 +124,9 @@ def find_shift(model: CavityModel, spread: ChannelSpread, signals: RfSignals, wh
                 moved = white + (_moved(row, direction * samples) / spread.contradiction_noise - own)
                 step = last - moved  # between whole samples the best place is known in closed form
                 length = np.maximum(chi_square(step), 1e-12)
-                part = np.clip((step.conj() * last).sum(axis=1).real / length, 0, 1)
-                gain = before - (last_square - 2 * part * (step.conj() * last).sum(axis=1).real + part**2 * length)
+                shared = along(step, last)
+                part = np.clip(shared / length, 0, 1)
+                gain = before - (last_square - 2 * part * shared + part**2 * length)
                 better = gain > best
                 best = np.where(better, gain, best)
                 size = np.where(better, direction * (samples - 1 + part) * model.step_s, size)
@@ -192,7 +193,7 @@ def find_ringing(model: CavityModel, white: Complex) -> ShapeFit:
             part = white[:, start : start + length]
             turning = np.fft.fft(part * taper[: part.shape[1]], points, axis=1)
             one, other = turning[:, wanted], turning[:, -wanted]
-            both = np.abs(one) ** 2 + np.abs(other) ** 2 - 2 * (one.conj() * overlap * other).real
+            both = one.real**2 + one.imag**2 + other.real**2 + other.imag**2 - 2 * (one.conj() * overlap * other).real
             both /= norm * (1 - np.abs(overlap) ** 2)
             found = both.argmax(axis=1)
             sigmas = np.sqrt(both[np.arange(n), found])

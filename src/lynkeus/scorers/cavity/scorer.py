@@ -115,11 +115,12 @@ class Cavity:
         scores, column = self.score(batch), self.outputs.index(output)
         kinds = self._kinds(scores)
         said: list[tuple[Finding, ...]] = [()] * len(batch)
-        for row in np.flatnonzero(np.nan_to_num(scores[:, column]) > min(WORTH_SAYING, self.level)):
-            of = FAULTS[int(np.argmax(scores[row, 1:]))] if output == "anomaly" else output
-            for _, baseline, looked in self._found(batch[np.array([row])]):
-                sigma = float(scores[row, column])
-                said[row] = (Finding(kind=str(kinds[row]), sigma=sigma, says=words(baseline, looked, of)),)
+        rows = np.flatnonzero(np.nan_to_num(scores[:, column]) > min(WORTH_SAYING, self.level))
+        for part, baseline, looked in self._found(batch[rows]):
+            for number, row in enumerate(rows[part]):
+                of = FAULTS[int(np.argmax(scores[row, 1:]))] if output == "anomaly" else output
+                sigma, says = float(scores[row, column]), words(baseline, looked, of, number)
+                said[row] = (Finding(kind=str(kinds[row]), sigma=sigma, says=says),)
         return said
 
     def save(self, folder: Path) -> None:

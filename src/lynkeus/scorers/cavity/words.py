@@ -10,38 +10,38 @@ from lynkeus.scorers.cavity.equation import RfSignals
 from lynkeus.scorers.cavity.pulse_shapes import SIGNALS
 
 
-def words(baseline: CavityBaseline, found: PulseFindings, output: str) -> str:
-    """Return half a sentence on what was found in the first pulse, with its numbers, such as "detuning +12 Hz"."""
+def words(baseline: CavityBaseline, found: PulseFindings, output: str, row: int = 0) -> str:
+    """Return half a sentence on what was found in a pulse, with its numbers, such as "detuning +12 Hz"."""
     hz = baseline.model.half_bandwidth / (2 * np.pi)
     change = found.change
-    detuned = f"detuning {change.detuning_hz[0]:+.0f} Hz"
+    detuned = f"detuning {change.detuning_hz[row]:+.0f} Hz"
     match output:
         case "quench":
-            up = change.rise[0]
-            if not np.isfinite(change.quench_s[0]):
+            up = change.rise[row]
+            if not np.isfinite(change.quench_s[row]):
                 return f"half bandwidth as ever ({hz:.0f} Hz), {detuned}"
-            when = f"{1e3 * change.quench_s[0]:.2g} ms"
+            when = f"{1e3 * change.quench_s[row]:.2g} ms"
             return f"half bandwidth up {up:.0%} from {when} ({hz:.0f} -> {hz * (1 + up):.0f} Hz), {detuned}".replace(
                 "%", " %", 1
             )
         case "detuning":
             return detuned
         case "beam_loss":
-            when = "" if np.isnan(change.beam_s[0]) else f" from {1e3 * change.beam_s[0]:.2g} ms"
-            return f"{100 * change.lost[0]:.0f} % of the beam lost{when}"
+            when = "" if np.isnan(change.beam_s[row]) else f" from {1e3 * change.beam_s[row]:.2g} ms"
+            return f"{100 * change.lost[row]:.0f} % of the beam lost{when}"
         case "probe_jump":
-            when = "" if np.isnan(found.jump.at_s[0]) else f" at {1e3 * found.jump.at_s[0]:.2g} ms"
-            return f"probe jumps by {100 * found.jump.size[0]:.2g} %{when}, forward and reflected do not"
+            when = "" if np.isnan(found.jump.at_s[row]) else f" at {1e3 * found.jump.at_s[row]:.2g} ms"
+            return f"probe jumps by {100 * found.jump.size[row]:.2g} %{when}, forward and reflected do not"
         case "misalignment":
-            who, late = SIGNALS[int(found.shift.signal[0])], 1e6 * found.shift.size[0]
-            if _by_drive(baseline, found, 0):
-                who, late = "the whole record", 1e6 * found.drive_shift.size[0]
+            who, late = SIGNALS[int(found.shift.signal[row])], 1e6 * found.shift.size[row]
+            if _by_drive(baseline, found, row):
+                who, late = "the whole record", 1e6 * found.drive_shift.size[row]
             return f"{who} {abs(late):.0f} us {'late' if late > 0 else 'early'}"
         case "ringing":
-            ring, who = (found.drive_ringing, "drive") if _by_drive(baseline, found, 0) else (found.ringing, "probe")
-            return f"{who} rings at {1e-3 * ring.size[0]:.1f} kHz from {1e3 * ring.at_s[0]:.2g} ms"
+            ring, who = (found.drive_ringing, "drive") if _by_drive(baseline, found, row) else (found.ringing, "probe")
+            return f"{who} rings at {1e-3 * ring.size[row]:.1f} kHz from {1e3 * ring.at_s[row]:.2g} ms"
         case "pulse_cut":
-            return f"drive off at {1e3 * found.cut.at_s[0]:.3g} ms, {1e6 * found.cut.size[0]:.0f} us early"
+            return f"drive off at {1e3 * found.cut.at_s[row]:.3g} ms, {1e6 * found.cut.size[row]:.0f} us early"
     return "probe, forward and reflected contradict each other"
 
 

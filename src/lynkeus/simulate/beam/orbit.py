@@ -17,7 +17,7 @@ from typing import Self
 import h5py
 import numpy as np
 from scipy.signal import lfilter
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from lynkeus.core.batch import Array, Batch, Floats, Schema
 from lynkeus.core.errors import SettingsError
@@ -146,10 +146,10 @@ def machine() -> Machine:
         for b in BRANCHES:
             metres = LINE_START_M[b.line] + LINES[b.line].half_cell_m * (b.station + np.arange(b.monitors))
             names += [f"BPME.{metre:.0f}.{b.name}/{plane}" for metre in metres]
-            normal = rng.permutation(norm.ppf((np.arange(b.monitors) + 0.5) / b.monitors))
+            normal = rng.permutation(ndtri((np.arange(b.monitors) + 0.5) / b.monitors))
             resolution.append(1e-3 * b.resolution_um[p] * np.exp(b.spread[p] * normal))
     sigma, modes, count = np.concatenate(resolution), _modes(), len(names)
-    drift = CHANNEL_DRIFT * sigma * np.exp(0.8 * rng.permutation(norm.ppf((np.arange(count) + 0.5) / count)))
+    drift = CHANNEL_DRIFT * sigma * np.exp(0.8 * rng.permutation(ndtri((np.arange(count) + 0.5) / count)))
     offset = 1e-3 * rng.normal(0, OFFSET_UM, count)
     bare = Machine(tuple(names), modes, sigma, drift, offset, kicks=np.zeros(0))
     return replace(bare, kicks=_kicks(bare.jitter))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -137,9 +137,10 @@ class BoostedTrees:
 
 @dataclass(frozen=True)
 class ColumnScorer:
-    """A scorer of this package on the logarithms of all columns, learned from good runs."""
+    """A scorer of this package, with `options`, on the logarithms of all columns, learned from good runs."""
 
     name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, table: RunTable, train: Array) -> RunScores:
         """The good runs to learn from are scored by scorers that were fitted without them."""
@@ -150,7 +151,7 @@ class ColumnScorer:
         return RunScores(run)
 
     def _scores(self, table: RunTable, good: Array, rows: Array) -> Floats:
-        scorer: Any = plugins.make_scorer(self.name, {})
+        scorer: Any = plugins.make_scorer(self.name, self.options)
         scorer.fit(InMemory(table.batch(good)))
         return np.asarray(scorer.score(table.batch(rows))[:, 0])
 

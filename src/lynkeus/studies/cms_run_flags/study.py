@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +30,8 @@ EARLY = 0.6  # share of the runs, in time, that is learned from
 PULL, CHI2 = "beta-binomial pull, 8 references", "beta-binomial chi2, 1 reference"
 LEARNED = ("beta-binomial pull, 8 references", "beta-binomial chi2, 8 references", "beta-binomial pull, 1 reference",
            "beta-binomial chi2, 1 reference")  # fmt: skip
-SCORERS = ("isolation_forest", "one_class_svm", "nearest_neighbours")
+SCORERS: Mapping[str, Mapping[str, Any]] = {"isolation_forest": {}, "one_class_svm": {}, "nearest_neighbours": {}}
+SMOKE_SCORERS = {**SCORERS, "isolation_forest": {"trees": 30}}
 SEEDS = 3
 
 
@@ -41,12 +44,13 @@ def cms_run_flags(smoke: bool = False) -> Comparison:
     early = labelled[: int(EARLY * len(labelled))]
     late = labelled[len(early) :]
     names = table.batch(early).schema.names
+    scorers = SMOKE_SCORERS if smoke else SCORERS
     part = Part(
         {"2022": Case(InMemory(table.batch(early)), InMemory(table.batch(late)))},
-        {name: {} for name in SCORERS},
+        scorers,
         ("good", "bad"),
         {"few entries": lambda good, test: few_entries(test, names), "flags of PCA chi2prime": Flags(names)},
-        look=RunLook(table, _ways(table, trees=real), SEEDS if real else 1),
+        look=RunLook(table, _ways(table, scorers, trees=real), SEEDS if real else 1),
         data=_words(table, real, int((table.label[late] == BAD).sum())),
     )
     return Comparison("cms_run_flags", QUESTION, {"runs": part}, _checks("cms" if real else "simulated"))
@@ -65,7 +69,7 @@ QUESTION = (
 )
 
 
-def _ways(table: RunTable, trees: bool) -> dict[str, Way]:
+def _ways(table: RunTable, scorers: Mapping[str, Mapping[str, Any]], trees: bool) -> dict[str, Way]:
     without = tuple(test for test in LEARNED if test in table.scores)
     return {
         "few entries (trivial)": Way(Size(), "none"),
@@ -78,7 +82,7 @@ def _ways(table: RunTable, trees: bool) -> dict[str, Way]:
         "mean, PCA without size": Way(Combine(PCA, "mean", size_taken_out=True), "none", pca=True),
         "joined with entries, PCA": Way(Joined((PCA,)), "none", pca=True),
         "joined with entries, pull of 8": Way(Joined((PULL,)), "none"),
-        **{name: Way(ColumnScorer(name), "none", pca=True) for name in SCORERS},
+        **{name: Way(ColumnScorer(name, options), "none", pca=True) for name, options in scorers.items()},
         "best combination": Way(BestCombination(without), "to choose"),
         "best combination, with PCA": Way(BestCombination((PCA, *without)), "to choose", pca=True),
         "logistic": Way(Logistic(without), "to learn"),

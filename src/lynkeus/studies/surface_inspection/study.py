@@ -39,7 +39,7 @@ def surface_inspection(smoke: bool = False) -> Comparison:
     parts = {
         "images": Part(
             {"tiles": Case(images.train, images.test)},
-            {"inspect": {}},
+            {"inspect": SMOKE_INSPECT if smoke else {}},
             images.classes,
             controls | {CONTRAST: StrongestContrast(images.test)},
             look=look,
@@ -65,6 +65,7 @@ QUESTION = (
     "looking at defects: the size of an image, its brightness, a network that has never seen anything?"
 )
 EPOCHS = {"autoencoder": 15, "variational_autoencoder": 15, "adversarial": 10}
+SMOKE_INSPECT = {"copies": 3}
 SMOKE_EPOCHS = {"autoencoder": 4, "variational_autoencoder": 4, "adversarial": 3}
 
 
@@ -89,7 +90,7 @@ def _tiles(folder: Path) -> ImageCases:
 
 
 def _simulated(smoke: bool) -> ImageCases:
-    train, test = (Niobium(40, 128, 0.0, 41), Niobium(60, 128, 0.6, 42)) if smoke else (
+    train, test = (Niobium(30, 128, 0.0, 41), Niobium(40, 128, 0.6, 42)) if smoke else (
         Niobium(300, 256, 0.0, 41), Niobium(300, 256, 0.6, 42)
     )  # fmt: skip
     words = (
