@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lynkeus.core import Finding, RunRecord, Verdict
+from lynkeus.core.run_calibration import RunCalibration
 from lynkeus.fitting.answer import Answer
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
@@ -58,6 +60,9 @@ def test_a_good_run_of_many_sigmas_says_how_odd_good_runs_are(model: Path) -> No
         assert record.verdict == verdict
         more = "; the 100 good runs differ by more than their counts: one is as odd once in 25"
         assert record.reason == said.reason + (more if verdict == Verdict.GOOD else "")
+    few = replace(verdicts.fitted, calibrations={"anomaly": RunCalibration(10, levels=(0.3,) * 10, theory=True)})
+    reason = RunVerdicts(few).record(batch, Answer(3.0, 0.02, (found,), "energy: shifted (12.1 sigma)")).reason
+    assert reason.endswith("good runs are too few to know how rare that is: one is as odd once in 50")
 
 
 def test_a_fault_of_three_sections_is_found_in_them(model: Path) -> None:

@@ -149,7 +149,7 @@ def test_an_alarm_goes_on_in_the_next_source_but_not_long_after(store: Store, tm
     rows = machine(1200, 3)
     values = rows.values.copy()
     values[500:900, 3] += 6.0
-    rows, settings = rows.with_values(values), WatchSettings(rule=AlarmRule(3.0))
+    rows, settings = rows.with_values(values), WatchSettings("pumps", rule=AlarmRule(3.0))
     fitted = fit(InMemory(machine(4000, 1), 500), FitSettings("mahalanobis", window=10))
     sink = Delivered(f"elog+file://{tmp_path}/elog")
     sink.begin(Publishing(fitted, settings.rule, store, settings.name, "Rows", print))
@@ -158,6 +158,7 @@ def test_an_alarm_goes_on_in_the_next_source_but_not_long_after(store: Store, tm
         assert not store.alarms(status="open")
     sink.close()
     (one,) = store.alarms()
+    assert [pulse.monitor.title for pulse in store.monitors()] == ["pumps"]
     assert one.alarm.end_ns is not None
     assert abs(one.alarm.end_ns - 90 * S) <= 2 * S
     said = [path.read_text().partition("\n")[0] for path in (tmp_path / "elog").glob("*.txt")]

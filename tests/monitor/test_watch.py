@@ -22,6 +22,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor import watch as watching
 from lynkeus.monitor.records import ScoredPoint
 from lynkeus.monitor.store import Store
+from lynkeus.monitor.traces import trace_of
 from lynkeus.monitor.unseen import NewRows
 from lynkeus.monitor.watch import Watched, WatchSettings, watch
 from lynkeus.simulate.beam.orbit import OrbitSource
@@ -301,6 +302,10 @@ def test_a_stuck_channel_is_one_alarm_as_long_as_it_is_stuck_however_often_the_s
     known = store.alarm(said[0].id)
     assert known is not None
     assert "the same value again and again" in known.evidence["text"]
+    shown = trace_of(store, said[0].id)
+    assert shown is not None
+    assert shown.channels == (names[7],)
+    assert len(set(shown.values[-20:, 0])) > 1  # from before it stopped to after it moved again
     assert sum(told) == len(store.alarms())
     # What the scorer says of them is the same incident.
     incidents = [one for one in store.alarms() if one.alarm.where in (names[7], names[9])]

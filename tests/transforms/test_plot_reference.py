@@ -60,3 +60,17 @@ def test_merged_groups_expect_enough_and_keep_full_bins_apart():
 def test_nothing_to_learn_from_is_said():
     with pytest.raises(SchemaError, match="20 events"):
         PlotReference.fit(runs(np.ones((5, 5))), "it")
+
+
+def test_bins_that_happened_to_stay_empty_are_no_region_of_their_own():
+    """Eight runs of 160 events in 1,024 bins: in the order of their counts the empty ones would be one region."""
+    rng = np.random.default_rng(0)
+    share = np.full(1024, 1 / 1024)
+    counts, others = rng.multinomial(8 * 160, share), rng.multinomial(160, share, 200)
+    expected = counts / 8
+    for poor, odd in ((None, True), (counts < 10, False)):
+        groups = merged(expected, 1.0, poor)
+        usual, found = np.bincount(groups, expected), np.stack([np.bincount(groups, run) for run in others])
+        assert usual.min() >= 1.0
+        away = (found.mean(axis=0) - usual) / np.sqrt(usual / 8)
+        assert (away.max() > 8.0) == odd

@@ -9,6 +9,7 @@ import numpy as np
 
 from lynkeus.core import Batch, Finds, RunRecord, SettingsError, Verdict
 from lynkeus.core.progress import ReportProgress
+from lynkeus.core.run_calibration import SCALE, RunCalibration
 from lynkeus.fitting.answer import Answer, with_yields
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.left_out import like_left_out
@@ -22,6 +23,7 @@ FALSE_ALARMS = 0.01  # of good runs that are not called GOOD, over all plots tog
 SURELY_BAD = 0.1  # of these: rarer runs are BAD, the others WARN
 SURELY = 5.0  # sigmas from which plots of other changes than the chief one are flagged, too
 ODD = 0.05  # p-value from which it is said what is conspicuous
+AS_COUNTED = 2.0 * SCALE  # mean of -log10 p of good runs, up to which they differ as counting has them differ
 JOINED = 3  # sections that are looked at together, the last of them with those before it
 
 
@@ -138,9 +140,14 @@ class RunVerdicts:
         )  # fmt: skip
 
     def _as_odd(self, p_value: float) -> str:
-        """Sigmas are those of counting; good runs may differ by more than that from one another."""
+        """Sigmas are those of counting; good runs may differ by more than that from one another, or be too few to show
+        that they do not."""
         runs = len(self.fitted.reference["events"])
-        return f"the {runs} good runs differ by more than their counts: one is as odd once in {1 / p_value:,.2g}"
+        known = self.fitted.calibrations[self.fitted.scorer.outputs[0]]
+        levels = known.levels if isinstance(known, RunCalibration) and known.theory else ()
+        as_counted = p_value * len(levels) < 1.0 and float(np.mean(levels or [np.inf])) < AS_COUNTED
+        why = "are too few to know how rare that is" if as_counted else "differ by more than their counts"
+        return f"the {runs} good runs {why}: one is as odd once in {1 / p_value:,.2g}"
 
     def _too_rare(self, rarest: float) -> str:
         runs = len(self.fitted.reference["events"])

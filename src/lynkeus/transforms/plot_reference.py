@@ -11,6 +11,7 @@ import numpy as np
 from lynkeus.core import Array, Floats, Schema, SchemaError, Source
 
 FEWEST = 20  # events of a plot below which it is not judged
+POOR = 10.0  # events of the reference in a bin, below which their order says as much of chance as of the bin
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,15 @@ class Plots:
 class PlotReference:
     """The mean of good runs: `share` (bins,) of a plot's events in each bin, learned from `events` (plots,);
     `variation` (bins,): variance of the share from run to run beyond counting; `fano` (plots,): variance of a count in
-    units of its mean, 1 unless counts are sums of weights."""
+    units of its mean, 1 unless counts are sums of weights. `poor` (1,): bins of which the reference has fewer events
+    are merged with those beside them; None in models of before, which merge all by what they expect."""
 
     plots: Plots
     share: Floats
     events: Floats
     variation: Floats
     fano: Floats
+    poor: Floats | None = None
 
     @classmethod
     def fit(cls, source: Source, who: str) -> Self:
@@ -79,11 +82,17 @@ class PlotReference:
             whole &= np.logical_and.reduceat((counts == np.round(counts)).all(axis=0), starts)
         if not events.any():
             raise SchemaError(f"no plot of any run has {FEWEST} events or more: {who} has nothing to learn from")
-        return cls(plots, *_moments(plots, first, second, (events, runs, whole)))
+        share, known, variation, fano = _moments(plots, first, second, (events, runs, whole))
+        return cls(plots, share, known, variation, fano, np.array([POOR]))
 
     def enough_events(self, values: Array) -> Floats:
         """Return the events of each plot (n, plots); NaN where there are too few, here or in all good runs."""
         return np.where(self.events > 0, self.plots.events(values), np.nan)
+
+    def merged(self, plot: int, expected: Floats, least: float) -> Array:
+        """Return the group (bins,) of each bin of a plot, such that all groups expect `least` or more."""
+        known = self.share[self.plots.slices[plot]] * self.events[plot]
+        return merged(expected, least, None if self.poor is None else known < self.poor[0])
 
     def expected(self, events: Floats) -> Floats:
         """Return the counts (n, bins) to expect of good runs with that many events in each plot (n, plots)."""
@@ -128,10 +137,12 @@ def _moments(plots: Plots, first: Floats, second: Floats, seen: tuple[Floats, Fl
     return share, events, variation, fano
 
 
-def merged(expected: Floats, least: float) -> Array:
+def merged(expected: Floats, least: float, poor: Array | None = None) -> Array:
     """Return the group (bins,) of each bin, such that all groups expect `least` or more: sparse bins are merged in the
-    order of what they expect, so that the emptiest regions of a plot of any dimension are counted together."""
-    order = np.argsort(expected, kind="stable")
+    order of what they expect, so that the emptiest regions of a plot of any dimension are counted together. Those of
+    which that is known too `poor`ly (bins,) are merged first, in their order in the plot: bins that happened to stay
+    empty in few good runs would else make groups of their own, in which other good runs have many events."""
+    order = np.argsort(expected if poor is None else np.where(poor, -1.0, expected), kind="stable")
     below = np.cumsum(expected[order]) - expected[order]
     sparse = expected[order] < least
     begins = np.ones(len(order), bool)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from lynkeus.core import Finding
 from lynkeus.scorers.population.density import Density
 from lynkeus.scorers.population.moves import Located, Moves, apart, clear, located, put_back, wider_than_said
+from lynkeus.scorers.population.words import sentence
 
 
 def events(rng: np.random.Generator, n: int, line: float = 0.25) -> np.ndarray:
@@ -73,3 +75,14 @@ def test_a_second_kind_of_runs_lies_apart_and_long_tails_of_moves_do_not() -> No
         assert np.flatnonzero(of(moved)).tolist() == list(range(many))
     tails = [of(5.0 * rng.standard_t(3.0, (20, 2))).any() for _ in range(40)]
     assert sum(tails) <= 4
+
+
+def test_a_sentence_names_other_changes_that_are_sure() -> None:
+    gone = Finding("gone", "population near a 3", "a", "a 2 to 4", 1.0, "", 16.8)
+    moved = Finding("shifted", "all events", "c", "", 0.4, "mm", 10.6)
+    said = sentence(gone, 5e-5, [moved, Finding("none")])
+    assert said.startswith(
+        "population near a 3: 100% missing, a 2 to 4 (16.8 sigma); also all events shifted in c by +0.4 mm"
+    )
+    assert said.endswith("; a good run of this size looks as odd once in 20,000")
+    assert "also" not in sentence(gone, 5e-5)

@@ -125,7 +125,7 @@ class BetaBinomial:
         for plot in np.flatnonzero(np.isfinite(events[0])):
             where = plots.slices[plot]
             known = expected[0, where] * min(1.0, alike[where].sum() / events[0, plot] / FEWEST_TIMES)
-            group = merged(known, self.least)
+            group = self.reference_.merged(int(plot), known, self.least)
             counts, usual, references = (summed(group, row[where]) for row in (run, expected[0], alike))
             pulls = self._pulls(counts, references, usual, self._loose(int(plot), group))
             mean, variance = _moments_of_pull(usual)

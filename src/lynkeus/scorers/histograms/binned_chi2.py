@@ -9,7 +9,7 @@ import numpy as np
 
 from lynkeus.core import About, Array, Floats, Source
 from lynkeus.scorers.histograms.by_plots import ByPlots
-from lynkeus.transforms.plot_reference import PlotReference, merged, summed
+from lynkeus.transforms.plot_reference import PlotReference, summed
 from lynkeus.transforms.plot_scores import chi2_deviate
 
 
@@ -35,18 +35,17 @@ class BinnedChi2(ByPlots):
         for plot, where in enumerate(self.reference_.plots.slices):
             for run in np.flatnonzero(np.isfinite(events[:, plot])):
                 rows = (values[run, where], expected[run, where], variance[run, where])
-                found[run, plot] = _deviate(*rows, self.least)
+                found[run, plot] = _deviate(*rows, self.reference_.merged(plot, rows[1], self.least))
         return found
 
 
-def _deviate(counts: Floats, expected: Floats, variance: Floats, least: float) -> float:
-    """Return the normal deviate of the chi-square of one plot of one run; NaN for a plot in one bin, which has nothing
-    to compare.
+def _deviate(counts: Floats, expected: Floats, variance: Floats, group: Array) -> float:
+    """Return the normal deviate of the chi-square of one plot of one run, in groups of bins; NaN for a plot in one
+    group, which has nothing to compare.
 
     With few counts a bin chi-square scatters more than its degrees of freedom say (Haldane 1937): a gamma distribution
     of the same mean and variance stands in.
     """
-    group = merged(expected, least)
     counts, expected, variance = (summed(group, numbers) for numbers in (counts, expected, variance))
     value = ((counts - expected) ** 2 / np.maximum(variance, 1e-12)).sum()
     bins, events = len(expected), expected.sum()

@@ -9,7 +9,7 @@ import numpy as np
 
 from lynkeus.core import About, Array, Floats, Source
 from lynkeus.scorers.histograms.by_plots import ByPlots
-from lynkeus.transforms.plot_reference import PlotReference, merged, summed
+from lynkeus.transforms.plot_reference import PlotReference, summed
 from lynkeus.transforms.plot_scores import chi2_deviate
 from lynkeus.transforms.reservoir import reservoir
 
@@ -39,7 +39,8 @@ class HistogramPca(ByPlots):
         events = self.reference_.enough_events(runs)
         typical_size = np.nan_to_num(np.nanmedian(np.where(np.isnan(events).all(axis=0), 0.0, events), axis=0))
         expected = self.reference_.expected(typical_size[None])[0]
-        self.groups_ = np.concatenate([merged(expected[where], self.least) for where in plots.slices])
+        groups = [self.reference_.merged(k, expected[where], self.least) for k, where in enumerate(plots.slices)]
+        self.groups_ = np.concatenate(groups)
         most = max(int(self.groups_[where].max()) + 1 for where in plots.slices)
         self.directions_ = np.zeros((len(plots.slices), self.components, most))
         self.spread_ = np.zeros((len(plots.slices), self.components))

@@ -177,7 +177,8 @@ class Gate:
         """Return the clipped squared deviations (n,), summed over channels; of loud windows without the strongest
         channel."""
         scaled = deviation * self.per_sigma
-        scaled *= scaled
+        with np.errstate(over="ignore"):  # of a channel that hardly ever moves: it is clipped
+            scaled *= scaled
         squares = np.add.reduce(np.minimum(scaled, self.energy_clip, out=scaled), axis=1)
         for row in np.flatnonzero(squares > self.energy):
             squares[row] = self.rest(deviation[row])

@@ -99,7 +99,8 @@ def _blocks(
         if there.any() and (there.sum(axis=0) * 2 > pace.block).any():
             break
         np.multiply(part, gate.per_sigma, out=squares)
-        np.multiply(squares, squares, out=squares)
+        with np.errstate(over="ignore"):  # as in `energies`
+            np.multiply(squares, squares, out=squares)
         energy = np.add.reduce(np.minimum(squares, gate.energy_clip, out=squares), axis=1, out=found.energy[some])
         average = np.add.reduce(part, axis=0)
         average *= share

@@ -41,6 +41,7 @@ FEWEST_RUNS = 5
 OUTLYING = 0.01  # expected number of good runs in the whole reference that are as bad as one that is left out
 MOST_OUTLYING = 0.15  # of the runs
 RARE = 0.05  # p-value of a run from which hypotheses are fitted to it
+MOST_SAID = 2  # other changes that the sentence on a run names
 RARE_BESIDE = 0.001  # p-value of a view from which it has hypotheses of its own beside that of the oddest
 LEARNED = "learned.json"
 
@@ -266,7 +267,8 @@ class Population:
         changes = tuple(change for _, part in found for change in part)
         changes = tuple(sorted(changes[1:], key=lambda change: change.kind == "none"))
         chief = found[0][1][0]
-        return (chief._replace(says=sentence(chief, p_value)), *changes)
+        others = [part[0] for least, part in found[1:] if least < RARE_BESIDE and part][:MOST_SAID]
+        return (chief._replace(says=sentence(chief, p_value, others)), *changes)
 
     def _words(self, view: EventView) -> PopulationWords:
         names = tuple(self.schema_.names[k] for k in view.columns)

@@ -113,18 +113,24 @@ def kind_change(sigmas: Floats, shares: Floats, usual: Floats, groups: Sequence[
     return Finding("new", whose, "", where, float(shares[k] - usual[k]), "of the events", sigma, group=group)
 
 
-def sentence(change: Finding, p_value: float) -> str:
-    """Return a sentence on the chief change and the p-value of the run, for the table of verdicts and the page."""
-    rare = f"a good run of this size looks as odd {_how_often(p_value)}"
+def sentence(change: Finding, p_value: float, others: Sequence[Finding] = ()) -> str:
+    """Return a sentence on the chief change, `others` that are sure, too, and the p-value of the run, for the table of
+    verdicts and the page."""
+    also = [_told(other) for other in others if other.kind != "none"]
+    more = f"; also {', '.join(also)}" if also and change.kind != "none" else ""
+    return f"{_told(change)}{more}; a good run of this size looks as odd {_how_often(p_value)}"
+
+
+def _told(change: Finding) -> str:
     if change.kind == "shifted":
         by = f"by a factor {change.size:.4g}" if change.unit == "x" else f"by {change.size:+.4g} {change.unit}".rstrip()
-        return f"{change.population} shifted in {change.variable} {by} ({change.sigma:.1f} sigma); {rare}"
+        return f"{change.population} shifted in {change.variable} {by} ({change.sigma:.1f} sigma)"
     if change.kind == "gone":
-        return f"{change.population}: {change.size:.0%} missing, {change.where} ({change.sigma:.1f} sigma); {rare}"
+        return f"{change.population}: {change.size:.0%} missing, {change.where} ({change.sigma:.1f} sigma)"
     if change.kind == "new":
         size = f"{change.size:.3g} {change.unit}"
-        return f"{change.population}: {size} more than expected at {change.where} ({change.sigma:.1f} sigma); {rare}"
-    return f"all populations as in good runs; {rare}"
+        return f"{change.population}: {size} more than expected at {change.where} ({change.sigma:.1f} sigma)"
+    return "all populations as in good runs"
 
 
 def _how_often(p_value: float) -> str:

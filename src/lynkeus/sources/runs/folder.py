@@ -174,7 +174,7 @@ class RunReader:
         note = ""
         if totals.negative:
             note = f"{totals.negative} events of negative weight are shared with their neighbours (cell resampling)"
-        return Run(run.name, values, group, totals.plots.row(), totals.events, totals.start_ns, note=note)
+        return Run(run.name, values, group, totals.counts, totals.events, totals.start_ns, note=note)
 
     def _rows(self, run: RunFile, totals: _Totals) -> Iterator[Floats]:
         """Yield events as they come (n, column + 2): values, the code of the group, and the weight over a random
@@ -190,6 +190,7 @@ class RunReader:
                 raise SourceError(f"{run.where}: {problem}")
             values, group = self.columns.values(piece), self.columns.group_of(piece)
             weight = _weights(piece, run)
+            totals.squares += float(len(values) if weight is None else (weight**2).sum())  # before any are shared
             if weight is not None and (weight < 0).any():
                 totals.negative += int((weight < 0).sum())
                 weight = positive_weights(self.columns.scale.of(values), weight)
@@ -216,7 +217,14 @@ class _Totals:
     events: float = 0.0
     heaviest: float = 0.0
     negative: int = 0
+    squares: float = 0.0
     start_ns: int | None = None
+
+    @property
+    def counts(self) -> Floats:
+        """Return the counts of all plots (bins,), sums of weights; where some are negative in effective entries, as
+        many events of weight 1 as would be known as well (sum w times sum w / sum w^2): these make less known."""
+        return self.plots.row() * (self.events / max(self.squares, TINY) if self.negative else 1.0)
 
     def add(self, values: Floats, group: Array, weight: Floats | None, time_ns: Array | None) -> None:
         self.plots.add(values, group, weight)
