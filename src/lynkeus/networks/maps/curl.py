@@ -17,9 +17,8 @@ from lynkeus.networks.maps.rings import RingCritic
 SLOPE = 0.1
 RINGS = (True, True)
 PAIRS = 2  # l_x, l_t
-SITES = (
-    240  # from which on a critic sums over sites: means of many are so alike that it hardly learns to tell them apart
-)
+# From so many on a critic sums over sites: means of many are so alike that it hardly learns to tell them apart.
+SITES = 240
 
 
 def background(windings: Tensor, shape: tuple[int, int]) -> Tensor:
