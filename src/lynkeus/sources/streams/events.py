@@ -12,6 +12,7 @@ from lynkeus.core.batch import Array, Floats
 
 NS = 1_000_000_000
 FAR_BEHIND, ANEW = 10, 3  # pulses behind the last; so many updates of each channel in a row
+MARGIN, FADES = 2, 0.9  # times the usual span of stamps; what is left of it with each sample whose span is less
 
 
 class Rule(NamedTuple):
@@ -27,7 +28,8 @@ class Rule(NamedTuple):
 
 @dataclass
 class Event:
-    """One sample that is being built. `first_ns`: the stamp that began it; `opened_ns`: when, by the steady clock."""
+    """One sample that is being built. `first_ns`: the stamp that began it; `opened_ns`: when, by the steady clock.
+    `in_burst`: it began so soon after the one before that a stamp may seem to belong to both."""
 
     first_ns: int
     opened_ns: int
@@ -37,6 +39,7 @@ class Event:
     values: Floats
     there: Array = field(repr=False)
     count: int = 0  # of the channels that are waited for
+    in_burst: bool = False
 
     def span_with(self, time_ns: int) -> int:
         """Return the span of stamps that there would be with this one."""
@@ -60,6 +63,7 @@ class Events:
         self.last_ns = self.last_tag = 0
         self._open: list[Event] = []
         self._last: Event | None = None
+        self._usual_ns = float(rule.tolerance_ns)  # span of the stamps of a sample, lately
         self._newest = [-1] * len(places)  # time or tag of the latest update of each channel
         self._behind = 0  # updates in a row of pulses that are over
 
@@ -108,7 +112,7 @@ class Events:
         for event in self._open:
             if event.there[channel] or (self.rule.by_tag and event.tag != tag):
                 continue
-            if not self.rule.by_tag and event.span_with(time_ns) > self.rule.tolerance_ns:
+            if not self.rule.by_tag and event.span_with(time_ns) > self._widest(event):
                 continue
             if best is None or abs(event.first_ns - time_ns) < abs(best.first_ns - time_ns):
                 best = event
@@ -120,7 +124,7 @@ class Events:
         if self.rule.by_tag:  # times must rise with the numbers
             time_ns = max(time_ns, self.last_ns + 1)
         values, there = np.full(self.width, np.nan), np.zeros(len(self.places), bool)
-        made = Event(time_ns, arrived_ns, time_ns, time_ns, tag, values, there)
+        made = Event(time_ns, arrived_ns, time_ns, time_ns, tag, values, there, in_burst=self._is_burst(time_ns))
         self._open.append(made)
         self._open.sort(key=lambda event: event.tag if self.rule.by_tag else event.first_ns)
         return made
@@ -128,8 +132,23 @@ class Events:
     def _over(self, channel: int, time_ns: int) -> bool:
         """Whether a stamp is of a sample that was given already: of one that lacks this channel, or before it."""
         last = self._last
-        lacks = last is not None and not last.there[channel] and last.span_with(time_ns) <= self.rule.tolerance_ns
+        lacks = last is not None and not last.there[channel] and last.span_with(time_ns) <= self._widest(last)
         return time_ns <= self.last_ns or lacks
+
+    def _is_burst(self, time_ns: int) -> bool:
+        """Whether a sample that begins then is nearer to the one before than stamps of one sample may be apart."""
+        before = [event.first_ns for event in self._open if event.first_ns < time_ns]
+        return 0 < time_ns - max(before, default=self.last_ns) < self.rule.tolerance_ns
+
+    def _widest(self, event: Event) -> float:
+        """Return the widest span of stamps of a sample. Of samples that follow each other within it, as what a server
+        had not sent may come all at once, a value that is lost would be taken from the next one: of these it is what
+        stamps of one sample are apart otherwise."""
+        return min(self.rule.tolerance_ns, MARGIN * self._usual_ns) if event.in_burst else self.rule.tolerance_ns
+
+    def _learn_span(self, event: Event) -> None:
+        if event.count >= self.waiting_for > 0 and not event.in_burst:
+            self._usual_ns = max(float(event.high_ns - event.low_ns), FADES * self._usual_ns)
 
     def ready(self, now_ns: int) -> list[Event]:
         """Return what is done by now, of the steady clock, in order of time."""
@@ -148,6 +167,7 @@ class Events:
                     event.values[self.places[channel]] = value
             if self.rule.by_tag and self.last_tag:
                 self.counts["missed pulses"] += max(0, round((event.tag - self.last_tag) / self.rule.tag_step) - 1)
+            self._learn_span(event)
             self._last = event
             self.last_ns, self.last_tag = event.first_ns, max(event.tag, self.last_tag)
         return kept
