@@ -88,7 +88,7 @@ def test_a_decision_is_kept_once_and_the_latest_holds(desk: TestClient) -> None:
     first, _second = ask(desk, {"first": task(), "second": task(7)})
     other = "clone" if first["action"] != "clone" else "special"
     said = say(desk, {"task": "first", "action": first["action"], "who": "me"})
-    assert said == {"new": 1, "already": 0, "said": ["accepted"]}
+    assert said == {"new": 1, "already": 0, "said": ["accepted"], "messages": []}
     assert say(desk, {"task": "first", "action": first["action"], "who": "me"})["already"] == 1
     assert say(desk, {"task": "first", "action": other, "who": "you"})["said"] == ["changed"]
     assert say(desk, {"task": "second", "action": "", "who": "me"})["said"] == ["postponed"]
@@ -103,6 +103,7 @@ def test_a_decision_is_kept_once_and_the_latest_holds(desk: TestClient) -> None:
     # What fails again in another way is open again.
     ask(desk, {"first": task(999)})
     assert 'data-task="first"' in desk.get("/advice").text
+    assert "'dance' is none of" in say(desk, {"task": "first", "action": "dance", "who": "me"})["messages"][0]
 
 
 def test_what_cannot_be_is_refused_in_words(desk: TestClient) -> None:

@@ -94,11 +94,13 @@ class DecisionIn(BaseModel):
 
 
 class DecidedOut(BaseModel):
-    """What was decided: how many decisions are `new`, the others were there; what each `said`, in the order sent."""
+    """What was decided: how many decisions are `new`, the others were there; what each `said`, in the order sent; and
+    in words what the model does not know of it."""
 
     new: int
     already: int
     said: list[str]
+    messages: list[str] = []
 
 
 class TrailOut(BaseModel):
@@ -179,7 +181,13 @@ def add_decisions(
         words, new = decide(site.store, given, desk.champion.version)
     except UnknownTaskError as error:
         raise HTTPException(404, str(error)) from error
-    return DecidedOut(new=new, already=len(many) - new, said=words)
+    model = desk.champion
+    other = sorted({one.action for one in given} - {"", *model.actions})
+    messages = [
+        f"{name!r} is none of {model.name}'s answers ({', '.join(model.actions)}): kept, for the next fit"
+        for name in other
+    ]
+    return DecidedOut(new=new, already=len(many) - new, said=words, messages=messages)
 
 
 @router.post("/champion", status_code=201)
