@@ -9,12 +9,14 @@ from pathlib import Path
 
 
 async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with suppress(OSError, ssl.SSLError):
-        while content := await source.read(65_536):
-            target.write(content)
-            await target.drain()
-    with suppress(OSError, RuntimeError):
-        target.close()
+    try:
+        with suppress(OSError, ssl.SSLError):
+            while content := await source.read(65_536):
+                target.write(content)
+                await target.drain()
+    finally:  # also where it is cancelled at the end
+        with suppress(OSError, RuntimeError):
+            target.close()
 
 
 @contextmanager
@@ -25,7 +27,11 @@ def tls_proxy(port: int, to_port: int, certificate: Path, key: Path) -> Iterator
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         own_reader, own_writer = await asyncio.open_connection("127.0.0.1", to_port)
-        await asyncio.gather(_pass_on(reader, own_writer), _pass_on(own_reader, writer))
+        try:
+            await asyncio.gather(_pass_on(reader, own_writer), _pass_on(own_reader, writer))
+        finally:
+            for one in (writer, own_writer):
+                one.transport.abort()
 
     def run() -> None:
         asyncio.set_event_loop(loop)

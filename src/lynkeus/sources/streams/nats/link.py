@@ -179,12 +179,7 @@ class NatsLink:
             if self.prepare is not None:
                 await self.prepare(client)
         except Exception:
-            with suppress(Exception):  # the library leaves its sockets open, one for each try
-                await asyncio.wait_for(client.close(), 1.0)
-            if (transport := getattr(client, "_transport", None)) is not None:
-                with suppress(Exception):
-                    transport.close()
-            await asyncio.sleep(0)
+            await _end(client)
             raise
         return client, closed
 
@@ -216,14 +211,23 @@ class NatsLink:
                 own.cancel()
                 with suppress(asyncio.CancelledError, Exception):
                     await own
-            with suppress(Exception):
-                await asyncio.wait_for(client.close(), 1.0)
+            await _end(client)
 
     async def _send(self, client: Any) -> None:
         while self._waiting:
             subject, content = self._waiting[0]
             await client.publish(subject, content)
             self._waiting.popleft()
+
+
+async def _end(client: Any) -> None:
+    """Close a client; the library may leave its socket open, one for each try."""
+    with suppress(Exception):
+        await asyncio.wait_for(client.close(), 1.0)
+    if (transport := getattr(client, "_transport", None)) is not None:
+        with suppress(Exception):
+            transport.close()
+    await asyncio.sleep(0)
 
 
 def _trusting(ca_file: str, where: str) -> ssl.SSLContext:
