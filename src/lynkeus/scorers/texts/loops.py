@@ -7,39 +7,23 @@ one second for each process that reads what was compiled.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from types import ModuleType
 
 import numpy as np
 
 from lynkeus.core import Floats
+from lynkeus.transforms.compiled_loops import CompiledLoops
 from lynkeus.transforms.texts.hashed import GROUPS, Part
 from lynkeus.transforms.texts.terms import Terms
 
 ENOUGH: float = 20_000_000  # letters: as long as NumPy takes for them, it takes to read what was compiled before
-
-
-class _Work:
-    """The letters that this process has scored, and whether it tried to compile."""
-
-    done = 0
-    tried = False
-    loops: ModuleType | None = None
+LOOPS = CompiledLoops("lynkeus.scorers.texts.compiled")
 
 
 def compiled(letters: int) -> ModuleType | None:
     """Count letters that are to be scored, and return the module of compiled loops once it is worth it; else None, as
     where Numba is missing or has no place for what it compiles."""
-    _Work.done += letters
-    if _Work.done < ENOUGH:
-        return None
-    if not _Work.tried:
-        _Work.tried = True
-        try:
-            _Work.loops = import_module("lynkeus.scorers.texts.compiled")
-        except (ImportError, RuntimeError):
-            _Work.loops = None
-    return _Work.loops
+    return LOOPS.once_worth(letters, ENOUGH)
 
 
 @dataclass(frozen=True)
