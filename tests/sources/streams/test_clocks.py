@@ -92,3 +92,37 @@ def test_one_clock_that_is_behind_is_moved_to_the_others(told: list[str]) -> Non
     assert "C is 3 s behind" in told[0]
     now = time.monotonic_ns()
     assert abs(clocks.time_of(updated(now + wall - 3 * NS, now, 2), NS) - (now + wall)) < NS / 100
+
+
+def stalled(after: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Ten updates a second for two seconds, then what arrives `after` a stall: (stamp, arrival) in seconds."""
+    return [(k / 10, k / 10) for k in range(20)] + after
+
+
+def test_what_was_held_up_and_came_in_part_is_no_jump(told: list[str]) -> None:
+    """A server that was stopped for a minute sends what it still has at once, each with its own stamp."""
+    clocks = Clocks(("A",), told.append)
+    now, stamp = time.monotonic_ns(), time.time_ns()
+    backlog = [(22 + k / 10, 62 + k / 1000) for k in range(64)]
+    for at, arrived in stalled([*backlog, *((62 + k / 10, 62 + k / 10) for k in range(1, 100))]):
+        found = clocks.time_of(updated(stamp + round(at * NS), now + round(arrived * NS)), NS // 10)
+        assert found == stamp + round(at * NS)
+    assert not told
+
+
+def test_a_clock_that_stays_behind_after_an_outage_has_jumped(told: list[str]) -> None:
+    clocks = Clocks(("A",), told.append)
+    now, stamp = time.monotonic_ns(), time.time_ns()
+    for at, arrived in stalled([(32 + k / 10, 62 + k / 10) for k in range(80)]):
+        found = clocks.time_of(updated(stamp + round(at * NS), now + round(arrived * NS)), NS // 10)
+    assert abs(found - stamp - 69.9 * NS) < NS // 10
+    assert len(told) == 1
+    assert "jumped by -30 s" in told[0]
+
+
+def test_a_value_that_is_sent_again_with_its_old_stamp_is_no_jump(told: list[str]) -> None:
+    clocks = Clocks(("A",), told.append)
+    now, stamp = time.monotonic_ns(), time.time_ns()
+    for at, arrived in stalled([(1.9, 1.9 + k) for k in range(1, 20)] + [(22, 22), (22.1, 22.1)]):
+        clocks.time_of(updated(stamp + round(at * NS), now + round(arrived * NS)), NS // 10)
+    assert not told

@@ -97,7 +97,7 @@ def test_repeated_updates_are_counted_and_change_nothing() -> None:
 def test_who_is_not_awaited_is_not_waited_for_and_held_values_fill_in() -> None:
     made = events()
     made.await_only(np.array([True, True, False]))
-    made.held[2] = 42.0
+    made.hold(2, 42.0)
     made.add(0, START, 0, 1.0, 0)
     made.add(1, START, 0, 2.0, 0)
     (one,) = made.ready(0)

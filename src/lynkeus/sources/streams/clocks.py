@@ -16,6 +16,7 @@ FUTURE_S = 86_400.0  # a stamp further ahead of this machine's clock is no time
 TOGETHER_S = 5.0  # jumps within this are of one clock
 MOVED_S = 10.0  # by more a clock may not have moved while nobody watched
 JUMP_S = 2.0  # a clock that moves by more, less what has passed, has jumped
+SETTLES_S = 5.0  # what was held up arrives late: a clock that stays behind for so long has jumped
 
 
 class Clocks:
@@ -30,6 +31,8 @@ class Clocks:
         self.shift_ns = [0] * len(names)
         self.last_ns = [0] * len(names)  # raw stamp
         self.arrived_ns = [0] * len(names)
+        self._usual_ns = [0] * len(names)  # stamp less arrival, when it was last in time
+        self._behind: dict[int, tuple[int, int]] = {}  # how far a channel is, and since when no nearer
         self.zero: set[int] = set()
         self.far: set[int] = set()
         self._together: tuple[int, int, int] = (
@@ -64,14 +67,41 @@ class Clocks:
             return received
         if not self.last_ns[k] and self.resumed is not None and not self.believed:
             self._resume(k, stamp, received)
-        if self.last_ns[k] and not self.believed:
-            step, passed = stamp - self.last_ns[k], update.arrived_ns - self.arrived_ns[k]
-            # A burst after a stall arrives at once but is stamped evenly: no jump.
-            even = 0 <= step <= max(5 * usual_ns, NS)
-            if not even and abs(step - passed) > JUMP_S * NS:
-                self._jump(k, step - passed, update.arrived_ns)
+        if not self.last_ns[k]:
+            self._usual_ns[k] = stamp - update.arrived_ns
+        elif not self.believed and stamp != self.last_ns[k]:  # one that is sent again says nothing
+            self._follow(k, stamp, update.arrived_ns, usual_ns)
         self.last_ns[k], self.arrived_ns[k] = stamp, update.arrived_ns
         return stamp + self.shift_ns[k]
+
+    def _follow(self, k: int, stamp_ns: int, arrived_ns: int, usual_ns: int) -> None:
+        """Find a clock that jumped: back, or ahead of what has passed. One that goes on behind what has passed may be
+        what was held up on its way, all of it or a part: that is a jump only where it stays behind."""
+        offset_ns, step_ns, passed_ns = (
+            stamp_ns - arrived_ns,
+            stamp_ns - self.last_ns[k],
+            arrived_ns - self.arrived_ns[k],
+        )
+        behind_ns, soon_ns = self._usual_ns[k] - offset_ns, max(5 * usual_ns, NS)
+        if step_ns < 0:
+            if abs(step_ns - passed_ns) > JUMP_S * NS:
+                self._usual_ns[k] += step_ns - passed_ns
+                self._jump(k, step_ns - passed_ns, arrived_ns)
+        elif abs(behind_ns) <= JUMP_S * NS or (max(step_ns, passed_ns) <= soon_ns and k not in self._behind):
+            self._behind.pop(k, None)  # at its usual pace, which need not be that of our clock
+            self._usual_ns[k] = offset_ns
+        elif behind_ns < 0 or self._stays_behind(k, behind_ns, arrived_ns, passed_ns > soon_ns):
+            self._behind.pop(k, None)
+            self._usual_ns[k] = offset_ns
+            self._jump(k, -behind_ns, arrived_ns)
+
+    def _stays_behind(self, k: int, behind_ns: int, arrived_ns: int, after_gap: bool) -> bool:
+        """Whether a channel has been no nearer to what is usual for a while, in which it came at its usual pace."""
+        least_ns, since_ns = self._behind.get(k, (behind_ns, arrived_ns))
+        if after_gap or behind_ns < least_ns - NS // 2:
+            least_ns, since_ns = behind_ns, arrived_ns
+        self._behind[k] = (least_ns, since_ns)
+        return arrived_ns - since_ns > SETTLES_S * NS
 
     def _resume(self, k: int, stamp_ns: int, received_ns: int) -> None:
         """Move the times of a clock that jumped while nobody watched, so that they go on."""

@@ -58,7 +58,7 @@ class Events:
         self.places, self.width, self.rule = places, width, rule
         self.awaited = np.zeros(len(places), bool)
         self.waiting_for = 0
-        self.held: dict[int, Any] = {}
+        self.held: dict[int, tuple[Any, int]] = {}  # of a channel: its last value, and from when on it may be used
         self.counts: Counter[str] = Counter()
         self.last_ns = self.last_tag = 0
         self._open: list[Event] = []
@@ -73,6 +73,10 @@ class Events:
         self.waiting_for = int(awaited.sum())
         for event in self._open:
             event.count = int((event.there & self.awaited).sum())
+
+    def hold(self, channel: int, value: Any, from_ns: int = 0) -> None:
+        """Use a value for samples that begin at `from_ns` of the steady clock or later, where no other comes."""
+        self.held[channel] = (value, from_ns)
 
     def add(self, channel: int, time_ns: int, tag: int, value: Any, arrived_ns: int) -> None:
         """Put one value where it belongs; one that comes too late or again is counted and left out."""
@@ -162,8 +166,8 @@ class Events:
         for event in kept:
             if lacking := int((self.awaited & ~event.there).sum()):
                 self.counts["values that did not come"] += lacking
-            for channel, value in self.held.items():
-                if not event.there[channel]:
+            for channel, (value, from_ns) in self.held.items():
+                if not event.there[channel] and event.opened_ns >= from_ns:
                     event.values[self.places[channel]] = value
             if self.rule.by_tag and self.last_tag:
                 self.counts["missed pulses"] += max(0, round((event.tag - self.last_tag) / self.rule.tag_step) - 1)

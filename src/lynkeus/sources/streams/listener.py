@@ -54,6 +54,7 @@ class Listener:
         self._not_finite: set[int] = set()
         self.stale_first, self.replays = True, False  # see Transport
         self._fresh = [True] * len(names)  # what comes on connecting may be of long ago
+        self._await_later = False
         self._told_ns = self._again_ns = 0
         self._again_s = AGAIN_S[0]
 
@@ -72,8 +73,9 @@ class Listener:
             self._hold(k, update)
             return
         value = self._value(update)
-        if self.states.came(k, update.arrived_ns, self.rule.period_ns):
-            self.events.await_only(self.states.awaited)
+        # What is played back comes faster than it was taken.
+        if self.states.came(k, update.arrived_ns, self.rule.period_ns, update.stamp_ns if self.replays else 0):
+            self._await_it()
         if self.states.of[k] is State.ALIVE:
             self.events.held.pop(k, None)
         if self._fresh[k]:
@@ -88,13 +90,20 @@ class Listener:
             return
         self.events.add(k, time_ns, update.tag, value, update.arrived_ns)
 
+    def _await_it(self) -> None:
+        """Wait for those that are alive now. Where nobody was waited for, all are back soon: who is the first does not
+        end the samples of the others."""
+        if self.events.waiting_for:
+            self.events.await_only(self.states.awaited)
+        else:
+            self._await_later = True
+
     def _hold(self, k: int, update: Update) -> None:
-        """Keep a value that holds until the next one; of a channel that comes with every sample none is kept."""
-        self.states.arrived_ns[k] = update.arrived_ns
-        if self.states.of[k] in (State.UNSEEN, State.GONE):
-            self.states.of[k] = State.HELD
-        if self.states.of[k] is State.HELD:
-            self.events.held[k] = self._value(update)
+        """Keep a value that holds until the next one; of a channel that comes with every sample none is kept. While it
+        is not known how often it comes, the value is used only after two periods without another one."""
+        if self.states.first(k, update.arrived_ns):
+            from_ns = 0 if self.states.slow[k] else update.arrived_ns + 2 * self.rule.period_ns
+            self.events.hold(k, self._value(update), from_ns)
 
     def _value(self, update: Update) -> Any:
         """Return the number or vector; NaN where it is INVALID or not what it was."""
@@ -138,9 +147,9 @@ class Listener:
         held = [name for name, it, count in zip(self.names, slow, counts, strict=True) if it and count]
         now = time.monotonic_ns()
         for k, count in enumerate(counts):
+            self.states.slow[k] = slow[k]
             if count:
-                self.states.of[k] = State.HELD if slow[k] else State.ALIVE
-                self.states.arrived_ns[k] = now
+                self.states.begin(k, slow[k], now)
         if held:
             self.tell(f"{listed(held)}: slower than the samples; the last value holds until the next one")
         unseen = [name for name, count in zip(self.names, counts, strict=True) if not count]
@@ -169,8 +178,9 @@ class Listener:
 
     def _review(self, now_ns: int, transport: Transport) -> None:
         self._told_ns = now_ns
-        if self.states.stall(now_ns):
+        if self.states.stall(now_ns) or self._await_later:
             self.events.await_only(self.states.awaited)
+            self._await_later = False
         self.states.told()
         lost = not self.states.any_alive and self.samples > 0
         if lost and not self.lost:

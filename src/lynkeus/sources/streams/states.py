@@ -14,6 +14,7 @@ from lynkeus.sources.streams.update import DISCONNECTED
 
 NS = 1_000_000_000
 STEADY = 5  # updates at the pace of the samples after which a channel is waited for
+SELDOM = 2  # updates in a row that are further apart: the channel is slow
 
 
 class State(Enum):
@@ -35,6 +36,9 @@ class States:
         self.of = [State.UNSEEN] * len(names)
         self.arrived_ns = [0] * len(names)
         self.steady = [0] * len(names)
+        self.slow = [False] * len(names)  # known to come more seldom than the samples
+        self._at_ns = [0] * len(names)  # of the last update, by the clock that its pace is judged by
+        self._moved = [False] * len(names)  # came with the samples once
         self._changes: dict[str, list[str]] = defaultdict(list)
 
     @property
@@ -58,17 +62,36 @@ class States:
         self.steady[k] = 0
         return news
 
-    def came(self, k: int, now_ns: int, period_ns: int) -> bool:
-        """A value arrived; return whether the state changed."""
-        before = self.of[k]
-        quick = now_ns - self.arrived_ns[k] < 2 * period_ns
+    def begin(self, k: int, slow: bool, now_ns: int) -> None:
+        """Take a channel that was seen already."""
+        self.of[k] = State.HELD if slow else State.ALIVE
+        self.slow[k], self._moved[k], self.arrived_ns[k] = slow, not slow, now_ns
+
+    def first(self, k: int, now_ns: int) -> bool:
+        """A value of long ago may have come, as on connecting; return whether it holds until the next one. That of a
+        channel that came with every sample before it was lost does not: it would be mixed with values of other
+        samples."""
         self.arrived_ns[k] = now_ns
-        self.steady[k] = self.steady[k] + 1 if quick else 0
+        if self.of[k] in (State.UNSEEN, State.GONE):
+            self.of[k] = State.STALLED if self._moved[k] else State.HELD
+        return self.of[k] is State.HELD
+
+    def came(self, k: int, now_ns: int, period_ns: int, at_ns: int = 0) -> bool:
+        """A value arrived; return whether the state changed. `at_ns`: the time by which its pace is judged, where that
+        is not when it arrived."""
+        before, at_ns = self.of[k], at_ns or now_ns
+        quick = at_ns - self._at_ns[k] < 2 * period_ns
+        self.arrived_ns[k], self._at_ns[k] = now_ns, at_ns
+        self.steady[k] = max(self.steady[k], 0) + 1 if quick else min(self.steady[k], 0) - 1
+        self.slow[k] = self.slow[k] or self.steady[k] <= -SELDOM
         if before is State.ALIVE or (before is State.HELD and self.steady[k] < STEADY):
             return False
         if before in (State.GONE, State.STALLED):
             self._changes["back"].append(self.names[k])
-        self.of[k] = State.ALIVE if before is State.STALLED or self.steady[k] >= STEADY else State.HELD
+        if before is State.STALLED or self._moved[k] or self.steady[k] >= STEADY:
+            self.of[k], self.slow[k], self._moved[k] = State.ALIVE, False, True
+        else:
+            self.of[k] = State.HELD
         return True
 
     def stall(self, now_ns: int) -> bool:
