@@ -1,5 +1,7 @@
 """lynkeus status and prune, on a store in which two monitors wrote."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from lynkeus.core import Alarm, LynkeusError
 from lynkeus.files.at_work import FOLDER
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.store import Store
+from lynkeus.monitor.tables import progress
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
@@ -49,6 +52,20 @@ def test_status_says_who_runs_who_is_silent_and_what_is_open(
     assert "500 samples" in first
     assert second.startswith("quiet: silent for 36")
     assert "open alarms: none" in second
+
+
+def test_status_says_that_a_watch_was_killed_as_soon_as_its_process_is_gone(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path / "work"))
+    pid = int(subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True).stdout)
+    store = Store(url)
+    with store.writing() as connection:
+        connection.execute(progress.update().values(pid=pid, heartbeat_ns=time.time_ns()))
+    store.close()
+    done = CliRunner().invoke(app, ["status", "--store", url])
+    assert done.exit_code == 1
+    assert done.stdout.startswith("orbits: killed 0 s ago")
 
 
 def test_prune_removes_old_scores_and_no_alarm(url: str) -> None:

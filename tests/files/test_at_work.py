@@ -97,6 +97,27 @@ def test_what_was_killed_is_said_and_a_page_shows_it(notes: Path, tmp_path: Path
     assert "killed: part" in page
 
 
+def test_a_number_given_again_and_one_that_is_only_remembered_are_killed(notes: Path, lynkeus: Any) -> None:
+    now_s, host = time.time(), os.uname().nodename
+    notes.mkdir(exist_ok=True)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
+        began = at_work.began(other.pid)
+        for number, started in enumerate((began, str(int(began) - 1), "")):
+            at_s = now_s - number
+            one = AtWork("fit", f"lynkeus fit {number}", "/x", host, other.pid, at_s, at_s, started=started)
+            (notes / f"{number}.json").write_text(json.dumps(vars(one)))
+        assert [one.state for one in all_at_work()] == ["running", "running", "killed"]
+        other.kill()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked how
+        assert [one.state for one in all_at_work()] == ["killed"] * 3
+    for number in range(3, 12):
+        one = AtWork("fit", f"lynkeus fit {number}", "/x", host, other.pid, now_s - number, now_s - number)
+        (notes / f"{number}.json").write_text(json.dumps(vars(one)))
+    said = lynkeus("status").out
+    assert said.count("fit: killed") == 5
+    assert "... and 7 more that ended" in said
+
+
 def test_what_takes_no_time_or_has_no_home_leaves_nothing(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(at_work, "AFTER_S", 60.0)
     with passes_bar(Console(stderr=True), "score") as bar:

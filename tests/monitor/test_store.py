@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from lynkeus.core import Alarm, StoreError
 from lynkeus.monitor import database, tables
+from lynkeus.monitor.conditions import note_condition
 from lynkeus.monitor.records import Commit, Monitor, Owner, ResumePoint, ScoredPoint
 from lynkeus.monitor.store import Store
 
@@ -191,6 +192,14 @@ def test_rate_follows_the_stream(store: Store, owner: Owner) -> None:
         rate = 10 if second < 30 else 50
         store.commit("orbits", owner, commit(second, samples=rate, heartbeat_ns=begin + second * SECOND))
     assert store.monitors()[0].samples_per_s == pytest.approx(48, abs=2.0)
+
+
+def test_rate_is_right_where_a_live_source_beats_between_commits(store: Store, owner: Owner) -> None:
+    store.claim(MONITOR, owner)
+    for second in range(1, 40):
+        store.commit("orbits", owner, commit(second, samples=10, passed_s=1.0))
+        note_condition(store, "orbits", {"state": "connected"}, owner.token)  # a moment before the next
+    assert store.monitors()[0].samples_per_s == pytest.approx(10, abs=0.5)
 
 
 def test_two_monitors_are_refused_until_the_first_is_gone(store: Store, owner: Owner) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,12 +40,12 @@ def status(store: StoreUrl = None, site: SiteFile = None) -> None:
 
     Exit code 1 where a monitor is silent, was given up or has an open alarm. Without a store: what is at work.
     """
-    from lynkeus.files.at_work import FAILED, FINISHED, all_at_work
+    from lynkeus.files.at_work import RUNNING, all_at_work
 
     found = all_at_work()
-    over = [one for one in found if one.state in (FINISHED, FAILED)]
+    over = [one for one in found if one.state != RUNNING]
     work = [one.words() for one in found if one not in over[ENDED_SHOWN:]]
-    work += [f"... and {len(over) - ENDED_SHOWN} more that have ended"] if len(over) > ENDED_SHOWN else []
+    work += [f"... and {len(over) - ENDED_SHOWN} more that ended"] if len(over) > ENDED_SHOWN else []
     service, lines = "", list[tuple[str, bool]]()
     if store is not None or site is not None or is_there(_usual()):
         service, lines = _monitors(url_of(store, site))
@@ -170,10 +171,14 @@ def is_there(url: str) -> bool:
 
 def _line(kept: Store, pulse: Pulse, own: Supervised | None) -> tuple[str, bool]:
     """One line of a monitor, and whether somebody should look; `own`: what its service says of it."""
+    from lynkeus.files.at_work import is_alive
+
     name = pulse.monitor.name
     silent_s = (time.time_ns() - pulse.heartbeat_ns) / NS
     ended = "finished" if pulse.finished else "stopped" if pulse.stopped else ""
+    dead = not ended and pulse.host == socket.gethostname() and not is_alive(pulse.pid)
     state = ended or ("running" if silent_s < QUIET_S else f"silent for {silent_s:.0f} s")
+    state = f"killed {silent_s:.0f} s ago" if dead else state
     troubled = own is not None and own.state not in GOOD
     if own is not None and own.state == "stopped" and not pulse.finished:
         state = "stopped"
@@ -187,7 +192,8 @@ def _line(kept: Store, pulse: Pulse, own: Supervised | None) -> tuple[str, bool]
     words = ", ".join(named) or "none"
     counts = f"{pulse.samples} samples ({pulse.samples_per_s:.3g}/s), {pulse.missed} missed"
     line = f"{name}: {state} ({pulse.host}, {pulse.pid}), {last}, {counts}, open alarms: {words}"
-    return line, troubled or bool(opened) or (not pulse.finished and (pulse.stopped or silent_s >= QUIET_S))
+    silent = pulse.stopped or dead or silent_s >= QUIET_S
+    return line, troubled or bool(opened) or (not pulse.finished and silent)
 
 
 def _seconds(text: str) -> float:

@@ -25,7 +25,7 @@ FOLDER = "LYNKEUS_WORK"
 AFTER_S = 3.0  # shorter commands leave no trace
 EVERY_S = 2.0
 SILENT_S = 60.0  # a command of another machine that says nothing for so long was killed
-KEPT_S, FORGOTTEN_S = 86_400.0, 14 * 86_400.0  # what has ended, and what was killed
+KEPT_S = 86_400.0  # what has ended
 RUNNING, FINISHED, FAILED, KILLED, STOPPED = "running", "finished", "failed", "killed", "stopped"
 LOGIN = re.compile(r"(?<=://)[^/\s@]+@")
 
@@ -50,6 +50,7 @@ class AtWork:
     workers: int = 1
     where: str = ""
     state: str = RUNNING
+    started: str = ""  # when its process began, as its machine counts ("": not known)
 
     @property
     def left_s(self) -> float | None:
@@ -90,13 +91,13 @@ def folder() -> Path:
 
 
 def all_at_work() -> list[AtWork]:
-    """Return what runs, the latest first, then what ended within a day, or was killed within two weeks."""
+    """Return what runs, the latest first, then what ended or was killed within a day."""
     found = []
     with suppress(OSError, RuntimeError):
         for path in folder().glob("*.json"):
             with suppress(OSError, ValueError, TypeError):
                 one = _as_it_is(AtWork(**json.loads(path.read_text(encoding="utf-8"))))
-                if time.time() - one.at_s < (KEPT_S if one.state in (FINISHED, FAILED, STOPPED) else FORGOTTEN_S):
+                if time.time() - one.at_s < KEPT_S:
                     found.append(one)
                 else:
                     path.unlink()
@@ -109,13 +110,34 @@ def _as_it_is(one: AtWork) -> AtWork:
         return one
     if one.host != socket.gethostname():
         return replace(one, state=KILLED) if time.time() - one.at_s > SILENT_S else one
+    alive = time.time() - one.at_s < SILENT_S and is_alive(one.pid, one.started)
+    return one if alive else replace(one, state=KILLED)
+
+
+def began(pid: int) -> str:
+    """Return when a process of this machine began, as its kernel counts; "" where that is not known, "over" for one
+    that has ended and is only remembered (by a parent that has not asked for it)."""
     try:
-        os.kill(one.pid, 0)
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    fields = text.rpartition(")")[2].split()  # the name before it may hold anything
+    return "over" if fields[0] in "ZX" else fields[19]
+
+
+def is_alive(pid: int, started: str = "") -> bool:
+    """Whether a process of this machine lives, and is the one that began then: numbers are given again. True where
+    nobody can know."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return replace(one, state=KILLED)
+        return False
     except OSError:  # somebody else's
         pass
-    return one if time.time() - one.at_s < SILENT_S else replace(one, state=KILLED)
+    now = began(pid)
+    return now != "over" and (not started or not now or now == started)
 
 
 class Note:
@@ -124,7 +146,8 @@ class Note:
     def __init__(self, title: str) -> None:
         line = LOGIN.sub("...@", shlex.join(["lynkeus", *sys.argv[1:]]))
         now_s = time.time()
-        self._is = AtWork(title, line, os.getcwd(), socket.gethostname(), os.getpid(), now_s, now_s)
+        own = os.getpid()
+        self._is = AtWork(title, line, os.getcwd(), socket.gethostname(), own, now_s, now_s, started=began(own))
         self._path: Path | None = None
         self._lock = threading.Lock()
         self._count: Callable[[], int] | None = None

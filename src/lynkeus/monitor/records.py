@@ -106,7 +106,8 @@ class Commit:
 
     `opened`: alarms with their evidence, in plain JSON types or NumPy arrays. `peaks`: open alarms that rose since.
     `closed`: alarms with an end. `samples`, `missed`: since the previous commit. `traces`: the channels of alarms.
-    `parts`: alarms that are parts of others.
+    `parts`: alarms that are parts of others. `passed_s`: time that it took since the previous commit; None: since the
+    last heartbeat, where nothing else beats.
     """
 
     progress: ResumePoint
@@ -120,6 +121,7 @@ class Commit:
     traces: tuple[TracePart, ...] = ()
     standing: tuple[Mapping[str, Any], ...] = ()  # rows: what stands now and did not, and what is over
     parts: tuple[Part, ...] = ()
+    passed_s: float | None = None
 
 
 @dataclass(frozen=True)

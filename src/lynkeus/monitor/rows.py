@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lynkeus.core.alarm import Alarm
+from lynkeus.files.at_work import is_alive
 from lynkeus.monitor.records import Commit, Monitor, Owner, Pulse, ScoredPoint, TracePart
 
 RATE_MEMORY_S = 10.0  # samples per second is an average over about so long
@@ -44,15 +45,7 @@ def has_died(row: Any, owner: Owner) -> bool:
     """Return whether the holder is surely gone: its pid on this host is free, or is ours (a pid used again)."""
     if row.host != owner.host or os.name != "posix":
         return False
-    if row.pid == owner.pid:
-        return True
-    try:
-        os.kill(row.pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False  # alive, and not ours to signal
-    return False
+    return row.pid == owner.pid or not is_alive(row.pid)
 
 
 def point_row(number: int, scored: ScoredPoint) -> dict[str, Any]:
@@ -75,7 +68,9 @@ def peak_fields(alarm: Alarm) -> dict[str, Any]:
 
 def moved_fields(row: Any, commit: Commit) -> dict[str, Any]:
     """Return what a commit changes in the progress row."""
-    passed_s = max((commit.heartbeat_ns - row.heartbeat_ns) / 1e9, 1e-6)
+    # A live source beats between commits, too.
+    since_s = (commit.heartbeat_ns - row.heartbeat_ns) / 1e9 if commit.passed_s is None else commit.passed_s
+    passed_s = max(since_s, 1e-6)
     # Of the first commit, but not where it follows at once on the start, as when another process takes over.
     weight = 1.0 if row.samples_per_s == 0 and passed_s > 0.05 else -math.expm1(-passed_s / RATE_MEMORY_S)
     rate = row.samples_per_s + weight * (commit.samples / passed_s - row.samples_per_s)

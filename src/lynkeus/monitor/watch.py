@@ -78,12 +78,16 @@ class Watched:
     standing: list[Standing] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     scored: Scored | None = None  # the windows of the last commit
+    committed_s: float = field(default_factory=time.monotonic)  # when that was, or this began
 
     def with_traces(self, commit: Commit) -> Commit:
-        """Return what some windows brought about, with the channels of alarms that no score opened over time."""
+        """Return what some windows brought about, with the channels of alarms that no score opened over time, and the
+        time that it took since the last commit, which is now."""
+        before, self.committed_s = self.committed_s, time.monotonic()
         names = () if self.scored is None else self.scored.batch.schema.names
         silent = [one for one in commit.opened if one[0].output == SILENT]
-        return replace(commit, traces=(*commit.traces, *self.follower.begin(silent, names)))
+        traces = (*commit.traces, *self.follower.begin(silent, names))
+        return replace(commit, traces=traces, passed_s=self.committed_s - before)
 
 
 def check(fitted: Fitted, source: Source, settings: WatchSettings) -> Source:
