@@ -17,6 +17,7 @@ from lynkeus.core.declared import Declared, declared_by
 from lynkeus.core.errors import SettingsError
 from lynkeus.core.extras import missing
 from lynkeus.core.protocols import About
+from lynkeus.core.typed import typed
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "scorers": {
@@ -205,11 +206,19 @@ def _is_built_in(entry: EntryPoint) -> bool:
 
 
 def make_scorer(name: str, options: Mapping[str, Any]) -> Any:
-    """A new scorer with these options. Raises SettingsError naming an option that it does not have."""
+    """A new scorer with these options. Raises SettingsError naming an option that it does not have, or one that is not
+    of the type that its signature says."""
     kind = load("scorers", name)
+    known = inspect.signature(kind)
     try:
-        inspect.signature(kind).bind(**options)
+        known.bind(**options)
+        given = {
+            key: typed(key, known.parameters[key].annotation, value) if key in known.parameters else value
+            for key, value in options.items()
+        }
     except TypeError as error:
-        known = ", ".join(inspect.signature(kind).parameters) or "none"
-        raise SettingsError(f"the scorer {name}: {error}; its settings are: {known}") from error
-    return kind(**options)
+        shown = ", ".join(known.parameters) or "none"
+        raise SettingsError(f"the scorer {name}: {error}; its settings are: {shown}") from error
+    except SettingsError as error:
+        raise SettingsError(f"the scorer {name}: {error}") from error
+    return kind(**given)

@@ -13,6 +13,7 @@ from lynkeus.core import plugins
 from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.protocols import Source
+from lynkeus.core.typed import typed
 from lynkeus.files.damaged import one_line
 from lynkeus.sources.bundles.bundle import is_bundle
 from lynkeus.sources.formats.files import Files
@@ -214,15 +215,13 @@ def _open_url(url: str, layout: str | Path | Layout | None, expected: Schema | N
 def _as_said(url: str, option: inspect.Parameter, value: Any) -> Any:
     """Return the value of an option of a simulator. Raises SettingsError for one that is not of the type that its
     signature says, or a seed that there is not: deep in a simulator nobody would know which option it was."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if option.annotation in ("int", int):
-        if not number or value != value or value % 1 or (option.name == "seed" and value < 0):
-            least = " from 0" if option.name == "seed" else ""
-            raise SettingsError(f"{url}: {option.name} must be a whole number{least}, got {value}")
-        return int(value)
-    if option.annotation in ("float", float) and (not number or value != value):
-        raise SettingsError(f"{url}: {option.name} must be a number, got {value}")
-    return value
+    try:
+        found = typed(option.name, option.annotation, value)
+    except SettingsError as error:
+        raise SettingsError(f"{url}: {error}") from error
+    if option.name == "seed" and option.annotation in ("int", int) and found < 0:
+        raise SettingsError(f"{url}: seed must be a whole number from 0, got {value}")
+    return found
 
 
 def value_of(text: str) -> Any:

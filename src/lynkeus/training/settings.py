@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from lynkeus.core import SettingsError
+from lynkeus.core.typed import typed
 
 DEVICES = ("auto", "cpu", "cuda")
 SCHEDULES = ("cosine", "flat", "cycle")  # see `rate`
@@ -72,12 +73,13 @@ class TrainSettings:
         return self.batch_size or min(MOST_BATCH, max(LEAST_BATCH, samples // STEPS))
 
     def replaced(self, given: Any) -> TrainSettings:
-        """Return these settings with some changed. Raises SettingsError for a name that does not exist."""
-        known = [field.name for field in fields(self)]
+        """Return these settings with some changed. Raises SettingsError for a name that does not exist, and for a value
+        of another type."""
+        known = {field.name: field.type for field in fields(self)}
         for name in given:
             if name not in known:
                 raise SettingsError(f"training.{name}: no such setting; there are: {', '.join(known)}")
-        return replace(self, **given)
+        return replace(self, **{name: typed(f"training.{name}", known[name], one) for name, one in given.items()})
 
 
 @dataclass(frozen=True)
