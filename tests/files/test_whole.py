@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lynkeus.core import ModelError, SourceError
+from lynkeus.commission.report import check_path
+from lynkeus.core import ModelError, SettingsError, SourceError
 from lynkeus.files.whole import (
     WholeParquet,
     beside,
@@ -224,3 +225,13 @@ def test_a_kill_leaves_the_old_file(tmp_path: Path) -> None:
         write_whole(tmp_path / "a", b"new")
     assert names(tmp_path) == ["a"]
     assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_a_report_does_not_take_the_place_of_the_data_that_it_is_about(tmp_path: Path) -> None:
+    data = tmp_path / "good.parquet"
+    data.write_bytes(b"data")
+    check_path(tmp_path / "good.html", [tmp_path / "other.parquet"])
+    (tmp_path / "again.html").symlink_to(data)
+    for name, says in (("good.html", "the table of the report would take its place"), ("again.html", "overwritten")):
+        with pytest.raises(SettingsError, match=says):
+            check_path(tmp_path / name, [data])

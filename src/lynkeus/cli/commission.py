@@ -27,6 +27,7 @@ def commission_model(options: CommissionOptions) -> None:
     from lynkeus.commission.report import check_path, write_report
     from lynkeus.files.cluster import workers_of
     from lynkeus.files.shared import Sharing
+    from lynkeus.sources import files_of
 
     who = workers_of(options.workers)
     fitted, others = _models(options)
@@ -38,6 +39,7 @@ def commission_model(options: CommissionOptions) -> None:
     settings = _settings(options)
     with passes_bar(screen, "commission") as bar:
         source, settings = _opened(fitted, options, settings)
+        check_path(options.output, files_of(source))
         _check_budget(options, [fitted, *others.values()], source)
         sharing = Sharing(partial(_again, options), *who, options.output, _head(options, source, settings))
         found = commission(fitted, source, settings, others, bar.step, sharing)

@@ -12,9 +12,12 @@ def explain_data(options: ExplainOptions) -> None:
     from lynkeus.cli.options import open_for
     from lynkeus.commission.explained.explain import CHANGES, explain_model
     from lynkeus.commission.explained.write import write_explained
+    from lynkeus.commission.report import check_path
+    from lynkeus.sources import files_of
 
     fitted = load_model(options.model)
     source = open_for(fitted, options.data, options.layout, None, False)
+    check_path(options.output, files_of(source))
     with passes_bar(screen, "explain") as bar:
         also = [load_model(other) for other in options.also or ()]
         found = explain_model(fitted, Passes(source, bar), options.order, options.labels or "", also)

@@ -22,9 +22,11 @@ def gains(
 ) -> None:
     """Write the gain of every pad with its error, how it was found, the period and the hashes of what it is of."""
     from lynkeus.cli.options import screen
+    from lynkeus.files.whole import keep_what_is_read
     from lynkeus.pads.gains import write_gains
     from lynkeus.pads.table import read_pad_table
 
+    keep_what_is_read(output, [pads])
     table = read_pad_table(pads)
     about = write_gains(table, output, period)
     say(screen, [f"{output}: gains of {len(table)} pads, of the table {about['table_sha256'][:12]}"])
@@ -36,9 +38,11 @@ def changes(
 ) -> None:
     """Compare the gains of two periods: the change of all, what temperature and pressure explain, pads that moved."""
     from lynkeus.cli.options import screen
+    from lynkeus.files.whole import keep_what_is_read
     from lynkeus.pads.reports import write_changes
     from lynkeus.pads.table import read_pad_table
 
+    keep_what_is_read(output.with_suffix(".parquet"), [before, after])
     say(screen, [*write_changes(read_pad_table(before), read_pad_table(after), output), f"{output}: the report"])
 
 
@@ -50,9 +54,11 @@ def crosscheck(
 ) -> None:
     """Compare decisions by krypton with those by collisions: by class, and pads on which they differ."""
     from lynkeus.cli.options import screen
+    from lynkeus.files.whole import keep_what_is_read
     from lynkeus.pads.reports import write_crosscheck
     from lynkeus.pads.table import read_pad_table
 
+    keep_what_is_read(output.with_suffix(".parquet"), [krypton, collisions])
     say(
         screen,
         [*write_crosscheck(read_pad_table(krypton), read_pad_table(collisions), output), f"{output}: the report"],

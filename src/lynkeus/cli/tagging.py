@@ -28,6 +28,7 @@ def commission_classes(
     from lynkeus.commission.tagging.commission import TaggingSettings, commission_taggers
     from lynkeus.commission.tagging.report import write_tagging
     from lynkeus.files.shared import Sharing
+    from lynkeus.sources import files_of
 
     check_path(options.output)
 
@@ -45,6 +46,8 @@ def commission_classes(
     with passes_bar(screen, "commission") as bar:
         settings = TaggingSettings(options.labels or "", vary=not options.quick)
         source, elsewhere = _samples(options, fitted)
+        for one in (source, *elsewhere.values()):
+            check_path(options.output, files_of(one))
         sharing = Sharing(partial(_again, options), *who, options.output, _head(options, source, elsewhere))
         models = {fitted.name: fitted, **others}
         found = commission_taggers(models, source, settings, elsewhere, bar.step, sharing)

@@ -18,7 +18,7 @@ from lynkeus.commission.found import Commissioning, FalseAlarms
 from lynkeus.commission.settings import PER_HOUR
 from lynkeus.commission.turn_on import CHANCE, TurnOn, write_table
 from lynkeus.core import SettingsError
-from lynkeus.files.whole import write_whole
+from lynkeus.files.whole import keep_what_is_read, write_whole
 from lynkeus.metrics.rates import wilson_interval
 
 TEMPLATE = "report.html"
@@ -49,10 +49,13 @@ class Overall:
     ms: float
 
 
-def check_path(path: Path) -> None:
-    """Raise SettingsError for a report that would lie where its table goes; asked before anything is judged."""
+def check_path(path: Path, read: Sequence[Path] = ()) -> None:
+    """Raise SettingsError for a report that would lie where its table goes, or take the place of what is `read`; asked
+    before anything is judged."""
     if path.suffix.lower() == ".parquet":
         raise SettingsError(f"{path}: the report is HTML, the table goes beside it: choose a name that ends in .html")
+    keep_what_is_read(path, read)
+    keep_what_is_read(path.with_suffix(".parquet"), read, "the table of the report would take its place")
 
 
 def write_report(found: Commissioning, path: Path) -> None:

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,12 +17,18 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from safetensors import SafetensorError
 
-from lynkeus.core import LynkeusError, SourceError
+from lynkeus.core import LynkeusError, SettingsError, SourceError
 
 SAYS = "cannot be written"
 MEND = "free some space or choose another -o"
 ROWS_PER_GROUP = 50_000
 CSV = ".csv"
+
+
+def keep_what_is_read(output: Path, read: Sequence[Path], why: str = "it would be overwritten") -> None:
+    """Raise SettingsError where a file that is to be written is one of those that are read."""
+    if output.exists() and any(own.exists() and output.samefile(own) for own in read):
+        raise SettingsError(f"-o: {output} is one of the files that are read, and {why}; give another name")
 
 
 def write_whole(path: Path, content: bytes) -> None:
