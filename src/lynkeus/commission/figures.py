@@ -34,6 +34,7 @@ BANDS = 3  # with more scorers than this only the first one has its interval dra
 LABELLED = 12  # incidents with a name beside them
 WIDTH_OF_A_LETTER = 0.0072  # of the axis, at 7 points
 NS_PER_HOUR = 3.6e12
+MOST_LETTERS = 30  # of a name beside an axis: longer ones leave no room for what is drawn
 
 
 def orbit_figure(evidence: Mapping[str, Any], path: Path) -> None:
@@ -82,13 +83,27 @@ def incident_figure(alarms: Sequence[Alarm], span_ns: tuple[int, int], path: Pat
         length = [max(((alarm.end_ns or end_ns) - alarm.start_ns) / NS_PER_HOUR, hours / 400) for alarm in own]
         axes.broken_barh(list(zip(begin, length, strict=True)), (lane - 0.35, 0.3), color=SERIES[lane % 6])
         _name_incidents(axes, lane, [(at, a.where) for at, a in zip(begin, own, strict=True) if a in named], hours)
-    axes.set_yticks(range(len(outputs)), outputs)
+    axes.set_yticks(range(len(outputs)), shortened(outputs))
     axes.set_ylim(len(outputs) - 0.4, -0.5)
     axes.set_xlim(0, hours)
     since = datetime.fromtimestamp(start_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M UTC")
     axes.set_xlabel(f"time since {since} (h)")
     axes.grid(True, axis="x")
     save(finished(figure), path)
+
+
+def shortened(names: Sequence[str], most: int = MOST_LETTERS) -> list[str]:
+    """Return names for an axis: of longer ones the begin and the end, which tells more; those that are alike then have
+    a number."""
+    head = most // 3
+    cut = [name if len(name) <= most else f"{name[:head]}…{name[head + 1 - most :]}" for name in names]
+    whose: dict[str, list[str]] = {}
+    for name, short in zip(names, cut, strict=True):
+        same = whose.setdefault(short, [])
+        if name not in same:
+            same.append(name)
+    numbers = [(whose[short].index(name) + 1, len(whose[short])) for name, short in zip(names, cut, strict=True)]
+    return [short if many == 1 else f"{short} ({k})" for short, (k, many) in zip(cut, numbers, strict=True)]
 
 
 def _name_incidents(axes: Axes, lane: int, named: Sequence[tuple[float, str]], hours: float) -> None:

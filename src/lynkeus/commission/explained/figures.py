@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lynkeus.commission.explained.explain import CHANGES, EVIDENCE, TAYLOR, Explained, Row
-from lynkeus.commission.figures import COLOURS, MARKERS, SERIES, finished
+from lynkeus.commission.figures import COLOURS, MARKERS, MOST_LETTERS, SERIES, finished, shortened
 from lynkeus.core import Floats
 from lynkeus.explain.taylor.relevance import ALL, products
 
@@ -17,6 +17,7 @@ XLABEL = {TAYLOR: "coefficient, inputs in sigmas", EVIDENCE: "evidence", CHANGES
 SHOWN = 30  # inputs and pairs in a ranking,
 MOST_CELLS = 40  # inputs in a map: more cannot be read
 COURSES = 8
+LETTER = 0.07  # inches, at 8 points
 
 
 def largest(found: Explained, output: str, process: str = ALL) -> list[Row]:
@@ -27,14 +28,27 @@ def largest(found: Explained, output: str, process: str = ALL) -> list[Row]:
 
 def label(row: Row) -> str:
     """Return the inputs of a row."""
-    return " · ".join(row[name] for name in ("input", "second_input", "third_input") if row.get(name))
+    return " · ".join(_inputs(row))
+
+
+def _inputs(row: Row) -> list[str]:
+    return [row[name] for name in ("input", "second_input", "third_input") if row.get(name)]
+
+
+def _labels(products: Sequence[Sequence[str]]) -> list[str]:
+    """Return the inputs of several products for a figure, each input short."""
+    names = list(dict.fromkeys(name for inputs in products for name in inputs))
+    short = dict(zip(names, shortened(names), strict=True))
+    return [" · ".join(short[name] for name in inputs) for inputs in products]
 
 
 def ranking(found: Explained, output: str) -> Figure:
     """Bars of the largest: single inputs and products in different colours; the interval as a line, other models as
     marks."""
     rows = largest(found, output)[:SHOWN][::-1]
-    figure = Figure(figsize=(8.0, 1.0 + 0.24 * max(len(rows), 3)), layout="constrained")
+    labels = _labels([_inputs(row) for row in rows])
+    wide = LETTER * max(map(len, labels), default=0)  # the bars have 5.5 inches whatever they are called
+    figure = Figure(figsize=(max(8.0, 5.5 + wide), 1.0 + 0.24 * max(len(rows), 3)), layout="constrained")
     axes = figure.subplots()
     scale = [row["relevance"] / row["mean_abs"] if row["mean_abs"] else 1.0 for row in rows]
     ends = np.array([row["interval"] for row in rows]) * np.array(scale)[:, None]
@@ -48,7 +62,7 @@ def ranking(found: Explained, output: str) -> Figure:
             [row["relevance_models"][number] for row in rows], range(len(rows)), linestyle="none", markersize=3.5,
             marker=MARKERS[number % len(MARKERS)], color=COLOURS["text"], markerfacecolor="none",
         )  # fmt: skip
-    axes.set_yticks(range(len(rows)), [label(row) for row in rows], fontsize=8)
+    axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.set_xlabel(f"mean size of the {XLABEL[found.by]}")
     if found.order > 1:
         axes.legend(frameon=False, loc="lower right")
@@ -63,9 +77,7 @@ def overview(found: Explained) -> Figure:
         for row in largest(found, output):
             if row["order"] == 1 and row["input"] in inputs:
                 table[k, inputs.index(row["input"])] = row["relevance"]
-    figure = Figure(figsize=(1.8 + 0.43 * len(inputs), 1.6 + 0.42 * len(found.outputs)), layout="constrained")
-    _cells(figure.subplots(), table, list(found.outputs), inputs, numbers=True)
-    return finished(figure)
+    return _map(table, list(found.outputs), inputs, numbers=True)
 
 
 def pairs(found: Explained, output: str) -> Figure:
@@ -77,8 +89,16 @@ def pairs(found: Explained, output: str) -> Figure:
         if row["order"] == 2 and row["input"] in number and row["second_input"] in number:
             i, j = number[row["input"]], number[row["second_input"]]
             table[i, j] = table[j, i] = row["relevance"]
-    figure = Figure(figsize=(2.2 + 0.42 * len(number), 1.6 + 0.42 * len(number)), layout="constrained")
-    _cells(figure.subplots(), table, inputs, inputs, numbers=len(inputs) <= 20)
+    return _map(table, inputs, inputs, numbers=len(inputs) <= 20)
+
+
+def _map(table: Floats, down: Sequence[str], across: Sequence[str], numbers: bool) -> Figure:
+    """Cells of one size, and beside them room for what they are called."""
+    down, across = shortened(down), shortened(across)
+    wide, high = (0.6 + LETTER * max(map(len, names), default=0) for names in (down, across))
+    size = (max(0.43 * len(across), 1.0) + wide, max(0.42 * len(down), 0.5) + high)
+    figure = Figure(figsize=size, layout="constrained")
+    _cells(figure.subplots(), table, down, across, numbers)
     return finished(figure)
 
 
@@ -100,12 +120,17 @@ def course(found: Explained, output: str) -> Figure:
     figure = Figure(figsize=(8.0, 3.6), layout="constrained")
     axes = figure.subplots()
     epochs = np.arange(1, len(table) + 1)
+    labels = _labels([[found.inputs[i] for i in which[k]] for k in order])
     for number, k in enumerate(order):
         axes.plot(
-            epochs, table[:, k], label=" · ".join(found.inputs[i] for i in which[k]), color=SERIES[number % 6],
+            epochs, table[:, k], label=labels[number], color=SERIES[number % 6],
             linestyle="-" if number < 6 else ":", marker=MARKERS[number % len(MARKERS)], markersize=3, linewidth=1.2,
         )  # fmt: skip
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean size of the coefficient")
-    axes.legend(frameon=False, fontsize=8, ncols=2)
+    if max(map(len, labels)) <= MOST_LETTERS:
+        axes.legend(frameon=False, fontsize=8, ncols=2)
+    else:
+        figure.set_figheight(3.6 + 0.18 * len(labels))
+        figure.legend(frameon=False, fontsize=8, loc="outside lower left")
     return finished(figure)
