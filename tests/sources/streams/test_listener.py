@@ -147,3 +147,16 @@ def test_a_value_that_is_set_now_and_then_holds_also_where_it_came_late() -> Non
     assert np.isnan(rows[11:, 2]).sum() <= 4
     assert np.nanmax(rows[12:30, 2]) == 10.0
     assert (rows[-10:, 2] == 31.0).all()
+
+
+def test_a_channel_that_is_invalid_now_and_then_is_said_once() -> None:
+    line = Line()
+    for _ in range(100):
+        line.post("BC")
+        at = line.shot * PERIOD
+        severity = 3 if line.shot % 2 else 0
+        line.listener.take(Update(0, line.wall_ns + at, 0, float(line.shot), severity, line.steady_ns + at))
+    assert [text for text in line.told if text.startswith("A ")] == ["A is INVALID, says its source; masked while it is"]
+    for _ in range(60):
+        line.post()
+    assert "A is valid again" in line.told

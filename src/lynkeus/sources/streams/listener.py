@@ -23,6 +23,7 @@ NS = 1_000_000_000
 POLL_S = 0.05
 CHUNK = 512  # updates
 NOW_S = 60.0
+CALM = 20  # periods without what was wrong, before that is said to be over
 REVIEW_S = 0.25  # between two looks at who is silent
 AGAIN_S = (0.5, 3.0, 60.0)  # first wait between searches, doubled to the longest: for lost channels, and for unknown
 
@@ -49,8 +50,8 @@ class Listener:
         self.samples = 0
         self.given_ns = time.monotonic_ns()  # when the last sample was
         self._lost_at: tuple[int, int] = (0, 0)
-        self._strange: set[int] = set()
-        self._invalid: set[int] = set()
+        self._strange: dict[int, int] = {}  # when a channel was so last
+        self._invalid: dict[int, int] = {}
         self._not_finite: set[int] = set()
         self.stale_first, self.replays = True, False  # see Transport
         self._fresh = [True] * len(names)  # what comes on connecting may be of long ago
@@ -116,21 +117,28 @@ class Listener:
         if not fits:
             self.counts["of another type or length"] += 1
             if k not in self._strange:
-                self._strange.add(k)
                 now = f"{len(update.value)} numbers" if isinstance(numbers, np.ndarray) else type(update.value).__name__
                 self.tell(f"{self.names[k]} sends {now}, expected {width}; masked until it is as it was")
+            self._strange[k] = update.arrived_ns
             return np.nan
-        self._strange.discard(k)
+        self._is_over(self._strange, k, update.arrived_ns)
         if update.severity >= INVALID:
             self.counts["INVALID"] += 1
             if k not in self._invalid:
-                self._invalid.add(k)
                 self.tell(f"{self.names[k]} is INVALID, says its source; masked while it is")
+            self._invalid[k] = update.arrived_ns
             return np.nan
-        if k in self._invalid:
-            self._invalid.discard(k)
+        if self._is_over(self._invalid, k, update.arrived_ns):
             self.tell(f"{self.names[k]} is valid again")
         return self._finite(k, numbers)
+
+    def _is_over(self, since: dict[int, int], k: int, now_ns: int) -> bool:
+        """Whether what was wrong with a channel has been over for a while: one that is wrong now and then is not said
+        to be so again and again."""
+        if k not in since or now_ns - since[k] < CALM * self.rule.period_ns:
+            return False
+        del since[k]
+        return True
 
     def _finite(self, k: int, numbers: Any) -> Any:
         """Return numbers with NaN in place of what is infinite; that there is such is said once for each channel."""

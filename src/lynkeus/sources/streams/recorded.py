@@ -65,7 +65,9 @@ class Recorded:
         self.rule = self._own_rule(kept) if self.schema.kind == "image" else None
         self._each = ROWS if self.rule is None else max(1, NUMBERS // int(np.prod(shape[1:])))
         lacking = [f"{empty} of {rows + empty} samples had no frame and are left out"] if empty else []
-        recorded = f"{len(self.rows)} samples were recorded in {seconds:g} s"
+        assert self.rows.time_ns is not None
+        span_s = (self.rows.time_ns[-1] - self.rows.time_ns[0]) / 1e9  # with what came while its channels were learned
+        recorded = f"{len(self.rows)} samples of {max(span_s, 0.0):.4g} s were recorded"
         self.messages = [*stream.counted(), *lacking, recorded, *(self.rule.words() if self.rule else [])]
 
     def _own_rule(self, frames: Any) -> PixelRule:

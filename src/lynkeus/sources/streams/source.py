@@ -258,7 +258,7 @@ class StreamSource:
         masked = [one.name for one, state in zip(self.channels, listener.states.of, strict=True) if state not in THERE]
         late = time.monotonic_ns() - listener.given_ns > max(NS, 5 * listener.rule.period_ns) + listener.rule.wait_ns
         there = len(self.channels) - len(masked)
-        nobody = "lost" if listener.lost else "" if there else "connecting"
+        nobody = "lost" if listener.lost or (listener.samples and not there) else "" if there else "connecting"
         state = nobody or ("partly" if masked else "late" if late else "connected")
         return {"state": state, "channels": len(self.channels), "there": there, "masked": masked[:20], "counts": counts}
 
