@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from lynkeus.core import SettingsError
 from lynkeus.core.batch import concatenate
 from lynkeus.sources import open_source
+from lynkeus.sources.streams.adapter import Polled, Reading
+from lynkeus.sources.streams.update import Update
 
 NAMES = ("XFEL/BPM/A/X", "XFEL/BPM/B/X", "XFEL/WAVE/C/Y")
 
@@ -70,6 +73,30 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         open_source(f"doocs+file://{tmp_path}/none.txt")
 
 
+class Broken:
+    """An adapter whose library raises what nobody thought of, now and then."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def read(self, addresses: Sequence[str]) -> list[Reading]:
+        self.asked += 1
+        if self.asked == 2:
+            raise KeyError("no such record\nand more")
+        return [Reading("A", 0, time.time_ns(), float(self.asked))]
+
+
+def test_an_error_that_nobody_thought_of_is_said_and_asked_again() -> None:
+    polled, found = Polled(Broken()), list[Update]()
+    polled.begin(("A",), found.append)
+    until = time.monotonic() + 20
+    while len(found) < 4 and time.monotonic() < until:
+        time.sleep(0.02)
+    polled.close()
+    assert [one.says for one in found[:2]] == ["", "is not connected (KeyError: 'no such record\\nand more')"]
+    assert found[3].value >= 3.0
+
+
 def trains(port: int, stop: threading.Event) -> None:
     """A Karabo bridge, as its protocol 2 says: a header and its data for each source and each array."""
     import msgpack
@@ -115,6 +142,8 @@ def test_trains_of_a_karabo_bridge_and_none_there() -> None:
     stop = threading.Event()
     bridge = threading.Thread(target=trains, args=(port, stop), daemon=True)
     bridge.start()
+    with pytest.raises(SettingsError, match=r"select=\*NO\* matches none of 3 channels, such as BPM/B/pulses"):
+        _ = open_source(f"karabo-bridge://127.0.0.1:{port}?select=*NO*").schema
     source: Any = open_source(f"karabo-bridge://127.0.0.1:{port}?connect_s=2&rate_hz=50")
     names = ("BPM/B/pulses[0]", "BPM/B/pulses[1]", "BPM/B/pulses[2]", "BPM/B/y[0]", "BPM/B/y[1]", "XGM/A/x")
     assert source.schema.names == names

@@ -160,3 +160,24 @@ def test_a_channel_that_is_invalid_now_and_then_is_said_once() -> None:
     for _ in range(60):
         line.post()
     assert "A is valid again" in line.told
+
+
+def test_channels_that_lose_the_number_of_the_pulse_are_masked_and_said() -> None:
+    line = Line()
+    line.listener.rule = line.listener.events.rule = line.listener.rule._replace(by_tag=True)
+    for tagged in (True, False):
+        for _ in range(40):
+            line.shot += 1
+            at = line.shot * PERIOD
+            for k in range(3):
+                tag = line.shot if tagged or k == 0 else 0
+                line.listener.take(Update(k, line.wall_ns + at, tag, float(line.shot), 0, line.steady_ns + at))
+            line.listener._review(line.steady_ns + at, Nobody())
+            line.rows += line.listener.events.ready(line.steady_ns + at)
+    rows = line.values()
+    assert len(rows) == 79
+    assert np.isnan(rows[-39:, 1:]).all()
+    assert not np.isnan(rows[:, 0]).any()
+    assert line.listener.counts["without the number of a pulse"] == 80
+    assert "B, C: comes without the number of its pulse; masked until it has one" in line.told
+    assert [text for text in line.told if "no update for 2 s" in text] == ["B, C: no update for 2 s; masked until one comes"]

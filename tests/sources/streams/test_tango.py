@@ -27,8 +27,9 @@ def server() -> Iterator[TangoServer]:
 
 
 def test_attributes_are_read_masked_and_found_again_after_a_restart(server: TangoServer) -> None:
-    listed = ",".join(f"{DEVICE}/{name}" for name in ("number", "wave", "sometimes", "text", "nothing"))
-    names = [f"{DEVICE}/{name}" for name in ("number", "sometimes", "text", "nothing")]
+    # Tango cares for no capitals, and answers with its own.
+    listed = ",".join(f"{DEVICE}/{name}" for name in ("Number", "wave", "sometimes", "text", "nothing"))
+    names = [f"{DEVICE}/{name}" for name in ("Number", "sometimes", "text", "nothing")]
     names[1:1] = [f"{DEVICE}/wave[{k}]" for k in range(3)]
     url = f"tango://127.0.0.1:{server.number}/{listed}#dbase=no?lost_s=0.4&wait_s=0.2"
     source: Any = open_source(url, expected=Schema("table", tuple(names), (), (7,), 25.0))

@@ -18,6 +18,7 @@ import numpy as np
 
 from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError
+from lynkeus.files.damaged import in_short
 from lynkeus.sources.streams.settings import StreamSettings
 from lynkeus.sources.streams.source import StreamSource
 from lynkeus.sources.streams.update import DISCONNECTED, INVALID, Update
@@ -76,9 +77,9 @@ class Polled:
         while not self._stop.is_set():
             try:
                 found = list(self.adapter.read(addresses))
-            except OSError as error:
+            except Exception as error:  # of a library of the site: without this thread nobody would ask again
                 for number in numbers.values():
-                    why = f"{DISCONNECTED} ({error.strerror or error})"
+                    why = f"{DISCONNECTED} ({getattr(error, 'strerror', None) or in_short(error)})"
                     put(Update(number, 0, 0, None, 0, time.monotonic_ns(), why))
                 self._stop.wait(wait_s * random.uniform(0.8, 1.2))
                 wait_s = min(2 * wait_s, AGAIN_S[1])

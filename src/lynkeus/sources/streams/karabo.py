@@ -7,7 +7,6 @@ ending `.value` is left out. Numbers, and vectors of up to 64 numbers, are taken
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -60,7 +59,7 @@ class KaraboBridge:
         except Exception as error:  # of msgpack or NumPy, whatever is wrong
             raise OSError(f"{self.address} sends what is no train ({error})") from error
 
-    def addresses(self, select: Sequence[str]) -> list[str]:
+    def addresses(self) -> list[str]:
         """Return the names of one train. Raises SettingsError where none comes."""
         for _ in range(LOST_MS // ANSWER_MS + 1):
             try:
@@ -68,7 +67,7 @@ class KaraboBridge:
             except OSError as error:
                 raise SettingsError(f"{error}; check the address, and that the bridge runs") from error
             if found:
-                return [name for name in found if not select or any(fnmatchcase(name, only) for only in select)]
+                return found
         raise SettingsError(f"{self.address} sends no train")
 
     def close(self) -> None:
@@ -118,7 +117,9 @@ def _values(source: str, values: Mapping[str, Any], about: Mapping[str, Any]) ->
 class KaraboSource(StreamSource):
     """Trains of a Karabo bridge: karabo-bridge://HOST:PORT, with ?select=*XGM*."""
 
+    tag_words = "updates are joined by the number of the train"
+
     def __init__(self, url: str, expected: Schema | None = None) -> None:
         settings = StreamSettings.of_url(url)
         bridge = KaraboBridge(f"tcp://{settings.server.partition('://')[2]}")
-        super().__init__(settings, Polled(bridge, lambda: bridge.addresses(settings.select)), expected)
+        super().__init__(settings, Polled(bridge, bridge.addresses), expected)

@@ -52,6 +52,7 @@ class Listener:
         self._lost_at: tuple[int, int] = (0, 0)
         self._strange: dict[int, int] = {}  # when a channel was so last
         self._invalid: dict[int, int] = {}
+        self._untagged: dict[int, int] = {}
         self._not_finite: set[int] = set()
         self.stale_first, self.replays = True, False  # see Transport
         self._fresh = [True] * len(names)  # what comes on connecting may be of long ago
@@ -69,6 +70,8 @@ class Listener:
                 self.events.await_only(self.states.awaited)
             return
         self._fresh[k] = self._fresh[k] and self.stale_first
+        if self._lacks_tag(update):
+            return
         if self._fresh[k] and update.stamp_ns <= 0:
             self._fresh[k] = False
             self._hold(k, update)
@@ -90,6 +93,19 @@ class Listener:
             self._hold(k, update)
             return
         self.events.add(k, time_ns, update.tag, value, update.arrived_ns)
+
+    def _lacks_tag(self, update: Update) -> bool:
+        """Whether an update belongs to no pulse, where pulses join and its channel comes with each: as if it had not
+        come, which is said."""
+        k = update.channel
+        if not self.rule.by_tag or update.tag or self.states.of[k] in (State.HELD, State.UNSEEN):
+            self._is_over(self._untagged, k, update.arrived_ns)
+            return False
+        self.counts["without the number of a pulse"] += 1
+        if k not in self._untagged:
+            self.states.note(k, "comes without the number of its pulse; masked until it has one")
+        self._untagged[k] = update.arrived_ns
+        return True
 
     def _await_it(self) -> None:
         """Wait for those that are alive now. Where nobody was waited for, all are back soon: who is the first does not

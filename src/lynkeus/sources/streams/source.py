@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -105,9 +105,12 @@ class StreamSource:
         if self.expected is not None:
             names = list(dict.fromkeys(re.sub(r"\[\d+\]$", "", name) for name in self.expected.names))
         else:
-            names = self.transport.discover(self.settings.connect_s)  # type: ignore[attr-defined]
+            there = self.transport.discover(self.settings.connect_s)  # type: ignore[attr-defined]
             wanted = self.settings.select
-            names = sorted(one for one in names if not wanted or any(fnmatchcase(one, only) for only in wanted))
+            names = sorted(one for one in there if not wanted or any(fnmatchcase(one, only) for only in wanted))
+            if there and not names:
+                self.transport.close()
+                raise none_selected(self.settings, there)
             if not names:
                 trouble = getattr(self.transport, "trouble", "")
                 self.transport.close()
@@ -271,6 +274,12 @@ class StreamSource:
         if self._began:
             self._began = False
             self.transport.close()
+
+
+def none_selected(settings: StreamSettings, names: Sequence[str]) -> SettingsError:
+    """Return what is to be said where no name of a channel matches."""
+    found = f"matches none of {len(names)} channels, such as {listed(sorted(names), 3)}"
+    return SettingsError(f"{settings.where}: select={','.join(settings.select)} {found}")
 
 
 def _within(column: str, name: str) -> bool:

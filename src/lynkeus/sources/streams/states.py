@@ -103,6 +103,10 @@ class States:
                 self._changes[f"no update for {self.lost_ns / NS:g} s; masked until one comes"].append(self.names[k])
         return found
 
+    def note(self, k: int, says: str) -> None:
+        """Have something said of a channel, together with the others of which it is true."""
+        self._changes[says].append(self.names[k])
+
     def told(self) -> None:
         """Tell what changed since the last time."""
         for says, names in self._changes.items():

@@ -18,6 +18,7 @@ import numpy as np
 from lynkeus.core.batch import Schema
 from lynkeus.core.errors import SettingsError
 from lynkeus.core.extras import needing
+from lynkeus.files.damaged import in_short
 from lynkeus.sources.streams.camera import CameraSource
 from lynkeus.sources.streams.frames import Frame
 from lynkeus.sources.streams.settings import StreamSettings
@@ -28,6 +29,7 @@ MOST_DEVICES = 256  # each has a thread
 ANSWER_MS = 1500
 AGAIN_S = (0.5, 2.0)  # between two tries of a device that does not answer
 EVENTS = {"change": "CHANGE_EVENT", "periodic": "PERIODIC_EVENT", "archive": "ARCHIVE_EVENT"}
+FAR_NS = 2**31 * 1_000_000_000  # 2038, with which the seconds of Tango end
 NO_DATABASE = "#dbase=no"
 Put = Callable[[Update], None]
 
@@ -95,6 +97,8 @@ class TangoClient:
                     self._ask(proxy, attributes, put)
                 except tango.DevFailed as error:
                     _gone(attributes.values(), put, _words(error))
+                except Exception as error:  # of a device that answers as none should: the others go on
+                    _gone(attributes.values(), put, in_short(error))
                 self._stop.wait(wait_s)
                 wait_s = min(2 * wait_s, AGAIN_S[1])
 
@@ -108,9 +112,11 @@ class TangoClient:
         while not self._stop.is_set():
             if names:
                 for one in proxy.read_attributes(names):
-                    update = _update(asked[_named(one.name, asked)], one)
-                    if update.value is None or not update.stamp_ns or update.stamp_ns != stamps[one.name]:
-                        stamps[one.name] = update.stamp_ns
+                    name = _named(one.name, asked)
+                    update = _update(asked[name], one)
+                    # A stamp that does not move says that the value is the last one, where there is a clock at all.
+                    if update.value is None or not 0 < update.stamp_ns < FAR_NS or update.stamp_ns != stamps[name]:
+                        stamps[name] = update.stamp_ns
                         put(update)
             else:
                 proxy.ping()
