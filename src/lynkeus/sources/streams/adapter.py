@@ -100,6 +100,8 @@ class Polled:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(2.0)
+        elif hasattr(self.adapter, "close"):  # asked for its names only
+            self.adapter.close()
 
 
 class GrowingFile:
