@@ -92,6 +92,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "doocs+file": "lynkeus.sources.streams.adapter:FileOfDoocs",
         "karabo-bridge": "lynkeus.sources.streams.karabo:KaraboSource [live]",
         "tls": "lynkeus.sources.streams.clients:NatsSource [live]",
+        "nats+tls": "lynkeus.sources.streams.clients:NatsSource [live]",
     },
     "simulators": {
         "orbit": "lynkeus.simulate.beam.orbit:OrbitSource",

@@ -126,3 +126,23 @@ def test_a_value_that_is_sent_again_with_its_old_stamp_is_no_jump(told: list[str
     for at, arrived in stalled([(1.9, 1.9 + k) for k in range(1, 20)] + [(22, 22), (22.1, 22.1)]):
         clocks.time_of(updated(stamp + round(at * NS), now + round(arrived * NS)), NS // 10)
     assert not told
+
+
+@pytest.mark.parametrize("stamp_ns", [0, 4_294_967_295 * NS])
+def test_of_what_is_played_back_a_value_without_a_time_is_as_old_as_the_others(told: list[str], stamp_ns: int) -> None:
+    clocks = Clocks(("A", "B"), told.append)
+    clocks.believed = True
+    now, then = time.monotonic_ns(), time.time_ns() - 7200 * NS
+    for step in range(3):
+        assert clocks.time_of(updated(then + step * NS, now + step), NS) == then + step * NS
+        assert clocks.time_of(updated(stamp_ns, now + step, 1), NS) == then + step * NS
+    assert len(told) == 1
+    assert "the time of the others is used" in told[0]
+
+
+def test_a_device_without_a_clock_has_the_time_of_the_others(told: list[str]) -> None:
+    """Three minutes ahead of this machine, as all of them are: by our clock it would be too late for every sample."""
+    clocks = Clocks(("A", "B", "C"), told.append)
+    wall, now = time.time_ns() - time.monotonic_ns(), time.monotonic_ns()
+    clocks.align({0: wall + 180 * NS, 1: wall + 180 * NS}, NS / 10)
+    assert abs(clocks.time_of(updated(0, now, 2), NS) - (now + wall + 180 * NS)) < NS // 10

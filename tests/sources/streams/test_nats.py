@@ -168,6 +168,9 @@ def test_who_is_refused_is_told_so_in_one_line(tmp_path: Path) -> None:
     with nats_server(tmp_path / "a", "--user", "u", "--pass", "p") as server:
         with pytest.raises(SettingsError, match="refuses this user; give nats://USER:PASSWORD@HOST"):
             _ = open_source(f"{server.url}/x?connect_s=0.1").schema
+        for scheme in ("tls", "nats+tls"):  # not in plain, where it was not asked for
+            with pytest.raises(SettingsError, match="speaks no TLS; write nats://HOST"):
+                _ = open_source(f"{scheme}://u:p@127.0.0.1:{server.port}/x?connect_s=0.1").schema
         let_in = server.url.replace("//", "//u:p@")
         with pytest.raises(SettingsError, match="has no stream 'NO'"):
             _ = open_source(f"{let_in}/x?stream=NO&connect_s=0.1").schema
@@ -179,3 +182,10 @@ def test_who_is_refused_is_told_so_in_one_line(tmp_path: Path) -> None:
             _ = open_source(f"{secure}/x?connect_s=0.1").schema
         with pytest.raises(SourceError, match="no message with a value came"):
             _ = open_source(f"{secure}/x?connect_s=0.1&ca_file={certificate}").schema
+
+
+@pytest.mark.parametrize("scheme", ["nats", "kafka"])
+def test_a_password_that_makes_no_address_is_not_shown(scheme: str) -> None:
+    with pytest.raises(SettingsError, match="is written as %2F") as refused:
+        _ = open_source(f"{scheme}://ada:s3cret/x@127.0.0.1:4333/beam").schema
+    assert "s3cret" not in str(refused.value)

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import sqlalchemy as sa
 
@@ -25,6 +25,7 @@ from lynkeus.monitor.publish.forms import FORMS, Change, Request, folder_of, wri
 from lynkeus.monitor.publish.sink import Publishing
 from lynkeus.monitor.service.tables import sink_position
 from lynkeus.monitor.tables import alarm_event, alarm_opened, series
+from lynkeus.sources.streams.nats.link import WRITTEN, scheme_of
 
 if TYPE_CHECKING:
     from lynkeus.monitor.watch import Watched
@@ -45,8 +46,8 @@ class Delivered:
         self.form = FORMS[url.partition("://")[0]]
         if self.form.is_file:
             self.folder = folder_of(url)
-        elif not urlsplit(url.partition("+")[2] if "+" in url.partition("://")[0] else url).hostname:
-            raise SettingsError(f"--publish {url}: names no host, such as http://HOST:PORT/PATH")
+        else:
+            _check_host(url)
         self.shown = _without_password(url)
         self._wake, self._stop = threading.Event(), threading.Event()
         self._seen: Any = None
@@ -106,7 +107,10 @@ class Delivered:
     def _ill(self, error: Exception) -> None:
         why = str(getattr(error, "reason", "") or error).strip() or type(error).__name__
         if why != self._trouble:
-            self.about.tell(f"{self.shown}: cannot be reached ({why}); tried again until it can")
+            code = getattr(error, "code", None)  # of who answered
+            said = f"cannot be reached ({why}); tried again until it can"
+            said = f"does not take it ({code} {why}); tried again until it does" if code else said
+            self.about.tell(f"{self.shown}: {said}")
             self._trouble = why
 
     def _deliver(self) -> None:
@@ -172,6 +176,18 @@ class Delivered:
             self.about.tell(f"{self.shown}: refused {change.words()} ({error.code} {error.reason}); it is left out")
 
 
+def _check_host(url: str) -> None:
+    """Raise SettingsError for an address without a host, or that is none; what may be a password is not shown."""
+    scheme = url.partition("://")[0]
+    try:
+        parts = urlsplit(url.partition("+")[2] if "+" in scheme else url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise SettingsError(f"--publish {scheme_of(url)}: is no address; {WRITTEN}") from error
+    if not host:
+        raise SettingsError(f"--publish {scheme}://...: names no host, such as http://HOST:PORT/PATH")
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """ELOG answers an entry with a redirection to it: it was taken, and need not be followed."""
 
@@ -186,7 +202,7 @@ def _post(request: Request) -> None:
     parts = urlsplit(request.url)
     headers = dict(request.headers)
     if parts.username:
-        secret = base64.b64encode(f"{parts.username}:{parts.password or ''}".encode()).decode()
+        secret = base64.b64encode(unquote(f"{parts.username}:{parts.password or ''}").encode()).decode()
         headers["Authorization"] = f"Basic {secret}"
         parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     sent = urllib.request.Request(urlunsplit(parts), request.body, headers, method="POST")

@@ -33,6 +33,8 @@ class Clocks:
         self.arrived_ns = [0] * len(names)
         self._usual_ns = [0] * len(names)  # stamp less arrival, when it was last in time
         self._behind: dict[int, tuple[int, int]] = {}  # how far a channel is, and since when no nearer
+        self._newest_ns = 0  # of all stamps that are times
+        self._ahead_ns = 0  # by which the clocks of the devices are ahead of ours
         self.zero: set[int] = set()
         self.far: set[int] = set()
         self._together: tuple[int, int, int] = (
@@ -58,13 +60,9 @@ class Clocks:
         """Return when a value was taken; `usual_ns`: step between two samples."""
         k, stamp = update.channel, update.stamp_ns
         received = self.now_ns(update.arrived_ns)
-        if stamp < FIRST_NS:
-            self._once(self.zero, k, "has no time stamps (zero); the receiver's clock is used")
-            return received
-        if stamp > received + FUTURE_S * NS:
-            at = f"{datetime.fromtimestamp(min(stamp // NS, 2**33), UTC):%Y-%m-%d}"
-            self._once(self.far, k, f"has a time stamp of {at}, which is no time; the receiver's clock is used")
-            return received
+        if stamp < FIRST_NS or stamp > received + FUTURE_S * NS:
+            return self._without_time(update, received)
+        self._newest_ns = max(self._newest_ns, stamp)
         if not self.last_ns[k] and self.resumed is not None and not self.believed:
             self._resume(k, stamp, received)
         if not self.last_ns[k]:
@@ -73,6 +71,17 @@ class Clocks:
             self._follow(k, stamp, update.arrived_ns, usual_ns)
         self.last_ns[k], self.arrived_ns[k] = stamp, update.arrived_ns
         return stamp + self.shift_ns[k]
+
+    def _without_time(self, update: Update, received_ns: int) -> int:
+        """Return a time for a value that has none: of what is played back that of the others, which may be long ago."""
+        k, others = update.channel, self.believed and self._newest_ns > 0
+        used = "the time of the others" if others else "the receiver's clock"
+        if update.stamp_ns < FIRST_NS:
+            self._once(self.zero, k, f"has no time stamps (zero); {used} is used")
+        else:
+            at = f"{datetime.fromtimestamp(min(update.stamp_ns // NS, 2**33), UTC):%Y-%m-%d}"
+            self._once(self.far, k, f"has a time stamp of {at}, which is no time; {used} is used")
+        return self._newest_ns if others else received_ns + self._ahead_ns
 
     def _follow(self, k: int, stamp_ns: int, arrived_ns: int, usual_ns: int) -> None:
         """Find a clock that jumped: back, or ahead of what has passed. One that goes on behind what has passed may be
@@ -150,7 +159,8 @@ class Clocks:
                 self.shift_ns[k] = -round(off)
                 says = "ahead of" if off > 0 else "behind"
                 self.tell(f"the clock of {self.names[k]} is {abs(off) / NS:.3g} s {says} most others; it is moved")
-        ahead_s = (middle - self._wall_ns) / NS
+        self._ahead_ns = round(middle) - self._wall_ns
+        ahead_s = self._ahead_ns / NS
         if abs(ahead_s) > JUMP_S and self.resumed is None:  # else it was said at the first start
             says = "ahead of" if ahead_s > 0 else "behind"
             self.tell(f"the clocks of the devices are {abs(ahead_s):.3g} s {says} this machine's; theirs are used")

@@ -20,6 +20,7 @@ from lynkeus.core.errors import SettingsError
 from lynkeus.core.extras import needing
 from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.streams.named import Named
+from lynkeus.sources.streams.nats.link import WRITTEN, scheme_of
 from lynkeus.sources.streams.settings import StreamSettings
 from lynkeus.sources.streams.update import Update
 
@@ -264,7 +265,7 @@ def client_options(settings: StreamSettings) -> tuple[str, dict[str, Any]]:
         parts = urlsplit(server)
         host, port = parts.hostname, parts.port or PORT
     except ValueError as error:
-        raise SettingsError(f"{settings.where}: {settings.server} is no address ({error})") from error
+        raise SettingsError(f"{scheme_of(server)} is no address; {WRITTEN}") from error
     tls = parts.scheme == "kafka+tls" or bool(settings.ca_file)
     given: dict[str, Any] = {
         "bootstrap.servers": f"{host}:{port}", "client.id": "lynkeus",

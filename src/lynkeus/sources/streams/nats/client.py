@@ -141,7 +141,8 @@ class NatsClient:
                     if self._sequence and not subjects:
                         self.counts["no longer in the stream"] += number - self._sequence - 1
                     self._sequence = number
-                    self.named.take(message.subject, message.data)
+                    sent = message.metadata.timestamp
+                    self.named.take(message.subject, message.data, round(sent.timestamp() * 1e6) * 1000 if sent else 0)
 
 
 def _full(settings: StreamSettings) -> str:

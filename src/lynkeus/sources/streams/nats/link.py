@@ -20,7 +20,13 @@ from lynkeus.core.extras import needing
 
 AGAIN_S = (0.5, 10.0)  # first wait between two tries to connect, doubled to the longest
 CONNECT_S = 5.0
+WRITTEN = "in a password / is written as %2F, @ as %40, : as %3A, # as %23, and a port is a number"
 PORT = 4222
+
+
+def scheme_of(url: str) -> str:
+    """Return all that may be shown of an address that cannot be read: what is after it may be a password."""
+    return f"{url.partition('://')[0]}://..."
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class NatsAddress:
             parts = urlsplit(url.replace("nats+tls://", "tls://"))
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise SettingsError(f"{url}: is no address ({error})") from error
+            raise SettingsError(f"{scheme_of(url)}: is no address; {WRITTEN}") from error
         if not host:
             raise SettingsError(f"{url}: names no server, such as nats://127.0.0.1:4222/SUBJECT")
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -174,6 +180,8 @@ class NatsLink:
         }
         given |= {"closed_cb": is_closed, "disconnected_cb": is_closed, "ping_interval": 5, "max_outstanding_pings": 2}
         client = Client()
+        if one.tls:
+            _only_encrypted(client, one)
         try:
             await asyncio.wait_for(client.connect(one.shown, name="lynkeus", **given), CONNECT_S)
             if self.prepare is not None:
@@ -235,6 +243,18 @@ def _trusting(ca_file: str, where: str) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(Path(ca_file).expanduser()) if ca_file else None)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"{where}: ca_file {ca_file} cannot be read ({error})") from error
+
+
+def _only_encrypted(client: Any, address: NatsAddress) -> None:
+    """Have a client refuse a server that speaks no TLS, before it says who we are: the library goes on in plain."""
+    plain = client._connect_command
+
+    def say_who() -> Any:
+        if not client._server_info.get("tls_required"):
+            raise SettingsError(f"{address.shown} speaks no TLS; write nats://HOST where it may be read by others")
+        return plain()
+
+    client._connect_command = say_who
 
 
 def _reason(error: Exception, address: NatsAddress) -> tuple[str, bool]:
