@@ -1,5 +1,6 @@
 """Runs of the European XFEL, made by EXtra-data's own maker of examples, are read as EXtra-data reads them."""
 
+import shutil
 from pathlib import Path
 
 import h5py
@@ -116,3 +117,15 @@ def test_control_data_without_an_index_are_read_and_what_a_layout_does_not_name_
     assert source.schema.shape == (1,)
     said = "\n".join(source.messages)
     assert "not named by the layout, so not read: TST/XGM/DOOCS/pulseEnergy/photonFlux" in said
+
+
+def test_a_train_that_two_files_have_is_said(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "r0124"
+    shutil.copytree(run, folder)
+    with h5py.File(folder / "RAW-R0123-DA01-S00001.h5", "r+") as file:
+        file["INDEX/trainId"][:3] = [10_397, 10_398, 10_399]
+    source = RunOfTrains(folder, (f"{XGM}/beamPosition.ixPos",))
+    said = [line for line in source.messages if "are in several files" in line]
+    assert said == [f"trains that are in several files are taken from the first: {XGM}/beamPosition.ixPos (3)"]
+    with pytest.raises(SourceError, match=r"matches no data .* there are SA1_XTD2_XGM/DOOCS/MAIN, "):
+        RunOfTrains(run, ("*/XGM/*",))

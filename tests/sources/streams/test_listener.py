@@ -156,7 +156,9 @@ def test_a_channel_that_is_invalid_now_and_then_is_said_once() -> None:
         at = line.shot * PERIOD
         severity = 3 if line.shot % 2 else 0
         line.listener.take(Update(0, line.wall_ns + at, 0, float(line.shot), severity, line.steady_ns + at))
-    assert [text for text in line.told if text.startswith("A ")] == ["A is INVALID, says its source; masked while it is"]
+    assert [text for text in line.told if text.startswith("A ")] == [
+        "A is INVALID, says its source; masked while it is"
+    ]
     for _ in range(60):
         line.post()
     assert "A is valid again" in line.told
@@ -180,4 +182,6 @@ def test_channels_that_lose_the_number_of_the_pulse_are_masked_and_said() -> Non
     assert not np.isnan(rows[:, 0]).any()
     assert line.listener.counts["without the number of a pulse"] == 80
     assert "B, C: comes without the number of its pulse; masked until it has one" in line.told
-    assert [text for text in line.told if "no update for 2 s" in text] == ["B, C: no update for 2 s; masked until one comes"]
+    assert [text for text in line.told if "no update for 2 s" in text] == [
+        "B, C: no update for 2 s; masked until one comes"
+    ]

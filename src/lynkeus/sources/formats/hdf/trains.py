@@ -5,7 +5,8 @@ The format: https://extra-data.readthedocs.io/en/latest/data_format.html; names 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -84,7 +85,7 @@ class RunOfTrains:
                     self._add(path, file, name, dataset)
         if not self._pieces:
             why = [f"{name} ({why})" for name, why in self._left_out.items()]
-            there = listed(why or sorted(self._sources), 4)
+            there = listed(why or _nearest_first(self._sources, self.select), 4)
             raise SourceError(
                 f"{self.path}: {', '.join(self.select)} matches no data with a number for each train; there are {there}"
             )
@@ -145,6 +146,12 @@ class RunOfTrains:
         some = [f"{name} ({count})" for name, count in lacking.items() if count]
         if some:
             self.messages.append(f"trains that a source does not have are empty: {listed(some, 4)}")
+        twice = {
+            name: sum(len(one.ids) for one in pieces) - _trains_of(pieces) for name, pieces in self._pieces.items()
+        }
+        several = [f"{name} ({count})" for name, count in twice.items() if count]
+        if several:
+            self.messages.append(f"trains that are in several files are taken from the first: {listed(several, 4)}")
         if self._left_out:
             shown = [f"{name} ({why})" for name, why in self._left_out.items() if name not in self._pieces]
             self.messages.append(f"left out: {listed(shown, 4)}")
@@ -173,6 +180,12 @@ class RunOfTrains:
             found[there] = part.reshape(high - low, -1)[rows - low]
             empty &= ~there
         return found
+
+
+def _nearest_first(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    """Return names in order, those first that have a word of a pattern."""
+    words = [word for pattern in patterns for word in re.findall(r"\w{2,}", pattern.lower())]
+    return sorted(names, key=lambda name: (not any(word in name.lower() for word in words), name))
 
 
 def _source_and_key(file: h5py.File, path: str) -> tuple[str, str] | None:
