@@ -1,14 +1,16 @@
 """A model folder whose checksums fit but whose content makes no sense is refused in one line, or scores."""
 
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.mutations import mutated
 
-from lynkeus.core import Batch, LynkeusError, Schema
+from lynkeus.core import Batch, LynkeusError, ModelError, Schema
 from lynkeus.files.model_folder import write_model
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
@@ -51,3 +53,35 @@ def test_content_that_makes_no_sense_ends_in_one_line(name: str, tmp_path: Path)
             continue
         assert "\n" not in said, f"seed {seed}: {said}"
     assert refused > MUTATIONS / 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"window": 1.5},
+        {"window": True},
+        {"window": float("inf")},
+        {"stride": 10**30},
+        {"names": ["a", "a", "b", "c", "d"]},
+        {"live": [True, True, False, True]},  # and it is not said why
+        {"live": [True, True, True]},
+        {"resting": [None]},
+        {"steady": [[1, 1], [1, 1], [1, 1], [1, 1]]},
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_channels_that_do_not_fit_together_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    whole, damaged = tmp_path / "whole", tmp_path / "damaged"
+    fit(_rows(400), FitSettings("three_sigma")).save(whole)
+    content = json.loads((whole / "model.json").read_text())
+    for name, value in change.items():
+        part = content["view"] if name in ("window", "stride") else content["view"]["channels"]
+        part[name] = value
+
+    def write(folder: Path) -> None:
+        shutil.copytree(whole, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("SHA256SUMS"))
+        (folder / "model.json").write_text(json.dumps(content))
+
+    write_model(damaged, write)
+    with pytest.raises(ModelError, match=str(damaged)):
+        Fitted.load(damaged)

@@ -144,7 +144,13 @@ class LiveChannels:
         """Rebuild it from what `to_dict` returned."""
         resting = np.array([np.nan if value is None else value for value in fields["resting"]], float)
         steady = np.array([np.inf if rows is None else rows for rows in fields.get("steady", ())], float)
-        return cls(tuple(fields["names"]), np.array(fields["live"], bool), resting, dict(fields["asleep"]), steady)
+        names, live = tuple(fields["names"]), np.array(fields["live"], bool)
+        if not live.shape == resting.shape == (len(names),) or steady.ndim != 1:
+            raise ValueError(f"channels: {len(names)} names, but entries of the shapes {live.shape}, {resting.shape}")
+        asleep = dict(fields["asleep"])
+        if not {name for name, alive in zip(names, live, strict=True) if not alive} <= asleep.keys():
+            raise ValueError("channels: it is not said why some are set aside")
+        return cls(names, live, resting, asleep, steady)
 
 
 class _Rising:

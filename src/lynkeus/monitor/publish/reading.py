@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from lynkeus.core import AlarmRule
+from lynkeus.core.words import is_lowest
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.monitor.one_cause import of_output
 
@@ -42,6 +43,7 @@ def reading_of(fitted: Fitted, run: Watched, rule: AlarmRule, k: int) -> Reading
     found = scored.found[k][row]
     says = (found[0].says if found else "") or str(scored.where(k)[row])
     often = f"once in {1 / rate:.3g} h" if rate > 0 else "never in good data"
+    often += " or rarer" if is_lowest(rate, fitted.calibrations[output].hours) else ""
     opened = of_output(run.open, output)
     if opened is not None:
         return Reading(score, p_value, rate, MAJOR, "; ".join(filter(None, (says or opened.alarm.where, often))), at_ns)
