@@ -7,9 +7,9 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 from benchmarks.mutations.arrays import strange_number
 from benchmarks.mutations.strange import changed, patched, strange
 from safetensors.numpy import load_file, save_file
@@ -18,14 +18,16 @@ from lynkeus.core import AlarmRule, Batch, Schema
 from lynkeus.files.model_folder import write_model
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.monitor import store as store_module
+from lynkeus.monitor.database import open_engine
 from lynkeus.monitor.records import Owner
 from lynkeus.monitor.standing import list_standing
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.watch import WatchSettings, watch
 from lynkeus.sources import InMemory
 
-COMPILED: dict[Any, Any] = {}
 START_NS = 1_700_000_000_000_000_000
+ENGINES: dict[str, tuple[sa.Engine, str]] = {}
 SCORERS = ("three_sigma", "mahalanobis", "isolation_forest", "conditional_residual", "nearest_neighbours", "table")
 
 
@@ -153,10 +155,22 @@ def _damage(connection: sqlite3.Connection, random: np.random.Generator) -> None
         return
 
 
+def engine_of(url: str) -> tuple[sa.Engine, str]:
+    """Open an engine that was once connected; it is closed with its store, and SQL is written out once for all."""
+    if url not in ENGINES:
+        found = open_engine(url)
+        try:
+            found[0].connect().close()
+        except sa.exc.DBAPIError:
+            return found
+        ENGINES[url] = found
+    return ENGINES[url]
+
+
 def read_store(path: Path) -> None:
     """Read it as pages do, and claim it as a watch does."""
+    store_module.open_engine = engine_of
     store = Store(f"sqlite:///{path}")
-    store.engine = store.engine.execution_options(compiled_cache=COMPILED)  # SQL is written out once for all stores
     try:
         for pulse in store.monitors():
             for output in pulse.monitor.outputs[:3]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -44,6 +46,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.execute("PRAGMA journal_mode=DELETE")
     return path
+
+
+@pytest.mark.parametrize("entry", [{"outputs": 3.5}, {"outputs": [1]}, {"lineage": []}, {"budget_per_hour": "x"}])
+def test_a_monitor_of_other_kinds_of_entries_is_refused(whole: Path, entry: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "watch.db"
+    shutil.copy(whole, path)
+    with sqlite3.connect(path) as connection:
+        (text,) = connection.execute("SELECT description FROM start").fetchone()
+        connection.execute("UPDATE start SET description = ?", (json.dumps(json.loads(text) | entry),))
+    assert f"{next(iter(entry))} of a monitor is" in _read(path)
 
 
 def _read(path: Path) -> str:

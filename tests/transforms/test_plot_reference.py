@@ -33,10 +33,23 @@ def test_what_runs_do_by_themselves_is_told_from_counting():
     assert variation[3] == 0
 
 
-def test_weights_give_the_scatter_of_their_sums():
+def test_what_is_scaled_is_known_in_units_of_one_entry():
+    """Whole multiples by what they are multiples of, sums of weights by how much they scatter."""
     rng = np.random.default_rng(2)
-    rows = 2.5 * np.array([rng.multinomial(1000, SHARE) for _ in range(300)])
-    assert PlotReference.fit(runs(rows), "it").fano[0] == pytest.approx(2.5, rel=0.5)
+    counts = np.array([rng.multinomial(1000, SHARE) for _ in range(300)], float)
+    weighted = np.array(
+        [[rng.gamma(4.0, 0.25, k).sum() for k in run] for run in counts.astype(int)]
+    )  # worth 4 / 5 of as many
+    for scale, rows, tolerance in ((1.0, counts, 0), (2.0, counts, 0), (2.5, counts, 0.15), (1.25, weighted, 0.15)):
+        rows = rows if rows is weighted else scale * rows
+        reference = PlotReference.fit(runs(rows), "it")
+        assert reference.unit[0] == pytest.approx(scale, rel=tolerance)
+        assert reference.events[0] == pytest.approx(rows.sum() / scale, rel=tolerance)
+        np.testing.assert_allclose(reference.share[:5], SHARE, atol=0.003)
+        assert reference.variation[:5].max() < 5e-5  # counting: 2e-4
+        np.testing.assert_allclose(
+            reference.entries(np.hstack([rows, np.zeros((300, 12))]))[:, :5], rows / reference.unit[0]
+        )
 
 
 def test_pulls_are_signed_and_sound_where_no_good_run_has_events():

@@ -29,6 +29,17 @@ def test_how_often(rate: float | None, text: str) -> None:
     assert words.how_often(rate) == text
 
 
+def test_the_lowest_rate_that_a_reference_can_state_may_be_rarer() -> None:
+    lowest = 1 / (1.0 * 1000)  # of an hour
+    assert words.how_often(lowest, 1.0) == "once in 42 days or rarer"
+    assert words.how_often(lowest, 1.0004) == "once in 42 days or rarer"  # hours are rounded in models of before
+    assert words.how_often(2 * lowest, 1.0) == "once in 21 days"
+    assert words.how_often(lowest, None) == words.how_often(lowest, 0.0) == "once in 42 days"
+    assert words.how_often(1e-9, 1e6) == "less than once a year"
+    assert words.how_rare(1e-5, rarest=1e-5) == f"at most 1 good image in {words.count(100_000)} scores as high"
+    assert words.how_rare(2e-5, rarest=1e-5) == f"1 good image in {words.count(50_000)} scores as high"
+
+
 def test_durations_and_ages() -> None:
     assert [words.duration(s) for s in (0.5, 12, 90, 5400, 200_000, None)] == [
         "0.5 s", "12 s", "1.5 min", "1.5 h", "2.3 days", "still open",

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from lynkeus.commission.plant.planter import Kind
 from lynkeus.core import CalibrationError, SettingsError
-from lynkeus.core.calibration import EXTRAPOLATION_LIMIT, Calibration
+from lynkeus.core.calibration import Calibration
 from lynkeus.core.stated import Stated
-from lynkeus.core.words import at_least
+from lynkeus.core.words import EXTRAPOLATION_LIMIT, at_least
 from lynkeus.fitting.fitted import Fitted, Scored
 
 PER_HOUR, OF_GOOD = "per hour", "of good samples"

@@ -20,7 +20,7 @@ from lynkeus.core.errors import CalibrationError
 from lynkeus.core.reference_windows import ReferenceWindows
 from lynkeus.core.tail import Tail, fit_pareto
 from lynkeus.core.weights import check_weights, differ, effective_number
-from lynkeus.core.words import at_least
+from lynkeus.core.words import EXTRAPOLATION_LIMIT, at_least
 
 NS_PER_HOUR = 3.6e12
 TAIL_PEAKS = 40  # cluster peaks in the tail: fewer are noisy, more lie too deep in the body to extrapolate from
@@ -29,7 +29,6 @@ HEAVY = 0.3  # shape that such a tail has at least
 OUTLIER_EXPECTED = 0.02  # a peak that the tail expects fewer times than this per reference is an incident
 FEWEST = 100  # windows of a reference with times
 FEWEST_WITHOUT_TIMES = 20  # which gives p-values only, down to about one in so many samples
-EXTRAPOLATION_LIMIT = 1000.0  # nothing rarer than once in this many references is stated, or taken as a budget
 LEAST = 1e-300
 
 

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lynkeus.core.batch import Floats
-from lynkeus.core.calibration import EXTRAPOLATION_LIMIT
 from lynkeus.core.errors import CalibrationError
 from lynkeus.core.stated import Stated
+from lynkeus.core.words import EXTRAPOLATION_LIMIT
 
 FEWEST_RUNS = 10
 MOST_EXCESSES = 10  # more lie too deep in the body to say anything of the tail

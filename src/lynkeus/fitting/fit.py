@@ -280,7 +280,8 @@ def _learned(view: View, calibrations: Mapping[str, Calibration | Stated], refer
         **worth,
         "start_ns": None if reference.time_ns is None else int(reference.time_ns[0]),
         "end_ns": None if reference.end_ns is None else int(reference.end_ns[-1]),
-        "reference_hours": None if first.hours is None else round(first.hours, 3),
+        "reference_hours": None if first.hours is None else round(first.hours, 6),
+        "hours": {output: round(c.hours, 6) for output, c in calibrations.items() if c.hours},
         "excluded": {
             output: {"incidents": c.excluded, "seconds": round(c.excluded_s, 1)} for output, c in calibrations.items()
         },

@@ -81,7 +81,8 @@ class Fitted:
     reference: dict[str, Array]
     lineage: dict[str, Any] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
-    _read_from: Path | None = field(default=None, repr=False, compare=False)  # until it has scored once
+    _read_from: Path | None = field(default=None, repr=False, compare=False)
+    _scored_once: bool = field(default=False, repr=False, compare=False)
 
     def require_budget(self, budget_per_hour: float) -> None:
         """Raise CalibrationError where the reference cannot support so few false alarms, or knows no times."""
@@ -90,14 +91,14 @@ class Fitted:
 
     def prepare(self, source: Source) -> Source:
         """Return what the scorer reads of a source. Raises SchemaError where the data are others."""
-        with self._makes_sense():
+        with self.makes_sense():
             return self.view.of(source, f"the model ({self.name})")
 
     @contextmanager
-    def _makes_sense(self) -> Iterator[None]:
-        """Say in one line that the content of a model that was just read makes no sense: its checksums may fit, and its
-        parts may be read, and yet not belong together."""
-        if self._read_from is None:
+    def makes_sense(self, always: bool = False) -> Iterator[None]:
+        """Say in one line that the content of a model that was read makes no sense: its checksums may fit, and its
+        parts may be read, and yet not belong together. Until it has scored once, or `always`."""
+        if self._read_from is None or (self._scored_once and not always):
             yield
             return
         with one_line(self._read_from, ModelError, NO_SENSE):
@@ -121,9 +122,9 @@ class Fitted:
         `worth`: p-value up to which it is asked where, if that is above the one of the view; `asked`: outputs that are
         asked what they found (None: all), which takes longest.
         """
-        with self._makes_sense():
+        with self.makes_sense():
             scored = self._scored(batch, worth, asked)
-        self._read_from = None
+        self._scored_once = True
         return scored
 
     def _scored(self, batch: Batch, worth: float, asked: Collection[str] | None) -> Scored:

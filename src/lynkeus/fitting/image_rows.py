@@ -32,7 +32,7 @@ def row_of_image(fitted: Fitted, batch: Batch, maps: Path | None, name: str = ""
 def about_rows(model: Path, fitted: Fitted, folder: Path, maps: Path | None, array: str = "") -> dict[str, Any]:
     """Return what those who read rows of images must know; `array`: the one in their HDF5 or NumPy file that holds them
     ("": each is a file, or a page of one); `normals`, `normals_array`: the same of the good images, as they were when
-    fitting."""
+    fitting; `rarest`: no p-value is stated that is smaller."""
     data = fitted.lineage.get("data")
     learned_from: dict[str, Any] = data if isinstance(data, dict) else {}
     return {
@@ -45,6 +45,7 @@ def about_rows(model: Path, fitted: Fitted, folder: Path, maps: Path | None, arr
         "position": str(fitted.lineage.get("options", {}).get("position", "")),
         "time": str(fitted.lineage.get("options", {}).get("time", "")),
         "pixels": rule_of(fitted).to_dict(),
+        "rarest": getattr(fitted.calibrations[fitted.scorer.outputs[0]], "rarest", 0.0),
     }
 
 

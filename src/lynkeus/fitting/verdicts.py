@@ -98,7 +98,8 @@ class RunVerdicts:
         self.false_alarms, self.section, self.joined = false_alarms, section, joined
         if section and not self.view.columns.names:
             raise SettingsError("the model reads runs as histograms, which have no sections; leave --section out")
-        self.plots = self.view.plots_of(fitted.reference)
+        with fitted.makes_sense(always=True):
+            self.plots = self.view.plots_of(fitted.reference)
 
     def of(self, files: Sequence[RunFile], progress: ReportProgress) -> Iterator[RunRecord]:
         """Yield a record of each run, after those of its sections; one run is in memory at a time."""
@@ -109,8 +110,12 @@ class RunVerdicts:
     def of_run(self, file: RunFile) -> Iterator[RunRecord]:
         """Yield the records of the sections of a run, then its own.
 
-        Sections that cannot be cut are told in the messages of the run.
+        Sections that cannot be cut are told in the messages of the run. Raises ModelError where the model was damaged.
         """
+        with self.fitted.makes_sense(always=True):
+            yield from self._of_run(file)
+
+    def _of_run(self, file: RunFile) -> Iterator[RunRecord]:
         messages: tuple[str, ...] = ()
         (batch,) = self.view.of(RunFolder([file]))
         if self.section and not batch.meta["problem"][0]:

@@ -104,7 +104,16 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 def create_tables(engine: sa.Engine, address: str) -> None:
-    """Make what is missing; two processes may do so at once. Raises StoreError for a store of another version."""
+    """Make what is missing; two processes may do so at once. Raises StoreError for a store of another version, and
+    lets go of it."""
+    try:
+        _create_tables(engine, address)
+    except Exception:
+        engine.dispose()
+        raise
+
+
+def _create_tables(engine: sa.Engine, address: str) -> None:
     names = set(sa.inspect(engine).get_table_names())
     is_new = "about" not in names
     if is_new and engine.dialect.name == "sqlite" and names:

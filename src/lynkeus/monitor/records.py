@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import socket
@@ -48,6 +49,13 @@ class Monitor:
     def title_of(self, output: str) -> str:
         """What pages call an output."""
         return self.titles.get(output) or output
+
+    def reference_hours(self, output: str) -> float | None:
+        """The hours of good data that the rates of an output are known from; None: not known."""
+        by_output = self.lineage.get("hours")
+        own = by_output.get(output) if isinstance(by_output, Mapping) else None
+        hours = self.lineage.get("reference_hours") if own is None else own
+        return float(hours) if isinstance(hours, int | float) and math.isfinite(hours) else None
 
 
 @dataclass(frozen=True)

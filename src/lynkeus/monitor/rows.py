@@ -79,11 +79,25 @@ def moved_fields(row: Any, commit: Commit) -> dict[str, Any]:
     return moved | counts | {"heartbeat_ns": commit.heartbeat_ns}
 
 
+_ANY = Monitor("", outputs=("",), channels=("",), positions_m=(0.0,))
+
+
+def _is_such(value: object, like: object) -> bool:
+    """Whether a value is of the kind of another one; a number may be whole, and one of several not known."""
+    if isinstance(value, tuple) and isinstance(like, tuple):
+        return all(one is None or _is_such(one, like[0]) for one in value)
+    return isinstance(value, int | float if isinstance(like, float) else type(like))
+
+
 def read_monitor(description: str) -> Monitor:
-    """Inverse of the JSON kept in `start`."""
+    """Inverse of the JSON kept in `start`. Raises ValueError where an entry is of another kind than was written."""
     fields: dict[str, Any] = json.loads(description)
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-    return Monitor(**{key: value for key, value in given.items() if key in Monitor.__dataclass_fields__})
+    given = {key: value for key, value in given.items() if key in Monitor.__dataclass_fields__}
+    for key, value in given.items():
+        if not _is_such(value, getattr(_ANY, key)):
+            raise ValueError(f"{key} of a monitor is {value!r}")
+    return Monitor(**given)
 
 
 def read_pulse(row: Any) -> Pulse:

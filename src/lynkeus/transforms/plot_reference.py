@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial, reduce
 from itertools import pairwise
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from lynkeus.core import Array, Floats, Schema, SchemaError, Source
 
 FEWEST = 20  # events of a plot below which it is not judged
+SURELY_MULTIPLES = 30  # filled bins from which it is no chance that all hold multiples of one number
+MOST_COUNTED = 2.0**62
 POOR = 10.0  # events of the reference in a bin, below which their order says as much of chance as of the bin
 
 
@@ -51,9 +54,11 @@ class Plots:
 @dataclass(frozen=True)
 class PlotReference:
     """The mean of good runs: `share` (bins,) of a plot's events in each bin, learned from `events` (plots,);
-    `variation` (bins,): variance of the share from run to run beyond counting; `fano` (plots,): variance of a count in
-    units of its mean, 1 unless counts are sums of weights. `poor` (1,): bins of which the reference has fewer events
-    are merged with those beside them; None in models of before, which merge all by what they expect."""
+    `variation` (bins,): variance of the share from run to run beyond counting; `unit` (plots,): what one entry counts,
+    1 unless counts are scaled or sums of weights of which nobody said the variances; `fano` (plots,): variance of a
+    count in units of its mean, 1 but in models of before, of which the unit is None. `poor` (1,): bins of which the
+    reference has fewer events are merged with those beside them; None in models of before, which merge all by what they
+    expect."""
 
     plots: Plots
     share: Floats
@@ -61,29 +66,24 @@ class PlotReference:
     variation: Floats
     fano: Floats
     poor: Floats | None = None
+    unit: Floats | None = None
 
     @classmethod
     def fit(cls, source: Source, who: str) -> Self:
         """Learn in one pass over a stream of good runs. Raises SchemaError where no run has enough events."""
         plots = Plots.of(source.schema, who)
         bins, count = int(source.schema.shape[0] or 0), len(plots.shapes)
-        events, runs, whole = np.zeros(count), np.zeros(count), np.ones(count, bool)
-        first, second = np.zeros(bins), np.zeros(bins)
-        for batch in source:
-            own = plots.events(batch.values)
-            usable = np.isfinite(own)
-            counts = np.where(plots.per_bin(usable), batch.values, 0.0)
-            size = np.where(usable, own, 1.0)
-            events += np.where(usable, own, 0.0).sum(axis=0)
-            runs += usable.sum(axis=0)
-            first += counts.sum(axis=0)
-            second += (counts**2 / plots.per_bin(size)).sum(axis=0)
-            starts = [part.start for part in plots.slices]
-            whole &= np.logical_and.reduceat((counts == np.round(counts)).all(axis=0), starts)
-        if not events.any():
+        seen = _Sums(np.zeros(bins), np.zeros(bins), np.zeros(count), np.zeros(count), np.zeros(count, int))
+        seen = reduce(partial(_added, plots), (batch.values for batch in source), seen)
+        if not seen.events.any():
             raise SchemaError(f"no plot of any run has {FEWEST} events or more: {who} has nothing to learn from")
-        share, known, variation, fano = _moments(plots, first, second, (events, runs, whole))
-        return cls(plots, share, known, variation, fano, np.array([POOR]))
+        share, variation, unit = _moments(plots, seen)
+        return cls(plots, share, seen.events / unit, variation, np.ones(count), np.array([POOR]), unit)
+
+    def entries(self, values: Array) -> Floats:
+        """Return counts (n, bins) in units of one entry, in which all else of the reference is."""
+        known: Floats = values if self.unit is None else values / self.plots.per_bin(self.unit)
+        return known
 
     def enough_events(self, values: Array) -> Floats:
         """Return the events of each plot (n, plots); NaN where there are too few, here or in all good runs."""
@@ -107,7 +107,8 @@ class PlotReference:
 
     def pulls(self, values: Array) -> Floats:
         """Return signed sigmas (n, bins) of every bin from the Poisson deviance, sound for few counts too; 0 in plots
-        with too few events."""
+        with too few events. The values are not yet in units of one entry."""
+        values = self.entries(values)
         events = self.enough_events(values)
         least = 0.5 / np.maximum(self.events, 1.0)  # a bin that no good run has filled is not known to be impossible
         share = np.maximum(self.share, self.plots.per_bin(least))
@@ -121,20 +122,54 @@ class PlotReference:
         return np.where(there, pull * np.sqrt(expected / np.maximum(variance, expected)), 0.0)
 
 
-def _moments(plots: Plots, first: Floats, second: Floats, seen: tuple[Floats, Floats, Array]) -> tuple[Floats, ...]:
-    """share, events, variation, fano from the sums of counts and of counts squared over size."""
-    events, runs, whole = seen
-    total, number = plots.per_bin(np.maximum(events, 1.0)), plots.per_bin(np.maximum(runs, 2.0))
-    share = first / total
-    scatter = np.maximum(second - share**2 * total, 0.0)  # sum over runs of (count - expected)^2 / size
+class _Sums(NamedTuple):
+    """Sums over runs: of counts and of counts squared over the events of the plot (bins,), of `events` and `runs`
+    (plots,); `step` (plots,): the largest number of which all counts are multiples, 0 before any, -1 where some are not
+    whole; `filled` (plots,): how many counts say so."""
+
+    first: Floats
+    second: Floats
+    events: Floats
+    runs: Floats
+    step: Array
+    filled: Array | float = 0.0
+
+
+def _added(plots: Plots, seen: _Sums, values: Array) -> _Sums:
+    """Return the sums with some more runs (n, bins)."""
+    own, starts = plots.events(values), [part.start for part in plots.slices]
+    usable = np.isfinite(own)
+    counts = np.where(plots.per_bin(usable), values, 0.0)
+    size = np.where(usable, own, 1.0)
+    whole = np.logical_and.reduceat((counts == np.round(counts)).all(axis=0), starts) & (seen.step >= 0)
+    of_runs = np.gcd.reduce(np.minimum(np.round(counts), MOST_COUNTED).astype(np.int64), axis=0)
+    step = np.where(whole, np.gcd(np.gcd.reduceat(of_runs, starts), np.maximum(seen.step, 0)), -1)
+    return _Sums(
+        seen.first + counts.sum(axis=0),
+        seen.second + (counts**2 / plots.per_bin(size)).sum(axis=0),
+        seen.events + np.where(usable, own, 0.0).sum(axis=0),
+        seen.runs + usable.sum(axis=0),
+        step,
+        seen.filled + np.add.reduceat((counts > 0).sum(axis=0), starts),
+    )
+
+
+def _moments(plots: Plots, seen: _Sums) -> tuple[Floats, ...]:
+    """Return share, variation (bins,) and unit (plots,), from sums over runs."""
     starts = [part.start for part in plots.slices]
-    fano = np.where(whole, 1.0, np.add.reduceat(scatter, starts) / np.maximum(runs - 1, 1.0))
-    counting = plots.per_bin(fano) * share * (1 - share)
+    total, number = plots.per_bin(np.maximum(seen.events, 1.0)), plots.per_bin(np.maximum(seen.runs, 2.0))
+    share = seen.first / total
+    scatter = np.maximum(seen.second - share**2 * total, 0.0)  # sum over runs of (count - expected)^2 / size
+    known = np.maximum(np.add.reduceat(share * (1.0 - share), starts), 1e-9) * np.maximum(seen.runs - 1.0, 1.0)
+    by_scatter = np.add.reduceat(scatter, starts) / known
+    surely = np.where((seen.step > 1) & (seen.filled >= SURELY_MULTIPLES), seen.step, 1)
+    unit = np.where(seen.step >= 0, surely, np.where(by_scatter > 0, by_scatter, 1.0))
+    counting = plots.per_bin(unit) * share * (1 - share)
     excess = scatter - (number - 1) * counting
-    per_run = np.maximum(share * total / number, 1e-9)
+    per_run = np.maximum(share * total / number / plots.per_bin(unit), 1e-9)
     noise = counting * np.sqrt((number - 1) * (2 + 1 / per_run))
     variation = np.where(excess > 2 * noise, excess, 0.0) / total
-    return share, events, variation, fano
+    return share, variation, unit
 
 
 def merged(expected: Floats, least: float, poor: Array | None = None) -> Array:

@@ -20,7 +20,7 @@ from lynkeus.monitor.service.records import supervised
 from lynkeus.monitor.standing import list_standing
 from lynkeus.web.api import LARGEST
 from lynkeus.web.live import Live, Query, Reading
-from lynkeus.web.site import Site, SiteDep, templates
+from lynkeus.web.site import Site, SiteDep, reference_hours, templates
 
 router = APIRouter(include_in_schema=False)
 SILENT_S = 15.0
@@ -134,6 +134,7 @@ def _context(site: Site, query: Query) -> dict[str, Any]:
         "older": alarms[RECENT - 1].id if len(alarms) > RECENT else None,
         "outputs": sorted({(output, title) for (_, output), title in titles.items()}, key=lambda pair: pair[::-1]),
         "titles": titles,
+        "hours": reference_hours(pulses),
         "wanted": query,
         "open_count": len(open_now),
         "runs": site.runs_in_short(),

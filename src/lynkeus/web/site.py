@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from lynkeus.core import StoreError, Verdict
 from lynkeus.monitor import run_records
 from lynkeus.monitor.logbook import LogbookNow
 from lynkeus.monitor.one_cause import OF_THE_WATCH, SILENT
-from lynkeus.monitor.records import LABELS, VERDICTS, AlarmFile, Monitor, StoredAlarm
+from lynkeus.monitor.records import LABELS, VERDICTS, AlarmFile, Monitor, Pulse, StoredAlarm
 from lynkeus.monitor.standing import Maintenance, maintenance_of
 from lynkeus.monitor.store import Store
 from lynkeus.monitor.written.links import Written, written_of
@@ -32,10 +32,21 @@ HERE = Path(__file__).parent
 WHO_LENGTH, NOTE_LENGTH = 80, 2000
 
 
-def _rarity(stored: StoredAlarm) -> str:
-    """How often good data does what an incident is; never where a part of it is that channels are dead or stuck."""
+def _rarity(stored: StoredAlarm, hours: Mapping[tuple[str, str], float | None]) -> str:
+    """How often good data does what an incident is; never where a part of it is that channels are dead or stuck;
+    `hours` of good data that each (monitor, output) is known from."""
     never = SILENT in (stored.alarm.output, *stored.also)
-    return "never" if never else words.how_often(stored.alarm.alarms_per_hour)
+    return (
+        "never"
+        if never
+        else words.how_often(stored.alarm.alarms_per_hour, hours.get((stored.monitor, stored.alarm.output)))
+    )
+
+
+def reference_hours(pulses: Iterable[Pulse]) -> dict[tuple[str, str], float | None]:
+    """The hours of good data that each (monitor, output) is known from; None: not known."""
+    monitors = [pulse.monitor for pulse in pulses]
+    return {(one.name, output): one.reference_hours(output) for one in monitors for output in one.outputs}
 
 
 def _outputs(stored: StoredAlarm, titles: Mapping[tuple[str, str], str]) -> str:

@@ -26,7 +26,7 @@ from lynkeus.monitor.service.records import supervised
 from lynkeus.monitor.standing import maintenance_of
 from lynkeus.web.front import MOST_OPEN, SILENT_S, state_of
 from lynkeus.web.guard import may_post
-from lynkeus.web.site import Site, SiteDep, templates
+from lynkeus.web.site import Site, SiteDep, reference_hours, templates
 
 router = APIRouter(include_in_schema=False)
 MINUTES = 10
@@ -93,6 +93,7 @@ class Wall:
         known = {pulse.monitor.name for pulse in pulses}
         waiting = [one for name, one in services.items() if name not in known and one.state != "stopped"]
         context = {"tiles": tiles, "waiting": waiting, "open": open_now, "titles": titles, "silent_s": SILENT_S}
+        context["hours"] = reference_hours(pulses)
         self.html = templates.get_template("_wall.html").render(context)
         self.open_count, self.strips = len(open_now), strips
 

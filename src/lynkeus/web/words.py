@@ -11,13 +11,15 @@ from lynkeus.core.words import short
 _UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))
 
 
-def how_rare(p_value: float) -> str:
-    """ "1 good image in 500 scores as high", "40 % of good images score as high"."""
+def how_rare(p_value: float, rarest: float = 0.0) -> str:
+    """ "1 good image in 500 scores as high", "40 % of good images score as high"; `rarest`: the smallest p-value
+    that is stated, of which it is said that fewer may."""
     if math.isnan(p_value):
         return "how many good images score as high is not known"
     if p_value > 0.1:
         return f"{100 * p_value:.0f} % of good images score as high"
-    return f"1 good image in {count(round(1 / max(p_value, 1e-12)))} scores as high"
+    at_most = "at most " if p_value <= rarest * (1.0 + 1e-6) else ""
+    return f"{at_most}1 good image in {count(round(1 / max(p_value, 1e-12)))} scores as high"
 
 
 def duration(seconds: float | None) -> str:

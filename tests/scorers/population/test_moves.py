@@ -35,6 +35,21 @@ def test_a_run_is_found_where_it_is_and_put_back(density: Density, size: float, 
         np.testing.assert_allclose(back, scaled, atol=6.0 * float((found.sigma * density.widths).max()))
 
 
+def test_a_run_that_is_far_is_found_on_the_highest_hill_of_its_likelihood() -> None:
+    """A band that two columns share hides which of them is moved: only a narrow line in it knows, once it is near."""
+    rng = np.random.default_rng(7)
+
+    def drawn(n: int) -> np.ndarray:
+        size, line = rng.normal(2.0, 0.4, (n, 1)), rng.random((n, 1)) < 0.2
+        return np.where(line, [2.48, 4.78], np.hstack([size, size + 2.0])) + rng.normal(0.0, 0.05, (n, 2))
+
+    density = Density.fit(drawn(2000), 0)
+    for move in ([0.0, -0.12], [0.02, 0.11], [0.0, 0.14], [0.0, -0.3], [0.2, 0.2], [-0.15, 0.15], [0.7, 0.0]):
+        found = located(density, density.points(drawn(200) + np.array(move)), np.ones(2, bool))
+        away = (found.moved - np.array(move) / density.widths) / found.sigma
+        assert np.abs(away).max() < 6.0, move
+
+
 def test_a_column_that_is_not_asked_stays(density: Density) -> None:
     points = density.points(events(np.random.default_rng(2), 300) + 0.3)
     found = located(density, points, np.array([True, False]))

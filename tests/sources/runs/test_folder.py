@@ -42,15 +42,25 @@ def test_an_event_stays_as_likely_as_it_weighs_whatever_the_pieces() -> None:
         kept = np.array([(run.values == k).sum() for k in range(3)])
         expected = np.array(sizes) * np.array(weights) / 4.0
         assert (np.abs(kept - expected) < 4 * np.sqrt(expected)).all()
-        assert run.events == pytest.approx(np.dot(sizes, weights))
+        squares = np.dot(sizes, np.square(weights))
+        assert run.events == pytest.approx(np.dot(sizes, weights) ** 2 / squares)
     mixed = _piece(np.arange(3000) % 3, weight=rng.permutation(np.ones(3000)))
     assert len(RunReader(COLUMNS, BOOK).read(_run(mixed)).values) == 3000
 
 
-def test_counts_are_sums_of_weights() -> None:
-    run = RunReader(COLUMNS, BOOK).read(_run(_piece([0.5, 0.7, 1.5], weight=[1.0, 0.25, 2.0])))
-    np.testing.assert_array_equal(run.counts, [0, 1.25, 2, 0, 0, 0, 0])
-    assert run.events == 3.25
+def test_weighted_events_count_as_many_as_would_scatter_alike() -> None:
+    """(sum w)^2 / sum w^2 of a plot (Kish 1965): weights that are all alike say nothing, whatever they are."""
+    x, known = [0.5, 0.7, 1.5], [0, 2, 1, 0, 0, 0, 0]
+    for weight in (None, 1.0, 2.0, 0.001, 1e5):
+        piece = _piece(x) if weight is None else _piece(x, weight=[weight] * 3)
+        run = RunReader(COLUMNS, BOOK).read(_run(piece, piece))
+        np.testing.assert_array_equal(run.counts, np.multiply(2, known))
+        assert run.events == 6
+    run = RunReader(COLUMNS, BOOK).read(_run(_piece(x, weight=[1.0, 0.25, 2.0])))
+    np.testing.assert_allclose(run.counts, np.array([0, 1.25, 2, 0, 0, 0, 0]) * 3.25 / 5.0625)
+    assert run.events == pytest.approx(3.25**2 / 5.0625)
+    missing = RunReader(COLUMNS, BOOK).read(_run(_piece([0.5, np.nan, 1.5], weight=[2.0, 9.0, 2.0])))
+    np.testing.assert_array_equal(missing.counts[:4], [0, 1, 1, 0])  # what is in no bin makes no bin less known
 
 
 def test_a_long_run_is_sampled_and_counted_whole() -> None:

@@ -16,6 +16,8 @@ from lynkeus.fitting.views.live_channels import LiveChannels
 from lynkeus.sources import Window, files_of
 from lynkeus.sources.wrappers.matched import matched
 
+MOST_ROWS = 1 << 31  # of a window
+
 
 @dataclass(frozen=True)
 class Channels:
@@ -68,6 +70,11 @@ class Channels:
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """Return what `to_dict` was called on."""
         schema, channels = Schema.from_dict(fields["schema"]), LiveChannels.from_dict(fields["channels"])
+        if channels.names != schema.names:
+            raise ValueError("channels: their names are not those of the schema")
+        for name in ("window", "stride"):
+            if type(fields[name]) is not int or not 0 <= fields[name] < MOST_ROWS:
+                raise ValueError(f"{name}: {fields[name]!r} is no number of rows")
         return cls(schema, channels, fields["window"], fields["stride"], fields["layout"])
 
 

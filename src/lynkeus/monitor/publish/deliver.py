@@ -153,7 +153,7 @@ class Delivered:
             yield row.number, Change(
                 self.about.name, self.about.title, row.output, row.id, row.start_ns, row.end_ns, row.where,
                 row.peak_score, float("nan") if row.alarms_per_hour is None else row.alarms_per_hour,
-                outputs_in(row.also), row.again_ns or 0,
+                outputs_in(row.also), row.again_ns or 0, self.about.hours_of(row.output),
             )  # fmt: skip
 
     def _repeat(self) -> None:

@@ -23,7 +23,8 @@ STAYS_S = 4 * 3600  # an alarm that nobody speaks of any more ends at Alertmanag
 
 class Change(NamedTuple):
     """An alarm that opened, or that ended (`end_ns`), with the outputs of alarms that are parts of it (`also`);
-    `again_ns`: it opened again, since it goes on after an end that was told (0: for the first time)."""
+    `again_ns`: it opened again, since it goes on after an end that was told (0: for the first time);
+    `reference_hours` of good data that its rate is known from."""
 
     monitor: str
     title: str
@@ -36,6 +37,7 @@ class Change(NamedTuple):
     alarms_per_hour: float
     also: tuple[str, ...] = ()
     again_ns: int = 0
+    reference_hours: float | None = None
 
     @property
     def state(self) -> str:
@@ -54,7 +56,7 @@ class Change(NamedTuple):
         outputs = ", ".join(OF_THE_WATCH.get(one, one) for one in dict.fromkeys((self.output, *self.also)))
         what = f"{self.title or self.monitor}: {outputs} {self.where}".rstrip()
         is_never = SILENT in (self.output, *self.also)
-        often = f"good data does this {'never' if is_never else how_often(self.alarms_per_hour)}"
+        often = f"good data does this {'never' if is_never else how_often(self.alarms_per_hour, self.reference_hours)}"
         if self.end_ns is None:
             goes_on = " goes on," if self.again_ns else ","
             return f"{what}{goes_on} open since {_at(self.start_ns)}; {often}"

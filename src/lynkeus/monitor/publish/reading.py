@@ -42,7 +42,7 @@ def reading_of(fitted: Fitted, run: Watched, rule: AlarmRule, k: int) -> Reading
     p_value = float(fitted.calibrations[output].p_value(scored.scores[row : row + 1, k])[0])
     found = scored.found[k][row]
     says = (found[0].says if found else "") or str(scored.where(k)[row])
-    often = how_often(rate) if rate > 0 else "never in good data"
+    often = how_often(rate, fitted.calibrations[output].hours) if rate > 0 else "never in good data"
     opened = of_output(run.open, output)
     if opened is not None:
         return Reading(score, p_value, rate, MAJOR, "; ".join(filter(None, (says or opened.alarm.where, often))), at_ns)

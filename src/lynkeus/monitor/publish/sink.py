@@ -26,6 +26,11 @@ class Publishing:
     title: str = ""
     tell: Callable[[str], None] = lambda line: None
 
+    def hours_of(self, output: str) -> float | None:
+        """Return the hours of good data that the rates of an output are known from, None where that is not known."""
+        calibration = self.fitted.calibrations.get(output)
+        return None if calibration is None else calibration.hours
+
 
 class Sink(Protocol):
     """Where scores or alarms go. It is made from an address alone, which raises SettingsError for one that is none;

@@ -19,7 +19,7 @@ from lynkeus.core import About, Array, Batch, Evidence, Floats, Schema, SchemaEr
 from lynkeus.files.arrays import arrays_of, part_of, read_scorer, write_folder
 from lynkeus.scorers.combine.inner import inner_scorer, layout_of
 from lynkeus.sources import InMemory
-from lynkeus.transforms.plot_reference import PlotReference, Plots, merged
+from lynkeus.transforms.plot_reference import PlotReference, Plots
 from lynkeus.transforms.reservoir import reservoir
 
 DRAWN = 3000  # runs that are drawn from the good ones, where there are fewer: a network needs many
@@ -49,7 +49,7 @@ class RunHistograms:
         self.inner_ = inner_scorer(self.scorer, self.options)
         self.schema_ = source.schema
         self.reference_ = PlotReference.fit(source, "run_histograms")
-        runs = reservoir((batch.values.astype(np.float64) for batch in source), self.kept, self.seed)
+        runs = reservoir((self.reference_.entries(batch.values) for batch in source), self.kept, self.seed)
         runs = runs[np.isfinite(self.reference_.enough_events(runs)).any(axis=1)]
         events = self.reference_.enough_events(runs)
         usual = np.nan_to_num(np.nanmedian(np.where(np.isnan(events).all(axis=0), 0.0, events), axis=0))
@@ -62,8 +62,9 @@ class RunHistograms:
     def score(self, batch: Batch) -> Scores:
         """Return (n, 1); NaN for a run in which no plot has enough events."""
         self.schema_.require(batch.schema, "the scorer run_histograms")
-        known = np.logical_or.reduce(np.isfinite(self.reference_.enough_events(batch.values)), axis=1)
-        scores = self.inner_.score(self._as_batch(self._deviations(batch.values)))
+        values = self.reference_.entries(batch.values)
+        known = np.logical_or.reduce(np.isfinite(self.reference_.enough_events(values)), axis=1)
+        scores = self.inner_.score(self._as_batch(self._deviations(values)))
         return np.where(known[:, None], scores, np.nan)
 
     def explain(self, batch: Batch, output: str = "anomaly") -> Evidence:
@@ -91,8 +92,8 @@ class RunHistograms:
         groups, first = np.full(len(expected), -1), 0
         plots = self.reference_.plots
         if layout_of(self.inner_) == "table":
-            for where in plots.slices:
-                groups[where] = first + merged(expected[where], LEAST)
+            for plot, where in enumerate(plots.slices):
+                groups[where] = first + self.reference_.merged(plot, expected[where], LEAST)
                 first = int(groups[where].max()) + 1
             return groups
         lines = [where for where, shape in zip(plots.slices, plots.shapes, strict=True) if len(shape) == 1]

@@ -65,7 +65,7 @@ class BetaBinomial:
         self.__dict__.pop("_coarse", None)
         self.schema_ = source.schema
         self.reference_ = PlotReference.fit(source, "beta_binomial")
-        self.runs_ = reservoir((batch.values.astype(np.float64) for batch in source), self.kept, self.seed)
+        self.runs_ = reservoir((self.reference_.entries(batch.values) for batch in source), self.kept, self.seed)
         self.runs_ = self.runs_[np.isfinite(self.reference_.enough_events(self.runs_)).any(axis=1)]
 
     def plot_sigma(self, batch: Batch) -> Floats:
@@ -81,8 +81,9 @@ class BetaBinomial:
         """Return the signed pull of each bin (n, bins), not merged, in sigmas."""
         self.schema_.require(batch.schema, "the scorer beta_binomial")
         pulls: Floats = np.zeros(batch.values.shape)
-        events = self.reference_.enough_events(batch.values)
-        for row, run in enumerate(batch.values):
+        values = self.reference_.entries(batch.values)
+        events = self.reference_.enough_events(values)
+        for row, run in enumerate(values):
             alike, expected = self._alike(run), self.reference_.expected(events[[row]])[0]
             for plot in np.flatnonzero(np.isfinite(events[row])):
                 where = self.reference_.plots.slices[plot]
@@ -110,8 +111,8 @@ class BetaBinomial:
         return self.null_.of(self._deviates(batch.values))
 
     def _deviates(self, values: Array) -> Floats:
-        """Return the statistics (n, 2 plots) of runs."""
-        own = [self._statistics(run) for run in values]
+        """Return the statistics (n, 2 plots) of runs as they were read."""
+        own = [self._statistics(run) for run in self.reference_.entries(values)]
         return np.stack(own) if own else np.empty((0, 2 * len(self.reference_.plots.slices)))
 
     def _statistics(self, run: Array) -> Floats:

@@ -61,7 +61,7 @@ class ByPlots(ABC):
         """
         self.schema_ = source.schema
         self._learn(source)
-        self.null_ = NullDistribution.fit(held_out(source, self._of_others, self._deviates), alike=1)
+        self.null_ = NullDistribution.fit(held_out(source, self._of_others, self._of), alike=1)
         return self
 
     def _of_others(self, source: Source) -> Callable[[Array], Floats]:
@@ -69,7 +69,11 @@ class ByPlots(ABC):
         others: ByPlots = type(self)(**asdict(self))  # type: ignore[call-overload]
         others.schema_ = source.schema
         others._learn(source)
-        return others._deviates
+        return others._of
+
+    def _of(self, values: Array) -> Floats:
+        """Return deviates (n, plots) of runs as they were read."""
+        return self._deviates(self.reference_.entries(values))
 
     @abstractmethod
     def _learn(self, source: Source) -> None:
@@ -77,13 +81,13 @@ class ByPlots(ABC):
 
     @abstractmethod
     def _deviates(self, values: Array) -> Floats:
-        """Return a normal deviate of each plot (n, plots) from counts (n, bins); NaN for too few events."""
+        """Return a normal deviate of each plot (n, plots) from entries (n, bins); NaN for too few events."""
 
     def plot_sigma(self, batch: Batch) -> Floats:
         """Return how conspicuous each plot is (n, plots), in sigmas of good runs; NaN for plots without enough
         events."""
         self.schema_.require(batch.schema, f"the scorer {self.name}")
-        return self.null_.of(self._deviates(batch.values))
+        return self.null_.of(self._of(batch.values))
 
     def score(self, batch: Batch) -> Scores:
         """Return -log10 of the chance of the worst plot (n, 1); NaN for a run in which no plot has enough events."""

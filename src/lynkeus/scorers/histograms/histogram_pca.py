@@ -35,7 +35,7 @@ class HistogramPca(ByPlots):
     def _learn(self, source: Source) -> None:
         self.reference_ = PlotReference.fit(source, "histogram_pca")
         plots = self.reference_.plots
-        runs = reservoir((batch.values.astype(np.float64) for batch in source), self.kept, self.seed)
+        runs = reservoir((self.reference_.entries(batch.values) for batch in source), self.kept, self.seed)
         events = self.reference_.enough_events(runs)
         typical_size = np.nan_to_num(np.nanmedian(np.where(np.isnan(events).all(axis=0), 0.0, events), axis=0))
         expected = self.reference_.expected(typical_size[None])[0]

@@ -28,6 +28,7 @@ LONGEST = 1.5  # widths, of one step
 BESIDE, WIDEST = 0.2, 5.0  # widths, between which slopes are compared; times the error by the density
 FEW, BEGINNINGS = 200, (-24.0, -12.0, -6.0, -3.0, 3.0, 6.0, 12.0, 24.0)  # events, and widths, from which it begins
 CLEARLY, DEEPEST = 5.0, 20.0  # nats by which a beginning is better; by which an event is unlikely at most
+HILLS = 4  # beginnings beside that of no move, where any is clearly better
 ANYWHERE = 30.0  # widths: spread of the moves before any run is seen
 STEADY = 0.5  # the chance that a column does not move, before any run is seen
 CLEAR = 0.5  # widths: a run that does not say more exactly where it is along a column is not put back along it
@@ -135,35 +136,57 @@ def located(density: Density, points: Floats, asked: Array) -> Located:
     """Return the likeliest move of all events (n, c), in units in which good ones are uncorrelated, along the columns
     that are `asked` (c,)."""
     columns = int(asked.sum())
-    moved, information = _beginning(density, points[:FEW], asked)[asked], np.eye(columns)
-    for _ in range(STEPS if columns else 0):
+    if not columns:
+        return Located(np.zeros(len(asked)), np.full(len(asked), np.inf))
+    few = points[:FEW]
+    begin = _beginnings(density, few, asked)
+    if len(begin) > 1:  # a likelihood of several hills: that which pulls most is not always the highest
+        begin = np.stack([_uphill(density, few, asked, at)[0] for at in begin])
+        begin = begin[[_heights(density, few, begin).argmax()]]
+    moved, information = _uphill(density, points, asked, begin[0])
+    sigma = np.sqrt(np.diag(np.linalg.inv(information)))
+    return Located(moved, _along(asked, sigma, np.inf))
+
+
+def _uphill(density: Density, points: Floats, asked: Array, begin: Floats) -> tuple[Floats, Floats]:
+    """Return the likeliest move (c,) near one, by Fisher's scoring, and how much is known of it (asked, asked)."""
+    moved, information = begin[asked], np.empty((0, 0))
+    for _ in range(STEPS):
         slope = _slopes(density, put_back(density, points, _along(asked, moved, 0.0)))[:, asked]
-        information = slope.T @ slope + np.eye(columns) / ANYWHERE**2
+        information = slope.T @ slope + np.eye(len(moved)) / ANYWHERE**2
         step = np.clip(np.linalg.solve(information, slope.sum(axis=0) - moved / ANYWHERE**2), -LONGEST, LONGEST)
         moved = moved + step
         if np.abs(step).max() < NEAR:
             break
-    sigma = np.sqrt(np.diag(np.linalg.inv(information)))
-    return Located(_along(asked, moved, 0.0), _along(asked, sigma, np.inf))
+    return _along(asked, moved, 0.0), information
 
 
-def _beginning(density: Density, points: Floats, asked: Array) -> Floats:
-    """Return from where (c,) to look for the likeliest move: what is far away is uphill from nowhere near."""
-    best, moved = _height(density, points), np.zeros(len(asked))
-    for column in np.flatnonzero(asked):
-        for size in BEGINNINGS:
-            at = moved.copy()
-            at[column] = size
-            height = _height(density, put_back(density, points, at))
-            if height > best + CLEARLY:
-                best, moved = height, at
-    return moved
+def _beginnings(density: Density, points: Floats, asked: Array) -> Floats:
+    """Return from where (s, c) to look for the likeliest move: what is far away is uphill from nowhere near. Moves
+    along single columns and along the axes of the events are tried, and the best few of them joined with moves along
+    others."""
+    across = np.where(asked, np.linalg.inv(density.units) / density.widths, 0.0)
+    ways = np.concatenate([np.eye(len(asked))[asked], across / np.maximum(np.abs(across).max(axis=1), TINY)[:, None]])
+    steps = (ways[:, None] * np.array(BEGINNINGS)[:, None]).reshape(-1, len(asked))
+    none = np.zeros((1, len(asked)))
+    height, at_none = _heights(density, points, steps), _heights(density, points, none)[0]
+    best = np.argsort(-height, kind="stable")[:HILLS]
+    best = best[height[best] > at_none + CLEARLY]
+    found = [none]
+    for k in best:
+        joined = np.concatenate([none, steps]) + steps[k]
+        found.append(joined[[_heights(density, points, joined).argmax()]])
+    return np.concatenate(found)
 
 
-def _height(density: Density, points: Floats) -> float:
-    """Return the log likelihood of events (n, c), of which none counts for more than it can."""
-    whole = log_sum(density.log_parts(points))
-    return float(np.maximum(whole, whole.max(initial=0.0) - DEEPEST).sum())
+def _heights(density: Density, points: Floats, moved: Floats) -> Floats:
+    """Return the log likelihood of events (n, c) put back by each of some moves (s, c), of which none counts for more
+    than it can."""
+    back = points - ((moved * density.widths) @ density.units)[:, None]
+    whole = log_sum(density.log_parts(back.reshape(-1, points.shape[1]))).reshape(len(moved), -1)
+    lowest = whole.max(axis=1, initial=0.0, keepdims=True) - DEEPEST
+    found: Floats = np.maximum(whole, lowest).sum(axis=1)
+    return found
 
 
 def _along(asked: Array, numbers: Floats, else_: float) -> Floats:

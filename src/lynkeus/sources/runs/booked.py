@@ -9,12 +9,14 @@ import numpy as np
 from lynkeus.core.batch import Floats
 from lynkeus.core.runs import NEW_LABEL, Plot
 from lynkeus.sources.formats.tables import listed
+from lynkeus.sources.runs.accumulate import entries_of, is_whole
 from lynkeus.sources.runs.filled import EVEN, Filled
 from lynkeus.sources.runs.profiles import equivalent
 
 FEW = 20.0  # a sum below which counts that are not whole may be scaled ones
-NEARLY_WHOLE = 1e-3
 MOST_STEPS = 50  # of which the smallest count may consist
+FEWEST_MULTIPLES = 5  # filled bins from which it is no chance that all hold multiples of one number that is not whole
+SURELY_MULTIPLES = 30  # and of a whole one
 BELOW = 4.0  # sigmas that a sum of weights may lie below 0
 
 
@@ -68,7 +70,7 @@ def _by_means(plot: Plot, filled: Filled, where: str) -> Fitted:
 
 def effective(filled: Filled) -> tuple[Floats, str]:
     """Return counts (bins,) that scatter as counts do, and why there are none: sums of weights times sum w / sum w^2
-    (Kish 1965), what was divided by a constant as it was before.
+    (Kish 1965), what was multiplied with a constant as it was before.
 
     A sum below 0 that its own error explains, as events of negative weight give, is none.
     """
@@ -77,15 +79,14 @@ def effective(filled: Filled) -> tuple[Floats, str]:
         low = counts < -BELOW * np.sqrt(np.maximum(squares, 0.0))
         if low.any():
             return counts, f"holds {counts[low][0]:g} in bin {int(low.argmax())}, far below 0; fill it again"
-        worth = max(counts.sum(), 0.0) / squares.sum()
-        return _whole(np.maximum(counts * worth, 0.0)), ""
+        return entries_of(counts, float(squares.sum())), ""
     if (counts < 0).any():
         held = f"holds {counts[counts < 0][0]:g} in bin {int((counts < 0).argmax())}"
         return counts, f"{held}; counts are at least 0: fill it again, with errors (Sumw2) where weights are negative"
-    if 0 < counts.sum() < FEW and not _is_whole(counts):
-        step = _step(counts)
-        if step:
-            return np.round(counts / step), ""
+    step = _step(counts, filled.entries)
+    if step:
+        return np.round(counts / step), ""
+    if 0 < counts.sum() < FEW and not is_whole(counts):
         if filled.entries > FEW:
             return counts * (filled.entries / counts.sum()), ""
         return counts, (
@@ -95,21 +96,19 @@ def effective(filled: Filled) -> tuple[Floats, str]:
     return counts, ""
 
 
-def _is_whole(counts: Floats) -> bool:
-    return bool((np.abs(counts - np.round(counts)) < NEARLY_WHOLE).all())
-
-
-def _whole(counts: Floats) -> Floats:
-    """Return counts that are whole but for rounding as whole ones: weights were all alike."""
-    return np.round(counts) if _is_whole(counts) else counts
-
-
-def _step(counts: Floats) -> float:
-    """Return what one entry counts, where all counts are multiples of it; 0 where they are not."""
-    least = counts[counts > 0].min()
-    for parts in range(1, MOST_STEPS + 1):
-        if _is_whole(counts * (parts / least)):
-            return float(least / parts)
+def _step(counts: Floats, entries: float) -> float:
+    """Return what one entry counts, where all counts (bins,) are multiples of it, and too many for that to be chance;
+    0 where they are not. `entries`: as the file says, 0: it does not."""
+    filled, total = counts[counts > 0], float(counts.sum())
+    if not len(filled):
+        return 0.0
+    if is_whole(counts):
+        step = float(np.gcd.reduce(np.round(filled).astype(np.int64)))
+        said = FEW < entries > len(filled) >= FEWEST_MULTIPLES and np.isclose(step * entries, total)
+        return step if said or len(filled) >= SURELY_MULTIPLES else 1.0
+    for parts in range(1, MOST_STEPS + 1) if total < FEW or len(filled) >= FEWEST_MULTIPLES else ():
+        if is_whole(counts * (parts / filled.min())):
+            return float(filled.min() / parts)
     return 0.0
 
 

@@ -16,7 +16,7 @@ from lynkeus.core.batch import Array, Batch, Floats
 from lynkeus.core.errors import SettingsError, SourceError
 from lynkeus.core.runs import Book
 from lynkeus.sources.open import open_source
-from lynkeus.sources.runs.accumulate import Accumulator
+from lynkeus.sources.runs.accumulate import Accumulator, entries_of
 from lynkeus.sources.runs.events import READERS, Events, ending_of, read_events, run_name
 from lynkeus.transforms.cell_resampling import positive_weights
 from lynkeus.transforms.event_columns import EventColumns, is_text
@@ -48,8 +48,9 @@ class RunFile:
 @dataclass(frozen=True)
 class Run:
     """One run as read: `values` (n, column) of at most MOST_EVENTS events drawn at random, their `group`; `counts`
-    (bins,) of all events in the book, NaN where a plot is missing, `events` how many those are; `problem`: why there
-    is nothing to judge, `note`: what is not judged of it, or how it was read; `new_labels`: what is filled on each axis
+    (bins,) of all events in the book, NaN where a plot is missing, `events` how many those are (of weighted events
+    effective numbers, which scatter as counts do); `problem`: why there is nothing to judge, `note`: what is not judged
+    of it, or how it was read; `new_labels`: what is filled on each axis
     of some plots that no good run has; `good`: people said that it is."""
 
     name: str
@@ -174,7 +175,7 @@ class RunReader:
         note = ""
         if totals.negative:
             note = f"{totals.negative} events of negative weight are shared with their neighbours (cell resampling)"
-        return Run(run.name, values, group, totals.counts, totals.events, totals.start_ns, note=note)
+        return Run(run.name, values, group, totals.plots.entries(), totals.events, totals.start_ns, note=note)
 
     def _rows(self, run: RunFile, totals: _Totals) -> Iterator[Floats]:
         """Yield events as they come (n, column + 2): values, the code of the group, and the weight over a random
@@ -190,16 +191,17 @@ class RunReader:
                 raise SourceError(f"{run.where}: {problem}")
             values, group = self.columns.values(piece), self.columns.group_of(piece)
             weight = _weights(piece, run)
-            totals.squares += float(len(values) if weight is None else (weight**2).sum())  # before any are shared
+            squares = None if weight is None else weight**2  # before any are shared: these make less known
             if weight is not None and (weight < 0).any():
                 totals.negative += int((weight < 0).sum())
                 weight = positive_weights(self.columns.scale.of(values), weight)
-            totals.add(values, group, weight, piece.get(TIME))
+            totals.add(values, group, weight, squares)
+            totals.begin(piece.get(TIME))
             codes = np.zeros(len(group)) if not self.columns.group else _codes(group, self.columns.groups)
             draws = np.inf if weight is None else weight / np.maximum(rng.random(len(weight)), TINY)
             rows = np.column_stack([values, codes, np.broadcast_to(draws, len(values))])
             yield rows[rows[:, -1] > totals.heaviest]
-        if not totals.events:
+        if not totals.weight:
             raise SourceError(f"{run.where}: {EMPTY}")
 
 
@@ -214,22 +216,26 @@ class _Totals:
     """Sums over the pieces of a run, which are never in memory together."""
 
     plots: Accumulator
-    events: float = 0.0
+    weight: float = 0.0
+    squares: float = 0.0
     heaviest: float = 0.0
     negative: int = 0
-    squares: float = 0.0
     start_ns: int | None = None
 
     @property
-    def counts(self) -> Floats:
-        """Return the counts of all plots (bins,), sums of weights; where some are negative in effective entries, as
-        many events of weight 1 as would be known as well (sum w times sum w / sum w^2): these make less known."""
-        return self.plots.row() * (self.events / max(self.squares, TINY) if self.negative else 1.0)
+    def events(self) -> float:
+        """Return how many events of weight 1 would say as much."""
+        return float(entries_of(np.array([self.weight]), self.squares)[0])
 
-    def add(self, values: Floats, group: Array, weight: Floats | None, time_ns: Array | None) -> None:
-        self.plots.add(values, group, weight)
-        self.events += len(values) if weight is None else float(weight.sum())
+    def add(self, values: Floats, group: Array, weight: Floats | None, squares: Floats | None) -> None:
+        """Count events; `squares` (n,): of their weights, before any were shared."""
+        self.plots.add(values, group, weight, squares)
+        self.weight += len(values) if weight is None else float(weight.sum())
+        self.squares += len(values) if squares is None else float(squares.sum())
         self.heaviest = max(self.heaviest, 0.0 if weight is None else float(weight.max(initial=0.0)))
+
+    def begin(self, time_ns: Array | None) -> None:
+        """Remember the first of the times (n,) of events."""
         if time_ns is not None and not is_text(time_ns) and np.isfinite(time_ns).any():
             first = int(np.min(time_ns[np.isfinite(time_ns)]))
             self.start_ns = first if self.start_ns is None else min(self.start_ns, first)

@@ -73,7 +73,13 @@ def _part(site: Site, file: AlarmFile) -> dict[str, Any]:
     """What is said of a part of an alarm on its page."""
     stored = file.stored
     title = site.title_of(file.monitor, stored.alarm.output)
-    return {"stored": stored, "title": title, "text": file.said, "never": words.never(file)}
+    return {
+        "stored": stored,
+        "title": title,
+        "text": file.said,
+        "never": words.never(file),
+        "hours": words.hours_of(file),
+    }
 
 
 def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
@@ -102,6 +108,7 @@ def _context(site: Site, file: AlarmFile) -> dict[str, Any]:
         "has_usual": any(row["deviation"] is not None for row in rows),
         "interval": words.interval(file),
         "beyond": words.beyond(file),
+        "hours": words.hours_of(file),
         "said_text": file.said,
         "never": words.never(file),
         "frame": frame,

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lynkeus.core.calibration import EXTRAPOLATION_LIMIT
-from lynkeus.core.words import short
+from lynkeus.core.words import EXTRAPOLATION_LIMIT, is_lowest, short
 from lynkeus.monitor.records import AlarmFile, StoredAlarm
 from lynkeus.web.alarms.evidence import finite
 from lynkeus.web.words import count, duration, utc
@@ -48,16 +47,20 @@ def _interpolated(table: Any, rate: float) -> tuple[float, float] | None:
     return low, high
 
 
+def hours_of(file: AlarmFile) -> float | None:
+    """Return the hours of good data that the rate of an alarm is known from, None where that is not known."""
+    return file.monitor.reference_hours(file.stored.alarm.output)
+
+
 def beyond(file: AlarmFile) -> str:
     """Say where a rate is rarer than the reference can have seen, or nothing."""
-    hours, rate = finite(file.monitor.lineage.get("reference_hours")), file.stored.alarm.alarms_per_hour
+    hours, rate = hours_of(file), file.stored.alarm.alarms_per_hour
     if hours:
         if not rate * hours < 1.0:
             return ""
-        least = rate * hours * EXTRAPOLATION_LIMIT < 1.0 + 1e-6
         return f"The reference, {duration(3600 * hours)} of good data, is too short to have seen this: " + (
             f"nothing is called rarer than once in {EXTRAPOLATION_LIMIT:,.0f} times that; this may be rarer."
-            if least
+            if is_lowest(rate, hours)
             else "the rate is extrapolated from its rarest scores."
         )
     if file.evidence.get("extrapolated"):
@@ -67,7 +70,7 @@ def beyond(file: AlarmFile) -> str:
 
 def never(file: AlarmFile) -> str:
     """Say in how much good data what an alarm is of never happened, of one that is no matter of a score; or nothing."""
-    hours = finite(file.monitor.lineage.get("reference_hours"))
+    hours = hours_of(file)
     if not file.evidence.get("never"):
         return ""
     return f"{duration(3600 * hours)} of good data" if hours else "good data"

@@ -86,6 +86,7 @@ class Scan:
     rows: np.ndarray
     worst: int
     worst_p: float
+    rarest: float  # p-value that is stated of it
     rare: int
     spots: int
 
@@ -251,8 +252,11 @@ class ScoredImages:
             worst = int(self.worst_first(rows)[0])
             counts = int(self.rare[rows].sum()), int(self._clear[rows].sum())
             title = ", ".join(name for name in names if name)
-            found.append(Scan(number, title, rows, worst, float(self.p_value[worst]), *counts))
+            found.append(Scan(number, title, rows, worst, float(self.p_value[worst]), self._rarest(worst), *counts))
         return tuple(found)
+
+    def _rarest(self, row: int) -> float:
+        return self.files[self._file_of_row[row]].rarest
 
     def _image(self, number: int, row: Mapping[str, Any]) -> ScoredImage:
         spots = []

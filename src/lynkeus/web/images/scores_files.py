@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +23,8 @@ class ScoresFile:
     """What a scores file says of itself: where images, maps, and the good images learned from lie, which columns are
     position and time ("": none); `title` of its images where metadata gives none ("": the name of the file); the `rule`
     by which their pixels became 8 bits; `array`, `normals_array`: of pictures in an HDF5 or NumPy file, which one holds
-    them ("": each is a file, or a page of one)."""
+    them ("": each is a file, or a page of one); `rarest`: the smallest p-value that its good images support (0: not
+    known)."""
 
     path: Path
     images: Path
@@ -35,6 +36,7 @@ class ScoresFile:
     rule: PixelRule = BEFORE
     array: str = ""
     normals_array: str = ""
+    rarest: float = 0.0
 
 
 def files_of(given: Path) -> list[Path]:
@@ -64,6 +66,7 @@ def read_scores(path: Path) -> tuple[ScoresFile, pa.Table]:
         rule = PixelRule.from_dict(said.get("pixels"))
         array, good = (str(said.get(name) or "") for name in ("array", "normals_array"))
         source = ScoresFile(path, Path(said["images"]), maps, normals, position, time, "", rule, array, good)
+        source = replace(source, rarest=float(said.get("rarest") or 0.0))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceError(f"{path}: its metadata 'lynkeus' cannot be read ({error}); score the images again") from error
     if not table.num_rows:
