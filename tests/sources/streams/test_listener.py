@@ -7,7 +7,7 @@ import numpy as np
 from lynkeus.sources.streams.events import Event, Rule
 from lynkeus.sources.streams.listener import Columns, Listener
 from lynkeus.sources.streams.states import State
-from lynkeus.sources.streams.update import DISCONNECTED, Update
+from lynkeus.sources.streams.update import DISCONNECTED, Inbox, Update
 
 NS = 1_000_000_000
 PERIOD = NS // 10
@@ -185,3 +185,23 @@ def test_channels_that_lose_the_number_of_the_pulse_are_masked_and_said() -> Non
     assert [text for text in line.told if "no update for 2 s" in text] == [
         "B, C: no update for 2 s; masked until one comes"
     ]
+
+
+def test_what_waited_while_nobody_read_is_whole() -> None:
+    """Two thousand updates that waited for a minute, more than are taken at once: none is called late."""
+    line, inbox = Line(), Inbox(10_000)
+    for _ in range(3):
+        line.post()
+    begun = line.steady_ns - 60 * NS
+    for shot in range(700):
+        for number in range(3):
+            at = (4 + shot) * PERIOD
+            inbox.put(Update(number, line.wall_ns + at, 0, float(shot), 0, begun + shot * PERIOD // 10 + number))
+    rows: list[Event] = []
+    for found in line.listener.samples_of(inbox, Nobody()):
+        rows += found
+        if len(rows) >= 700 or not found:
+            break
+    assert len(rows) >= 700
+    assert not np.isnan(np.stack([one.values for one in rows])).any()
+    assert line.listener.events.counts["late"] == 0

@@ -189,11 +189,12 @@ class Listener:
             for start in range(0, len(updates), CHUNK):  # of a burst: what is done leaves before more is begun
                 for update in updates[start : start + CHUNK]:
                     self.take(update)
-                found += self.events.ready(time.monotonic_ns())
+                # By when it came: the rest of a sample may have waited as long, and be read next.
+                found += self.events.ready(updates[min(start + CHUNK, len(updates)) - 1].arrived_ns)
             now = time.monotonic_ns()
             if now - self._told_ns > REVIEW_S * NS:
                 self._review(now, transport)
-            found += self.events.ready(now)
+            found += self.events.ready(updates[-1].arrived_ns if updates and len(inbox) else now)
             self.samples += len(found)
             self.given_ns = now if found else self.given_ns
             if self.lost and self._is_now(now):
