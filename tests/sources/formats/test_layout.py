@@ -61,3 +61,12 @@ def test_a_wrong_field_is_named_with_its_file(tmp_path: Path, text: str, field: 
 def test_a_missing_layout_file_is_said_to_be_missing(tmp_path: Path):
     with pytest.raises(SettingsError, match=r"none\.toml: the layout cannot be read"):
         read_layout(tmp_path / "none.toml")
+
+
+def test_true_is_no_number_of_bits_and_no_rate():
+    with pytest.raises(SettingsError, match=r"blocks\.bits: must be a whole number"):
+        Block("a", bits=True)
+    with pytest.raises(SettingsError, match=r"times\.sample_rate_hz: must be a positive number, got True"):
+        Times(sample_rate_hz=True)
+    with pytest.raises(SettingsError, match=r"times\.start_ns: must be a whole number"):
+        Times(sample_rate_hz=1.0, start_ns=True)

@@ -39,4 +39,9 @@ def dotted(where: str, name: str) -> str:
 
 def positive(value: Any) -> bool:
     """Return whether a value is a positive number."""
-    return isinstance(value, int | float) and 0 < value < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def whole(value: Any) -> bool:
+    """Return whether a value is a whole number: true is none."""
+    return isinstance(value, int) and not isinstance(value, bool)

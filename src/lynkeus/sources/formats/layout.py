@@ -17,7 +17,7 @@ from typing import Any
 from lynkeus.core.errors import SettingsError
 from lynkeus.files.damaged import in_short, in_time, one_line
 from lynkeus.files.settings_text import parse_toml, read_text
-from lynkeus.sources.formats.given import check_known, check_texts, positive, texts
+from lynkeus.sources.formats.given import check_known, check_texts, positive, texts, whole
 from lynkeus.sources.formats.times.epochs import CLOCKS
 
 TABLES = {  # what reads a table of its own is imported where there is one
@@ -49,7 +49,7 @@ class Block:
             raise SettingsError("blocks.dataset: must not be empty")
         if not isinstance(self.transpose, bool):
             raise SettingsError(f"blocks.transpose: must be true or false, got {self.transpose!r}")
-        if not isinstance(self.bits, int) or not 0 <= self.bits <= 64:
+        if not whole(self.bits) or not 0 <= self.bits <= 64:
             raise SettingsError(f"blocks.bits: must be a whole number up to 64, got {self.bits!r}")
 
 
@@ -78,7 +78,7 @@ class Times:
             raise SettingsError("times: give either a dataset or a sample_rate_hz")
         if self.sample_rate_hz is not None and not positive(self.sample_rate_hz):
             raise SettingsError(f"times.sample_rate_hz: must be a positive number, got {self.sample_rate_hz!r}")
-        if not isinstance(self.start_ns, int):
+        if not whole(self.start_ns):
             raise SettingsError(f"times.start_ns: must be a whole number, got {self.start_ns!r}")
         if not (self.day_first is None or isinstance(self.day_first, bool)):
             raise SettingsError(f"times.day_first: must be true or false, got {self.day_first!r}")
@@ -114,7 +114,7 @@ class PulseDataset:
         for name in ("sample_rate_hz", "pulse_rate_hz"):
             if not positive(getattr(self, name)):
                 raise SettingsError(f"pulses.{name}: must be a positive number, got {getattr(self, name)!r}")
-        if not isinstance(self.average, int) or self.average < 1:
+        if not whole(self.average) or self.average < 1:
             raise SettingsError(f"pulses.average: must be a whole number from 1 on, got {self.average!r}")
 
 
