@@ -41,6 +41,11 @@ def test_scorers_refuse_true_where_they_want_a_number(name: str) -> None:
         make_scorer(name, {option: True})
 
 
+def test_no_number_of_things_is_negative() -> None:
+    with pytest.raises(SettingsError, match="the scorer mahalanobis: sample must be at least 0, got -5"):
+        make_scorer("mahalanobis", {"sample": -5})
+
+
 def test_no_scorer_counts_true_as_one() -> None:
     for name in BUILT_IN["scorers"]:
         if not declared("scorers", name).missing:

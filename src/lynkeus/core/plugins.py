@@ -217,6 +217,9 @@ def make_scorer(name: str, options: Mapping[str, Any]) -> Any:
             key: typed(key, known.parameters[key].annotation, value) if key in known.parameters else value
             for key, value in options.items()
         }
+        for key, value in given.items():
+            if key in known.parameters and known.parameters[key].annotation in ("int", int) and value < 0:
+                raise SettingsError(f"{key} must be at least 0, got {value}")
     except TypeError as error:
         shown = ", ".join(known.parameters) or "none"
         raise SettingsError(f"the scorer {name}: {error}; its settings are: {shown}") from error
