@@ -14,6 +14,7 @@ from lynkeus.core import Batch, LynkeusError, ModelError, Schema
 from lynkeus.files.model_folder import write_model
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.fitting.fitted import Fitted
+from lynkeus.scorers.statistics.forest import Forest, require_nodes
 from lynkeus.sources import InMemory
 
 FIRST = int(os.environ.get("LYNKEUS_FIRST_MUTATION", "0"))
@@ -58,6 +59,8 @@ def test_content_that_makes_no_sense_ends_in_one_line(name: str, tmp_path: Path)
 @pytest.mark.parametrize(
     "change",
     [
+        {"layout": "x"},
+        {"layout": 1.5},
         {"window": 1.5},
         {"window": True},
         {"window": float("inf")},
@@ -75,7 +78,7 @@ def test_channels_that_do_not_fit_together_are_refused(change: dict[str, Any], t
     fit(_rows(400), FitSettings("three_sigma")).save(whole)
     content = json.loads((whole / "model.json").read_text())
     for name, value in change.items():
-        part = content["view"] if name in ("window", "stride") else content["view"]["channels"]
+        part = content["view"] if name in ("window", "stride", "layout") else content["view"]["channels"]
         part[name] = value
 
     def write(folder: Path) -> None:
@@ -85,3 +88,12 @@ def test_channels_that_do_not_fit_together_are_refused(change: dict[str, Any], t
     write_model(damaged, write)
     with pytest.raises(ModelError, match=str(damaged)):
         Fitted.load(damaged)
+
+
+@pytest.mark.parametrize(("left", "right"), [([0, 1, 2], [2, 1, 2]), ([1, 1, 2], [0, 1, 2]), ([1, 1, 0], [2, 1, 0])])
+def test_a_forest_whose_paths_never_end_is_refused(left: list[int], right: list[int]) -> None:
+    trees = Forest(np.array([0]), np.array(left), np.array(right), np.zeros(3, int), np.zeros(3), np.ones(3, int))
+    with pytest.raises(ModelError, match="trees of the forest are damaged"):
+        require_nodes(trees, 1)
+    whole = trees._replace(left=np.array([1, 1, 2]), right=np.array([2, 1, 2]))
+    require_nodes(whole, 1)

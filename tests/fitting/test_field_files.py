@@ -21,6 +21,7 @@ import pytest
 
 from lynkeus.core import LynkeusError
 from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.fitting.views.live_channels import FALLS
 from lynkeus.sources import Layout, open_source, read_layout
 from lynkeus.sources.formats.layout import Block, Times
 
@@ -478,6 +479,14 @@ def test_what_rises_with_every_row_of_a_matrix_is_set_aside(tmp_path: Path) -> N
     np.save(tmp_path / "a.npy", np.column_stack([TRAIN.ns / 1e9, TRAIN.values]))
     fitted = fit(open_source(tmp_path / "a.npy"), FitSettings("mahalanobis"))
     assert "rises with every row" in fitted.lineage["set_aside"]["column_0"]
+
+
+def test_what_counts_down_is_set_aside_and_what_sinks_is_not(tmp_path: Path) -> None:
+    left = 100_000 - 2 * np.arange(len(TRAIN.values))
+    level = 50.0 - np.cumsum(0.01 + 0.001 * np.arange(len(left)) % 0.003)
+    np.save(tmp_path / "a.npy", np.column_stack([left, level, TRAIN.values]))
+    fitted = fit(open_source(tmp_path / "a.npy"), FitSettings("mahalanobis"))
+    assert fitted.lineage["set_aside"] == {"column_0": FALLS}
 
 
 def test_a_channel_that_the_layout_names_and_the_file_lacks_is_named(tmp_path: Path) -> None:

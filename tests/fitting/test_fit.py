@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lynkeus.core import CalibrationError, SchemaError, concatenate
+from lynkeus.core import Batch, CalibrationError, Schema, SchemaError, concatenate
 from lynkeus.fitting.fit import FitSettings, fit
 from lynkeus.simulate.beam.orbit import OrbitSource
 from lynkeus.sources import InMemory, open_source
@@ -37,6 +37,19 @@ def test_an_unclean_reference_gives_nearly_the_thresholds_of_a_clean_one() -> No
     unclean = fit(OrbitSource(hours=0.2, seed=1, faults=FAULTS), FitSettings("orbit", window=10))
     for output, calibration in clean.calibrations.items():
         assert unclean.calibrations[output].threshold(1.0) == pytest.approx(calibration.threshold(1.0), rel=0.5)
+
+
+@pytest.mark.parametrize("stride", [0, 5, 2])
+def test_each_moment_of_the_reference_counts_once(stride: int) -> None:
+    steps = np.tile([5, 15], 600) * 10**8  # ns: rows come in pairs
+    time_ns = 1_700_000_000 * 10**9 + np.cumsum(steps)
+    values = np.random.default_rng(1).normal(size=(len(steps), 3))
+    rows = InMemory(Batch(Schema("table", ("a", "b", "c"), shape=(3,)), values, time_ns))
+    hours = (time_ns[-1] - time_ns[0]) / 3.6e12
+    by_row = fit(rows, FitSettings("mahalanobis"))
+    assert by_row.lineage["reference_hours"] == pytest.approx(hours, rel=0.01)
+    by_window = fit(rows, FitSettings("mahalanobis", window=10, stride=stride))
+    assert by_window.lineage["reference_hours"] == pytest.approx(hours, rel=0.03)
 
 
 def test_references_are_good_samples_and_lineage_says_what_was_used(orbits: Any) -> None:

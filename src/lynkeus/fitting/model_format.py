@@ -56,6 +56,9 @@ def _view(fields: Mapping[str, Any]) -> View:
         from lynkeus.fitting.views.run_plots import RunPlots
 
         return RunPlots.from_dict(fields)
+    layout = fields.get("layout")
+    if layout is not None and not isinstance(layout, dict):
+        raise ValueError(f"layout: {layout!r} is no table of entries")
     view: View = VIEWS[fields["kind"]].from_dict(fields)
     return view
 

@@ -47,10 +47,13 @@ class Reference:
 
     @property
     def hours(self) -> float | None:
-        """Livetime: the spans of all samples, pauses left out; None without times."""
-        if self.time_ns is None or self.end_ns is None:
+        """Livetime: what the spans of all samples cover, each moment once, pauses left out; None without times."""
+        if self.time_ns is None or self.end_ns is None or not len(self.time_ns):
             return None
-        return float(np.sum(self.end_ns - self.time_ns) / NS_PER_HOUR) or None
+        order = np.argsort(self.time_ns, kind="stable")
+        begin, end = self.time_ns[order], np.maximum.accumulate(self.end_ns[order])
+        covered = np.append(begin[0], end[:-1])  # windows may overlap, and samples of several places share their time
+        return float(np.maximum(end - np.maximum(begin, covered), 0).sum() / NS_PER_HOUR) or None
 
     def only(self, chosen: npt.NDArray[np.bool_]) -> Reference:
         """The same samples, of which those not chosen have no score."""

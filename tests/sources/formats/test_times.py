@@ -1,10 +1,14 @@
 """Times of tables: by name and value, as text, and those that cannot be."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from lynkeus.core import SourceError
+from lynkeus.sources import open_source
 from lynkeus.sources.formats.layout import Times
 from lynkeus.sources.formats.tables import times_in_ns
 from lynkeus.sources.formats.times.plausible import unit_by_value
@@ -94,3 +98,37 @@ def test_impossible_years_are_refused_and_the_first_is_not() -> None:
     with pytest.raises(SourceError, match="they are times in no unit"):
         times_in_ns(np.array([1e13]), "s", "a.h5: t")
     assert times_in_ns(np.array([0, 10**8]), "ns", "a.h5: t").tolist() == [0, 10**8]
+
+
+@pytest.mark.parametrize(
+    ("header", "written", "words", "within_ns"),
+    [
+        ("MJD", lambda s: f"{s / 86400 + 40587:.9f}", "MJD, modified Julian days", 100_000),
+        ("jd_utc", lambda s: f"{s / 86400 + 2440587.5:.9f}", "jd_utc, Julian days", 100_000),
+        ("datenum", lambda s: f"{s / 86400 + 719529:.9f}", "datenum, days since the year 0", 100_000),
+        ("Date", lambda s: f"{s / 86400 + 25569:.9f}", "Date, days since 1900", 100_000),
+        ("Time", lambda s: f"{s + 2082844800:.3f}", "Time, seconds since 1904", 1_000_000),
+        ("secPastEpoch,nsec", lambda s: f"{int(s) - 631152000},{int(s % 1 * 1e9)}", "since 1990, as EPICS counts", 1),
+    ],
+)
+def test_clocks_that_do_not_count_from_1970(
+    header: str, written: Callable[[float], str], words: str, within_ns: int, tmp_path: Path
+) -> None:
+    begin = 1_772_712_000  # 5 March 2026, noon
+    rows = [f"{written(begin + 0.5 * row)},{row % 7},{row % 5}" for row in range(40)]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([f"{header},a,b", *rows]) + "\n")
+    source = open_source(path)
+    (batch,) = source
+    assert source.schema.names == ("a", "b")
+    assert batch.time_ns is not None
+    assert np.abs(batch.time_ns - (begin * 10**9 + np.arange(40) * 500_000_000)).max() <= within_ns
+    assert any(words in line for line in source.messages)
+
+
+@pytest.mark.parametrize(("header", "first"), [("Time", 40_000.0), ("t", 61_000.0), ("date_code", 45_000.0)])
+def test_elapsed_seconds_are_no_days_of_a_calendar(header: str, first: float, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([f"{header},a", *(f"{first + 0.1 * row:.1f},{row % 7}" for row in range(40))]) + "\n")
+    source = open_source(path)
+    assert next(iter(source)).time_ns is None

@@ -12,6 +12,8 @@ from lynkeus.core import SettingsError, SourceError, concatenate
 from lynkeus.sources import files_of, open_source
 from lynkeus.sources.images.files import map_names
 from lynkeus.sources.images.folder import ImageSource
+from lynkeus.sources.images.frames import FrameSource
+from lynkeus.sources.images.pixel_rule import PixelRule
 
 RNG = np.random.default_rng(0)
 DATA = Path(os.environ.get("LYNKEUS_DATA", "nowhere")) / "magnetic_tile"
@@ -101,6 +103,22 @@ def test_every_kind_of_pixel_becomes_8_bits_by_a_rule_that_does_not_look_at_the_
     assert read["float.tif"].tolist() == [0, 64, 0, 128, 255]
     assert read["alpha.png"].tolist() == [128] * 4 + [7]  # behind what is not visible there is a fixed grey
     assert read["bits.png"].tolist() == [0, 255, 0, 255, 255]
+
+
+@pytest.mark.parametrize("kind", ["files", "array"])
+def test_that_pixels_have_no_value_is_said(kind: str, tmp_path: Path):
+    pictures = np.random.default_rng(1).uniform(size=(6, 16, 16)).astype(np.float32)
+    pictures[2, 3, 4] = pictures[5, 0, 0] = np.nan
+    path = tmp_path / "a"
+    if kind == "files":
+        path.mkdir()
+        for number, picture in enumerate(pictures):
+            save(picture, path / f"{number}.tif")
+    else:
+        np.save(path := tmp_path / "a.npy", pictures)
+    for rule in (None, PixelRule()):
+        source = ImageSource(path, rule=rule) if kind == "files" else FrameSource(path, path.name, rule=rule)
+        assert "2 of 6 images that were looked at have pixels without a value (NaN): taken as black" in source.messages
 
 
 def test_cmyk_palettes_and_transparency_become_rgb(tmp_path: Path):

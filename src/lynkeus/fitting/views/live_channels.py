@@ -15,6 +15,7 @@ from lynkeus.transforms.rows import rows_of
 
 MOSTLY_MISSING = 0.5
 RISES = "rises with every row, as what counts does"
+FALLS = "falls by the same number with every row, as what counts down does"
 ENOUGH = 100  # rows after which that is no chance
 WINDOWS = 5  # through which a channel that is dead or stuck gives nothing new
 
@@ -65,7 +66,7 @@ class LiveChannels:
             rows += len(values)
         if low is None:
             raise SchemaError("the source has no rows to learn from")
-        counts = rising.columns & (rows >= ENOUGH) & (source.schema.kind == "table")
+        counts = rising.reasons() if rows >= ENOUGH and source.schema.kind == "table" else {}
         found = cls._from_extremes(source.schema, (low, high), missing / rows, counts, constants)
         return replace(found, steady=flat.steady)
 
@@ -75,15 +76,15 @@ class LiveChannels:
         schema: Schema,
         span: tuple[Floats, Floats],
         missing: Floats,
-        counts: npt.NDArray[np.bool_],
+        counts: Mapping[int, str],
         constants: bool,
     ) -> Self:
         low, high = span
         names = schema.names or tuple(f"column {index}" for index in range(len(low)))
         reasons = {}
         for index, name in enumerate(names):
-            if counts[index]:
-                reasons[name] = RISES
+            if index in counts:
+                reasons[name] = counts[index]
             elif missing[index] > MOSTLY_MISSING:
                 reasons[name] = f"{missing[index]:.0%} of its values are missing"
             elif low[index] == high[index] and not constants:
@@ -122,7 +123,7 @@ class LiveChannels:
             moved = np.isfinite(values) & ~(values == resting)
         changes = moved.any(axis=0) & (values != values[0]).any(axis=0)
         names = np.array(self.names)[~self.live]
-        return tuple(str(name) for name in names[changes] if self.asleep.get(str(name)) != RISES)
+        return tuple(str(name) for name in names[changes] if self.asleep.get(str(name)) not in (RISES, FALLS))
 
     def spread(self, evidence: Array) -> Array:
         """Evidence (n, live, ...) of the live channels as (n, all, ...), 0 for those set aside."""
@@ -154,18 +155,31 @@ class LiveChannels:
 
 
 class _Rising:
-    """Which columns of a stream of rows rise from every row to the next."""
+    """Which columns of a stream of rows rise from every row to the next, or all fall by the same whole number, as what
+    counts down."""
 
     def __init__(self) -> None:
         self.columns = np.zeros(0, bool)
+        self._step: Floats = np.zeros(0)
         self._last: Floats | None = None
 
     def add(self, values: Array) -> None:
         """Look at the next rows (n, c)."""
         if self._last is None:
             self.columns = np.ones(values.shape[1], bool)
+            self._step = values[1] - values[0] if len(values) > 1 else np.zeros(values.shape[1])
+            self._step = np.where(self._step == np.floor(self._step), self._step, 0.0)
         else:
-            self.columns &= values[0] > self._last
+            self.columns &= self._goes_on(values[:1] - self._last, slice(None))
         if self.columns.any():
-            self.columns[self.columns] = (np.diff(values[:, self.columns], axis=0) > 0).all(axis=0)
+            self.columns[self.columns] = self._goes_on(np.diff(values[:, self.columns], axis=0), self.columns)
         self._last = values[-1]
+
+    def reasons(self) -> dict[int, str]:
+        """Return what these columns do, by their number."""
+        return {int(k): FALLS if self._step[k] < 0 else RISES for k in np.flatnonzero(self.columns)}
+
+    def _goes_on(self, steps: Array, which: npt.NDArray[np.bool_] | slice) -> npt.NDArray[np.bool_]:
+        """Return which columns do as before in steps (n, k)."""
+        down = self._step[which]
+        return np.asarray((steps > 0).all(axis=0) | ((steps == down) & (down < 0)).all(axis=0))

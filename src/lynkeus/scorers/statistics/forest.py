@@ -92,7 +92,8 @@ def require_nodes(trees: Trees, features: int) -> None:
     inside = all(((index >= 0) & (index < nodes)).all() for index in (trees.root, trees.left, trees.right))
     known = ((trees.feature >= 0) & (trees.feature < features)).all()
     own = np.arange(nodes)
-    falls = inside and all(((child > own) | (child == own)).all() for child in (trees.left, trees.right))
+    leaf = (trees.left == own) & (trees.right == own) if inside else False
+    falls = inside and all(((child > own) | leaf).all() for child in (trees.left, trees.right))
     if not (falls and known and len(trees.right) == len(trees.feature) == len(trees.threshold) == nodes):
         raise ModelError("the trees of the forest are damaged: fit the model again")
 

@@ -18,6 +18,7 @@ from lynkeus.core.errors import SettingsError
 from lynkeus.files.damaged import in_short, in_time, one_line
 from lynkeus.files.settings_text import parse_toml, read_text
 from lynkeus.sources.formats.given import check_known, check_texts, positive, texts
+from lynkeus.sources.formats.times.epochs import CLOCKS
 
 TABLES = {  # what reads a table of its own is imported where there is one
     "clouds": "lynkeus.sources.clouds.linked.layout:linked",
@@ -26,7 +27,6 @@ TABLES = {  # what reads a table of its own is imported where there is one
 }
 YAML = (".yaml", ".yml")
 AXES = ("channel,time", "time,channel", "row,column")  # of a sample of an array
-NS_PER_UNIT = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class Block:
 
 @dataclass(frozen=True)
 class Times:
-    """Times since 1970 UTC in a dataset, or a fixed rate that starts at `start_ns` where the file holds none.
+    """Times in a dataset, in a `unit` of CLOCKS (since 1970 UTC, and others), or a fixed rate that starts at `start_ns`
+    where the file holds none.
 
     `nanos`: a second dataset, of nanoseconds to be added. Of text: `clock` is the column of the time of the day where
     `dataset` holds dates only, and `day_first` says which number of 11/12/2023 is the day (None: found from the data).
@@ -71,8 +72,8 @@ class Times:
 
     def __post_init__(self) -> None:
         check_texts(self, "times")
-        if self.unit not in NS_PER_UNIT:
-            raise SettingsError(f"times.unit: must be one of {', '.join(NS_PER_UNIT)}, got {self.unit!r}")
+        if self.unit not in CLOCKS:
+            raise SettingsError(f"times.unit: must be one of {', '.join(CLOCKS)}, got {self.unit!r}")
         if bool(self.dataset) == (self.sample_rate_hz is not None):
             raise SettingsError("times: give either a dataset or a sample_rate_hz")
         if self.sample_rate_hz is not None and not positive(self.sample_rate_hz):

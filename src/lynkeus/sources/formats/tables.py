@@ -10,7 +10,8 @@ import numpy as np
 from lynkeus.core.batch import Array, Batch, Floats, Schema, TimesNs
 from lynkeus.core.errors import SchemaError, SourceError
 from lynkeus.core.weights import check_weights
-from lynkeus.sources.formats.layout import NS_PER_UNIT, Layout, Times
+from lynkeus.sources.formats.layout import Layout, Times
+from lynkeus.sources.formats.times.epochs import CLOCKS
 from lynkeus.sources.formats.times.plausible import check_years
 
 BATCH_ROWS = 6000
@@ -49,18 +50,22 @@ def table_schema(
 def times_in_ns(raw: Array, unit: str, where: str) -> TimesNs:
     """Times since 1970 as int64 ns; fractions are kept to the last ns that the number holds. Raises SourceError for
     what is no time, or one outside 1970 to 2100."""
+    clock = CLOCKS[unit]
     if raw.dtype.kind in "iu":
         check_years(raw, unit, where)
-        return raw.astype(np.int64) * NS_PER_UNIT[unit]
+        if float(clock.at_1970).is_integer():
+            return (raw.astype(np.int64) - int(clock.at_1970)) * clock.ns
+        raw = raw.astype(np.float64)
     if raw.dtype.kind != "f":
         raise SourceError(f"{where}: times must be numbers, got {raw.dtype}; name the right dataset in the layout")
     if not np.isfinite(raw).all():
         row = int(np.argmin(np.isfinite(raw)))
         raise SourceError(f"{where}: entry {row} is not a time (NaN or Inf); remove that row")
     check_years(raw, unit, where)
+    raw = raw.astype(np.float64) - clock.at_1970 if clock.at_1970 else raw
     whole = np.floor(raw)
-    fraction = np.rint((raw - whole) * NS_PER_UNIT[unit])
-    return whole.astype(np.int64) * NS_PER_UNIT[unit] + fraction.astype(np.int64)
+    fraction = np.rint((raw - whole) * clock.ns)
+    return whole.astype(np.int64) * clock.ns + fraction.astype(np.int64)
 
 
 def times_at_rate(times: Times, start: int, stop: int) -> TimesNs:

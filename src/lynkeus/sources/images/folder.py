@@ -32,7 +32,7 @@ from lynkeus.sources.images.known_folders import Use, chosen
 from lynkeus.sources.images.masks import masks_beside
 from lynkeus.sources.images.metadata import Metadata, read_metadata
 from lynkeus.sources.images.pages import file_and_page, with_pages
-from lynkeus.sources.images.pixel_rule import PixelRule, Range
+from lynkeus.sources.images.pixel_rule import PixelRule, Range, gaps_in_words
 
 BATCH_PIXELS = 16_000_000
 GREY, RGB = ("grey",), ("red", "green", "blue")
@@ -195,6 +195,7 @@ class ImageSource:
         deep = [image for image in self.images if PurePosixPath(self.file_of(image)).suffix.lower() in DEEP]
         looked_at = deep[:: -(-len(deep) // LOOKED_AT) or 1]
         ranges = [found for found in map(self._range, looked_at) if found is not None]
+        self.left_out += gaps_in_words(ranges)
         share = len(ranges) / max(len(looked_at), 1) * len(deep) / len(self.images)
         return PixelRule.of(ranges if share >= MOSTLY else []).of_depth(share >= MOSTLY)
 
@@ -205,6 +206,8 @@ class ImageSource:
         for image in some:
             with suppress(SourceError, OSError), opened(self.file_of(image)) as picture:
                 found.append(is_deep(picture))
+        if any(found):
+            self.left_out += gaps_in_words([one for one in map(self._range, some) if one is not None])
         return sum(found), len(found)
 
     def _range(self, image: str) -> Range | None:

@@ -25,9 +25,9 @@ from lynkeus.sources.formats.layout import Layout
 from lynkeus.sources.formats.numpy import mapped_rows
 from lynkeus.sources.formats.tables import existing_file, listed
 from lynkeus.sources.images.files import Pixels
-from lynkeus.sources.images.folder import GREY, LOOKED_AT, RGB, ImageSource
+from lynkeus.sources.images.folder import FEW, GREY, LOOKED_AT, RGB, ImageSource
 from lynkeus.sources.images.metadata import Metadata, read_metadata
-from lynkeus.sources.images.pixel_rule import PixelRule, Range
+from lynkeus.sources.images.pixel_rule import PixelRule, Range, gaps_in_words
 
 ENDINGS = (".h5", ".hdf5", ".npy", ".npz")
 PICTURES = "row,column"  # what a layout says of the axes of a sample
@@ -104,6 +104,8 @@ class FrameSource(ImageSource):
         self.metadata = read_metadata(self.meta, self.images) if self.meta else Metadata()
         self.rule = self._own_rule() if rule is None else rule
         count = len(self.images)
+        if rule is not None and self.dtype.kind == "f":
+            self._ranges(FEW)
         self.left_out += [] if rule is None else rule.unlike(count * (self.dtype != np.uint8), count)
         names = RGB if self.colour else GREY
         self.schema = Schema("image", names, shape=(len(names), None, None))
@@ -155,9 +157,14 @@ class FrameSource(ImageSource):
     def _own_rule(self) -> PixelRule:
         if self.dtype == np.uint8:
             return PixelRule().of_depth(False)
-        step = -(-len(self.images) // LOOKED_AT)
+        return PixelRule.of(self._ranges(LOOKED_AT)).of_depth(True)
+
+    def _ranges(self, most: int) -> list[Range]:
+        """The ranges of at most so many pictures; that pixels of them have no value is said."""
+        step = -(-len(self.images) // most)
         ranges = [Range.of(self._values(number)) for number in range(0, len(self.images), step)]
-        return PixelRule.of(ranges).of_depth(True)
+        self.left_out += gaps_in_words(ranges)
+        return ranges
 
 
 @contextmanager

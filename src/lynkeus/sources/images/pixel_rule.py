@@ -101,9 +101,9 @@ class PixelRule:
     def of(cls, ranges: Sequence[Range]) -> Self:
         """Return the rule for good images of these ranges: a scale where theirs use a small part of 16 bits, or are
         floats beyond 0 to 1."""
-        if len({whole for _, _, whole in ranges}) != 1:
+        if len({whole for _, _, whole, _ in ranges}) != 1:
             return cls()
-        low, high = min(low for low, _, _ in ranges), max(high for _, high, _ in ranges)
+        low, high = min(low for low, *_ in ranges), max(high for _, high, *_ in ranges)
         whole = ranges[0].whole
         if whole:
             fine = low >= 0 and high <= SIXTEEN and (high - low) * (1 + 2 * MARGIN) >= WIDE * SIXTEEN
@@ -120,11 +120,13 @@ BEFORE = PixelRule(background=None)  # there was a rule to choose
 
 
 class Range(NamedTuple):
-    """The range of the pixels of an image without the rarest, and whether they are whole numbers."""
+    """The range of the pixels of an image without the rarest, whether they are whole numbers, and whether some have no
+    value."""
 
     low: float
     high: float
     whole: bool
+    gaps: bool = False
 
     @classmethod
     def of(cls, values: Array) -> Self:
@@ -132,6 +134,13 @@ class Range(NamedTuple):
         whole = values.dtype.kind != "f"
         known = values.ravel() if whole else values[np.isfinite(values)]
         if not known.size:
-            return cls(0.0, 0.0, whole)
+            return cls(0.0, 0.0, whole, bool(values.size))
         low, high = np.quantile(known, [RARE, 1 - RARE])
-        return cls(float(low), float(high), whole)
+        return cls(float(low), float(high), whole, known.size < values.size)
+
+
+def gaps_in_words(ranges: Sequence[Range]) -> list[str]:
+    """Say in how many of the images that were looked at pixels have no value."""
+    gaps = sum(found.gaps for found in ranges)
+    told = f"{gaps} of {len(ranges)} images that were looked at have pixels without a value (NaN): taken as black"
+    return [told] if gaps else []

@@ -16,6 +16,7 @@ from lynkeus.core.errors import SourceError
 from lynkeus.sources.formats.hdf.views import View, datasets_of, of_compound
 from lynkeus.sources.formats.layout import Times
 from lynkeus.sources.formats.tables import listed, times_at_rate, times_in_ns
+from lynkeus.sources.formats.times.epochs import CLOCKS
 from lynkeus.sources.formats.times.plausible import YEAR_S, since_when, unit_by_value
 from lynkeus.sources.formats.times.recognise import TIME, recognise
 from lynkeus.sources.formats.times.text import text_times, writing_of
@@ -128,8 +129,8 @@ def _since(file: h5py.File, clock: Clock) -> Clock:
         return clock
     head = head_of(view)
     start = _start(view.dataset.attrs)
-    per_s = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[clock.times.unit]
-    if not start or not len(head) or float(head.max()) / per_s > 10 * YEAR_S:
+    own = CLOCKS[clock.times.unit]
+    if not start or not len(head) or own.seconds(float(head.max())) > 10 * YEAR_S:
         return clock
     how = writing_of([start])
     if how is None:

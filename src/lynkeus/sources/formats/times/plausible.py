@@ -6,21 +6,22 @@ import numpy as np
 
 from lynkeus.core.batch import Array
 from lynkeus.core.errors import SourceError
+from lynkeus.sources.formats.times.epochs import CLOCKS
 
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 EARLIEST_S, LATEST_S = 631_152_000.0, 4_102_444_800.0  # 1990 and 2100: nobody measures earlier what is read here
+BELIEVED_S = 3_029_529_600.0  # 2066: later ones are rather seconds since 1904
 YEAR_S = 31_556_952.0
-WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 
 def unit_by_value(raw: Array) -> str:
-    """Return the unit in which all of these numbers are times from 1990 to 2100, which only one can be; '' where none
+    """Return the unit in which all of these numbers are times from 1990 to 2066, which only one can be; '' where none
     is."""
     known = raw[np.isfinite(raw)] if raw.dtype.kind == "f" else raw
     if raw.dtype.kind not in "iuf" or not len(known):
         return ""
     low, high = float(known.min()), float(known.max())
-    units = (unit for unit, per_s in PER_SECOND.items() if low >= EARLIEST_S * per_s and high <= LATEST_S * per_s)
+    units = (unit for unit, per_s in PER_SECOND.items() if low >= EARLIEST_S * per_s and high <= BELIEVED_S * per_s)
     return next(units, "")
 
 
@@ -29,7 +30,7 @@ def check_years(raw: Array, unit: str, where: str) -> None:
     are of today in another unit, and say which one that is."""
     if not len(raw):
         return
-    low, high = float(raw.min()) / PER_SECOND[unit], float(raw.max()) / PER_SECOND[unit]
+    low, high = (CLOCKS[unit].seconds(float(value)) for value in (raw.min(), raw.max()))
     if low >= 0.0 and high <= LATEST_S and (high > YEAR_S or not unit_by_value(raw)):
         return
     year = 1970 + (low if low < 0.0 else high) / YEAR_S
@@ -42,7 +43,7 @@ def check_years(raw: Array, unit: str, where: str) -> None:
         )
     else:
         remedy = "they are times in no unit: name the dataset or column of times, and its unit, in the layout"
-    raise SourceError(f"{where}: taken as {WORDS[unit]} since 1970 these times {are}; {remedy}")
+    raise SourceError(f"{where}: taken as {CLOCKS[unit].words} these times {are}; {remedy}")
 
 
 def since_when(path: object, start_ns: int | None) -> list[str]:

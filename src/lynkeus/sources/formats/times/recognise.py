@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from lynkeus.core.batch import Array
 from lynkeus.sources.formats.layout import Times
-from lynkeus.sources.formats.times.plausible import WORDS, unit_by_value
+from lynkeus.sources.formats.times.epochs import CLOCKS, other_clock
+from lynkeus.sources.formats.times.plausible import unit_by_value
 from lynkeus.sources.formats.times.text import Writing, has_clock, is_clock, joined, text_times, writing_of
 
 UNIT_END = r"[_ ]?[\[(]?(ns|us|µs|ms|s|secs?|seconds)[\])]?"
@@ -76,11 +77,12 @@ def _of_numbers(numbers: Mapping[str, Array], stamps: Sequence[str]) -> Found | 
     if "time_ns" in numbers or "time_ns" in stamps:
         return Found(Times("time_ns"))
     for name, column in numbers.items():
-        if SECONDS.fullmatch(name) and unit_by_value(column) == "s":
+        unit = other_clock(name, column) or unit_by_value(column)
+        if unit == "s since 1990" or (SECONDS.fullmatch(name) and unit == "s"):
             for other, nanos in numbers.items():
                 if NANOS.fullmatch(other) and nanos.dtype.kind in "iu" and nanos.min() >= 0 and nanos.max() < 10**9:
-                    says = f"times are taken from {name} and {other}, seconds since 1970 and nanoseconds"
-                    return Found(Times(name, "s", nanos=other), says=says)
+                    says = f"times are taken from {name} and {other}, {CLOCKS[unit].words}, and nanoseconds"
+                    return Found(Times(name, unit, nanos=other), says=says)
     return None
 
 
@@ -111,11 +113,15 @@ def _by_name(numbers: Mapping[str, Array]) -> Found | None:
             unit = unit_by_value(column)
             if unit:
                 return _taken(name, _unit_in(name) or unit)
+    for name, column in numbers.items():
+        unit = other_clock(name, column)
+        if unit:
+            return _taken(name, unit)
     return None
 
 
 def _by_value(numbers: Mapping[str, Array]) -> Found | None:
-    """Rising numbers that are times from 1990 to 2100 in some unit; those that rise by one count something."""
+    """Rising numbers that are times from 1990 to 2066 in some unit; those that rise by one count something."""
     for name, column in numbers.items():
         unit = unit_by_value(column)
         if unit and len(column) >= ENOUGH and _rises(column, strictly=False) and not COUNTER.fullmatch(name):
@@ -126,7 +132,7 @@ def _by_value(numbers: Mapping[str, Array]) -> Found | None:
 
 
 def _taken(name: str, unit: str) -> Found:
-    return Found(Times(name, unit), says=f"times are taken from {name}, {WORDS[unit]} since 1970")
+    return Found(Times(name, unit), says=f"times are taken from {name}, {CLOCKS[unit].words}")
 
 
 def _why_aside(name: str, column: Array) -> str:
