@@ -5,7 +5,7 @@ import pytest
 
 from lynkeus.core import Finding
 from lynkeus.scorers.population.density import Density
-from lynkeus.scorers.population.moves import Located, Moves, apart, clear, located, put_back, wider_than_said
+from lynkeus.scorers.population.moves import Located, Moves, apart, clear, located, put_back, together, wider_than_said
 from lynkeus.scorers.population.words import sentence
 
 
@@ -75,6 +75,27 @@ def test_moves_of_good_runs_are_no_rarer_than_promised(spread: float) -> None:
     assert np.mean(np.array(p_values) < 0.01) < 0.03  # of 800
     assert np.mean(np.array(p_values) < 0.001) < 0.006
     assert np.median(far) < (1e-3 if spread == 0.0 else 1.0)
+
+
+def test_many_columns_say_together_whether_moves_have_tails() -> None:
+    """Of forty columns that move by Student's t, several look in twenty runs as if they did not, and one of forty is
+    ten spreads off in one of a few new runs."""
+    rng = np.random.default_rng(4)
+
+    def drawn(count: int, freedom: float) -> list[Located]:
+        moved = rng.normal(size=count) + 2.0 * (rng.standard_t(freedom, count) if freedom else rng.normal(size=count))
+        return [Located(np.array([one]), np.ones(1)) for one in moved]
+
+    far, rare = Located(np.array([20.0]), np.ones(1)), {}
+    for freedom in (3.0, 0.0):
+        alone = [Moves.fit(drawn(20, freedom), np.ones(1)) for _ in range(40)]
+        known = together([None, *alone, None])
+        assert known[0] is known[-1] is None
+        rare[freedom] = [min(one.p_value(far) for one in own if one) for own in (alone, known)]
+    assert rare[3.0][1] > 1.5 * rare[3.0][0]
+    assert rare[0.0][1] < rare[0.0][0]
+    assert together([alone[0]])[0].p_value(far) == pytest.approx(alone[0].p_value(far))
+    assert together([None]) == [None]
 
 
 def test_a_second_kind_of_runs_lies_apart_and_long_tails_of_moves_do_not() -> None:

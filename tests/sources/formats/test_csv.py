@@ -102,3 +102,20 @@ def test_states_at_times_of_their_own_are_no_long_table(tmp_path: Path):
     rows = [f"2022-02-25 00:00:{row:02},{'ON' if row % 3 else 'OFF'},{row}" for row in range(24)]
     (batch,) = CsvSource(_written(tmp_path, "time,state,value\n" + "\n".join(rows) + "\n"))
     assert batch.values.shape == (24, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (
+            "10.234,50;1.002,25",
+            "no column of numbers; a holds texts such as '10.234,50': write numbers without separators",
+        ),
+        ("open;shut", "no column of numbers; a holds texts such as 'open'$"),
+    ],
+)
+def test_a_table_of_texts_says_what_it_holds_instead_of_numbers(rows: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("time;a;b\n" + "".join(f"2026-03-05 12:00:{row:02d};{rows}\n" for row in range(40)))
+    with pytest.raises(SourceError, match=says):
+        CsvSource(path)

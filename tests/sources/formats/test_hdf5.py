@@ -153,3 +153,36 @@ def test_what_is_no_number_of_a_row_is_said(tmp_path: Path):
     assert source.schema.names == ("a", "b")
     said = "lists (lists), names (text), parts (references), waves (complex128)"
     assert f"not read, as they are no numbers of a row: {said}" in source.messages[0]
+
+
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("fixed", [True, False])
+def test_times_that_are_text(fixed: bool, split: bool, tmp_path: Path) -> None:
+    moments = np.datetime64("2026-03-05T12:00:00", "s") + np.arange(40)
+    days = [str(one).replace("-", "/") for one in moments.astype("M8[D]")]
+    clocks = [str(one)[11:] for one in moments]
+    kind = "S" if fixed else h5py.string_dtype()
+    columns = {"day": days, "clock": clocks} if split else {"when": [str(one) for one in moments]}
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["v"] = np.random.default_rng(1).normal(size=(40, 3))
+        file["shutter"] = np.array(["open", "shut"] * 20, "S")
+        for name, entries in columns.items():
+            file.create_dataset(name, data=np.array(entries, kind if fixed else object), dtype=None if fixed else kind)
+    source = open_source(tmp_path / "a.h5")
+    batch = concatenate(list(source))
+    np.testing.assert_array_equal(batch.time_ns, moments.astype("M8[ns]").astype(np.int64))
+    assert any(line.endswith("text left out: shutter") for line in source.messages)
+    if not split:
+        own = Layout(times=Times("when"), blocks=(Block("v"),))
+        named = concatenate(list(open_source(tmp_path / "a.h5", own)))
+        np.testing.assert_array_equal(named.time_ns, batch.time_ns)
+
+
+def test_a_field_of_text_is_said_to_be_left_out(tmp_path: Path) -> None:
+    table = np.zeros(50, [("t", "f8"), ("a", "f4"), ("tag", "S4")])
+    table["t"], table["a"] = 1.7e9 + np.arange(50), np.random.default_rng(1).normal(size=50)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["log/table"] = table
+    source = open_source(tmp_path / "a.h5")
+    assert source.schema.names == ("a",)
+    assert any(line.endswith("text left out: log/table/tag") for line in source.messages)

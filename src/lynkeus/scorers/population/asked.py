@@ -100,7 +100,7 @@ def moved_apart(views: Sequence[EventView], asked: Sequence[AskedRun]) -> Array:
     for number, moves in moving:
         own = [(k, run.views[number]) for k, run in enumerate(asked)]
         places = {k: one.place for k, one in own if one is not None and one.place is not None}
-        found[list(places)] |= apart(list(places.values()), moves.wider, len(moving))
+        found[list(places)] |= apart(list(places.values()), moves.wider, len(moving), moves.usually)
     return found
 
 

@@ -12,6 +12,7 @@ from lynkeus.core import Array, Floats
 from lynkeus.core.progress import report_progress
 from lynkeus.files.workers import Work, as_done, processes_allowed
 from lynkeus.scorers.population.columns import dependent_columns
+from lynkeus.scorers.population.moves import Moves, together
 from lynkeus.scorers.population.view import Asked, EventView
 
 MANY_RUNS = 60  # of which every other one knows how small p-values of good runs are
@@ -32,11 +33,12 @@ class Share(NamedTuple):
 
 class Learned(NamedTuple):
     """A `view` (None: too few events), what it says of each run, new populations aside, and what is said of each run
-    that was `held_out`."""
+    that was `held_out`, with the `moves` of the others of each part."""
 
     view: EventView | None
     asked: list[Asked | None]
     held_out: list[Asked | None]
+    moves: list[Moves | None]
 
 
 def parts_of(runs: int) -> int:
@@ -70,7 +72,26 @@ def learned(shares: Sequence[Share]) -> list[Learned]:
     for number, one in as_done(Work(_learner), shares, processes):
         found[number] = one
         report_progress(f"learn {len(found)} of {len(shares)} sets of columns", len(found) / len(shares))
-    return [one for _, one in sorted(found.items(), key=lambda item: item[0]) if one.view is not None]
+    return _together([one for _, one in sorted(found.items(), key=lambda item: item[0]) if one.view is not None])
+
+
+def _together(found: list[Learned]) -> list[Learned]:
+    """Return what was learned of all views, after each was told how the columns of the others move."""
+    whole = together([one.view.moves if one.view else None for one in found])
+    parts = list(zip(*(together(part) for part in zip(*(one.moves for one in found), strict=True)), strict=True))
+    told = []
+    for one, own, others in zip(found, whole, parts or [()] * len(found), strict=True):
+        view = one.view and replace(one.view, moves=own)
+        held_out = [_told(asked, others[k % len(others)]) for k, asked in enumerate(one.held_out)]
+        told.append(Learned(view, [_told(asked, own) for asked in one.asked], held_out, list(others)))
+    return told
+
+
+def _told(asked: Asked | None, moves: Moves | None) -> Asked | None:
+    """Return what is said of a run by moves of which more is known now."""
+    if asked is None or asked.place is None or moves is None:
+        return asked
+    return asked._replace(moved=moves.p_value(asked.place))
 
 
 def _learner() -> Callable[[Share], Learned]:
@@ -82,16 +103,18 @@ def _learned_view(share: Share) -> Learned:
     runs, own = share.runs, np.arange(len(share.columns))
     view = EventView.fit(share.group, own, runs, share.seed)
     if view is None:
-        return Learned(None, [], [])
+        return Learned(None, [], [], [])
     # Whether there is a new population takes longest to say: it is asked of runs by which others will be judged.
     many = len(runs) > MANY_RUNS
     asked = [view.ask(run, briefly=not (many and k % 2)) for k, run in enumerate(runs)]
     held_out: list[Asked | None] = [None] * len(runs) if share.parts else []
+    moves = list[Moves | None]()
     for part in range(share.parts):
         others = EventView.fit(share.group, own, _without(runs, part, share.parts), share.seed, view)
+        moves.append(others.moves if others else None)
         for k in range(part, len(runs), share.parts) if others else ():
             held_out[k] = others.ask(runs[k]) if others else None
-    return Learned(replace(view, columns=share.columns), asked, held_out)
+    return Learned(replace(view, columns=share.columns), asked, held_out, moves)
 
 
 def _without(runs: list[Floats], part: int, parts: int) -> list[Floats]:

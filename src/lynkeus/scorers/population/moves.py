@@ -9,7 +9,7 @@ what moves hides what is gone, and looks new.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple, Self
 
@@ -30,11 +30,13 @@ FEW, BEGINNINGS = 200, (-24.0, -12.0, -6.0, -3.0, 3.0, 6.0, 12.0, 24.0)  # event
 CLEARLY, DEEPEST = 5.0, 20.0  # nats by which a beginning is better; by which an event is unlikely at most
 HILLS = 4  # beginnings beside that of no move, where any is clearly better
 ANYWHERE = 30.0  # widths: spread of the moves before any run is seen
-STEADY = 0.5  # the chance that a column does not move, before any run is seen
 CLEAR = 0.5  # widths: a run that does not say more exactly where it is along a column is not put back along it
 SPREADS = np.geomspace(0.3, 1000.0, 24)  # of moves, in units of how well a usual run says where it is
 FREEDOMS = (3.0, 30.0)  # degrees of freedom of Student's distribution of moves: now and then one is large, or none is
-LIKELY = (0.75, 0.25)  # the chance of these, before any run is seen
+USUALLY = np.array([0.5, 0.375, 0.125])  # the chance that a column does not move, or by these, before any is seen
+WORTH = 4.0  # columns that this counts as, beside others that were seen
+_KINDS = [1, *(len(SPREADS) for _ in FREEDOMS)]  # numbers of each kind of moves in their `chance`
+ROUNDS = 20  # until what all columns say agrees with what is said of each
 APART = 0.01  # expected number of good runs in the whole reference that are moved as far as one that is odd
 APART_TOGETHER = 0.05  # where several are so alike
 MOST_APART = 0.15  # of the runs
@@ -55,7 +57,8 @@ class Moves:
     (c,): how well a usual run says where it is, in units of which are the SPREADS; `chance` (c, 1 + FREEDOMS times
     SPREADS): of no move at all, and of each tail and spread. `wider` (c,): how much less is known of where a run is
     than the density says, which has bumps of its own; `runs` (1,): how many good runs say so, which are `far` (c, n)
-    from the centre, or may be."""
+    from the centre, or may be. `usually` (c, 1 + FREEDOMS): the chance of no move and of each tail by all else that is
+    known; None in models of before."""
 
     centre: Floats
     usual: Floats
@@ -63,9 +66,10 @@ class Moves:
     wider: Floats
     runs: Floats
     far: Floats
+    usually: Floats | None = None
 
     @classmethod
-    def fit(cls, found: Sequence[Located], wider: Floats) -> Self:
+    def fit(cls, found: Sequence[Located], wider: Floats, usually: Floats | None = None) -> Self:
         """Learn from where good runs are."""
         moved, sigma = (np.stack(part) for part in zip(*found, strict=True))
         sigma = sigma * wider
@@ -75,10 +79,12 @@ class Moves:
         away = (moved - centre)[..., None, None]
         square = np.where(np.isfinite(square), square, 1.0)
         density = (weight * np.exp(-0.5 * away**2 / square) / np.sqrt(square)).sum(axis=-1)
-        log_chance = np.log(np.maximum(density, TINY)).sum(axis=0) + np.log(_prior())
+        usually = np.tile(USUALLY, (len(centre), 1)) if usually is None else usually
+        log_chance = np.log(np.maximum(density, TINY)).sum(axis=0) + np.log(_prior(usually))
         chance = np.exp(log_chance - log_chance.max(axis=1, keepdims=True))
         far = np.where(np.isfinite(sigma), np.abs(moved - centre) + sigma, 0.0).T
-        return cls(centre, usual, chance / chance.sum(axis=1, keepdims=True), wider, np.array([len(found)], float), far)
+        chance /= chance.sum(axis=1, keepdims=True)
+        return cls(centre, usual, chance, wider, np.array([len(found)], float), far, usually)
 
     def sigmas(self, found: Located) -> Floats:
         """Return how far a run is moved (c,), in sigmas of how well that is known; 0 along columns not asked."""
@@ -99,9 +105,41 @@ class Moves:
         return of_trials(float(p_values.min()), float(asked.sum()))
 
 
-def apart(places: Sequence[Located], wider: Floats, trials: float = 1.0) -> Array:
-    """Return (n,) True for the runs that are moved far beyond all others: by what the others alone say of moves the
-    nearest of them is odd, so that several do not hide each other. Long tails of moves that have no gap are none."""
+def together(moves: Sequence[Moves | None]) -> list[Moves | None]:
+    """Return the moves of all views, in each of which the columns of all others say, too, whether columns move, and
+    with long tails: of many that do, some look as if they did not in few runs."""
+    several = [one for one in moves if one is not None]
+    if not several:
+        return list(moves)
+    asked = np.concatenate([np.isfinite(one.usual) for one in several])
+    seen = np.concatenate([_of_kinds(one.chance) for one in several])
+    likely, usually = seen / USUALLY, np.tile(USUALLY, (len(asked), 1))
+    for _ in range(ROUNDS):
+        of_others = seen[asked].sum(axis=0) - np.where(asked[:, None], seen, 0.0)
+        usually = WORTH * USUALLY + of_others
+        usually /= usually.sum(axis=1, keepdims=True)
+        seen = usually * likely
+        seen /= seen.sum(axis=1, keepdims=True)
+    own = iter(np.split(usually, np.cumsum([len(one.usual) for one in several])[:-1]))
+    return [None if one is None else _told(one, next(own)) for one in moves]
+
+
+def _told(moves: Moves, usually: Floats) -> Moves:
+    """Return moves of which more is known beside the runs."""
+    chance = moves.chance * np.repeat(usually / USUALLY, _KINDS, axis=1)
+    return replace(moves, chance=chance / chance.sum(axis=1, keepdims=True), usually=usually)
+
+
+def _of_kinds(chance: Floats) -> Floats:
+    """Return the chance (c, 1 + FREEDOMS) of no move and of each tail, of any spread."""
+    found: Floats = np.add.reduceat(chance, np.cumsum([0, *_KINDS[:-1]]), axis=1)
+    return found
+
+
+def apart(places: Sequence[Located], wider: Floats, trials: float = 1.0, usually: Floats | None = None) -> Array:
+    """Return (n,) True for the runs that are moved far beyond all others: by what the others alone say of moves, and
+    by what is `usually` so, the nearest of them is odd, so that several do not hide each other. Long tails of moves
+    that have no gap are none."""
     moved, sigma = (np.stack(part) for part in zip(*places, strict=True))
     asked, found = np.isfinite(sigma).all(axis=0), np.zeros(len(places), bool)
     if not asked.any():
@@ -110,7 +148,7 @@ def apart(places: Sequence[Located], wider: Floats, trials: float = 1.0) -> Arra
     away /= np.hypot((sigma * wider)[:, asked], 1.4826 * np.median(np.abs(away), axis=0))
     rising = np.argsort(np.abs(away).max(axis=1), kind="stable")
     for out in range(int(MOST_APART * len(places)), 0, -1):
-        others = Moves.fit([places[k] for k in rising[:-out]], wider)
+        others = Moves.fit([places[k] for k in rising[:-out]], wider, usually)
         expected = others.p_value(places[rising[-out]]) * trials * len(places)
         if expected < (APART_TOGETHER if _together(away[rising[-out:]]) else APART):
             found[rising[-out:]] = True
@@ -220,10 +258,12 @@ def put_back(density: Density, points: Floats, moved: Floats) -> Floats:
     return found
 
 
-def _prior() -> Floats:
-    """Return the chance of no move, and of each tail and spread, before any run is seen."""
+def _prior(usually: Floats) -> Floats:
+    """Return the chance (c, 1 + FREEDOMS times SPREADS) of no move, and of each tail and spread, before any run is
+    seen, by that of any spread (c, 1 + FREEDOMS)."""
     spread = SPREADS / (1.0 + SPREADS**2)  # half a Cauchy distribution (Gelman 2006)
-    return np.concatenate([[STEADY], (1.0 - STEADY) * np.outer(LIKELY, spread / spread.sum()).ravel()])
+    tails = (usually[:, 1:, None] * (spread / spread.sum())).reshape(len(usually), -1)
+    return np.concatenate([usually[:, :1], tails], axis=1)
 
 
 def _widths(usual: Floats) -> tuple[Floats, Floats]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from lynkeus.sources.formats.tables import existing_file, listed
 from lynkeus.sources.formats.text.entries import NotANumberError, kind_of, numbers_of, states
 from lynkeus.sources.formats.text.table import CsvTable
 from lynkeus.sources.formats.times.recognise import STATE
-from lynkeus.sources.formats.times.text import writing_of
+from lynkeus.sources.formats.times.text import is_clock, writing_of
 
 HEAD_ROWS = 5000  # by which it is decided what a column holds
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(([.,' ]\d{3})+([.,]\d+)?)")
 CASTS = {"whole": pa.int64(), "number": pa.float64()}
 
 
@@ -84,6 +85,8 @@ class CsvSource(CsvTable):
                     head[name] = np.empty(0)
             else:
                 types[name], head[name] = pa.string(), entries
+        if not any(map(pa.types.is_floating, types.values())) and not any(map(pa.types.is_integer, types.values())):
+            raise SourceError(f"{self.path}: holds no column of numbers{_instead(head)}")
         return head, types
 
     def _set_times(self, chosen: Any) -> None:
@@ -95,3 +98,14 @@ class CsvSource(CsvTable):
 
 
 __all__ = ["CsvSource", "listed", "states"]
+
+
+def _instead(head: Mapping[str, Sequence[str]]) -> str:
+    """Say what a column of text holds where numbers are wanted, and what to do."""
+    for name, entries in head.items():
+        entry = next(filter(None, map(str.strip, entries)), "")
+        if entry and not writing_of([entry]) and not is_clock([entry]):
+            separated = all(THOUSANDS.fullmatch(one.strip()) for one in entries[:50] if one.strip())
+            remedy = ": write numbers without separators of thousands" if separated else ""
+            return f"; {name} holds texts such as {entry[:40]!r}{remedy}"
+    return "; nothing to read"

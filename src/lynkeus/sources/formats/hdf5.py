@@ -13,7 +13,7 @@ import numpy as np
 from lynkeus.core.batch import Array, Batch, Schema
 from lynkeus.core.errors import SourceError
 from lynkeus.sources.formats.hdf.choose import choose, turned_line, view_of
-from lynkeus.sources.formats.hdf.clock import Clock, clock_of, column_at, not_since_1970
+from lynkeus.sources.formats.hdf.clock import Clock, clock_of, column_at, not_since_1970, texts_left_out
 from lynkeus.sources.formats.hdf.views import View, datasets_of, is_numbers
 from lynkeus.sources.formats.layout import Block, Layout
 from lynkeus.sources.formats.tables import (
@@ -64,6 +64,7 @@ class Hdf5Source:
             units = [unit for block, view in pairs for unit in [_unit(block, view)] * view.width]
             first_ns = self.clock.at(file, 0, min(self.rows, RATE_ROWS)) if self.clock else None
             self.messages += [] if self.clock else not_since_1970(file, self.path, self.rows, used)
+            self.messages += texts_left_out(file, self.path, self.rows, self.clock)
             unasked = not self.weight and self._column(file, WEIGHT, "iuf")
         self.messages += [ask_for_weights(self.path, "not read")] if unasked else []
         self.start_ns = None if first_ns is None else int(first_ns[0])

@@ -18,8 +18,8 @@ from lynkeus.sources.formats.layout import Times
 from lynkeus.sources.formats.tables import listed, times_at_rate, times_in_ns
 from lynkeus.sources.formats.times.epochs import CLOCKS
 from lynkeus.sources.formats.times.plausible import YEAR_S, since_when, unit_by_value
-from lynkeus.sources.formats.times.recognise import TIME, recognise
-from lynkeus.sources.formats.times.text import text_times, writing_of
+from lynkeus.sources.formats.times.recognise import TIME, recognise, writing
+from lynkeus.sources.formats.times.text import Writing, joined, text_times, writing_of
 
 HEAD_ROWS = 5000
 SINCE = re.compile(r"(\w+)\s+since\s+(.+)")
@@ -30,13 +30,14 @@ UNITS = {"s": "s", "sec": "s", "second": "s", "seconds": "s", "ms": "ms", "milli
 @dataclass(frozen=True)
 class Clock:
     """`times` as in a layout; `base_ns`: the moment that they count from; `fixed`: all of them, where rows were joined;
-    `says`: what they were taken for."""
+    `says`: what they were taken for; `writing`: how they are written, where they are text."""
 
     path: Path
     times: Times
     base_ns: int = 0
     fixed: Array | None = None
     says: str = ""
+    writing: Writing | None = None
 
     def at(self, file: h5py.File, start: int, stop: int) -> TimesNs:
         """Return the times of the rows [start, stop). Raises SourceError for what is no time."""
@@ -49,6 +50,12 @@ class Clock:
             view = column_at(file, self.times.dataset)
             assert view is not None
             raw = view.rows(start, stop).reshape(-1)
+        if self.writing is not None:
+            clock = column_at(file, self.times.clock) if self.times.clock else None
+            entries = _as_text(raw)
+            if clock is not None:
+                entries = joined(entries, _as_text(clock.rows(start, stop).reshape(-1)))
+            return text_times(entries, self.writing, where, start)
         time_ns = self.base_ns + times_in_ns(raw, self.times.unit, where)
         if self.times.nanos:
             nanos = column_at(file, self.times.nanos)
@@ -74,8 +81,9 @@ def clock_of(file: h5py.File, path: Path, times: Times | None, rows: int, used: 
     """Return the times that a layout names, or those that are recognised in a file of so many rows, apart from the
     `used` channels; None where there are none."""
     if times is not None:
-        clock = Clock(path, times)
-        return clock if not times.dataset else _since(file, clock)
+        how = _writing_of(file, times)
+        clock = Clock(path, times, writing=how)
+        return clock if not times.dataset or how is not None else _since(file, clock)
     columns = _columns(file, rows, used)
     named = [name for name in columns if name.rpartition("/")[2] == "time_ns" and columns[name].dtype.kind in "iu"]
     if len(named) == 1:
@@ -86,8 +94,14 @@ def clock_of(file: h5py.File, path: Path, times: Times | None, rows: int, used: 
             unit = UNITS.get(_text(view.dataset.attrs.get("units", "s")).split(" ")[0], "s")
             if not unit_by_value(column):
                 return _since(file, Clock(path, Times(name, unit)))
-    found = recognise(columns)
-    return None if found.times is None else Clock(path, found.times, says=found.says)
+    found = recognise(columns | _texts(file, rows))
+    return None if found.times is None else Clock(path, found.times, says=found.says, writing=found.writing)
+
+
+def texts_left_out(file: h5py.File, path: Path, rows: int, clock: Clock | None) -> list[str]:
+    """Say which texts of each row are not read."""
+    names = [name for name in _texts(file, rows) if clock is None or name not in clock.times.columns]
+    return [f"{path}: text left out: {listed(names)}"] if names else []
 
 
 def not_since_1970(file: h5py.File, path: Path, rows: int, used: list[str]) -> list[str]:
@@ -120,6 +134,32 @@ def _columns(file: h5py.File, rows: int, used: list[str]) -> dict[str, Array]:
         elif flat and data.dtype.kind in "iuf" and name not in taken and (view := column_at(file, name)):
             found[name] = head_of(view)
     return found
+
+
+def _texts(file: h5py.File, rows: int) -> dict[str, list[str]]:
+    """The first entries of all columns of text."""
+    found: dict[str, list[str]] = {}
+    for name, data in datasets_of(file).items():
+        if data.shape == (rows,):
+            views = {f"{name}/{field}": View(data, field) for field in data.dtype.names or ()}
+            texts = {n: v for n, v in (views or {name: View(data)}).items() if h5py.check_string_dtype(v.dtype)}
+            found |= {n: _as_text(v.rows(0, min(rows, HEAD_ROWS))).to_pylist() for n, v in texts.items()}
+    return found
+
+
+def _as_text(raw: Array) -> pa.Array:
+    entries = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in raw.tolist()]
+    return pa.array(entries, pa.string())
+
+
+def _writing_of(file: h5py.File, times: Times) -> Writing | None:
+    """How the dates of a layout are written, where they are text."""
+    heads = {}
+    for name in filter(None, (times.dataset, times.clock)):
+        view = column_at(file, name)
+        if view is not None and h5py.check_string_dtype(view.dtype):
+            heads[name] = _as_text(view.rows(0, min(len(view), HEAD_ROWS)).reshape(-1)).to_pylist()
+    return writing(heads, times)
 
 
 def _since(file: h5py.File, clock: Clock) -> Clock:
