@@ -1,6 +1,7 @@
 import json
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -261,3 +262,29 @@ def test_a_reference_shorter_than_the_quiet_time_promises_no_more_than_it_has_se
     assert found[0] < 0.02
     assert found[1] < 0.0015
     assert found[2] < 1e-5
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [np.random.Generator.standard_normal, np.random.Generator.standard_exponential],
+    ids=["normal", "exponential"],
+)
+@pytest.mark.parametrize("count", [20, 30])
+def test_few_windows_without_times_promise_no_more_than_they_know(count: int, draw: Any) -> None:
+    rng = np.random.default_rng(count)
+    p_values = []
+    for _ in range(150):
+        known, new = draw(rng, count), draw(rng, 200)
+        p_values.append(Calibration.fit(known, None).p_value(new))
+    assert np.mean(np.array(p_values) < 0.01) < 0.012  # 0.019 and 0.029 by their own tail alone
+    assert np.mean(np.array(p_values) < 0.001) < 0.0015  # 0.006 and 0.011
+
+
+def test_one_bad_window_among_few_is_left_out() -> None:
+    rng = np.random.default_rng(3)
+    left_out = []
+    for _ in range(50):
+        scores = rng.exponential(size=20)
+        scores[7] = 16.0
+        left_out.append(Calibration.fit(scores, None).excluded == 1)
+    assert np.mean(left_out) > 0.85  # 0.81 by the tail alone, which it makes wide

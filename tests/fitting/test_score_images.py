@@ -79,7 +79,7 @@ def test_a_row_per_image_with_spots_maps_and_metadata(surface: Any, images: Path
         "images": str(images), "maps": str(maps), "normals": "", "model": str(surface.model),
         "array": "", "normals_array": "",
         **{name: str(fitted.lineage["options"].get(name, "")) for name in ("position", "time")},
-        "pixels": fitted.view.rule.to_dict(),
+        "pixels": fitted.view.rule.to_dict(), "rarest": fitted.calibrations["anomaly"].rarest,
     }  # fmt: skip
     expected = fitted.scorer.inspect(surface.pitted)
     for row, one, pit in zip(table.to_pylist(), expected, surface.pits, strict=True):

@@ -26,6 +26,8 @@ NS_PER_HOUR = 3.6e12
 TAIL_PEAKS = 40  # cluster peaks in the tail: fewer are noisy, more lie too deep in the body to extrapolate from
 FEW_CLUSTERS = 10  # fewer in the tail say nothing of its shape: the windows themselves do, with a heavy one
 HEAVY = 0.3  # shape that such a tail has at least
+HEAVIEST = 0.5  # and that of as few windows without times
+BODY_WORTH = 10.0  # windows in a tail that what the body of the scores says of its scale is worth
 OUTLIER_EXPECTED = 0.02  # a peak that the tail expects fewer times than this per reference is an incident
 FEWEST = 100  # windows of a reference with times
 FEWEST_WITHOUT_TIMES = 20  # which gives p-values only, down to about one in so many samples
@@ -228,6 +230,8 @@ def _tail(reference: ReferenceWindows, threshold: float, seed: int, copies: int 
         high, least = np.flatnonzero(reference.scores >= threshold), HEAVY
         starts = np.arange(len(high))
     excesses = np.maximum.reduceat(reference.scores[high], starts) - threshold
+    body = _scale_of_body(reference) if len(starts) < TAIL_PEAKS else None
+    least = HEAVIEST if body is not None and len(starts) < FEW_CLUSTERS else least
     worth = np.ones(len(starts)) if reference.worth is None else reference.worth[high[starts]]
     if few:
         worth *= reference.counts(np.unique(reference.scores[high]))[0] / len(starts)  # so many at it or a higher level
@@ -238,8 +242,24 @@ def _tail(reference: ReferenceWindows, threshold: float, seed: int, copies: int 
         drawn = np.repeat(np.arange(len(excesses)), times_drawn[block])
         of = drawn if len(drawn) > 1 else np.arange(len(excesses))
         scale, shape = fit_pareto(excesses[of], worth[of], least)
+        if body is not None:
+            scale = _of_few(scale / (1.0 - shape), len(of), body) * (1.0 - shape) * (1.0 + 2.0 / len(of))
         tails.append(Tail(threshold, scale, shape, (worth[drawn].sum() or worth.mean()) / reference.worth_hours))
     return tails[0], tuple(tails[1:])
+
+
+def _scale_of_body(reference: ReferenceWindows) -> float | None:
+    """The scale that the tail would have if it went on as the upper half of the scores: few windows may lie together in
+    their tail by chance. None where windows have times, or weigh differently: clusters of them are others."""
+    if reference.quiet_s or reference.worth is not None:
+        return None
+    above = reference.scores - np.median(reference.scores)
+    return float(np.median(above[above > 0]) / np.log(2.0))
+
+
+def _of_few(own: float, count: int, body: float) -> float:
+    """The scale of a few windows together with that of the body."""
+    return (count * own + BODY_WORTH * body) / (count + BODY_WORTH)
 
 
 def _without_incidents(reference: ReferenceWindows) -> tuple[npt.NDArray[np.bool_], int]:
@@ -259,7 +279,10 @@ def _without_incidents(reference: ReferenceWindows) -> tuple[npt.NDArray[np.bool
         threshold = float(levels[_rank(counts, int(counts[0]) // 4)])
         high, starts = rest.clusters(threshold)
         peaks = np.maximum.reduceat(rest.scores[high], starts)
-        scale = 1.1 * float(np.median(peaks - threshold)) / np.log(2.0)
+        scale = float(np.median(peaks - threshold)) / np.log(2.0)
+        if len(peaks) < TAIL_PEAKS and (body := _scale_of_body(rest)) is not None:
+            scale = _of_few(float(scale), len(peaks), body)
+        scale *= 1.1
         judge = Tail(threshold, max(scale, 1e-9), 0.05, len(peaks) / rest.hours)
         out = peaks > judge.score_at(OUTLIER_EXPECTED / rest.hours)
         if not out.any():
