@@ -23,10 +23,11 @@ from boost_histogram.serialization import to_uhi
 from PIL import Image
 from tests.mutations import mutated
 
-from lynkeus.core import LynkeusError
+from lynkeus.core import LynkeusError, SourceError
 from lynkeus.files import damaged
 from lynkeus.sources import open_source, read_layout, write_bundle
 from lynkeus.sources.formats import hdf5_texts
+from lynkeus.sources.look.look import look
 from lynkeus.sources.runs.events import read_events
 from lynkeus.sources.runs.histograms import read_histograms
 
@@ -188,3 +189,21 @@ def test_texts_are_tried_once_and_only_where_there_are_any(tmp_path: Path, monke
         file["b"] = "another one"
     hdf5_texts.try_texts(words)
     assert tried == [words, words]
+
+
+def test_what_hung_once_is_refused_at_once_the_next_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tried = []
+
+    def hang(path: Path, read: object, memory: int = 0) -> None:
+        tried.append(path)
+        raise SourceError(f"{path}: takes more than 15 s")
+
+    monkeypatch.setattr(hdf5_texts, "try_in_child", hang)
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["v"] = np.random.default_rng(1).normal(size=(40, 3))
+        file["tag"] = ["x"] * 40  # of variable length
+    for read in (open_source, open_source, lambda own: look(str(own))):
+        with pytest.raises(SourceError, match="takes more than 15 s"):
+            read(path)
+    assert tried == [path]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
 from pathlib import Path
 from typing import Any
 
 import h5py
 
+from lynkeus.core.errors import SourceError
 from lynkeus.files.damaged import try_in_child
 
 HEAP = b"GCOL"  # with which each of these heaps begins
 MEMORY = 10**9  # bytes that the texts of a file may take, beside some times its size
 LOOKED_THROUGH = 16_000_000  # bytes
-_tried: deque[tuple[int, ...]] = deque(maxlen=100)  # files whose texts could be read; one that was written since is not
+MOST_TRIED = 100
+_tried: dict[
+    tuple[int, ...], str
+] = {}  # why the texts of a file cannot be read, "" where they can; one written since is another
 
 
 def try_texts(path: Path) -> None:
@@ -25,11 +28,21 @@ def try_texts(path: Path) -> None:
     """
     known = path.stat()
     same = (known.st_dev, known.st_ino, known.st_mtime_ns, known.st_size)
-    if same in _tried:
-        return
-    if known.st_size > LOOKED_THROUGH or HEAP in path.read_bytes():
-        try_in_child(path, lambda: _read_texts(path), MEMORY + 8 * known.st_size)
-    _tried.append(same)
+    if same not in _tried:
+        while len(_tried) >= MOST_TRIED:
+            del _tried[next(iter(_tried))]
+        _tried[same] = _why_not(path, known.st_size)
+    if _tried[same]:
+        raise SourceError(_tried[same])
+
+
+def _why_not(path: Path, size: int) -> str:
+    try:
+        if size > LOOKED_THROUGH or HEAP in path.read_bytes():
+            try_in_child(path, lambda: _read_texts(path), MEMORY + 8 * size)
+    except SourceError as error:
+        return str(error)
+    return ""
 
 
 def _read_texts(path: Path) -> None:

@@ -19,6 +19,7 @@ from lynkeus.core.errors import SourceError
 from lynkeus.core.extras import needing
 from lynkeus.files.damaged import one_line
 from lynkeus.sources.formats.described import META, SCHEMA, schema_from_text
+from lynkeus.sources.formats.hdf5_texts import try_texts
 from lynkeus.sources.formats.tables import existing_file, listed
 
 Columns = dict[str, Array]
@@ -72,6 +73,7 @@ def _hdf5(path: Path) -> Read:
         else:
             arrays[name] = _text(item) if h5py.check_string_dtype(item.dtype) else item[()]
 
+    try_texts(path)
     with h5py.File(path, "r") as file:
         file.visititems(take)
     if SCHEMA in arrays:

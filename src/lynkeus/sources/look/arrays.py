@@ -14,12 +14,14 @@ from lynkeus.sources.formats.hdf.index import TIMES as TIMES_BESIDE
 from lynkeus.sources.formats.hdf.uhi import described, histograms_in
 from lynkeus.sources.formats.hdf.views import datasets_of, kind_of
 from lynkeus.sources.formats.hdf5 import opened
+from lynkeus.sources.formats.hdf5_texts import try_texts
 from lynkeus.sources.formats.numpy import mapped_rows
 from lynkeus.sources.look.entries import CHANNEL, LABELS, PICTURES, PLOT, TIMES, UNREAD, WEIGHTS, Entry
 
 
 def of_hdf5(path: Path, reader: Any) -> Iterator[Entry]:
     """Yield the datasets of an HDF5 file, fields of compound tables by their own, and its histograms."""
+    try_texts(path)
     roles = _hdf5_roles(reader)
     with opened(path) as file:
         for name, data in datasets_of(file).items():

@@ -16,6 +16,7 @@ from lynkeus.files.damaged import in_time, one_line, pieces_of
 from lynkeus.sources.formats.hdf.uhi import histograms_in
 from lynkeus.sources.formats.hdf.views import datasets_of
 from lynkeus.sources.formats.hdf5 import opened
+from lynkeus.sources.formats.hdf5_texts import try_texts
 from lynkeus.sources.formats.root_branches import PARTS, branches_of, pieces_of_tree
 from lynkeus.sources.formats.root_files import chosen_tree, in_words, open_root
 from lynkeus.sources.formats.tables import counted, existing_file, listed
@@ -132,6 +133,7 @@ def _hdf5(path: Path) -> Iterator[Events]:
     import h5py
 
     try:
+        try_texts(path)
         with h5py.File(path, "r") as file:
             found = {name: item for name, item in datasets_of(file).items() if item.ndim == 1}
             lengths = {len(item) for item in found.values()}
