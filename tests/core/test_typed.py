@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from lynkeus.core import SettingsError
+from lynkeus.core import Batch, Schema, SettingsError
 from lynkeus.core.plugins import BUILT_IN, declared, make_scorer
 from lynkeus.core.typed import typed
-from lynkeus.sources import open_source
+from lynkeus.fitting.fit import FitSettings, fit
+from lynkeus.sources import InMemory, open_source
 
 
 @pytest.mark.parametrize(
@@ -42,8 +44,22 @@ def test_scorers_refuse_true_where_they_want_a_number(name: str) -> None:
 
 
 def test_no_number_of_things_is_negative() -> None:
-    with pytest.raises(SettingsError, match="the scorer mahalanobis: sample must be at least 0, got -5"):
+    with pytest.raises(SettingsError, match="the scorer mahalanobis: sample must be at least 1, got -5"):
         make_scorer("mahalanobis", {"sample": -5})
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("isolation_forest", {"trees": 0}), ("isolation_forest", {"points_per_tree": 0}), ("table", {"neighbours": 0}),
+        ("one_class_svm", {"landmarks": 0}), ("one_class_svm", {"nu": 7.0}), ("one_class_svm", {"nu": 0.0}),
+        ("one_class_svm", {"nu": float("nan")}), ("mahalanobis", {"sample": 0}),
+    ],
+)  # fmt: skip
+def test_numbers_by_which_nothing_can_be_learned_are_refused(name: str, options: dict[str, float]) -> None:
+    values = np.random.default_rng(1).normal(size=(200, 3))
+    with pytest.raises(SettingsError, match=next(iter(options))):
+        fit(InMemory(Batch(Schema("table", ("a", "b", "c"), shape=(3,)), values)), FitSettings(name, options))
 
 
 def test_no_scorer_counts_true_as_one() -> None:

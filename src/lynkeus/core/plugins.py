@@ -218,8 +218,11 @@ def make_scorer(name: str, options: Mapping[str, Any]) -> Any:
             for key, value in options.items()
         }
         for key, value in given.items():
-            if key in known.parameters and known.parameters[key].annotation in ("int", int) and value < 0:
-                raise SettingsError(f"{key} must be at least 0, got {value}")
+            if key in known.parameters and known.parameters[key].annotation in ("int", int):
+                usual = known.parameters[key].default
+                least = 1 if isinstance(usual, int) and usual > 0 else 0  # 0 where that is what is usual, as of seeds
+                if value < least:
+                    raise SettingsError(f"{key} must be at least {least}, got {value}")
     except TypeError as error:
         shown = ", ".join(known.parameters) or "none"
         raise SettingsError(f"the scorer {name}: {error}; its settings are: {shown}") from error

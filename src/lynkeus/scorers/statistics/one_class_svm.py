@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import SGDOneClassSVM
 
-from lynkeus.core import About, Floats, Source
+from lynkeus.core import About, Floats, SettingsError, Source
 from lynkeus.files.arrays import read_scorer, write_folder
 from lynkeus.scorers.statistics.by_features import ByFeatures
 from lynkeus.scorers.statistics.features import Features
@@ -38,7 +38,12 @@ class OneClassSvm(ByFeatures):
     seed: int = 0
 
     def fit(self, source: Source) -> Self:
-        """Learn in three passes over a stream. Raises SchemaError where nothing can be learned."""
+        """Learn in three passes over a stream. Raises SchemaError where nothing can be learned, SettingsError for a
+        share `nu` that is none."""
+        if not 0.0 < self.nu <= 1.0:
+            raise SettingsError(
+                f"nu of one_class_svm is a share of the reference, above 0 and at most 1, not {self.nu}"
+            )
         self.schema_ = source.schema
         self.features_, reference, weight = Features.weighted(source, self.sample, self.seed)
         if weight is not None:  # its steps do not add up as their weights do: copies, as many as they weigh
