@@ -280,6 +280,14 @@ def test_few_windows_without_times_promise_no_more_than_they_know(count: int, dr
     assert np.mean(np.array(p_values) < 0.001) < 0.0015  # 0.006 and 0.011
 
 
+def test_few_windows_of_which_most_have_the_highest_score() -> None:
+    known = Calibration.fit(np.array([0.0] * 5 + [1.0] * 20), None)
+    assert known.excluded == 0
+    p_values = known.p_value(np.array([0.5, 1.0, 2.0]))
+    assert np.isfinite(p_values).all()
+    assert (np.diff(p_values) <= 0).all()
+
+
 def test_one_bad_window_among_few_is_left_out() -> None:
     rng = np.random.default_rng(3)
     left_out = []

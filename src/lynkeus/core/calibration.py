@@ -250,11 +250,13 @@ def _tail(reference: ReferenceWindows, threshold: float, seed: int, copies: int 
 
 def _scale_of_body(reference: ReferenceWindows) -> float | None:
     """The scale that the tail would have if it went on as the upper half of the scores: few windows may lie together in
-    their tail by chance. None where windows have times, or weigh differently: clusters of them are others."""
+    their tail by chance. None where most have the highest, where windows have times, or weigh differently: clusters are
+    others."""
     if reference.quiet_s or reference.worth is not None:
         return None
     above = reference.scores - np.median(reference.scores)
-    return float(np.median(above[above > 0]) / np.log(2.0))
+    above = above[above > 0]
+    return float(np.median(above) / np.log(2.0)) if len(above) else None
 
 
 def _of_few(own: float, count: int, body: float) -> float:

@@ -126,6 +126,15 @@ def test_clocks_that_do_not_count_from_1970(
     assert any(words in line for line in source.messages)
 
 
+def test_julian_days_with_the_newest_first_are_no_channel(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("MJD,a\n" + "".join(f"{61104.5 - row / 86400:.8f},{row % 7}\n" for row in range(40)))
+    source = open_source(path)
+    assert source.schema.names == ("a",)
+    with pytest.raises(SourceError, match="newest row comes first"):
+        list(source)
+
+
 @pytest.mark.parametrize(("header", "first"), [("Time", 40_000.0), ("t", 61_000.0), ("date_code", 45_000.0)])
 def test_elapsed_seconds_are_no_days_of_a_calendar(header: str, first: float, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"

@@ -14,9 +14,8 @@ HEAP = b"GCOL"  # with which each of these heaps begins
 MEMORY = 10**9  # bytes that the texts of a file may take, beside some times its size
 LOOKED_THROUGH = 16_000_000  # bytes
 MOST_TRIED = 100
-_tried: dict[
-    tuple[int, ...], str
-] = {}  # why the texts of a file cannot be read, "" where they can; one written since is another
+# Why the texts of a file cannot be read, "" where they can; a file that was written since is another one.
+_tried: dict[tuple[int, ...], str] = {}
 
 
 def try_texts(path: Path) -> None:

@@ -94,7 +94,8 @@ def clock_of(file: h5py.File, path: Path, times: Times | None, rows: int, used: 
             unit = UNITS.get(_text(view.dataset.attrs.get("units", "s")).split(" ")[0], "s")
             if not unit_by_value(column):
                 return _since(file, Clock(path, Times(name, unit)))
-    found = recognise(columns | _texts(file, rows))
+    texts = {name: _head_of_text(view) for name, view in _texts(file, rows).items()}
+    found = recognise(columns | texts)
     return None if found.times is None else Clock(path, found.times, says=found.says, writing=found.writing)
 
 
@@ -136,14 +137,18 @@ def _columns(file: h5py.File, rows: int, used: list[str]) -> dict[str, Array]:
     return found
 
 
-def _texts(file: h5py.File, rows: int) -> dict[str, list[str]]:
-    """The first entries of all columns of text."""
-    found: dict[str, list[str]] = {}
+def _texts(file: h5py.File, rows: int) -> dict[str, View]:
+    """All columns of text."""
+    found: dict[str, View] = {}
     for name, data in datasets_of(file).items():
         if data.shape == (rows,):
             views = {f"{name}/{field}": View(data, field) for field in data.dtype.names or ()}
-            texts = {n: v for n, v in (views or {name: View(data)}).items() if h5py.check_string_dtype(v.dtype)}
-            found |= {n: _as_text(v.rows(0, min(rows, HEAD_ROWS))).to_pylist() for n, v in texts.items()}
+            found |= {n: v for n, v in (views or {name: View(data)}).items() if h5py.check_string_dtype(v.dtype)}
+    return found
+
+
+def _head_of_text(view: View) -> list[str]:
+    found: list[str] = _as_text(view.rows(0, min(len(view), HEAD_ROWS)).reshape(-1)).to_pylist()
     return found
 
 
@@ -158,7 +163,7 @@ def _writing_of(file: h5py.File, times: Times) -> Writing | None:
     for name in filter(None, (times.dataset, times.clock)):
         view = column_at(file, name)
         if view is not None and h5py.check_string_dtype(view.dtype):
-            heads[name] = _as_text(view.rows(0, min(len(view), HEAD_ROWS)).reshape(-1)).to_pylist()
+            heads[name] = _head_of_text(view)
     return writing(heads, times)
 
 

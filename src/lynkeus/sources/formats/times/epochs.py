@@ -52,13 +52,15 @@ CLOCKS = {
 
 def other_clock(name: str, column: Array) -> str:
     """Return the clock, by its name in CLOCKS, that does not count from 1970 and that a column of numbers is of by its
-    own name: all numbers are dates of 2000 to 2035 and none is before the one above it. '' where there is none."""
+    own name: all numbers are dates of 2000 to 2035 that rise, or all fall, which is refused later. '' where there is
+    none."""
     if column.dtype.kind not in "iuf" or len(column) < 2 or not np.isfinite(column).all():
         return ""
-    if (np.diff(column) < 0).any():
+    steps = np.diff(column)
+    if (steps < 0).any() and (steps > 0).any():
         return ""
+    low, high = float(column.min()), float(column.max())
     for unit, clock in CLOCKS.items():
-        inside = clock.seconds(float(column[0])) >= FIRST_S and clock.seconds(float(column[-1])) <= LAST_S
-        if inside and clock.names.fullmatch(name):
+        if clock.names.fullmatch(name) and clock.seconds(low) >= FIRST_S and clock.seconds(high) <= LAST_S:
             return unit
     return ""
