@@ -309,3 +309,15 @@ def test_images_of_another_depth_than_those_learned_from_are_said(tmp_path: Path
                 assert len(said) == (depth != learned)
     before = PixelRule.from_dict({"black": None, "white": None, "background": 128})
     assert not any("grey values" in line for line in ImageSource(tmp_path / "16", rule=before).messages)
+
+
+@pytest.mark.parametrize("pair", [("0", "1"), ("Negative", "positive"), ("class-0", "class-1")])
+def test_of_two_folders_that_do_not_say_which_is_good_it_is_asked(pair: tuple[str, str]) -> None:
+    files = [f"{name}/{number}.png" for name in pair for number in range(3)]
+    kept, line = chosen(files, "good")
+    assert kept == []
+    assert "(3 images) and" in line
+    assert "it is not known which holds good images: give that one" in line
+    assert chosen(files, "judged") == (files, "")
+    assert chosen([f"{name}/a.png" for name in ("0", "1", "2")], "good")[1] == ""  # these are numbered
+    assert chosen([f"cell{name}/a.png" for name in pair], "good")[1] == ""

@@ -17,6 +17,7 @@ BAD = {
     "fail", "failed", "fault", "faults", "faulty", "ko", "n_ok", "ng", "nio", "no_good", "nok", "not_good", "not_ok",
     "reject", "rejected", "rejects", "scrap",
 }  # fmt: skip
+UNSAID = ({"0", "1"}, {"class_0", "class_1"}, {"neg", "pos"}, {"negative", "positive"})  # one is good, but which?
 MASKS = {"annotation_masks", "ground_truth", "groundtruth", "gt", "mask", "masks", "segmentation", "segmentations"}
 LEARN, TEST = {"train", "training"}, {"test", "testing", "val", "valid", "validation"}
 MASK_ENDS = ("_mask", "-mask", "_gt", "_label", "_groundtruth")
@@ -27,11 +28,14 @@ def chosen(files: Sequence[str], use: Use) -> tuple[list[str], str]:
     """Return the files (paths with "/") that are meant, and a line on what was left out, "" for nothing.
 
     "good": without masks, tests, folders of defects, and whatever stands beside a folder of good ones; "judged":
-    without masks, and without what was learned from where there is a test; "all": everything.
+    without masks, and without what was learned from where there is a test; "all": everything. None is meant, and the
+    line asks, where two folders side by side are called such that one must hold what is good, but either may.
     """
     kept = list(files)
     if use == "all":
         return kept, ""
+    if use == "good" and (line := _which(files)):
+        return [], line
     left: dict[str, str] = {}
     for why, find in (("masks", _masks), ("of the other part", _other_part), ("not good", _not_good)):
         if why == "not good" and use == "judged":
@@ -42,6 +46,20 @@ def chosen(files: Sequence[str], use: Use) -> tuple[list[str], str]:
             left |= dict.fromkeys(out, why)
             kept = [file for file in kept if file not in left]
     return kept, _line(kept, left, use) if left else ""
+
+
+def _which(files: Sequence[str]) -> str:
+    """Ask which of two folders is good; "" where their names do not make one ask."""
+    beside: dict[tuple[str, ...], Counter[str]] = {}
+    for file in files:
+        for above, name in _steps(file):
+            beside.setdefault(above, Counter())[name] += 1
+    for counts in beside.values():
+        for pair in UNSAID:
+            if pair == counts.keys():
+                found = " and ".join(f"{name} ({counts[name]} images)" for name in sorted(pair))
+                return f"of the folders {found} it is not known which holds good images: give that one, or label them"
+    return ""
 
 
 def _masks(files: Sequence[str], use: Use) -> Callable[[str], bool]:
