@@ -126,8 +126,9 @@ class Batch:
     number of the class, -1 where it is not known. `weight` (n,): how much each sample counts, finite and at least 0
     (None: each counts once; 0: as if it were not there); negative weights, of generators of next-to-leading order, are
     refused: what has been learned from would have no density. `meta`: arrays of length n that trace each sample to its
-    origin, e.g. `end_ns` (exclusive end of a window) or `position` (row in the file). Raises SchemaError where lengths
-    or shapes disagree, or for such a weight.
+    origin, e.g. `end_ns` (exclusive end of a window) or `position` (row in the file), or say how to take it, as
+    `missing_is_said`: who gives the samples says which values are missing and why, so that it is no evidence of a
+    fault. Raises SchemaError where lengths or shapes disagree, or for such a weight.
     """
 
     schema: Schema

@@ -96,7 +96,8 @@ def is_quiet(fitted: Fitted, batch: Batch, row: int, output: str, rule: AlarmRul
     one = batch[np.array([row])]
     values = np.array(one.values, np.result_type(one.values, np.float32))
     values[:, np.isin(batch.schema.names, without)] = np.nan
-    rates = fitted.score_batch(one.with_values(values), asked=()).rates
+    one = replace(one.with_values(values), meta={**one.meta, "missing_is_said": np.ones(1, bool)})
+    rates = fitted.score_batch(one, asked=()).rates
     assert rates is not None  # a watch has refused a model without
     return bool(rates[0, fitted.scorer.outputs.index(output)] > rule.release_factor * rule.budget_per_hour)
 

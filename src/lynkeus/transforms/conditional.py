@@ -11,17 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lynkeus.core import Floats, SchemaError, Source
 from lynkeus.core.weights import joined_weights, weighted_median
-from lynkeus.transforms.missing import fill_from_others
+from lynkeus.transforms.missing import fill_from_others, patterns_of
 from lynkeus.transforms.modes import Modes, coarse_modes, find_modes
 from lynkeus.transforms.reservoir import Weighted, row_weights
-from lynkeus.transforms.rows import fill_missing, rows_of
+from lynkeus.transforms.rows import rows_of
 
 BLOCK_ROWS = 600
 GLITCH_SIGMA = 6.0
 RIDGE = 1e-6
+ROUNDS, SETTLED = 20, 0.02  # where values are missing: until no variance given the others changes by more
+MOST_ROWS = 60_000  # about so many are gone through in each round
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,61 @@ def weighted_blocks(source: Source, rows: int = BLOCK_ROWS) -> Iterator[Weighted
         yield _joined(held)
 
 
+def _centre_and_jitter(source: Source) -> tuple[Floats, Floats, int]:
+    """Return the medians (c,) over blocks of the median of each, and of the spread about it, and the number of rows."""
+    medians, spreads, heavy, rows = [], [], [], 0
+    for block, weight in weighted_blocks(source):
+        empty = np.isnan(block).all(axis=0)
+        medians.append(np.where(empty, np.nan, _nanmedian(block, weight)))
+        spreads.append(1.4826 * np.where(empty, np.nan, _nanmedian(np.abs(block - medians[-1]), weight)))
+        heavy.append(None if weight is None else np.array([weight.mean()]))
+        rows += len(block)
+    if not medians:
+        raise SchemaError("the source has no rows to learn from")
+    of_blocks = joined_weights(heavy, [1] * len(heavy))
+    centre = _nanmedian(np.array(medians), of_blocks)
+    return centre, np.maximum(_nanmedian(np.array(spreads), of_blocks), 1e-12), rows
+
+
+def _covariance(
+    source: Source, jitter: Floats, precision: Floats | None = None, every: int = 1
+) -> tuple[Floats, float, bool]:  # fmt: skip
+    """Return the covariance (c, c) of the rows of `every` so many blocks around the median of their block, in jitters;
+    how many rows it is worth; and whether values were missing.
+
+    These are at the median, or by a `precision` (c, c) what the other channels say of them, and what they scatter about
+    that counts, too: a step of the EM algorithm (Dempster, Laird & Rubin 1977; Little & Rubin 2002, ch. 11).
+    """
+    total, summed, squares, gaps = np.zeros((len(jitter), len(jitter))), 0.0, 0.0, False
+    for number, (block, weight) in enumerate(weighted_blocks(source)):
+        if number % every:
+            continue
+        scaled = (np.where(np.isfinite(block), block, np.nan) - _nanmedian(block, weight)) / jitter
+        near = ~(np.abs(scaled) >= GLITCH_SIGMA).any(axis=1)
+        scaled, own = scaled[near], np.ones(int(near.sum())) if weight is None else weight[near]
+        missing = np.isnan(scaled)
+        if missing.any():
+            gaps, scaled = True, np.where(missing, 0.0, scaled)
+            if precision is not None:
+                total += _filled(scaled, missing, own, precision)
+        total += scaled.T @ (scaled if weight is None else scaled * own[:, None])
+        summed, squares = summed + float(own.sum()), squares + float((own**2).sum())
+    correlation = total / (summed or 1.0)
+    count = max(summed**2 / (squares or 1.0), 1.0)
+    shrink = RIDGE + len(jitter) / count * 0.01
+    return correlation + shrink * np.diag(np.maximum(np.diag(correlation), 1e-6)), count, gaps
+
+
+def _filled(scaled: Floats, missing: npt.NDArray[np.bool_], weight: Floats, precision: Floats) -> Floats:
+    """Fill in rows (n, c) what is `missing` by what the others say, and return the sum (c, c) of how that scatters."""
+    scatter, pull = np.zeros_like(precision), scaled @ precision
+    for gone in patterns_of(missing, precision):
+        scaled[gone.at] = -gone.follow(pull[gone.at])
+        often = np.bincount(gone.which, weight[gone.rows], len(gone.channels))
+        np.add.at(scatter, (gone.channels[:, :, None], gone.channels[:, None, :]), gone.inverse * often[:, None, None])
+    return scatter
+
+
 def _joined(held: list[Weighted]) -> Weighted:
     rows = [part for part, _ in held]
     weight = joined_weights([own for _, own in held], [len(part) for part in rows])
@@ -98,28 +156,14 @@ def fit_conditional(source: Source, few_modes: bool = False) -> ConditionalModel
 
     Raises SchemaError where the source has no rows.
     """
-    medians, spreads, heavy = [], [], []
-    for block, weight in weighted_blocks(source):
-        medians.append(_nanmedian(block, weight))
-        spreads.append(1.4826 * _nanmedian(np.abs(block - medians[-1]), weight))
-        heavy.append(None if weight is None else np.array([weight.mean()]))
-    if not medians:
-        raise SchemaError("the source has no rows to learn from")
-    of_blocks = joined_weights(heavy, [1] * len(heavy))
-    centre = _nanmedian(np.array(medians), of_blocks)
-    jitter = np.maximum(_nanmedian(np.array(spreads), of_blocks), 1e-12)
-    total, summed, squares = np.zeros((len(centre), len(centre))), 0.0, 0.0
-    for block, weight in weighted_blocks(source):
-        block, _ = fill_missing(block, centre)
-        scaled = (block - _nanmedian(block, weight)) / jitter
-        near = (np.abs(scaled) < GLITCH_SIGMA).all(axis=1)
-        scaled, own = scaled[near], np.ones(int(near.sum())) if weight is None else weight[near]
-        total += scaled.T @ (scaled if weight is None else scaled * own[:, None])
-        summed, squares = summed + float(own.sum()), squares + float((own**2).sum())
-    correlation = total / (summed or 1.0)
-    count = max(summed**2 / (squares or 1.0), 1.0)
-    shrink = RIDGE + len(centre) / count * 0.01
-    correlation += shrink * np.diag(np.maximum(np.diag(correlation), 1e-6))
+    centre, jitter, rows = _centre_and_jitter(source)
+    correlation, count, gaps = _covariance(source, jitter)
+    every = max(1, rows // MOST_ROWS)
+    for _ in range(ROUNDS if gaps else 0):
+        before = np.diag(np.linalg.inv(correlation))
+        correlation, count, _ = _covariance(source, jitter, np.linalg.inv(correlation), every)
+        if np.abs(np.log(np.diag(np.linalg.inv(correlation)) / before)).max() < SETTLED:
+            break
     scale = np.sqrt(np.diag(correlation))
     correlation /= np.outer(scale, scale)
     precision = np.linalg.inv(correlation)

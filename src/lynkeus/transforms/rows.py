@@ -30,12 +30,3 @@ def like_values(batch: Batch, folded: Floats) -> Floats:
     if batch.schema.kind == "table":
         return folded[:, 0, :]
     return np.broadcast_to(folded, (len(folded), batch.values.shape[2], folded.shape[2])).transpose(0, 2, 1).copy()
-
-
-def fill_missing(rows: Floats, centre: Floats) -> tuple[Floats, Array | None]:
-    """Rows with NaN replaced by the centre, and where they were (None: nowhere, and nothing was copied)."""
-    # A sum is NaN where any entry is: one pass, no temporary of the size of the rows.
-    if not np.isnan(np.dot(rows.sum(axis=0, dtype=rows.dtype), np.ones(rows.shape[1], rows.dtype))):
-        return rows, None
-    missing = ~np.isfinite(rows)
-    return np.where(missing, centre.astype(rows.dtype), rows), missing

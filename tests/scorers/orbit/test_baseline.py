@@ -11,7 +11,7 @@ from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, 
 from lynkeus.scorers.orbit.habit import Habit
 from lynkeus.scorers.orbit.steps import clipped
 from lynkeus.scorers.orbit.tails import Energy, Line, Tails
-from lynkeus.scorers.orbit.walk import walk
+from lynkeus.scorers.orbit.walk import Means, walk
 
 CHANNELS = 20
 SIGMA = 0.3
@@ -41,7 +41,7 @@ def no_gap(rows: np.ndarray) -> np.ndarray:
 def test_slow_drift_is_followed() -> None:
     rows, state = means(2000), start()
     rows[:, 3] += np.linspace(0, 20, 2000, dtype=np.float32)  # 0.1 sigma a block times 3
-    walked = walk(state, rows, no_gap(rows), gate(), PACE)
+    walked = walk(state, Means(rows, no_gap(rows)), gate(), PACE)
     assert abs(state.level[3] - 20) < 1.0
     assert np.abs(walked.deviation[:, 3]).max() < 6 * SIGMA
     assert np.abs(np.delete(state.level, 3)).max() < 4 * SIGMA
@@ -50,7 +50,7 @@ def test_slow_drift_is_followed() -> None:
 def test_a_wrong_channel_is_held_and_adopted_in_the_end() -> None:
     rows, state = means(1000), start()
     rows[100:, 3] += 10.0
-    walked = walk(state, rows, no_gap(rows), gate(), PACE)
+    walked = walk(state, Means(rows, no_gap(rows)), gate(), PACE)
     assert walked.deviation[100 : 100 + PACE.monitor_adopt, 3].min() > 8.0
     assert np.abs(walked.deviation[-100:, 3]).max() < 6 * SIGMA
     assert state.held[3] == 0
@@ -64,8 +64,8 @@ def test_the_shadow_of_a_wrong_channel_is_not_followed(windows: int) -> None:
     faulty = rows.copy()
     faulty[100 : 100 + windows] += 5.0 * shadow[3].astype(np.float32)
     state, undisturbed = start(), start()
-    walked = walk(state, faulty, no_gap(rows), gate(shadow), PACE)
-    clean = walk(undisturbed, rows, no_gap(rows), gate(shadow), PACE)
+    walked = walk(state, Means(faulty, no_gap(rows)), gate(shadow), PACE)
+    clean = walk(undisturbed, Means(rows, no_gap(rows)), gate(shadow), PACE)
     if windows < PACE.monitor_adopt:
         others = np.delete(np.arange(CHANNELS), 3)
         after = slice(100 + windows, None)
@@ -81,7 +81,7 @@ def test_two_wrong_channels_in_each_others_shadow() -> None:
     shadow[[3, 4], 5] = shadow[5, [3, 4]] = 0.3
     rows, state = means(200), start()
     rows[100:110] += (5.0 * shadow[3] + 4.0 * shadow[4]).astype(np.float32)
-    walk(state, rows[:110], no_gap(rows[:110]), gate(shadow), PACE)
+    walk(state, Means(rows[:110], no_gap(rows[:110])), gate(shadow), PACE)
     assert (state.held[[3, 4]] == PACE.block).all()
     assert np.abs(state.level).max() < 2 * SIGMA
 
@@ -91,7 +91,7 @@ def test_an_orbit_that_moved_is_adopted_soon_and_known_afterwards() -> None:
     orbit = np.where(np.arange(CHANNELS) % 2, 3.0, -3.0).astype(np.float32)
     rows[100:200] += orbit
     rows[300:] += orbit
-    walked = walk(state, rows, no_gap(rows), gate(), PACE)
+    walked = walk(state, Means(rows, no_gap(rows)), gate(), PACE)
     high = walked.energy > 60.0
     adopted = 100 + PACE.beam_adopt
     assert high[100:adopted].all()
@@ -105,7 +105,7 @@ def test_a_gap_lets_it_learn_anew() -> None:
     rows[100:] += 5.0
     restart = no_gap(rows)
     restart[100] = True
-    walked = walk(state, rows, restart, gate(), PACE)
+    walked = walk(state, Means(rows, restart), gate(), PACE)
     assert (walked.energy[101:] < 60.0).all()
     np.testing.assert_allclose(state.level, 5.0, atol=4 * SIGMA)
 
@@ -119,12 +119,12 @@ def test_how_the_stream_is_cut_does_not_matter(cuts: list[int], seed: int) -> No
     restart = no_gap(rows)
     restart[220] = True
     whole, pieces = start(), start()
-    expected = walk(whole, rows, restart, gate(), PACE)
+    expected = walk(whole, Means(rows, restart), gate(), PACE)
     ends = sorted({0, *cuts, 300})
     parts = []
     for first, last in pairwise(ends):
         pieces = OrbitBaseline.from_arrays(pieces.to_arrays())  # also through a store
-        parts.append(walk(pieces, rows[first:last], restart[first:last], gate(), PACE))
+        parts.append(walk(pieces, Means(rows[first:last], restart[first:last]), gate(), PACE))
     np.testing.assert_allclose(np.concatenate([part.deviation for part in parts]), expected.deviation, atol=1e-4)
     np.testing.assert_allclose(pieces.level, whole.level, atol=1e-4)
 
@@ -134,7 +134,7 @@ def test_walking_changes_neither_the_means_nor_the_gaps() -> None:
     rows[20:40] += 3.0
     before, restart = rows.copy(), no_gap(rows)
     restart[30] = True
-    walk(start(), rows, restart, gate(), PACE)
+    walk(start(), Means(rows, restart), gate(), PACE)
     np.testing.assert_array_equal(rows, before)
     assert restart.sum() == 1
 

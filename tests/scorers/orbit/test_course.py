@@ -10,7 +10,7 @@ import pytest
 from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.course import jumped, line_through
 from lynkeus.scorers.orbit.habit import EVERY, Habit
-from lynkeus.scorers.orbit.walk import walk
+from lynkeus.scorers.orbit.walk import Means, walk
 
 CHANNELS, SIGMA, PACE = 20, 0.3, Pace()
 ORBIT = np.where(np.arange(CHANNELS) % 2, 3.0, -3.0).astype(np.float32)
@@ -28,7 +28,7 @@ def start() -> OrbitBaseline:
 
 
 def walked(rows: np.ndarray, state: OrbitBaseline):
-    return walk(state, rows.astype(np.float32), np.zeros(len(rows), bool), gate(), PACE)
+    return walk(state, Means(rows.astype(np.float32), np.zeros(len(rows), bool)), gate(), PACE)
 
 
 def noise(windows: int, seed: int = 0) -> np.ndarray:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from lynkeus.core import Array, Floats
 
 NOT_YET = 1  # ns: of a mask that was set before anything was read, it is since the first window
-USED, ODD, MAINTENANCE = 0, 1, 2  # why a channel is masked: its spread is wrong and stays so; people said so
+USED = 0
+ODD, MAINTENANCE, ABSENT = 1, 2, 3  # why a channel is masked: its spread is wrong; people, or who gives it, said so
 
 
 @dataclass
@@ -23,7 +24,8 @@ class Adopted:
     """Of each channel (c,): `offset` in conditional sigmas that its reference was moved by, since `offset_ns` (0:
     never); the `other` place, relative to the present one, at which it is known too; `creep`: for how many windows,
     with the sign of the side, it is beyond what the reference follows at once; `run` windows in which its spread was
-    wrong, since `run_ns`; whether it is `masked`, since `masked_ns`.
+    wrong, since `run_ns`; whether it is `masked`, since `masked_ns`; windows in a row in which it was `absent`, since
+    `absent_ns`.
 
     Of the whole orbit: where it stood (c,) before it began to move, `anchor`; since when it moves, `moving_ns` (1,), 0
     where it does not, and for how many windows it is `quiet` (1,) again; the last move (c,) in jitters, `moved`, which
@@ -43,6 +45,8 @@ class Adopted:
     quiet: npt.NDArray[np.int64]
     moved: Floats
     moved_ns: npt.NDArray[np.int64]
+    absent: Floats
+    absent_ns: npt.NDArray[np.int64]
 
     @classmethod
     def none(cls, channels: int) -> Self:
@@ -52,6 +56,7 @@ class Adopted:
         return cls(
             floats, times, floats.copy(), floats.copy(), floats.copy(), times.copy(), masked, times.copy(),
             floats.copy(), one, one.copy(), floats.copy(), two,
+            floats.copy(), times.copy(),
         )  # fmt: skip
 
     def copy(self) -> Adopted:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lynkeus.core import Source, TimesNs
+from lynkeus.core import Floats, Source, TimesNs
 from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.folds import Folds
 from lynkeus.scorers.orbit.judge import MEMORY
@@ -68,10 +68,28 @@ def _walk_through(source: Source, sight: Sight, start: OrbitBaseline) -> tuple[K
         walked = sight.walk(state, batch, statistics)
         given = np.flatnonzero(~statistics.mostly_missing())
         sway = np.square(walked.away[given] @ sight.geometry.to_jitter).sum(axis=1)
-        spread, repeats = statistics.spread[given], statistics.repeats[given]
+        deviation, spread = walked.deviation[given], statistics.spread[given]
+        if statistics.missing is not None:  # what is filled in scatters less than good data do
+            filled = statistics.missing[given] > 0.5 * statistics.length
+            deviation, spread = (np.where(filled, np.float32(np.nan), each) for each in (deviation, spread))
         timed &= batch.time_ns is not None
         times = given if batch.time_ns is None else batch.time_ns[given]
-        kept.add(walked.deviation[given], walked.energy[given], sway, spread, repeats, times)
+        kept.add(deviation, walked.energy[given], sway, spread, statistics.repeats[given], times)
     deviation, energy, sway, spread, repeats, time_ns = kept.columns
+    deviation, spread = _as_others(deviation), _as_others(spread)
     found = Kept(deviation, energy, sway, spread, repeats, statistics.length)
     return found, time_ns if timed else None, state
+
+
+def _as_others(kept: Floats) -> Floats:
+    """Return statistics (n, c) of windows with NaN replaced by those of other windows of the same channel, in turn; 1
+    where it has none."""
+    missing = np.isnan(kept)
+    if not missing.any():
+        return kept
+    kept = kept.copy()
+    for channel in np.flatnonzero(missing.any(axis=0)):
+        gone = missing[:, channel]
+        known = kept[~gone, channel]
+        kept[gone, channel] = np.resize(known, gone.sum()) if len(known) else 1.0
+    return kept

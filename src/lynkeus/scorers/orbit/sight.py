@@ -14,9 +14,9 @@ from lynkeus.scorers.orbit.adopted import NOT_YET, USED
 from lynkeus.scorers.orbit.baseline import Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.geometry import Geometry
 from lynkeus.scorers.orbit.judge import QUIET_NATS, FaultOrMotion, Told
-from lynkeus.scorers.orbit.masks import Change, change_of_masks, runs
+from lynkeus.scorers.orbit.masks import Change, change_of_absence, change_of_masks, runs
 from lynkeus.scorers.orbit.tails import Tails
-from lynkeus.scorers.orbit.walk import Walk, walk
+from lynkeus.scorers.orbit.walk import Means, Walk, walk
 from lynkeus.scorers.orbit.windows import WindowStatistics, residuals, window_statistics
 from lynkeus.scorers.orbit.words import MOSTLY, WindowTests, joined
 from lynkeus.transforms.conditional import ConditionalModel
@@ -73,14 +73,17 @@ class Sight:
         return window_statistics(batch, self.geometry)
 
     def walk(self, state: OrbitBaseline, batch: Batch, statistics: WindowStatistics) -> Walk:
-        """Move the state past a batch; windows that miss most values leave it alone and deviate by nothing."""
+        """Move the state past a batch; windows that miss most values leave it alone and deviate by nothing. What is
+        missing in others becomes what is expected, in the `statistics` too."""
         restart, missing = _gaps(state, batch), statistics.mostly_missing()
         shifts = statistics.raw * (self.geometry.used / self.model.jitter).astype(np.float32)
+        means = Means(statistics.mean, restart, batch.time_ns, shifts, statistics.gaps)
         if not missing.any():
-            return walk(state, statistics.mean, restart, self.gate, self.pace, batch.time_ns, shifts)
+            return walk(state, means, self.gate, self.pace)
         given = np.flatnonzero(~missing)
-        times = None if batch.time_ns is None else batch.time_ns[given]
-        walked = walk(state, statistics.mean[given], restart[given], self.gate, self.pace, times, shifts[given])
+        some = means.rows(given)
+        walked = walk(state, some, self.gate, self.pace)
+        statistics.mean[given] = some.mean
         deviation, energy, away = np.zeros_like(statistics.mean), np.zeros(len(missing)), np.zeros_like(statistics.mean)
         deviation[given], energy[given], away[given] = walked.deviation, walked.energy, walked.away
         told, sway = np.zeros(deviation.shape, bool), np.full(len(missing), np.nan)
@@ -101,14 +104,17 @@ class Sight:
             found = sight._look(batch, before)
             change = sight._change(batch, found)
             if change is None:
-                break
-            found = sight._look(batch[: change.windows], before)
-            before = self.with_masks(found.after, change.masked, change.since_ns)
-            parts.append(found._replace(after=before))
+                return joined([*parts, found])
+            if change.windows:
+                found = sight._look(batch[: change.windows], before)
+                sight._change(batch[: change.windows], found)  # counts up to there
+                before = self.with_masks(found.after, change.masked, change.since_ns)
+                parts.append(found._replace(after=before))
+            else:
+                before = self.with_masks(before, change.masked, change.since_ns)
             if change.windows == len(batch):
                 return joined(parts)
             batch = batch[change.windows :]
-        return joined([*parts, found])
 
     def with_masks(
         self, before: OrbitBaseline, masked: npt.NDArray[np.uint8], since_ns: npt.NDArray[np.int64]
@@ -133,7 +139,12 @@ class Sight:
         """Return the first change of the masks in a batch, and count towards later ones in the state after it."""
         if not self.pace.mask_after:
             return None
-        return change_of_masks(found.after.standing, found.run, self.pace.mask_after, batch.time_ns)
+        statistics, standing, time_ns = found.statistics, found.after.standing, batch.time_ns
+        gone = np.zeros(found.run.shape, bool) if statistics.gone is None else statistics.gone
+        absence = change_of_absence(standing, gone, ~statistics.mostly_missing(), self.pace.block, time_ns)
+        some = slice(None if absence is None else absence.windows)
+        time_ns = None if time_ns is None else time_ns[some]
+        return change_of_masks(standing, found.run[some], self.pace.mask_after, time_ns) or absence
 
     def _look(self, batch: Batch, before: OrbitBaseline) -> WindowTests:
         """Return everything about a batch by one set of channels in use."""
@@ -143,6 +154,8 @@ class Sight:
         if batch.time_ns is not None and len(batch):
             after.standing.masked_ns[after.standing.masked_ns == NOT_YET] = batch.time_ns[0]
         walked = self.walk(after, batch, statistics)
+        if "missing_is_said" in batch.meta:
+            statistics = statistics.without_missing(batch.meta["missing_is_said"])
         tails = None
         if self.pace.settle:
             quiet = (walked.energy <= self.gate.energy) & ~statistics.mostly_missing()
@@ -195,7 +208,7 @@ class Sight:
 
     def _shots(self, batch: Batch) -> Callable[[int], Floats]:
         """Return what gives the residuals (shots, c) of one window of a batch."""
-        return lambda row: residuals(batch[row : row + 1], self.geometry.centre, self.geometry.to_residual)
+        return lambda row: residuals(batch[row : row + 1], self.geometry)
 
     def _stepping(self, statistics: WindowStatistics, loud: Floats, frozen: Floats, last: Floats) -> Floats:
         """Return how `loud` (n,) windows are in which the orbit still moves: a step inside a window is spread of all

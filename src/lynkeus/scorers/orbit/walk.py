@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,7 @@ import numpy.typing as npt
 from lynkeus.core import Array, Floats, TimesNs
 from lynkeus.scorers.orbit.baseline import SWAY, Gate, OrbitBaseline, Pace
 from lynkeus.scorers.orbit.course import FEW, Course
+from lynkeus.scorers.orbit.gaps import Gap
 from lynkeus.scorers.orbit.known import Fitting, from_known
 from lynkeus.scorers.orbit.quiet import Found, Noticed, run_quietly
 from lynkeus.scorers.orbit.steps import move_on, step
@@ -36,23 +39,42 @@ class Walk:
     here: Floats
 
 
-def walk(
-    state: OrbitBaseline, means: Floats, restart: Array, gate: Gate, pace: Pace, time_ns: TimesNs | None = None,
-    shifts: Floats | None = None,
-) -> Walk:  # fmt: skip
-    """Move the state past n window means (n, c), in place; `restart` (n,) is True where a window follows a long gap;
-    `time_ns` (n,): when each begins, for what is said of what stands; `shifts` (n, c): the means in jitters, with which
-    it is faster."""
+class Means(NamedTuple):
+    """Of n windows: means (n, c); where one follows a long gap, `restart` (n,); `time_ns` (n,): when each begins, for
+    what is said of what stands; `shifts` (n, c): the means in jitters, with which it is faster; `gaps`: what is missing
+    in some of them."""
+
+    mean: Floats
+    restart: Array
+    time_ns: TimesNs | None = None
+    shifts: Floats | None = None
+    gaps: Mapping[int, Gap] = {}
+
+    def rows(self, index: Array) -> Means:
+        """Return those of some windows, by index."""
+        gaps = {new: self.gaps[old] for new, old in enumerate(index.tolist()) if old in self.gaps}
+        times = None if self.time_ns is None else self.time_ns[index]
+        shifts = None if self.shifts is None else self.shifts[index]
+        return Means(self.mean[index], self.restart[index], times, shifts, gaps)
+
+
+def walk(state: OrbitBaseline, given: Means, gate: Gate, pace: Pace) -> Walk:
+    """Move the state past the means of some windows, in place. What is missing becomes what is expected."""
+    means, restart, time_ns, shifts, _ = given
+    gaps = np.zeros(len(means), bool)
+    gaps[list(given.gaps)] = True
+    original = means.copy() if given.gaps else means
     deviation, energy, away = np.empty_like(means), np.empty(len(means)), np.empty_like(means)
     told, runs, before = np.zeros(means.shape, bool), np.zeros(len(means), np.intp), state.latest()
     sway = np.full(len(means), np.nan)
     noticed, into, position = Noticed(), Found(deviation, energy, away, sway, shifts), 0
     while position < len(means):
+        _expect(state, given, original, slice(position, position + 1), gate)
         if state.fresh or restart[position]:
             _anchor(state, means[position], gate)
             restart = restart.copy()
             restart[position] = False
-        quiet = run_quietly(state, means[: _next(restart, position)], position, gate, pace, into, noticed)
+        quiet = run_quietly(state, means[: _next(restart | gaps, position)], position, gate, pace, into, noticed)
         if quiet:
             position += quiet
             if time_ns is not None:
@@ -64,6 +86,7 @@ def walk(
         first = len(state.pending)
         if not first and time_ns is not None:
             state.block_ns = int(time_ns[position])
+        _expect(state, given, original, slice(position, stop), gate)
         known = _deviations(state, means[position:stop], first, gate, pace)
         found = 0
         if warm and pace.settle:
@@ -87,8 +110,18 @@ def walk(
     return Walk(deviation, energy, away, sway, *noticed.arrays(), told, *_at_new_places(before, means, runs, gate))
 
 
+def _expect(state: OrbitBaseline, given: Means, original: Floats, some: slice, gate: Gate) -> None:
+    """Let what is missing in the means of some windows be where the orbit is expected; `original` (n, c): as found."""
+    for row in range(some.start, some.stop) if given.gaps else ():
+        if row in given.gaps:
+            expected = state.level
+            if state.course.ramps:
+                expected = expected + state.course.ahead(len(state.pending) + row - some.start, 1)[0]
+            given.mean[row] = given.gaps[row].filled(original[row], expected, gate.correlation)
+
+
 def _next(restart: Array, position: int) -> int:
-    """Return the next window from a position on that follows a long gap, the number of windows where there is none."""
+    """Return the next window from a position on that is `restart` (n,), the number of windows where there is none."""
     return position + int(restart[position:].argmax()) if restart[position:].any() else len(restart)
 
 

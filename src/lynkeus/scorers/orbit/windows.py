@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from lynkeus.core import Array, Batch, Floats
+from lynkeus.scorers.orbit.gaps import Gap, fill
 from lynkeus.scorers.orbit.geometry import Geometry
 from lynkeus.scorers.orbit.loops import compiled
 from lynkeus.scorers.orbit.thin import Thin
-from lynkeus.transforms.rows import fill_missing, fold, rows_of
+from lynkeus.transforms.rows import fold, rows_of
 
 LEAST_SPREAD = np.float32(1e-3)  # spread
 LONG = 4  # shots of a window in which repeats are counted
@@ -20,7 +23,9 @@ CHUNK_BYTES = 500_000  # a chunk of residuals stays in the cache
 class WindowStatistics(NamedTuple):
     """All (n, channel) float32: `mean` of the residual in conditional sigmas, `spread` (squares around it, summed),
     `repeats` (neighbouring shots with equal values), `missing` (shots without a value; None: nowhere any); `length`:
-    shots per window; `raw`: the mean of the rows themselves, away from the centre."""
+    shots per window; `raw`: the mean of the rows themselves, away from the centre. Where values are missing the mean is
+    that without them: `gaps` says of such windows how it moves with what is expected of them. `gone`: where no value is
+    there, and who gives the samples says so."""
 
     mean: Floats
     spread: Floats
@@ -28,6 +33,8 @@ class WindowStatistics(NamedTuple):
     missing: Floats | None
     length: int
     raw: Floats
+    gaps: Mapping[int, Gap] = {}
+    gone: npt.NDArray[np.bool_] | None = None
 
     def rows(self, index: Array) -> WindowStatistics:
         """Return the statistics of some windows, by index."""
@@ -35,11 +42,19 @@ class WindowStatistics(NamedTuple):
         few = self.mean[index], self.spread[index], self.repeats[index]
         return WindowStatistics(*few, missing, self.length, self.raw[index])
 
+    def without_missing(self, said: Array) -> WindowStatistics:
+        """Return them with what is missing no evidence where it is `said` (n,) by who gives the samples."""
+        if self.missing is None:
+            return self
+        kept = self.mostly_missing() | ~said
+        missing = np.where(kept[:, None], self.missing, np.float32(0.0))
+        return self._replace(missing=missing, gone=(self.missing >= self.length) & ~kept[:, None])
+
     def mostly_missing(self) -> Array:
         """Return a mask (n,) of the windows that lack more than half of their values."""
         if self.missing is None:
             return np.zeros(len(self.mean), bool)
-        return self.missing.mean(axis=1) > 0.5 * self.length
+        return _most(self.missing, self.length)
 
 
 def window_statistics(batch: Batch, geometry: Geometry) -> WindowStatistics:
@@ -51,6 +66,7 @@ def window_statistics(batch: Batch, geometry: Geometry) -> WindowStatistics:
     step = max(1, CHUNK_BYTES // (4 * rows.shape[1] * length))
     product = Product(geometry.to_spread, step * length)
     away = np.empty((step * length, rows.shape[1]), np.float32)
+    gaps: dict[int, Gap] = {}
     for first in range(0, len(found.mean), step):
         part = found.part(slice(first, first + step))
         some = np.ascontiguousarray(rows[first * length : (first + len(part.mean)) * length])
@@ -58,16 +74,19 @@ def window_statistics(batch: Batch, geometry: Geometry) -> WindowStatistics:
             centred(some, geometry.centre, length, away, part)
         else:
             loops.centred(some, geometry.centre, length, away, tuple(part))
+        rows_with, less, own = _fill_gaps(some, away, part, length, geometry)
+        gaps.update(zip((first + rows_with).tolist(), own, strict=True))
         if length > 2:
             (loops.spread_of if loops else spread_of)(*product.of(away[: len(some)]), length, part.spread)
+            part.spread[rows_with] += less
     mean = np.asarray(found.mean @ geometry.to_residual, np.float32)
     missing = found.missing if found.missing.any() else None
-    return WindowStatistics(mean, found.spread, found.repeats, missing, length, found.mean)
+    return WindowStatistics(mean, found.spread, found.repeats, missing, length, found.mean, gaps)
 
 
 class Moments(NamedTuple):
-    """Of windows and channels (n, c), float32: the `mean` away from the centre, 0 where values are `missing`, of which
-    it says how many; `repeats`, and the `spread`."""
+    """Of windows and channels (n, c), float32: the `mean` away from the centre of the values that are there, 0 where
+    none is; how many are `missing`; `repeats`, and the `spread`."""
 
     mean: Floats
     repeats: Floats
@@ -89,18 +108,45 @@ class Moments(NamedTuple):
 
 def centred(rows: Floats, centre: Floats, length: int, away: Floats, found: Moments) -> None:
     """Write how far rows (n * length, c) are `away` from the mean of their window, that mean less the `centre`, and how
-    many values repeat the one before or are missing; these count as 0."""
+    many values repeat the one before or are missing; these are at the mean of the others."""
     mean = found.mean
     shots = fold(np.subtract(rows, centre, out=away[: len(rows)], casting="same_kind"), length)
     np.add.reduce(shots, axis=1, out=mean)
-    if not np.isfinite(mean.sum()):
-        gaps = ~np.isfinite(shots)
+    gaps = None if np.isfinite(mean.sum()) else ~np.isfinite(shots)
+    if gaps is None:
+        mean *= np.float32(1.0 / length)
+    else:
         np.copyto(shots, np.float32(0.0), where=gaps)
         found.missing[:] = gaps.sum(axis=1)
         np.add.reduce(shots, axis=1, out=mean)
-    mean *= np.float32(1.0 / length)
+        mean /= np.maximum(np.float32(length) - found.missing, np.float32(1.0))
     shots -= mean[:, None]
+    if gaps is not None:
+        np.copyto(shots, np.float32(0.0), where=gaps)
     found.repeats[:] = _repeats(fold(rows, length))
+
+
+def _fill_gaps(
+    rows: Floats, away: Floats, found: Moments, length: int, geometry: Geometry
+) -> tuple[npt.NDArray[np.intp], Floats, list[Gap]]:  # fmt: skip
+    """Fill what is missing in rows `away` from the mean of their window, and in that mean, unless most is missing.
+    Return in which windows (m,) something is; how much less (m, c) their sums of squares are for it; and what is."""
+    some = np.flatnonzero(found.missing.any(axis=1) & ~_most(found.missing, length))
+    if not len(some):
+        return some, found.spread[some], []
+    own = fold(rows, length)[some].reshape(-1, rows.shape[1])
+    missing = ~np.isfinite(own)
+    filled = np.where(missing, np.float32(0.0), own - geometry.centre).astype(np.float32)
+    missing &= geometry.used
+    mean, gaps, less = fill(filled, missing, length, geometry.sigma.astype(np.float32), geometry.correlation)
+    found.mean[some] = mean
+    fold(away[: len(rows)], length)[some] = fold(filled, length)
+    return some, less, gaps
+
+
+def _most(missing: Floats, length: int) -> Array:
+    """Return a mask (n,) of the windows that lack more than half of their values."""
+    return np.asarray(missing.mean(axis=1) > 0.5 * length)
 
 
 def spread_of(product: Floats, away: Floats, scale: Floats, length: int, spread: Floats) -> None:
@@ -134,10 +180,14 @@ class Product:
         return product, rows, self.scale
 
 
-def residuals(window: Batch, centre: Floats, to_residual: Floats | Thin) -> Floats:
-    """Return the residual (shots, c) of each shot of a batch of one window, in conditional sigmas."""
-    rows, _ = fill_missing(rows_of(window)[0], centre)
-    return np.asarray((rows - centre) @ to_residual, np.float32)
+def residuals(window: Batch, geometry: Geometry) -> Floats:
+    """Return the residual (shots, c) of each shot of a batch of one window, in conditional sigmas, away from their
+    mean; 0 where a value is missing."""
+    rows, length = rows_of(window)
+    missing = ~np.isfinite(rows)
+    away = np.where(missing, np.float32(0.0), rows - geometry.centre).astype(np.float32)
+    fill(away, missing & geometry.used, length, geometry.sigma.astype(np.float32), geometry.correlation)
+    return np.asarray(away @ geometry.to_residual, np.float32)
 
 
 def _repeats(shots: Floats) -> Floats:

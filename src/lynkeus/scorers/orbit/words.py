@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lynkeus.core import Floats, Scores, Standing
 from lynkeus.core.standing import State
-from lynkeus.scorers.orbit.adopted import ODD, USED, Adopted
+from lynkeus.scorers.orbit.adopted import ABSENT, MAINTENANCE, ODD, USED, Adopted
 from lynkeus.scorers.orbit.baseline import OrbitBaseline
 from lynkeus.scorers.orbit.judge import QUIET_NATS
 from lynkeus.scorers.orbit.tails import Tails
@@ -19,6 +19,7 @@ from lynkeus.scorers.orbit.windows import WindowStatistics
 MOVED_SIGMA = 4.0  # from which a channel is counted among those that moved
 NUMBERS = ("mean", "spread", "repeats", "raw")
 COLUMNS = ("deviation", "own", "nats", "run", "place", "frozen", "mirrored", "scores")
+WHY_MASKED = {ODD: "its noise is not what it was", MAINTENANCE: "under maintenance", ABSENT: "it gives no value"}
 MOSTLY = 0.5  # share of the channels that repeat their value in a frozen readout
 
 
@@ -47,7 +48,9 @@ def joined(parts: list[WindowTests]) -> WindowTests:
         missing = np.concatenate([np.zeros_like(o.mean) if o.missing is None else o.missing for o in statistics])
     numbers: dict[str, Any] = {name: np.concatenate([getattr(own, name) for own in statistics]) for name in NUMBERS}
     all_of: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
-    return parts[-1]._replace(statistics=statistics[0]._replace(missing=missing, **numbers), **all_of)
+    return parts[-1]._replace(
+        statistics=statistics[0]._replace(missing=missing, gaps={}, gone=None, **numbers), **all_of
+    )
 
 
 LENGTHS = ("mm", "um", "\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m", "nm", "m")  # units of positions
@@ -100,9 +103,9 @@ class OrbitWords(NamedTuple):
             says = f"{name} stands off by {self._size(off)}"
             yield Standing("monitor", name, "standing", int(adopted.offset_ns[channel]), says=says)
         for channel in np.flatnonzero(adopted.masked):
-            name, odd = self.names[channel], adopted.masked[channel] == ODD
-            says = f"{name} is masked: " + ("its noise is not what it was" if odd else "under maintenance")
-            state: State = "masked" if odd else "maintenance"
+            name, why = self.names[channel], int(adopted.masked[channel])
+            says = f"{name} is masked: {WHY_MASKED[why]}"
+            state: State = "maintenance" if why == MAINTENANCE else "masked"
             yield Standing("monitor", name, state, int(adopted.masked_ns[channel]), says=says)
         since, until = (int(time) for time in adopted.moved_ns)
         if until or adopted.moved.any():

@@ -267,7 +267,8 @@ class StreamSource:
 
     def _batches(self, schema: Schema, events: list[Event]) -> Iterator[Batch]:
         times = np.array([event.first_ns for event in events], np.int64)
-        yield Batch(schema, np.stack([event.values for event in events]), times)
+        said = np.ones(len(events), bool)  # by the states of the channels, and by what is counted
+        yield Batch(schema, np.stack([event.values for event in events]), times, meta={"missing_is_said": said})
 
     def close(self) -> None:
         """Stop listening."""

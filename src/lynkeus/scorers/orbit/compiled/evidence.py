@@ -178,7 +178,7 @@ def run_lengths(odd, judged, masked, begun, found):
     wrong, right, before = np.empty_like(begun), np.empty_like(begun), begun.copy()
     for channel in range(len(masked)):
         wrong[channel] = 1 if masked[channel] == USED else -1
-        right[channel] = -1 if masked[channel] == MAINTENANCE else -wrong[channel]
+        right[channel] = -1 if masked[channel] >= MAINTENANCE else -wrong[channel]
     for window in range(len(odd)):
         own, is_odd = found[window], odd[window]
         if judged[window]:
@@ -186,6 +186,6 @@ def run_lengths(odd, judged, masked, begun, found):
                 before[channel] = max(before[channel] + (wrong[channel] if is_odd[channel] else right[channel]), 0)
         else:
             for channel in range(len(masked)):
-                before[channel] = max(before[channel] - (masked[channel] == MAINTENANCE), 0)
+                before[channel] = max(before[channel] - (masked[channel] >= MAINTENANCE), 0)
         for channel in range(len(masked)):
             own[channel] = before[channel]

@@ -29,10 +29,13 @@ def _sum_up(rows, centre, away, mean, missing, begin, end):
             mean[channel] = 0.0
             for shot in range(len(rows)):
                 if np.isfinite(away[shot, channel]):
-                    mean[channel] += away[shot, channel] * share
+                    mean[channel] += away[shot, channel]
                 else:
-                    away[shot, channel] = 0.0
                     missing[channel] += np.float32(1.0)
+            mean[channel] /= max(np.float32(len(rows)) - missing[channel], np.float32(1.0))
+            for shot in range(len(rows) if missing[channel] > 0.0 else 0):
+                if not np.isfinite(away[shot, channel]):
+                    away[shot, channel] = mean[channel]
     for shot in range(len(rows)):
         far = away[shot]
         for channel in range(begin, end):
