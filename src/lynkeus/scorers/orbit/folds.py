@@ -1,18 +1,23 @@
 """Folds: how `orbit` would score the windows that it learned from if it had not seen them.
 
 Tails are straight lines through the rarest windows of the reference, so that these look less rare by them than windows
-that come later do. Each stretch of the reference is therefore judged by tails that were fitted to the others.
+that come later do, and what the channels say of each other fits the rows that it was learned from better than others:
+with 206 channels and 2,000 rows, 5.7 % of later good windows were below a p-value of .01. Each stretch of the reference
+is therefore judged by what was learned of the others; of a long one, of which chance has taught no more than what is
+rare, by their tails.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
-from lynkeus.core import Batch, Scores, TimesNs
+from lynkeus.core import Batch, Schema, Scores, Source, TimesNs, concatenate
 from lynkeus.scorers.orbit.baseline import OrbitBaseline
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Kept, fit_tails
@@ -22,15 +27,62 @@ FEWEST = 500  # windows of the others, so that ten of them lie beyond the level 
 
 
 @dataclass(frozen=True)
-class Folds:
-    """`sights` (k,) of stretches that begin at `starts_ns` (k,), the first of which has no beginning."""
+class Held:
+    """Windows in memory, of one batch."""
 
+    batch: Batch
+
+    @property
+    def schema(self) -> Schema:
+        """Return what they are."""
+        return self.batch.schema
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield self.batch
+
+
+def held(source: Source, most: int) -> Held | None:
+    """Return the windows of a source in memory; None where these are more than so many values."""
+    parts: list[Batch] = []
+    for batch in source:
+        parts.append(batch)
+        most -= batch.values.size
+        if most < 0:
+            return None
+    return Held(concatenate(parts)) if parts else None
+
+
+def starts_of(time_ns: TimesNs) -> TimesNs:
+    """Return when (k,) the stretches begin of a reference of windows at times (n,)."""
+    return np.asarray(time_ns[np.linspace(0, len(time_ns), COUNT + 1).astype(int)[:-1]], np.int64)
+
+
+def others_of(source: Held, starts_ns: TimesNs) -> Iterator[Held]:
+    """Yield for each stretch the windows that are in none of it."""
+    which = _which(source.batch, starts_ns)
+    for fold in range(len(starts_ns)):
+        yield Held(source.batch[which != fold])
+
+
+def _which(batch: Batch, starts_ns: TimesNs) -> npt.NDArray[np.intp]:
+    """Return which stretch (n,) each window is in; the first has no beginning."""
+    assert batch.time_ns is not None
+    return np.maximum(np.searchsorted(starts_ns, batch.time_ns, side="right") - 1, 0)
+
+
+@dataclass(frozen=True)
+class Folds:
+    """`sights` (k,) of stretches that begin at `starts_ns` (k,), the first of which has no beginning; `whole`: of all
+    of the reference."""
+
+    whole: Sight
     sights: tuple[Sight, ...]
     starts_ns: TimesNs
 
     @classmethod
     def of(cls, sight: Sight, kept: Kept, time_ns: TimesNs) -> Self | None:
-        """Return them by the windows of a reference that were kept and their times; None where these are too few."""
+        """Return those of which only the tails are of the others, by the windows of a reference that were kept and
+        their times; None where these are too few."""
         if len(time_ns) * (COUNT - 1) < FEWEST * COUNT:
             return None
         edges = np.linspace(0, len(time_ns), COUNT + 1).astype(int)
@@ -39,14 +91,12 @@ class Folds:
             others = np.r_[0:first, last : len(time_ns)]
             part = kept._replace(**{name: getattr(kept, name)[others] for name in kept._fields if name != "length"})
             sights.append(sight.but(sight.gate, fit_tails(part, sight.gate)))
-        return cls(tuple(sights), np.asarray(time_ns[edges[:-1]], np.int64))
+        return cls(sight, tuple(sights), starts_of(time_ns))
 
     def scores(self, batch: Batch, before: OrbitBaseline, seen: Scores) -> Scores:
         """Return the scores (n, 2) of windows of the reference, from a state on; `seen`: by what saw them."""
-        assert batch.time_ns is not None
-        which = np.maximum(np.searchsorted(self.starts_ns, batch.time_ns, side="right") - 1, 0)
-        scores = seen.copy()
+        which, scores = _which(batch, self.starts_ns), seen.copy()
         for fold in np.unique(which).tolist():
-            own = which == fold
-            scores[own] = self.sights[fold].look(batch, before).scores[own]
+            own, sight = which == fold, self.sights[fold]
+            scores[own] = sight.look(batch, sight.taken_over(before, self.whole)).scores[own]
         return scores

@@ -8,19 +8,37 @@ import numpy as np
 
 from lynkeus.core import Floats, Source, TimesNs
 from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, Pace
-from lynkeus.scorers.orbit.folds import Folds
+from lynkeus.scorers.orbit.folds import Folds, held, others_of, starts_of
 from lynkeus.scorers.orbit.judge import MEMORY
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Kept, fit_tails
-from lynkeus.transforms.conditional import ConditionalModel
+from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
 from lynkeus.transforms.thinned import Thinned
 
 GATE_WIDTHS, NOTICE_WIDTHS = 6.0, 2.0  # robust sigmas of the energy of all channels
+MOST_VALUES = 10_000_000  # of a reference of which each part is looked at by what all is learned of the others
 
 
-def learn(source: Source, model: ConditionalModel, pace: Pace) -> tuple[Sight, OrbitBaseline, Folds | None]:
+def learn(source: Source, pace: Pace) -> tuple[Sight, OrbitBaseline, Folds | None]:
     """Return what windows are looked at with, the state after the last of them, and how they would be looked at unseen,
     where there are enough with times."""
+    model = fit_conditional(source, few_modes=True)
+    sight, state, kept, time_ns = _learn(source, model, pace)
+    if time_ns is None:
+        return sight, state, None
+    few = held(source, MOST_VALUES)
+    if few is None:
+        return sight, state, Folds.of(sight, kept, time_ns)
+    sights, starts_ns = [], starts_of(time_ns)
+    for others in others_of(few, starts_ns):
+        own = fit_conditional(others, few_modes=True)
+        sights.append(_learn(others, replace(own, centre=model.centre), pace)[0])
+    return sight, state, Folds(sight, tuple(sights), starts_ns)
+
+
+def _learn(
+    source: Source, model: ConditionalModel, pace: Pace
+) -> tuple[Sight, OrbitBaseline, Kept, TimesNs | None]:  # fmt: skip
     sight = Sight.of(model, pace)
     for _ in range(2):  # the first walk finds the scale of quiet deviations, the second walks by it
         start = _first_baseline(source, sight)
@@ -36,7 +54,7 @@ def learn(source: Source, model: ConditionalModel, pace: Pace) -> tuple[Sight, O
         kept, time_ns, state = _walk_through(source, sight, start)
         sight = sight.but(sight.gate, fit_tails(kept, sight.gate))
     state.known = state.known[:0]
-    return sight, state, None if time_ns is None else Folds.of(sight, kept, time_ns)
+    return sight, state, kept, time_ns
 
 
 def window_seconds(source: Source) -> float:

@@ -40,7 +40,7 @@ from lynkeus.scorers.orbit.learn import learn, window_seconds
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Tails
 from lynkeus.scorers.orbit.words import OrbitWords, WindowTests
-from lynkeus.transforms.conditional import ConditionalModel, fit_conditional
+from lynkeus.transforms.conditional import ConditionalModel
 from lynkeus.transforms.rows import like_values
 
 WORTH_SAYING = 2.0  # nats: one window in seven
@@ -88,7 +88,7 @@ class Orbit:
         source = source if self.context_ is None else WithoutCauses(source, self.context_)
         self.schema_ = source.schema
         pace = self.pace or Pace.of_seconds(window_seconds(source), *seconds)
-        self._sight, self._start, self._folds = learn(source, fit_conditional(source, few_modes=True), pace)
+        self._sight, self._start, self._folds = learn(source, pace)
         self.resume({})
         return self
 

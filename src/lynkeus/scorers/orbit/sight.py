@@ -120,19 +120,31 @@ class Sight:
         self, before: OrbitBaseline, masked: npt.NDArray[np.uint8], since_ns: npt.NDArray[np.int64]
     ) -> OrbitBaseline:
         """Return a state in which other channels are masked, each since some time."""
-        old, new, state = self.masked(before.standing.masked), self.masked(masked), before.copy()
+        old, new = self.masked(before.standing.masked), self.masked(masked)
+        state = new._turned(before, old)
         state.standing.run[masked != state.standing.masked] = 0.0
         state.standing.masked, state.standing.masked_ns = masked.copy(), since_ns.copy()
-        if new.geometry is old.geometry:
+        if new.geometry is not old.geometry:
+            state.held[masked != USED] = 0.0
+        return state
+
+    def taken_over(self, before: OrbitBaseline, other: Sight) -> OrbitBaseline:
+        """Return a state of another sight, about the same centre, for this one."""
+        masked = before.standing.masked
+        return self.masked(masked)._turned(before, other.masked(masked))
+
+    def _turned(self, before: OrbitBaseline, other: Sight) -> OrbitBaseline:
+        """Return a copy of a state in the residuals of this sight instead of another one's."""
+        state = before.copy()
+        if self.geometry is other.geometry:
             return state
-        matrix = old.geometry.change_to(new.geometry)
+        matrix = other.geometry.change_to(self.geometry)
         for name in ("level", "centres", "known", "last"):
             setattr(state, name, (getattr(state, name) @ matrix).astype(np.float32))
         state.pending = [(row @ matrix).astype(np.float32) for row in state.pending]
         state.standing.anchor = (state.standing.anchor @ matrix).astype(np.float32)
         state.course.slope = (state.course.slope @ matrix).astype(np.float32)
         state.course.recent = (state.course.recent @ matrix).astype(np.float32)
-        state.held[masked != USED] = 0.0
         return state
 
     def _change(self, batch: Batch, found: WindowTests) -> Change | None:

@@ -64,8 +64,10 @@ class Line:
         level = np.quantile(statistic, 1.0 - TAIL, axis=0)
         ordered = np.sort(statistic, axis=0)
         first = int(np.ceil(len(ordered) * (1.0 - TAIL)))
-        last = max(first + 1, round(len(ordered) * (1.0 - TAIL * TRIM)))
-        scale = np.maximum((ordered[first:last] - level).mean(axis=0) * WIDEN, 1e-6)
+        excess = ordered[min(first, len(ordered) - 1) :] - level
+        # A part of the largest one, where that is to be left out: a scale must not jump with the number of windows.
+        kept = np.clip(len(excess) - len(ordered) * TAIL * TRIM - np.arange(len(excess)), 0.0, 1.0)
+        scale = np.maximum(kept @ excess / kept.sum() * WIDEN, 1e-6)
         return cls(np.asarray(level, np.float32), np.asarray(scale, np.float32))
 
 
