@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core import Batch, Schema, Scores, Source, TimesNs, concatenate
+from lynkeus.core import Batch, Schema, Scores, Source, concatenate
 from lynkeus.scorers.orbit.baseline import OrbitBaseline
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Kept, fit_tails
@@ -52,50 +52,55 @@ def held(source: Source, most: int) -> Held | None:
     return Held(concatenate(parts)) if parts else None
 
 
-def starts_of(time_ns: TimesNs) -> TimesNs:
-    """Return when (k,) the stretches begin of a reference of windows at times (n,)."""
-    return np.asarray(time_ns[np.linspace(0, len(time_ns), COUNT + 1).astype(int)[:-1]], np.int64)
+def order_of(batch: Batch, passed: int) -> npt.NDArray[np.int64]:
+    """Return by what (n,) windows are told apart: their times, or without times how many were `passed` before each."""
+    return np.arange(passed, passed + len(batch)) if batch.time_ns is None else batch.time_ns
 
 
-def others_of(source: Held, starts_ns: TimesNs) -> Iterator[Held]:
+def starts_of(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return where (k,) the stretches begin of a reference of windows in their order (n,)."""
+    return np.asarray(order[np.linspace(0, len(order), COUNT + 1).astype(int)[:-1]], np.int64)
+
+
+def others_of(source: Held, starts: npt.NDArray[np.int64]) -> Iterator[Held]:
     """Yield for each stretch the windows that are in none of it."""
-    which = _which(source.batch, starts_ns)
-    for fold in range(len(starts_ns)):
+    which = _which(order_of(source.batch, 0), starts)
+    for fold in range(len(starts)):
         yield Held(source.batch[which != fold])
 
 
-def _which(batch: Batch, starts_ns: TimesNs) -> npt.NDArray[np.intp]:
+def _which(order: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
     """Return which stretch (n,) each window is in; the first has no beginning."""
-    assert batch.time_ns is not None
-    return np.maximum(np.searchsorted(starts_ns, batch.time_ns, side="right") - 1, 0)
+    return np.maximum(np.searchsorted(starts, order, side="right") - 1, 0)
 
 
 @dataclass(frozen=True)
 class Folds:
-    """`sights` (k,) of stretches that begin at `starts_ns` (k,), the first of which has no beginning; `whole`: of all
-    of the reference."""
+    """`sights` (k,) of stretches that begin at `starts` (k,), by `order_of`, the first of which has no beginning;
+    `whole`: of all of the reference."""
 
     whole: Sight
     sights: tuple[Sight, ...]
-    starts_ns: TimesNs
+    starts: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, sight: Sight, kept: Kept, time_ns: TimesNs) -> Self | None:
+    def of(cls, sight: Sight, kept: Kept, order: npt.NDArray[np.int64]) -> Self | None:
         """Return those of which only the tails are of the others, by the windows of a reference that were kept and
-        their times; None where these are too few."""
-        if len(time_ns) * (COUNT - 1) < FEWEST * COUNT:
+        their order; None where these are too few."""
+        if len(order) * (COUNT - 1) < FEWEST * COUNT:
             return None
-        edges = np.linspace(0, len(time_ns), COUNT + 1).astype(int)
+        edges = np.linspace(0, len(order), COUNT + 1).astype(int)
         sights = []
         for first, last in pairwise(edges.tolist()):
-            others = np.r_[0:first, last : len(time_ns)]
+            others = np.r_[0:first, last : len(order)]
             part = kept._replace(**{name: getattr(kept, name)[others] for name in kept._fields if name != "length"})
             sights.append(sight.but(sight.gate, fit_tails(part, sight.gate)))
-        return cls(sight, tuple(sights), starts_of(time_ns))
+        return cls(sight, tuple(sights), starts_of(order))
 
-    def scores(self, batch: Batch, before: OrbitBaseline, seen: Scores) -> Scores:
-        """Return the scores (n, 2) of windows of the reference, from a state on; `seen`: by what saw them."""
-        which, scores = _which(batch, self.starts_ns), seen.copy()
+    def scores(self, batch: Batch, passed: int, before: OrbitBaseline, seen: Scores) -> Scores:
+        """Return the scores (n, 2) of windows of the reference, from a state on; `passed`: how many were before them;
+        `seen`: by what saw them."""
+        which, scores = _which(order_of(batch, passed), self.starts), seen.copy()
         for fold in np.unique(which).tolist():
             own, sight = which == fold, self.sights[fold]
             scores[own] = sight.look(batch, sight.taken_over(before, self.whole)).scores[own]

@@ -77,6 +77,7 @@ class Orbit:
     _sight: Sight = field(init=False, repr=False)
     _memo: LastBatch[WindowTests] = field(default_factory=LastBatch, init=False, repr=False)
     _folds: Folds | None = field(default=None, init=False, repr=False)  # after a fit only
+    _passed: int = field(default=0, init=False, repr=False)  # windows since it was resumed
 
     def fit(self, source: Source) -> Self:
         """Learn from windows (or rows) in time order. Raises SchemaError where nothing can be learned."""
@@ -150,9 +151,9 @@ class Orbit:
         quiet deviation, and where the orbit moved by SURE_NATS."""
         found = self._found(batch)
         scores = found.scores
-        if self._folds is not None and batch.time_ns is not None:
+        if self._folds is not None:
             inside = batch if self.context_ is None else self.context_.without_causes(batch)
-            scores = self._folds.scores(inside, self._baseline, scores)
+            scores = self._folds.scores(inside, self._passed, self._baseline, scores)
         sigma = np.abs(found.deviation * self.gate_.per_sigma)
         most = np.array(self.schema_.names)[sigma.argmax(axis=1)]
         moved = found.scores[:, 1] > SURE_NATS
@@ -162,6 +163,7 @@ class Orbit:
     def update(self, batch: Batch) -> None:
         """Move the baseline past a batch."""
         self._baseline = self._found(batch).after
+        self._passed += len(batch)
         self._memo.forget()
 
     def state(self) -> dict[str, Array]:
@@ -171,6 +173,7 @@ class Orbit:
     def resume(self, state: dict[str, Array]) -> None:
         """Go on from a state; from the fitted baseline where it is empty."""
         self._memo.forget()
+        self._passed = 0
         if state:
             self._baseline = OrbitBaseline.from_arrays(state)
         else:
