@@ -5,7 +5,7 @@ import pytest
 
 from lynkeus.core import Batch, Schema
 from lynkeus.fitting.fit import FitSettings, fit
-from lynkeus.fitting.reference import as_large_as
+from lynkeus.fitting.unseen import as_large_as
 from lynkeus.sources import InMemory
 
 pytest.importorskip("torch")

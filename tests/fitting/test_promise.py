@@ -9,7 +9,7 @@ from lynkeus.fitting.fit import FitSettings
 from lynkeus.fitting.fit_runs import fit_found
 from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.good_runs import without_far
-from lynkeus.fitting.reference import InBatches
+from lynkeus.fitting.unseen import InBatches
 from lynkeus.fitting.verdicts import answer, view_of_runs
 from lynkeus.fitting.views.run_plots import RunPlots
 from lynkeus.scorers.population.scorer import Population

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,10 @@ from lynkeus.fitting.incidents import Incident, find_incidents
 from lynkeus.fitting.lineage import lineage_of
 from lynkeus.fitting.numbers import fit_numbers
 from lynkeus.fitting.partly import fit_partly
-from lynkeus.fitting.reference import FOLDS, Reference, as_large_as, score_reference
+from lynkeus.fitting.reference import FOLDS, Reference, score_reference
 from lynkeus.fitting.second_population import NONE, SecondPopulation, second_population
 from lynkeus.fitting.self_check import checked
+from lynkeus.fitting.unseen import CROSSED, by_rest, few_enough
 from lynkeus.fitting.views.as_read import AsRead, Images
 from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.hits import HitsView
@@ -61,7 +63,6 @@ from lynkeus.sources.wrappers.wrapper import innermost, learned_layout
 REFERENCES = 512  # good samples kept to show beside an alarm
 RARE = 0.01  # windows rarer than this among good ones are no good references
 FEWEST_TO_SPLIT = 1000  # of fewer samples each is scored by a network that has not seen it, and all of these count
-CROSSED = 4  # networks for that, each trained on the other three quarters
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,10 @@ def _fit_samples(source: Source, settings: FitSettings, quiet: Source | None) ->
         incidents = find_incidents(reference, scorer.outputs, settings.quiet_s)
     elif split:
         reference = reference.only(Blocks.held_out(len(reference.scores), FOLDS))
-    elif held_out:
-        reference = _crossed(reference, prepared, labelled.good, [*second.intervals, *_spans(incidents)], settings)
+    elif held_out or few_enough(scorer, view, known.good):
+        make = partial(plugins.make_scorer, settings.scorer, settings.options)
+        left_out = [*second.intervals, *_spans(incidents)]
+        reference = by_rest(reference, prepared, labelled.good, make, left_out, held_out)
     calibrations = calibrate(reference, scorer.outputs, incidents, settings.quiet_s)
     kept = {"reference": _good_samples(calibrations, reference)}
     lineage = lineage_of(source, settings.scorer, settings.options) | _learned(view, calibrations, reference)
@@ -173,26 +176,6 @@ def _second(good: Source, settings: FitSettings) -> SecondPopulation:
 
 def _spans(incidents: Sequence[Incident]) -> list[tuple[int, int]]:
     return [(incident.start_ns, incident.end_ns) for incident in incidents]
-
-
-def _crossed(
-    reference: Reference, training: Source, good: Source, left_out: Sequence[tuple[int, int]], settings: FitSettings
-) -> Reference:
-    """Return the reference with scores by scorers that have not seen the samples: a network scores what it was trained
-    on too well, and p-values from that would be smaller than few samples support. Networks differ in the size of their
-    scores by more than good samples do, and in how much higher what they have not seen scores: scores of each are taken
-    to the size of those of the final one, which is one of them."""
-    scores = np.full_like(reference.scores, np.nan)
-    first = Blocks.held_out(len(scores), CROSSED, 0)
-    scores[first] = reference.scores[first]
-    for fold in range(1, CROSSED):
-        other = plugins.make_scorer(settings.scorer, settings.options)
-        rest = Blocks(training, len(scores), CROSSED, fold)
-        other.fit(Exclude(rest, left_out) if left_out else rest)
-        own = Blocks.held_out(len(scores), CROSSED, fold)
-        by_other = score_reference(other, good).scores
-        scores[own] = as_large_as(by_other, reference.scores, own, first)[own]
-    return replace(reference, scores=scores)
 
 
 def view_of(source: Source, settings: FitSettings, about: About) -> View:

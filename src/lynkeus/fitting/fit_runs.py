@@ -16,7 +16,7 @@ from lynkeus.fitting.fitted import Fitted
 from lynkeus.fitting.good_runs import ReferenceRuns, good_runs, require_runs, two_kinds_line
 from lynkeus.fitting.left_out import NAMES, of_a_kind, reference_of
 from lynkeus.fitting.lineage import lineage_of
-from lynkeus.fitting.reference import fold_scores
+from lynkeus.fitting.unseen import fold_scores
 from lynkeus.sources.formats.tables import listed
 from lynkeus.sources.runs.folder import Run
 from lynkeus.sources.runs.read import RunFolder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,13 +14,11 @@ from lynkeus.core import (
     Finds,
     Floats,
     Refers,
-    Schema,
     Scorer,
     Source,
     TimesNs,
 )
 from lynkeus.core.calibration import NS_PER_HOUR
-from lynkeus.core.progress import ReportProgress
 from lynkeus.core.weights import joined_weights
 from lynkeus.fitting.follow import move_past, start
 from lynkeus.transforms.thinned import Thinned
@@ -89,28 +86,6 @@ def score_reference(scorer: Scorer, prepared: Source) -> Reference:
     return Reference(scores, suspects, place, time_ns, end_ns, samples, prepared.schema.names, weight)
 
 
-def as_large_as(
-    scores: Floats, like: Floats, unseen: npt.NDArray[np.bool_], unseen_by_it: npt.NDArray[np.bool_]
-) -> Floats:
-    """Return scores (n, outputs) of one network in the size of those of another, `like`: times a number where all are
-    positive (errors, distances), moved where they are not (logarithms).
-
-    Each has not seen some samples: `unseen` (n,), and `unseen_by_it`. How their sizes differ is known best from the
-    samples that both have seen; that they differ otherwise where they have not counts as far as it is beyond three of
-    its standard errors.
-    """
-    positive = (np.nanmin(scores, axis=0) > 0) & (np.nanmin(like, axis=0) > 0)
-    mine, theirs = (np.where(positive, np.log(np.where(positive, one, 1.0)), one) for one in (scores, like))
-    both = ~unseen & ~unseen_by_it
-    shift = np.nanmedian(theirs[both] - mine[both], axis=0)
-    own, other = mine[unseen], theirs[unseen_by_it]
-    further = np.nanmedian(other, axis=0) - np.nanmedian(theirs[both], axis=0)
-    further -= np.nanmedian(own, axis=0) - np.nanmedian(mine[both], axis=0)
-    variance = sum(np.pi / 2 * np.nanvar(one, axis=0) / max(len(one), 1) for one in (own, other))  # of medians
-    shift = shift + further * np.maximum(1.0 - 9.0 * variance / np.maximum(further**2, 1e-30), 0.0)
-    return np.where(positive, scores * np.exp(np.where(positive, shift, 0.0)), scores + shift)
-
-
 def _places(scorer: Scorer, batch: Batch) -> npt.NDArray[np.str_]:
     """Return (n, outputs) channel that the scorer names, '' where it names none; asked only of data with times, which
     may hold incidents."""
@@ -118,35 +93,6 @@ def _places(scorer: Scorer, batch: Batch) -> npt.NDArray[np.str_]:
         return np.full((len(batch), len(scorer.outputs)), "")
     found = [scorer.find(batch, output) for output in scorer.outputs]
     return np.array([[own[0].where if own else "" for own in column] for column in found]).T
-
-
-def fold_scores(make: Callable[[], Scorer], source: Source, progress: ReportProgress) -> Floats:
-    """Return (n, outputs) scores of all samples, each by a scorer that has not seen it: by FOLDS folds."""
-    samples = [batch[k : k + 1] for batch in source for k in range(len(batch))]
-    scores: Floats | None = None
-    for fold in range(FOLDS):
-        progress(f"calibrate {fold + 1} of {FOLDS}", fold / FOLDS)
-        scorer = make().fit(InBatches(source.schema, [one for k, one in enumerate(samples) if k % FOLDS != fold]))
-        if scores is None:
-            scores = np.full((len(samples), len(scorer.outputs)), np.nan)
-        for k in range(fold, len(samples), FOLDS):
-            scores[k] = scorer.score(samples[k])[0]
-    assert scores is not None
-    return scores
-
-
-@dataclass(frozen=True)
-class InBatches:
-    """A Source of batches that are held in memory, each as it is: samples may differ in size."""
-
-    schema: Schema
-    batches: list[Batch]
-
-    def __len__(self) -> int:
-        return sum(map(len, self.batches))
-
-    def __iter__(self) -> Iterator[Batch]:
-        return iter(self.batches)
 
 
 def _numbers(where: npt.NDArray[np.str_], names: tuple[str, ...]) -> npt.NDArray[np.int32]:

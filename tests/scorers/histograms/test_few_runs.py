@@ -6,7 +6,7 @@ import pytest
 from lynkeus.core import Batch, Book, Plot
 from lynkeus.core.progress import silent
 from lynkeus.core.run_calibration import RunCalibration
-from lynkeus.fitting.reference import fold_scores
+from lynkeus.fitting.unseen import fold_scores
 from lynkeus.scorers.histograms.beta_binomial import BetaBinomial
 from lynkeus.scorers.histograms.binned_chi2 import BinnedChi2
 from lynkeus.scorers.histograms.histogram_pca import HistogramPca

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lynkeus.core import Batch, Schema
-from lynkeus.fitting.reference import InBatches
+from lynkeus.fitting.unseen import InBatches
 from lynkeus.scorers.population.scorer import Population
 from lynkeus.sources.runs.folder import RUN
 
