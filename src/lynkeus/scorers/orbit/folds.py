@@ -17,31 +17,17 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from lynkeus.core import Batch, Schema, Scores, Source, concatenate
+from lynkeus.core import Batch, Scores, Source, concatenate
 from lynkeus.scorers.orbit.baseline import OrbitBaseline
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Kept, fit_tails
+from lynkeus.sources import InMemory, Select
 
 COUNT = 5
 FEWEST = 500  # windows of the others, so that ten of them lie beyond the level of a tail
 
 
-@dataclass(frozen=True)
-class Held:
-    """Windows in memory, of one batch."""
-
-    batch: Batch
-
-    @property
-    def schema(self) -> Schema:
-        """Return what they are."""
-        return self.batch.schema
-
-    def __iter__(self) -> Iterator[Batch]:
-        yield self.batch
-
-
-def held(source: Source, most: int) -> Held | None:
+def in_memory(source: Source, most: int) -> InMemory | None:
     """Return the windows of a source in memory; None where these are more than so many values."""
     parts: list[Batch] = []
     for batch in source:
@@ -49,7 +35,7 @@ def held(source: Source, most: int) -> Held | None:
         most -= batch.values.size
         if most < 0:
             return None
-    return Held(concatenate(parts)) if parts else None
+    return InMemory(concatenate(parts)) if parts else None
 
 
 def order_of(batch: Batch, passed: int) -> npt.NDArray[np.int64]:
@@ -62,11 +48,11 @@ def starts_of(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.asarray(order[np.linspace(0, len(order), COUNT + 1).astype(int)[:-1]], np.int64)
 
 
-def others_of(source: Held, starts: npt.NDArray[np.int64]) -> Iterator[Held]:
-    """Yield for each stretch the windows that are in none of it."""
+def others_of(source: InMemory, starts: npt.NDArray[np.int64]) -> Iterator[Source]:
+    """Yield for each stretch the windows that are not in it."""
     which = _which(order_of(source.batch, 0), starts)
     for fold in range(len(starts)):
-        yield Held(source.batch[which != fold])
+        yield Select(source, mask=which != fold)
 
 
 def _which(order: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:

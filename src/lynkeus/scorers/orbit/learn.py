@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lynkeus.core import Floats, Source
 from lynkeus.scorers.orbit.baseline import CENTRE_WINDOWS, Gate, OrbitBaseline, Pace
-from lynkeus.scorers.orbit.folds import Folds, held, order_of, others_of, starts_of
+from lynkeus.scorers.orbit.folds import Folds, in_memory, order_of, others_of, starts_of
 from lynkeus.scorers.orbit.judge import MEMORY
 from lynkeus.scorers.orbit.sight import Sight
 from lynkeus.scorers.orbit.tails import Kept, fit_tails
@@ -29,7 +29,7 @@ def learn(source: Source, pace: Pace) -> tuple[Sight, OrbitBaseline, Folds | Non
     model = fit_conditional(source, few_modes=True)
     sight, state, kept, order = _learn(source, model, pace)
     channels = len(model.centre)
-    few = held(source, min(MOST_VALUES, int(MOST_ROWS * channels**2.5)))
+    few = in_memory(source, min(MOST_VALUES, int(MOST_ROWS * channels**2.5)))
     if few is None:
         return sight, state, Folds.of(sight, kept, order)
     sights, starts = [], starts_of(order)
