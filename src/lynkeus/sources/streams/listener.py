@@ -133,8 +133,10 @@ class Listener:
         if not fits:
             self.counts["of another type or length"] += 1
             if k not in self._strange:
-                now = f"{len(update.value)} numbers" if isinstance(numbers, np.ndarray) else type(update.value).__name__
-                self.tell(f"{self.names[k]} sends {now}, expected {width}; masked until it is as it was")
+                kind = "text" if isinstance(update.value, str) else type(update.value).__name__
+                now = f"{len(update.value)} numbers" if isinstance(numbers, np.ndarray) else kind
+                usual = "one number" if self.columns.scalar[k] else width
+                self.tell(f"{self.names[k]} sends {now}, expected {usual}; masked until it is as it was")
             self._strange[k] = update.arrived_ns
             return np.nan
         self._is_over(self._strange, k, update.arrived_ns)
