@@ -114,8 +114,7 @@ def _watch_stream(fitted: Fitted, options: WatchOptions, facts: SiteSettings, ho
             add_maintenance(kept, [replace(one, monitor=settings.name) for one in masked])
             kept_until = f"until {options.until} UTC" if options.until else "until further notice"
             say(screen, [f"masked {kept_until}: {', '.join(one.channel for one in masked)}"])
-        if short := fitted.extrapolated(settings.rule.budget_per_hour):
-            say(screen, [short])
+        say(screen, fitted.extrapolated(settings.rule.budget_per_hour))
         about = Publishing(fitted, settings.rule, kept, settings.name, settings.title, lambda line: say(screen, [line]))
 
         def publish() -> None:

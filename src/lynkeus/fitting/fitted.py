@@ -89,15 +89,12 @@ class Fitted:
         for calibration in self.calibrations.values():
             calibration.threshold(budget_per_hour)
 
-    def extrapolated(self, budget_per_hour: float) -> str:
-        """Return in one line that the reference has seen nothing as rare as a budget; '' where it has."""
+    def extrapolated(self, budget_per_hour: float) -> list[str]:
+        """Return a line where the reference has seen nothing as rare as a budget."""
         hours = [own.hours for own in self.calibrations.values() if own.hours and own.extrapolates(budget_per_hour)]
-        if not hours:
-            return ""
-        return (
-            f"a budget of {budget_per_hour:g} alarms an hour is rarer than once in the reference of {min(hours):.2g} h: "
-            "its thresholds are extrapolated; fit to more hours for what has been seen"
-        )
+        says = f"a budget of {budget_per_hour:g} alarms an hour is rarer than once in the reference of"
+        remedy = "its thresholds are extrapolated; fit to more hours for what has been seen"
+        return [f"{says} {min(hours):.2g} h: {remedy}"] if hours else []
 
     def prepare(self, source: Source) -> Source:
         """Return what the scorer reads of a source. Raises SchemaError where the data are others."""
