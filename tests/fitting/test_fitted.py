@@ -89,5 +89,5 @@ def test_a_budget_needs_a_reference(fitted: Fitted, orbits: Any) -> None:
     with pytest.raises(CalibrationError, match="has no times, so no budget"):
         without.require_budget(1.0)
     assert next(iter(without.score(InMemory(timeless)))).rates is None
-    assert without.extrapolated(1.0) == fitted.extrapolated(60.0) == []
-    assert "1 alarms an hour is rarer than once in the reference of 0.2 h" in fitted.extrapolated(1.0)[0]
+    assert without.extrapolated(0.1) == fitted.extrapolated(1.0) == []
+    assert "0.1 alarms an hour is far rarer than once in the reference of 0.2 h" in fitted.extrapolated(0.1)[0]

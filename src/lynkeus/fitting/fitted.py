@@ -7,6 +7,7 @@ and `SHA256SUMS` over all of them: a flipped byte is found before a number is be
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,7 @@ from lynkeus.fitting.views.view import PLOT_SIGMA, View
 
 REFERENCE = "reference.safetensors"
 NO_SENSE = "the content of the model makes no sense: fit it again"
+FAR = 0.1  # how often a reference saw what a budget allows; of less it knows little
 Said = tuple[Finding, ...]
 
 
@@ -66,6 +68,9 @@ class Scored(NamedTuple):
     def kinds(self) -> npt.NDArray[np.str_]:
         """Return (n,) the kinds of fault by the first output, '' where a sample looks good."""
         return np.array([found[0].kind if found else "" for found in self.found[0]], dtype=str)
+
+
+FAR = 0.1  # times that a reference has seen what a budget asks for
 
 
 @dataclass
@@ -90,11 +95,13 @@ class Fitted:
             calibration.threshold(budget_per_hour)
 
     def extrapolated(self, budget_per_hour: float) -> list[str]:
-        """Return a line where the reference has seen nothing as rare as a budget."""
-        hours = [own.hours for own in self.calibrations.values() if own.hours and own.extrapolates(budget_per_hour)]
-        says = f"a budget of {budget_per_hour:g} alarms an hour is rarer than once in the reference of"
+        """Return a line where a budget is far rarer than anything that the reference can have seen."""
+        hours = min((own.hours for own in self.calibrations.values() if own.hours), default=math.inf)
+        says = (
+            f"a budget of {budget_per_hour:g} alarms an hour is far rarer than once in the reference of {hours:.2g} h"
+        )
         remedy = "its thresholds are extrapolated; fit to more hours for what has been seen"
-        return [f"{says} {min(hours):.2g} h: {remedy}"] if hours else []
+        return [f"{says}: {remedy}"] if hours * budget_per_hour < FAR else []
 
     def prepare(self, source: Source) -> Source:
         """Return what the scorer reads of a source. Raises SchemaError where the data are others."""

@@ -59,7 +59,7 @@ def test_attributes_are_read_masked_and_found_again_after_a_restart(server: Tang
     assert np.isnan(values[:, 5:]).all()  # text, and what is not there
     assert (values[there & np.isfinite(values[:, 4]), 4] == 1.0).all()
     said = "\n".join(source.messages)
-    for what in ("sometimes is INVALID", "text sends str", "nothing: ", "(no answer)", "source lost"):
+    for what in ("sometimes is INVALID", "text sends text", "nothing: ", "(no answer)", "source lost"):
         assert what in said
 
 
