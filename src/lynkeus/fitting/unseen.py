@@ -15,6 +15,7 @@ from lynkeus.fitting.reference import FOLDS, Reference, score_reference
 from lynkeus.fitting.views.channels import Channels
 from lynkeus.fitting.views.view import View
 from lynkeus.sources import Blocks, Exclude
+from lynkeus.sources.wrappers.labelled import STRETCHES
 
 CROSSED = 4  # networks by which few samples are scored, each trained on the other three quarters
 # Samples that a statistic fits better than others, and values of them: 20,000 of 50 channels have no p-values that are
@@ -38,15 +39,17 @@ def by_rest(
     without what is `left_out`, in the size of the scores of the final one.
 
     With `held_out` that is a network which has not seen the first quarter either. Networks differ in the size of their
-    scores by more than good samples do, and in how much higher what they have not seen scores.
+    scores by more than good samples do, and in how much higher what they have not seen scores. What a statistic has not
+    seen is a fifth in one piece, where there are times: what comes later is further from it than what lies between.
     """
     folds, scores = CROSSED if held_out else FOLDS, np.full_like(reference.scores, np.nan)
-    first = Blocks.held_out(len(scores), folds, 0) & held_out
+    stretches = STRETCHES if held_out or reference.time_ns is None else folds
+    first = Blocks.held_out(len(scores), folds, 0, stretches) & held_out
     scores[first] = reference.scores[first]
     for fold in range(int(held_out), folds):
-        rest: Source = Blocks(training, len(scores), folds, fold)
+        rest: Source = Blocks(training, len(scores), folds, fold, stretches)
         other = make().fit(Exclude(rest, left_out) if left_out else rest)
-        own, by_other = Blocks.held_out(len(scores), folds, fold), score_reference(other, good).scores
+        own, by_other = Blocks.held_out(len(scores), folds, fold, stretches), score_reference(other, good).scores
         scores[own] = as_large_as(by_other, reference.scores, own, first)[own]
     return replace(reference, scores=scores)
 

@@ -123,11 +123,11 @@ class Good(Wrapper):
 
 class Blocks(Wrapper):
     """All but every `folds`-th stretch of the `good` samples of a source, from stretch number `fold` on (-1: from the
-    last of the first `folds` on); known anomalies all stay."""
+    last of the first `folds` on), of about so many `stretches`; known anomalies all stay."""
 
-    def __init__(self, source: Source, good: int, folds: int, fold: int = -1) -> None:
+    def __init__(self, source: Source, good: int, folds: int, fold: int = -1, stretches: int = STRETCHES) -> None:
         super().__init__(source)
-        self.kept = ~self.held_out(good, folds, fold)
+        self.kept = ~self.held_out(good, folds, fold, stretches)
 
     def __iter__(self) -> Iterator[Batch]:
         seen = 0
@@ -140,9 +140,9 @@ class Blocks(Wrapper):
                 yield batch if keep.all() else batch[keep]
 
     @staticmethod
-    def held_out(good: int, folds: int, fold: int = -1) -> Array:
+    def held_out(good: int, folds: int, fold: int = -1, stretches: int = STRETCHES) -> Array:
         """Return (good,) True for the samples of the stretches that are left out."""
-        length = max(1, good // (STRETCHES // folds * folds))
+        length = max(1, good // (stretches // folds * folds))
         return np.arange(good) // length % folds == fold % folds
 
 
