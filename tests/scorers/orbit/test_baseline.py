@@ -1,5 +1,6 @@
 """The moving baseline on window means that are made up."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -170,3 +171,25 @@ def test_an_hour_in_which_the_orbit_is_restless_counts_less_and_one_odd_window_d
     assert before == pytest.approx(20.0, rel=0.02)
     assert after < 10.0
     assert found[:8].max() > found[-8:].max()
+
+
+def test_the_shadow_of_a_wrong_channel_is_no_other_place_of_a_channel() -> None:
+    """Channel 4 has jumped before, by as much as channel 3 throws on it now."""
+    shadow = np.eye(CHANNELS, dtype=np.float32)
+    shadow[3, 4] = shadow[4, 3] = -0.4
+    rows, state = means(400), start()
+    rows[100:140] += 5.0 * shadow[4]
+    rows[200:240] += -12.5 * shadow[3]
+    rows[300:340] += 5.0 * shadow[4]
+    walked = walk(state, Means(rows, no_gap(rows)), gate(shadow), PACE)
+    assert (np.abs(walked.deviation[205:215, 3] + 12.5) < 2.0).all()
+    assert np.abs(state.standing.offset[4]) < 1e-3
+    assert np.median(np.abs(walked.deviation[305:315, 4])) < 2.0  # it is there again, which is known
+
+
+def test_the_mean_of_a_block_in_which_a_channel_comes_back_is_no_place() -> None:
+    rows, state = means(600), start()
+    rows[100:122, 3] += 8.0
+    walk(state, Means(rows, no_gap(rows)), gate(), replace(PACE, monitor_adopt=100))
+    assert state.standing.other[3] == 0
+    assert state.standing.offset[3] == 0

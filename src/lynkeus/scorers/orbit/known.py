@@ -64,12 +64,18 @@ def places(state: OrbitBaseline, gate: Gate, pace: Pace) -> Places:
 
 def at_other_places(deviation: Floats, known: Places, gate: Gate) -> npt.NDArray[np.bool_]:
     """Return in which windows channels that are `known` at another place too are there (n, k), and take what that adds
-    off `deviation` (n, c)."""
+    off `deviation` (n, c). A channel that seems to be there by the shadow of another one that is wrong is not."""
     channels, others, widths = known
     there = np.abs(deviation[:, channels] - others) < widths if len(channels) else np.zeros((len(deviation), 0), bool)
     if there.any():
         for column, channel in enumerate(channels.tolist()):  # one after the other: each throws a shadow on the rest
-            near = there[:, column] = np.abs(deviation[:, channel] - others[column]) < widths[column]
-            if near.any():
-                deviation[near] -= others[column] * gate.correlation[channel]
+            rows = np.flatnonzero(np.abs(deviation[:, channel] - others[column]) < widths[column])
+            size = np.abs(deviation[rows] * gate.per_sigma)
+            top = size.argmax(axis=1) if len(rows) else rows
+            wrong = (top != channel) & (size[np.arange(len(rows)), top] > gate.channel)
+            shadow = np.where(wrong, deviation[rows, top] * gate.correlation[top, channel], np.float32(0.0))
+            near = rows[np.abs(deviation[rows, channel] - shadow - others[column]) < widths[column]]
+            there[:, column] = False
+            there[near, column] = True
+            deviation[near] -= others[column] * gate.correlation[channel]
     return there

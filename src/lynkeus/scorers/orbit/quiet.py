@@ -98,6 +98,8 @@ def _blocks(
         there = at_other_places(part, known_places, gate)
         if there.any() and (there.sum(axis=0) * 2 > pace.block).any():
             break
+        if there.any() and np.abs(part * gate.per_sigma).max() > gate.channel:
+            break
         np.multiply(part, gate.per_sigma, out=squares)
         with np.errstate(over="ignore"):  # as in `energies`
             np.multiply(squares, squares, out=squares)
@@ -132,7 +134,7 @@ def _many_blocks(
     """Return what `_blocks` does, compiled. Where the orbit is in jitters follows from the means of the rows."""
     assert gate.to_jitter is not None
     block, most = pace.block, max(1, AT_ONCE // means.shape[1])
-    limits = (block, pace.gain, gate.energy, gate.energy_clip, pace.clip, gate.notice, gate.sway)
+    limits = (block, pace.gain, gate.energy, gate.energy_clip, pace.clip, gate.notice, gate.sway, gate.channel)
     channels, others, widths = places(state, gate, pace)
     steps = others * np.asarray(gate.correlation[channels] @ gate.to_jitter)[np.arange(len(channels)), channels]
     others_too, weights = (channels, others, widths, steps), centre_weights(block)[:, 0].copy()

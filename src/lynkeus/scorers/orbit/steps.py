@@ -181,7 +181,7 @@ def _follow(
         shadow, taken = shadows.sum(axis=0), shadows[adopted].sum(axis=0)
         limit = _limits(state, average - shadow, windows, gate, pace)
         move = pace.gain * clipped(average - shadow, limit, gate, pace)
-        _remember(state, held, pace)
+        _remember(state, held, gate, pace)
         state.own[wrong] = shadows[np.arange(len(wrong)), wrong]
         if adopted.any() and pace.settle:
             stays = wrong[adopted]
@@ -237,10 +237,12 @@ def clipped(rest: Floats, limit: Floats, gate: Gate, pace: Pace) -> Floats:
     return np.asarray(rest - own @ gate.correlation[beyond])
 
 
-def _remember(state: OrbitBaseline, held: Floats, pace: Pace) -> None:
-    """Know the place of a channel that was elsewhere for two blocks and more and is back: its habit is to jump."""
+def _remember(state: OrbitBaseline, held: Floats, gate: Gate, pace: Pace) -> None:
+    """Know the place of a channel that was elsewhere for two blocks and more and is back: its habit is to jump. The
+    mean of a block in which it came back is no place."""
     if pace.settle:
         back = np.flatnonzero((state.held >= 2 * pace.block) & (held == 0))
+        back = back[np.abs(state.own[back]) > gate.channel * gate.sigma[back]]
         state.standing.other[back] = state.own[back]
 
 

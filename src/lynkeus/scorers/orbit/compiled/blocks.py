@@ -95,9 +95,10 @@ def _towards(place, other, share):
 
 
 @njit(fastmath=FASTEST)
-def _elsewhere(rows, known, correlation, jitters):
+def _elsewhere(rows, known, correlation, jitters, per_sigma, most):
     """Take off deviations, and `jitters` (n, c), what channels at their other places add; return whether one is
-    mostly there. `known`: channels, their other places, how near they are there, and these places in jitters."""
+    mostly there, or another one is wrong by more than `most` sigmas, whose shadow it may be. `known`: channels, their
+    other places, how near they are there, and these places in jitters."""
     channels, others, widths, steps = known
     anywhere = mostly = False
     for column in range(len(channels)):
@@ -111,6 +112,8 @@ def _elsewhere(rows, known, correlation, jitters):
                 _add(rows[window], correlation[channel], -others[column])
                 jitters[window, channel] -= steps[column]
         mostly |= count * 2 > len(rows)
+    for window in range(len(rows) if anywhere else 0):
+        mostly |= _largest(rows[window], per_sigma) > most
     return mostly
 
 
@@ -133,7 +136,7 @@ def quiet_blocks(means, shifts, state, places, fixed, found, towards):
         part = deviation[some]
         _less(means[some], level, part)
         _less(shifts[some], zero, moved)
-        if len(places[0]) and _elsewhere(part, places, correlation, moved):
+        if len(places[0]) and _elsewhere(part, places, correlation, moved, per_sigma, limits[7]):
             return block
         _mean_of(part, average)
         _mean_of(moved, shift)
