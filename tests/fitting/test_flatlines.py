@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,24 @@ def test_a_stream_that_is_lost_is_not_so_many_dead_channels(channels: LiveChanne
     assert followed(values, channels, 40, pauses=True).found == []
     values[905:, 0] = np.nan
     assert followed(values, channels, 40, pauses=True).open.keys() == {0}
+
+
+def test_a_burst_after_a_halt_in_which_a_channel_comes_late_is_no_dead_channel(channels: LiveChannels) -> None:
+    """Sixty rows in a hundredth of a second, which a source sends as it goes on."""
+    values = machine(1500, 2)
+    values[500:560, 0] = np.nan
+    rows = replace(batch(values), schema=replace(batch(values).schema, sample_rate_hz=10.0))
+    assert rows.time_ns is not None
+    burst = rows.time_ns.copy()
+    burst[500:560] = burst[500] + np.arange(60) * 100_000
+    found = []
+    for times in (rows.time_ns, burst):
+        flat = channels.flatlines(0)
+        flat.pauses = True
+        for part in np.array_split(np.arange(len(values)), 7):
+            flat.add(replace(rows, time_ns=times)[part])
+        found.append([one.channel for one in flat.found])
+    assert found == [[0], []]
 
 
 def test_good_data_have_none(channels: LiveChannels) -> None:

@@ -56,8 +56,9 @@ class Followed(NamedTuple):
 class Flatlines:
     """Follows the rows of a stream. `limit` (c,): rows without a new value that are a flatline; infinite: never one;
     `dead`: rows that are one where there was not a single value before. `found`: those that are over, at most
-    MOST_FOUND; `longest_found`: of each channel, and `open`: those that go on, by channel. `pauses`: rows without a
-    single value do not count: a stream that is lost is not so many dead channels."""
+    MOST_FOUND; `longest_found`: of each channel, and `open`: those that go on, by channel. `pauses`: of a stream; rows
+    without a single value do not count, as a stream that is lost is not so many dead channels, and rows that come far
+    faster than they should, after a halt, count together."""
 
     limit: Floats
     dead: float = np.inf
@@ -121,6 +122,8 @@ class Flatlines:
         values, time_ns = _one_number(batch), batch.time_ns
         if self.pauses and not (there := np.isfinite(values).any(axis=1)).all():
             values, time_ns = values[there], None if time_ns is None else time_ns[there]
+        if self.pauses and time_ns is not None and batch.schema.sample_rate_hz:
+            values, time_ns = _at_pace(values, time_ns, round(1e9 / batch.schema.sample_rate_hz))
         if not self.rows and time_ns is not None and len(time_ns):
             self.since_ns[:] = time_ns[0]
         for begin in range(0, len(values), CHUNK):
@@ -205,6 +208,19 @@ def _new_values(values: Floats, last: Floats, since: npt.NDArray[np.int64], firs
     new = finite & (filled != np.concatenate([last[None], filled[:-1]]))  # nothing is like NaN: the first value is new
     latest = np.maximum.accumulate(np.where(new, rows, -1), axis=0)
     return Followed(new, np.where(latest >= 0, latest + first, since), filled[-1])
+
+
+def _at_pace(
+    values: Floats, time_ns: npt.NDArray[np.int64], period_ns: int
+) -> tuple[Floats, npt.NDArray[np.int64]]:  # fmt: skip
+    """Return rows (n, c) and their times with those of half a period as one: of each channel the last value in it."""
+    first = np.flatnonzero(np.diff(time_ns // max(period_ns // 2, 1), prepend=-1))
+    if len(first) == len(values):
+        return values, time_ns
+    rows = np.arange(len(values))[:, None]
+    at = np.maximum.reduceat(np.where(np.isfinite(values), rows, -1), first, axis=0)
+    there = at >= first[:, None]
+    return np.where(there, np.take_along_axis(values, np.maximum(at, 0), axis=0), np.nan), time_ns[first]
 
 
 def _one_number(batch: Batch) -> Floats:
