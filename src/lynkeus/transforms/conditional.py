@@ -150,9 +150,12 @@ def _joined(held: list[Weighted]) -> Weighted:
     return np.concatenate(rows).astype(np.float64), weight
 
 
-def fit_conditional(source: Source, few_modes: bool = False) -> ConditionalModel:
+def fit_conditional(
+    source: Source, few_modes: bool = False, like: ConditionalModel | None = None
+) -> ConditionalModel:  # fmt: skip
     """Learn centre, jitter and precision in two streaming passes, rows counted by their weights; memory does not grow
-    with the data. `few_modes`: where a few modes predict as well as the full covariance, take these.
+    with the data. `few_modes`: where a few modes predict as well as the full covariance, take these; where a model is
+    given that this is to be `like`, if it does, too.
 
     Raises SchemaError where the source has no rows.
     """
@@ -167,8 +170,11 @@ def fit_conditional(source: Source, few_modes: bool = False) -> ConditionalModel
     scale = np.sqrt(np.diag(correlation))
     correlation /= np.outer(scale, scale)
     precision = np.linalg.inv(correlation)
-    modes = find_modes(correlation, precision, count) if few_modes else None
-    coarse = coarse_modes(correlation, precision) if few_modes and modes is None else None
+    known = 0 if like is None or like.coarse is None else like.coarse.loadings.shape[1]
+    asked = few_modes if like is None else like.modes is not None
+    modes = find_modes(correlation, precision, count) if asked else None
+    asked = few_modes if like is None else known > 0
+    coarse = coarse_modes(correlation, precision, known) if asked and modes is None else None
     jitter = jitter * scale
     if modes is not None:
         precision, modes = modes.precision(), modes.times(jitter)

@@ -76,18 +76,20 @@ def find_modes(covariance: Floats, precision: Floats, rows: float) -> Modes | No
     return None
 
 
-def coarse_modes(covariance: Floats, precision: Floats) -> Modes | None:
+def coarse_modes(covariance: Floats, precision: Floats, known: int = 0) -> Modes | None:
     """Return the fewest modes that predict each channel nearly as well as the `precision` (c, c), the inverse of the
     covariance (c, c), does, or None where these are so many that nothing is gained.
 
     They are for what asks only whether a channel is noisier than it was: a prediction that leaves a twentieth more of
-    the variance hides nothing of that.
+    the variance hides nothing of that. `known`: how many it is to be, if that is known.
     """
     sigma = np.sqrt(np.diag(covariance))
     covariance = covariance / np.outer(sigma, sigma)
     alone = np.diag(precision) * sigma**2  # of each channel given all others, one over the variance
-    for count in range(16, len(sigma) // MOST_SHARE + 1, 8):
+    for count in [known] if known else range(16, len(sigma) // MOST_SHARE + 1, 8):
         modes = _factors(covariance, 1.0 / alone, count)
+        if known:
+            return modes.times(sigma)
         prediction = modes.precision() / np.diag(modes.precision())
         worse = (prediction * (covariance @ prediction)).sum(axis=0) * alone - 1.0
         if worse.mean() <= COARSER and worse.max() <= COARSEST:

@@ -34,9 +34,18 @@ def learn(source: Source, pace: Pace) -> tuple[Sight, OrbitBaseline, Folds | Non
         return sight, state, Folds.of(sight, kept, order)
     sights, starts = [], starts_of(order)
     for others in others_of(few, starts):
-        own = fit_conditional(others, few_modes=True)
-        sights.append(_learn(others, replace(own, centre=model.centre), pace)[0])
+        own = replace(fit_conditional(others, like=model), centre=model.centre)
+        sights.append(_like(sight, others, own))
     return sight, state, Folds(sight, tuple(sights), starts)
+
+
+def _like(sight: Sight, source: Source, model: ConditionalModel) -> Sight:
+    """Return a sight with another model and the tails of windows by it, that notices and waits as a given one does."""
+    own = Sight.of(model, sight.pace)
+    gate = replace(sight.gate, correlation=own.geometry.correlation, to_jitter=own.geometry.to_jitter)
+    own = replace(own, gate=gate)
+    kept, _, _ = _walk_through(source, own, _first_baseline(source, own))
+    return own.but(gate, fit_tails(kept, gate))
 
 
 def _learn(

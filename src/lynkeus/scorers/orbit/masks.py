@@ -42,7 +42,7 @@ def change_of_masks(state: Adopted, run: npt.NDArray[np.int32], after: int, time
 
 
 def change_of_absence(
-    state: Adopted, gone: npt.NDArray[np.bool_], judged: npt.NDArray[np.bool_], after: int, time_ns: TimesNs | None
+    state: Adopted, gone: npt.NDArray[np.bool_], judged: npt.NDArray[np.bool_], after: float, time_ns: TimesNs | None
 ) -> Change | None:  # fmt: skip
     """Return the first change in some windows, up to which the state has counted on: a channel that was `gone` (n, c)
     in so many windows in a row is masked, until it gives a value. Only `judged` (n,) windows count."""

@@ -23,6 +23,7 @@ from lynkeus.transforms.conditional import ConditionalModel
 
 GAP_S = 60.0  # after a longer gap the baseline is found anew
 FROZEN_NATS = 200.0
+MOST_DENSE = 1000  # channels: of more, the geometry without one takes many seconds, in which a stream would stand still
 MASKS_KEPT = 4  # geometries of the last sets of masked channels
 
 
@@ -153,7 +154,9 @@ class Sight:
             return None
         statistics, standing, time_ns = found.statistics, found.after.standing, batch.time_ns
         gone = np.zeros(found.run.shape, bool) if statistics.gone is None else statistics.gone
-        absence = change_of_absence(standing, gone, ~statistics.mostly_missing(), self.pace.block, time_ns)
+        quick = self.model.modes is not None or len(self.model.centre) <= MOST_DENSE
+        after = self.pace.block if quick else np.inf
+        absence = change_of_absence(standing, gone, ~statistics.mostly_missing(), after, time_ns)
         some = slice(None if absence is None else absence.windows)
         time_ns = None if time_ns is None else time_ns[some]
         return change_of_masks(standing, found.run[some], self.pace.mask_after, time_ns) or absence
