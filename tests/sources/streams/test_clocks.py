@@ -55,6 +55,22 @@ def test_one_clock_of_many_channels_is_said_in_two_lines(told: list[str]) -> Non
     assert told[1] == "the clocks of other channels jumped with it, and are treated alike"
 
 
+@pytest.mark.parametrize("jump", [3600, -3600])
+def test_one_clock_of_many_channels_keeps_them_together_however_late_each_arrives(told: list[str], jump: int) -> None:
+    """At fifty samples a second, twenty milliseconds more on the way would be another sample."""
+    clocks = Clocks(tuple("ABC"), told.append)
+    now, stamp, step = time.monotonic_ns(), time.time_ns(), NS // 50
+    late = {(10, 1): 60_000_000, (10, 2): 90_000_000, (9, 0): 30_000_000}
+    for shot in range(20):
+        times = set()
+        for channel in range(3):
+            taken = shot * step + (jump * NS if shot >= 10 else 0)
+            arrived = now + shot * step + late.get((shot, channel), 0)
+            times.add(clocks.time_of(updated(stamp + taken, arrived, channel), step))
+        assert len(times) == 1
+    assert len(told) == 2
+
+
 def test_a_stall_an_outage_and_a_burst_are_no_jumps(told: list[str]) -> None:
     clocks = Clocks(("A",), told.append)
     now, stamp = time.monotonic_ns(), time.time_ns()

@@ -14,6 +14,7 @@ NS = 1_000_000_000
 FIRST_NS = 631_152_000 * NS  # 1990, before which EPICS knows no time
 FUTURE_S = 86_400.0  # a stamp further ahead of this machine's clock is no time
 TOGETHER_S = 5.0  # jumps within this are of one clock
+ONE_CLOCK_S = 0.25  # jumps together that differ by less are the same: less is how long values were on their way
 MOVED_S = 10.0  # by more a clock may not have moved while nobody watched
 JUMP_S = 2.0  # a clock that moves by more, less what has passed, has jumped
 SETTLES_S = 5.0  # what was held up arrives late: a clock that stays behind for so long has jumped
@@ -133,12 +134,14 @@ class Clocks:
             self.tell(f"{self.names[k]} {says}")
 
     def _jump(self, k: int, by_ns: int, now_ns: int) -> None:
+        at_ns, other_ns, many = self._together
+        alike = abs(now_ns - at_ns) < TOGETHER_S * NS and abs(by_ns - other_ns) < JUMP_S * NS
+        if alike and abs(by_ns - other_ns) < ONE_CLOCK_S * NS:
+            by_ns = other_ns  # how late it arrived would part it from the others
         self.shift_ns[k] -= by_ns
         back = abs(self.shift_ns[k]) <= JUMP_S * NS
         if back:
             self.shift_ns[k] = 0
-        at_ns, other_ns, many = self._together
-        alike = abs(now_ns - at_ns) < TOGETHER_S * NS and abs(by_ns - other_ns) < JUMP_S * NS
         self._together = (now_ns, by_ns, many + 1 if alike else 1)
         if alike:
             if many == 1:  # thousands of channels may have one clock
