@@ -12,6 +12,7 @@ from lynkeus.core.batch import Array, Floats
 
 NS = 1_000_000_000
 FAR_BEHIND, ANEW = 10, 3  # pulses behind the last; so many updates of each channel in a row
+HALT = 2.5  # periods without a sample
 MARGIN, FADES = 2, 0.9  # times the usual span of stamps; what is left of it with each sample whose span is less
 
 
@@ -140,9 +141,11 @@ class Events:
         return time_ns <= self.last_ns or lacks
 
     def _is_burst(self, time_ns: int) -> bool:
-        """Whether a sample that begins then is nearer to the one before than stamps of one sample may be apart."""
+        """Whether a sample that begins then is nearer to the one before than stamps of one sample may be apart, or the
+        first after a halt, which the next ones may follow as closely."""
         before = [event.first_ns for event in self._open if event.first_ns < time_ns]
-        return 0 < time_ns - max(before, default=self.last_ns) < self.rule.tolerance_ns
+        since_ns = time_ns - max(before, default=self.last_ns)
+        return 0 < since_ns < self.rule.tolerance_ns or since_ns > HALT * self.rule.period_ns
 
     def _widest(self, event: Event) -> float:
         """Return the widest span of stamps of a sample. Of samples that follow each other within it, as what a server
