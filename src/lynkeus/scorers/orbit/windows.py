@@ -74,11 +74,13 @@ def window_statistics(batch: Batch, geometry: Geometry) -> WindowStatistics:
             centred(some, geometry.centre, length, away, part)
         else:
             loops.centred(some, geometry.centre, length, away, tuple(part))
-        rows_with, less, own = _fill_gaps(some, away, part, length, geometry)
-        gaps.update(zip((first + rows_with).tolist(), own, strict=True))
+        filled = _fill_gaps(some, away, part, length, geometry) if part.missing.any() else None
+        if filled is not None:
+            gaps.update(zip((first + filled[0]).tolist(), filled[2], strict=True))
         if length > 2:
             (loops.spread_of if loops else spread_of)(*product.of(away[: len(some)]), length, part.spread)
-            part.spread[rows_with] += less
+            if filled is not None:
+                part.spread[filled[0]] += filled[1]
     mean = np.asarray(found.mean @ geometry.to_residual, np.float32)
     missing = found.missing if found.missing.any() else None
     return WindowStatistics(mean, found.spread, found.repeats, missing, length, found.mean, gaps)
