@@ -50,6 +50,24 @@ def test_orbit_of_a_short_reference_says_rare_no_more_often_than_promised(timed:
     assert (p < 0.3).mean(axis=0).min() > 0.1
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of what is at rest but for a moment numbers overflow
+def test_orbit_learns_from_a_flag_that_is_set_in_one_stretch_only() -> None:
+    """The other stretches know it at rest, and have no number for it."""
+    (rows,) = _rows(2000, 0, timed=True)
+    values = np.array(rows.values)
+    values[:, 5] = 0.0
+    values[900:1000, 5] = 1.0
+    fitted = fit(InMemory(rows.with_values(values)), FitSettings("orbit", window=10))
+    (again,) = _rows(3000, 1, timed=True)
+    values = np.array(again.values)
+    values[:, 5] = 0.0
+    p = np.concatenate([scored.p_values for scored in fitted.score(InMemory(again.with_values(values)))])
+    assert np.isfinite(p).all()
+    values[1000:1200, 1] += 6.0
+    p = np.concatenate([scored.p_values for scored in fitted.score(InMemory(again.with_values(values)))])
+    assert (p[102:118, 0] < 0.01).mean() > 0.8
+
+
 def test_rare_is_not_said_more_often_than_promised() -> None:
     pytest.importorskip("torch")
     fitted = fit(_rows(ROWS, 1), FitSettings("autoencoder"))

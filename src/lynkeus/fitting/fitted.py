@@ -70,9 +70,6 @@ class Scored(NamedTuple):
         return np.array([found[0].kind if found else "" for found in self.found[0]], dtype=str)
 
 
-FAR = 0.1  # times that a reference has seen what a budget asks for
-
-
 @dataclass
 class Fitted:
     """`name` of the scorer in the table of scorers; `view`: what is done to data before it sees them; one calibration

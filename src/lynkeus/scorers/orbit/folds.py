@@ -89,5 +89,7 @@ class Folds:
         which, scores = _which(order_of(batch, passed), self.starts), seen.copy()
         for fold in np.unique(which).tolist():
             own, sight = which == fold, self.sights[fold]
-            scores[own] = sight.look(batch, sight.taken_over(before, self.whole)).scores[own]
+            found = sight.look(batch, sight.taken_over(before, self.whole)).scores[own]
+            # What moves in one stretch only is at rest in all others, which can give it no number.
+            scores[own] = np.where(np.isfinite(found), found, seen[own])
         return scores

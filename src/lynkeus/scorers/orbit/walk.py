@@ -61,8 +61,7 @@ class Means(NamedTuple):
 def walk(state: OrbitBaseline, given: Means, gate: Gate, pace: Pace) -> Walk:
     """Move the state past the means of some windows, in place. What is missing becomes what is expected."""
     means, restart, time_ns, shifts, _ = given
-    gaps = np.zeros(len(means), bool)
-    gaps[list(given.gaps)] = True
+    gaps = np.isin(np.arange(len(means)), list(given.gaps))
     original = means.copy() if given.gaps else means
     deviation, energy, away = np.empty_like(means), np.empty(len(means)), np.empty_like(means)
     told, runs, before = np.zeros(means.shape, bool), np.zeros(len(means), np.intp), state.latest()
@@ -74,7 +73,8 @@ def walk(state: OrbitBaseline, given: Means, gate: Gate, pace: Pace) -> Walk:
             _anchor(state, means[position], gate)
             restart = restart.copy()
             restart[position] = False
-        quiet = run_quietly(state, means[: _next(restart | gaps, position)], position, gate, pace, into, noticed)
+        clear = means[: _next(restart | gaps if given.gaps else restart, position)]
+        quiet = run_quietly(state, clear, position, gate, pace, into, noticed)
         if quiet:
             position += quiet
             if time_ns is not None:
