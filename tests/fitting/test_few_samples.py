@@ -58,6 +58,10 @@ def test_orbit_learns_from_a_flag_that_is_set_in_one_stretch_only() -> None:
     values[:, 5] = 0.0
     values[900:1000, 5] = 1.0
     fitted = fit(InMemory(rows.with_values(values)), FitSettings("orbit", window=10))
+    fitted.scorer.resume({})
+    for batch in fitted.prepare(InMemory(rows.with_values(values))):
+        assert np.isfinite(fitted.scorer.unseen(batch).scores).all()
+        fitted.scorer.update(batch)
     (again,) = _rows(3000, 1, timed=True)
     values = np.array(again.values)
     values[:, 5] = 0.0
